@@ -1,0 +1,18 @@
+import type { Role } from "./permissions.ts";
+
+/** Who is calling, as the gateway authenticated them. */
+export interface Principal {
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly roles: readonly Role[];
+}
+
+/** The first argument of every RPC method between workers: what belongs to the request rather than to the call. */
+export interface CallContext {
+  readonly requestId: string;
+  /** W3C trace context of the caller's span. */
+  readonly traceparent: string;
+  /** Time left for this call when it was sent, in ms. Relative, so that no two clocks must agree. */
+  readonly remainingMs: number;
+  readonly principal: Principal | null;
+}

@@ -1,0 +1,115 @@
+import * as z from "zod";
+import type { CallContext } from "./call-context.ts";
+
+export const REPORTS_PER_CALL_MAX = 100;
+export const ENTRIES_PER_PAGE_MAX = 100;
+export const POSITION_MS_MAX = 2 ** 31 - 1;
+
+export const PLAYBACK_EVENTS = ["playing", "paused", "ended"] as const;
+export type PlaybackEvent = (typeof PLAYBACK_EVENTS)[number];
+
+const kindSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,15}$/, "must match [a-z][a-z0-9_-]{0,15}");
+const itemIdSchema = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
+const positionSchema = z.int().min(0).max(POSITION_MS_MAX);
+
+/** One heartbeat of a player. `at` is the client's clock in ms since the epoch, clamped to now by the shard. */
+export const reportSchema = z.object({
+  kind: kindSchema,
+  itemId: itemIdSchema,
+  positionMs: positionSchema,
+  durationMs: positionSchema.optional(),
+  event: z.enum(PLAYBACK_EVENTS).default("playing"),
+  deviceId: z.string().regex(/^[\x21-\x7e]{1,64}$/, "must be 1-64 visible characters").optional(),
+  at: z.int().min(0).optional(),
+});
+
+export const reportsSchema = z.object({ reports: z.array(reportSchema).min(1).max(REPORTS_PER_CALL_MAX) });
+
+export const itemKeySchema = z.object({ kind: kindSchema, itemId: itemIdSchema });
+export const lookupSchema = z.object({ items: z.array(itemKeySchema).min(1).max(REPORTS_PER_CALL_MAX) });
+
+const limitSchema = z.coerce.number().pipe(z.int().min(1).max(ENTRIES_PER_PAGE_MAX)).default(20);
+
+/** Where a page ends: the (at, rev) of its last entry, as `<at>.<rev>` in base 36. Opaque to clients. */
+const cursorSchema = z.string().regex(/^[0-9a-z]{1,12}\.[0-9a-z]{1,12}$/, "is not a cursor of ours");
+
+export const listQuerySchema = z.object({
+  limit: limitSchema,
+  cursor: cursorSchema.optional(),
+  kind: kindSchema.optional(),
+});
+export const continueQuerySchema = z.object({ limit: limitSchema });
+
+export type Report = z.infer<typeof reportSchema>;
+export type ItemKey = z.infer<typeof itemKeySchema>;
+export type ListQuery = z.infer<typeof listQuerySchema>;
+
+/** One item of a user's history as clients see it. */
+export interface Entry {
+  readonly kind: string;
+  readonly itemId: string;
+  readonly positionMs: number;
+  readonly durationMs?: number;
+  readonly event: PlaybackEvent;
+  readonly deviceId?: string;
+  readonly watchedAt: number;
+}
+
+export interface ReportReceipt {
+  readonly accepted: number;
+  readonly ignored: number;
+}
+
+/** `degraded` is present when D1 could not be asked: only what the shard holds in memory was answered. */
+export interface EntryPage {
+  readonly items: readonly Entry[];
+  readonly nextCursor?: string;
+  readonly degraded?: true;
+}
+
+/**
+ * What the app BFF may ask of history (entrypoint `Playback`). The user is always `ctx.principal`: there is no way to name another.
+ * Every method throws `UNAUTHENTICATED` without one and `OVERLOADED` (with `retryAfterMs`) when the user's shard is full.
+ */
+export interface HistoryPlayback {
+  /** When it answers, every accepted report is durable. */
+  report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt>;
+  list(ctx: CallContext, query: ListQuery): Promise<EntryPage>;
+  continueWatching(ctx: CallContext, limit: number): Promise<EntryPage>;
+  lookup(ctx: CallContext, items: readonly ItemKey[]): Promise<EntryPage>;
+  ready(ctx: CallContext): Promise<void>;
+}
+
+export interface ShardStatus {
+  readonly shard: number;
+  /** Records that D1 has not confirmed yet. */
+  readonly pending: number;
+  readonly pendingBytes: number;
+  /** Age of the oldest such record in ms, 0 if none. */
+  readonly oldestPendingMs: number;
+  readonly cachedUsers: number;
+  readonly liveLogRows: number;
+}
+
+export interface HistoryOverview {
+  readonly flushWindowMs: number;
+  readonly mappingVersion: number;
+  readonly shards: readonly ShardStatus[];
+  /** Flush messages the queue gave up on (their records are still pending and will be sent again). */
+  readonly deadLetters: number;
+  /** Records D1 refused for good, kept with their reason. */
+  readonly rejected: number;
+}
+
+/** What the ops BFF may ask of history (entrypoint `Operations`). */
+export interface HistoryOperations {
+  /** Sends everything pending to the job now, without waiting for its window. */
+  flush(ctx: CallContext): Promise<{ readonly shards: number }>;
+  overview(ctx: CallContext): Promise<HistoryOverview>;
+}
+
+/** What identity may ask of history (entrypoint `Erasure`). */
+export interface HistoryErasure {
+  /** Forgets a user for good, everywhere; whatever still arrives for them is refused. Idempotent. */
+  erase(ctx: CallContext, userId: string): Promise<void>;
+}

@@ -1,0 +1,107 @@
+import * as z from "zod";
+import type { CallContext } from "./call-context.ts";
+import { ROLES, type Role } from "./permissions.ts";
+
+/** E-mail addresses are case-folded before anything else looks at them. */
+const emailSchema = z.string().trim().toLowerCase().max(254).pipe(z.email());
+const newPasswordSchema = z.string().min(10).max(200);
+/** A password that is only compared: its length limit bounds the work, nothing else is asked of it. */
+const presentedPasswordSchema = z.string().min(1).max(200);
+
+export const registerSchema = z.object({ email: emailSchema, password: newPasswordSchema });
+export const loginSchema = z.object({ email: z.string().trim().toLowerCase().min(1).max(254), password: presentedPasswordSchema });
+export const refreshSchema = z.object({ refreshToken: z.string().min(1).max(256) });
+export const changePasswordSchema = z.object({ password: presentedPasswordSchema, newPassword: newPasswordSchema });
+export const eraseAccountSchema = z.object({ password: presentedPasswordSchema });
+export const setRolesSchema = z.object({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) });
+export const userIdSchema = z.uuid();
+
+export type RegisterInput = z.infer<typeof registerSchema>;
+export type LoginInput = z.infer<typeof loginSchema>;
+export type ChangePasswordInput = z.infer<typeof changePasswordSchema>;
+
+/** Answer of login and refresh, as the client sees it. `expiresIn` is in seconds (RFC 6749). */
+export interface TokenGrant {
+  readonly accessToken: string;
+  readonly tokenType: "Bearer";
+  readonly expiresIn: number;
+  readonly refreshToken: string;
+  readonly userId: string;
+  readonly roles: readonly Role[];
+}
+
+export interface Profile {
+  readonly userId: string;
+  readonly email: string;
+  readonly roles: readonly Role[];
+  readonly createdAt: number;
+}
+
+/**
+ * What the account BFF may ask of identity (entrypoint `Accounts`). Methods that act on "me" take the user from `ctx.principal`
+ * and throw `UNAUTHENTICATED` where there is none or the account is gone.
+ */
+export interface IdentityAccounts {
+  /** Throws `CONFLICT` if the e-mail is taken or reserved for the operator. */
+  register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }>;
+  /** Throws `UNAUTHENTICATED`, after the same work whether or not the e-mail exists. */
+  login(ctx: CallContext, input: LoginInput): Promise<TokenGrant>;
+  /** Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`. */
+  refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant>;
+  logout(ctx: CallContext): Promise<void>;
+  /** Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong. */
+  changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void>;
+  me(ctx: CallContext): Promise<Profile>;
+  /** Erases credentials and sessions now, history as soon as it can be reached. Throws `UNAUTHENTICATED` if the password is wrong. */
+  erase(ctx: CallContext, password: string): Promise<void>;
+  ready(ctx: CallContext): Promise<void>;
+}
+
+/** A public Ed25519 key as RFC 8037 writes it. */
+export interface PublicJwk {
+  readonly kty: "OKP";
+  readonly crv: "Ed25519";
+  readonly x: string;
+  readonly kid: string;
+  readonly alg: "EdDSA";
+  readonly use: "sig";
+}
+
+export interface RevokedSession {
+  readonly sessionId: string;
+  readonly revokedAtMs: number;
+}
+
+export interface TrustSnapshot {
+  /** Keys that sign now, will sign soon, or have signed tokens that still live. */
+  readonly keys: readonly PublicJwk[];
+  /** Sessions revoked at or after `sinceMs`, oldest first, at most {@link REVOCATIONS_PER_PULL_MAX}. */
+  readonly revoked: readonly RevokedSession[];
+  /** Ask with this `sinceMs` next time. It overlaps a little, so that no clock skew between isolates loses a session. */
+  readonly nextSinceMs: number;
+  /** Whether more than one answer's worth is waiting: pull again at once. */
+  readonly more: boolean;
+}
+
+export const REVOCATIONS_PER_PULL_MAX = 1_000;
+
+/** What the gateway may ask of identity (entrypoint `Trust`): whom to believe. */
+export interface IdentityTrust {
+  snapshot(ctx: CallContext, sinceMs: number): Promise<TrustSnapshot>;
+}
+
+/** What the ops BFF may ask of identity (entrypoint `Administration`); each change is written to the audit table. */
+export interface IdentityAdministration {
+  /** Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`. */
+  setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile>;
+  /** Adds a key that signs after every gateway has had time to learn it. */
+  rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
+  overview(ctx: CallContext): Promise<IdentityOverview>;
+}
+
+export interface IdentityOverview {
+  readonly accounts: number;
+  readonly activeSessions: number;
+  readonly erasuresPending: number;
+  readonly signingKeys: number;
+}

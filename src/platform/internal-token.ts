@@ -1,0 +1,99 @@
+import { errors as joseErrors, jwtVerify, SignJWT, type CryptoKey } from "jose";
+import type { Principal } from "../contracts/call-context.ts";
+import { CodedError } from "../contracts/errors.ts";
+import { INTERNAL_ISSUER } from "../contracts/internal-request.ts";
+import { isRole } from "../contracts/permissions.ts";
+import { BoundedCache } from "../resilience/bounded-cache.ts";
+import type { Clock } from "../resilience/clock.ts";
+import { importEd25519, type PrivateKeyJwk, type PublicKeyJwk } from "./jwk.ts";
+
+/** How long an internal token is valid, and for how long the gateway hands out the same one. The difference is what a request may take. */
+const TTL_MS = 60_000;
+const REUSE_MS = 20_000;
+const CACHE_ENTRIES_MAX = 10_000;
+const CLOCK_SKEW_S = 5;
+
+/** Mints the token for one worker. `principal` is null on routes anybody may call. */
+export type InternalTokenMinter = (principal: Principal | null, audience: string) => Promise<string>;
+
+/** The caller a token speaks for. Throws `UNAUTHENTICATED` for a token that is missing, forged, expired or meant for another worker. */
+export type InternalTokenVerifier = (token: string | null) => Promise<Principal | null>;
+
+/** The gateway's side: signs with the key only it holds. Tokens are reused for {@link REUSE_MS} per session and audience. */
+export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): InternalTokenMinter {
+  const minted = new BoundedCache<string>({ entriesMax: CACHE_ENTRIES_MAX, now });
+  let key: CryptoKey | null = null;
+  return async function mintInternalToken(principal, audience) {
+    const cacheKey = principal === null ? audience : `${audience} ${principal.sessionId} ${principal.roles.join(",")}`;
+    const known = minted.get(cacheKey);
+    if (known !== undefined) return known;
+    key ??= await importEd25519(privateJwk);
+    const issuedAtMs = now();
+    const unsigned = new SignJWT(principal === null ? { roles: [] } : { roles: [...principal.roles], sid: principal.sessionId })
+      .setProtectedHeader({ alg: "EdDSA", kid: privateJwk.kid })
+      .setIssuer(INTERNAL_ISSUER)
+      .setAudience(audience)
+      .setIssuedAt(Math.floor(issuedAtMs / 1000))
+      .setExpirationTime(Math.ceil((issuedAtMs + TTL_MS) / 1000));
+    if (principal !== null) unsigned.setSubject(principal.userId);
+    const token = await unsigned.sign(key);
+    minted.set(cacheKey, token, issuedAtMs + REUSE_MS);
+    return token;
+  };
+}
+
+interface VerifierOptions {
+  readonly jwks: { readonly keys: readonly PublicKeyJwk[] };
+  /** Name of the worker that verifies: tokens for others are refused. */
+  readonly audience: string;
+  readonly now: Clock;
+}
+
+interface Verified {
+  readonly principal: Principal | null;
+}
+
+/** A worker's side: holds public keys only, so it can mint for nobody. Verified tokens are remembered until they expire. */
+export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions): InternalTokenVerifier {
+  const verified = new BoundedCache<Verified>({ entriesMax: CACHE_ENTRIES_MAX, now });
+  const keys = new Map<string, CryptoKey>();
+
+  async function keyOf(kid: string | undefined): Promise<CryptoKey> {
+    const known = keys.get(kid ?? "");
+    if (known !== undefined) return known;
+    const jwk = jwks.keys.find((candidate) => candidate.kid === kid);
+    if (jwk === undefined) throw new joseErrors.JWKSNoMatchingKey();
+    const key = await importEd25519(jwk);
+    keys.set(jwk.kid, key);
+    return key;
+  }
+
+  return async function verifyInternalToken(token) {
+    if (token === null) throw new CodedError("UNAUTHENTICATED", "No internal token");
+    const known = verified.get(token);
+    if (known !== undefined) return known.principal;
+    try {
+      const { payload } = await jwtVerify(token, (header) => keyOf(header.kid), {
+        algorithms: ["EdDSA"],
+        issuer: INTERNAL_ISSUER,
+        audience,
+        clockTolerance: CLOCK_SKEW_S,
+        currentDate: new Date(now()),
+        requiredClaims: ["exp", "iat"],
+      });
+      const principal = principalOf(payload);
+      verified.set(token, { principal }, (payload.exp ?? 0) * 1000);
+      return principal;
+    } catch (cause) {
+      throw new CodedError("UNAUTHENTICATED", "The internal token was refused", { cause });
+    }
+  };
+}
+
+/** Reads user, session and roles out of verified claims; null for a token without a subject. */
+export function principalOf(claims: { readonly sub?: string; readonly [claim: string]: unknown }): Principal | null {
+  if (claims.sub === undefined) return null;
+  const { sid, roles } = claims;
+  if (typeof sid !== "string" || !Array.isArray(roles)) throw new TypeError("the token names a user but no session or roles");
+  return { userId: claims.sub, sessionId: sid, roles: roles.filter(isRole) };
+}

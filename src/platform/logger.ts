@@ -1,0 +1,29 @@
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
+
+/** One JSON object a line. Fields are flat and small; nobody hands it a token, a password or a body. */
+export interface Logger {
+  debug(event: string, fields?: LogFields): void;
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  error(event: string, fields?: LogFields): void;
+}
+
+interface LoggerOptions {
+  readonly worker: string;
+  readonly level: LogLevel;
+}
+
+/** A logger whose lines say which worker wrote them. Lines below `level` cost one comparison. */
+export function createLogger({ worker, level }: LoggerOptions): Logger {
+  const threshold = LOG_LEVELS.indexOf(level);
+  const line = (name: LogLevel, event: string, fields: LogFields | undefined): string =>
+    JSON.stringify({ level: name, worker, event, ...fields });
+  return {
+    debug: (event, fields) => void (threshold > 0 || console.debug(line("debug", event, fields))),
+    info: (event, fields) => void (threshold > 1 || console.log(line("info", event, fields))),
+    warn: (event, fields) => void (threshold > 2 || console.warn(line("warn", event, fields))),
+    error: (event, fields) => void (threshold > 3 || console.error(line("error", event, fields))),
+  };
+}

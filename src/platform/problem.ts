@@ -1,0 +1,33 @@
+import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail } from "../contracts/errors.ts";
+
+interface ProblemContext {
+  readonly requestId: string;
+  /** Path of the request that failed. */
+  readonly instance: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Rejected fields shown at most: a body of a hundred bad reports needs no megabyte of advice. */
+const FIELD_ERRORS_MAX = 20;
+
+/** An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client learns only that it is ours. */
+export function problemResponse(error: unknown, { requestId, instance, headers }: ProblemContext): Response {
+  const code = codeOf(error);
+  const { status, title } = ERROR_CATALOGUE[code];
+  const { errors, retryAfterMs, alreadyRetried } = hintsOf(error);
+  const body = {
+    type: `urn:playhead:problem:${code.toLowerCase().replaceAll("_", "-")}`,
+    title,
+    status,
+    detail: publicDetail(error),
+    instance,
+    code,
+    requestId,
+    ...(errors === undefined ? {} : { errors: errors.slice(0, FIELD_ERRORS_MAX) }),
+  };
+  const all: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store", ...headers };
+  if (status === 401) all["www-authenticate"] ??= 'Bearer realm="playhead"';
+  if (retryAfterMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
+  if (alreadyRetried === true && status >= 503) all["x-no-retry"] = "1";
+  return new Response(JSON.stringify(body), { status, headers: all });
+}
