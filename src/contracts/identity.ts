@@ -97,6 +97,7 @@ export interface IdentityAdministration {
   /** Adds a key that signs after every gateway has had time to learn it. */
   rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
   overview(ctx: CallContext): Promise<IdentityOverview>;
+  ready(ctx: CallContext): Promise<void>;
 }
 
 export interface IdentityOverview {

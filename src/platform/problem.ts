@@ -5,13 +5,15 @@ interface ProblemContext {
   /** Path of the request that failed. */
   readonly instance: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Members beyond the standard ones (RFC 9457, section 3.2). */
+  readonly extra?: Readonly<Record<string, unknown>>;
 }
 
 /** Rejected fields shown at most: a body of a hundred bad reports needs no megabyte of advice. */
 const FIELD_ERRORS_MAX = 20;
 
 /** An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client learns only that it is ours. */
-export function problemResponse(error: unknown, { requestId, instance, headers }: ProblemContext): Response {
+export function problemResponse(error: unknown, { requestId, instance, headers, extra }: ProblemContext): Response {
   const code = codeOf(error);
   const { status, title } = ERROR_CATALOGUE[code];
   const { errors, retryAfterMs, alreadyRetried } = hintsOf(error);
@@ -24,6 +26,7 @@ export function problemResponse(error: unknown, { requestId, instance, headers }
     code,
     requestId,
     ...(errors === undefined ? {} : { errors: errors.slice(0, FIELD_ERRORS_MAX) }),
+    ...extra,
   };
   const all: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store", ...headers };
   if (status === 401) all["www-authenticate"] ??= 'Bearer realm="playhead"';

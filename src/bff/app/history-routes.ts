@@ -1,0 +1,42 @@
+import type { Hono } from "hono";
+import {
+  continueQuerySchema,
+  listQuerySchema,
+  lookupSchema,
+  reportsSchema,
+  type EntryPage,
+  type HistoryPlayback,
+} from "../../contracts/history.ts";
+import type { BffEnv } from "../../platform/bff-app.ts";
+import { callContext } from "../../platform/call-context.ts";
+import { rpc } from "../../platform/rpc.ts";
+import { readJson, readQuery } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
+
+interface HistoryRoutesDeps {
+  readonly history: HistoryPlayback;
+  readonly now: Clock;
+}
+
+/** The history routes of api.md: validate, ask the history service for the caller's own, answer. */
+export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRoutesDeps): void {
+  app.post("/v1/history/reports", async function postReports(c) {
+    const { reports } = await readJson(c.req.raw, reportsSchema);
+    return c.json(await rpc("report playback", history.report(callContext(c.var.scope, now()), reports)));
+  });
+
+  app.get("/v1/history", async function listHistory(c) {
+    const query = readQuery(c.req.url, listQuerySchema);
+    return c.json<EntryPage>(await rpc("list history", history.list(callContext(c.var.scope, now()), query)));
+  });
+
+  app.get("/v1/history/continue", async function continueWatching(c) {
+    const { limit } = readQuery(c.req.url, continueQuerySchema);
+    return c.json<EntryPage>(await rpc("list what to continue", history.continueWatching(callContext(c.var.scope, now()), limit)));
+  });
+
+  app.post("/v1/history/lookup", async function lookUpItems(c) {
+    const { items } = await readJson(c.req.raw, lookupSchema);
+    return c.json<EntryPage>(await rpc("look up items", history.lookup(callContext(c.var.scope, now()), items)));
+  });
+}

@@ -1,0 +1,128 @@
+import { Hono, type Context } from "hono";
+import { cors } from "hono/cors";
+import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE } from "../contracts/errors.ts";
+import { mayDo } from "../contracts/permissions.ts";
+import type { Logger } from "../platform/logger.ts";
+import { problemResponse } from "../platform/problem.ts";
+import type { Clock } from "../resilience/clock.ts";
+import { admitBody } from "./admit-body.ts";
+import type { Authenticate } from "./authenticate.ts";
+import { finish, prepareSecurityHeaders } from "./finish.ts";
+import { forwarder, type ForwardDeps } from "./forward.ts";
+import { addOwnRoutes } from "./own-routes.ts";
+import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
+import type { Route } from "./routes.ts";
+import type { TrustStore } from "./trust-store.ts";
+
+/** The Hono environment of the gateway: each request's scope is under `c.var.scope`. */
+export interface GatewayHonoEnv {
+  Bindings: { readonly scope: GatewayScope };
+  Variables: { scope: GatewayScope };
+}
+
+export interface GatewayDeps extends ForwardDeps {
+  readonly routes: readonly Route[];
+  readonly authenticate: Authenticate;
+  readonly trust: TrustStore;
+  readonly corsOrigins: readonly string[];
+  readonly logger: Logger;
+  readonly now: Clock;
+}
+
+type FetchHandler = (request: Request, env: unknown, ctx: ExecutionContext) => Promise<Response>;
+
+const PREFLIGHT_MAX_AGE_S = 600;
+const ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "X-Request-Timeout-Ms", "traceparent"];
+const EXPOSED_HEADERS = ["X-Request-Id", "traceparent", "RateLimit", "RateLimit-Policy", "Retry-After", "X-No-Retry"];
+
+/**
+ * The gateway as a fetch handler. Around everything: the scope, the headers of every response and one log line. Inside, Hono finds
+ * the route and each request passes the chain of {@link routeHandler}.
+ */
+export function createGateway(deps: GatewayDeps): FetchHandler {
+  const app = createApp(deps);
+  let security: Readonly<Record<string, string>> | null = null;
+  return async function gateway(request, _env, ctx) {
+    const scope = openScope(request.headers, deps.now());
+    security ??= await prepareSecurityHeaders();
+    const response = finish(await app.fetch(request, { scope }, ctx), scope, security);
+    logRequest(deps, request, response.status, scope);
+    return response;
+  };
+}
+
+function createApp(deps: GatewayDeps): Hono<GatewayHonoEnv> {
+  const app = new Hono<GatewayHonoEnv>();
+  const allowOrigin = cors({
+    origin: [...deps.corsOrigins],
+    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+    allowHeaders: ALLOWED_HEADERS,
+    exposeHeaders: EXPOSED_HEADERS,
+    maxAge: PREFLIGHT_MAX_AGE_S,
+  });
+  app.use(function openRequest(c, next) {
+    c.set("scope", c.env.scope);
+    return c.req.raw.headers.has("origin") ? allowOrigin(c, next) : next();
+  });
+  addOwnRoutes(app, deps);
+  for (const [path, routes] of Map.groupBy(deps.routes, (route) => route.path)) app.all(path, routeHandler(deps, routes));
+  for (const path of ["/", "/healthz", "/readyz", "/.well-known/jwks.json"]) app.all(path, (c) => methodNotAllowed(c, ["GET"]));
+  app.notFound((c) => problem(c, new CodedError("NOT_FOUND", "No such route")));
+  app.onError((error, c) => problem(c, error));
+  return app;
+}
+
+/** The chain every routed request passes, in this order. What it lets through has a user, a permission, a fitting body and a time limit. */
+function routeHandler(deps: GatewayDeps, routes: readonly Route[]): (c: Context<GatewayHonoEnv>) => Promise<Response> {
+  const forward = forwarder(deps);
+  const admit = admitBody();
+  const byMethod = new Map<string, Route>(routes.flatMap((route) => route.methods.map((method) => [method, route] as const)));
+  const allowed = [...byMethod.keys()];
+
+  return async function handleRoute(c) {
+    const { scope } = c.var;
+    const request = c.req.raw;
+    const route = byMethod.get(request.method === "HEAD" ? "GET" : request.method);
+    if (route === undefined) return methodNotAllowed(c, allowed);
+    scope.routePath = route.path;
+    const timeoutMs = timeoutOf(request.headers, route.timeoutMs);
+    // 1. Who is it, and may they?
+    if (route.permission !== null) {
+      scope.principal = await deps.authenticate(request.headers.get("authorization"), (work) => c.executionCtx.waitUntil(work));
+      if (!mayDo(scope.principal.roles, route.permission)) throw new CodedError("FORBIDDEN", "Your role does not allow this");
+    }
+    // 2. The client's quota (route.limit) and overload protection (route.criticality) stand here: after the user is known, before work is done.
+    // 3. Is the body one that may travel on?
+    await admit(c, route.bodyBytesMax);
+    // 4. On to the BFF, with the time that is left.
+    return forward(c.req.raw, route, scope, timeoutMs - (deps.now() - scope.startedAtMs));
+  };
+}
+
+function methodNotAllowed(c: Context<GatewayHonoEnv>, methods: readonly string[]): Response {
+  const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
+  return problem(c, new CodedError("METHOD_NOT_ALLOWED", `Allowed here: ${allow}`), { allow });
+}
+
+function problem(c: Context<GatewayHonoEnv>, error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
+  const { scope } = c.var;
+  scope.failure = error;
+  return problemResponse(error, { requestId: scope.requestId, instance: c.req.path, headers });
+}
+
+/** One line a request. An error of the gateway's own making is told here and nowhere else; a BFF has told its own. */
+function logRequest({ logger, now }: GatewayDeps, request: Request, status: number, scope: GatewayScope): void {
+  const isOurFault = scope.failure !== null && ERROR_CATALOGUE[codeOf(scope.failure)].status >= 500;
+  logger[isOurFault ? "error" : "info"]("request", {
+    method: request.method,
+    route: scope.routePath ?? undefined,
+    path: scope.routePath === null ? new URL(request.url).pathname.slice(0, 200) : undefined,
+    status,
+    ms: now() - scope.startedAtMs,
+    requestId: scope.requestId,
+    traceId: scope.traceparent.slice(3, 35),
+    userId: scope.principal?.userId,
+    code: scope.failure === null ? undefined : codeOf(scope.failure),
+    causes: isOurFault ? describeCauses(scope.failure) : undefined,
+  });
+}

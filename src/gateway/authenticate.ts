@@ -1,0 +1,77 @@
+import { jwtVerify, type CryptoKey } from "jose";
+import type { Principal } from "../contracts/call-context.ts";
+import { CodedError } from "../contracts/errors.ts";
+import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER } from "../contracts/internal-request.ts";
+import { principalOf } from "../platform/internal-token.ts";
+import { importEd25519 } from "../platform/jwk.ts";
+import { BoundedCache } from "../resilience/bounded-cache.ts";
+import type { Clock } from "../resilience/clock.ts";
+import type { TrustStore } from "./trust-store.ts";
+
+/** Finds out who holds an `Authorization` header. Throws `UNAUTHENTICATED`. */
+export type Authenticate = (authorization: string | null, inBackground: (work: Promise<void>) => void) => Promise<Principal>;
+
+const TOKENS_MAX = 20_000;
+const TOKEN_LENGTH_MAX = 4_096;
+const CLOCK_SKEW_S = 5;
+const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
+
+/**
+ * Verifies access tokens against identity's keys. A verified token is remembered until it expires, so that an EdDSA verification is paid once
+ * a token and not once a heartbeat; whether its session is revoked is looked up every time.
+ */
+export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authenticate {
+  const verified = new BoundedCache<Principal>({ entriesMax: TOKENS_MAX, now });
+  const keys = new BoundedCache<CryptoKey>({ entriesMax: 64, now });
+
+  async function keyOf(kid: string | undefined): Promise<CryptoKey> {
+    if (kid === undefined) throw new TypeError("the token names no key");
+    const jwk = await trust.keyOf(kid);
+    if (jwk === undefined) throw new TypeError("the token's key is unknown");
+    const cacheKey = `${kid} ${jwk.x}`;
+    const known = keys.get(cacheKey);
+    if (known !== undefined) return known;
+    const key = await importEd25519(jwk);
+    keys.set(cacheKey, key, Number.POSITIVE_INFINITY);
+    return key;
+  }
+
+  async function verify(token: string): Promise<Principal> {
+    const { payload } = await jwtVerify(token, (header) => keyOf(header.kid), {
+      algorithms: ["EdDSA"],
+      issuer: ACCESS_TOKEN_ISSUER,
+      audience: ACCESS_TOKEN_AUDIENCE,
+      clockTolerance: CLOCK_SKEW_S,
+      currentDate: new Date(now()),
+      requiredClaims: ["exp", "iat", "sub"],
+    });
+    const principal = principalOf(payload);
+    if (principal === null) throw new TypeError("the token names no user");
+    verified.set(token, principal, (payload.exp ?? 0) * 1000);
+    return principal;
+  }
+
+  return async function authenticate(authorization, inBackground) {
+    const token = bearerOf(authorization);
+    const waiting = trust.ensureFresh(inBackground);
+    if (waiting !== undefined) await waiting;
+    if (trust.keys.length === 0) throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
+    let principal = verified.get(token);
+    if (principal === undefined) {
+      try {
+        principal = await verify(token);
+      } catch (cause) {
+        throw new CodedError("UNAUTHENTICATED", "The access token is not valid", { cause });
+      }
+    }
+    if (trust.isRevoked(principal.sessionId)) throw new CodedError("UNAUTHENTICATED", "The session has ended");
+    return principal;
+  };
+}
+
+function bearerOf(authorization: string | null): string {
+  if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
+  const token = authorization.length <= TOKEN_LENGTH_MAX ? BEARER.exec(authorization)?.[1] : undefined;
+  if (token === undefined) throw new CodedError("UNAUTHENTICATED", "Authorization must be a bearer token");
+  return token;
+}

@@ -1,0 +1,67 @@
+import type { Hono } from "hono";
+import { CodedError } from "../contracts/errors.ts";
+import { BFF_NAMES, READY_PATH, REQUEST_ID_HEADER, TRACEPARENT_HEADER, type BffName } from "../contracts/internal-request.ts";
+import { PLAYHEAD_VERSION } from "../contracts/version.ts";
+import { problemResponse } from "../platform/problem.ts";
+import { TaskGroup } from "../resilience/task-group.ts";
+import type { ForwardDeps } from "./forward.ts";
+import type { GatewayHonoEnv } from "./app.ts";
+import type { GatewayScope } from "./request-scope.ts";
+import type { TrustStore } from "./trust-store.ts";
+
+interface OwnRoutesDeps {
+  readonly upstreams: ForwardDeps["upstreams"];
+  readonly trust: TrustStore;
+}
+
+const READY_PATIENCE_MS = 2_500;
+const JWKS_MAX_AGE_S = 60;
+
+/** What the gateway answers itself: who it is, whether it lives, whether all behind it do, and whose tokens it takes. */
+export function addOwnRoutes(app: Hono<GatewayHonoEnv>, { upstreams, trust }: OwnRoutesDeps): void {
+  app.get("/", (c) =>
+    c.json({
+      name: "playhead",
+      version: PLAYHEAD_VERSION,
+      what: "The backend of a media app: accounts, and a watch history that loses no heartbeat",
+      links: { health: "/healthz", ready: "/readyz", keys: "/.well-known/jwks.json", register: "/v1/account/register", history: "/v1/history" },
+    }),
+  );
+
+  app.get("/healthz", (c) => c.json({ status: "ok" }));
+
+  app.get("/readyz", async function ready(c) {
+    const states = await checkUpstreams(upstreams, c.var.scope);
+    const failed = BFF_NAMES.filter((name) => states[name] !== "ok");
+    if (failed.length === 0) return c.json({ status: "ready", upstreams: states });
+    const error = new CodedError("UNAVAILABLE", `Not ready: ${failed.join(", ")}`, { retryAfterMs: 1_000 });
+    c.var.scope.failure = error;
+    return problemResponse(error, { requestId: c.var.scope.requestId, instance: c.req.path, extra: { upstreams: states } });
+  });
+
+  app.get("/.well-known/jwks.json", async function jwks(c) {
+    await trust.ensureFresh((work) => c.executionCtx.waitUntil(work));
+    if (trust.keys.length === 0) throw new CodedError("UNAVAILABLE", "The keys cannot be had yet", { retryAfterMs: 1_000 });
+    return c.json({ keys: trust.keys }, 200, { "cache-control": `public, max-age=${JWKS_MAX_AGE_S}` });
+  });
+}
+
+/** Asks all BFFs at once. A child that fails says so in the result rather than ending the others: the answer names every culprit. */
+async function checkUpstreams(upstreams: OwnRoutesDeps["upstreams"], scope: GatewayScope): Promise<Record<BffName, "ok" | "failed">> {
+  const states: Record<BffName, "ok" | "failed"> = { account: "failed", app: "failed", ops: "failed" };
+  const group = new TaskGroup({ signal: AbortSignal.timeout(READY_PATIENCE_MS) });
+  for (const name of BFF_NAMES) {
+    group.go(async (signal) => {
+      const headers = { [REQUEST_ID_HEADER]: scope.requestId, [TRACEPARENT_HEADER]: scope.traceparent };
+      try {
+        const response = await upstreams[name].fetch(new Request(`http://${name}${READY_PATH}`, { headers, signal }));
+        await response.body?.cancel();
+        if (response.ok) states[name] = "ok";
+      } catch {
+        // Stays "failed"; the BFF has logged why, or could not be reached at all.
+      }
+    });
+  }
+  await group.wait().catch(() => undefined);
+  return states;
+}

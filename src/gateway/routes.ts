@@ -1,0 +1,61 @@
+import type { BffName } from "../contracts/internal-request.ts";
+import type { Permission } from "../contracts/permissions.ts";
+
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+/** How dear a request is to its user; under overload the lowest goes first. */
+export type Criticality = "critical_plus" | "critical" | "sheddable_plus" | "sheddable";
+/** Which per-client quota a request counts against. */
+export type LimitPolicy = "default" | "reports" | "credentials";
+
+/** All the gateway knows of a route. It knows no business: what a body means is the BFF's affair. */
+export interface Route {
+  readonly path: string;
+  readonly methods: readonly Method[];
+  readonly upstream: BffName;
+  /** The permission a caller must have; null where nobody needs to be signed in. */
+  readonly permission: Permission | null;
+  /** Time the whole answer may take, in ms. A client may ask for less. */
+  readonly timeoutMs: number;
+  readonly limit: LimitPolicy;
+  readonly criticality: Criticality;
+  /** Bytes a body may have. */
+  readonly bodyBytesMax: number;
+}
+
+const KIB = 1024;
+const DEFAULTS = { timeoutMs: 1_000, limit: "default", criticality: "critical", bodyBytesMax: 64 * KIB } as const;
+/** scrypt takes 200 ms and more, and several may be waiting for the same core. */
+const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000 } as const;
+/** Operators look at all shards at once. */
+const OPERATOR = { ...DEFAULTS, timeoutMs: 5_000, criticality: "sheddable_plus" } as const;
+
+/** Every route a client can call beside the gateway's own. */
+export const ROUTES: readonly Route[] = [
+  { ...PASSWORD, path: "/v1/account/register", methods: ["POST"], upstream: "account", permission: null, limit: "credentials" },
+  { ...PASSWORD, path: "/v1/account/login", methods: ["POST"], upstream: "account", permission: null, limit: "credentials" },
+  { ...DEFAULTS, path: "/v1/account/refresh", methods: ["POST"], upstream: "account", permission: null, criticality: "critical_plus" },
+  { ...DEFAULTS, path: "/v1/account/logout", methods: ["POST"], upstream: "account", permission: "account:own" },
+  { ...PASSWORD, path: "/v1/account/password", methods: ["POST"], upstream: "account", permission: "account:own" },
+  { ...DEFAULTS, path: "/v1/account/me", methods: ["GET"], upstream: "account", permission: "account:own" },
+  { ...PASSWORD, path: "/v1/account/me", methods: ["DELETE"], upstream: "account", permission: "account:own" },
+
+  {
+    ...DEFAULTS,
+    path: "/v1/history/reports",
+    methods: ["POST"],
+    upstream: "app",
+    permission: "history:own",
+    limit: "reports",
+    criticality: "critical_plus",
+    bodyBytesMax: 256 * KIB,
+  },
+  { ...DEFAULTS, path: "/v1/history", methods: ["GET"], upstream: "app", permission: "history:own" },
+  { ...DEFAULTS, path: "/v1/history/continue", methods: ["GET"], upstream: "app", permission: "history:own" },
+  { ...DEFAULTS, path: "/v1/history/lookup", methods: ["POST"], upstream: "app", permission: "history:own" },
+  { ...DEFAULTS, path: "/v1/home", methods: ["GET"], upstream: "app", permission: "home:own", criticality: "sheddable_plus" },
+
+  { ...OPERATOR, path: "/v1/ops/overview", methods: ["GET"], upstream: "ops", permission: "ops:read" },
+  { ...OPERATOR, path: "/v1/ops/history/flush", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/users/:id/roles", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+];

@@ -1,0 +1,73 @@
+import type { Clock } from "../../resilience/clock.ts";
+import type { HistoryWriter } from "../biz/ports.ts";
+import type { HistoryRecord } from "../biz/record.ts";
+import { d1Error } from "./d1-errors.ts";
+
+/*
+ * One statement and one bound parameter for thousands of records: rows as arrays in a JSON array. `WHERE true` style conditions are needed
+ * before ON CONFLICT, or SQLite takes it for a join. The guard makes a late, repeated or reordered write change nothing
+ * and cost nothing: rows that lose are not written.
+ */
+const UPSERT = `
+  INSERT INTO history (user_id, kind, item_id, position_ms, duration_ms, event, device_id, at, rev)
+  SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, r.value ->> 8
+  FROM json_each(?1) AS r
+  WHERE NOT EXISTS (
+    SELECT 1 FROM history_user AS u WHERE u.user_id = r.value ->> 0 AND (u.erased = 1 OR r.value ->> 7 <= u.cleared_before)
+  )
+  ON CONFLICT (user_id, kind, item_id) DO UPDATE SET
+    position_ms = excluded.position_ms, duration_ms = excluded.duration_ms, event = excluded.event,
+    device_id = excluded.device_id, at = excluded.at, rev = excluded.rev
+  WHERE (excluded.at, excluded.rev) > (history.at, history.rev)`;
+
+const REJECT = `
+  INSERT OR IGNORE INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`;
+
+const TRIM = `
+  DELETE FROM history WHERE (user_id, kind, item_id) IN (
+    SELECT user_id, kind, item_id FROM (
+      SELECT user_id, kind, item_id, row_number() OVER (PARTITION BY user_id ORDER BY at DESC, rev DESC) AS place
+      FROM history WHERE user_id IN (SELECT value FROM json_each(?1))
+    ) WHERE place > ?2
+  )`;
+
+const REASON_LENGTH_MAX = 500;
+
+/** Writes one D1 database in bulk. */
+export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
+  return {
+    async upsert(records) {
+      try {
+        await db.prepare(UPSERT).bind(JSON.stringify(records.map(rowOf))).run();
+      } catch (cause) {
+        throw d1Error(cause, "write history records");
+      }
+    },
+
+    async reject(record, reason) {
+      try {
+        await db
+          .prepare(REJECT)
+          .bind(record.userId, record.kind, record.itemId, record.rev, JSON.stringify(record), reason.slice(0, REASON_LENGTH_MAX), now())
+          .run();
+      } catch (cause) {
+        throw d1Error(cause, "set a rejected record aside");
+      }
+    },
+
+    async trim(userIds, keep) {
+      try {
+        await db.prepare(TRIM).bind(JSON.stringify(userIds), keep).run();
+      } catch (cause) {
+        throw d1Error(cause, "trim histories");
+      }
+    },
+  };
+}
+
+/** The columns of {@link UPSERT}, in their order. */
+function rowOf(record: HistoryRecord): readonly (string | number | null)[] {
+  const { userId, kind, itemId, positionMs, durationMs, event, deviceId, atMs, rev } = record;
+  return [userId, kind, itemId, positionMs, durationMs, event, deviceId, atMs, rev];
+}

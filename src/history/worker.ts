@@ -1,0 +1,16 @@
+import { erasureEntrypoint } from "./service/erasure-entrypoint.ts";
+import { operationsEntrypoint } from "./service/operations-entrypoint.ts";
+import { playbackEntrypoint } from "./service/playback-entrypoint.ts";
+import { shardObject } from "./service/shard-object.ts";
+import { wire, wireShard } from "./wire.ts";
+
+export class Playback extends playbackEntrypoint(wire) {}
+export class Operations extends operationsEntrypoint(wire) {}
+export class Erasure extends erasureEntrypoint(wire) {}
+export class HistoryShard extends shardObject(wireShard) {}
+
+export default {
+  fetch: () => new Response(null, { status: 404 }),
+  queue: (batch, env) => wire(env).consume(batch),
+  scheduled: (_controller, env) => wire(env).sweep(),
+} satisfies ExportedHandler<HistoryEnv>;

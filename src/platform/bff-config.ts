@@ -1,0 +1,11 @@
+import * as z from "zod";
+import { readConfig } from "./config.ts";
+import { publicJwksVar } from "./jwk.ts";
+import { LOG_LEVELS } from "./logger.ts";
+
+const schema = z.object({ LOG_LEVEL: z.enum(LOG_LEVELS), INTERNAL_JWKS: publicJwksVar });
+
+/** The vars and secrets that every BFF has, checked. */
+export function readBffConfig(env: object) {
+  return readConfig(schema, env);
+}
