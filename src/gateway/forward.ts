@@ -38,7 +38,7 @@ export function forwarder({ upstreams, mintInternalToken }: ForwardDeps) {
     const controller = new AbortController();
     const timer = setTimeout(() => controller.abort(), timeoutMs);
     try {
-      const outbound = new Request(request.url, { method: request.method, headers, body: request.body, signal: controller.signal });
+      const outbound = new Request(request, { headers, signal: controller.signal, redirect: "manual" });
       return await refuseForeignErrors(await upstreams[route.upstream].fetch(outbound), route.upstream);
     } catch (cause) {
       if (controller.signal.aborted) throw new CodedError("DEADLINE_EXCEEDED", `${route.upstream} took too long`, { cause });

@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { createHistoryJob } from "../src/history/biz/history-job.ts";
+import { Shard } from "../src/history/biz/shard.ts";
+import { d1HistoryWriter } from "../src/history/data/d1-history-writer.ts";
+import { SqliteShardLog } from "../src/history/data/sqlite-shard-log.ts";
+import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
+import { meteredD1, meteredShardSql, type RowMeter } from "./support/metered-sqlite.ts";
+import { VirtualTime } from "./support/virtual-time.ts";
+
+/** What a rate of reports on one shard costs, in operations a report. */
+export interface Metering {
+  readonly reportsPerSecond: number;
+  readonly shardRowsPerReport: number;
+  readonly d1RowsPerReport: number;
+  readonly queueOperationsPerReport: number;
+  readonly shardCallsPerReport: number;
+  /** From a record's first unflushed report to D1 holding it, beyond the window, in ms. */
+  readonly flushLagP99Ms: number;
+}
+
+const HEARTBEAT_MS = 10_000;
+const WINDOW_MS = 300_000;
+const COMMIT_SPACING_MS = 50;
+const MINUTES = 20;
+/** From the send to the job: the queue's batch timeout. */
+const QUEUE_DELAY_MS = 1_000;
+/** A queue bills a write, a read and a delete for each message. */
+const OPERATIONS_PER_MESSAGE = 3;
+const DRAIN_MS = 60_000;
+const START_MS = 1_700_000_000_000;
+
+/**
+ * Runs the real shard and the real job, over real SQLite with the real statements, in virtual time: twenty minutes of players that send a
+ * heartbeat every ten seconds. Every row is counted; setting an alarm counts as one, as the platform bills it.
+ */
+export async function meterHistory(reportsPerSecond: number): Promise<Metering> {
+  const time = new VirtualTime(START_MS);
+  const shardMeter: RowMeter = { rowsWritten: 0 };
+  const d1Meter: RowMeter = { rowsWritten: 0 };
+  const counts = { reports: 0, messages: 0, jobCalls: 0 };
+  const lags: number[] = [];
+  const firstAtMs = new Map<string, number>();
+  const migrations = readFileSync(`${PROJECT_ROOT}migrations/history/0001_history.sql`, "utf8");
+  const writer = d1HistoryWriter(meteredD1(migrations, d1Meter) as never, time.now);
+  const shard: Shard = new Shard({
+    shard: 0,
+    limits: {
+      flushWindowMs: WINDOW_MS,
+      commitSpacingMs: COMMIT_SPACING_MS,
+      pendingRecordsMax: 20_000,
+      pendingBytesMax: 5_000_000,
+      viewBytesMax: 2_000_000,
+      entriesPerUserMax: 1_000,
+      liveRowsMax: 8_192,
+    },
+    log: new SqliteShardLog(meteredShardSql(shardMeter)),
+    alarmAtMs: null,
+    alarm: {
+      set: (atMs) => {
+        shardMeter.rowsWritten += 1;
+        time.plan(atMs, () => shard.onAlarm());
+      },
+    },
+    queue: {
+      send: async (messages) => {
+        counts.messages += messages.length;
+        time.plan(time.now() + QUEUE_DELAY_MS, async () => void (await runJob(messages)));
+      },
+    },
+    reader: { newestOf: async () => [] },
+    now: time.now,
+    schedule: (delayMs, callback) => time.plan(time.now() + delayMs, callback),
+    onBackgroundFailure: (what, error) => {
+      throw new Error(what, { cause: error });
+    },
+  });
+  const runJob = createHistoryJob({
+    shards: {
+      collect: async (_shard, keys) => {
+        counts.jobCalls += 1;
+        return shard.collect(keys);
+      },
+      confirm: async (_shard, confirmations) => {
+        counts.jobCalls += 1;
+        shard.confirm(confirmations);
+        for (const { userId } of confirmations) {
+          const since = firstAtMs.get(userId);
+          if (since !== undefined) lags.push(time.now() - since - WINDOW_MS);
+          firstAtMs.delete(userId);
+        }
+      },
+      refill: async () => undefined,
+    },
+    writers: [writer],
+    databaseOf: () => 0,
+    entriesPerUserMax: 1_000,
+    random: () => 0.5,
+    onFailure: (what, error) => {
+      throw new Error(what, { cause: error });
+    },
+  });
+
+  const users = (reportsPerSecond * HEARTBEAT_MS) / 1_000;
+  const endMs = START_MS + MINUTES * 60_000;
+  for (let user = 0; user < users; user += 1) {
+    const userId = `018f0000-0000-7000-8000-${String(user).padStart(12, "0")}`;
+    const beat = (): void => {
+      counts.reports += 1;
+      if (!firstAtMs.has(userId)) firstAtMs.set(userId, time.now());
+      void shard.report(userId, [{ kind: "video", itemId: "movie-1", positionMs: time.now() - START_MS, event: "playing" }]);
+      if (time.now() + HEARTBEAT_MS < endMs) time.plan(time.now() + HEARTBEAT_MS, beat);
+    };
+    time.plan(START_MS + (user * HEARTBEAT_MS) / users, beat);
+  }
+  // Beyond the last heartbeat everything must reach D1, or the last window's rows would be missing from the count.
+  await time.runUntil(endMs + WINDOW_MS + DRAIN_MS);
+
+  lags.sort((a, b) => a - b);
+  return {
+    reportsPerSecond,
+    shardRowsPerReport: shardMeter.rowsWritten / counts.reports,
+    d1RowsPerReport: d1Meter.rowsWritten / counts.reports,
+    queueOperationsPerReport: (counts.messages * OPERATIONS_PER_MESSAGE) / counts.reports,
+    shardCallsPerReport: 1 + counts.jobCalls / counts.reports,
+    flushLagP99Ms: lags[Math.floor(lags.length * 0.99)] ?? 0,
+  };
+}

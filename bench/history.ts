@@ -1,0 +1,110 @@
+import prices from "./prices.json" with { type: "json" };
+import { meterHistory, type Metering } from "./history-metering.ts";
+import { startBareChain, startBareWorker, startWhole, startWriteThrough } from "./support/contestants.ts";
+import { load, type LoadRequest, type LoadResult } from "./support/load.ts";
+import { median } from "./support/median.ts";
+import { signedInUsers } from "./support/signed-in-users.ts";
+
+const CONNECTIONS = 256;
+const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
+const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 5);
+const USERS = 24;
+const RATES = [1, 20, 200];
+/** Memory the platform bills a Durable Object for, in GB. */
+const OBJECT_GB = 0.125;
+
+interface Contestant {
+  readonly name: string;
+  readonly url: string;
+  readonly requests: readonly LoadRequest[];
+  readonly results: LoadResult[];
+}
+
+/** Reports through the whole path beside three baselines in the same run, and what a report costs. */
+export async function run(): Promise<void> {
+  console.log(`reports of one heartbeat each, ${CONNECTIONS} connections, medians of ${ROUNDS} interleaved rounds of ${SECONDS} s\n`);
+  const whole = await startWhole();
+  const writeThrough = await startWriteThrough();
+  const bareChain = await startBareChain();
+  const bareWorker = await startBareWorker();
+  const plain = reportsOf(Array.from({ length: USERS }, (_, user) => ({ "x-user": `user-${user}` })));
+  const contestants: Contestant[] = [
+    { name: "whole path", url: whole.url, requests: reportsOf(await signedInUsers(whole.url, USERS)), results: [] },
+    { name: "D1 write-through", url: writeThrough.url, requests: reportsOf(await signedInUsers(writeThrough.url, USERS)), results: [] },
+    { name: "bare chain", url: bareChain.url, requests: plain, results: [] },
+    { name: "bare Hono worker", url: bareWorker.url, requests: plain, results: [] },
+  ];
+  for (const { url, requests } of contestants) await load({ url, requests, connections: 64, seconds: 2 });
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const { url, requests, results } of contestants) {
+      results.push(await load({ url, requests, connections: CONNECTIONS, seconds: SECONDS }));
+    }
+  }
+  printThroughput(contestants);
+  for (const platform of [whole, writeThrough, bareChain, bareWorker]) await platform.stop();
+  await printCosts();
+}
+
+function reportsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequest[] {
+  return users.map((headers, user) => ({
+    method: "POST",
+    path: "/v1/history/reports",
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify({ reports: [{ kind: "video", itemId: `movie-${user}`, positionMs: 61_000, durationMs: 596_000 }] }),
+  }));
+}
+
+function printThroughput(contestants: readonly Contestant[]): void {
+  const rate = (name: string): readonly number[] =>
+    contestants.find((contestant) => contestant.name === name)?.results.map(({ requestsPerSecond }) => requestsPerSecond) ?? [];
+  console.table(
+    Object.fromEntries(
+      contestants.map(({ name, results }) => [
+        name,
+        {
+          "requests/s": Math.round(median(results.map(({ requestsPerSecond }) => requestsPerSecond))),
+          "p50 ms": median(results.map(({ p50Ms }) => p50Ms)),
+          "p99 ms": median(results.map(({ p99Ms }) => p99Ms)),
+          failures: results.reduce((sum, { failures }) => sum + failures, 0),
+        },
+      ]),
+    ),
+  );
+  const ratio = (name: string): string =>
+    median(rate("whole path").map((value, round) => value / (rate(name)[round] ?? Number.NaN))).toFixed(2);
+  console.log(`whole path / bare chain with the same hops: ${ratio("bare chain")}   (goal ≥ 0.65)`);
+  console.log(`whole path / D1 write-through:              ${ratio("D1 write-through")}   (goal ≥ 2)`);
+  console.log(`whole path / bare Hono worker:              ${ratio("bare Hono worker")}\n`);
+}
+
+async function printCosts(): Promise<void> {
+  console.log("what a report costs, heartbeats every 10 s, 300 s window, one shard (virtual time, real code and SQL)");
+  const rows: Record<string, Record<string, string>> = {};
+  for (const rate of RATES) {
+    const metering = await meterHistory(rate);
+    rows[`${rate}/s`] = {
+      "object rows/report": metering.shardRowsPerReport.toFixed(3),
+      "D1 rows/report": metering.d1RowsPerReport.toFixed(4),
+      "queue ops/report": metering.queueOperationsPerReport.toFixed(4),
+      "flush lag p99 beyond window": `${(metering.flushLagP99Ms / 1_000).toFixed(1)} s`,
+      "$ per million": costPerMillion(metering).toFixed(2),
+    };
+  }
+  console.table(rows);
+  const { workerRequest, d1RowWritten } = prices.perMillion;
+  console.log(`D1 write-through: $${(workerRequest + d1RowWritten).toFixed(2)} per million. Prices as of ${prices.asOf}; CPU time beyond the included is not counted.`);
+}
+
+/** Dollars for a million reports of one each, from metered operations and the price file. */
+function costPerMillion(metering: Metering): number {
+  const { perMillion } = prices;
+  const gigabyteSecondsPerReport = OBJECT_GB / metering.reportsPerSecond;
+  return (
+    perMillion.workerRequest +
+    metering.shardCallsPerReport * perMillion.durableObjectRequest +
+    gigabyteSecondsPerReport * perMillion.durableObjectGigabyteSecond +
+    metering.shardRowsPerReport * perMillion.durableObjectRowWritten +
+    metering.d1RowsPerReport * perMillion.d1RowWritten +
+    metering.queueOperationsPerReport * perMillion.queueOperation
+  );
+}

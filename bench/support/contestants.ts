@@ -1,0 +1,59 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleWorker } from "../../scripts/runtime/bundle.ts";
+import { databasesOf, migrateLocally } from "../../scripts/runtime/migrate.ts";
+import { prepareWorker, startPlatform, type RunnableWorker, type RunningPlatform } from "../../scripts/runtime/platform.ts";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { makeSecrets } from "../../scripts/runtime/secrets.ts";
+import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
+
+const COMPATIBILITY_DATE = "2026-10-23";
+const secrets = makeSecrets();
+
+/** A state folder of its own, migrated. */
+async function freshState(): Promise<string> {
+  const state = mkdtempSync(join(tmpdir(), "playhead-bench-"));
+  await migrateLocally(databasesOf(readWorkerConfigs()), state);
+  return join(state, "v3");
+}
+
+async function benchWorker(file: string, more: Partial<RunnableWorker> & { readonly name: string }): Promise<RunnableWorker> {
+  const contents = await bundleWorker(`${PROJECT_ROOT}bench/workers/${file}.ts`);
+  return { compatibilityDate: COMPATIBILITY_DATE, modules: [{ type: "ESModule", path: "index.js", contents }], ...more } as RunnableWorker;
+}
+
+async function realWorkers(): Promise<RunnableWorker[]> {
+  const vars = { LOG_LEVEL: "warn", FLUSH_WINDOW_MS: "5000" };
+  return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets })));
+}
+
+/** The product as deployed, on disk. */
+export async function startWhole(): Promise<RunningPlatform> {
+  return startPlatform({ workers: await realWorkers(), port: 0, persistTo: await freshState() });
+}
+
+/** The same gateway and BFF over a history service that writes every report to D1 at once. */
+export async function startWriteThrough(): Promise<RunningPlatform> {
+  const history = await benchWorker("write-through-history", {
+    name: "playhead-history",
+    d1Databases: { HISTORY_DB_0: { id: "HISTORY_DB_0" } },
+  });
+  const workers = (await realWorkers()).map((worker) => (worker.name === "playhead-history" ? history : worker));
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+}
+
+/** The same hops as the product in plain Hono and RPC: no auth, no log, no guards, a shard that only counts. */
+export async function startBareChain(): Promise<RunningPlatform> {
+  const workers = [
+    await benchWorker("bare-gateway", { name: "bare-gateway", serviceBindings: { BFF: { name: "bare-bff" } } }),
+    await benchWorker("bare-bff", { name: "bare-bff", serviceBindings: { HISTORY: { name: "bare-history", entrypoint: "Playback" } } }),
+    await benchWorker("bare-history", { name: "bare-history", durableObjects: { SHARD: { className: "CountingShard", useSQLite: true } } }),
+  ];
+  return startPlatform({ workers, entry: "bare-gateway", port: 0 });
+}
+
+/** One plain Hono worker. */
+export async function startBareWorker(): Promise<RunningPlatform> {
+  return startPlatform({ workers: [await benchWorker("bare-worker", { name: "bare-worker" })], entry: "bare-worker", port: 0 });
+}

@@ -1,0 +1,47 @@
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import type { SqlPort } from "../../src/history/data/sqlite-shard-log.ts";
+
+/** Rows written so far, as the platform would bill them: one for each row inserted, updated or deleted. */
+export interface RowMeter {
+  rowsWritten: number;
+}
+
+/** A Durable Object's SQL storage on Node's SQLite, metered. */
+export function meteredShardSql(meter: RowMeter): SqlPort {
+  const db = new DatabaseSync(":memory:");
+  return {
+    exec(query, ...bindings) {
+      if (bindings.length === 0 && query.includes(";")) {
+        db.exec(query);
+        return { toArray: () => [] };
+      }
+      const statement = db.prepare(query);
+      const values = bindings.map((value): SQLInputValue => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+      if (/^\s*SELECT/i.test(query)) {
+        const rows = statement.all(...values) as Record<string, string | number | null>[];
+        return { toArray: () => rows };
+      }
+      meter.rowsWritten += Number(statement.run(...values).changes);
+      return { toArray: () => [] };
+    },
+  };
+}
+
+/** As much of a D1 database as the history's writer uses, on Node's SQLite with the real migrations, metered. */
+export function meteredD1(migrations: string, meter: RowMeter): D1Like {
+  const db = new DatabaseSync(":memory:");
+  db.exec(migrations);
+  return {
+    prepare: (query) => ({
+      bind: (...values) => ({
+        run: async () => {
+          meter.rowsWritten += Number(db.prepare(query).run(...(values as SQLInputValue[])).changes);
+        },
+      }),
+    }),
+  };
+}
+
+interface D1Like {
+  prepare(query: string): { bind(...values: unknown[]): { run(): Promise<void> } };
+}

@@ -1,0 +1,63 @@
+import { parseArgs } from "node:util";
+import { LaunchError } from "./launch-error.ts";
+
+/** What a user can say on the command line of `npm start`. */
+export interface LaunchOptions {
+  readonly port: number;
+  readonly state: string;
+  readonly fresh: boolean;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly help: boolean;
+}
+
+export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--var NAME:VALUE …]
+
+  --port N          where the gateway listens on 127.0.0.1 (0: a free port)
+  --state DIR       where databases, secrets and logs are kept
+  --fresh           forget everything in that folder first: accounts, history, secrets, logs
+  --var NAME:VALUE  set a var for every worker that knows it; may be repeated
+  --help            this text
+
+Environment: ADMIN_EMAIL and ADMIN_PASSWORD override the generated operator's login.`;
+
+/**
+ * Reads the command line. `knownVars` are the names that some worker's config has; others are refused, since a misspelt one would be
+ * ignored silently. Throws {@link LaunchError}.
+ */
+export function readOptions(args: readonly string[], knownVars: ReadonlySet<string>): LaunchOptions {
+  const { values } = parse(args);
+  const port = Number(values.port);
+  if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw usageError(`--port must be in 0 … 65535, got ${values.port}`);
+  const vars: Record<string, string> = {};
+  for (const text of values.var) {
+    const colon = text.indexOf(":");
+    const name = text.slice(0, Math.max(0, colon));
+    if (colon < 1) throw usageError(`--var must be NAME:VALUE, got ${text}`);
+    if (!knownVars.has(name)) throw usageError(`no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`);
+    vars[name] = text.slice(colon + 1);
+  }
+  return { port, state: values.state, fresh: values.fresh, vars, help: values.help };
+}
+
+function usageError(message: string): LaunchError {
+  return new LaunchError(message, { exitCode: 2 });
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      strict: true,
+      allowPositionals: false,
+      options: {
+        port: { type: "string", default: "8787" },
+        state: { type: "string", default: ".wrangler/state" },
+        fresh: { type: "boolean", default: false },
+        var: { type: "string", multiple: true, default: [] as string[] },
+        help: { type: "boolean", default: false },
+      },
+    });
+  } catch (cause) {
+    throw usageError(`${cause instanceof Error ? cause.message.split(". ")[0] : String(cause)}; see npm start -- --help`);
+  }
+}

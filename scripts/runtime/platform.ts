@@ -1,0 +1,97 @@
+import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptions, type WorkerdStructuredLog } from "miniflare";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
+import { bundleWorker } from "./bundle.ts";
+import { GATEWAY, type WorkerConfig } from "./worker-configs.ts";
+
+/** A worker ready to run: its options for the runtime and its bundled code. */
+export type RunnableWorker = V4WorkerOptions;
+
+interface PrepareOptions {
+  /** Vars by name; each reaches every worker whose config knows it. */
+  readonly vars?: Readonly<Record<string, string>>;
+  /** Secrets by name; each reaches only the workers whose config requires it. */
+  readonly secrets?: Readonly<Record<string, string>>;
+}
+
+/** Bundles a worker and reads its options from its wrangler.toml, so that what runs locally is what would be deployed. */
+export async function prepareWorker(worker: WorkerConfig, { vars = {}, secrets = {} }: PrepareOptions): Promise<RunnableWorker> {
+  const { config, name } = worker;
+  if (config.main === undefined) throw new Error(`${worker.path} names no main file`);
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
+  const known = Object.keys(config.vars ?? {});
+  const required = config.secrets?.required ?? [];
+  const pick = (names: readonly string[], from: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(names.flatMap((key) => (from[key] === undefined ? [] : [[key, from[key]]])));
+  return {
+    ...workerOptions,
+    name,
+    modules: [{ type: "ESModule", path: "index.js", contents: await bundleWorker(config.main) }],
+    bindings: { ...(workerOptions.bindings as Record<string, string>), ...pick(known, vars), ...pick(required, secrets) },
+  };
+}
+
+export interface StartOptions {
+  readonly workers: readonly RunnableWorker[];
+  /** The worker that owns the port; the gateway if absent. */
+  readonly entry?: string;
+  /** Its port on 127.0.0.1; 0 picks a free one. */
+  readonly port: number;
+  /** Folder for databases, objects and queues; nothing is kept if absent. */
+  readonly persistTo?: string;
+  readonly onLog?: (log: WorkerdStructuredLog) => void;
+  /** Hears that the runtime process has died. Miniflare would start another one, with the queue's messages lost. */
+  readonly onRuntimeDeath?: () => void;
+}
+
+/** All workers in one runtime process. */
+export interface RunningPlatform {
+  /** Where the entry worker answers, without a slash at the end. */
+  readonly url: string;
+  /** Fires a worker's cron. */
+  readonly fireCron: (worker: string, cron: string) => Promise<void>;
+  readonly miniflare: Miniflare;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts the workers at the runtime's full speed: no development proxy, the gateway's socket is workerd's own. */
+export async function startPlatform(options: StartOptions): Promise<RunningPlatform> {
+  const { workers, entry = GATEWAY, port, persistTo, onLog, onRuntimeDeath } = options;
+  const withSocket = workers.map((worker) =>
+    worker.name === entry ? { ...worker, unsafeDirectSockets: [{ host: "127.0.0.1", port }] } : worker,
+  );
+  const before = { SIGINT: process.listeners("SIGINT"), SIGTERM: process.listeners("SIGTERM") };
+  const miniflare = new Miniflare(
+    convertV4MiniflareOptions({
+      host: "127.0.0.1",
+      port: 0,
+      cf: false,
+      workers: withSocket,
+      ...(persistTo === undefined ? {} : { resourcePersistencePath: persistTo }),
+      handleStructuredLogs: onLog ?? (() => undefined),
+      ...(onRuntimeDeath === undefined ? {} : { unsafeHandleRuntimeRestart: onRuntimeDeath }),
+    }),
+  );
+  keepOnly("SIGINT", before.SIGINT);
+  keepOnly("SIGTERM", before.SIGTERM);
+  try {
+    await miniflare.ready;
+    const url = String(await miniflare.unsafeGetDirectURL(entry)).replace(/\/$/, "");
+    return {
+      url,
+      miniflare,
+      fireCron: async (worker, cron) => {
+        const fetcher = await miniflare.getWorker(worker);
+        await fetcher.scheduled({ cron });
+      },
+      stop: () => miniflare.dispose(),
+    };
+  } catch (error) {
+    await miniflare.dispose().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Miniflare's own listeners exit with 130 and 143; stopping is the caller's decision. */
+function keepOnly(signal: "SIGINT" | "SIGTERM", kept: readonly NodeJS.SignalsListener[]): void {
+  for (const listener of process.listeners(signal)) if (!kept.includes(listener)) process.removeListener(signal, listener);
+}

@@ -1,0 +1,51 @@
+import type { WorkerConfig } from "./worker-configs.ts";
+
+interface Welcome {
+  readonly url: string;
+  readonly stateDir: string;
+  readonly logPath: string;
+  readonly configs: readonly WorkerConfig[];
+  readonly adminEmail: string;
+  readonly adminPassword: string;
+}
+
+/** Marks around the transcript, by which a test finds it. */
+export const TRANSCRIPT_START = "# --- paste from here ---";
+export const TRANSCRIPT_END = "# --- to here ---";
+
+/** What a new user reads before `ready`: what is where, who may do what, and something to try. */
+export function welcomeText({ url, stateDir, logPath, configs, adminEmail, adminPassword }: Welcome): string {
+  const workers = configs.map(({ name, path }) => `  ${name.padEnd(24)} ${path}`).join("\n");
+  return `
+Playhead runs on ${url}
+
+${workers}
+
+  state     ${stateDir}
+  log       ${logPath}
+  operator  ${adminEmail}  ${adminPassword}
+
+Try it (bash):
+
+${TRANSCRIPT_START}
+${transcript(url, adminEmail, adminPassword)}
+${TRANSCRIPT_END}
+`;
+}
+
+/** A user's first minutes as curl commands: from registering to what D1 holds. */
+function transcript(url: string, adminEmail: string, adminPassword: string): string {
+  return `API=${url}
+EMAIL="ada-$RANDOM@example.com"
+json() { curl -s -H 'Content-Type: application/json' "$@"; echo; }
+token() { sed -E 's/.*"accessToken":"([^"]+)".*/\\1/'; }
+json "$API/v1/account/register" -d "{\\"email\\":\\"$EMAIL\\",\\"password\\":\\"correct horse battery\\"}"
+TOKEN=$(json "$API/v1/account/login" -d "{\\"email\\":\\"$EMAIL\\",\\"password\\":\\"correct horse battery\\"}" | token)
+json "$API/v1/history/reports" -H "Authorization: Bearer $TOKEN" -d '{"reports":[{"kind":"video","itemId":"big-buck-bunny","positionMs":61000,"durationMs":596000}]}'
+json "$API/v1/history" -H "Authorization: Bearer $TOKEN"
+json "$API/v1/history/continue" -H "Authorization: Bearer $TOKEN"
+json "$API/v1/home" -H "Authorization: Bearer $TOKEN"
+ADMIN=$(json "$API/v1/account/login" -d '{"email":"${adminEmail}","password":"${adminPassword}"}' | token)
+json -X POST "$API/v1/ops/history/flush" -H "Authorization: Bearer $ADMIN"
+json "$API/v1/ops/overview" -H "Authorization: Bearer $ADMIN"`;
+}

@@ -1,0 +1,81 @@
+import { eq } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/d1";
+import type { AccountErasure, AccountStore, PasswordChange, RoleChange } from "../biz/ports.ts";
+import { d1Batch, d1Call, gaveRow } from "./d1-call.ts";
+import { revokeSessionsSql } from "./revoke-sessions.ts";
+import { account } from "./schema.ts";
+
+const CHANGE_PASSWORD = "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+const END_OTHER_SESSIONS = revokeSessionsSql(
+  "password",
+  "account_id = ?2 AND id <> ?3 AND EXISTS (SELECT 1 FROM account WHERE id = ?2 AND password_hash = ?4)",
+);
+
+const AUDIT_ROLES = `
+  INSERT INTO audit (id, at, actor, action, target, detail)
+  SELECT ?1, ?2, ?3, 'set-roles', id, json_object('from', json(roles), 'to', json(?5)) FROM account WHERE id = ?4`;
+const SET_ROLES = "UPDATE account SET roles = ?2 WHERE id = ?1";
+const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql("roles", "account_id = ?2");
+
+const DELETE_ACCOUNT = "DELETE FROM account WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+const ADD_ERASURE = `
+  INSERT INTO erasure (user_id, requested_at, attempts, next_at)
+  SELECT ?1, ?2, 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?1) ON CONFLICT DO NOTHING`;
+const DELETE_TOKENS = `
+  DELETE FROM refresh_token WHERE session_id IN (SELECT id FROM session WHERE account_id = ?1)
+  AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?1)`;
+const END_SESSIONS_OF_ERASED = revokeSessionsSql("erased", "account_id = ?2 AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?2)");
+
+/** Accounts in D1. Each change is one batch whose later statements ask whether the first one held. */
+export function d1Accounts(db: D1Database): AccountStore {
+  const orm = drizzle(db);
+
+  async function byId(userId: string) {
+    const [found] = await d1Call("read an account", () => orm.select().from(account).where(eq(account.id, userId)));
+    return found ?? null;
+  }
+
+  return {
+    byId,
+
+    async byEmail(email) {
+      const [found] = await d1Call("find an account", () => orm.select().from(account).where(eq(account.email, email)));
+      return found ?? null;
+    },
+
+    async add(fresh) {
+      const added = await d1Call("add an account", () =>
+        orm.insert(account).values(fresh).onConflictDoNothing().returning({ id: account.id }),
+      );
+      return added.length > 0;
+    },
+
+    async changePassword({ userId, knownHash, newHash, keepSessionId, nowMs }: PasswordChange) {
+      const results = await d1Batch("change a password", db, [
+        db.prepare(CHANGE_PASSWORD).bind(userId, knownHash, newHash),
+        db.prepare(END_OTHER_SESSIONS).bind(nowMs, userId, keepSessionId, newHash),
+      ]);
+      return gaveRow(results, 0);
+    },
+
+    async setRoles({ userId, roles, audit }: RoleChange) {
+      const json = JSON.stringify(roles);
+      await d1Batch("set the roles of a user", db, [
+        db.prepare(AUDIT_ROLES).bind(audit.id, audit.atMs, audit.actor, userId, json),
+        db.prepare(SET_ROLES).bind(userId, json),
+        db.prepare(END_SESSIONS_OF_OLD_ROLES).bind(audit.atMs, userId),
+      ]);
+      return byId(userId);
+    },
+
+    async erase({ userId, knownHash, nowMs, retryAtMs }: AccountErasure) {
+      const results = await d1Batch("erase an account", db, [
+        db.prepare(DELETE_ACCOUNT).bind(userId, knownHash),
+        db.prepare(ADD_ERASURE).bind(userId, nowMs, retryAtMs),
+        db.prepare(DELETE_TOKENS).bind(userId),
+        db.prepare(END_SESSIONS_OF_ERASED).bind(nowMs, userId),
+      ]);
+      return gaveRow(results, 0);
+    },
+  };
+}

@@ -1,0 +1,20 @@
+import { wrap } from "../../contracts/errors.ts";
+
+/** Awaits a call to D1. A failure means that identity's database can't be used now; no outcome of ours is told by an exception. */
+export async function d1Call<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    throw wrap(cause, what, "UNAVAILABLE");
+  }
+}
+
+/** Runs one unit of work: all of its statements or none. Answers the rows of each. */
+export function d1Batch(what: string, db: D1Database, statements: D1PreparedStatement[]): Promise<readonly D1Result[]> {
+  return d1Call(what, () => db.batch(statements));
+}
+
+/** Whether a statement of a batch gave a row: guarded statements say by `RETURNING` that their guard held. */
+export function gaveRow(results: readonly D1Result[], index: number): boolean {
+  return (results[index]?.results.length ?? 0) > 0;
+}

@@ -1,0 +1,57 @@
+import { describeCauses } from "../contracts/errors.ts";
+import type { HistoryErasure } from "../contracts/history.ts";
+import { createLogger } from "../platform/logger.ts";
+import { oncePerEnv } from "../platform/once-per-env.ts";
+import { bindRpc } from "../platform/rpc.ts";
+import { AccountBook } from "./biz/account-book.ts";
+import { Erasures } from "./biz/erasures.ts";
+import { KeyRing } from "./biz/key-ring.ts";
+import { pullRevocations } from "./biz/revocation-list.ts";
+import { Sessions } from "./biz/sessions.ts";
+import { createSetRoles } from "./biz/set-roles.ts";
+import { createSignIn } from "./biz/sign-in.ts";
+import { readIdentityConfig } from "./config.ts";
+import { d1Accounts } from "./data/d1-accounts.ts";
+import { d1Erasures } from "./data/d1-erasures.ts";
+import { d1Sessions } from "./data/d1-sessions.ts";
+import { d1SigningKeys } from "./data/d1-signing-keys.ts";
+import { d1Upkeep } from "./data/d1-upkeep.ts";
+import { historyEraser } from "./data/history-eraser.ts";
+import { keyVault } from "./data/key-vault.ts";
+import { operatorSecret } from "./data/operator-secret.ts";
+import { scryptHasher as hasher } from "./data/scrypt-hasher.ts";
+import { secretSource as secrets } from "./data/secret-source.ts";
+import { createSweep } from "./service/sweep.ts";
+
+const now = Date.now;
+
+/** Everything an isolate of the identity worker runs on, one constructor call each. */
+export const wire = oncePerEnv((env: IdentityEnv) => {
+  const config = readIdentityConfig(env);
+  const logger = createLogger({ worker: "playhead-identity", level: config.LOG_LEVEL });
+  const db = env.IDENTITY_DB;
+  const accountStore = d1Accounts(db);
+  const sessionStore = d1Sessions(db);
+  const upkeep = d1Upkeep(db);
+  const operator = operatorSecret(config.ADMIN_EMAIL, config.ADMIN_PASSWORD);
+  const keys = new KeyRing({ store: d1SigningKeys(db), vault: keyVault(config.KEY_ENCRYPTION_KEY), secrets, now });
+  const sessions = new Sessions({ store: sessionStore, keys, secrets, now });
+  const erasures = new Erasures({
+    store: d1Erasures(db),
+    eraseHistory: historyEraser(bindRpc<HistoryErasure>(env.HISTORY)),
+    now,
+    onFailure: (what, error) => logger.error("erasure failed", { what, causes: describeCauses(error) }),
+  });
+  return {
+    accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
+    signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, now }),
+    setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
+    pullRevocations: (sinceMs: number) => pullRevocations(sessionStore, now, sinceMs),
+    sessions,
+    keys,
+    erasures,
+    overview: () => upkeep.count(now()),
+    ping: () => upkeep.ping(),
+    sweep: createSweep({ pruning: upkeep, erasures, now, logger }),
+  };
+});

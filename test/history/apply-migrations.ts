@@ -1,0 +1,7 @@
+import { applyD1Migrations, type D1Migration } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+
+const { MIGRATIONS } = env as unknown as { readonly MIGRATIONS: D1Migration[] };
+
+await applyD1Migrations(env.HISTORY_DB_0, MIGRATIONS);
+await applyD1Migrations(env.HISTORY_DB_1, MIGRATIONS);

@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { decodeRow, encodeRow } from "../../../src/history/data/log-codec.ts";
+import { ProtobufError, ProtobufWriter } from "../../../src/protocol/protobuf.ts";
+import { anyRecord, recordOf } from "../../support/history-records.ts";
+
+describe("the log codec", () => {
+  it("gives back every record it was given", () => {
+    fc.assert(
+      fc.property(fc.array(anyRecord, { maxLength: 30 }), (records) => {
+        expect(decodeRow(encodeRow(records))).toEqual(records);
+      }),
+    );
+  });
+
+  it("takes some 60 bytes for a heartbeat, its user counted once a row", () => {
+    const row = Array.from({ length: 100 }, (_, second) => recordOf({ userId: "018f0000-0000-7000-8000-000000000001", itemId: `movie-${second}`, rev: 1_700_000_000_000 * 1024 + second }));
+    expect(encodeRow(row).length / row.length).toBeLessThan(60);
+  });
+
+  it("refuses a mutation it does not know rather than lose it", () => {
+    const writer = new ProtobufWriter();
+    writer.uint(1, 5);
+    writer.text(4, "a delete of a later version");
+    expect(() => decodeRow(writer.finish())).toThrow("unknown mutation 4");
+  });
+
+  it("answers any bytes with records or a ProtobufError, nothing else", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          decodeRow(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ProtobufError);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,27 @@
+import { resolve } from "node:path";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const root = `${resolve(import.meta.dirname, "../..")}/`;
+
+/** Tests of the history worker inside the real runtime, from its real config. */
+export default defineConfig({
+  root,
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: `${root}src/history/wrangler.toml` },
+      miniflare: {
+        bindings: {
+          LOG_LEVEL: "silent",
+          HISTORY_SHARDS: "4",
+          MIGRATIONS: await readD1Migrations(`${root}migrations/history`),
+        },
+      },
+    })),
+  ],
+  test: {
+    name: "history-workerd",
+    include: ["test/history/**/*.workerd.test.ts"],
+    setupFiles: ["test/history/apply-migrations.ts"],
+  },
+});

@@ -1,0 +1,29 @@
+import { describe, expect, it } from "vitest";
+import { BoundedCache } from "../../src/resilience/bounded-cache.ts";
+import { TurnedClock } from "../support/turned-clock.ts";
+
+describe("a bounded cache", () => {
+  it("forgets an entry when its time is up", () => {
+    const clock = new TurnedClock(0);
+    const cache = new BoundedCache<string>({ entriesMax: 2, now: clock.now });
+    cache.set("a", "A", 100);
+    clock.turn(99);
+    expect(cache.get("a")).toBe("A");
+    clock.turn(1);
+    expect(cache.get("a")).toBeUndefined();
+    expect(cache.size).toBe(0);
+  });
+
+  it("pushes out the oldest entry when it is full, and counts a renewed one as young", () => {
+    const cache = new BoundedCache<number>({ entriesMax: 2, now: () => 0 });
+    cache.set("a", 1, 1);
+    cache.set("b", 2, 1);
+    cache.set("a", 3, 1);
+    cache.set("c", 4, 1);
+    expect([cache.get("a"), cache.get("b"), cache.get("c")]).toEqual([3, undefined, 4]);
+  });
+
+  it("refuses a limit that is none", () => {
+    expect(() => new BoundedCache({ entriesMax: 0, now: () => 0 })).toThrow("entriesMax must be an integer in [1, ∞), got 0");
+  });
+});

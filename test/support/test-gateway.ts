@@ -1,0 +1,61 @@
+import { createGateway, type GatewayDeps } from "../../src/gateway/app.ts";
+import { accessTokenAuthenticator } from "../../src/gateway/authenticate.ts";
+import { ROUTES } from "../../src/gateway/routes.ts";
+import { TrustStore } from "../../src/gateway/trust-store.ts";
+import type { TrustSnapshot } from "../../src/contracts/identity.ts";
+import { internalTokenMinter } from "../../src/platform/internal-token.ts";
+import type { Logger } from "../../src/platform/logger.ts";
+import { testKey } from "./ed25519.ts";
+import { TurnedClock } from "./turned-clock.ts";
+
+type Upstream = (request: Request) => Response | Promise<Response>;
+
+/** A gateway over fake BFFs and a fake identity, with everything a test may want to look at. */
+export async function testGateway(upstream: Upstream = () => Response.json({ ok: true }), more: Partial<GatewayDeps> = {}) {
+  const clock = new TurnedClock();
+  const identityKey = await testKey("identity-1");
+  const gatewayKey = await testKey("gateway-1");
+  const lines: { level: string; event: string; [field: string]: unknown }[] = [];
+  const forwarded: Request[] = [];
+  const identity = { snapshot: snapshotOf([identityKey.publicJwk]), pulls: 0, failing: false };
+  const log =
+    (level: string): Logger["info"] =>
+    (event, fields) =>
+      void lines.push({ level, event, ...fields });
+  const trust = new TrustStore({
+    pull: async () => {
+      identity.pulls += 1;
+      if (identity.failing) throw new Error("identity is away");
+      return identity.snapshot;
+    },
+    now: clock.now,
+    sleep: async () => undefined,
+    onFailure: () => undefined,
+  });
+  const bff = {
+    fetch: async (request: Request) => {
+      forwarded.push(request);
+      return upstream(request);
+    },
+  };
+  const background: Promise<unknown>[] = [];
+  const gateway = createGateway({
+    routes: ROUTES,
+    upstreams: { account: bff, app: bff, ops: bff },
+    authenticate: accessTokenAuthenticator(trust, clock.now),
+    trust,
+    mintInternalToken: internalTokenMinter(gatewayKey.privateJwk, clock.now),
+    corsOrigins: ["https://app.example.com"],
+    logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+    now: clock.now,
+    ...more,
+  });
+  const ctx = { waitUntil: (work: Promise<unknown>) => void background.push(work), passThroughOnException: () => undefined, props: {} };
+  const call = (path: string, init: RequestInit = {}): Promise<Response> =>
+    gateway(new Request(`https://api.example.com${path}`, init), {}, ctx as unknown as ExecutionContext);
+  return { call, clock, identityKey, gatewayKey, identity, lines, forwarded, background };
+}
+
+export function snapshotOf(keys: TrustSnapshot["keys"], revoked: readonly string[] = [], revokedAtMs = 1_700_000_000_000): TrustSnapshot {
+  return { keys, revoked: revoked.map((sessionId) => ({ sessionId, revokedAtMs })), nextSinceMs: 0, more: false };
+}
