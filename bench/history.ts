@@ -92,7 +92,9 @@ async function printCosts(): Promise<void> {
   }
   console.table(rows);
   const { workerRequest, d1RowWritten } = prices.perMillion;
-  console.log(`D1 write-through: $${(workerRequest + d1RowWritten).toFixed(2)} per million. Prices as of ${prices.asOf}; CPU time beyond the included is not counted.`);
+  console.log(
+    `D1 write-through: $${(workerRequest + d1RowWritten).toFixed(2)} per million. Prices as of ${prices.asOf}; CPU time beyond the included is not counted.`,
+  );
 }
 
 /** Dollars for a million reports of one each, from metered operations and the price file. */

@@ -15,7 +15,9 @@ export function fireCrons(
   const jobs = configs.flatMap(({ name, config }) =>
     (config.triggers.crons ?? []).map(
       (cron) =>
-        new Cron(cron, { timezone: "UTC", protect: true, catch: (error: unknown) => onFailure(name, error) }, () => platform.fireCron(name, cron)),
+        new Cron(cron, { timezone: "UTC", protect: true, catch: (error: unknown) => onFailure(name, error) }, () =>
+          platform.fireCron(name, cron),
+        ),
     ),
   );
   return () => {

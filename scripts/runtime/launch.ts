@@ -86,7 +86,9 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
 async function refuseTakenPort(port: number): Promise<void> {
   const probe = createServer();
   await new Promise<void>((free, reject) => {
-    probe.once("error", (cause) => reject(new LaunchError(`port ${port} can't be used (${cause.message}); choose another with --port`, { cause })));
+    probe.once("error", (cause) =>
+      reject(new LaunchError(`port ${port} can't be used (${cause.message}); choose another with --port`, { cause })),
+    );
     probe.listen(port, "127.0.0.1", () => probe.close(() => free()));
   });
 }

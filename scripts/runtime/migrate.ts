@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { promisify } from "node:util";
+import { promisify, stripVTControlCharacters } from "node:util";
 import { TaskGroup } from "../../src/resilience/task-group.ts";
 import { PROJECT_ROOT } from "./project-root.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
@@ -42,11 +42,14 @@ export function wranglerEnvironment(stateDir: string): NodeJS.ProcessEnv {
   };
 }
 
-/** Applies the migrations that the state folder's databases have not seen. A database whose migrations have not changed costs nothing. */
+/**
+ * Applies the migrations that the state folder's databases have not seen. A database whose migrations have not changed costs nothing. One
+ * after the other: each run opens the whole folder, and two at once lock each other out.
+ */
 export async function migrateLocally(databases: readonly MigratedDatabase[], stateDir: string): Promise<void> {
   const markerPath = join(stateDir, "migrated.json");
   const done: Record<string, string> = existsSync(markerPath) ? JSON.parse(readFileSync(markerPath, "utf8")) : {};
-  const group = new TaskGroup({ concurrencyMax: 2 });
+  const group = new TaskGroup({ concurrencyMax: 1 });
   for (const database of databases) {
     const fingerprint = fingerprintOf(database.migrationsDir);
     if (done[database.databaseName] === fingerprint) continue;
@@ -71,7 +74,7 @@ export async function applyMigrations(
     await run(wranglerBin(), args, { cwd: PROJECT_ROOT, env, ...(signal === undefined ? {} : { signal }) });
   } catch (cause) {
     const { stderr } = cause as { stderr?: string };
-    throw new Error(`the migrations of ${databaseName} failed: ${lastLine(stderr ?? "") || String(cause)}`, { cause });
+    throw new Error(`the migrations of ${databaseName} failed: ${reasonIn(stderr ?? "") ?? String(cause)}`, { cause });
   }
 }
 
@@ -86,6 +89,8 @@ function fingerprintOf(folder: string): string {
   return hash.digest("hex");
 }
 
-function lastLine(text: string): string {
-  return text.trim().split("\n").at(-1) ?? "";
+/** The line of wrangler's output that says what went wrong, without its colours. */
+function reasonIn(text: string): string | undefined {
+  const lines = stripVTControlCharacters(text).split("\n");
+  return lines.find((line) => /error|failed/i.test(line))?.trim();
 }

@@ -19,7 +19,9 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
     writeFileSync(join(stateDir, ".probe"), "");
     unlinkSync(join(stateDir, ".probe"));
   } catch (cause) {
-    throw new LaunchError(`the state folder ${stateDir} can't be used: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new LaunchError(`the state folder ${stateDir} can't be used: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
   const lockPath = join(stateDir, LOCK);
   const holder = existsSync(lockPath) ? Number(readFileSync(lockPath, "utf8").split("\n")[0]) : 0;

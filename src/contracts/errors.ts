@@ -67,7 +67,7 @@ const CAUSE_DEPTH_MAX = 16;
 function* causesOf(error: unknown): Generator<Partial<CodedError>> {
   let current = error;
   for (let depth = 0; depth < CAUSE_DEPTH_MAX && typeof current === "object" && current !== null; depth += 1) {
-    yield current as Partial<CodedError>;
+    yield current;
     current = (current as { cause?: unknown }).cause;
   }
 }

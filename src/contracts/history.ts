@@ -19,7 +19,10 @@ export const reportSchema = z.object({
   positionMs: positionSchema,
   durationMs: positionSchema.optional(),
   event: z.enum(PLAYBACK_EVENTS).default("playing"),
-  deviceId: z.string().regex(/^[\x21-\x7e]{1,64}$/, "must be 1-64 visible characters").optional(),
+  deviceId: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,64}$/, "must be 1-64 visible characters")
+    .optional(),
   at: z.int().min(0).optional(),
 });
 

@@ -1,6 +1,6 @@
 import { jwtVerify, type CryptoKey } from "jose";
 import type { Principal } from "../contracts/call-context.ts";
-import { CodedError } from "../contracts/errors.ts";
+import { CodedError, isCode } from "../contracts/errors.ts";
 import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER } from "../contracts/internal-request.ts";
 import { principalOf } from "../platform/internal-token.ts";
 import { importEd25519 } from "../platform/jwk.ts";
@@ -17,8 +17,8 @@ const CLOCK_SKEW_S = 5;
 const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
 
 /**
- * Verifies access tokens against identity's keys. A verified token is remembered until it expires, so that an EdDSA verification is paid once
- * a token and not once a heartbeat; whether its session is revoked is looked up every time.
+ * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by the whole header, so that an
+ * EdDSA verification is paid once a token and not once a heartbeat; whether its session is revoked is looked up every time.
  */
 export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authenticate {
   const verified = new BoundedCache<Principal>({ entriesMax: TOKENS_MAX, now });
@@ -36,7 +36,8 @@ export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authent
     return key;
   }
 
-  async function verify(token: string): Promise<Principal> {
+  async function verify(authorization: string): Promise<Principal> {
+    const token = bearerOf(authorization);
     const { payload } = await jwtVerify(token, (header) => keyOf(header.kid), {
       algorithms: ["EdDSA"],
       issuer: ACCESS_TOKEN_ISSUER,
@@ -47,20 +48,22 @@ export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authent
     });
     const principal = principalOf(payload);
     if (principal === null) throw new TypeError("the token names no user");
-    verified.set(token, principal, (payload.exp ?? 0) * 1000);
+    verified.set(authorization, principal, (payload.exp ?? 0) * 1000);
     return principal;
   }
 
   return async function authenticate(authorization, inBackground) {
-    const token = bearerOf(authorization);
+    if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
     const waiting = trust.ensureFresh(inBackground);
     if (waiting !== undefined) await waiting;
-    if (trust.keys.length === 0) throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
-    let principal = verified.get(token);
+    if (trust.keys.length === 0)
+      throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
+    let principal = verified.get(authorization);
     if (principal === undefined) {
       try {
-        principal = await verify(token);
+        principal = await verify(authorization);
       } catch (cause) {
+        if (isCode(cause, "UNAUTHENTICATED")) throw cause;
         throw new CodedError("UNAUTHENTICATED", "The access token is not valid", { cause });
       }
     }
@@ -69,8 +72,7 @@ export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authent
   };
 }
 
-function bearerOf(authorization: string | null): string {
-  if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
+function bearerOf(authorization: string): string {
   const token = authorization.length <= TOKEN_LENGTH_MAX ? BEARER.exec(authorization)?.[1] : undefined;
   if (token === undefined) throw new CodedError("UNAUTHENTICATED", "Authorization must be a bearer token");
   return token;

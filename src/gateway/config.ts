@@ -3,13 +3,20 @@ import { readConfig } from "../platform/config.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
-const originSchema = z.url({ protocol: /^https?$/ }).refine((origin) => new URL(origin).origin === origin, "must be an origin: scheme, host, port");
+const originSchema = z
+  .url({ protocol: /^https?$/ })
+  .refine((origin) => new URL(origin).origin === origin, "must be an origin: scheme, host, port");
 
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   CORS_ORIGINS: z
     .string()
-    .transform((text) => text.split(",").map((origin) => origin.trim()).filter((origin) => origin !== ""))
+    .transform((text) =>
+      text
+        .split(",")
+        .map((origin) => origin.trim())
+        .filter((origin) => origin !== ""),
+    )
     .pipe(z.array(originSchema).max(100)),
   GATEWAY_SIGNING_KEY: privateJwkVar,
 });

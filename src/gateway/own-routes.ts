@@ -24,7 +24,13 @@ export function addOwnRoutes(app: Hono<GatewayHonoEnv>, { upstreams, trust }: Ow
       name: "playhead",
       version: PLAYHEAD_VERSION,
       what: "The backend of a media app: accounts, and a watch history that loses no heartbeat",
-      links: { health: "/healthz", ready: "/readyz", keys: "/.well-known/jwks.json", register: "/v1/account/register", history: "/v1/history" },
+      links: {
+        health: "/healthz",
+        ready: "/readyz",
+        keys: "/.well-known/jwks.json",
+        register: "/v1/account/register",
+        history: "/v1/history",
+      },
     }),
   );
 

@@ -1,7 +1,13 @@
 import { Hono, type Context } from "hono";
 import type { CallContext } from "../contracts/call-context.ts";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE } from "../contracts/errors.ts";
-import { DEADLINE_HEADER, INTERNAL_TOKEN_HEADER, READY_PATH, REQUEST_ID_HEADER, TRACEPARENT_HEADER } from "../contracts/internal-request.ts";
+import {
+  DEADLINE_HEADER,
+  INTERNAL_TOKEN_HEADER,
+  READY_PATH,
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+} from "../contracts/internal-request.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { callContext, type RequestScope } from "./call-context.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";

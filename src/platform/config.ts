@@ -26,5 +26,5 @@ export function jsonVar<S extends z.ZodType>(schema: S): z.ZodType<z.output<S>> 
       return z.NEVER;
     }
   });
-  return parsed.pipe(schema) as unknown as z.ZodType<z.output<S>>;
+  return parsed.pipe(schema);
 }

@@ -2,7 +2,12 @@ import { importJWK, type CryptoKey } from "jose";
 import * as z from "zod";
 import { jsonVar } from "./config.ts";
 
-const publicJwkSchema = z.object({ kty: z.literal("OKP"), crv: z.literal("Ed25519"), x: z.string().length(43), kid: z.string().min(1).max(64) });
+const publicJwkSchema = z.object({
+  kty: z.literal("OKP"),
+  crv: z.literal("Ed25519"),
+  x: z.string().length(43),
+  kid: z.string().min(1).max(64),
+});
 const privateJwkSchema = publicJwkSchema.extend({ d: z.string().length(43) });
 
 /** An Ed25519 private key in a secret (RFC 8037), with its `kid`. */

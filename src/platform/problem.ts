@@ -1,4 +1,4 @@
-import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail } from "../contracts/errors.ts";
+import { codeOf, ERROR_CATALOGUE, hintsOf, isRetryable, publicDetail } from "../contracts/errors.ts";
 
 interface ProblemContext {
   readonly requestId: string;
@@ -11,6 +11,8 @@ interface ProblemContext {
 
 /** Rejected fields shown at most: a body of a hundred bad reports needs no megabyte of advice. */
 const FIELD_ERRORS_MAX = 20;
+/** When to come back where a retry may help and nobody knows better. */
+const RETRY_AFTER_DEFAULT_MS = 1_000;
 
 /** An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client learns only that it is ours. */
 export function problemResponse(error: unknown, { requestId, instance, headers, extra }: ProblemContext): Response {
@@ -30,7 +32,8 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
   };
   const all: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store", ...headers };
   if (status === 401) all["www-authenticate"] ??= 'Bearer realm="playhead"';
-  if (retryAfterMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(retryAfterMs / 1000));
+  const waitMs = retryAfterMs ?? (isRetryable(error) ? RETRY_AFTER_DEFAULT_MS : undefined);
+  if (waitMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(waitMs / 1000));
   if (alreadyRetried === true && status >= 503) all["x-no-retry"] = "1";
   return new Response(JSON.stringify(body), { status, headers: all });
 }

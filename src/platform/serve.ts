@@ -8,7 +8,9 @@ type FetchLike = (request: Request, env: never, ctx: ExecutionContext) => Respon
  * The `fetch` handler of a worker over its composition root. A worker that can't be wired (a bad var, a missing secret) answers every
  * request with a plain 500 and says in its log what is wrong.
  */
-export function serve<E extends object>(wire: (env: E) => FetchLike): (request: Request, env: E, ctx: ExecutionContext) => Promise<Response> {
+export function serve<E extends object>(
+  wire: (env: E) => FetchLike,
+): (request: Request, env: E, ctx: ExecutionContext) => Promise<Response> {
   const wired = oncePerEnv(wire);
   return async function serveRequest(request, env, ctx) {
     let handle: FetchLike;

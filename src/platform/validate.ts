@@ -1,7 +1,8 @@
 import type * as z from "zod";
 import { CodedError, type FieldError } from "../contracts/errors.ts";
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+/** What a decoder puts where bytes are not UTF-8. No value of ours has a use for it. */
+const NOT_UTF8 = "\uFFFD";
 
 /** The value as the schema sees it. Throws `INVALID` with the dotted path of each rejected value. */
 export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
@@ -13,12 +14,14 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown): z.outp
 
 /** The JSON body as the schema sees it. Throws `MALFORMED` where it is not UTF-8 or not JSON, `INVALID` where values are not valid. */
 export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
+  const text = await request.text();
   let value: unknown;
   try {
-    value = JSON.parse(utf8.decode(await request.arrayBuffer()));
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new CodedError("MALFORMED", "The body is not JSON in UTF-8", { cause });
+    throw new CodedError("MALFORMED", "The body is not JSON", { cause });
   }
+  if (text.includes(NOT_UTF8)) throw new CodedError("MALFORMED", "The body is not UTF-8");
   return validate(schema, value);
 }
 

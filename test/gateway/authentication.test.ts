@@ -79,7 +79,13 @@ describe("the gateway answers 401 to", () => {
     const { call, clock, identityKey } = await testGateway();
     const claims = { roles: ["admin"], sid: "s-1" };
     const nowS = Math.floor(clock.now() / 1000);
-    const unsigned = new UnsecuredJWT(claims).setIssuer("playhead").setAudience("playhead").setSubject("ada").setIssuedAt(nowS).setExpirationTime(nowS + 600).encode();
+    const unsigned = new UnsecuredJWT(claims)
+      .setIssuer("playhead")
+      .setAudience("playhead")
+      .setSubject("ada")
+      .setIssuedAt(nowS)
+      .setExpirationTime(nowS + 600)
+      .encode();
     const hmac = await new SignJWT(claims)
       .setProtectedHeader({ alg: "HS256", kid: "identity-1" })
       .setIssuer("playhead")

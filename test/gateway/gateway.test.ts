@@ -84,7 +84,8 @@ describe("the gateway refuses", () => {
 
   it("an odd patience with 400", async () => {
     const { call } = await testGateway();
-    for (const hint of ["0", "-5", "soon", "1e3"]) expect((await call(REGISTER, json("{}", { "x-request-timeout-ms": hint }))).status).toBe(400);
+    for (const hint of ["0", "-5", "soon", "1e3"])
+      expect((await call(REGISTER, json("{}", { "x-request-timeout-ms": hint }))).status).toBe(400);
   });
 });
 
@@ -97,8 +98,14 @@ describe("what a BFF gets", () => {
     const [request] = forwarded;
     const jwks = { keys: [gatewayKey.publicJwk] };
     const given = request?.headers.get("x-internal-token") ?? null;
-    expect(await internalTokenVerifier({ jwks, audience: "playhead-app-bff", now: clock.now })(given)).toEqual({ userId: "ada", sessionId: "s-1", roles: ["user"] });
-    await expect(internalTokenVerifier({ jwks, audience: "playhead-ops-bff", now: clock.now })(given)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    expect(await internalTokenVerifier({ jwks, audience: "playhead-app-bff", now: clock.now })(given)).toEqual({
+      userId: "ada",
+      sessionId: "s-1",
+      roles: ["user"],
+    });
+    await expect(internalTokenVerifier({ jwks, audience: "playhead-ops-bff", now: clock.now })(given)).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
     expect(request?.headers.get("x-deadline-ms")).toBe("395");
     expect(request?.headers.get("x-attempt")).toBe("1");
     expect([request?.headers.get("x-user-id"), request?.headers.get("cookie")]).toEqual([null, null]);
@@ -114,13 +121,18 @@ describe("what a BFF gets", () => {
 
 describe("when a BFF fails", () => {
   it("its problem is passed on as it is", async () => {
-    const { call } = await testGateway(() => Response.json({ code: "CONFLICT" }, { status: 409, headers: { "content-type": "application/problem+json" } }));
+    const { call } = await testGateway(() =>
+      Response.json({ code: "CONFLICT" }, { status: 409, headers: { "content-type": "application/problem+json" } }),
+    );
     const response = await call(REGISTER, json("{}"));
     expect([response.status, await response.json()]).toEqual([409, { code: "CONFLICT" }]);
   });
 
   it("a crash becomes 503, and neither its body nor its message gets out", async () => {
-    for (const upstream of [() => new Response("Error: secret at db.ts:5", { status: 500 }), () => Promise.reject(new Error("secret at db.ts:5"))]) {
+    for (const upstream of [
+      () => new Response("Error: secret at db.ts:5", { status: 500 }),
+      () => Promise.reject(new Error("secret at db.ts:5")),
+    ]) {
       const { call, lines } = await testGateway(upstream);
       const response = await call(REGISTER, json("{}"));
       expect(response.status).toBe(503);
@@ -130,9 +142,11 @@ describe("when a BFF fails", () => {
   });
 
   it("one that hangs is answered for with 504 in the client's own time", async () => {
-    const { call } = await testGateway((request) => new Promise((_resolve, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason))));
+    const { call } = await testGateway(
+      (request) => new Promise((_resolve, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason))),
+    );
     const response = await call(REGISTER, json("{}", { "x-request-timeout-ms": "50" }));
-    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([504, "DEADLINE_EXCEEDED"]);
+    expect([response.status, (await response.json<{ code: string }>()).code]).toEqual([504, "DEADLINE_EXCEEDED"]);
   });
 });
 
@@ -159,7 +173,11 @@ describe("browsers", () => {
     expect(await origin("https://evil.example.com")).toBeNull();
     const preflight = await call("/v1/history/reports", {
       method: "OPTIONS",
-      headers: { origin: "https://app.example.com", "access-control-request-method": "POST", "access-control-request-headers": "authorization,content-type" },
+      headers: {
+        origin: "https://app.example.com",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+      },
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization");
@@ -177,7 +195,9 @@ describe("the gateway's own routes", () => {
   });
 
   it("name the upstream that is not ready", async () => {
-    const { call } = await testGateway((request) => (request.url.includes("app") ? Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) : Response.json({})));
+    const { call } = await testGateway((request) =>
+      request.url.includes("app") ? Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) : Response.json({}),
+    );
     const response = await call("/readyz");
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({ code: "UNAVAILABLE", upstreams: { account: "ok", app: "failed", ops: "ok" } });

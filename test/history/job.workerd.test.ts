@@ -64,7 +64,10 @@ async function rowsWritten(records: readonly HistoryRecord[]): Promise<number> {
         : (sql: string) => ({
             bind: (...values: unknown[]) => ({
               run: async () => {
-                const result = await target.prepare(sql).bind(...values).run();
+                const result = await target
+                  .prepare(sql)
+                  .bind(...values)
+                  .run();
                 written += result.meta.rows_written;
                 return result;
               },
@@ -137,7 +140,11 @@ describe("the history job", () => {
 
   it("asks for a message again if its shard or its database fails, and confirms nothing unwritten", async () => {
     const record = recordOf(freshUser());
-    const broken = { upsert: async () => Promise.reject(new Error("D1 is away")), reject: async () => undefined, trim: async () => undefined };
+    const broken = {
+      upsert: async () => Promise.reject(new Error("D1 is away")),
+      reject: async () => undefined,
+      trim: async () => undefined,
+    };
     const { run, confirmed, failures } = jobOver([record], { writers: [broken] });
     expect(await run([flushOf([record])])).toEqual(["again"]);
     expect(confirmed).toEqual([]);
@@ -147,7 +154,11 @@ describe("the history job", () => {
   it("lets a broken database hold up only the shards that need it", async () => {
     const onGood = recordOf(freshUser());
     const onBroken = recordOf(freshUser());
-    const broken = { upsert: async () => Promise.reject(new Error("D1 is away")), reject: async () => undefined, trim: async () => undefined };
+    const broken = {
+      upsert: async () => Promise.reject(new Error("D1 is away")),
+      reject: async () => undefined,
+      trim: async () => undefined,
+    };
     const { run } = jobOver([], {
       writers: [d1HistoryWriter(db, now), broken],
       databaseOf: (userId) => (userId === onGood.userId ? 0 : 1),

@@ -111,7 +111,9 @@ describe("a history shard", () => {
     await vi.waitFor(async () => expect((await shard.status()).pending).toBe(0), { timeout: 10_000, interval: 50 });
     const stored = [];
     for (const db of [env.HISTORY_DB_0, env.HISTORY_DB_1]) {
-      const { results } = await db.prepare("SELECT user_id, item_id, position_ms, duration_ms, device_id FROM history WHERE user_id = 'grace'").all();
+      const { results } = await db
+        .prepare("SELECT user_id, item_id, position_ms, duration_ms, device_id FROM history WHERE user_id = 'grace'")
+        .all();
       stored.push(...results);
     }
     expect(stored).toEqual([{ user_id: "grace", item_id: "m1", position_ms: 7_000, duration_ms: 10_000, device_id: "tv" }]);

@@ -37,7 +37,9 @@ describe("the protobuf wire format", () => {
         writer.uint(1, uint);
         writer.sint(2, sint);
         writer.text(3, text);
-        const read = fieldsOf(writer.finish(), (reader) => (reader.field === 1 ? reader.uint() : reader.field === 2 ? reader.sint() : reader.text()));
+        const read = fieldsOf(writer.finish(), (reader) =>
+          reader.field === 1 ? reader.uint() : reader.field === 2 ? reader.sint() : reader.text(),
+        );
         expect(read).toEqual([uint, sint, text]);
       }),
     );

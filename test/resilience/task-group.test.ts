@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TaskGroup } from "../../src/resilience/task-group.ts";
 
-const untilAborted = (signal: AbortSignal) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
 
 describe("a task group", () => {
   it("waits for every child", async () => {
@@ -15,7 +16,7 @@ describe("a task group", () => {
       });
     }
     await group.wait();
-    expect(ended.sort()).toEqual([1, 2, 3]);
+    expect(ended.toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
   });
 
   it("cancels the others on the first failure and throws it after they have ended", async () => {
@@ -46,24 +47,28 @@ describe("a task group", () => {
 
   it("never runs more children at once than its limit, and runs them all", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 20 }), async (concurrencyMax, turns) => {
-        const group = new TaskGroup({ concurrencyMax });
-        let running = 0;
-        let most = 0;
-        let ended = 0;
-        for (const turn of turns) {
-          group.go(async () => {
-            running += 1;
-            most = Math.max(most, running);
-            for (let count = 0; count < turn; count += 1) await Promise.resolve();
-            running -= 1;
-            ended += 1;
-          });
-        }
-        await group.wait();
-        expect(ended).toBe(turns.length);
-        expect(most).toBeLessThanOrEqual(concurrencyMax);
-      }),
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 5 }),
+        fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 20 }),
+        async (concurrencyMax, turns) => {
+          const group = new TaskGroup({ concurrencyMax });
+          let running = 0;
+          let most = 0;
+          let ended = 0;
+          for (const turn of turns) {
+            group.go(async () => {
+              running += 1;
+              most = Math.max(most, running);
+              for (let count = 0; count < turn; count += 1) await Promise.resolve();
+              running -= 1;
+              ended += 1;
+            });
+          }
+          await group.wait();
+          expect(ended).toBe(turns.length);
+          expect(most).toBeLessThanOrEqual(concurrencyMax);
+        },
+      ),
     );
   });
 
@@ -88,7 +93,7 @@ describe("a task group", () => {
   });
 
   it("ends at once when it has no children", async () => {
-    await new TaskGroup().wait();
+    await expect(new TaskGroup().wait()).resolves.toBeUndefined();
   });
 
   it("refuses a limit that is none", () => {

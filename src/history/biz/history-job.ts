@@ -43,7 +43,10 @@ export function createHistoryJob(deps: HistoryJobDeps): (messages: readonly Queu
     const flushes = messages.filter((message) => message.type === "flush");
     const work = groupByShard(flushes);
     await each(work, (shardWork) => collect(deps, shardWork));
-    const written = await writeAll(deps, work.flatMap(({ records }) => records));
+    const written = await writeAll(
+      deps,
+      work.flatMap(({ records }) => records),
+    );
     await each(work, (shardWork) => confirm(deps, shardWork, written));
     const failedShards = new Set(work.filter(({ failed }) => failed).map(({ shard }) => shard));
     const outcomes: MessageOutcome[] = [];

@@ -69,7 +69,11 @@ export class UserView {
 /** Entries strictly after `after` in newest-first order, at most `limit` of those that `accept` takes. */
 export function pageOf(
   records: readonly HistoryRecord[],
-  { after, limit, accept }: { readonly after: Position | null; readonly limit: number; readonly accept: (record: HistoryRecord) => boolean },
+  {
+    after,
+    limit,
+    accept,
+  }: { readonly after: Position | null; readonly limit: number; readonly accept: (record: HistoryRecord) => boolean },
 ): { readonly records: readonly HistoryRecord[]; readonly next: Position | null } {
   const page: HistoryRecord[] = [];
   for (const record of records) {

@@ -67,7 +67,7 @@ export class UserViews {
     const view = this.#cache.open(userId, this.#deps.pendingOf(userId));
     try {
       const stored = await this.#deps.reader.newestOf(userId, this.#deps.limits.entriesPerUserMax);
-      this.#cache.fill(view, stored);
+      this.#cache.absorb(view, stored);
       this.#cache.complete(userId, view, this.#deps.now());
       this.#refills.delete(userId);
       return { view, degraded: false };

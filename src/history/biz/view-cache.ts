@@ -53,7 +53,7 @@ export class ViewCache {
     const view = new UserView(this.#options.entriesMax);
     this.#slots.set(userId, { view, expiresAtMs: Number.POSITIVE_INFINITY });
     this.#bytes += view.bytes;
-    this.fill(view, pending);
+    this.absorb(view, pending);
     return view;
   }
 
@@ -70,13 +70,13 @@ export class ViewCache {
   merge(record: HistoryRecord): void {
     const slot = this.#slots.get(record.userId);
     if (slot === undefined) return;
-    this.fill(slot.view, [record]);
+    this.absorb(slot.view, [record]);
     if (!slot.view.isEmpty) slot.expiresAtMs = Number.POSITIVE_INFINITY;
     this.#shrink();
   }
 
   /** Puts one user's records into a view, which may have been dropped meanwhile: then it serves those who hold it, and no memory is counted. */
-  fill(view: UserView, records: readonly HistoryRecord[]): void {
+  absorb(view: UserView, records: readonly HistoryRecord[]): void {
     const before = view.bytes;
     for (const record of records) view.merge(record);
     const userId = records[0]?.userId;

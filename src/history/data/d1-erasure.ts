@@ -12,7 +12,10 @@ export function d1Erasure(db: D1Database): (userId: string) => Promise<void> {
   return async function eraseInDatabase(userId) {
     try {
       await orm.batch([
-        orm.insert(historyUser).values({ userId, erased: 1 }).onConflictDoUpdate({ target: historyUser.userId, set: { erased: 1 } }),
+        orm
+          .insert(historyUser)
+          .values({ userId, erased: 1 })
+          .onConflictDoUpdate({ target: historyUser.userId, set: { erased: 1 } }),
         orm.delete(history).where(eq(history.userId, userId)),
         orm.delete(historyRejected).where(eq(historyRejected.userId, userId)),
         orm.delete(deadLetter).where(sql`instr(${deadLetter.body}, ${userId}) > 0`),

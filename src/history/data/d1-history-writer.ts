@@ -39,7 +39,10 @@ export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
   return {
     async upsert(records) {
       try {
-        await db.prepare(UPSERT).bind(JSON.stringify(records.map(rowOf))).run();
+        await db
+          .prepare(UPSERT)
+          .bind(JSON.stringify(records.map(rowOf)))
+          .run();
       } catch (cause) {
         throw d1Error(cause, "write history records");
       }

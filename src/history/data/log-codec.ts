@@ -74,7 +74,15 @@ function decodePut(bytes: Uint8Array, users: readonly string[], baseMs: number):
   const put = new ProtobufReader(bytes);
   let userId: string | undefined;
   let event: HistoryRecord["event"] | undefined;
-  const record = { kind: "", itemId: "", positionMs: 0, durationMs: null as number | null, deviceId: null as string | null, atMs: 0, rev: 0 };
+  const record = {
+    kind: "",
+    itemId: "",
+    positionMs: 0,
+    durationMs: null as number | null,
+    deviceId: null as string | null,
+    atMs: 0,
+    rev: 0,
+  };
   while (put.next()) {
     if (put.field === PUT.user) userId = users[put.uint()];
     else if (put.field === PUT.kind) record.kind = put.text();

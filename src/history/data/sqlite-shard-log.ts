@@ -4,7 +4,10 @@ import { decodeRow, encodeRow } from "./log-codec.ts";
 
 /** As much of a Durable Object's `SqlStorage` as the log needs. */
 export interface SqlPort {
-  exec(query: string, ...bindings: (string | number | ArrayBuffer | null)[]): {
+  exec(
+    query: string,
+    ...bindings: (string | number | ArrayBuffer | null)[]
+  ): {
     toArray(): Record<string, string | number | ArrayBuffer | null>[];
   };
 }
@@ -98,7 +101,12 @@ export class SqliteShardLog implements ShardLog {
   }
 
   erasedUsers(): ReadonlySet<string> {
-    return new Set(this.#sql.exec("SELECT user_id FROM erased_user").toArray().map((row) => String(row["user_id"])));
+    return new Set(
+      this.#sql
+        .exec("SELECT user_id FROM erased_user")
+        .toArray()
+        .map((row) => String(row["user_id"])),
+    );
   }
 
   markErased(userId: string, atMs: number): void {

@@ -54,7 +54,7 @@ export class AccountBook {
 
   /** Removes credentials and sessions now, and leaves the erasure of the history to be done. Throws as a password change does. */
   async erase(userId: string, password: string): Promise<void> {
-    const { store, hasher, now } = this.#deps;
+    const { store, now } = this.#deps;
     const account = await this.#present(userId);
     await this.#mustFit(password, account);
     const nowMs = now();

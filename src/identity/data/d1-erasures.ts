@@ -23,9 +23,7 @@ export function d1Erasures(db: D1Database): ErasureStore {
         orm
           .update(erasure)
           .set({ attempts: attempts + 1, nextAtMs })
-          .where(
-            and(eq(erasure.userId, userId), eq(erasure.attempts, attempts), isNull(erasure.doneAtMs), lte(erasure.nextAtMs, nowMs)),
-          )
+          .where(and(eq(erasure.userId, userId), eq(erasure.attempts, attempts), isNull(erasure.doneAtMs), lte(erasure.nextAtMs, nowMs)))
           .returning({ userId: erasure.userId }),
       );
       return claimed.length > 0;

@@ -10,9 +10,10 @@ const PRUNE_EXPIRED_TOKENS = `
   DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at <= ?1 LIMIT ?2)`;
 /** A revoked session stays until the last of its access tokens has expired: gateways must be able to learn of it. */
 const DEAD = "(s.expires_at <= ?1 OR s.revoked_at <= ?3)";
+/** CROSS JOIN keeps the order of the tables: from the few dead sessions to their tokens, never through all tokens. */
 const PRUNE_TOKENS_OF_DEAD = `
   DELETE FROM refresh_token WHERE hash IN (
-    SELECT t.hash FROM session s JOIN refresh_token t ON t.session_id = s.id WHERE ${DEAD} LIMIT ?2)`;
+    SELECT t.hash FROM session s CROSS JOIN refresh_token t ON t.session_id = s.id WHERE ${DEAD} LIMIT ?2)`;
 const PRUNE_DEAD_SESSIONS = `
   DELETE FROM session WHERE id IN (
     SELECT s.id FROM session s

@@ -9,6 +9,7 @@ export interface AdministrationDeps {
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
   readonly keys: Pick<KeyRing, "rotate">;
   readonly overview: () => Promise<IdentityOverview>;
+  readonly ping: () => Promise<void>;
 }
 
 /** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be written down under. */
@@ -24,6 +25,10 @@ export function administrationEntrypoint<E extends object>(wire: (env: E) => Adm
 
     async overview(_ctx: CallContext): Promise<IdentityOverview> {
       return wire(this.env).overview();
+    }
+
+    async ready(_ctx: CallContext): Promise<void> {
+      await wire(this.env).ping();
     }
   };
 }

@@ -18,7 +18,11 @@ describe("flush messages", () => {
   });
 
   it("stay below 100 KB each, also for one user with very many items", () => {
-    const keys = Array.from({ length: 20_000 }, (_, item) => ({ userId: `user-${item % 3}`, kind: "video", itemId: `an-item-with-a-long-name-${item}` }));
+    const keys = Array.from({ length: 20_000 }, (_, item) => ({
+      userId: `user-${item % 3}`,
+      kind: "video",
+      itemId: `an-item-with-a-long-name-${item}`,
+    }));
     const messages = packFlushMessages(0, keys);
     expect(messages.length).toBeGreaterThan(5);
     for (const message of messages) expect(JSON.stringify(message).length).toBeLessThanOrEqual(110_000);

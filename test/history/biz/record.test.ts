@@ -12,9 +12,14 @@ describe("the order of reports", () => {
       { minLength: 1, maxLength: 12, selector: ({ rev }) => rev },
     );
     fc.assert(
-      fc.property(sameItem.chain((records) => fc.tuple(fc.constant(records), fc.shuffledSubarray([...records, ...records], { minLength: records.length * 2 }))), ([records, shuffled]) => {
-        expect(merged(shuffled)).toEqual(merged(records));
-      }),
+      fc.property(
+        sameItem.chain((records) =>
+          fc.tuple(fc.constant(records), fc.shuffledSubarray([...records, ...records], { minLength: records.length * 2 })),
+        ),
+        ([records, shuffled]) => {
+          expect(merged(shuffled)).toEqual(merged(records));
+        },
+      ),
     );
   });
 

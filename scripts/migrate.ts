@@ -1,0 +1,42 @@
+import { parseArgs } from "node:util";
+import { resolve } from "node:path";
+import { TaskGroup } from "../src/resilience/task-group.ts";
+import { LaunchError } from "./runtime/launch-error.ts";
+import { applyMigrations, databasesOf, migrateLocally } from "./runtime/migrate.ts";
+import { claimStateFolder } from "./runtime/state-folder.ts";
+import { readWorkerConfigs } from "./runtime/worker-configs.ts";
+
+/*
+ * npm run db:migrate -- [--state .wrangler/state] [--remote]: brings every database up to its migrations, here or in the account that
+ * wrangler is signed in to. Starting and deploying do it by themselves.
+ */
+
+process.env["WRANGLER_LOG"] = "error";
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { state: { type: "string", default: ".wrangler/state" }, remote: { type: "boolean", default: false } },
+  });
+  const databases = databasesOf(readWorkerConfigs());
+  if (values.remote) {
+    const group = new TaskGroup({ concurrencyMax: 1 });
+    for (const database of databases) group.go((signal) => applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal));
+    await group.wait();
+  } else {
+    const stateDir = resolve(values.state);
+    const giveBack = claimStateFolder(stateDir, { fresh: false });
+    try {
+      await migrateLocally(databases, stateDir);
+    } finally {
+      giveBack();
+    }
+  }
+  process.stdout.write(`${databases.map(({ databaseName }) => databaseName).join(", ")}: up to date\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`db:migrate: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(error instanceof LaunchError ? error.exitCode : 1);
+}

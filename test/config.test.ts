@@ -1,0 +1,140 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseSync } from "oxc-parser";
+import { describe, expect, it } from "vitest";
+import { makeSecrets } from "../scripts/runtime/secrets.ts";
+import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
+import { GATEWAY, readWorkerConfigs, type WorkerConfig } from "../scripts/runtime/worker-configs.ts";
+import { deployOrder } from "../scripts/tooling/deploy-order.ts";
+import { deployablesOf } from "../scripts/tooling/deployables.ts";
+import { envTypesOf } from "../scripts/tooling/env-types.ts";
+import { readBffConfig } from "../src/platform/bff-config.ts";
+import { readAccountBffConfig } from "../src/bff/account/config.ts";
+import { readGatewayConfig } from "../src/gateway/config.ts";
+import { readHistoryConfig } from "../src/history/config.ts";
+import { readIdentityConfig } from "../src/identity/config.ts";
+
+const configs = readWorkerConfigs();
+const names = configs.map(({ name }) => name);
+const each = configs.map((config): [string, WorkerConfig] => [config.name, config]);
+const byName = new Map(each);
+const main = ({ config, path }: WorkerConfig): string => config.main ?? `${path} names no main`;
+
+const READERS: Readonly<Record<string, (env: object) => object>> = {
+  "playhead-gateway": readGatewayConfig,
+  "playhead-account-bff": readAccountBffConfig,
+  "playhead-app-bff": readBffConfig,
+  "playhead-ops-bff": readBffConfig,
+  "playhead-identity": readIdentityConfig,
+  "playhead-history": readHistoryConfig,
+};
+
+/** Names that a worker's main module exports, and the handlers of its default export. */
+function surfaceOf(config: WorkerConfig): { readonly exports: readonly string[]; readonly handlers: readonly string[] } {
+  const source = readFileSync(main(config), "utf8");
+  const { module } = parseSync(main(config), source);
+  const exported = module.staticExports.flatMap(({ entries }) =>
+    entries.map(({ exportName: { kind, name } }) => {
+      const how: string = kind;
+      return how === "Default" ? "default" : (name ?? "");
+    }),
+  );
+  const body = /export default \{([\s\S]*)\}/.exec(source)?.[1] ?? "";
+  return { exports: exported, handlers: [...body.matchAll(/(?:^|\s)(fetch|queue|scheduled)\b/g)].map(([, name = ""]) => name) };
+}
+
+describe("the platform", () => {
+  it("has its workers where ARCHITECTURE.md says, each with a name of its own", () => {
+    const map = readFileSync(`${PROJECT_ROOT}ARCHITECTURE.md`, "utf8").split("## Workers")[1]?.split("\n## ")[0] ?? "";
+    const rows = [...map.matchAll(/^\| `(playhead-[a-z-]+)` \| `([^`]+)`/gm)].map(([, name, folder]) => `${name} ${folder}`);
+    const actual = configs.map((config) => `${config.name} ${dirname(main(config)).slice(PROJECT_ROOT.length)}`);
+    expect(new Set(names).size).toBe(names.length);
+    expect(rows.toSorted()).toEqual(actual.toSorted());
+  });
+
+  it("is open to the outside at the gateway only", () => {
+    const open = configs.filter(
+      ({ config }) => config.workers_dev !== false || config.preview_urls !== false || config.routes?.length || config.route,
+    );
+    expect(open.map(({ name }) => name)).toEqual([GATEWAY]);
+    expect(byName.get(GATEWAY)?.config.preview_urls).toBe(false);
+  });
+
+  it("runs on one compatibility date", () => {
+    expect(new Set(configs.map(({ config }) => config.compatibility_date)).size).toBe(1);
+  });
+
+  it("deploys every worker whole, after those it calls", () => {
+    const steps = deployOrder(deployablesOf(configs));
+    const whole = steps.filter(({ without }) => without.length === 0).map(({ name }) => name);
+    expect(whole.toSorted()).toEqual(names.toSorted());
+    expect(whole.at(-1)).toBe(GATEWAY);
+  });
+
+  it("sends to queues that somebody consumes, and lets no queue have two consumers", () => {
+    const produced = configs.flatMap(({ config }) => (config.queues.producers ?? []).map(({ queue }) => queue));
+    const consumers = configs.flatMap(({ config }) => config.queues.consumers ?? []);
+    const consumed = consumers.map(({ queue }) => queue);
+    const deadLetters = consumers.flatMap(({ dead_letter_queue: queue }) => queue ?? []);
+    expect(new Set(consumed).size).toBe(consumed.length);
+    expect([...produced, ...deadLetters].filter((queue) => queue === undefined || !consumed.includes(queue))).toEqual([]);
+    expect(consumed.filter((queue) => !produced.includes(queue) && !deadLetters.includes(queue))).toEqual([]);
+  });
+});
+
+describe.each(each)("%s", (name, worker) => {
+  const { config, path } = worker;
+
+  it("calls workers that exist, at entrypoints that they export", () => {
+    for (const { service, entrypoint } of config.services ?? []) {
+      const target = byName.get(service);
+      const exported = target === undefined ? [] : surfaceOf(target).exports;
+      expect(exported, `${name} is bound to ${service}`).toContain(entrypoint ?? "default");
+    }
+  });
+
+  it("exports the Durable Objects it declares, made by a migration", () => {
+    const own = config.durable_objects.bindings.filter(({ script_name: host }) => host === undefined || host === name);
+    const made = config.migrations.flatMap(({ new_sqlite_classes: classes = [] }) => classes);
+    expect(surfaceOf(worker).exports).toEqual(expect.arrayContaining(own.map(({ class_name: className }) => className)));
+    expect(made.toSorted()).toEqual(own.map(({ class_name: className }) => className).toSorted());
+  });
+
+  it("handles what its config lets happen", () => {
+    const { handlers } = surfaceOf(worker);
+    expect(handlers).toContain("fetch");
+    expect(handlers.includes("scheduled")).toBe((config.triggers.crons ?? []).length > 0);
+    expect(handlers.includes("queue")).toBe((config.queues.consumers ?? []).length > 0);
+  });
+
+  it("has migrations for each of its databases", () => {
+    for (const { migrations_dir: dir } of config.d1_databases) {
+      expect(dir).toBeDefined();
+      expect(globSync("*.sql", { cwd: join(PROJECT_ROOT, dirname(path), dir ?? "") }).length).toBeGreaterThan(0);
+    }
+  });
+
+  it("has one environment, and no secret in its file", () => {
+    const toml = readFileSync(PROJECT_ROOT + path, "utf8");
+    expect(toml).not.toMatch(/^\[+env\b/m);
+    expect(Object.keys(config.vars).filter((key) => /KEY|SECRET|PASSWORD|TOKEN|JWKS/.test(key))).toEqual([]);
+  });
+
+  it("reads every var and secret that it is given", () => {
+    const all = makeSecrets();
+    const secrets = Object.entries(all).filter(([key]) => (config.secrets?.required ?? []).includes(key));
+    expect(secrets.map(([key]) => key).toSorted()).toEqual([...(config.secrets?.required ?? [])].toSorted());
+    const known = READERS[name]?.({ ...config.vars, ...Object.fromEntries(secrets) }) ?? {};
+    expect(Object.keys(known).toSorted()).toEqual([...Object.keys(config.vars), ...secrets.map(([key]) => key)].toSorted());
+  });
+
+  it("has its bindings declared beside its main module", () => {
+    const types = envTypesOf(worker);
+    expect(existsSync(PROJECT_ROOT + types.path)).toBe(true);
+    expect(readFileSync(PROJECT_ROOT + types.path, "utf8")).toContain(`interface ${types.interfaceName} `);
+  });
+});
+
+it("has a reader for every worker's config", () => {
+  expect(Object.keys(READERS).toSorted()).toEqual(names.toSorted());
+});

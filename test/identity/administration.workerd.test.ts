@@ -1,0 +1,100 @@
+import { decodeProtectedHeader } from "jose";
+import { describe, expect, it } from "vitest";
+import { REVOCATIONS_PER_PULL_MAX } from "../../src/contracts/identity.ts";
+import {
+  accounts,
+  administration,
+  anyone,
+  db,
+  logIn,
+  newAccount,
+  operator,
+  revokedSessions,
+  sessionOf,
+  trust,
+  verified,
+} from "./support/identity-worker.ts";
+
+const auditOf = async (action: string, target: string) =>
+  (await db.prepare("SELECT actor, detail FROM audit WHERE action = ? AND target = ?").bind(action, target).all()).results;
+
+describe("a role change", () => {
+  it("counts from the next login, ends all sessions, and is written down", async () => {
+    const { email, userId } = await newAccount();
+    const before = [await logIn(email), await logIn(email)];
+    const profile = await administration.setRoles(operator, userId, ["operator", "user", "operator"]);
+    expect(profile).toMatchObject({ userId, email, roles: ["user", "operator"] });
+    const revoked = await revokedSessions();
+    for (const grant of before) {
+      expect(revoked).toContain(sessionOf(grant));
+      await expect(accounts.refresh(anyone, grant.refreshToken)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    }
+    expect(await verified(await logIn(email))).toMatchObject({ roles: ["user", "operator"] });
+    expect(await auditOf("set-roles", userId)).toEqual([{ actor: "op", detail: '{"from":["user"],"to":["user","operator"]}' }]);
+  });
+
+  it("of somebody unknown is NOT_FOUND and leaves no trace", async () => {
+    const userId = crypto.randomUUID();
+    await expect(administration.setRoles(operator, userId, ["admin"])).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(await auditOf("set-roles", userId)).toEqual([]);
+  });
+
+  it("needs a name to be written down under", async () => {
+    const { userId } = await newAccount();
+    await expect(administration.setRoles(anyone, userId, ["admin"])).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(administration.rotateKeys(anyone)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+
+  it("that ends thousands of sessions in one moment reaches a gateway page by page, each once", async () => {
+    const { userId } = await newAccount();
+    const sessions = 2 * REVOCATIONS_PER_PULL_MAX + 500;
+    await db
+      .prepare(
+        `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+         INSERT INTO session (id, account_id, created_at, expires_at) SELECT 'crowd-' || i, ?1, 0, 9e15 FROM n`,
+      )
+      .bind(userId, sessions)
+      .run();
+    await administration.setRoles(operator, userId, ["user"]);
+    const crowd = (await revokedSessions()).filter((id) => id.startsWith("crowd-"));
+    expect(crowd).toHaveLength(sessions);
+    expect(new Set(crowd).size).toBe(sessions);
+  });
+});
+
+describe("a key rotation", () => {
+  it("announces a key that does not sign yet, keeps the old one, and is written down", async () => {
+    const { email } = await newAccount();
+    const before = await logIn(email);
+    const askedAtMs = Date.now();
+    const { kid, signsFromMs } = await administration.rotateKeys(operator);
+    expect(signsFromMs).toBeGreaterThanOrEqual(askedAtMs + 15_000);
+    const { keys } = await trust.snapshot(anyone, 0);
+    expect(keys.map((key) => key.kid)).toEqual([decodeProtectedHeader(before.accessToken).kid, kid]);
+    const after = await logIn(email);
+    expect(decodeProtectedHeader(after.accessToken).kid).not.toBe(kid);
+    await Promise.all([verified(before), verified(after)]);
+    expect(await auditOf("rotate-keys", kid)).toEqual([{ actor: "op", detail: JSON.stringify({ signsFromMs }) }]);
+  });
+
+  it("is refused while four keys live", async () => {
+    for (;;) {
+      const { keys } = await trust.snapshot(anyone, 0);
+      if (keys.length === 4) break;
+      await administration.rotateKeys(operator);
+    }
+    await expect(administration.rotateKeys(operator)).rejects.toMatchObject({ code: "CONFLICT" });
+    expect((await administration.overview(anyone)).signingKeys).toBe(4);
+  });
+});
+
+describe("the overview", () => {
+  it("counts what there is", async () => {
+    const before = await administration.overview(anyone);
+    const { email } = await newAccount();
+    await logIn(email);
+    const after = await administration.overview(anyone);
+    expect([after.accounts - before.accounts, after.activeSessions - before.activeSessions]).toEqual([1, 1]);
+    await expect(administration.ready(anyone)).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,88 @@
+import { describe, expect, it } from "vitest";
+import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
+import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
+import { KEY_LEAD_MS, KEY_LIST_TTL_MS, KEYS_LIVE_MAX } from "../../../src/identity/biz/lifetimes.ts";
+import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryKeys } from "../support/memory-stores.ts";
+import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
+
+/** Two isolates over one table. */
+function twoRings() {
+  const clock = new TurnedClock();
+  const store = new MemoryKeys();
+  const ring = () => new KeyRing({ store, vault: plainVault, secrets: plainSecrets, now: clock.now });
+  return { clock, store, here: ring(), there: ring() };
+}
+
+async function kidThatSigns(ring: KeyRing): Promise<string> {
+  const sign = await ring.signer();
+  return readPlainToken(await sign({ userId: "ada", sessionId: "s", roles: [], issuedAtMs: 0 })).kid;
+}
+
+const kids = async (ring: KeyRing): Promise<string[]> => (await ring.publicKeys()).map(({ kid }) => kid);
+
+describe("the key ring", () => {
+  it("makes one first key though two isolates need it at once, and shows it before anybody signs", async () => {
+    const { store, here, there } = twoRings();
+    const [one, other] = await Promise.all([kids(here), kids(there)]);
+    expect(one).toEqual(other);
+    expect(store.keys).toHaveLength(1);
+    expect(await kidThatSigns(here)).toBe(one[0]);
+  });
+
+  it("signs with a new key only when gateways have had time to learn it, in every isolate", async () => {
+    const { clock, here, there } = twoRings();
+    const old = await kidThatSigns(here);
+    await kidThatSigns(there);
+    const { kid, signsFromMs } = await here.rotate("op");
+    expect(signsFromMs).toBe(clock.now() + KEY_LEAD_MS);
+    expect(await kids(there)).toEqual([old, kid]);
+    for (let atMs = 0; atMs < KEY_LEAD_MS; atMs += 1_000) {
+      expect([await kidThatSigns(here), await kidThatSigns(there)]).toEqual([old, old]);
+      clock.turn(1_000);
+    }
+    expect([await kidThatSigns(here), await kidThatSigns(there)]).toEqual([kid, kid]);
+  });
+
+  it("shows the old key until the last token signed with it has expired, and not for ever", async () => {
+    const { clock, here } = twoRings();
+    const old = await kidThatSigns(here);
+    await here.rotate("op");
+    clock.turn(KEY_LEAD_MS + ACCESS_TOKEN_TTL_MS);
+    expect(await kids(here)).toContain(old);
+    clock.turn(2 * 60_000);
+    expect(await kids(here)).not.toContain(old);
+  });
+
+  it("notices within its list's life what another isolate has rotated in", async () => {
+    const { clock, here, there } = twoRings();
+    await kidThatSigns(there);
+    await here.rotate("op");
+    clock.turn(KEY_LIST_TTL_MS + KEY_LEAD_MS);
+    expect(await kidThatSigns(there)).toBe(await kidThatSigns(here));
+  });
+
+  it("reads the table once for many tokens, and opens a key once", async () => {
+    const { store, here } = twoRings();
+    await kidThatSigns(here);
+    const [reads, opened] = [store.reads, plainVault.opened];
+    for (let token = 0; token < 50; token += 1) await kidThatSigns(here);
+    expect([store.reads, plainVault.opened]).toEqual([reads, opened]);
+  });
+
+  it("refuses a rotation while too many keys live, and takes it again when the oldest has gone", async () => {
+    const { clock, here } = twoRings();
+    await kidThatSigns(here);
+    for (let live = 1; live < KEYS_LIVE_MAX; live += 1) await here.rotate("op");
+    await expect(here.rotate("op")).rejects.toMatchObject({ code: "CONFLICT" });
+    clock.turn(KEY_LEAD_MS + ACCESS_TOKEN_TTL_MS + 2 * 60_000);
+    await expect(here.rotate("op")).resolves.toMatchObject({ signsFromMs: clock.now() + KEY_LEAD_MS });
+  });
+
+  it("signs with a lone key made by a clock ahead of its own", async () => {
+    const { clock, here, there } = twoRings();
+    const [kid] = await kids(here);
+    clock.stepBack(500);
+    expect(await kidThatSigns(there)).toBe(kid);
+  });
+});

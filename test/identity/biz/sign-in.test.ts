@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import type { TokenGrant } from "../../../src/contracts/identity.ts";
+import type { Account, AccountStore } from "../../../src/identity/biz/ports.ts";
+import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
+import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
+import { MemoryAccounts } from "../support/memory-stores.ts";
+import { CountingHasher, plainSecrets } from "../support/plain-parts.ts";
+
+const OPERATOR = { email: "op@example.com", password: "the operator's own" };
+
+function account(email: string, password: string, id = "ada"): Account {
+  return { id, email, passwordHash: `plain:${password}`, roles: ["user"], createdAtMs: 1 };
+}
+
+function signInWith({ operator = operatorSecret(OPERATOR.email, OPERATOR.password) } = {}) {
+  const accounts = new MemoryAccounts();
+  const hasher = new CountingHasher();
+  const signIn = createSignIn({
+    accounts: accounts as unknown as AccountStore,
+    hasher,
+    operator,
+    secrets: plainSecrets,
+    sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
+    now: () => 1,
+  });
+  return { accounts, hasher, signIn };
+}
+
+describe("login", () => {
+  it("derives one key whether e-mail, password or nothing is wrong", async () => {
+    const { accounts, hasher, signIn } = signInWith();
+    accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
+    for (const input of [
+      { email: "nobody@example.com", password: "right" },
+      { email: "ada@example.com", password: "wrong" },
+      { email: OPERATOR.email, password: "wrong" },
+    ]) {
+      hasher.derivations = 0;
+      await expect(signIn(input)).rejects.toMatchObject({ code: "UNAUTHENTICATED", message: "E-mail or password is wrong" });
+      expect(hasher.derivations).toBe(1);
+    }
+    hasher.derivations = 0;
+    await expect(signIn({ email: "ada@example.com", password: "right" })).resolves.toMatchObject({ userId: "ada" });
+    expect(hasher.derivations).toBe(1);
+  });
+
+  it("finds an account whatever the case of the e-mail", async () => {
+    const { accounts, signIn } = signInWith();
+    accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
+    await expect(signIn({ email: " ADA@Example.com ", password: "right" })).resolves.toMatchObject({ userId: "ada" });
+  });
+});
+
+describe("the first operator", () => {
+  it("is made at the first login, and only found at the next", async () => {
+    const { accounts, signIn } = signInWith();
+    const first = await signIn({ ...OPERATOR, email: "OP@example.com" });
+    expect(first.roles).toEqual(["admin"]);
+    expect((await signIn(OPERATOR)).userId).toBe(first.userId);
+    expect(accounts.accounts.size).toBe(1);
+  });
+
+  it("never promotes an account that exists", async () => {
+    const { accounts, signIn } = signInWith();
+    accounts.accounts.set(OPERATOR.email, account(OPERATOR.email, "chosen long ago"));
+    await expect(signIn(OPERATOR)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    expect((await signIn({ email: OPERATOR.email, password: "chosen long ago" })).roles).toEqual(["user"]);
+  });
+
+  it("is one account though two logins come at once", async () => {
+    const { accounts, signIn } = signInWith();
+    const [one, other] = await Promise.all([signIn(OPERATOR), signIn(OPERATOR)]);
+    expect(one.userId).toBe(other.userId);
+    expect(accounts.accounts.size).toBe(1);
+  });
+
+  it("is refused where another account took the e-mail in that moment", async () => {
+    const { accounts, signIn } = signInWith();
+    accounts.beforeAdd = () => void accounts.accounts.set(OPERATOR.email, account(OPERATOR.email, "another"));
+    await expect(signIn(OPERATOR)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+
+  it.each([
+    ["e-mail", operatorSecret("", "the operator's own")],
+    ["password", operatorSecret("op@example.com", "")],
+  ])("does not exist without its %s", async (_half, operator) => {
+    const { accounts, signIn } = signInWith({ operator });
+    for (const email of ["", OPERATOR.email]) {
+      for (const password of ["", OPERATOR.password]) {
+        await expect(signIn({ email, password })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+      }
+    }
+    expect(operator.isEmail("")).toBe(false);
+    expect(operator.isEmail(OPERATOR.email)).toBe(false);
+    expect(accounts.accounts.size).toBe(0);
+  });
+});

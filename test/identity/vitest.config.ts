@@ -1,0 +1,44 @@
+import { fileURLToPath } from "node:url";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { buildSync } from "esbuild";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("../../", import.meta.url).href);
+
+function bundled(entryPoint: string): string {
+  const { outputFiles } = buildSync({ entryPoints: [entryPoint], bundle: true, format: "esm", external: ["cloudflare:*"], write: false });
+  return outputFiles[0]?.text ?? "";
+}
+
+/** Tests of the identity worker inside the real runtime, from its real config, with a history service that does as it is told. */
+export default defineConfig({
+  root,
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: `${root}src/identity/wrangler.toml` },
+      miniflare: {
+        bindings: {
+          LOG_LEVEL: "silent",
+          KEY_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString("base64url"),
+          ADMIN_EMAIL: "Operator@Example.com",
+          ADMIN_PASSWORD: "the operator's own",
+          MIGRATIONS: await readD1Migrations(`${root}migrations/identity`),
+        },
+        workers: [
+          {
+            name: "playhead-history",
+            modules: true,
+            script: bundled(`${root}test/identity/support/obedient-history.ts`),
+            compatibilityDate: "2026-10-23",
+          },
+        ],
+      },
+    })),
+  ],
+  test: {
+    name: "identity-workerd",
+    include: ["test/identity/**/*.workerd.test.ts"],
+    setupFiles: ["test/identity/apply-migrations.ts"],
+    testTimeout: 20_000,
+  },
+});

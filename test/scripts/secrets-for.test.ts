@@ -1,0 +1,35 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { makeSecrets } from "../../scripts/runtime/secrets.ts";
+import { readWorkerConfigs, type WorkerConfig } from "../../scripts/runtime/worker-configs.ts";
+import { secretsFor, withSecretsFile } from "../../scripts/tooling/secrets-for.ts";
+
+const configs = readWorkerConfigs();
+const secrets = makeSecrets();
+const holdersOf = (secret: string): readonly string[] =>
+  configs.filter((config: WorkerConfig) => secret in secretsFor(config, secrets)).map(({ name }) => name);
+
+describe("the secrets of a deployment", () => {
+  it("give the signing key to the gateway alone, and only public keys to the BFFs", () => {
+    expect(holdersOf("GATEWAY_SIGNING_KEY")).toEqual(["playhead-gateway"]);
+    expect(holdersOf("INTERNAL_JWKS").toSorted()).toEqual(["playhead-account-bff", "playhead-app-bff", "playhead-ops-bff"]);
+    expect(secrets.INTERNAL_JWKS).not.toContain('"d"');
+  });
+
+  it("give the operator's login and the sealing key to identity alone", () => {
+    for (const name of ["ADMIN_EMAIL", "ADMIN_PASSWORD", "KEY_ENCRYPTION_KEY"]) expect(holdersOf(name)).toEqual(["playhead-identity"]);
+  });
+
+  it("are refused by worker and name where one is missing", () => {
+    expect(() => configs.map((config) => secretsFor(config, {}))).toThrow("playhead-gateway requires the secret GATEWAY_SIGNING_KEY");
+  });
+
+  it("lie in a file of their owner's, which is gone afterwards", async () => {
+    const path = await withSecretsFile({ A: "1" }, async (file) => {
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({ A: "1" });
+      return file;
+    });
+    expect(existsSync(path)).toBe(false);
+  });
+});
