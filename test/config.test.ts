@@ -9,7 +9,6 @@ import { deployOrder } from "../scripts/tooling/deploy-order.ts";
 import { deployablesOf } from "../scripts/tooling/deployables.ts";
 import { envTypesOf } from "../scripts/tooling/env-types.ts";
 import { readBffConfig } from "../src/platform/bff-config.ts";
-import { readAccountBffConfig } from "../src/bff/account/config.ts";
 import { readGatewayConfig } from "../src/gateway/config.ts";
 import { readHistoryConfig } from "../src/history/config.ts";
 import { readIdentityConfig } from "../src/identity/config.ts";
@@ -22,7 +21,7 @@ const main = ({ config, path }: WorkerConfig): string => config.main ?? `${path}
 
 const READERS: Readonly<Record<string, (env: object) => object>> = {
   "playhead-gateway": readGatewayConfig,
-  "playhead-account-bff": readAccountBffConfig,
+  "playhead-account-bff": readBffConfig,
   "playhead-app-bff": readBffConfig,
   "playhead-ops-bff": readBffConfig,
   "playhead-identity": readIdentityConfig,

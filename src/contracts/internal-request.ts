@@ -2,7 +2,6 @@
 
 export const INTERNAL_TOKEN_HEADER = "x-internal-token";
 export const DEADLINE_HEADER = "x-deadline-ms";
-export const ATTEMPT_HEADER = "x-attempt";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
 

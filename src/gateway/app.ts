@@ -14,10 +14,9 @@ import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
 import type { TrustStore } from "./trust-store.ts";
 
-/** The Hono environment of the gateway: each request's scope is under `c.var.scope`. */
+/** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
 export interface GatewayHonoEnv {
   Bindings: { readonly scope: GatewayScope };
-  Variables: { scope: GatewayScope };
 }
 
 export interface GatewayDeps extends ForwardDeps {
@@ -41,29 +40,36 @@ const EXPOSED_HEADERS = ["X-Request-Id", "traceparent", "RateLimit", "RateLimit-
  */
 export function createGateway(deps: GatewayDeps): FetchHandler {
   const app = createApp(deps);
+  const crossOrigin = allowOrigins(app, deps.corsOrigins);
   let security: Readonly<Record<string, string>> | null = null;
   return async function gateway(request, _env, ctx) {
     const scope = openScope(request.headers, deps.now());
     security ??= await prepareSecurityHeaders();
-    const response = finish(await app.fetch(request, { scope }, ctx), scope, security);
+    const handler = request.headers.has("origin") ? crossOrigin : app;
+    const response = finish(await handler.fetch(request, { scope }, ctx), scope, security);
     logRequest(deps, request, response.status, scope);
     return response;
   };
 }
 
+/** The same app for requests of browsers from other origins. Apart, since players send no origin and a middleware costs each of their heartbeats. */
+function allowOrigins(app: Hono<GatewayHonoEnv>, origins: readonly string[]): Hono<GatewayHonoEnv> {
+  const crossOrigin = new Hono<GatewayHonoEnv>();
+  crossOrigin.use(
+    cors({
+      origin: [...origins],
+      allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+      allowHeaders: ALLOWED_HEADERS,
+      exposeHeaders: EXPOSED_HEADERS,
+      maxAge: PREFLIGHT_MAX_AGE_S,
+    }),
+  );
+  crossOrigin.all("*", (c) => app.fetch(c.req.raw, c.env, c.executionCtx));
+  return crossOrigin;
+}
+
 function createApp(deps: GatewayDeps): Hono<GatewayHonoEnv> {
   const app = new Hono<GatewayHonoEnv>();
-  const allowOrigin = cors({
-    origin: [...deps.corsOrigins],
-    allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
-    allowHeaders: ALLOWED_HEADERS,
-    exposeHeaders: EXPOSED_HEADERS,
-    maxAge: PREFLIGHT_MAX_AGE_S,
-  });
-  app.use(function openRequest(c, next) {
-    c.set("scope", c.env.scope);
-    return c.req.raw.headers.has("origin") ? allowOrigin(c, next) : next();
-  });
   addOwnRoutes(app, deps);
   for (const [path, routes] of Map.groupBy(deps.routes, (route) => route.path)) app.all(path, routeHandler(deps, routes));
   for (const path of ["/", "/healthz", "/readyz", "/.well-known/jwks.json"]) app.all(path, (c) => methodNotAllowed(c, ["GET"]));
@@ -80,7 +86,7 @@ function routeHandler(deps: GatewayDeps, routes: readonly Route[]): (c: Context<
   const allowed = [...byMethod.keys()];
 
   return async function handleRoute(c) {
-    const { scope } = c.var;
+    const { scope } = c.env;
     const request = c.req.raw;
     const route = byMethod.get(request.method === "HEAD" ? "GET" : request.method);
     if (route === undefined) return methodNotAllowed(c, allowed);
@@ -105,7 +111,7 @@ function methodNotAllowed(c: Context<GatewayHonoEnv>, methods: readonly string[]
 }
 
 function problem(c: Context<GatewayHonoEnv>, error: unknown, headers: Readonly<Record<string, string>> = {}): Response {
-  const { scope } = c.var;
+  const { scope } = c.env;
   scope.failure = error;
   return problemResponse(error, { requestId: scope.requestId, instance: c.req.path, headers });
 }

@@ -1,6 +1,5 @@
 import { CodedError } from "../contracts/errors.ts";
 import {
-  ATTEMPT_HEADER,
   audienceOf,
   DEADLINE_HEADER,
   INTERNAL_TOKEN_HEADER,
@@ -30,7 +29,6 @@ export function forwarder({ upstreams, mintInternalToken }: ForwardDeps) {
       [DEADLINE_HEADER]: String(Math.max(0, timeoutMs - MARGIN_MS)),
       [REQUEST_ID_HEADER]: scope.requestId,
       [TRACEPARENT_HEADER]: scope.traceparent,
-      [ATTEMPT_HEADER]: "1",
     };
     for (const name of FORWARDED_HEADERS) {
       const value = request.headers.get(name);

@@ -37,12 +37,12 @@ export function addOwnRoutes(app: Hono<GatewayHonoEnv>, { upstreams, trust }: Ow
   app.get("/healthz", (c) => c.json({ status: "ok" }));
 
   app.get("/readyz", async function ready(c) {
-    const states = await checkUpstreams(upstreams, c.var.scope);
+    const states = await checkUpstreams(upstreams, c.env.scope);
     const failed = BFF_NAMES.filter((name) => states[name] !== "ok");
     if (failed.length === 0) return c.json({ status: "ready", upstreams: states });
     const error = new CodedError("UNAVAILABLE", `Not ready: ${failed.join(", ")}`, { retryAfterMs: 1_000 });
-    c.var.scope.failure = error;
-    return problemResponse(error, { requestId: c.var.scope.requestId, instance: c.req.path, extra: { upstreams: states } });
+    c.env.scope.failure = error;
+    return problemResponse(error, { requestId: c.env.scope.requestId, instance: c.req.path, extra: { upstreams: states } });
   });
 
   app.get("/.well-known/jwks.json", async function jwks(c) {

@@ -14,17 +14,22 @@ import type { InternalTokenVerifier } from "./internal-token.ts";
 import type { Logger } from "./logger.ts";
 import { problemResponse } from "./problem.ts";
 
-/** The Hono environment of a BFF: each request's scope is under `c.var.scope`. */
+/** The Hono environment of a BFF: each request's scope is under `c.env.scope`. */
 export interface BffEnv {
-  Variables: { scope: RequestScope };
+  Bindings: { readonly scope: RequestScope };
 }
 
-export interface BffAppOptions {
+/** A BFF as the runtime calls it. */
+export type BffFetch = (request: Request, env: unknown, ctx?: ExecutionContext) => Promise<Response>;
+
+export interface BffOptions {
   readonly verifyInternalToken: InternalTokenVerifier;
   readonly logger: Logger;
   readonly now: Clock;
   /** Whether the services below can be reached; throws where they can't. */
   readonly checkReady: (ctx: CallContext) => Promise<void>;
+  /** Adds the BFF's own routes. */
+  readonly addRoutes: (app: Hono<BffEnv>) => void;
 }
 
 /** Time a readiness check may take, and a request whose deadline header is missing or odd, in ms. */
@@ -34,53 +39,50 @@ const DEADLINE_MAX_MS = 60_000;
 
 /**
  * What every BFF shares: it believes the gateway's token and nobody else, hands the user down, and answers errors as problems,
- * logging those that are ours. Routes are added by the caller.
+ * logging those that are ours. The token is checked around Hono rather than in a middleware: a route with a single handler is Hono's fast
+ * path, and this one is taken by every heartbeat.
  */
-export function createBffApp({ verifyInternalToken, logger, now, checkReady }: BffAppOptions): Hono<BffEnv> {
+export function createBff({ verifyInternalToken, logger, now, checkReady, addRoutes }: BffOptions): BffFetch {
   const app = new Hono<BffEnv>();
+  addRoutes(app);
 
-  app.get(READY_PATH, async function ready(c) {
-    const scope = readScope(c.req.raw, now(), READY_MS, null);
-    c.set("scope", scope);
-    await checkReady(callContext(scope, now()));
-    return c.json({ status: "ready" });
-  });
-
-  app.use(async function authenticateGateway(c, next) {
-    const scope = readScope(c.req.raw, now(), remainingOf(c.req.raw), null);
-    c.set("scope", scope);
-    const principal = await verifyInternalToken(c.req.raw.headers.get(INTERNAL_TOKEN_HEADER));
-    c.set("scope", { ...scope, principal });
-    await next();
-  });
-
-  app.notFound((c) => problem(c, new CodedError("NOT_FOUND", "No such route")));
-
-  app.onError(function answerProblem(error, c) {
-    if (ERROR_CATALOGUE[codeOf(error)].status >= 500) {
-      const scope = c.var.scope;
-      logger.error("request failed", { requestId: scope?.requestId, code: codeOf(error), causes: describeCauses(error) });
+  const answer = (error: unknown, scope: RequestScope, path: string): Response => {
+    const code = codeOf(error);
+    if (ERROR_CATALOGUE[code].status >= 500) {
+      logger.error("request failed", { requestId: scope.requestId, code, causes: describeCauses(error) });
     }
-    return problem(c, error);
-  });
+    return problemResponse(error, { requestId: scope.requestId, instance: path });
+  };
+  app.notFound((c: Context<BffEnv>) => answer(new CodedError("NOT_FOUND", "No such route"), c.env.scope, c.req.path));
+  app.onError((error, c) => answer(error, c.env.scope, c.req.path));
 
-  return app;
-}
-
-function problem(c: Context<BffEnv>, error: unknown): Response {
-  return problemResponse(error, { requestId: c.var.scope?.requestId ?? "unknown", instance: c.req.path });
-}
-
-function readScope(request: Request, nowMs: number, remainingMs: number, principal: null): RequestScope {
-  return {
-    requestId: request.headers.get(REQUEST_ID_HEADER) ?? "unknown",
-    traceparent: request.headers.get(TRACEPARENT_HEADER) ?? "",
-    deadlineAtMs: nowMs + remainingMs,
-    principal,
+  return async function bff(request, _env, ctx) {
+    const { headers } = request;
+    const token = headers.get(INTERNAL_TOKEN_HEADER);
+    const scope = scopeOf(headers, now());
+    try {
+      if (token === null && pathOf(request) === READY_PATH) {
+        await checkReady(callContext({ ...scope, deadlineAtMs: now() + READY_MS }, now()));
+        return Response.json({ status: "ready" });
+      }
+      const principal = await verifyInternalToken(token);
+      return await app.fetch(request, { scope: { ...scope, principal } }, ctx);
+    } catch (error) {
+      return answer(error, scope, pathOf(request));
+    }
   };
 }
 
-function remainingOf(request: Request): number {
-  const remainingMs = Number(request.headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
-  return remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS;
+function scopeOf(headers: Headers, nowMs: number): RequestScope {
+  const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
+  return {
+    requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
+    traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
+    deadlineAtMs: nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
+    principal: null,
+  };
+}
+
+function pathOf(request: Request): string {
+  return new URL(request.url).pathname;
 }

@@ -10,7 +10,7 @@ import {
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
 import { mayDo } from "../../contracts/permissions.ts";
-import { createBffApp, type BffEnv } from "../../platform/bff-app.ts";
+import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
 import { callContext, requirePrincipal } from "../../platform/call-context.ts";
 import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -26,9 +26,18 @@ export interface AccountAppOptions {
 }
 
 /** The account routes of the public contract. What comes back holds tokens, so no cache may keep it. */
-export function createAccountApp({ identity, verifyInternalToken, logger, now }: AccountAppOptions): Hono<BffEnv> {
-  const app = createBffApp({ verifyInternalToken, logger, now, checkReady: (ctx) => rpc("reach identity", identity.ready(ctx)) });
-  const anyone = (c: Context<BffEnv>): CallContext => callContext(c.var.scope, now());
+export function createAccountApp({ identity, verifyInternalToken, logger, now }: AccountAppOptions): BffFetch {
+  return createBff({
+    verifyInternalToken,
+    logger,
+    now,
+    checkReady: (ctx) => rpc("reach identity", identity.ready(ctx)),
+    addRoutes: (app) => addAccountRoutes(app, identity, now),
+  });
+}
+
+function addAccountRoutes(app: Hono<BffEnv>, identity: IdentityAccounts, now: Clock): void {
+  const anyone = (c: Context<BffEnv>): CallContext => callContext(c.env.scope, now());
 
   /** The context of a route that is about the caller: there has to be one, and their roles must allow it. */
   function me(c: Context<BffEnv>): CallContext {
@@ -78,6 +87,4 @@ export function createAccountApp({ identity, verifyInternalToken, logger, now }:
     await rpc("erase an account", identity.erase(ctx, password));
     return c.body(null, 204);
   });
-
-  return app;
 }

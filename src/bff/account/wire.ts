@@ -4,19 +4,18 @@ import { internalTokenVerifier } from "../../platform/internal-token.ts";
 import { createLogger } from "../../platform/logger.ts";
 import { bindRpc } from "../../platform/rpc.ts";
 import { createAccountApp } from "./account-app.ts";
-import { readAccountBffConfig } from "./config.ts";
+import { readBffConfig } from "../../platform/bff-config.ts";
 
 const now = Date.now;
 
 /** Everything an isolate of the account BFF runs on. */
 export function wire(env: AccountBffEnv) {
-  const { LOG_LEVEL, INTERNAL_JWKS } = readAccountBffConfig(env);
+  const { LOG_LEVEL, INTERNAL_JWKS } = readBffConfig(env);
   const audience = audienceOf("account");
-  const app = createAccountApp({
+  return createAccountApp({
     identity: bindRpc<IdentityAccounts>(env.IDENTITY),
     verifyInternalToken: internalTokenVerifier({ jwks: INTERNAL_JWKS, audience, now }),
     logger: createLogger({ worker: audience, level: LOG_LEVEL }),
     now,
   });
-  return app.fetch;
 }

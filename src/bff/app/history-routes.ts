@@ -22,21 +22,21 @@ interface HistoryRoutesDeps {
 export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRoutesDeps): void {
   app.post("/v1/history/reports", async function postReports(c) {
     const { reports } = await readJson(c.req.raw, reportsSchema);
-    return c.json(await rpc("report playback", history.report(callContext(c.var.scope, now()), reports)));
+    return c.json(await rpc("report playback", history.report(callContext(c.env.scope, now()), reports)));
   });
 
   app.get("/v1/history", async function listHistory(c) {
     const query = readQuery(c.req.url, listQuerySchema);
-    return c.json<EntryPage>(await rpc("list history", history.list(callContext(c.var.scope, now()), query)));
+    return c.json<EntryPage>(await rpc("list history", history.list(callContext(c.env.scope, now()), query)));
   });
 
   app.get("/v1/history/continue", async function continueWatching(c) {
     const { limit } = readQuery(c.req.url, continueQuerySchema);
-    return c.json<EntryPage>(await rpc("list what to continue", history.continueWatching(callContext(c.var.scope, now()), limit)));
+    return c.json<EntryPage>(await rpc("list what to continue", history.continueWatching(callContext(c.env.scope, now()), limit)));
   });
 
   app.post("/v1/history/lookup", async function lookUpItems(c) {
     const { items } = await readJson(c.req.raw, lookupSchema);
-    return c.json<EntryPage>(await rpc("look up items", history.lookup(callContext(c.var.scope, now()), items)));
+    return c.json<EntryPage>(await rpc("look up items", history.lookup(callContext(c.env.scope, now()), items)));
   });
 }

@@ -26,7 +26,7 @@ const ASSEMBLY_MS = 50;
  */
 export function addHomeRoute(app: Hono<BffEnv>, deps: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
-    const { scope } = c.var;
+    const { scope } = c.env;
     const partsOf = {
       profile: () => rpc("read the profile", deps.identity.me(callContext(scope, deps.now()))),
       continue: async () => {

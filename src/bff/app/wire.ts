@@ -1,7 +1,7 @@
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
-import { createBffApp } from "../../platform/bff-app.ts";
+import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
 import { internalTokenVerifier } from "../../platform/internal-token.ts";
 import { createLogger } from "../../platform/logger.ts";
@@ -17,13 +17,14 @@ export function wire(env: AppBffEnv) {
   const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
   const history = bindRpc<HistoryPlayback>(env.HISTORY);
   const identity = bindRpc<IdentityAccounts>(env.IDENTITY);
-  const app = createBffApp({
+  return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
     checkReady: (ctx) => rpc("check history", history.ready(ctx)),
+    addRoutes(app) {
+      addHistoryRoutes(app, { history, now });
+      addHomeRoute(app, { history, identity, logger, now });
+    },
   });
-  addHistoryRoutes(app, { history, now });
-  addHomeRoute(app, { history, identity, logger, now });
-  return app.fetch;
 }

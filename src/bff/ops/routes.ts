@@ -18,7 +18,7 @@ interface OpsRoutesDeps {
 /** What operators see and do. The gateway has checked the permission of each route; identity writes the audit. */
 export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, now }: OpsRoutesDeps): void {
   app.get("/v1/ops/overview", async function overview(c) {
-    const ctx = callContext(c.var.scope, now());
+    const ctx = callContext(c.env.scope, now());
     const parts: { history?: unknown; identity?: unknown } = {};
     const group = new TaskGroup();
     group.go(async () => {
@@ -32,17 +32,17 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, now }: OpsR
   });
 
   app.post("/v1/ops/history/flush", async function flushHistory(c) {
-    return c.json(await rpc("flush the history", history.flush(callContext(c.var.scope, now()))), 202);
+    return c.json(await rpc("flush the history", history.flush(callContext(c.env.scope, now()))), 202);
   });
 
   app.put("/v1/ops/users/:id/roles", async function setRoles(c) {
     const { roles } = await readJson(c.req.raw, setRolesSchema);
     const userId = userIdSchema.safeParse(c.req.param("id"));
     if (!userId.success) throw new CodedError("NOT_FOUND", "No such user");
-    return c.json(await rpc("set roles", identity.setRoles(callContext(c.var.scope, now()), userId.data, roles)));
+    return c.json(await rpc("set roles", identity.setRoles(callContext(c.env.scope, now()), userId.data, roles)));
   });
 
   app.post("/v1/ops/keys/rotate", async function rotateKeys(c) {
-    return c.json(await rpc("rotate keys", identity.rotateKeys(callContext(c.var.scope, now()))), 201);
+    return c.json(await rpc("rotate keys", identity.rotateKeys(callContext(c.env.scope, now()))), 201);
   });
 }

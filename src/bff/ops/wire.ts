@@ -1,7 +1,7 @@
 import type { HistoryOperations } from "../../contracts/history.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
-import { createBffApp } from "../../platform/bff-app.ts";
+import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
 import { internalTokenVerifier } from "../../platform/internal-token.ts";
 import { createLogger } from "../../platform/logger.ts";
@@ -16,12 +16,11 @@ export function wire(env: OpsBffEnv) {
   const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
   const history = bindRpc<HistoryOperations>(env.HISTORY);
   const identity = bindRpc<IdentityAdministration>(env.IDENTITY);
-  const app = createBffApp({
+  return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
     checkReady: (ctx) => rpc("check identity", identity.ready(ctx)),
+    addRoutes: (app) => addOpsRoutes(app, { history, identity, now }),
   });
-  addOpsRoutes(app, { history, identity, now });
-  return app.fetch;
 }

@@ -67,7 +67,7 @@ async function accountBff({ failure }: { readonly failure?: Error } = {}) {
     const [method = "", path = ""] = route.split(" ");
     const init: RequestInit = { method, headers: { ...(token === null ? {} : { "x-internal-token": token }), ...headers } };
     if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
-    const response = await app(new Request(`https://bff.internal${path}`, init));
+    const response = await app(new Request(`https://bff.internal${path}`, init), {});
     const answered: Partial<ProblemBody> = response.status === 204 ? {} : await response.json();
     return { status: response.status, headers: response.headers, body: answered };
   }

@@ -1,0 +1,73 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { ApiClient } from "../support/api-client.ts";
+import { launchScript, type LaunchedScript } from "../support/launched-script.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "playhead-sigkill-"));
+const ROUNDS = 3;
+const PLAYERS = 12;
+const HEARTBEATS_BEFORE_KILL = 400;
+const EMAIL = "viewer@example.com";
+const PASSWORD = "correct horse battery";
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function runtimeOf(script: LaunchedScript): number {
+  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
+  return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
+}
+
+/** Plays one item with a heartbeat after the other until the platform is gone. `acked` gets each position that was acknowledged. */
+async function play(api: ApiClient, token: string, itemId: string, acked: Map<string, number>, count: { beats: number }): Promise<void> {
+  for (let positionMs = (acked.get(itemId) ?? 0) + 1; ; positionMs += 1) {
+    try {
+      const { status } = await api.call("POST", "/v1/history/reports", {
+        token,
+        body: { reports: [{ kind: "video", itemId, positionMs }] },
+      });
+      if (status !== 200) return;
+    } catch {
+      return;
+    }
+    acked.set(itemId, positionMs);
+    count.beats += 1;
+  }
+}
+
+it(
+  "loses no acknowledged report when the runtime is killed, again and again, in the middle of the traffic",
+  { timeout: 120_000 },
+  async () => {
+    const acked = new Map<string, number>();
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const script = launchScript(["--port", "0", "--state", join(folder, "state"), "--var", "FLUSH_WINDOW_MS:500"]);
+      const api = new ApiClient(await script.ready);
+      const { token } = round === 0 ? await api.signUp(EMAIL, PASSWORD) : await api.signIn(EMAIL, PASSWORD);
+      if (round > 0) await expectAll(api, token, acked);
+      const count = { beats: 0 };
+      const players = Array.from({ length: PLAYERS }, (_, player) => play(api, token, `film-${player}`, acked, count));
+      while (count.beats < HEARTBEATS_BEFORE_KILL) await new Promise((resolve) => setTimeout(resolve, 5));
+      process.kill(runtimeOf(script), "SIGKILL");
+      await Promise.all(players);
+      expect(await script.ended).toBe(1);
+    }
+    const script = launchScript(["--port", "0", "--state", join(folder, "state")]);
+    const api = new ApiClient(await script.ready);
+    await expectAll(api, (await api.signIn(EMAIL, PASSWORD)).token, acked);
+    script.process.kill("SIGTERM");
+    expect(await script.ended).toBe(0);
+  },
+);
+
+/** Every acknowledged position, or a later one that was sent and whose answer was lost, must be there. */
+async function expectAll(api: ApiClient, token: string, acked: ReadonlyMap<string, number>): Promise<void> {
+  const { body } = await api.call("GET", "/v1/history?limit=100", { token });
+  const stored = new Map((body["items"] as { itemId: string; positionMs: number }[]).map(({ itemId, positionMs }) => [itemId, positionMs]));
+  for (const [itemId, positionMs] of acked) {
+    expect(stored.get(itemId), itemId).toBeGreaterThanOrEqual(positionMs);
+    expect(stored.get(itemId), itemId).toBeLessThanOrEqual(positionMs + 1);
+  }
+}

@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { databasesOf, migrateLocally } from "../../scripts/runtime/migrate.ts";
+import { prepareWorker, startPlatform, type RunningPlatform } from "../../scripts/runtime/platform.ts";
+import { makeSecrets, type LocalSecrets } from "../../scripts/runtime/secrets.ts";
+import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
+
+/** All workers from their real configs, on a folder of their own. */
+export interface E2ePlatform extends RunningPlatform {
+  readonly secrets: LocalSecrets;
+}
+
+/** Starts the platform as `npm start` does, without the launcher around it. `vars` reach every worker that knows them. */
+export async function startE2ePlatform(vars: Readonly<Record<string, string>> = {}): Promise<E2ePlatform> {
+  process.env["WRANGLER_LOG"] = "error";
+  const state = mkdtempSync(join(tmpdir(), "playhead-e2e-"));
+  const configs = readWorkerConfigs();
+  const secrets = makeSecrets();
+  await migrateLocally(databasesOf(configs), state);
+  const workers = await Promise.all(
+    configs.map((worker) => prepareWorker(worker, { vars: { LOG_LEVEL: "silent", FLUSH_WINDOW_MS: "1000", ...vars }, secrets })),
+  );
+  const platform = await startPlatform({ workers, port: 0, persistTo: join(state, "v3") });
+  return {
+    ...platform,
+    secrets,
+    stop: async () => {
+      await platform.stop();
+      rmSync(state, { recursive: true, force: true });
+    },
+  };
+}
