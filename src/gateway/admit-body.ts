@@ -24,11 +24,13 @@ export function admitBody(): (c: Context, bytesMax: number) => Promise<void> {
   };
 
   return async function admit(c, bytesMax) {
-    const { headers, body } = c.req.raw;
-    if (body === null || headers.get("content-length") === "0") return;
+    const { headers } = c.req.raw;
+    const length = headers.get("content-length");
+    if (length === "0" || (length === null && c.req.raw.body === null)) return;
     if (!JSON_TYPE.test(headers.get("content-type") ?? "")) {
       throw new CodedError("UNSUPPORTED_MEDIA_TYPE", "A body must be application/json");
     }
+    if (length !== null && Number(length) <= bytesMax) return;
     await limitOf(bytesMax)(c, async () => undefined);
   };
 }

@@ -2,12 +2,12 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE } from "../contracts/errors.ts";
 import { mayDo } from "../contracts/permissions.ts";
+import { prepareEveryResponse, type EveryResponse } from "../platform/every-response.ts";
 import type { Logger } from "../platform/logger.ts";
 import { problemResponse } from "../platform/problem.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { admitBody } from "./admit-body.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { finish, prepareSecurityHeaders } from "./finish.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
 import { addOwnRoutes } from "./own-routes.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
@@ -41,12 +41,12 @@ const EXPOSED_HEADERS = ["X-Request-Id", "traceparent", "RateLimit", "RateLimit-
 export function createGateway(deps: GatewayDeps): FetchHandler {
   const app = createApp(deps);
   const crossOrigin = allowOrigins(app, deps.corsOrigins);
-  let security: Readonly<Record<string, string>> | null = null;
+  let every: EveryResponse | null = null;
   return async function gateway(request, _env, ctx) {
     const scope = openScope(request.headers, deps.now());
-    security ??= await prepareSecurityHeaders();
+    every ??= await prepareEveryResponse();
     const handler = request.headers.has("origin") ? crossOrigin : app;
-    const response = finish(await handler.fetch(request, { scope }, ctx), scope, security);
+    const response = every.complete(await handler.fetch(request, { scope }, ctx), scope);
     logRequest(deps, request, response.status, scope);
     return response;
   };

@@ -10,13 +10,14 @@ import {
 } from "../contracts/internal-request.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { callContext, type RequestScope } from "./call-context.ts";
+import { prepareEveryResponse, type EveryResponse } from "./every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
 import type { Logger } from "./logger.ts";
 import { problemResponse } from "./problem.ts";
 
-/** The Hono environment of a BFF: each request's scope is under `c.env.scope`. */
+/** The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` answers with all headers at once. */
 export interface BffEnv {
-  Bindings: { readonly scope: RequestScope };
+  Bindings: { readonly scope: RequestScope; readonly every: EveryResponse };
 }
 
 /** A BFF as the runtime calls it. */
@@ -56,6 +57,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   app.notFound((c: Context<BffEnv>) => answer(new CodedError("NOT_FOUND", "No such route"), c.env.scope, c.req.path));
   app.onError((error, c) => answer(error, c.env.scope, c.req.path));
 
+  let every: EveryResponse | null = null;
   return async function bff(request, _env, ctx) {
     const { headers } = request;
     const token = headers.get(INTERNAL_TOKEN_HEADER);
@@ -66,7 +68,8 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
         return Response.json({ status: "ready" });
       }
       const principal = await verifyInternalToken(token);
-      return await app.fetch(request, { scope: { ...scope, principal } }, ctx);
+      every ??= await prepareEveryResponse();
+      return await app.fetch(request, { scope: { ...scope, principal }, every }, ctx);
     } catch (error) {
       return answer(error, scope, pathOf(request));
     }

@@ -1,0 +1,70 @@
+import { Hono } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { REQUEST_ID_HEADER, TRACEPARENT_HEADER } from "../contracts/internal-request.ts";
+
+/** What names a request on its way back. */
+interface ResponseScope {
+  readonly requestId: string;
+  readonly traceparent: string;
+}
+
+type PreparedHeaders = Readonly<Record<string, string>>;
+
+/** Statuses whose responses have no body. */
+const BODYLESS: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/**
+ * Puts the headers that every response has on it: security headers, request id, trace. Built once for a worker; the headers are
+ * taken from Hono's `secureHeaders` then, since setting them one by one on each response costs a quarter of the throughput.
+ */
+export interface EveryResponse {
+  /** A JSON response made with all of its headers at once. The gateway passes it on as it is. */
+  json(body: unknown, scope: ResponseScope): Response;
+  /** The response with the headers on it: itself if it was made by {@link json}, a new one otherwise. */
+  complete(response: Response, scope: ResponseScope): Response;
+}
+
+export async function prepareEveryResponse(): Promise<EveryResponse> {
+  const prepared = await prepareSecurityHeaders();
+  const json: PreparedHeaders = { ...prepared, "content-type": "application/json" };
+  return {
+    json: (body, { requestId, traceparent }) =>
+      new Response(JSON.stringify(body), {
+        headers: { ...json, [REQUEST_ID_HEADER]: requestId, [TRACEPARENT_HEADER]: traceparent },
+      }),
+
+    complete(response, { requestId, traceparent }) {
+      if (response.headers.get(REQUEST_ID_HEADER) === requestId) return response;
+      const headers: Record<string, string> = { ...prepared };
+      response.headers.forEach((value, name) => {
+        headers[name] = value;
+      });
+      headers[REQUEST_ID_HEADER] = requestId;
+      headers[TRACEPARENT_HEADER] = traceparent;
+      return new Response(BODYLESS.has(response.status) ? null : response.body, { status: response.status, headers });
+    },
+  };
+}
+
+async function prepareSecurityHeaders(): Promise<PreparedHeaders> {
+  const sample = new Hono();
+  sample.use(
+    secureHeaders({
+      referrerPolicy: "no-referrer",
+      strictTransportSecurity: "max-age=31536000; includeSubDomains",
+      contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
+      // What follows means something to pages and old browsers only; each header costs on every response.
+      crossOriginOpenerPolicy: false,
+      originAgentCluster: false,
+      xDnsPrefetchControl: false,
+      xDownloadOptions: false,
+      xFrameOptions: false,
+      xPermittedCrossDomainPolicies: false,
+      xXssProtection: false,
+      crossOriginResourcePolicy: false,
+    }),
+  );
+  sample.get("/", (c) => c.body(null));
+  const response = await sample.request("/");
+  return Object.fromEntries(response.headers);
+}

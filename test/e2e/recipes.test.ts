@@ -1,0 +1,54 @@
+import { execFile } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { runRecipes } from "../support/http-recipes.ts";
+
+let platform: E2ePlatform;
+
+beforeAll(async () => {
+  platform = await startE2ePlatform();
+});
+
+afterAll(() => platform.stop());
+
+describe("the recipes in docs/http", () => {
+  it.each(globSync("docs/http/*.http", { cwd: PROJECT_ROOT }).sort())("%s answers what it says", async (path) => {
+    const { ADMIN_EMAIL, ADMIN_PASSWORD } = platform.secrets;
+    const variables = { url: platform.url, adminEmail: ADMIN_EMAIL, adminPassword: ADMIN_PASSWORD };
+    const results = await runRecipes(readFileSync(PROJECT_ROOT + path, "utf8"), variables);
+    expect(results.length).toBeGreaterThan(3);
+    expect(results.map(({ title, status }) => [title, status])).toEqual(results.map(({ title, expected }) => [title, expected]));
+  });
+});
+
+describe("README", () => {
+  const readme = readFileSync(`${PROJECT_ROOT}README.md`, "utf8");
+  const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
+
+  it("begins with the two commands", () => {
+    expect(blocks[0]).toContain("npm ci && npm start");
+    expect(blocks[0]).toContain("npm cit");
+  });
+
+  it("shows a transcript that works as it stands", async () => {
+    const transcript = blocks.find((block) => block.includes("API=http://localhost:8787")) ?? "exit 9";
+    const { stdout } = await promisify(execFile)("bash", [
+      "-euo",
+      "pipefail",
+      "-c",
+      transcript.replace("http://localhost:8787", platform.url),
+    ]);
+    expect(stdout).toContain('{"accepted":1,"ignored":0}');
+    expect(stdout).toContain('"itemId":"big-buck-bunny","positionMs":61000');
+  });
+
+  it("names only npm scripts that exist", () => {
+    const { scripts } = JSON.parse(readFileSync(`${PROJECT_ROOT}package.json`, "utf8")) as { scripts: Record<string, string> };
+    const named = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, name = ""]) => name);
+    expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
+    expect(named.length).toBeGreaterThan(3);
+  });
+});
