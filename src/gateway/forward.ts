@@ -49,17 +49,13 @@ async function reach(upstream: BffName, call: Promise<Response>): Promise<Respon
 }
 
 /**
- * The answer, or `DEADLINE_EXCEEDED` when its time is up. No abort signal is needed, which would cost a tenth of the throughput: once the
- * gateway has answered, the runtime cancels what the request has left running.
+ * The answer, or `DEADLINE_EXCEEDED` when its time is up. Neither an abort signal nor `clearTimeout` is needed, and each would cost some
+ * of the throughput: once the gateway has answered, the runtime cancels what the request has left running, timers too.
  */
-async function inTime(answer: Promise<Response>, upstream: BffName, timeoutMs: number): Promise<Response> {
+function inTime(answer: Promise<Response>, upstream: BffName, timeoutMs: number): Promise<Response> {
   const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new CodedError("DEADLINE_EXCEEDED", `${upstream} took too long`)), timeoutMs);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  setTimeout(() => reject(new CodedError("DEADLINE_EXCEEDED", `${upstream} took too long`)), timeoutMs);
+  return Promise.race([answer, late]);
 }
 
 /** A BFF's own errors are problems; a 5xx that isn't one comes from a crash, and its body is nobody's business. */
