@@ -1,4 +1,4 @@
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import type { SqlPort } from "../../src/history/data/sqlite-shard-log.ts";
 
 /** Rows written so far, as the platform would bill them: one for each row inserted, updated or deleted. */
@@ -18,7 +18,9 @@ export function meteredShardSql(meter: RowMeter): SqlPort {
       const statement = db.prepare(query);
       const values = bindings.map((value): SQLInputValue => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
       if (/^\s*SELECT/i.test(query)) {
-        const rows = statement.all(...values) as Record<string, string | number | null>[];
+        const rows = statement
+          .all(...values)
+          .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])));
         return { toArray: () => rows };
       }
       meter.rowsWritten += Number(statement.run(...values).changes);
@@ -44,4 +46,10 @@ export function meteredD1(migrations: string, meter: RowMeter): D1Like {
 
 interface D1Like {
   prepare(query: string): { bind(...values: unknown[]): { run(): Promise<void> } };
+}
+
+/** Node gives blobs as byte arrays, the platform as buffers. */
+function asPlatform(value: SQLOutputValue): string | number | ArrayBuffer | null {
+  if (value instanceof Uint8Array) return value.slice().buffer;
+  return typeof value === "bigint" ? Number(value) : value;
 }

@@ -14,7 +14,7 @@ export type Authenticate = (authorization: string | null, inBackground: (work: P
 const TOKENS_MAX = 20_000;
 const TOKEN_LENGTH_MAX = 4_096;
 const CLOCK_SKEW_S = 5;
-const BEARER = /^Bearer +([A-Za-z0-9._-]+)$/i;
+const BEARER = /^[Bb]earer ([A-Za-z0-9._-]+)$/;
 
 /**
  * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by the whole header, so that an

@@ -16,7 +16,9 @@ export interface TrustStoreDeps {
 const FRESH_MS = 4_000;
 const STALE_MS = 10_000;
 /** A pull that takes longer is given up by those who wait for it. */
-const PULL_PATIENCE_MS = 1_500;
+const PULL_PATIENCE_MS = 400;
+/** After a failed pull the last word holds for this long before identity is asked again. */
+const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;
 /** An unknown key id makes the store ask again, but not more often than this. */
 const KEY_MISS_SPACING_MS = 1_000;
@@ -80,7 +82,7 @@ export class TrustStore {
     this.#pullingSinceMs = startedAtMs;
     try {
       for (let page = 0; page < PAGES_PER_PULL_MAX; page += 1) {
-        const snapshot = await this.#deps.pull(this.#sinceMs);
+        const snapshot = await this.#inTime(this.#deps.pull(this.#sinceMs));
         this.#take(snapshot);
         if (!snapshot.more) break;
       }
@@ -88,10 +90,18 @@ export class TrustStore {
     } catch (error) {
       this.#deps.onFailure(error);
       // Asking again at every request would add load to a service that is down: the last word holds for a little longer.
-      if (this.#keys.length > 0) this.#pulledAtMs = startedAtMs - FRESH_MS;
+      if (this.#keys.length > 0) this.#pulledAtMs = startedAtMs - FRESH_MS + FAILURE_REST_MS;
     } finally {
       this.#pullingSinceMs = null;
     }
+  }
+
+  /** An identity that hangs is as good as one that fails: whoever waits for it has a budget to keep. */
+  async #inTime(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
+    const late = this.#deps.sleep(PULL_PATIENCE_MS).then(() => null);
+    const snapshot = await Promise.race([pull, late]);
+    if (snapshot === null) throw new Error(`identity gave no answer within ${PULL_PATIENCE_MS} ms`);
+    return snapshot;
   }
 
   #take(snapshot: TrustSnapshot): void {

@@ -29,7 +29,7 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
       return identity.snapshot;
     },
     now: clock.now,
-    sleep: async () => undefined,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     onFailure: () => undefined,
   });
   const bff = {

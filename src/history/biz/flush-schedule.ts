@@ -31,6 +31,7 @@ export class FlushSchedule {
   readonly #deps: FlushScheduleDeps;
   #alarmAtMs: number | null;
   #notBeforeMs = 0;
+  #hurried = false;
 
   constructor(deps: FlushScheduleDeps) {
     this.#deps = deps;
@@ -49,13 +50,25 @@ export class FlushSchedule {
     this.#deps.alarm.set(wantedMs);
   }
 
+  /** The shard fills up: the next alarm comes as soon as it may and sends everything, whatever its age. */
+  hurry(): void {
+    if (this.#hurried) return;
+    this.#hurried = true;
+    const atMs = Math.max(this.#notBeforeMs, this.#deps.now());
+    if (this.#alarmAtMs !== null && this.#alarmAtMs <= atMs) return;
+    this.#alarmAtMs = atMs;
+    this.#deps.alarm.set(atMs);
+  }
+
   /** Sends what is due and sets the next alarm. Never throws: an alarm that throws six times is abandoned by the platform. */
   async onAlarm(): Promise<void> {
     const nowMs = this.#deps.now();
     this.#alarmAtMs = null;
     this.#notBeforeMs = nowMs + Math.min(ALARM_SPACING_MS, this.#deps.limits.flushWindowMs);
+    const waitingSinceMs = this.#hurried ? Number.POSITIVE_INFINITY : nowMs - this.#deps.limits.flushWindowMs;
+    this.#hurried = false;
     try {
-      await this.flush(nowMs - this.#deps.limits.flushWindowMs);
+      await this.flush(waitingSinceMs);
     } catch (error) {
       this.#notBeforeMs = this.#deps.now() + RETRY_MS;
       this.#deps.onBackgroundFailure("flush", error);

@@ -36,6 +36,8 @@ export class ShardDirectory {
   async mapping(): Promise<ShardMapping> {
     const nowMs = this.#deps.now();
     if (this.#mapping !== null && nowMs - this.#readAtMs < BELIEVED_MS) return this.#mapping;
+    // Said before the answer is there: one request asks, the others go on with what is known, also while the store hangs.
+    this.#readAtMs = this.#mapping === null ? 0 : nowMs;
     try {
       this.#mapping = await this.#deps.store.newest(this.#deps.seedShards);
     } catch (error) {

@@ -92,6 +92,7 @@ export class Shard {
   /** Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1. */
   async report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
     const { pendingRecordsMax, pendingBytesMax } = this.#deps.limits;
+    if (this.#pending.count >= pendingRecordsMax / 2 || this.#pending.bytes >= pendingBytesMax / 2) this.#flushes.hurry();
     if (this.#pending.count >= pendingRecordsMax || this.#pending.bytes >= pendingBytesMax) {
       this.#flushes.rearm();
       throw new CodedError("OVERLOADED", "This shard waits for its database", { retryAfterMs: OVERLOADED_RETRY_MS });
@@ -192,7 +193,8 @@ export class Shard {
   }
 
   #commit(submissions: readonly Submission[]): ReportReceipt[] {
-    const nowMs = this.#deps.now();
+    // A shard that restarts on a machine whose clock is behind must not date new reports before those it has acknowledged.
+    const nowMs = Math.max(this.#deps.now(), HybridClock.wallMsOf(this.#clock.highWater));
     const records: HistoryRecord[] = [];
     const receipts: ReportReceipt[] = [];
     for (const { userId, reports } of submissions) {

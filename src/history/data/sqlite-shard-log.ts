@@ -62,7 +62,6 @@ export class SqliteShardLog implements ShardLog {
     const revHigh = records.reduce((high, record) => Math.max(high, record.rev), 0);
     const [oldest] = this.#slots;
     if (oldest !== undefined && oldest.seq < lowWater) {
-      this.#slots.shift();
       this.#sql.exec(
         "UPDATE log SET seq = ?, low_water = ?, rev_high = ?, payload = ? WHERE slot = ?",
         seq,
@@ -71,6 +70,7 @@ export class SqliteShardLog implements ShardLog {
         payload,
         oldest.slot,
       );
+      this.#slots.shift();
       this.#slots.push({ slot: oldest.slot, seq });
       return;
     }

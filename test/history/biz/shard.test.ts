@@ -1,0 +1,113 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { meteredShardSql } from "../../../bench/support/metered-sqlite.ts";
+import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
+import { Shard } from "../../../src/history/biz/shard.ts";
+import { SqliteShardLog, type SqlPort } from "../../../src/history/data/sqlite-shard-log.ts";
+import { TurnedClock } from "../../support/turned-clock.ts";
+
+/** A shard over real SQLite that can be restarted: memory goes, storage and clock stay. */
+function shardOver({ pendingRecordsMax = 1_000, liveRowsMax = 1_000 } = {}) {
+  const clock = new TurnedClock();
+  const sql: SqlPort = meteredShardSql({ rowsWritten: 0 });
+  const sent: QueueMessage[] = [];
+  const alarms: number[] = [];
+  const start = (): Shard =>
+    new Shard({
+      shard: 0,
+      limits: {
+        flushWindowMs: 300_000,
+        commitSpacingMs: 0,
+        pendingRecordsMax,
+        pendingBytesMax: 5_000_000,
+        viewBytesMax: 1_000_000,
+        entriesPerUserMax: 1_000,
+        liveRowsMax,
+      },
+      log: new SqliteShardLog(sql),
+      alarmAtMs: null,
+      alarm: { set: (atMs) => void alarms.push(atMs) },
+      queue: { send: async (messages) => void sent.push(...messages) },
+      reader: { newestOf: async () => [] },
+      now: clock.now,
+      schedule: clock.schedule,
+      onBackgroundFailure: (_what, error) => {
+        throw error;
+      },
+    });
+  return { clock, sent, alarms, start };
+}
+
+const beat = (itemId: string, positionMs: number) => [{ kind: "video", itemId, positionMs, event: "playing" as const }];
+const key = (itemId: string) => ({ userId: "ada", kind: "video", itemId });
+const positions = async (shard: Shard) =>
+  Object.fromEntries((await shard.list("ada", { limit: 100 })).items.map(({ itemId, positionMs }) => [itemId, positionMs]));
+
+describe("a shard", () => {
+  it("does not date a report before those it has acknowledged when its clock steps back over a restart", async () => {
+    const { clock, start } = shardOver();
+    await start().report("ada", beat("film", 1));
+    clock.stepBack(300_000);
+    const restarted = start();
+    await restarted.report("ada", beat("film", 2));
+    expect(await positions(restarted)).toEqual({ film: 2 });
+  });
+
+  it("sends everything early when it is half full, long before its window", async () => {
+    const { clock, sent, alarms, start } = shardOver({ pendingRecordsMax: 10 });
+    const shard = start();
+    for (let item = 0; item < 6; item += 1) await shard.report("ada", beat(`film-${item}`, 1));
+    expect(alarms.at(-1)).toBe(clock.now());
+    await shard.onAlarm();
+    expect(sent).toHaveLength(1);
+  });
+
+  it("never brings an old state back after a restart, when the row of its successor is free", async () => {
+    const { start } = shardOver();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    await shard.report("ada", beat("film", 2));
+    const [record] = shard.collect([key("film")]);
+    shard.confirm([{ ...key("film"), rev: record?.rev ?? 0 }]);
+    await shard.report("ada", beat("other", 1));
+    expect(start().collect([key("film")])).toEqual([]);
+  });
+
+  it("keeps stragglers in a snapshot rather than thousands of rows", async () => {
+    const { start } = shardOver({ liveRowsMax: 20 });
+    const shard = start();
+    await shard.report("ada", beat("straggler", 7));
+    for (let round = 0; round < 100; round += 1) await shard.report("ada", beat("busy", round));
+    expect(shard.status().liveLogRows).toBeLessThanOrEqual(21);
+    expect(await positions(start())).toEqual({ straggler: 7, busy: 99 });
+  });
+
+  it("agrees with a plain map through any mix of reports, confirms and restarts", async () => {
+    const step = fc.record({
+      action: fc.constantFrom("report", "confirm", "restart"),
+      item: fc.constantFrom("a", "b", "c"),
+      ms: fc.nat(50),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { clock, start } = shardOver({ liveRowsMax: 5 });
+        let shard = start();
+        const unconfirmed = new Map<string, number>();
+        for (const [index, { action, item, ms }] of steps.entries()) {
+          clock.turn(ms);
+          if (action === "restart") shard = start();
+          else if (action === "report") {
+            await shard.report("ada", beat(item, index));
+            unconfirmed.set(item, index);
+          } else {
+            const [record] = shard.collect([key(item)]);
+            if (record !== undefined) shard.confirm([{ ...key(item), rev: record.rev }]);
+            unconfirmed.delete(item);
+          }
+          const pending = new Map(shard.collect(["a", "b", "c"].map(key)).map(({ itemId, positionMs }) => [itemId, positionMs]));
+          for (const [itemId, positionMs] of unconfirmed) expect(pending.get(itemId)).toBe(positionMs);
+        }
+      }),
+    );
+  });
+});
