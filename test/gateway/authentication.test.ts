@@ -33,6 +33,17 @@ describe("the gateway lets in", () => {
   });
 });
 
+describe("an identity that hangs", () => {
+  it("holds up no request for longer than its budget allows", async () => {
+    const { call, clock, identity, identityKey } = await testGateway();
+    const token = await accessToken({ key: identityKey, nowMs: clock.now() });
+    await call("/v1/history", bearer(token));
+    identity.hanging = true;
+    clock.turn(60_000);
+    expect((await call("/v1/history", bearer(token))).status).toBe(200);
+  });
+});
+
 describe("the gateway answers 401 to", () => {
   it.each([
     ["no token at all", async () => ({})],

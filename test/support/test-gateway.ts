@@ -17,7 +17,7 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
   const gatewayKey = await testKey("gateway-1");
   const lines: { level: string; event: string; [field: string]: unknown }[] = [];
   const forwarded: Request[] = [];
-  const identity = { snapshot: snapshotOf([identityKey.publicJwk]), pulls: 0, failing: false };
+  const identity = { snapshot: snapshotOf([identityKey.publicJwk]), pulls: 0, failing: false, hanging: false };
   const log =
     (level: string): Logger["info"] =>
     (event, fields) =>
@@ -26,6 +26,7 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     pull: async () => {
       identity.pulls += 1;
       if (identity.failing) throw new Error("identity is away");
+      if (identity.hanging) await new Promise(() => undefined);
       return identity.snapshot;
     },
     now: clock.now,
