@@ -26,6 +26,7 @@ const READERS: Readonly<Record<string, (env: object) => object>> = {
   "playhead-ops-bff": readBffConfig,
   "playhead-identity": readIdentityConfig,
   "playhead-history": readHistoryConfig,
+  "playhead-durable": () => ({}),
 };
 
 /** Names that a worker's main module exports, and the handlers of its default export. */
@@ -89,6 +90,13 @@ describe.each(each)("%s", (name, worker) => {
       const target = byName.get(service);
       const exported = target === undefined ? [] : surfaceOf(target).exports;
       expect(exported, `${name} is bound to ${service}`).toContain(entrypoint ?? "default");
+    }
+  });
+
+  it("reaches Durable Objects of other workers that export them", () => {
+    for (const { class_name: className, script_name: host } of config.durable_objects.bindings) {
+      const target = byName.get(host ?? name);
+      expect(target === undefined ? [] : surfaceOf(target).exports, `${name} is bound to ${className}`).toContain(className);
     }
   });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { WorkerdStructuredLog } from "miniflare";
@@ -13,7 +14,7 @@ import { welcomeText } from "./welcome.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
 /** What a local start has instead of the production defaults. */
-const LOCAL_VARS = { FLUSH_WINDOW_MS: "5000" };
+const LOCAL_VARS = { FLUSH_WINDOW_MS: "5000", FAULTS: "on" };
 const READY_PATIENCE_MS = 30_000;
 const READY_POLL_MS = 100;
 
@@ -49,7 +50,7 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
     deps.say("migrating databases …");
     await migrateLocally(databasesOf(deps.configs), stateDir);
     deps.say(`bundling ${deps.configs.length} workers …`);
-    const vars = { ...LOCAL_VARS, ...options.vars };
+    const vars = { ...LOCAL_VARS, BOOT_ID: randomUUID(), ...options.vars };
     const workers = await Promise.all(deps.configs.map((worker) => prepareWorker(worker, { vars, secrets })));
     deps.say("starting the runtime …");
     let stopping = false;

@@ -15,4 +15,8 @@ export interface CallContext {
   /** Time left for this call when it was sent, in ms. Relative, so that no two clocks must agree. */
   readonly remainingMs: number;
   readonly principal: Principal | null;
+  /** Which try this is, from 2 on; absent on the first. */
+  readonly attempt?: number;
+  /** Where the client calls from, for limits that count by it; absent where nobody needs it. */
+  readonly clientAddress?: string;
 }

@@ -87,6 +87,14 @@ export function isCode(error: unknown, code: ErrorCode): boolean {
   return codeOf(error) === code;
 }
 
+/** Whether the upstream said that it has too much to do: by our code, or by the mark of a Durable Object's own errors. */
+export function isOverloaded(error: unknown): boolean {
+  for (const cause of causesOf(error)) {
+    if (cause.code === "OVERLOADED" || (cause as { overloaded?: unknown }).overloaded === true) return true;
+  }
+  return false;
+}
+
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set(["UNAVAILABLE"]);
 
 /**

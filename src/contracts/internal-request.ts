@@ -5,6 +5,18 @@ export const DEADLINE_HEADER = "x-deadline-ms";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
 
+/** Which try a request is, from 2 on. */
+export const ATTEMPT_HEADER = "x-attempt";
+/** The address a client calls from, for limits that are counted further down. */
+export const CLIENT_ADDRESS_HEADER = "x-client-address";
+/** Says of a 503 that its sender had too much to do. Stays inside. */
+export const OVERLOADED_HEADER = "x-overloaded";
+/** Says of a 503 or 504 that whoever could try again has done so. */
+export const NO_RETRY_HEADER = "x-no-retry";
+/** What the client's quota is and what is left of it (IETF draft-ietf-httpapi-ratelimit-headers-11). The gateway says it on the way in: the BFF puts it on its answer. */
+export const RATE_LIMIT_POLICY_HEADER = "ratelimit-policy";
+export const RATE_LIMIT_HEADER = "ratelimit";
+
 /** Issuer of the internal token; its audiences are the names of the workers. */
 export const INTERNAL_ISSUER = "playhead-gateway";
 
@@ -24,3 +36,11 @@ export function audienceOf(bff: BffName): string {
 
 /** Answered by every BFF to the gateway's readiness check; needs no token and reveals nothing. */
 export const READY_PATH = "/readyz";
+
+/** The two RateLimit headers of an answer. */
+export interface QuotaHeaders {
+  /** `"default";q=120;w=60` */
+  readonly policy: string;
+  /** `"default";r=57;t=12` */
+  readonly limit: string;
+}

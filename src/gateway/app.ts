@@ -1,6 +1,7 @@
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
-import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE } from "../contracts/errors.ts";
+import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isCode } from "../contracts/errors.ts";
+import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import { mayDo } from "../contracts/permissions.ts";
 import { prepareEveryResponse, type EveryResponse } from "../platform/every-response.ts";
 import type { Logger } from "../platform/logger.ts";
@@ -8,7 +9,10 @@ import { problemResponse } from "../platform/problem.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { admitBody } from "./admit-body.ts";
 import type { Authenticate } from "./authenticate.ts";
+import { clientKeyOf } from "./client-key.ts";
+import { DeniedError, type ClientLimits } from "./client-limits.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
+import { LIMIT_POLICIES, type LimitPolicyName } from "./limit-policies.ts";
 import { addOwnRoutes } from "./own-routes.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
@@ -23,6 +27,7 @@ export interface GatewayDeps extends ForwardDeps {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
   readonly trust: TrustStore;
+  readonly limits: Pick<ClientLimits, "admit">;
   readonly corsOrigins: readonly string[];
   readonly logger: Logger;
   readonly now: Clock;
@@ -78,7 +83,7 @@ function createApp(deps: GatewayDeps): Hono<GatewayHonoEnv> {
   return app;
 }
 
-/** The chain every routed request passes, in this order. What it lets through has a user, a permission, a fitting body and a time limit. */
+/** The chain every routed request passes, in this order. What it lets through has a user, a quota, a permission, a fitting body and a time limit. */
 function routeHandler(deps: GatewayDeps, routes: readonly Route[]): (c: Context<GatewayHonoEnv>) => Promise<Response> {
   const forward = forwarder(deps);
   const admit = admitBody();
@@ -91,18 +96,50 @@ function routeHandler(deps: GatewayDeps, routes: readonly Route[]): (c: Context<
     const route = byMethod.get(request.method === "HEAD" ? "GET" : request.method);
     if (route === undefined) return methodNotAllowed(c, allowed);
     scope.routePath = route.path;
-    const timeoutMs = timeoutOf(request.headers, route.timeoutMs);
-    // 1. Who is it, and may they?
-    if (route.permission !== null) {
-      scope.principal = await deps.authenticate(request.headers.get("authorization"), (work) => c.executionCtx.waitUntil(work));
-      if (!mayDo(scope.principal.roles, route.permission)) throw new CodedError("FORBIDDEN", "Your role does not allow this");
+    scope.deadlineAtMs = scope.startedAtMs + timeoutOf(request.headers, route.timeoutMs);
+    // 1. Who is it?
+    if (route.permission !== null) await identify(deps, c);
+    // 2. Is something left of their quota?
+    const quota = count(deps, c, scope.principal === null && route.limit === "default" ? "anonymous" : route.limit);
+    if (quota !== undefined) await quota;
+    // 3. May they?
+    if (route.permission !== null && !mayDo(scope.principal?.roles ?? [], route.permission)) {
+      throw new CodedError("FORBIDDEN", "Your role does not allow this");
     }
-    // 2. The client's quota (route.limit) and overload protection (route.criticality) stand here: after the user is known, before work is done.
-    // 3. Is the body one that may travel on?
+    // 4. Is the body one that may travel on?
     await admit(c, route.bodyBytesMax);
-    // 4. On to the BFF, with the time that is left.
-    return forward(c.req.raw, route, scope, timeoutMs - (deps.now() - scope.startedAtMs));
+    // 5. On to the BFF through its guard: overload protection, breaker, retries, and the time that is left.
+    return forward(c.req.raw, route, scope);
   };
+}
+
+/** Sets the scope's principal. A caller whose token is no good is nobody, and counts as one of their address. */
+async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<void> {
+  const { scope } = c.env;
+  try {
+    scope.principal = await deps.authenticate(c.req.raw.headers.get("authorization"), scope.deadlineAtMs);
+  } catch (error) {
+    if (isCode(error, "UNAUTHENTICATED")) await count(deps, c, "anonymous");
+    throw error;
+  }
+}
+
+/** Counts the request against its client's quota. Throws `RATE_LIMITED`. Mostly there is nothing to wait for. */
+function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, policy: LimitPolicyName): Promise<void> | undefined {
+  const { scope } = c.env;
+  const note = (quota: QuotaHeaders): void => void (scope.quota = quota);
+  const refuse = (error: unknown): never => {
+    if (error instanceof DeniedError) scope.quota = error.quota;
+    throw error;
+  };
+  try {
+    const admitted = deps.limits.admit(LIMIT_POLICIES[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope.deadlineAtMs);
+    if (admitted instanceof Promise) return admitted.then(note, refuse);
+    scope.quota = admitted;
+    return undefined;
+  } catch (error) {
+    return refuse(error);
+  }
 }
 
 function methodNotAllowed(c: Context<GatewayHonoEnv>, methods: readonly string[]): Response {

@@ -3,24 +3,34 @@ import type { Principal } from "../contracts/call-context.ts";
 import { CodedError, isCode } from "../contracts/errors.ts";
 import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER } from "../contracts/internal-request.ts";
 import { principalOf } from "../platform/internal-token.ts";
+import { LateError, requestTimer } from "../platform/call-timer.ts";
 import { importEd25519 } from "../platform/jwk.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
 import type { TrustStore } from "./trust-store.ts";
 
-/** Finds out who holds an `Authorization` header. Throws `UNAUTHENTICATED`. */
-export type Authenticate = (authorization: string | null, inBackground: (work: Promise<void>) => void) => Promise<Principal>;
+/** Finds out who holds an `Authorization` header, in the time that the request has. Throws `UNAUTHENTICATED`, `UNAVAILABLE`, `DEADLINE_EXCEEDED`. */
+export type Authenticate = (authorization: string | null, deadlineAtMs: number) => Promise<Principal>;
+
+interface AuthenticateDeps {
+  readonly trust: TrustStore;
+  readonly now: Clock;
+  /** Takes work that the answer need not wait for. */
+  readonly background: (work: Promise<unknown>) => void;
+}
 
 const TOKENS_MAX = 20_000;
 const TOKEN_LENGTH_MAX = 4_096;
 const CLOCK_SKEW_S = 5;
+/** Longer than the trust store waits for identity itself. */
+const PATIENCE_MS_MAX = 2_000;
 const BEARER = /^[Bb]earer ([A-Za-z0-9._-]+)$/;
 
 /**
  * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by the whole header, so that an
  * EdDSA verification is paid once a token and not once a heartbeat; whether its session is revoked is looked up every time.
  */
-export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authenticate {
+export function accessTokenAuthenticator({ trust, now, background }: AuthenticateDeps): Authenticate {
   const verified = new BoundedCache<Principal>({ entriesMax: TOKENS_MAX, now });
   const keys = new BoundedCache<CryptoKey>({ entriesMax: 64, now });
 
@@ -52,24 +62,35 @@ export function accessTokenAuthenticator(trust: TrustStore, now: Clock): Authent
     return principal;
   }
 
-  return async function authenticate(authorization, inBackground) {
+  return async function authenticate(authorization, deadlineAtMs) {
     if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
-    const waiting = trust.ensureFresh(inBackground);
-    if (waiting !== undefined) await waiting;
+    const waiting = trust.ensureFresh(background);
+    // An identity that hangs is waited for while there is time; then the last word holds, as it does where identity fails.
+    if (waiting !== undefined) await requestTimer.inTime(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
     if (trust.keys.length === 0)
       throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
-    let principal = verified.get(authorization);
-    if (principal === undefined) {
-      try {
-        principal = await verify(authorization);
-      } catch (cause) {
-        if (isCode(cause, "UNAUTHENTICATED")) throw cause;
-        throw new CodedError("UNAUTHENTICATED", "The access token is not valid", { cause });
-      }
-    }
+    const principal = verified.get(authorization) ?? (await verifyInTime(authorization, deadlineAtMs));
     if (trust.isRevoked(principal.sessionId)) throw new CodedError("UNAUTHENTICATED", "The session has ended");
     return principal;
   };
+
+  async function verifyInTime(authorization: string, deadlineAtMs: number): Promise<Principal> {
+    try {
+      return await requestTimer.inTime(verify(authorization), patienceMs(deadlineAtMs));
+    } catch (cause) {
+      if (isCode(cause, "UNAUTHENTICATED")) throw cause;
+      if (cause instanceof LateError) throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
+      throw new CodedError("UNAUTHENTICATED", "The access token is not valid", { cause });
+    }
+  }
+
+  function patienceMs(deadlineAtMs: number): number {
+    return Math.max(0, Math.min(deadlineAtMs - now(), PATIENCE_MS_MAX));
+  }
+}
+
+function ignoreLateness(error: unknown): void {
+  if (!(error instanceof LateError)) throw error;
 }
 
 function bearerOf(authorization: string): string {

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { readConfig } from "../platform/config.ts";
+import { OVERLOAD_KINDS } from "../resilience/overload-kinds.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
+import { guardVars, rateLimitScaleVar } from "../platform/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
 const originSchema = z
@@ -19,6 +21,9 @@ const schema = z.object({
     )
     .pipe(z.array(originSchema).max(100)),
   GATEWAY_SIGNING_KEY: privateJwkVar,
+  OVERLOAD_LIMITER: z.enum(OVERLOAD_KINDS),
+  RATE_LIMIT_SCALE: rateLimitScaleVar,
+  ...guardVars,
 });
 
 /** The gateway's vars and secrets, checked. */

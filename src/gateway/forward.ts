@@ -1,67 +1,126 @@
 import { CodedError } from "../contracts/errors.ts";
 import {
+  ATTEMPT_HEADER,
   audienceOf,
+  CLIENT_ADDRESS_HEADER,
   DEADLINE_HEADER,
   INTERNAL_TOKEN_HEADER,
+  NO_RETRY_HEADER,
+  OVERLOADED_HEADER,
+  RATE_LIMIT_HEADER,
+  RATE_LIMIT_POLICY_HEADER,
   REQUEST_ID_HEADER,
   TRACEPARENT_HEADER,
   type BffName,
 } from "../contracts/internal-request.ts";
+import type { Attempt, Guard } from "../platform/guard.ts";
 import type { InternalTokenMinter } from "../platform/internal-token.ts";
+import type { WorkOutcome } from "../resilience/overload-limiter.ts";
+import { clientAddressOf } from "./client-key.ts";
 import type { GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
 
 export interface ForwardDeps {
   readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
+  readonly guards: Readonly<Record<BffName, Guard>>;
   readonly mintInternalToken: InternalTokenMinter;
 }
 
 /** Client headers that mean something to a BFF. Everything else stays outside, forged internal headers above all. */
 const FORWARDED_HEADERS = ["content-type", "idempotency-key"] as const;
-/** Kept back from the time a request has, for the way back, in ms. */
-const MARGIN_MS = 5;
+const NOT_IMPLEMENTED = 501;
+/** What the gateway needs of a route's time for itself, in ms: a BFF given the rest was given all it can expect. */
+const ROUTE_MARGIN_MS = 25;
 
-/** Passes a request on to its BFF in the name of its user. Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late. */
-export function forwarder({ upstreams, mintInternalToken }: ForwardDeps) {
-  return async function forward(request: Request, route: Route, scope: GatewayScope, timeoutMs: number): Promise<Response> {
-    const headers: Record<string, string> = {
-      [INTERNAL_TOKEN_HEADER]: await mintInternalToken(scope.principal, audienceOf(route.upstream)),
-      [DEADLINE_HEADER]: String(Math.max(0, timeoutMs - MARGIN_MS)),
-      [REQUEST_ID_HEADER]: scope.requestId,
-      [TRACEPARENT_HEADER]: scope.traceparent,
-    };
-    for (const name of FORWARDED_HEADERS) {
-      const value = request.headers.get(name);
-      if (value !== null) headers[name] = value;
-    }
-    const outbound = new Request(request, { headers, redirect: "manual" });
-    const response = await inTime(reach(route.upstream, upstreams[route.upstream].fetch(outbound)), route.upstream, timeoutMs);
-    return refuseForeignErrors(response, route.upstream);
-  };
-}
-
-async function reach(upstream: BffName, call: Promise<Response>): Promise<Response> {
-  try {
-    return await call;
-  } catch (cause) {
-    throw new CodedError("UNAVAILABLE", `${upstream} could not be reached`, { cause, retryAfterMs: 1_000 });
+/** A BFF answered with an error of its own making: thrown, so that the guard counts it and may try again. */
+class FailedAnswer extends CodedError {
+  constructor(response: Response, upstream: BffName) {
+    const retryAfterMs = retryAfterMsOf(response);
+    super("UNAVAILABLE", `${upstream} answered ${response.status}`, retryAfterMs > 0 ? { retryAfterMs } : {});
   }
 }
 
 /**
- * The answer, or `DEADLINE_EXCEEDED` when its time is up. Neither an abort signal nor `clearTimeout` is needed, and each would cost some
- * of the throughput: once the gateway has answered, the runtime cancels what the request has left running, timers too.
+ * Passes a request on to its BFF in the name of its user, through the BFF's guard. Only reads are tried again, and only where nobody
+ * below has done so. Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
  */
-function inTime(answer: Promise<Response>, upstream: BffName, timeoutMs: number): Promise<Response> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  setTimeout(() => reject(new CodedError("DEADLINE_EXCEEDED", `${upstream} took too long`)), timeoutMs);
-  return Promise.race([answer, late]);
+export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps) {
+  return async function forward(request: Request, route: Route, scope: GatewayScope): Promise<Response> {
+    const { upstream } = route;
+    const token = await mintInternalToken(scope.principal, audienceOf(upstream));
+    const isRead = request.method === "GET" || request.method === "HEAD";
+    const plan = {
+      kind: isRead ? "read" : "write",
+      idempotent: isRead,
+      deadlineAtMs: scope.deadlineAtMs,
+      // The time of the route is all that a BFF is granted: the call is whole unless the client asked for less.
+      quotaMs: route.timeoutMs - ROUTE_MARGIN_MS,
+      criticality: route.criticality,
+      outcomeOf,
+    } as const;
+    let last: Response | null = null;
+    try {
+      return await guards[upstream].call(`pass a request on to the ${upstream} BFF`, plan, async (attempt) => {
+        await last?.body?.cancel();
+        last = null;
+        last = await upstreams[upstream].fetch(outbound(request, upstream, scope, token, attempt));
+        return judge(last, upstream);
+      });
+    } catch (error) {
+      if (last === null || !failedByAnswer(error)) throw error;
+      return publicAnswer(last, upstream, error);
+    }
+  };
 }
 
-/** A BFF's own errors are problems; a 5xx that isn't one comes from a crash, and its body is nobody's business. */
-async function refuseForeignErrors(response: Response, upstream: BffName): Promise<Response> {
-  const isProblem = response.headers.get("content-type")?.startsWith("application/problem+json") ?? false;
-  if (response.status < 500 || isProblem) return response;
+function outbound(request: Request, upstream: BffName, scope: GatewayScope, token: string, { limitMs, number }: Attempt): Request {
+  const headers: Record<string, string> = {
+    [INTERNAL_TOKEN_HEADER]: token,
+    [DEADLINE_HEADER]: String(limitMs),
+    [REQUEST_ID_HEADER]: scope.requestId,
+    [TRACEPARENT_HEADER]: scope.traceparent,
+  };
+  if (scope.quota !== null) {
+    headers[RATE_LIMIT_POLICY_HEADER] = scope.quota.policy;
+    headers[RATE_LIMIT_HEADER] = scope.quota.limit;
+  }
+  if (number > 1) headers[ATTEMPT_HEADER] = String(number);
+  if (upstream === "account") headers[CLIENT_ADDRESS_HEADER] = clientAddressOf(request.headers);
+  for (const name of FORWARDED_HEADERS) {
+    const value = request.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  return new Request(request, { headers, redirect: "manual" });
+}
+
+/** A 5xx is a failure of the BFF, unless it only passes on what has failed, and been tried again, further down. */
+function judge(response: Response, upstream: BffName): Response {
+  if (response.status < 500 || response.status === NOT_IMPLEMENTED || response.headers.has(NO_RETRY_HEADER)) return response;
+  throw new FailedAnswer(response, upstream);
+}
+
+function outcomeOf(response: Response): WorkOutcome {
+  if (response.status < 500) return "success";
+  return response.headers.has(OVERLOADED_HEADER) ? "overloaded" : "failure";
+}
+
+function failedByAnswer(error: unknown): boolean {
+  for (let current = error; current instanceof Error; current = current.cause) if (current instanceof FailedAnswer) return true;
+  return false;
+}
+
+/** A BFF's own errors are problems and may be shown; a 5xx that isn't one comes from a crash, and its body is nobody's business. */
+async function publicAnswer(response: Response, upstream: BffName, cause: unknown): Promise<Response> {
+  if (response.headers.get("content-type")?.startsWith("application/problem+json") ?? false) return response;
   await response.body?.cancel();
-  throw new CodedError("UNAVAILABLE", `${upstream} failed with status ${response.status}`, { retryAfterMs: 1_000 });
+  throw new CodedError("UNAVAILABLE", `${upstream} failed with status ${response.status}`, {
+    cause,
+    retryAfterMs: 1_000,
+    alreadyRetried: true,
+  });
+}
+
+function retryAfterMsOf(response: Response): number {
+  const seconds = Number(response.headers.get("retry-after") ?? 0);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0;
 }

@@ -1,6 +1,6 @@
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
-import { REQUEST_ID_HEADER, TRACEPARENT_HEADER } from "../contracts/internal-request.ts";
+import { REQUEST_ID_HEADER, TRACEPARENT_HEADER, type QuotaHeaders } from "../contracts/internal-request.ts";
 import { randomHex } from "../platform/random-hex.ts";
 import { continueTrace, formatTraceparent } from "../platform/trace.ts";
 
@@ -13,6 +13,10 @@ export interface GatewayScope {
   principal: Principal | null;
   /** The route's path as the table writes it, for the log; null while no route has matched. */
   routePath: string | null;
+  /** The route's deadline, ms since the epoch; set as soon as the route is known. */
+  deadlineAtMs: number;
+  /** What the RateLimit headers of the answer say; null on routes without a limit. */
+  quota: QuotaHeaders | null;
   /** What went wrong, for the one log line. */
   failure: unknown;
 }
@@ -29,6 +33,8 @@ export function openScope(headers: Headers, nowMs: number): GatewayScope {
     startedAtMs: nowMs,
     principal: null,
     routePath: null,
+    deadlineAtMs: Number.POSITIVE_INFINITY,
+    quota: null,
     failure: null,
   };
 }

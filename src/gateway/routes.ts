@@ -1,11 +1,9 @@
 import type { BffName } from "../contracts/internal-request.ts";
 import type { Permission } from "../contracts/permissions.ts";
+import type { Criticality } from "../resilience/criticality.ts";
+import type { LimitPolicyName } from "./limit-policies.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
-/** How dear a request is to its user; under overload the lowest goes first. */
-export type Criticality = "critical_plus" | "critical" | "sheddable_plus" | "sheddable";
-/** Which per-client quota a request counts against. */
-export type LimitPolicy = "default" | "reports" | "credentials";
 
 /** All the gateway knows of a route. It knows no business: what a body means is the BFF's affair. */
 export interface Route {
@@ -16,7 +14,9 @@ export interface Route {
   readonly permission: Permission | null;
   /** Time the whole answer may take, in ms. A client may ask for less. */
   readonly timeoutMs: number;
-  readonly limit: LimitPolicy;
+  /** Which quota of its client a request counts against; without a user, `default` is `anonymous`. */
+  readonly limit: Exclude<LimitPolicyName, "anonymous">;
+  /** How dear a request is to its user; under overload the lowest goes first. */
   readonly criticality: Criticality;
   /** Bytes a body may have. */
   readonly bodyBytesMax: number;
@@ -31,8 +31,8 @@ const OPERATOR = { ...DEFAULTS, timeoutMs: 5_000, criticality: "sheddable_plus" 
 
 /** Every route a client can call beside the gateway's own. */
 export const ROUTES: readonly Route[] = [
-  { ...PASSWORD, path: "/v1/account/register", methods: ["POST"], upstream: "account", permission: null, limit: "credentials" },
-  { ...PASSWORD, path: "/v1/account/login", methods: ["POST"], upstream: "account", permission: null, limit: "credentials" },
+  { ...PASSWORD, path: "/v1/account/register", methods: ["POST"], upstream: "account", permission: null, limit: "register" },
+  { ...PASSWORD, path: "/v1/account/login", methods: ["POST"], upstream: "account", permission: null, limit: "login" },
   { ...DEFAULTS, path: "/v1/account/refresh", methods: ["POST"], upstream: "account", permission: null, criticality: "critical_plus" },
   { ...DEFAULTS, path: "/v1/account/logout", methods: ["POST"], upstream: "account", permission: "account:own" },
   { ...PASSWORD, path: "/v1/account/password", methods: ["POST"], upstream: "account", permission: "account:own" },
@@ -57,5 +57,8 @@ export const ROUTES: readonly Route[] = [
   { ...OPERATOR, path: "/v1/ops/overview", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/history/flush", methods: ["POST"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/users/:id/roles", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/breakers", methods: ["GET"], upstream: "ops", permission: "ops:read" },
+  { ...OPERATOR, path: "/v1/ops/limits", methods: ["GET"], upstream: "ops", permission: "ops:read" },
+  { ...OPERATOR, path: "/v1/ops/faults", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write" },
 ];

@@ -1,13 +1,22 @@
-import type { IdentityTrust } from "../contracts/identity.ts";
+import { waitUntil } from "cloudflare:workers";
+import type { RateWindowRpc } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
-import { backgroundContext } from "../platform/call-context.ts";
+import type { IdentityTrust } from "../contracts/identity.ts";
+import { backgroundScope } from "../platform/call-context.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
+import { requestTimer } from "../platform/call-timer.ts";
+import { guardedRpc } from "../platform/guarded-rpc.ts";
 import { internalTokenMinter } from "../platform/internal-token.ts";
 import { createLogger } from "../platform/logger.ts";
+import { objectsOf } from "../platform/objects.ts";
 import { randomHex } from "../platform/random-hex.ts";
-import { bindRpc, rpc } from "../platform/rpc.ts";
+import { bindRpc } from "../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../platform/trace.ts";
+import { wireGuards } from "../platform/wire-guards.ts";
 import { createGateway } from "./app.ts";
 import { accessTokenAuthenticator } from "./authenticate.ts";
+import { bffGuards } from "./bff-guards.ts";
+import { ClientLimits } from "./client-limits.ts";
 import { readGatewayConfig } from "./config.ts";
 import { ROUTES } from "./routes.ts";
 import { TrustStore } from "./trust-store.ts";
@@ -17,21 +26,43 @@ export function wire(env: GatewayEnv) {
   const config = readGatewayConfig(env);
   const now = Date.now;
   const logger = createLogger({ worker: "playhead-gateway", level: config.LOG_LEVEL });
-  const identity = bindRpc<IdentityTrust>(env.IDENTITY);
+  const makeGuard = wireGuards({
+    config,
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: requestTimer,
+    background: waitUntil,
+    logger,
+  });
+  const identity = guardedRpc(
+    bindRpc<IdentityTrust>(env.IDENTITY),
+    makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 16, writesMax: 1 }),
+  );
   const trust = new TrustStore({
     pull: (sinceMs) => {
-      const ctx = backgroundContext(`trust-${randomHex(8)}`, formatTraceparent(continueTrace(null, randomHex)));
-      return rpc("pull keys and revocations", identity.snapshot(ctx, sinceMs));
+      const scope = backgroundScope(`trust-${randomHex(8)}`, formatTraceparent(continueTrace(null, randomHex)), now());
+      return identity.read(scope, "pull keys and revocations", (service, ctx) => service.snapshot(ctx, sinceMs));
     },
     now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     onFailure: (error) => logger.error("trust not refreshed", { causes: describeCauses(error) }),
   });
+  const limits = new ClientLimits({
+    windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
+    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 512, writesMax: 512 }),
+    scale: config.RATE_LIMIT_SCALE,
+    now,
+    random: Math.random,
+    background: waitUntil,
+    logger,
+  });
   return createGateway({
     routes: ROUTES,
     upstreams: { account: env.ACCOUNT_BFF, app: env.APP_BFF, ops: env.OPS_BFF },
-    authenticate: accessTokenAuthenticator(trust, now),
+    guards: bffGuards(makeGuard, config.OVERLOAD_LIMITER),
+    authenticate: accessTokenAuthenticator({ trust, now, background: waitUntil }),
     trust,
+    limits,
     mintInternalToken: internalTokenMinter(config.GATEWAY_SIGNING_KEY, now),
     corsOrigins: config.CORS_ORIGINS,
     logger,

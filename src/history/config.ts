@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { guardVars } from "../platform/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
 
@@ -8,6 +9,7 @@ const schema = z.object({
   COMMIT_SPACING_MS: wholeNumberVar(0, 1_000),
   HISTORY_SHARDS: wholeNumberVar(1, 4_096),
   HISTORY_BUCKETS: z.string().min(1),
+  ...guardVars,
 });
 
 /** Entries kept of one user (api.md). */

@@ -1,6 +1,12 @@
+import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
+import { clearingTimer } from "../platform/call-timer.ts";
+import type { Guard } from "../platform/guard.ts";
+import { guardedD1 } from "../platform/guarded-d1.ts";
 import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
+import { wireGuards } from "../platform/wire-guards.ts";
 import { bucketOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
 import { everyShard } from "./biz/every-shard.ts";
@@ -9,6 +15,7 @@ import { Shard } from "./biz/shard.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
 import { d1FailureStore } from "./data/d1-dead-letters.ts";
+import { isDataFault } from "./data/d1-errors.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
 import { d1HistoryWriter } from "./data/d1-history-writer.ts";
@@ -24,30 +31,72 @@ const PENDING_BYTES_MAX = 5_000_000;
 const VIEW_BYTES_MAX = 2_000_000;
 const LIVE_ROWS_MAX = 8_192;
 
-const now = Date.now;
+const SHARD_PLACES = 512;
+const DATABASE_PLACES = 64;
+const QUEUE_PLACES = 64;
 
-function databasesOf(env: HistoryEnv): readonly [D1Database, D1Database] {
-  return [env.HISTORY_DB_0, env.HISTORY_DB_1];
-}
+const now = Date.now;
 
 function loggerOf(env: HistoryEnv): Logger {
   return createLogger({ worker: "playhead-history", level: readHistoryConfig(env).LOG_LEVEL });
+}
+
+/** The guards of an isolate, which its shards and its entrypoints share. */
+const guardsOf = oncePerEnv((env: HistoryEnv) => {
+  const makeGuard = wireGuards({
+    config: readHistoryConfig(env),
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: clearingTimer,
+    background: waitUntil,
+    logger: loggerOf(env),
+  });
+  const database = (index: number): Guard =>
+    makeGuard(`history-db-${index}`, { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES });
+  const shards = new Map<number, Guard>();
+  return {
+    databases: [database(0), database(1)] as const,
+    queue: makeGuard("history-queue", { quotaMs: CALL_QUOTA_MS.queue, readsMax: 1, writesMax: QUEUE_PLACES }),
+    /** One for each shard: there are at most 4,096. */
+    shard(shard: number): Guard {
+      let guard = shards.get(shard);
+      if (guard === undefined) {
+        guard = makeGuard(`history-shard-${shard}`, { quotaMs: CALL_QUOTA_MS.rpc, readsMax: SHARD_PLACES, writesMax: SHARD_PLACES });
+        shards.set(shard, guard);
+      }
+      return guard;
+    },
+  };
+});
+
+/** Both databases behind their guards: for readers who wait, and for jobs, for which nobody does. */
+function databasesOf(env: HistoryEnv, patience: "reader" | "job"): readonly [D1Database, D1Database] {
+  const [guard0, guard1] = guardsOf(env).databases;
+  // A reader's whole patience is one query's: what is in memory is answered then.
+  const limits =
+    patience === "reader"
+      ? { deadlineAtMs: () => now() + CALL_QUOTA_MS.database, isDataFault }
+      : { deadlineAtMs: () => Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job, isDataFault };
+  return [guardedD1(env.HISTORY_DB_0, { guard: guard0, ...limits }), guardedD1(env.HISTORY_DB_1, { guard: guard1, ...limits })];
 }
 
 /** Everything an isolate of the history worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: HistoryEnv) => {
   const config = readHistoryConfig(env);
   const logger = loggerOf(env);
-  const databases = databasesOf(env);
+  const databases = databasesOf(env, "job");
   const databaseOfBucket = parseBucketRanges(config.HISTORY_BUCKETS, databases.length);
-  const callShard = shardStubs(env.SHARD);
-  const directory = new ShardDirectory({ store: d1MappingStore(databases[0], now), seedShards: config.HISTORY_SHARDS, now });
+  const callShard = shardStubs({ namespace: env.SHARD, guardOf: guardsOf(env).shard });
+  /** For jobs: nobody waits, and a batch is made again as a whole. */
+  const inJob = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
+  const store = d1MappingStore(databasesOf(env, "reader")[0], now);
+  const directory = new ShardDirectory({ store, seedShards: config.HISTORY_SHARDS, now });
   const failures = d1FailureStore(databases, now);
   const runJob = createHistoryJob({
     shards: {
-      collect: (shard, keys) => callShard(shard, "collect", (stub) => stub.collect(keys)),
-      confirm: (shard, confirmations) => callShard(shard, "confirm", (stub) => stub.confirm(confirmations)),
-      refill: (shard, userId) => callShard(shard, "refill", (stub) => stub.refill(userId)),
+      collect: (shard, keys) => callShard(shard, "collect", inJob, (stub) => stub.collect(keys)),
+      confirm: (shard, confirmations) => callShard(shard, "confirm", inJob, (stub) => stub.confirm(confirmations)),
+      refill: (shard, userId) => callShard(shard, "refill", inJob, (stub) => stub.refill(userId)),
     },
     writers: databases.map((db) => d1HistoryWriter(db, now)),
     databaseOf: (userId) => databaseOfBucket[bucketOf(userId)] ?? 0,
@@ -58,7 +107,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const erasures = {
     eraseInShard: async (userId: string) => {
       const shard = await directory.shardOf(userId);
-      await callShard(shard, "erase in a shard", (stub) => stub.erase(userId));
+      await callShard(shard, "erase in a shard", inJob, (stub) => stub.erase(userId));
     },
     eraseInDatabases: databases.map(d1Erasure),
   };
@@ -72,7 +121,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     /** Wakes every shard: whoever has lost its alarm sets it again. */
     async sweep(): Promise<void> {
       const { shards } = await directory.mapping();
-      await everyShard(shards, (shard) => callShard(shard, "wake a shard", (stub) => stub.wake()));
+      await everyShard(shards, (shard) => callShard(shard, "wake a shard", inJob, (stub) => stub.wake()));
     },
   };
 });
@@ -80,7 +129,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
 /** One shard over the storage of its Durable Object. */
 export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs: number | null): Shard {
   const config = readHistoryConfig(env);
-  const databases = databasesOf(env);
+  const databases = databasesOf(env, "reader");
   const databaseOfBucket = parseBucketRanges(config.HISTORY_BUCKETS, databases.length);
   const logger = loggerOf(env);
   const shard = shardNumber(state);
@@ -98,7 +147,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     },
     log: new SqliteShardLog(state.storage.sql),
     alarm: { set: (atMs) => void state.storage.setAlarm(atMs) },
-    queue: queueSender(env.FLUSH_QUEUE),
+    queue: queueSender(env.FLUSH_QUEUE, guardsOf(env).queue),
     reader: d1HistoryReader((userId) => databases[databaseOfBucket[bucketOf(userId)] === 1 ? 1 : 0]),
     now,
     schedule: (delayMs, callback) => void setTimeout(callback, delayMs),

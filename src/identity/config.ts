@@ -1,6 +1,7 @@
 import { base64url } from "jose";
 import * as z from "zod";
 import { readConfig } from "../platform/config.ts";
+import { guardVars, rateLimitScaleVar } from "../platform/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
 /** 32 bytes in base64url without padding. */
@@ -15,6 +16,8 @@ const schema = z.object({
   ADMIN_EMAIL: z.string().trim().toLowerCase().max(254).default(""),
   // Login takes no longer password, so a longer one here could never be used.
   ADMIN_PASSWORD: z.string().max(200).default(""),
+  RATE_LIMIT_SCALE: rateLimitScaleVar,
+  ...guardVars,
 });
 
 /** The identity worker's vars and secrets, checked. Without both halves of the operator's there is no operator. */

@@ -1,8 +1,17 @@
+import { waitUntil } from "cloudflare:workers";
+import type { RateWindowRpc } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import type { HistoryErasure } from "../contracts/history.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
+import { requestTimer } from "../platform/call-timer.ts";
+import { guardedD1 } from "../platform/guarded-d1.ts";
+import { guardedRpc } from "../platform/guarded-rpc.ts";
 import { createLogger } from "../platform/logger.ts";
+import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
+import { currentDeadlineAtMs } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
+import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { KeyRing } from "./biz/key-ring.ts";
@@ -17,6 +26,7 @@ import { d1Sessions } from "./data/d1-sessions.ts";
 import { d1SigningKeys } from "./data/d1-signing-keys.ts";
 import { d1Upkeep } from "./data/d1-upkeep.ts";
 import { historyEraser } from "./data/history-eraser.ts";
+import { loginAttempts } from "./data/login-attempts.ts";
 import { keyVault } from "./data/key-vault.ts";
 import { operatorSecret } from "./data/operator-secret.ts";
 import { scryptHasher as hasher } from "./data/scrypt-hasher.ts";
@@ -24,12 +34,26 @@ import { secretSource as secrets } from "./data/secret-source.ts";
 import { createSweep } from "./service/sweep.ts";
 
 const now = Date.now;
+/** A Worker has six connections at once; what waits beyond them waits in vain. */
+const DATABASE_PLACES = 64;
+const PLACES = 64;
 
 /** Everything an isolate of the identity worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: IdentityEnv) => {
   const config = readIdentityConfig(env);
   const logger = createLogger({ worker: "playhead-identity", level: config.LOG_LEVEL });
-  const db = env.IDENTITY_DB;
+  const makeGuard = wireGuards({
+    config,
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: requestTimer,
+    background: waitUntil,
+    logger,
+  });
+  const db = guardedD1(env.IDENTITY_DB, {
+    guard: makeGuard("identity-db", { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES }),
+    deadlineAtMs: currentDeadlineAtMs,
+  });
   const accountStore = d1Accounts(db);
   const sessionStore = d1Sessions(db);
   const upkeep = d1Upkeep(db);
@@ -38,13 +62,25 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const sessions = new Sessions({ store: sessionStore, keys, secrets, now });
   const erasures = new Erasures({
     store: d1Erasures(db),
-    eraseHistory: historyEraser(bindRpc<HistoryErasure>(env.HISTORY)),
+    eraseHistory: historyEraser(
+      guardedRpc(
+        bindRpc<HistoryErasure>(env.HISTORY),
+        makeGuard("history", { quotaMs: CALL_QUOTA_MS.job, readsMax: PLACES, writesMax: PLACES }),
+      ),
+      now,
+    ),
     now,
     onFailure: (what, error) => logger.error("erasure failed", { what, causes: describeCauses(error) }),
   });
+  const attempts = loginAttempts({
+    windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
+    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES }),
+    scale: config.RATE_LIMIT_SCALE,
+    background: waitUntil,
+  });
   return {
     accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
-    signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, now }),
+    signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, attempts, now }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionStore, now, sinceMs),
     sessions,

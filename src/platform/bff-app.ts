@@ -1,23 +1,34 @@
 import { Hono, type Context } from "hono";
-import type { CallContext } from "../contracts/call-context.ts";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE } from "../contracts/errors.ts";
 import {
+  ATTEMPT_HEADER,
+  CLIENT_ADDRESS_HEADER,
   DEADLINE_HEADER,
   INTERNAL_TOKEN_HEADER,
+  RATE_LIMIT_HEADER,
+  RATE_LIMIT_POLICY_HEADER,
   READY_PATH,
   REQUEST_ID_HEADER,
   TRACEPARENT_HEADER,
+  type QuotaHeaders,
 } from "../contracts/internal-request.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { callContext, type RequestScope } from "./call-context.ts";
+import type { RequestScope } from "./call-context.ts";
 import { prepareEveryResponse, type EveryResponse } from "./every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
 import type { Logger } from "./logger.ts";
 import { problemResponse } from "./problem.ts";
 
+/** A request's scope, and what the gateway wants on the answer. */
+interface BffScope extends RequestScope {
+  readonly quota: QuotaHeaders | null;
+  /** Which try of the gateway's this is. */
+  readonly attempt: number;
+}
+
 /** The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` answers with all headers at once. */
 export interface BffEnv {
-  Bindings: { readonly scope: RequestScope; readonly every: EveryResponse };
+  Bindings: { readonly scope: BffScope; readonly every: EveryResponse };
 }
 
 /** A BFF as the runtime calls it. */
@@ -28,7 +39,7 @@ export interface BffOptions {
   readonly logger: Logger;
   readonly now: Clock;
   /** Whether the services below can be reached; throws where they can't. */
-  readonly checkReady: (ctx: CallContext) => Promise<void>;
+  readonly checkReady: (scope: RequestScope) => Promise<void>;
   /** Adds the BFF's own routes. */
   readonly addRoutes: (app: Hono<BffEnv>) => void;
 }
@@ -47,10 +58,15 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const app = new Hono<BffEnv>();
   addRoutes(app);
 
-  const answer = (error: unknown, scope: RequestScope, path: string): Response => {
+  const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      logger.error("request failed", { requestId: scope.requestId, code, causes: describeCauses(error) });
+      logger.error("request failed", {
+        requestId: scope.requestId,
+        attempt: scope.attempt,
+        code,
+        causes: describeCauses(error),
+      });
     }
     return problemResponse(error, { requestId: scope.requestId, instance: path });
   };
@@ -64,7 +80,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
     const scope = scopeOf(headers, now());
     try {
       if (token === null && pathOf(request) === READY_PATH) {
-        await checkReady(callContext({ ...scope, deadlineAtMs: now() + READY_MS }, now()));
+        await checkReady({ ...scope, deadlineAtMs: now() + READY_MS });
         return Response.json({ status: "ready" });
       }
       const principal = await verifyInternalToken(token);
@@ -76,14 +92,23 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   };
 }
 
-function scopeOf(headers: Headers, nowMs: number): RequestScope {
+function scopeOf(headers: Headers, nowMs: number): BffScope {
   const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
+  const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
   return {
     requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
     deadlineAtMs: nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
     principal: null,
+    quota: quotaOf(headers),
+    attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),
+    ...(clientAddress === null ? {} : { clientAddress }),
   };
+}
+
+function quotaOf(headers: Headers): QuotaHeaders | null {
+  const limit = headers.get(RATE_LIMIT_HEADER);
+  return limit === null ? null : { limit, policy: headers.get(RATE_LIMIT_POLICY_HEADER) ?? "" };
 }
 
 function pathOf(request: Request): string {

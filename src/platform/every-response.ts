@@ -1,11 +1,20 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { REQUEST_ID_HEADER, TRACEPARENT_HEADER } from "../contracts/internal-request.ts";
+import {
+  OVERLOADED_HEADER,
+  RATE_LIMIT_HEADER,
+  RATE_LIMIT_POLICY_HEADER,
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+  type QuotaHeaders,
+} from "../contracts/internal-request.ts";
 
-/** What names a request on its way back. */
+/** What goes back with every answer to a request. */
 interface ResponseScope {
   readonly requestId: string;
   readonly traceparent: string;
+  /** The client's quota; null where the route has none. */
+  readonly quota: QuotaHeaders | null;
 }
 
 type PreparedHeaders = Readonly<Record<string, string>>;
@@ -28,22 +37,29 @@ export async function prepareEveryResponse(): Promise<EveryResponse> {
   const prepared = await prepareSecurityHeaders();
   const json: PreparedHeaders = { ...prepared, "content-type": "application/json" };
   return {
-    json: (body, { requestId, traceparent }) =>
-      new Response(JSON.stringify(body), {
-        headers: { ...json, [REQUEST_ID_HEADER]: requestId, [TRACEPARENT_HEADER]: traceparent },
-      }),
+    json: (body, scope) => new Response(JSON.stringify(body), { headers: withScope({ ...json }, scope) }),
 
-    complete(response, { requestId, traceparent }) {
-      if (response.headers.get(REQUEST_ID_HEADER) === requestId) return response;
+    complete(response, scope) {
+      if (response.headers.get(REQUEST_ID_HEADER) === scope.requestId) return response;
       const headers: Record<string, string> = { ...prepared };
       response.headers.forEach((value, name) => {
         headers[name] = value;
       });
-      headers[REQUEST_ID_HEADER] = requestId;
-      headers[TRACEPARENT_HEADER] = traceparent;
+      delete headers[OVERLOADED_HEADER];
+      withScope(headers, scope);
       return new Response(BODYLESS.has(response.status) ? null : response.body, { status: response.status, headers });
     },
   };
+}
+
+function withScope(headers: Record<string, string>, { requestId, traceparent, quota }: ResponseScope): Record<string, string> {
+  headers[REQUEST_ID_HEADER] = requestId;
+  headers[TRACEPARENT_HEADER] = traceparent;
+  if (quota !== null) {
+    headers[RATE_LIMIT_POLICY_HEADER] = quota.policy;
+    headers[RATE_LIMIT_HEADER] = quota.limit;
+  }
+  return headers;
 }
 
 async function prepareSecurityHeaders(): Promise<PreparedHeaders> {

@@ -1,3 +1,4 @@
+import { NO_RETRY_HEADER, OVERLOADED_HEADER } from "../contracts/internal-request.ts";
 import { codeOf, ERROR_CATALOGUE, hintsOf, isRetryable, publicDetail } from "../contracts/errors.ts";
 
 interface ProblemContext {
@@ -34,6 +35,7 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
   if (status === 401) all["www-authenticate"] ??= 'Bearer realm="playhead"';
   const waitMs = retryAfterMs ?? (isRetryable(error) ? RETRY_AFTER_DEFAULT_MS : undefined);
   if (waitMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(waitMs / 1000));
-  if (alreadyRetried === true && status >= 503) all["x-no-retry"] = "1";
+  if (alreadyRetried === true && status >= 503) all[NO_RETRY_HEADER] = "1";
+  if (code === "OVERLOADED") all[OVERLOADED_HEADER] = "1";
   return new Response(JSON.stringify(body), { status, headers: all });
 }

@@ -13,7 +13,8 @@ export function murmur3(key: string, seed: number): number {
     hash = (hash << 13) | (hash >>> 19);
     hash = (Math.imul(hash, 5) + 0xe6546b64) | 0;
   }
-  if (blocksEnd < length) hash ^= scramble(blockAt(key, blocksEnd, length - blocksEnd));
+  // An empty tail is a block of 0, which scrambles to 0.
+  hash ^= scramble(blockAt(key, blocksEnd, length - blocksEnd));
   return finalMix(hash ^ length);
 }
 

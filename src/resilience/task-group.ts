@@ -53,7 +53,7 @@ export class TaskGroup {
   cancel(reason: unknown = new DOMException("the group was cancelled", "AbortError")): void {
     this.#failure ??= { error: reason };
     this.#waiting.length = 0;
-    if (!this.signal.aborted) this.#controller.abort(reason);
+    this.#controller.abort(reason);
   }
 
   /** Resolves when every child has ended; rejects then with the first error. */

@@ -114,7 +114,7 @@ describe("what a BFF gets", () => {
   it("may be no more time than the route has, whatever the client hopes", async () => {
     const { call, forwarded } = await testGateway();
     await call("/v1/account/refresh", json("{}", { "x-request-timeout-ms": "60000" }));
-    expect(forwarded[0]?.headers.get("x-deadline-ms")).toBe("995");
+    expect(forwarded[0]?.headers.get("x-deadline-ms")).toBe("975");
   });
 });
 

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,9 @@ export interface E2ePlatform extends RunningPlatform {
   readonly secrets: LocalSecrets;
 }
 
+/** Limits out of the way, unless a test is about them. */
+const E2E_VARS = { LOG_LEVEL: "silent", FLUSH_WINDOW_MS: "1000", FAULTS: "on", RATE_LIMIT_SCALE: "1000" };
+
 /** Starts the platform as `npm start` does, without the launcher around it. `vars` reach every worker that knows them. */
 export async function startE2ePlatform(vars: Readonly<Record<string, string>> = {}): Promise<E2ePlatform> {
   process.env["WRANGLER_LOG"] = "error";
@@ -19,7 +23,7 @@ export async function startE2ePlatform(vars: Readonly<Record<string, string>> = 
   const secrets = makeSecrets();
   await migrateLocally(databasesOf(configs), state);
   const workers = await Promise.all(
-    configs.map((worker) => prepareWorker(worker, { vars: { LOG_LEVEL: "silent", FLUSH_WINDOW_MS: "1000", ...vars }, secrets })),
+    configs.map((worker) => prepareWorker(worker, { vars: { ...E2E_VARS, BOOT_ID: randomUUID(), ...vars }, secrets })),
   );
   const platform = await startPlatform({ workers, port: 0, persistTo: join(state, "v3") });
   return {

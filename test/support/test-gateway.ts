@@ -1,11 +1,14 @@
 import { createGateway, type GatewayDeps } from "../../src/gateway/app.ts";
 import { accessTokenAuthenticator } from "../../src/gateway/authenticate.ts";
+import { ClientLimits } from "../../src/gateway/client-limits.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
 import { TrustStore } from "../../src/gateway/trust-store.ts";
 import type { TrustSnapshot } from "../../src/contracts/identity.ts";
 import { internalTokenMinter } from "../../src/platform/internal-token.ts";
 import type { Logger } from "../../src/platform/logger.ts";
 import { testKey } from "./ed25519.ts";
+import { MemoryWindows } from "./memory-windows.ts";
+import { testGuard } from "./test-guard.ts";
 import { TurnedClock } from "./turned-clock.ts";
 
 type Upstream = (request: Request) => Response | Promise<Response>;
@@ -40,21 +43,36 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     },
   };
   const background: Promise<unknown>[] = [];
+  const inBackground = (work: Promise<unknown>): void => void background.push(work);
+  const windows = new MemoryWindows(clock.now);
+  const logger: Logger = { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") };
+  const limits = new ClientLimits({
+    windowOf: windows.windowOf,
+    guard: testGuard({ now: clock.now, upstream: "rate-window" }),
+    scale: 1,
+    now: clock.now,
+    random: () => 0,
+    background: inBackground,
+    logger,
+  });
+  const guard = (upstream: string) => testGuard({ now: clock.now, upstream });
   const gateway = createGateway({
     routes: ROUTES,
     upstreams: { account: bff, app: bff, ops: bff },
-    authenticate: accessTokenAuthenticator(trust, clock.now),
+    guards: { account: guard("account"), app: guard("app"), ops: guard("ops") },
+    authenticate: accessTokenAuthenticator({ trust, now: clock.now, background: inBackground }),
+    limits,
     trust,
     mintInternalToken: internalTokenMinter(gatewayKey.privateJwk, clock.now),
     corsOrigins: ["https://app.example.com"],
-    logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
+    logger,
     now: clock.now,
     ...more,
   });
-  const ctx = { waitUntil: (work: Promise<unknown>) => void background.push(work), passThroughOnException: () => undefined, props: {} };
+  const ctx = { waitUntil: inBackground, passThroughOnException: () => undefined, props: {} };
   const call = (path: string, init: RequestInit = {}): Promise<Response> =>
     gateway(new Request(`https://api.example.com${path}`, init), {}, ctx as unknown as ExecutionContext);
-  return { call, clock, identityKey, gatewayKey, identity, lines, forwarded, background };
+  return { call, clock, identityKey, gatewayKey, identity, lines, forwarded, background, windows };
 }
 
 export function snapshotOf(keys: TrustSnapshot["keys"], revoked: readonly string[] = [], revokedAtMs = 1_700_000_000_000): TrustSnapshot {

@@ -1,5 +1,4 @@
 import type { Context, Hono } from "hono";
-import type { CallContext } from "../../contracts/call-context.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import {
   changePasswordSchema,
@@ -11,80 +10,86 @@ import {
 } from "../../contracts/identity.ts";
 import { mayDo } from "../../contracts/permissions.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
-import { callContext, requirePrincipal } from "../../platform/call-context.ts";
+import { requirePrincipal, type RequestScope } from "../../platform/call-context.ts";
+import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { rpc } from "../../platform/rpc.ts";
 import { readJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
 export interface AccountAppOptions {
-  readonly identity: IdentityAccounts;
+  readonly identity: GuardedRpc<IdentityAccounts>;
+  /** The same service for what hashes passwords, which takes longer. */
+  readonly passwords: GuardedRpc<IdentityAccounts>;
   readonly verifyInternalToken: InternalTokenVerifier;
   readonly logger: Logger;
   readonly now: Clock;
 }
 
 /** The account routes of the public contract. What comes back holds tokens, so no cache may keep it. */
-export function createAccountApp({ identity, verifyInternalToken, logger, now }: AccountAppOptions): BffFetch {
+export function createAccountApp({ identity, passwords, verifyInternalToken, logger, now }: AccountAppOptions): BffFetch {
   return createBff({
     verifyInternalToken,
     logger,
     now,
-    checkReady: (ctx) => rpc("reach identity", identity.ready(ctx)),
-    addRoutes: (app) => addAccountRoutes(app, identity, now),
+    checkReady: (scope) => identity.read(scope, "reach identity", (service, ctx) => service.ready(ctx)),
+    addRoutes(app) {
+      app.use(async function keepOutOfCaches(c, next) {
+        await next();
+        c.header("cache-control", "no-store");
+      });
+      addSignInRoutes(app, identity, passwords);
+      addOwnAccountRoutes(app, identity, passwords);
+    },
   });
 }
 
-function addAccountRoutes(app: Hono<BffEnv>, identity: IdentityAccounts, now: Clock): void {
-  const anyone = (c: Context<BffEnv>): CallContext => callContext(c.env.scope, now());
-
-  /** The context of a route that is about the caller: there has to be one, and their roles must allow it. */
-  function me(c: Context<BffEnv>): CallContext {
-    const ctx = anyone(c);
-    if (!mayDo(requirePrincipal(ctx).roles, "account:own")) throw new CodedError("FORBIDDEN", "Your roles don't allow this");
-    return ctx;
-  }
-
-  app.use(async function keepOutOfCaches(c, next) {
-    await next();
-    c.header("cache-control", "no-store");
-  });
-
+/** What anybody may call. None of it is ever tried again: a refresh token works once, and using it twice ends its family. */
+function addSignInRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
   app.post("/v1/account/register", async function register(c) {
     const input = await readJson(c.req.raw, registerSchema);
-    return c.json(await rpc("register an account", identity.register(anyone(c), input)), 201);
+    return c.json(await passwords.write(c.env.scope, "register an account", (service, ctx) => service.register(ctx, input)), 201);
   });
 
   app.post("/v1/account/login", async function login(c) {
     const input = await readJson(c.req.raw, loginSchema);
-    return c.json(await rpc("log in", identity.login(anyone(c), input)));
+    return c.json(await passwords.write(c.env.scope, "log in", (service, ctx) => service.login(ctx, input)));
   });
 
   app.post("/v1/account/refresh", async function refresh(c) {
     const { refreshToken } = await readJson(c.req.raw, refreshSchema);
-    return c.json(await rpc("trade a refresh token", identity.refresh(anyone(c), refreshToken)));
+    return c.json(await identity.write(c.env.scope, "trade a refresh token", (service, ctx) => service.refresh(ctx, refreshToken)));
   });
+}
+
+/** What is about the caller: there has to be one, and their roles must allow it. */
+function addOwnAccountRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
+  function mine(c: Context<BffEnv>): RequestScope {
+    const { scope } = c.env;
+    if (!mayDo(requirePrincipal(scope).roles, "account:own")) throw new CodedError("FORBIDDEN", "Your roles don't allow this");
+    return scope;
+  }
 
   app.post("/v1/account/logout", async function logout(c) {
-    await rpc("log out", identity.logout(me(c)));
+    await identity.idempotentWrite(mine(c), "log out", (service, ctx) => service.logout(ctx));
     return c.body(null, 204);
   });
 
   app.post("/v1/account/password", async function changePassword(c) {
-    const ctx = me(c);
-    await rpc("change a password", identity.changePassword(ctx, await readJson(c.req.raw, changePasswordSchema)));
+    const scope = mine(c);
+    const input = await readJson(c.req.raw, changePasswordSchema);
+    await passwords.write(scope, "change a password", (service, ctx) => service.changePassword(ctx, input));
     return c.body(null, 204);
   });
 
   app.get("/v1/account/me", async function showMe(c) {
-    return c.json(await rpc("read a profile", identity.me(me(c))));
+    return c.json(await identity.read(mine(c), "read a profile", (service, ctx) => service.me(ctx)));
   });
 
   app.delete("/v1/account/me", async function eraseMe(c) {
-    const ctx = me(c);
+    const scope = mine(c);
     const { password } = await readJson(c.req.raw, eraseAccountSchema);
-    await rpc("erase an account", identity.erase(ctx, password));
+    await passwords.write(scope, "erase an account", (service, ctx) => service.erase(ctx, password));
     return c.body(null, 204);
   });
 }

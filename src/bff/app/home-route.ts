@@ -1,19 +1,17 @@
 import type { Hono } from "hono";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
-import { CodedError, describeCauses } from "../../contracts/errors.ts";
+import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
-import { callContext, type RequestScope } from "../../platform/call-context.ts";
+import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { rpc } from "../../platform/rpc.ts";
-import type { Clock } from "../../resilience/clock.ts";
+import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 
 interface HomeDeps {
-  readonly history: HistoryPlayback;
-  readonly identity: Pick<IdentityAccounts, "me">;
+  readonly history: GuardedRpc<HistoryPlayback>;
+  readonly identity: GuardedRpc<IdentityAccounts>;
   readonly logger: Logger;
-  readonly now: Clock;
 }
 
 const CONTINUE_LIMIT = 20;
@@ -21,49 +19,46 @@ const CONTINUE_LIMIT = 20;
 const ASSEMBLY_MS = 50;
 
 /**
- * The home screen in one request. Its parts are asked for at once; one that fails or is late is null and named in `degraded`. Only if all
- * of them fail is the whole an error.
+ * The home screen in one request. Its parts are asked for at once, each through its guard; one that fails or is late is null and named in
+ * `degraded`, and so is one whose service could give only a part of it. Only if all of them fail is the whole an error.
  */
-export function addHomeRoute(app: Hono<BffEnv>, deps: HomeDeps): void {
+export function addHomeRoute(app: Hono<BffEnv>, { history, identity, logger }: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
-    const { scope } = c.env;
-    const partsOf = {
-      profile: () => rpc("read the profile", deps.identity.me(callContext(scope, deps.now()))),
+    const { every } = c.env;
+    // Guards answer by the deadline at the latest: late parts are known in time to send the others.
+    const scope = { ...c.env.scope, deadlineAtMs: c.env.scope.deadlineAtMs - ASSEMBLY_MS };
+    const degraded = new Set<string>();
+    const parts: Record<string, () => Promise<unknown>> = {
+      profile: () => identity.read(scope, "read the profile", (service, ctx) => service.me(ctx)),
       continue: async () => {
-        const page = await rpc("list what to continue", deps.history.continueWatching(callContext(scope, deps.now()), CONTINUE_LIMIT));
+        const page = await history.read(scope, "list what to continue", (service, ctx) => service.continueWatching(ctx, CONTINUE_LIMIT));
+        if (page.degraded === true) degraded.add("continue");
         return page.items;
       },
     };
-    const parts: Record<string, unknown> = {};
-    const degraded: string[] = [];
+    const answer: Record<string, unknown> = {};
+    const failures: unknown[] = [];
     const group = new TaskGroup();
-    for (const [name, load] of Object.entries(partsOf)) {
+    for (const [name, load] of Object.entries(parts)) {
       group.go(async () => {
-        parts[name] = null;
-        try {
-          parts[name] = await inTime<unknown>(load(), scope, deps.now);
-        } catch (error) {
-          degraded.push(name);
-          deps.logger.warn("part of home missing", { requestId: scope.requestId, part: name, causes: describeCauses(error) });
-        }
+        const part = await withFallback(load, () => null);
+        answer[name] = part.value;
+        if (!part.degraded) return;
+        degraded.add(name);
+        failures.push(part.error);
+        logger.warn("part of home missing", { requestId: scope.requestId, part: name, causes: describeCauses(part.error) });
       });
     }
     await group.wait();
-    if (degraded.length === Object.keys(partsOf).length) throw new CodedError("UNAVAILABLE", "No part of the home screen can be had now");
-    return c.json({ ...parts, degraded: degraded.sort() });
+    if (failures.length === Object.keys(parts).length) throw allFailed(failures);
+    return every.json({ ...answer, degraded: [...degraded].sort() }, c.env.scope);
   });
 }
 
-/** The part, or `DEADLINE_EXCEEDED` shortly before the request's time is up: a late part must not take the others with it. */
-async function inTime<T>(part: Promise<T>, scope: RequestScope, now: Clock): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => reject(new CodedError("DEADLINE_EXCEEDED", "This part is late")),
-    Math.max(0, scope.deadlineAtMs - ASSEMBLY_MS - now()),
-  );
-  try {
-    return await Promise.race([part, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** A caller whose account is gone learns that; otherwise it says whether time ran out or services are away. */
+function allFailed(failures: readonly unknown[]): CodedError {
+  const cause = failures.find((failure) => isCode(failure, "UNAUTHENTICATED")) ?? failures[0];
+  if (isCode(cause, "UNAUTHENTICATED")) return new CodedError("UNAUTHENTICATED", "The account is gone", { cause });
+  const code = failures.every((failure) => isCode(failure, "DEADLINE_EXCEEDED")) ? "DEADLINE_EXCEEDED" : "UNAVAILABLE";
+  return new CodedError(code, "No part of the home screen can be had now", { cause, alreadyRetried: true });
 }

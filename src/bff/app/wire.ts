@@ -1,13 +1,21 @@
+import { waitUntil } from "cloudflare:workers";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
+import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
+import { requestTimer } from "../../platform/call-timer.ts";
+import { guardedRpc } from "../../platform/guarded-rpc.ts";
 import { internalTokenVerifier } from "../../platform/internal-token.ts";
 import { createLogger } from "../../platform/logger.ts";
-import { bindRpc, rpc } from "../../platform/rpc.ts";
+import { bindRpc } from "../../platform/rpc.ts";
+import { wireGuards } from "../../platform/wire-guards.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addHomeRoute } from "./home-route.ts";
+
+const HISTORY_PLACES = 512;
+const IDENTITY_PLACES = 256;
 
 /** Everything an isolate of the app BFF runs on. */
 export function wire(env: AppBffEnv) {
@@ -15,16 +23,31 @@ export function wire(env: AppBffEnv) {
   const now = Date.now;
   const audience = audienceOf("app");
   const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
-  const history = bindRpc<HistoryPlayback>(env.HISTORY);
-  const identity = bindRpc<IdentityAccounts>(env.IDENTITY);
+  const makeGuard = wireGuards({
+    config,
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: requestTimer,
+    background: waitUntil,
+    logger,
+  });
+  const quotaMs = CALL_QUOTA_MS.rpc;
+  const history = guardedRpc(
+    bindRpc<HistoryPlayback>(env.HISTORY),
+    makeGuard("history", { quotaMs, readsMax: HISTORY_PLACES, writesMax: HISTORY_PLACES }),
+  );
+  const identity = guardedRpc(
+    bindRpc<IdentityAccounts>(env.IDENTITY),
+    makeGuard("identity", { quotaMs, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES }),
+  );
   return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
-    checkReady: (ctx) => rpc("check history", history.ready(ctx)),
+    checkReady: (scope) => history.read(scope, "check history", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
-      addHistoryRoutes(app, { history, now });
-      addHomeRoute(app, { history, identity, logger, now });
+      addHistoryRoutes(app, history);
+      addHomeRoute(app, { history, identity, logger });
     },
   });
 }

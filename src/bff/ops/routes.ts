@@ -3,46 +3,46 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import { setRolesSchema, userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
-import { callContext } from "../../platform/call-context.ts";
-import { rpc } from "../../platform/rpc.ts";
+import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 
 interface OpsRoutesDeps {
-  readonly history: HistoryOperations;
-  readonly identity: IdentityAdministration;
+  readonly history: GuardedRpc<HistoryOperations>;
+  readonly identity: GuardedRpc<IdentityAdministration>;
   readonly now: Clock;
 }
 
 /** What operators see and do. The gateway has checked the permission of each route; identity writes the audit. */
 export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, now }: OpsRoutesDeps): void {
   app.get("/v1/ops/overview", async function overview(c) {
-    const ctx = callContext(c.env.scope, now());
+    const { scope } = c.env;
     const parts: { history?: unknown; identity?: unknown } = {};
     const group = new TaskGroup();
     group.go(async () => {
-      parts.history = await rpc("read the history's overview", history.overview(ctx));
+      parts.history = await history.read(scope, "read the history's overview", (service, ctx) => service.overview(ctx));
     });
     group.go(async () => {
-      parts.identity = await rpc("read identity's overview", identity.overview(ctx));
+      parts.identity = await identity.read(scope, "read identity's overview", (service, ctx) => service.overview(ctx));
     });
     await group.wait();
     return c.json({ at: now(), ...parts });
   });
 
   app.post("/v1/ops/history/flush", async function flushHistory(c) {
-    return c.json(await rpc("flush the history", history.flush(callContext(c.env.scope, now()))), 202);
+    return c.json(await history.idempotentWrite(c.env.scope, "flush the history", (service, ctx) => service.flush(ctx)), 202);
   });
 
   app.put("/v1/ops/users/:id/roles", async function setRoles(c) {
     const { roles } = await readJson(c.req.raw, setRolesSchema);
     const userId = userIdSchema.safeParse(c.req.param("id"));
     if (!userId.success) throw new CodedError("NOT_FOUND", "No such user");
-    return c.json(await rpc("set roles", identity.setRoles(callContext(c.env.scope, now()), userId.data, roles)));
+    // Each change is audited, so that none is made twice.
+    return c.json(await identity.write(c.env.scope, "set roles", (service, ctx) => service.setRoles(ctx, userId.data, roles)));
   });
 
   app.post("/v1/ops/keys/rotate", async function rotateKeys(c) {
-    return c.json(await rpc("rotate keys", identity.rotateKeys(callContext(c.env.scope, now()))), 201);
+    return c.json(await identity.write(c.env.scope, "rotate keys", (service, ctx) => service.rotateKeys(ctx)), 201);
   });
 }

@@ -1,12 +1,23 @@
+import { waitUntil } from "cloudflare:workers";
+import type { BreakerStateRpc, FaultBoardRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
+import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
+import { requestTimer } from "../../platform/call-timer.ts";
+import { guardedRpc } from "../../platform/guarded-rpc.ts";
 import { internalTokenVerifier } from "../../platform/internal-token.ts";
 import { createLogger } from "../../platform/logger.ts";
-import { bindRpc, rpc } from "../../platform/rpc.ts";
+import { objectsOf } from "../../platform/objects.ts";
+import { bindRpc } from "../../platform/rpc.ts";
+import { wireGuards } from "../../platform/wire-guards.ts";
+import { addAvailabilityRoutes } from "./availability-routes.ts";
 import { addOpsRoutes } from "./routes.ts";
+
+/** Operators are few. */
+const PLACES = 32;
 
 /** Everything an isolate of the ops BFF runs on. */
 export function wire(env: OpsBffEnv) {
@@ -14,13 +25,32 @@ export function wire(env: OpsBffEnv) {
   const now = Date.now;
   const audience = audienceOf("ops");
   const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
-  const history = bindRpc<HistoryOperations>(env.HISTORY);
-  const identity = bindRpc<IdentityAdministration>(env.IDENTITY);
+  const makeGuard = wireGuards({
+    config,
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: requestTimer,
+    background: waitUntil,
+    logger,
+  });
+  const places = { readsMax: PLACES, writesMax: PLACES };
+  const quotaMs = CALL_QUOTA_MS.operatorRpc;
+  const history = guardedRpc(bindRpc<HistoryOperations>(env.HISTORY), makeGuard("history", { quotaMs, ...places }));
+  const identity = guardedRpc(bindRpc<IdentityAdministration>(env.IDENTITY), makeGuard("identity", { quotaMs, ...places }));
   return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
-    checkReady: (ctx) => rpc("check identity", identity.ready(ctx)),
-    addRoutes: (app) => addOpsRoutes(app, { history, identity, now }),
+    checkReady: (scope) => identity.read(scope, "check identity", (service, ctx) => service.ready(ctx)),
+    addRoutes(app) {
+      addOpsRoutes(app, { history, identity, now });
+      addAvailabilityRoutes(app, {
+        guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
+        breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
+        windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
+        faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,
+        now,
+      });
+    },
   });
 }

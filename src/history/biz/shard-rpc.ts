@@ -16,5 +16,14 @@ export interface ShardRpc {
   status(): Promise<ShardStatus>;
 }
 
+export interface ShardCallOptions {
+  /** Reads may be made again where they fail. */
+  readonly kind: "read" | "write";
+  /** When the caller's time is up, ms since the epoch; infinity where nobody waits. */
+  readonly deadlineAtMs: number;
+  /** What the call may take, where it is not the usual, in ms. */
+  readonly quotaMs?: number;
+}
+
 /** Calls a method of one shard; `what` says what was being done if it fails. */
-export type ShardCall = <T>(shard: number, what: string, call: (stub: ShardRpc) => Promise<T>) => Promise<T>;
+export type ShardCall = <T>(shard: number, what: string, options: ShardCallOptions, call: (stub: ShardRpc) => Promise<T>) => Promise<T>;

@@ -1,3 +1,4 @@
+import { BoundedCache } from "../../resilience/bounded-cache.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { FlushQueue, HistoryReader } from "./ports.ts";
 import type { HistoryRecord } from "./record.ts";
@@ -21,8 +22,9 @@ export interface ViewAnswer {
 }
 
 const EMPTY_TTL_MS = 30_000;
-/** Users for whom a refill has been asked for; more are not remembered, they will ask again when they read again. */
+/** Users for whom a refill has been asked for, and for how long it is believed to be on its way: a message may be given up. */
 const REFILLS_MAX = 1_000;
+const REFILL_TTL_MS = 300_000;
 
 /**
  * Users' entries, loaded from D1 once and kept while memory allows. Concurrent reads of one user share one query: inside one object
@@ -32,11 +34,12 @@ export class UserViews {
   readonly #deps: UserViewsDeps;
   readonly #cache: ViewCache;
   readonly #loads = new Map<string, Promise<ViewAnswer>>();
-  readonly #refills = new Set<string>();
+  readonly #refills: BoundedCache<true>;
 
   constructor(deps: UserViewsDeps) {
     this.#deps = deps;
     const { viewBytesMax, entriesPerUserMax } = deps.limits;
+    this.#refills = new BoundedCache({ entriesMax: REFILLS_MAX, now: deps.now });
     this.#cache = new ViewCache({ bytesMax: viewBytesMax, entriesMax: entriesPerUserMax, emptyTtlMs: EMPTY_TTL_MS });
   }
 
@@ -74,7 +77,8 @@ export class UserViews {
     } catch (error) {
       this.#deps.onBackgroundFailure("load a user's history", error);
       this.#cache.drop(userId);
-      await this.#askForRefill(userId);
+      // Beside the answer: whoever reads has waited for D1 already.
+      void this.#askForRefill(userId);
       return { view, degraded: true };
     } finally {
       this.#loads.delete(userId);
@@ -82,8 +86,8 @@ export class UserViews {
   }
 
   async #askForRefill(userId: string): Promise<void> {
-    if (this.#refills.has(userId) || this.#refills.size >= REFILLS_MAX) return;
-    this.#refills.add(userId);
+    if (this.#refills.get(userId) === true) return;
+    this.#refills.set(userId, true, this.#deps.now() + REFILL_TTL_MS);
     try {
       await this.#deps.queue.send([{ type: "refill", shard: this.#deps.shard, userId }]);
     } catch (error) {

@@ -1,4 +1,6 @@
 import { codeOf, wrap } from "../../contracts/errors.ts";
+import type { Guard } from "../../platform/guard.ts";
+import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import type { ShardCall, ShardRpc } from "../biz/shard-rpc.ts";
 
 /** The name of a shard's object. It is part of where data lives, so it never changes. */
@@ -6,32 +8,24 @@ export function shardName(shard: number): string {
   return `shard-${shard}`;
 }
 
-/** As much of a Durable Object namespace as is needed to reach an object. */
-interface ShardNamespace {
-  idFromName(name: string): DurableObjectId;
-  get(id: DurableObjectId): unknown;
+interface ShardStubsDeps {
+  readonly namespace: ObjectNamespace;
+  /** The guard of one shard: a shard that fails must not open a breaker for the others. */
+  readonly guardOf: (shard: number) => Guard;
 }
 
-/**
- * Calls shards through their namespace. Ids are hashes of names, computed once an isolate (a mapping has at most 4,096 of them). A stub that has thrown may be broken for good, so each call takes a new one; a failure without a
- * code of ours means that the object could not be reached.
- */
-export function shardStubs(namespace: ShardNamespace): ShardCall {
-  const ids = new Map<number, DurableObjectId>();
-  const idOf = (shard: number): DurableObjectId => {
-    const known = ids.get(shard);
-    if (known !== undefined) return known;
-    const id = namespace.idFromName(shardName(shard));
-    ids.set(shard, id);
-    return id;
-  };
-  return async function callShard(shard, what, call) {
-    try {
-      return await call(namespace.get(idOf(shard)) as ShardRpc);
-    } catch (cause) {
-      const code = codeOf(cause);
-      throw wrap(cause, what, code === "INTERNAL" ? codeOfPlatformError(cause) : code);
-    }
+/** Calls shards through their namespace, each behind a guard of its own. A failure without a code of ours means that the object could not be reached. */
+export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
+  const objects = objectsOf<ShardRpc>(namespace);
+  return function callShard(shard, what, { kind, deadlineAtMs, quotaMs }, call) {
+    const plan = { kind, idempotent: kind === "read", deadlineAtMs, ...(quotaMs === undefined ? {} : { quotaMs }) };
+    return guardOf(shard).call(what, plan, async () => {
+      try {
+        return await call(objects(shardName(shard)));
+      } catch (cause) {
+        throw codeOf(cause) === "INTERNAL" ? wrap(cause, what, codeOfPlatformError(cause)) : cause;
+      }
+    });
   };
 }
 

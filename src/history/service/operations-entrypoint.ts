@@ -15,22 +15,29 @@ export interface OperationsDeps {
 /** What the ops BFF reaches. */
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements HistoryOperations {
-    async flush(_ctx: CallContext): Promise<{ readonly shards: number }> {
+    async flush(ctx: CallContext): Promise<{ readonly shards: number }> {
       const { directory, callShard } = wire(this.env);
+      const options = { kind: "write", ...timeOf(ctx) } as const;
       const { shards } = await directory.mapping();
-      await everyShard(shards, (shard) => callShard(shard, "flush a shard", (stub) => stub.flush()));
+      await everyShard(shards, (shard) => callShard(shard, "flush a shard", options, (stub) => stub.flush()));
       return { shards };
     }
 
-    async overview(_ctx: CallContext): Promise<HistoryOverview> {
+    async overview(ctx: CallContext): Promise<HistoryOverview> {
       const { directory, callShard, flushWindowMs, countFailures } = wire(this.env);
+      const options = { kind: "read", ...timeOf(ctx) } as const;
       const { version, shards } = await directory.mapping();
       const statuses: ShardStatus[] = [];
       await everyShard(shards, async (shard) => {
-        statuses.push(await callShard(shard, "read a shard's status", (stub) => stub.status()));
+        statuses.push(await callShard(shard, "read a shard's status", options, (stub) => stub.status()));
       });
       statuses.sort((a, b) => a.shard - b.shard);
       return { flushWindowMs, mappingVersion: version, shards: statuses, ...(await countFailures()) };
     }
   };
+}
+
+/** Operators wait for all shards: one of them may take as long as the whole. */
+function timeOf({ remainingMs }: CallContext): { readonly deadlineAtMs: number; readonly quotaMs: number } {
+  return { deadlineAtMs: Date.now() + remainingMs, quotaMs: remainingMs };
 }

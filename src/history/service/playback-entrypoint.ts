@@ -14,31 +14,38 @@ export interface PlaybackDeps {
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
-      return this.#ofCaller(ctx, "report to a shard", (shard, userId) => shard.report(userId, reports));
+      return this.#ofCaller(ctx, "write", "report to a shard", (shard, userId) => shard.report(userId, reports));
     }
 
     list(ctx: CallContext, query: ListQuery): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "list from a shard", (shard, userId) => shard.list(userId, query));
+      return this.#ofCaller(ctx, "read", "list from a shard", (shard, userId) => shard.list(userId, query));
     }
 
     continueWatching(ctx: CallContext, limit: number): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "ask a shard what to continue", (shard, userId) => shard.continueWatching(userId, limit));
+      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId) => shard.continueWatching(userId, limit));
     }
 
     lookup(ctx: CallContext, items: readonly ItemKey[]): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "look up in a shard", (shard, userId) => shard.lookup(userId, items));
+      return this.#ofCaller(ctx, "read", "look up in a shard", (shard, userId) => shard.lookup(userId, items));
     }
 
-    async ready(_ctx: CallContext): Promise<void> {
+    async ready(ctx: CallContext): Promise<void> {
       const { directory, callShard } = wire(this.env);
+      const deadlineAtMs = Date.now() + ctx.remainingMs;
       await directory.mapping();
-      await callShard(0, "wake a shard", (shard) => shard.wake());
+      await callShard(0, "wake a shard", { kind: "read", deadlineAtMs }, (shard) => shard.wake());
     }
 
-    async #ofCaller<T>(ctx: CallContext, what: string, call: (shard: ShardRpc, userId: string) => Promise<T>): Promise<T> {
+    async #ofCaller<T>(
+      ctx: CallContext,
+      kind: "read" | "write",
+      what: string,
+      call: (shard: ShardRpc, userId: string) => Promise<T>,
+    ): Promise<T> {
       const { userId } = requirePrincipal(ctx);
+      const deadlineAtMs = Date.now() + ctx.remainingMs;
       const { directory, callShard } = wire(this.env);
-      return callShard(await directory.shardOf(userId), what, (shard) => call(shard, userId));
+      return callShard(await directory.shardOf(userId), what, { kind, deadlineAtMs }, (shard) => call(shard, userId));
     }
   };
 }

@@ -54,6 +54,17 @@ export interface AccountStore {
   erase(erasure: AccountErasure): Promise<boolean>;
 }
 
+/** One login under way, already counted as failed. */
+export interface LoginAttempt {
+  /** The password was right: it doesn't count. */
+  succeeded(): void;
+}
+
+export interface LoginAttempts {
+  /** Throws `RATE_LIMITED` where too many have failed for this e-mail, or for it from this address; `UNAVAILABLE` where that can't be known. */
+  begin(email: string, clientAddress: string): Promise<LoginAttempt>;
+}
+
 export interface NewSession {
   readonly sessionId: string;
   readonly userId: string;

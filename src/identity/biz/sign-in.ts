@@ -2,7 +2,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { LoginInput, TokenGrant } from "../../contracts/identity.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { foldEmail } from "./fold-email.ts";
-import type { Account, AccountStore, OperatorSecret, PasswordHasher, SecretSource } from "./ports.ts";
+import type { Account, AccountStore, LoginAttempts, OperatorSecret, PasswordHasher, SecretSource } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface SignInDeps {
@@ -11,19 +11,22 @@ export interface SignInDeps {
   readonly operator: OperatorSecret;
   readonly secrets: SecretSource;
   readonly sessions: Pick<Sessions, "open">;
+  readonly attempts: LoginAttempts;
   readonly now: Clock;
 }
 
-/** Login: the same work and the same answer whether the e-mail or the password is wrong. */
-export function createSignIn({ accounts, hasher, operator, secrets, sessions, now }: SignInDeps) {
-  return async function signIn(input: LoginInput): Promise<TokenGrant> {
+/** Login: the same work and the same answer whether the e-mail or the password is wrong. Failed ones are counted, also for e-mails that nobody has. */
+export function createSignIn({ accounts, hasher, operator, secrets, sessions, attempts, now }: SignInDeps) {
+  return async function signIn(input: LoginInput, clientAddress: string): Promise<TokenGrant> {
     const email = foldEmail(input.email);
+    const attempt = await attempts.begin(email, clientAddress);
     const account = await accounts.byEmail(email);
     const passwordFits = await hasher.verify(input.password, account?.passwordHash ?? null);
     const isOperator = operator.matches(email, input.password);
     const signedIn = account === null ? isOperator && (await makeOperator(email, input.password)) : passwordFits && account;
     const grant = signedIn === false ? null : await sessions.open(signedIn);
     if (grant === null) throw new CodedError("UNAUTHENTICATED", "E-mail or password is wrong");
+    attempt.succeeded();
     return grant;
   };
 

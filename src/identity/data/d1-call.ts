@@ -1,11 +1,15 @@
-import { wrap } from "../../contracts/errors.ts";
+import { codeOf, wrap } from "../../contracts/errors.ts";
 
-/** Awaits a call to D1. A failure means that identity's database can't be used now; no outcome of ours is told by an exception. */
+/**
+ * Awaits a call to D1, which passes a guard (`wire.ts`). A failure means that identity's database can't be used now, or not in time; no
+ * outcome of ours is told by an exception.
+ */
 export async function d1Call<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
     return await call();
   } catch (cause) {
-    throw wrap(cause, what, "UNAVAILABLE");
+    const code = codeOf(cause);
+    throw wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
   }
 }
 

@@ -1,14 +1,15 @@
 import type { HistoryErasure } from "../../contracts/history.ts";
-import { backgroundContext } from "../../platform/call-context.ts";
+import { backgroundScope } from "../../platform/call-context.ts";
+import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { randomHex } from "../../platform/random-hex.ts";
-import { rpc } from "../../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import type { EraseHistory } from "../biz/ports.ts";
 
 /** Erases over RPC. No request waits for it, so each call starts a trace of its own. */
-export function historyEraser(history: HistoryErasure): EraseHistory {
+export function historyEraser(history: GuardedRpc<HistoryErasure>, now: Clock): EraseHistory {
   return function eraseHistory(userId) {
-    const ctx = backgroundContext(`erasure-${userId}`, formatTraceparent(continueTrace(null, randomHex)));
-    return rpc("erase a user's history", history.erase(ctx, userId));
+    const scope = backgroundScope(`erasure-${userId}`, formatTraceparent(continueTrace(null, randomHex)), now());
+    return history.idempotentWrite(scope, "erase a user's history", (service, ctx) => service.erase(ctx, userId));
   };
 }

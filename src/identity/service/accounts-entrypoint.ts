@@ -2,56 +2,67 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { ChangePasswordInput, IdentityAccounts, LoginInput, Profile, RegisterInput, TokenGrant } from "../../contracts/identity.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
+import { withinTimeOf, withoutDeadline } from "../../platform/request-scope.ts";
 import type { AccountBook } from "../biz/account-book.ts";
 import type { Erasures } from "../biz/erasures.ts";
 import type { Sessions } from "../biz/sessions.ts";
 
 export interface AccountsDeps {
   readonly accounts: AccountBook;
-  readonly signIn: (input: LoginInput) => Promise<TokenGrant>;
+  readonly signIn: (input: LoginInput, clientAddress: string) => Promise<TokenGrant>;
   readonly sessions: Sessions;
   readonly erasures: Pick<Erasures, "attempt">;
   readonly ping: () => Promise<void>;
 }
 
-/** What the account BFF reaches. "Me" is always the caller's principal. */
+/** What a caller who says no address counts as. */
+const NOWHERE = "unknown";
+
+/** What the account BFF reaches. "Me" is always the caller's principal, and no step starts after the caller's time. */
 export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsDeps) {
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
-    async register(_ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
-      return wire(this.env).accounts.register(input);
+    register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
+      return this.#inTime(ctx, ({ accounts }) => accounts.register(input));
     }
 
-    async login(_ctx: CallContext, input: LoginInput): Promise<TokenGrant> {
-      return wire(this.env).signIn(input);
+    login(ctx: CallContext, input: LoginInput): Promise<TokenGrant> {
+      return this.#inTime(ctx, ({ signIn }) => signIn(input, ctx.clientAddress ?? NOWHERE));
     }
 
-    async refresh(_ctx: CallContext, refreshToken: string): Promise<TokenGrant> {
-      return wire(this.env).sessions.refresh(refreshToken);
+    refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant> {
+      return this.#inTime(ctx, ({ sessions }) => sessions.refresh(refreshToken));
     }
 
-    async logout(ctx: CallContext): Promise<void> {
-      const { userId, sessionId } = requirePrincipal(ctx);
-      await wire(this.env).sessions.end(userId, sessionId);
+    logout(ctx: CallContext): Promise<void> {
+      return this.#inTime(ctx, ({ sessions }) => {
+        const { userId, sessionId } = requirePrincipal(ctx);
+        return sessions.end(userId, sessionId);
+      });
     }
 
-    async changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void> {
-      await wire(this.env).accounts.changePassword(requirePrincipal(ctx), input);
+    changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void> {
+      return this.#inTime(ctx, ({ accounts }) => accounts.changePassword(requirePrincipal(ctx), input));
     }
 
-    async me(ctx: CallContext): Promise<Profile> {
-      return wire(this.env).accounts.profile(requirePrincipal(ctx).userId);
+    me(ctx: CallContext): Promise<Profile> {
+      return this.#inTime(ctx, ({ accounts }) => accounts.profile(requirePrincipal(ctx).userId));
     }
 
-    async erase(ctx: CallContext, password: string): Promise<void> {
-      const { userId } = requirePrincipal(ctx);
-      const { accounts, erasures } = wire(this.env);
-      await accounts.erase(userId, password);
-      // The account is gone when this answers; its history usually a moment later, and else when the cron has got through.
-      this.ctx.waitUntil(erasures.attempt(userId));
+    erase(ctx: CallContext, password: string): Promise<void> {
+      return this.#inTime(ctx, async ({ accounts, erasures }) => {
+        const { userId } = requirePrincipal(ctx);
+        await accounts.erase(userId, password);
+        // The account is gone when this answers; its history usually a moment later, and else when the cron has got through.
+        this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(userId)));
+      });
     }
 
-    async ready(_ctx: CallContext): Promise<void> {
-      await wire(this.env).ping();
+    ready(ctx: CallContext): Promise<void> {
+      return this.#inTime(ctx, ({ ping }) => ping());
+    }
+
+    async #inTime<T>(ctx: CallContext, work: (deps: AccountsDeps) => Promise<T>): Promise<T> {
+      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
     }
   };
 }

@@ -3,6 +3,7 @@ import type { CallContext } from "../../contracts/call-context.ts";
 import type { IdentityAdministration, IdentityOverview, Profile } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
+import { withinTimeOf } from "../../platform/request-scope.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 
 export interface AdministrationDeps {
@@ -15,20 +16,24 @@ export interface AdministrationDeps {
 /** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be written down under. */
 export function administrationEntrypoint<E extends object>(wire: (env: E) => AdministrationDeps) {
   return class Administration extends WorkerEntrypoint<E> implements IdentityAdministration {
-    async setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile> {
-      return wire(this.env).setRoles(requirePrincipal(ctx).userId, userId, roles);
+    setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile> {
+      return this.#inTime(ctx, ({ setRoles }) => setRoles(requirePrincipal(ctx).userId, userId, roles));
     }
 
-    async rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
-      return wire(this.env).keys.rotate(requirePrincipal(ctx).userId);
+    rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
+      return this.#inTime(ctx, ({ keys }) => keys.rotate(requirePrincipal(ctx).userId));
     }
 
-    async overview(_ctx: CallContext): Promise<IdentityOverview> {
-      return wire(this.env).overview();
+    overview(ctx: CallContext): Promise<IdentityOverview> {
+      return this.#inTime(ctx, ({ overview }) => overview());
     }
 
-    async ready(_ctx: CallContext): Promise<void> {
-      await wire(this.env).ping();
+    ready(ctx: CallContext): Promise<void> {
+      return this.#inTime(ctx, ({ ping }) => ping());
+    }
+
+    async #inTime<T>(ctx: CallContext, work: (deps: AdministrationDeps) => Promise<T>): Promise<T> {
+      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
     }
   };
 }

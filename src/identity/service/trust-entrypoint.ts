@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { IdentityTrust, TrustSnapshot } from "../../contracts/identity.ts";
+import { withinTimeOf } from "../../platform/request-scope.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 import type { RevocationPage } from "../biz/revocation-list.ts";
 
@@ -12,10 +13,12 @@ export interface TrustDeps {
 /** What the gateway reaches: whose signature counts, and whose session no longer does. */
 export function trustEntrypoint<E extends object>(wire: (env: E) => TrustDeps) {
   return class Trust extends WorkerEntrypoint<E> implements IdentityTrust {
-    async snapshot(_ctx: CallContext, sinceMs: number): Promise<TrustSnapshot> {
-      const { keys, pullRevocations } = wire(this.env);
-      const [publicKeys, page] = await Promise.all([keys.publicKeys(), pullRevocations(sinceMs)]);
-      return { keys: publicKeys, ...page };
+    async snapshot(ctx: CallContext, sinceMs: number): Promise<TrustSnapshot> {
+      return withinTimeOf(ctx, Date.now, async () => {
+        const { keys, pullRevocations } = wire(this.env);
+        const [publicKeys, page] = await Promise.all([keys.publicKeys(), pullRevocations(sinceMs)]);
+        return { keys: publicKeys, ...page };
+      });
     }
   };
 }

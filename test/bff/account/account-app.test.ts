@@ -3,9 +3,13 @@ import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { IdentityAccounts, TokenGrant } from "../../../src/contracts/identity.ts";
 import type { Role } from "../../../src/contracts/permissions.ts";
-import { wire } from "../../../src/bff/account/wire.ts";
-import { internalTokenMinter } from "../../../src/platform/internal-token.ts";
+import { createAccountApp } from "../../../src/bff/account/account-app.ts";
+import { readBffConfig } from "../../../src/platform/bff-config.ts";
+import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { internalTokenMinter, internalTokenVerifier } from "../../../src/platform/internal-token.ts";
+import { createLogger } from "../../../src/platform/logger.ts";
 import { testKey } from "../../support/ed25519.ts";
+import { testGuard } from "../../support/test-guard.ts";
 
 const GRANT: TokenGrant = {
   accessToken: "a.b.c",
@@ -50,15 +54,23 @@ function obedientIdentity(calls: Call[], failure?: Error): IdentityAccounts {
   };
 }
 
-/** The BFF over its real wiring, with a gateway's key to call it by. */
+/** The BFF behind a real guard, with a gateway's key to call it by. */
 async function accountBff({ failure }: { readonly failure?: Error } = {}) {
   const calls: Call[] = [];
   const gatewayKey = await testKey("gateway-1");
-  const app = wire({
-    LOG_LEVEL: "silent",
-    INTERNAL_JWKS: JSON.stringify({ keys: [{ kty: "OKP", crv: "Ed25519", x: gatewayKey.publicJwk.x, kid: "gateway-1" }] }),
-    IDENTITY: obedientIdentity(calls, failure),
-  } as unknown as AccountBffEnv);
+  const { x } = gatewayKey.publicJwk;
+  const identity = guardedRpc(obedientIdentity(calls, failure), testGuard());
+  const app = createAccountApp({
+    identity,
+    passwords: identity,
+    verifyInternalToken: internalTokenVerifier({
+      jwks: { keys: [{ kty: "OKP", crv: "Ed25519", x, kid: "gateway-1" }] },
+      audience: "playhead-account-bff",
+      now: Date.now,
+    }),
+    logger: createLogger({ worker: "playhead-account-bff", level: "silent" }),
+    now: Date.now,
+  });
   const mint = internalTokenMinter(gatewayKey.privateJwk, Date.now);
   const nobody = await mint(null, "playhead-account-bff");
   const tokenOf = (roles: readonly Role[], audience = "playhead-account-bff") => mint({ userId: "ada", sessionId: "s-1", roles }, audience);
@@ -195,10 +207,10 @@ describe("a failure of identity", () => {
   });
 });
 
-describe("the account BFF's wiring", () => {
+describe("the account BFF's config", () => {
   it("refuses a bad config by the names of its vars, never their values", () => {
     const env = { LOG_LEVEL: "info", INTERNAL_JWKS: '{"keys":[{"secret":"s3cr3t"}]}' } as unknown as AccountBffEnv;
-    expect(() => wire(env)).toThrow(/bad configuration: .*INTERNAL_JWKS/);
-    expect(() => wire(env)).not.toThrow(/s3cr3t/);
+    expect(() => readBffConfig(env)).toThrow(/bad configuration: .*INTERNAL_JWKS/);
+    expect(() => readBffConfig(env)).not.toThrow(/s3cr3t/);
   });
 });

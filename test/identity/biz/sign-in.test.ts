@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { TokenGrant } from "../../../src/contracts/identity.ts";
+import type { LoginInput, TokenGrant } from "../../../src/contracts/identity.ts";
 import type { Account, AccountStore } from "../../../src/identity/biz/ports.ts";
 import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
 import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
@@ -15,15 +15,23 @@ function account(email: string, password: string, id = "ada"): Account {
 function signInWith({ operator = operatorSecret(OPERATOR.email, OPERATOR.password) } = {}) {
   const accounts = new MemoryAccounts();
   const hasher = new CountingHasher();
+  const begun: string[] = [];
+  const given: string[] = [];
   const signIn = createSignIn({
     accounts: accounts as unknown as AccountStore,
     hasher,
     operator,
     secrets: plainSecrets,
     sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
+    attempts: {
+      begin: async (email, clientAddress) => {
+        begun.push(`${email} ${clientAddress}`);
+        return { succeeded: () => void given.push(email) };
+      },
+    },
     now: () => 1,
   });
-  return { accounts, hasher, signIn };
+  return { accounts, hasher, begun, given, signIn: (input: LoginInput) => signIn(input, "192.0.2.1") };
 }
 
 describe("login", () => {
@@ -42,6 +50,17 @@ describe("login", () => {
     hasher.derivations = 0;
     await expect(signIn({ email: "ada@example.com", password: "right" })).resolves.toMatchObject({ userId: "ada" });
     expect(hasher.derivations).toBe(1);
+  });
+
+  it("counts every attempt before it looks at the password, and gives back only those that were right", async () => {
+    const { accounts, begun, given, signIn } = signInWith();
+    accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
+    await expect(signIn({ email: "ada@example.com", password: "wrong" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(signIn({ email: "nobody@example.com", password: "wrong" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    expect(given).toEqual([]);
+    await signIn({ email: "ADA@example.com", password: "right" });
+    expect(begun).toEqual(["ada@example.com 192.0.2.1", "nobody@example.com 192.0.2.1", "ada@example.com 192.0.2.1"]);
+    expect(given).toEqual(["ada@example.com"]);
   });
 
   it("finds an account whatever the case of the e-mail", async () => {

@@ -1,0 +1,113 @@
+import type { Hono } from "hono";
+import * as z from "zod";
+import {
+  FAULT_BOARD_NAME,
+  FAULT_TARGETS,
+  SHARED_UPSTREAMS,
+  type BreakerStateRpc,
+  type Fault,
+  type FaultBoardRpc,
+  type QuotaView,
+  type RateWindowRpc,
+  type SharedBreakerView,
+} from "../../contracts/durable.ts";
+import { CodedError } from "../../contracts/errors.ts";
+import type { BffEnv } from "../../platform/bff-app.ts";
+import type { Guard } from "../../platform/guard.ts";
+import { readJson, readQuery } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import { TaskGroup } from "../../resilience/task-group.ts";
+
+export interface AvailabilityRoutesDeps {
+  /** Guards the calls to the objects below. */
+  readonly guard: Guard;
+  readonly breakerOf: (upstream: string) => BreakerStateRpc;
+  readonly windowOf: (client: string) => RateWindowRpc;
+  /** Null where the var `FAULTS` is off: the route doesn't exist then. */
+  readonly faults: { readonly boards: (name: string) => FaultBoardRpc; readonly bootId: string } | null;
+  readonly now: Clock;
+}
+
+/** Shares that the window of a hot client may have. */
+const SHARES_MAX = 16;
+const CONCURRENCY_MAX = 4;
+
+const limitsQuerySchema = z.object({
+  client: z.string().regex(/^(user:[0-9a-f-]{36}|address:[0-9a-z.:/]{1,64})$/, "must be user:<id> or address:<address>"),
+});
+
+const faultSchema = z.object({
+  target: z.enum(FAULT_TARGETS),
+  latencyMs: z.int().min(0).max(60_000).optional(),
+  errorRate: z.number().min(0).max(1).optional(),
+  until: z.int().min(0).optional(),
+});
+
+/** What operators see of breakers and quotas, and how they make trouble on purpose where that is allowed. */
+export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoutesDeps): void {
+  const { guard, breakerOf, windowOf, faults, now } = deps;
+  const read = <T>(deadlineAtMs: number, what: string, call: () => Promise<T>): Promise<T> =>
+    guard.call(what, { kind: "read", idempotent: true, deadlineAtMs }, call);
+
+  app.get("/v1/ops/breakers", async function showBreakers(c) {
+    const views = new Map<string, SharedBreakerView>();
+    const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
+    for (const upstream of SHARED_UPSTREAMS) {
+      group.go(async () => {
+        views.set(upstream, await read(c.env.scope.deadlineAtMs, "read a breaker", () => breakerOf(upstream).view()));
+      });
+    }
+    await group.wait();
+    return c.json({
+      at: now(),
+      breakers: SHARED_UPSTREAMS.flatMap((upstream) => {
+        const view = views.get(upstream);
+        return view === undefined ? [] : [{ upstream, ...publicView(view) }];
+      }),
+    });
+  });
+
+  app.get("/v1/ops/limits", async function showLimits(c) {
+    const { client } = readQuery(c.req.url, limitsQuerySchema);
+    const quotas = new Map<string, QuotaView>();
+    for (let share = 0; share < SHARES_MAX; share += 1) {
+      const window = windowOf(share === 0 ? client : `${client}#${share}`);
+      const views = await read(c.env.scope.deadlineAtMs, "read a client's window", () => window.view());
+      if (views.length === 0 && share > 0) break;
+      for (const view of views) quotas.set(view.policy, addedTo(quotas.get(view.policy), view));
+    }
+    return c.json({ at: now(), client, quotas: [...quotas.values()] });
+  });
+
+  app.put("/v1/ops/faults", async function orderFault(c) {
+    if (faults === null) throw new CodedError("NOT_FOUND", "No such route");
+    const { target, latencyMs = 0, errorRate = 0, until } = await readJson(c.req.raw, faultSchema);
+    const fault: Fault | null = latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
+    const board = faults.boards(FAULT_BOARD_NAME);
+    const { deadlineAtMs } = c.env.scope;
+    await guard.call("order a fault", { kind: "write", idempotent: true, deadlineAtMs }, () => board.set(faults.bootId, target, fault));
+    const all = await read(deadlineAtMs, "read the faults", () => board.all(faults.bootId));
+    return c.json({
+      faults: Object.entries(all).map(([name, { untilMs, ...rest }]) => ({
+        target: name,
+        ...rest,
+        ...(untilMs === null ? {} : { until: untilMs }),
+      })),
+    });
+  });
+}
+
+function publicView({ openedAtMs, ...view }: SharedBreakerView) {
+  return { ...view, ...(openedAtMs === null ? {} : { openedAt: openedAtMs }) };
+}
+
+/** A hot client's quota is the sum of its shares. */
+function addedTo(sum: QuotaView | undefined, share: QuotaView): QuotaView {
+  if (sum === undefined) return share;
+  return {
+    ...sum,
+    limit: sum.limit + share.limit,
+    remaining: sum.remaining + share.remaining,
+    resetMs: Math.max(sum.resetMs, share.resetMs),
+  };
+}

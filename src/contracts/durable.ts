@@ -1,0 +1,88 @@
+import type { BreakerReport, BreakerVerdict } from "../resilience/breaker-ledger.ts";
+import type { RateAnswer, RateAsk } from "../resilience/rate-limit.ts";
+
+/*
+ * What the objects of `playhead-durable` answer. They are reached by name through their namespaces: a `RateWindow` by its client,
+ * a `BreakerState` by its upstream, and the one `FaultBoard`.
+ */
+
+/** A question about one of a client's quotas. The quota travels along: the object knows no policies. */
+export interface PolicyAsk {
+  /** Name of the policy, unique within the client. */
+  readonly policy: string;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly ask: RateAsk;
+}
+
+/** One quota of a client as it stands. */
+export interface QuotaView {
+  readonly policy: string;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly remaining: number;
+  /** Ms until more becomes free. */
+  readonly resetMs: number;
+}
+
+/** The quotas of one client, or of one share of a hot one. What is granted is written before it is answered. */
+export interface RateWindowRpc {
+  /** Several asks of kind `take` are all-or-nothing: if one is denied, none is counted. */
+  ask(asks: readonly PolicyAsk[]): Promise<readonly RateAnswer[]>;
+  view(): Promise<readonly QuotaView[]>;
+}
+
+/** The shared state of one upstream's breaker, as operators see it. */
+export interface SharedBreakerView {
+  readonly state: "closed" | "open" | "half_open";
+  readonly version: number;
+  /** Calls reported within the window, and how many of them failed. */
+  readonly total: number;
+  readonly failures: number;
+  readonly openedAtMs: number | null;
+}
+
+/** The shared state of one upstream's breaker. Isolates report what they saw and learn the verdict; nobody waits for it. */
+export interface BreakerStateRpc {
+  report(report: BreakerReport): Promise<BreakerVerdict>;
+  view(): Promise<SharedBreakerView>;
+}
+
+/** Upstreams into which faults can be injected, by the name their callers use. */
+export const FAULT_TARGETS = ["account", "app", "history", "wallet", "savings", "identity"] as const;
+export type FaultTarget = (typeof FAULT_TARGETS)[number];
+
+/** What goes wrong in calls to an upstream. */
+export interface Fault {
+  /** Added before each call, in ms. */
+  readonly latencyMs: number;
+  /** Share of calls that fail without reaching the upstream, 0 … 1. */
+  readonly errorRate: number;
+  /** When it ends by itself, ms since the epoch; null: with the next restart. */
+  readonly untilMs: number | null;
+}
+
+/** The faults in force. Those of another boot are ignored: a restart mends everything. */
+export interface FaultBoardRpc {
+  faultOf(bootId: string, target: FaultTarget): Promise<Fault | null>;
+  /** Replaces the target's fault; null ends it. */
+  set(bootId: string, target: FaultTarget, fault: Fault | null): Promise<void>;
+  all(bootId: string): Promise<Readonly<Partial<Record<FaultTarget, Fault>>>>;
+}
+
+/** The name under which the one fault board is reached. */
+export const FAULT_BOARD_NAME = "faults";
+
+/** Upstreams whose breaker state is shared by all isolates, by the name of their object. */
+export const SHARED_UPSTREAMS = [
+  "account",
+  "app",
+  "ops",
+  "identity",
+  "history",
+  "identity-db",
+  "history-db-0",
+  "history-db-1",
+  "history-queue",
+] as const;
+export type SharedUpstream = (typeof SHARED_UPSTREAMS)[number];

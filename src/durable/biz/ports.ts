@@ -1,0 +1,11 @@
+/**
+ * The storage of one object: small values by key, and one alarm. Every method is synchronous; what one turn of the object writes
+ * is durable before its answer leaves.
+ */
+export interface ObjectStore {
+  get(key: string): unknown;
+  put(key: string, value: unknown): void;
+  entries(prefix: string): Iterable<readonly [string, unknown]>;
+  delete(key: string): void;
+  setAlarm(atMs: number): void;
+}

@@ -1,0 +1,35 @@
+import { DurableObject } from "cloudflare:workers";
+import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durable.ts";
+import type { RateAnswer } from "../../resilience/rate-limit.ts";
+import type { ClientWindows } from "../biz/client-windows.ts";
+
+/** The object around a client's windows. Its answers leave when what they grant is durable: the runtime's output gate sees to that. */
+export function rateWindowObject<E extends object>(wireWindows: (state: DurableObjectState, alarmIsSet: boolean) => ClientWindows) {
+  return class RateWindowObject extends DurableObject<E> implements RateWindowRpc {
+    #windows: ClientWindows | null = null;
+
+    constructor(state: DurableObjectState, env: E) {
+      super(state, env);
+      void state.blockConcurrencyWhile(async () => {
+        this.#windows = wireWindows(state, (await state.storage.getAlarm()) !== null);
+      });
+    }
+
+    get #ready(): ClientWindows {
+      if (this.#windows === null) throw new Error("the windows were asked before they were loaded");
+      return this.#windows;
+    }
+
+    async ask(asks: readonly PolicyAsk[]): Promise<readonly RateAnswer[]> {
+      return this.#ready.ask(asks);
+    }
+
+    async view(): Promise<readonly QuotaView[]> {
+      return this.#ready.view();
+    }
+
+    override async alarm(): Promise<void> {
+      this.#ready.onAlarm();
+    }
+  };
+}

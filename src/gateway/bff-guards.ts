@@ -1,0 +1,16 @@
+import type { BffName } from "../contracts/internal-request.ts";
+import type { Guard } from "../platform/guard.ts";
+import type { MakeGuard } from "../platform/guard-kit.ts";
+import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds.ts";
+
+/** The longest a route may take; a route's own time is less and sets the limit of each call. */
+const QUOTA_MS = 5_000;
+/** Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold many more. */
+const PLACES_MAX = 1_024;
+
+/** A guard for each BFF, with overload protection of the given kind for its reads and for its writes. */
+export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Record<BffName, Guard>> {
+  const guard = (name: BffName): Guard =>
+    makeGuard(name, { quotaMs: QUOTA_MS, readsMax: PLACES_MAX, writesMax: PLACES_MAX, overload: () => overloadLimiter(kind) });
+  return { account: guard("account"), app: guard("app"), ops: guard("ops") };
+}

@@ -1,0 +1,35 @@
+import type { Principal } from "../contracts/call-context.ts";
+
+/** Where there is no address: a gateway that is called from its own machine. */
+const LOCAL = "local";
+const ADDRESS_LENGTH_MAX = 64;
+const IPV6_PREFIX_GROUPS = 4;
+const GROUPS = 8;
+
+/** Whose quota a request counts against: the user's, or else the address it comes from. */
+export function clientKeyOf(principal: Principal | null, headers: Headers): string {
+  return principal === null ? `address:${clientAddressOf(headers)}` : `user:${principal.userId}`;
+}
+
+/**
+ * The address a request comes from, as Cloudflare's edge saw it. Of an IPv6 address the first 64 bits: one subscriber has all the rest, and would
+ * otherwise be as many clients as they like.
+ */
+export function clientAddressOf(headers: Headers): string {
+  const address = headers.get("cf-connecting-ip")?.trim().toLowerCase() ?? "";
+  if (address === "" || address.length > ADDRESS_LENGTH_MAX) return LOCAL;
+  return address.includes(":") ? prefixOf(address) : address;
+}
+
+function prefixOf(address: string): string {
+  const [head = "", tail] = address.split("::", 2);
+  const front = head === "" ? [] : head.split(":");
+  const back = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, GROUPS - front.length - back.length);
+  const groups = [...front, ...Array.from({ length: zeros }, () => "0"), ...back];
+  return `${groups.slice(0, IPV6_PREFIX_GROUPS).map(withoutZeros).join(":")}::/64`;
+}
+
+function withoutZeros(group: string): string {
+  return group.replace(/^0+(?=.)/, "");
+}

@@ -1,0 +1,202 @@
+import { CodedError, describeCauses } from "../contracts/errors.ts";
+import type { RateWindowRpc } from "../contracts/durable.ts";
+import type { QuotaHeaders } from "../contracts/internal-request.ts";
+import type { Guard } from "../platform/guard.ts";
+import { clientQuota, type ClientQuota } from "../resilience/client-quota.ts";
+import type { Clock } from "../resilience/clock.ts";
+import { shardsFor, shareOf } from "../resilience/key-shards.ts";
+import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "../resilience/rate-limit.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { LimitPolicy } from "./limit-policies.ts";
+
+export interface ClientLimitsDeps {
+  /** Reaches the window of a client, or of one share of a hot one. */
+  readonly windowOf: (name: string) => RateWindowRpc;
+  readonly guard: Guard;
+  /** Multiplies every limit: the var `RATE_LIMIT_SCALE`. */
+  readonly scale: number;
+  readonly now: Clock;
+  readonly random: () => number;
+  readonly background: (work: Promise<unknown>) => void;
+  readonly logger: Logger;
+}
+
+/** A policy with its limit scaled, the same object for all of its clients. */
+interface ScaledPolicy {
+  readonly policy: LimitPolicy;
+  readonly limit: RateLimit;
+  readonly shards: number;
+  /** Value of `RateLimit-Policy`. */
+  readonly header: string;
+}
+
+/** What an isolate knows of one share of a client's quota. All but the hottest have one share, which is the whole. */
+interface KnownShare {
+  readonly scaled: ScaledPolicy;
+  /** Name of the object that counts it. */
+  readonly window: string;
+  readonly limit: RateLimit;
+  readonly quota: ClientQuota;
+  asking: boolean;
+}
+
+const CLIENTS_MAX = 20_000;
+const LIMIT_MAX = 1_000_000;
+/** What a question in the background may take, in ms. */
+const BACKGROUND_MS = 1_000;
+
+/**
+ * The clients' quotas as this isolate sees them. Most requests are decided by what is known here; where nothing is, the client's window
+ * is asked within the request's own time.
+ */
+export class ClientLimits {
+  readonly #deps: ClientLimitsDeps;
+  readonly #clients = new Map<string, readonly KnownShare[]>();
+  readonly #scaled = new Map<string, ScaledPolicy>();
+
+  constructor(deps: ClientLimitsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Counts a request. Answers what the response's headers say. Throws `RATE_LIMITED`; `UNAVAILABLE` where a closed policy can't be asked. */
+  admit(policy: LimitPolicy, client: string, deadlineAtMs: number): QuotaHeaders | Promise<QuotaHeaders> {
+    const nowMs = this.#deps.now();
+    const shares = this.#sharesOf(policy, client, nowMs);
+    const first = shares.length === 1 ? 0 : Math.floor(this.#deps.random() * shares.length);
+    return this.#decide(shares, first, 0, deadlineAtMs);
+  }
+
+  /** Asks one share after the other, from a random one on: a denial counts only when all of them deny. */
+  #decide(shares: readonly KnownShare[], first: number, tried: number, deadlineAtMs: number): QuotaHeaders | Promise<QuotaHeaders> {
+    for (let index = tried; ; index += 1) {
+      const share = shares[(first + index) % shares.length];
+      if (share === undefined) throw new RangeError("a client has at least one share");
+      const nowMs = this.#deps.now();
+      const decision = share.quota.decide(nowMs, 1);
+      if (decision === null) return this.#askFirst(shares, first, index, share, deadlineAtMs);
+      if (!decision.allowed && index + 1 < shares.length) continue;
+      this.#tendInBackground(share, nowMs);
+      return headersOf(share.scaled, decision);
+    }
+  }
+
+  async #askFirst(
+    shares: readonly KnownShare[],
+    first: number,
+    index: number,
+    share: KnownShare,
+    deadlineAtMs: number,
+  ): Promise<QuotaHeaders> {
+    const { now } = this.#deps;
+    let decision: RateDecision | null;
+    try {
+      const answer = await this.#ask(share, share.quota.ask(now(), 1), deadlineAtMs);
+      decision = share.quota.answered(now(), 1, answer);
+    } catch (cause) {
+      decision = share.quota.unreachable(now(), 1);
+      if (decision === null) {
+        throw new CodedError("UNAVAILABLE", "The client's quota cannot be checked", { cause, retryAfterMs: 1_000, alreadyRetried: true });
+      }
+    }
+    if (!decision.allowed && index + 1 < shares.length) return this.#decide(shares, first, index + 1, deadlineAtMs);
+    this.#tendInBackground(share, now());
+    return headersOf(share.scaled, decision);
+  }
+
+  #sharesOf(policy: LimitPolicy, client: string, nowMs: number): readonly KnownShare[] {
+    const key = `${policy.name} ${client}`;
+    const known = this.#clients.get(key);
+    if (known !== undefined) {
+      // The order of a Map is that of insertion: whoever calls moves to its end, the front is idle longest.
+      this.#clients.delete(key);
+      this.#clients.set(key, known);
+      return known;
+    }
+    if (this.#clients.size >= CLIENTS_MAX) this.#forgetOldest(nowMs);
+    const scaled = this.#scale(policy);
+    const shares = Array.from({ length: scaled.shards }, (_, share) => {
+      const limit = scaled.shards === 1 ? scaled.limit : shareOf(scaled.limit, share, scaled.shards);
+      const quota = clientQuota(policy.mode, limit, { onUnreachable: policy.onUnreachable });
+      return { scaled, window: share === 0 ? client : `${client}#${share}`, limit, quota, asking: false };
+    });
+    this.#clients.set(key, shares);
+    return shares;
+  }
+
+  #scale(policy: LimitPolicy): ScaledPolicy {
+    const known = this.#scaled.get(policy.name);
+    if (known !== undefined) return known;
+    const limit = { limit: Math.min(LIMIT_MAX, Math.max(1, Math.round(policy.limit * this.#deps.scale))), windowMs: policy.windowMs };
+    const scaled = {
+      policy,
+      limit,
+      shards: shardsFor(limit, policy.mode),
+      header: `"${policy.name}";q=${limit.limit};w=${limit.windowMs / 1000}`,
+    };
+    this.#scaled.set(policy.name, scaled);
+    return scaled;
+  }
+
+  /** Prefetches, reports and gives back, one question at a time for each share. */
+  #tendInBackground(share: KnownShare, nowMs: number): void {
+    if (share.asking) return;
+    const ask = share.quota.background(nowMs);
+    if (ask === null) return;
+    share.asking = true;
+    this.#deps.background(this.#tend(share, ask));
+  }
+
+  async #tend(share: KnownShare, ask: RateAsk): Promise<void> {
+    const { now, logger } = this.#deps;
+    try {
+      share.quota.learned(now(), await this.#ask(share, ask, now() + BACKGROUND_MS));
+    } catch (error) {
+      share.quota.failed(now());
+      logger.warn("client window not reached", { policy: share.scaled.policy.name, causes: describeCauses(error) });
+    } finally {
+      share.asking = false;
+    }
+  }
+
+  /** Whoever waits for the answer and whoever doesn't are in lanes apart. Never asked twice: the first question may have been counted. */
+  #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, deadlineAtMs: number): Promise<RateAnswer> {
+    const { guard, windowOf } = this.#deps;
+    const kind = ask.kind === "take" ? "read" : "write";
+    return guard.call("ask a client's window", { kind, idempotent: false, deadlineAtMs }, async () => {
+      const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
+      if (answer === undefined) throw new Error("the window gave no answer");
+      return answer;
+    });
+  }
+
+  #forgetOldest(nowMs: number): void {
+    const [oldest] = this.#clients;
+    if (oldest === undefined) return;
+    const [key, shares] = oldest;
+    this.#clients.delete(key);
+    for (const share of shares) {
+      const last = share.quota.parting(nowMs);
+      if (last !== null) this.#deps.background(this.#tend(share, last));
+    }
+  }
+}
+
+/** The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one of several shares has left is told times their number. */
+function headersOf(
+  { policy, header, shards }: ScaledPolicy,
+  { allowed, remaining, resetMs, retryAfterMs }: RateDecision,
+): QuotaHeaders {
+  const headers = { policy: header, limit: `"${policy.name}";r=${remaining * shards};t=${Math.ceil(resetMs / 1000)}` };
+  if (allowed) return headers;
+  throw new DeniedError(headers, retryAfterMs);
+}
+
+/** A denial carries the headers that its answer will have. */
+export class DeniedError extends CodedError {
+  readonly quota: QuotaHeaders;
+
+  constructor(quota: QuotaHeaders, retryAfterMs: number) {
+    super("RATE_LIMITED", "Too many requests: see Retry-After", { retryAfterMs, alreadyRetried: true });
+    this.quota = quota;
+  }
+}

@@ -1,0 +1,112 @@
+import type { BreakerStateRpc, FaultBoardRpc, FaultTarget } from "../contracts/durable.ts";
+import { FAULT_BOARD_NAME, FAULT_TARGETS, SHARED_UPSTREAMS, type SharedUpstream } from "../contracts/durable.ts";
+import type { Breaker } from "../resilience/breaker.ts";
+import { Bulkhead } from "../resilience/bulkhead.ts";
+import type { Clock } from "../resilience/clock.ts";
+import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
+import { RetryBudget } from "../resilience/retry-budget.ts";
+import { RetryThrottle } from "../resilience/retry-throttle.ts";
+import { SharedBreaker } from "../resilience/shared-breaker.ts";
+import { SreBreaker } from "../resilience/sre-breaker.ts";
+import { breakerReporter } from "./breaker-reporter.ts";
+import type { CallTimer } from "./call-timer.ts";
+import { faultInjector, type FaultInjector } from "./faults.ts";
+import { Guard, type CallKind } from "./guard.ts";
+import { objectsOf, type ObjectNamespace } from "./objects.ts";
+
+/** What a worker gives for all of its guards. */
+export interface GuardKitDeps {
+  /** Shared breaker state; null where an isolate decides alone. */
+  readonly breakerStates: ObjectNamespace | null;
+  /** Where faults are looked up; null unless the var `FAULTS` is on. */
+  readonly faults: { readonly board: ObjectNamespace; readonly bootId: string } | null;
+  /** Upstreams guarded by the SRE engine; all others trip like Hystrix, with shared state. */
+  readonly sreUpstreams: readonly string[];
+  readonly timer: CallTimer;
+  /** Takes work that no answer waits for. */
+  readonly background: (work: Promise<unknown>) => void;
+  readonly onReportFailure: (upstream: string, error: unknown) => void;
+}
+
+/** What one upstream needs. */
+export interface UpstreamOptions {
+  /** What one attempt may take, in ms: 50 for a cache, 300 for a database, 400 for an RPC. */
+  readonly quotaMs: number;
+  /** Calls under way at once, in this isolate. */
+  readonly readsMax: number;
+  readonly writesMax: number;
+  /** Overload protection for each kind of call; none if absent. */
+  readonly overload?: (kind: CallKind) => OverloadLimiter;
+}
+
+export type MakeGuard = (upstream: string, options: UpstreamOptions) => Guard;
+
+const now: Clock = Date.now;
+const random = Math.random;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Makes the guards of a worker. Each upstream has one for the life of the isolate. */
+export function guardKit(deps: GuardKitDeps): MakeGuard {
+  const reporter = crypto.randomUUID();
+  const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
+
+  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, overload }) {
+    const { breaker, afterAttempt } = breakerFor(upstream);
+    return new Guard({
+      upstream,
+      quotaMs,
+      lanes: {
+        read: { bulkhead: new Bulkhead({ placesMax: readsMax }), overload: overload?.("read") ?? null },
+        write: { bulkhead: new Bulkhead({ placesMax: writesMax }), overload: overload?.("write") ?? null },
+      },
+      breaker,
+      afterAttempt,
+      budget: new RetryBudget(),
+      throttle: new RetryThrottle(),
+      timer: deps.timer,
+      faults: faultsFor(upstream),
+      now,
+      random,
+      sleep,
+    });
+  };
+
+  function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: () => void } {
+    const alone = (): void => undefined;
+    if (deps.sreUpstreams.includes(upstream)) return { breaker: new SreBreaker(), afterAttempt: alone };
+    const engine = new HystrixBreaker();
+    if (states === null || !isShared(upstream)) return { breaker: engine, afterAttempt: alone };
+    const breaker = new SharedBreaker({ engine, reporter });
+    const afterAttempt = breakerReporter({
+      breaker,
+      send: (report) => states(upstream).report(report),
+      background: deps.background,
+      onFailure: (error) => deps.onReportFailure(upstream, error),
+      now,
+    });
+    return { breaker, afterAttempt };
+  }
+
+  function faultsFor(upstream: string): FaultInjector | null {
+    if (deps.faults === null || !isFaultTarget(upstream)) return null;
+    const { board, bootId } = deps.faults;
+    const boards = objectsOf<FaultBoardRpc>(board);
+    return faultInjector({
+      board: { faultOf: (boot, target) => boards(FAULT_BOARD_NAME).faultOf(boot, target) },
+      bootId,
+      target: upstream,
+      now,
+      random,
+      sleep,
+    });
+  }
+}
+
+function isShared(upstream: string): upstream is SharedUpstream {
+  return (SHARED_UPSTREAMS as readonly string[]).includes(upstream);
+}
+
+function isFaultTarget(upstream: string): upstream is FaultTarget {
+  return (FAULT_TARGETS as readonly string[]).includes(upstream);
+}

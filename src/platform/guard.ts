@@ -1,0 +1,200 @@
+import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRetryable } from "../contracts/errors.ts";
+import type { Breaker, BreakerOutcome } from "../resilience/breaker.ts";
+import type { Bulkhead } from "../resilience/bulkhead.ts";
+import type { Clock } from "../resilience/clock.ts";
+import { callLimitMs, isWorthCalling } from "../resilience/deadline.ts";
+import type { Criticality } from "../resilience/criticality.ts";
+import type { OverloadLimiter, WorkOutcome } from "../resilience/overload-limiter.ts";
+import type { RetryBudget } from "../resilience/retry-budget.ts";
+import { nextAttempt } from "../resilience/retry-policy.ts";
+import type { RetryThrottle } from "../resilience/retry-throttle.ts";
+import type { FaultInjector } from "./faults.ts";
+import { LateError, type CallTimer } from "./call-timer.ts";
+
+/** Reads and writes of one upstream are apart: neither can take the other's places, nor set the other's limits. */
+export interface Lane {
+  readonly bulkhead: Bulkhead;
+  readonly overload: OverloadLimiter | null;
+}
+
+export interface GuardParts {
+  /** The upstream's name, in errors, breakers and faults. */
+  readonly upstream: string;
+  /** What one attempt may take at most, in ms. */
+  readonly quotaMs: number;
+  readonly lanes: Readonly<Record<CallKind, Lane>>;
+  readonly breaker: Breaker;
+  readonly budget: RetryBudget;
+  readonly throttle: RetryThrottle;
+  readonly timer: CallTimer;
+  /** Null where faults can't be injected: then nothing asks for them. */
+  readonly faults: FaultInjector | null;
+  readonly now: Clock;
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /** Hears after each attempt; here breakers report to their shared state, in the background. */
+  readonly afterAttempt: () => void;
+}
+
+export type CallKind = "read" | "write";
+
+/** One try: how long it may take, and which it is (from 1). */
+export interface Attempt {
+  readonly limitMs: number;
+  readonly number: number;
+}
+
+export interface CallPlan<T> {
+  readonly kind: CallKind;
+  /** Whether the call may be made twice. */
+  readonly idempotent: boolean;
+  /** When the caller's time is up, ms since the epoch. */
+  readonly deadlineAtMs: number;
+  /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
+  readonly criticality?: Criticality;
+  /** What an attempt may take, where it is not the guard's own quota, in ms. */
+  readonly quotaMs?: number;
+  /** What an answer says about the upstream's load; `success` if absent. */
+  readonly outcomeOf?: (answer: T) => WorkOutcome;
+}
+
+const ATTEMPTS_MAX = 3;
+const OPEN_RETRY_MS = 1_000;
+const SHED_RETRY_MS = 1_000;
+
+/**
+ * Everything between a worker and one of its upstreams: deadline, overload protection, bulkhead, breaker, retries, time limit, faults,
+ * in this order (docs/design/resilience.md says why). Whatever fails leaves it marked `alreadyRetried`: nobody above tries again.
+ */
+export class Guard {
+  readonly #parts: GuardParts;
+
+  constructor(parts: GuardParts) {
+    this.#parts = parts;
+  }
+
+  get upstream(): string {
+    return this.#parts.upstream;
+  }
+
+  /**
+   * Makes the call. Throws `DEADLINE_EXCEEDED`, `OVERLOADED` or `CIRCUIT_OPEN` without making it, `UNAVAILABLE` where the upstream fails
+   * or is late, and the upstream's own errors otherwise.
+   */
+  async call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { lanes, now } = this.#parts;
+    const { bulkhead, overload } = lanes[plan.kind];
+    const startedAtMs = now();
+    if (!isWorthCalling(plan.deadlineAtMs - startedAtMs)) throw outOfTime(what);
+    if (overload !== null && !overload.admit(startedAtMs, plan.criticality ?? "critical")) throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    if (!bulkhead.tryEnter()) {
+      overload?.done(startedAtMs, startedAtMs, "failure");
+      throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    }
+    let outcome: WorkOutcome = "failure";
+    try {
+      const answer = await this.#attempts(what, plan, run);
+      outcome = plan.outcomeOf?.(answer) ?? "success";
+      return answer;
+    } catch (error) {
+      if (isOverloaded(error)) outcome = "overloaded";
+      throw error;
+    } finally {
+      bulkhead.leave();
+      overload?.done(now(), startedAtMs, outcome);
+    }
+  }
+
+  async #attempts<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { budget, now, sleep } = this.#parts;
+    budget.request(now());
+    for (let number = 1; ; number += 1) {
+      try {
+        return await this.#attempt(what, plan, run, number);
+      } catch (error) {
+        const delayMs = this.#delayBeforeNext(plan, error, number);
+        if (delayMs === null) throw spent(error, what);
+        await sleep(delayMs);
+      }
+    }
+  }
+
+  /** One attempt, admitted by the breaker and told to it. */
+  async #attempt<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, number: number): Promise<T> {
+    const { breaker, throttle, timer, faults, now, random, afterAttempt } = this.#parts;
+    const startedAtMs = now();
+    const remainingMs = plan.deadlineAtMs - startedAtMs;
+    if (!isWorthCalling(remainingMs)) throw outOfTime(what);
+    const admission = breaker.admit(startedAtMs, random());
+    if (admission.kind === "rejected") {
+      afterAttempt();
+      throw this.#refuse("CIRCUIT_OPEN", admission.retryAfterMs || OPEN_RETRY_MS);
+    }
+    const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const limitMs = callLimitMs({ remainingMs, quotaMs });
+    let outcome: BreakerOutcome = "success";
+    try {
+      const attempt = { limitMs, number };
+      const answer = await timer.inTime(faults === null ? run(attempt) : faults.around(() => run(attempt)), limitMs);
+      throttle.success();
+      return answer;
+    } catch (error) {
+      outcome = outcomeOf(error, limitMs >= quotaMs);
+      if (outcome === "failure") throttle.failure();
+      throw error instanceof LateError ? this.#late(error, limitMs >= quotaMs) : error;
+    } finally {
+      breaker.record(now(), outcome, admission.kind);
+      afterAttempt();
+    }
+  }
+
+  #delayBeforeNext<T>(plan: CallPlan<T>, error: unknown, attempt: number): number | null {
+    const { budget, throttle, now, random } = this.#parts;
+    if (!plan.idempotent || !isRetryable(error) || !throttle.allowsRetry) return null;
+    const nowMs = now();
+    const { retryAfterMs } = hintsOf(error);
+    const delayMs = nextAttempt({
+      attempt,
+      attemptsMax: ATTEMPTS_MAX,
+      remainingMs: plan.deadlineAtMs - nowMs,
+      random: random(),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+    return delayMs !== null && budget.tryWithdraw(nowMs) ? delayMs : null;
+  }
+
+  /** Late by its quota, an upstream has failed; late by the caller's own patience, time was simply up. */
+  #late(cause: LateError, hadItsQuota: boolean): CodedError {
+    return new CodedError(hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED", `${this.#parts.upstream} took too long`, { cause });
+  }
+
+  /** Refused here, before anything was sent. */
+  #refuse(code: "OVERLOADED" | "CIRCUIT_OPEN", retryAfterMs: number): CodedError {
+    const why = code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
+    return new CodedError(code, `${this.#parts.upstream} ${why}`, { retryAfterMs, alreadyRetried: true });
+  }
+}
+
+function outOfTime(what: string): CodedError {
+  return new CodedError("DEADLINE_EXCEEDED", `No time left to ${what}`, { alreadyRetried: true });
+}
+
+/** What failed here stays failed: the error as the caller sees it, and nobody above may retry. */
+function spent(error: unknown, what: string): CodedError {
+  const code = codeOf(error) === "INTERNAL" ? "UNAVAILABLE" : codeOf(error);
+  const isFailure = ERROR_CATALOGUE[code].status >= 500;
+  return new CodedError(code, what, { cause: error, ...hintsOf(error), ...(isFailure ? { alreadyRetried: true } : {}) });
+}
+
+/**
+ * Whether a failed attempt is the upstream's fault. Not if it answered (a refusal, a 4xx, a problem that something further down has), and
+ * not if it was given less time than it is normally granted: a client in a hurry must not open the breaker for all others.
+ */
+function outcomeOf(error: unknown, hadItsQuota: boolean): BreakerOutcome {
+  if (error instanceof LateError) return hadItsQuota ? "failure" : "cancelled";
+  const code = codeOf(error);
+  if (ERROR_CATALOGUE[code].status < 500) return "success";
+  if (hintsOf(error).alreadyRetried === true) return "success";
+  if (code === "OVERLOADED" || code === "DEADLINE_EXCEEDED") return "cancelled";
+  return "failure";
+}

@@ -1,0 +1,47 @@
+import type { CallContext } from "../contracts/call-context.ts";
+import type { Clock } from "../resilience/clock.ts";
+import type { RequestScope } from "./call-context.ts";
+import type { CallKind, Guard } from "./guard.ts";
+
+/** Calls one service. `what` says what was being done if it fails; `call` is given the context to pass on. */
+export interface GuardedRpc<T> {
+  /** Changes nothing: may be tried again. */
+  read<R>(scope: RequestScope, what: string, call: (service: T, ctx: CallContext) => Promise<R>): Promise<R>;
+  /** Made once, whatever happens. */
+  write<R>(scope: RequestScope, what: string, call: (service: T, ctx: CallContext) => Promise<R>): Promise<R>;
+  /** Changes something, and twice is as good as once: may be tried again. */
+  idempotentWrite<R>(scope: RequestScope, what: string, call: (service: T, ctx: CallContext) => Promise<R>): Promise<R>;
+}
+
+/** A service behind its guard: every call carries the user, the trace and the time that is left. */
+export function guardedRpc<T extends object>(service: T, guard: Guard, options: { readonly quotaMs?: number } = {}): GuardedRpc<T> {
+  function caller(kind: CallKind, idempotent: boolean): GuardedRpc<T>["read"] {
+    return function callService(scope, what, call) {
+      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, ...options };
+      return guard.call(what, plan, ({ limitMs, number }) => {
+        const { requestId, traceparent, principal, clientAddress } = scope;
+        return call(service, {
+          requestId,
+          traceparent,
+          principal,
+          remainingMs: limitMs,
+          ...(number > 1 ? { attempt: number } : {}),
+          ...(clientAddress === undefined ? {} : { clientAddress }),
+        });
+      });
+    };
+  }
+  return { read: caller("read", true), write: caller("write", false), idempotentWrite: caller("write", true) };
+}
+
+/** The scope of a call as the service that is called sees it. */
+export function scopeOfCall(ctx: CallContext, now: Clock): RequestScope {
+  const { requestId, traceparent, principal, remainingMs, clientAddress } = ctx;
+  return {
+    requestId,
+    traceparent,
+    principal,
+    deadlineAtMs: now() + remainingMs,
+    ...(clientAddress === undefined ? {} : { clientAddress }),
+  };
+}

@@ -1,0 +1,13 @@
+import type { Criticality } from "./criticality.ts";
+
+/** How work ended. `overloaded`: the upstream said that it has too much to do. */
+export type WorkOutcome = "success" | "failure" | "overloaded";
+
+/** Decides how much work an upstream is given at once, from what can be seen of it. */
+export interface OverloadLimiter {
+  /** True: the work may start and is counted as in flight; its caller calls `done` once. */
+  admit(nowMs: number, criticality: Criticality): boolean;
+  /** Work that was admitted at `startedAtMs` has ended. */
+  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void;
+  view(nowMs: number): { readonly inFlight: number; readonly limit: number; readonly shedding: boolean };
+}

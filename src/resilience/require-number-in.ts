@@ -1,0 +1,8 @@
+/**
+ * For options that need not be whole: ratios, factors. Whole ones have `requireIntegerIn`.
+ *
+ * @throws RangeError that names the option, its interval and the value
+ */
+export function requireNumberIn(option: string, value: number, min: number, max: number): void {
+  if (!(value >= min && value <= max)) throw new RangeError(`${option} must be in [${min}, ${max}], got ${value}`);
+}

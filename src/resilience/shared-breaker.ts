@@ -1,0 +1,193 @@
+import {
+  ADMITTED,
+  type Breaker,
+  type BreakerAdmission,
+  type BreakerOutcome,
+  type BreakerView,
+  type SteerableBreaker,
+  TRIAL,
+} from "./breaker.ts";
+import type { BreakerReport, BreakerVerdict } from "./breaker-ledger.ts";
+import { BreakerOutbox } from "./breaker-outbox.ts";
+import { requireIntegerIn } from "./rate-limit.ts";
+import { SteadyTime } from "./steady-time.ts";
+
+export interface SharedBreakerOptions {
+  /** Decides alone where the shared state is out of reach, and notices first when this isolate's calls fail. */
+  readonly engine: SteerableBreaker;
+  /** Names this isolate to the shared state. */
+  readonly reporter: string;
+  readonly options?: {
+    /** For how long a verdict holds, in ms, an integer in [1, 60000]; 3000 if absent. */
+    readonly verdictMs?: number;
+    /** How far apart reports are at least, and local trials, in ms, an integer in [1, 60000]; 1000 if absent. */
+    readonly reportEveryMs?: number;
+    /** After this long without an outcome the caller of a trial is taken for gone, in ms, an integer in [1, 3600000]; 5000 if absent. */
+    readonly trialTimeoutMs?: number;
+  };
+}
+
+/**
+ * A trial under way, by who let it begin: the shared state (`leased`), the engine, deciding `alone`, or this isolate against the shared
+ * state's word (`disputed`).
+ */
+interface Trial {
+  readonly kind: "leased" | "alone" | "disputed";
+  readonly startedMs: number;
+  /** The version that was open when it began. */
+  readonly openVersion: number | null;
+}
+
+const MS_MAX = 60_000;
+const TRIAL_TIMEOUT_MS_MAX = 3_600_000;
+/** Of a report made before the first verdict. */
+const VERSION_UNKNOWN = 0;
+
+/**
+ * An isolate's part of a breaker whose state is shared through a `BreakerLedger`. It decides by what it knows and never waits: whoever owns
+ * it calls `takeReport` after each call, sends what it gives, and tells the answer (`learn`) or that there is none (`reportFailed`).
+ *
+ * While a verdict holds: open means that one call for each lease is let through; closed means that all are, unless the engine has tripped:
+ * then none are until the next verdict, and if that still says closed, one a second. Without a verdict the engine decides alone, opened
+ * first if the last word was open.
+ *
+ * @throws RangeError for an option out of range
+ */
+export class SharedBreaker implements Breaker {
+  readonly #engine: SteerableBreaker;
+  readonly #outbox: BreakerOutbox;
+  readonly #time: SteadyTime;
+  readonly #verdictMs: number;
+  readonly #reportEveryMs: number;
+  readonly #trialTimeoutMs: number;
+  readonly #rejected: BreakerAdmission;
+  #version: number | null = null;
+  #isOpen = false;
+  #verdictAtMs = Number.NEGATIVE_INFINITY;
+  #leaseUntilMs = 0;
+  #isDisputed = false;
+  #nextDisputeMs = 0;
+  #trial: Trial | null = null;
+  /** The last word was open, so going alone begins with an open engine. */
+  #opensAlone = false;
+
+  constructor({
+    engine,
+    reporter,
+    options: { verdictMs = 3_000, reportEveryMs = 1_000, trialTimeoutMs = 5_000 } = {},
+  }: SharedBreakerOptions) {
+    requireIntegerIn("verdictMs", verdictMs, 1, MS_MAX);
+    requireIntegerIn("reportEveryMs", reportEveryMs, 1, MS_MAX);
+    requireIntegerIn("trialTimeoutMs", trialTimeoutMs, 1, TRIAL_TIMEOUT_MS_MAX);
+    this.#engine = engine;
+    this.#outbox = new BreakerOutbox({ reporter, reportEveryMs, answerTimeoutMs: verdictMs });
+    this.#time = new SteadyTime(verdictMs);
+    this.#verdictMs = verdictMs;
+    this.#reportEveryMs = reportEveryMs;
+    this.#trialTimeoutMs = trialTimeoutMs;
+    this.#rejected = { kind: "rejected", retryAfterMs: reportEveryMs };
+  }
+
+  admit(nowMs: number, random: number): BreakerAdmission {
+    const atMs = this.#time.at(nowMs);
+    if (!this.#hasVerdict(atMs)) return this.#admitAlone(atMs, random);
+    if (this.#isOpen) return this.#admitTrial(atMs, "leased", atMs < this.#leaseUntilMs);
+    if (this.#engine.isClosed) return ADMITTED;
+    return this.#admitTrial(atMs, "disputed", this.#isDisputed && atMs >= this.#nextDisputeMs);
+  }
+
+  record(nowMs: number, outcome: BreakerOutcome, admission: "admitted" | "trial"): void {
+    const atMs = this.#time.at(nowMs);
+    if (outcome !== "cancelled") this.#outbox.count(atMs, outcome);
+    if (admission === "trial") {
+      this.#endTrial(atMs, outcome);
+    } else {
+      const wasClosed = this.#engine.isClosed;
+      this.#engine.record(atMs, outcome, "admitted");
+      if (wasClosed && !this.#engine.isClosed) this.#outbox.hurry(atMs);
+    }
+  }
+
+  /** What to tell the shared state now, null if nothing is due. Cheap: asked after every call. */
+  takeReport(nowMs: number): BreakerReport | null {
+    return this.#outbox.take(this.#time.at(nowMs), this.#version ?? VERSION_UNKNOWN);
+  }
+
+  /** The answer to the report taken last. */
+  learn(nowMs: number, { state, version, probeLeaseMs }: BreakerVerdict): void {
+    const atMs = this.#time.at(nowMs);
+    const isFirst = this.#version === null;
+    const known = this.#version ?? VERSION_UNKNOWN;
+    // The ledger counts only what was seen in the state it is in. Told with the right version the same counts are of use.
+    const wasCounted = !isFirst || version === known;
+    const sentAtMs = this.#outbox.settle(wasCounted);
+    if (version < known && this.#hasVerdict(atMs)) return;
+    if (version !== known) {
+      this.#leaseUntilMs = 0;
+      if (!isFirst) this.#outbox.forget(atMs);
+    }
+    const isNew = version > known && !isFirst;
+    this.#version = version;
+    this.#verdictAtMs = atMs;
+    this.#isOpen = state === "open";
+    this.#opensAlone = this.#isOpen;
+    if (!this.#isOpen && isNew) this.#engine.reset();
+    this.#isDisputed = !this.#engine.isClosed;
+    // It began after the report was sent, so counted from there it ends here before the ledger gives the next one away.
+    if (sentAtMs !== null) this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + probeLeaseMs);
+  }
+
+  /** The report taken last got no answer. Its contents wait for the next one. */
+  reportFailed(nowMs: number): void {
+    this.#outbox.failed(this.#time.at(nowMs));
+  }
+
+  view(nowMs: number): BreakerView {
+    const atMs = this.#time.at(nowMs);
+    const view = this.#engine.view(atMs);
+    if (!this.#hasVerdict(atMs)) return view;
+    if (!this.#isOpen && this.#engine.isClosed) return view;
+    return { ...view, state: this.#trial === null ? "open" : "half_open" };
+  }
+
+  #hasVerdict(atMs: number): boolean {
+    return atMs - this.#verdictAtMs < this.#verdictMs;
+  }
+
+  #admitAlone(atMs: number, random: number): BreakerAdmission {
+    // An engine that was spared the failures by the shared state would open the gate to an upstream last heard of as dead.
+    if (this.#opensAlone) this.#engine.trip(atMs);
+    this.#opensAlone = false;
+    const admission = this.#engine.admit(atMs, random);
+    if (admission.kind === "trial") this.#beginTrial(atMs, "alone");
+    if (admission.kind === "rejected") this.#outbox.askForVerdict();
+    return admission;
+  }
+
+  /** One trial at a time: two would pile up on an upstream that hangs, and their outcomes could not be told apart. */
+  #admitTrial(atMs: number, kind: Trial["kind"], isDue: boolean): BreakerAdmission {
+    if (isDue && (this.#trial === null || atMs - this.#trial.startedMs >= this.#trialTimeoutMs)) {
+      this.#leaseUntilMs = 0;
+      this.#nextDisputeMs = atMs + this.#reportEveryMs;
+      this.#beginTrial(atMs, kind);
+      return TRIAL;
+    }
+    this.#outbox.askForVerdict();
+    return this.#rejected;
+  }
+
+  #beginTrial(atMs: number, kind: Trial["kind"]): void {
+    this.#trial = { kind, startedMs: atMs, openVersion: this.#isOpen ? this.#version : null };
+  }
+
+  #endTrial(atMs: number, outcome: BreakerOutcome): void {
+    const trial = this.#trial;
+    if (trial === null) return;
+    this.#trial = null;
+    if (trial.kind === "alone") this.#engine.record(atMs, outcome, "trial");
+    if (trial.kind === "disputed" && outcome === "success") this.#engine.reset();
+    const isOfThisState = trial.openVersion !== null && trial.openVersion === this.#version;
+    if (isOfThisState && outcome !== "cancelled") this.#outbox.probed(outcome === "success" ? "succeeded" : "failed");
+    this.#outbox.hurry(atMs);
+  }
+}

@@ -1,0 +1,44 @@
+import { requestTimer, type CallTimer } from "../../src/platform/call-timer.ts";
+import type { FaultInjector } from "../../src/platform/faults.ts";
+import { Guard } from "../../src/platform/guard.ts";
+import type { Breaker } from "../../src/resilience/breaker.ts";
+import { Bulkhead } from "../../src/resilience/bulkhead.ts";
+import type { Clock } from "../../src/resilience/clock.ts";
+import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
+import { RetryBudget } from "../../src/resilience/retry-budget.ts";
+import { RetryThrottle } from "../../src/resilience/retry-throttle.ts";
+
+interface TestGuardOptions {
+  readonly now?: Clock;
+  readonly upstream?: string;
+  readonly quotaMs?: number;
+  readonly placesMax?: number;
+  readonly breaker?: Breaker;
+  readonly overload?: OverloadLimiter;
+  readonly faults?: FaultInjector;
+  readonly timer?: CallTimer;
+  readonly random?: () => number;
+  readonly sleep?: (ms: number) => Promise<void>;
+  readonly afterAttempt?: () => void;
+}
+
+/** A guard with real parts, a clock that a test may turn, and pauses that take no time. */
+export function testGuard(options: TestGuardOptions = {}): Guard {
+  const { now = Date.now, upstream = "upstream", quotaMs = 5_000, placesMax = 1_000, overload = null } = options;
+  const lane = () => ({ bulkhead: new Bulkhead({ placesMax }), overload });
+  return new Guard({
+    upstream,
+    quotaMs,
+    lanes: { read: lane(), write: lane() },
+    breaker: options.breaker ?? new HystrixBreaker(),
+    budget: new RetryBudget(),
+    throttle: new RetryThrottle(),
+    timer: options.timer ?? requestTimer,
+    faults: options.faults ?? null,
+    now,
+    random: options.random ?? (() => 0),
+    sleep: options.sleep ?? (async () => undefined),
+    afterAttempt: options.afterAttempt ?? (() => undefined),
+  });
+}
