@@ -95,6 +95,11 @@ export function isOverloaded(error: unknown): boolean {
   return false;
 }
 
+/** Whether the code says that a call was refused to protect its upstream, and nothing was tried. */
+export function isRefusal(code: ErrorCode): boolean {
+  return code === "OVERLOADED" || code === "CIRCUIT_OPEN";
+}
+
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set(["UNAVAILABLE"]);
 
 /**

@@ -1,6 +1,6 @@
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
-import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isCode } from "../contracts/errors.ts";
+import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isCode, isRefusal } from "../contracts/errors.ts";
 import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import { mayDo } from "../contracts/permissions.ts";
 import { prepareEveryResponse, type EveryResponse } from "../platform/every-response.ts";
@@ -156,7 +156,8 @@ function problem(c: Context<GatewayHonoEnv>, error: unknown, headers: Readonly<R
 /** One line a request. An error of the gateway's own making is told here and nowhere else; a BFF has told its own. */
 function logRequest({ logger, now }: GatewayDeps, request: Request, status: number, scope: GatewayScope): void {
   const isOurFault = scope.failure !== null && ERROR_CATALOGUE[codeOf(scope.failure)].status >= 500;
-  logger[isOurFault ? "error" : "info"]("request", {
+  const level = !isOurFault ? "info" : isRefusal(codeOf(scope.failure)) ? "warn" : "error";
+  logger[level]("request", {
     method: request.method,
     route: scope.routePath ?? undefined,
     path: scope.routePath === null ? new URL(request.url).pathname.slice(0, 200) : undefined,

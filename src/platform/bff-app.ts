@@ -1,5 +1,5 @@
 import { Hono, type Context } from "hono";
-import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE } from "../contracts/errors.ts";
+import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../contracts/errors.ts";
 import {
   ATTEMPT_HEADER,
   CLIENT_ADDRESS_HEADER,
@@ -61,7 +61,8 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      logger.error("request failed", {
+      // What was refused on purpose is told, and not as a fault: an open breaker would fill the log with it.
+      logger[isRefusal(code) ? "warn" : "error"]("request failed", {
         requestId: scope.requestId,
         attempt: scope.attempt,
         code,

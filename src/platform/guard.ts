@@ -58,7 +58,18 @@ export interface CallPlan<T> {
   readonly outcomeOf?: (answer: T) => WorkOutcome;
 }
 
+/** A call under way, and the places it has. */
+interface Flight {
+  readonly lane: Lane;
+  readonly startedAtMs: number;
+  /** When it can't be under way any more, ms since the epoch. */
+  readonly vanishesAtMs: number;
+}
+
 const ATTEMPTS_MAX = 3;
+const BACKOFF_MS_MAX = 250;
+/** Beyond the time a call may take, in ms. */
+const VANISHED_AFTER_MS = 1_000;
 const OPEN_RETRY_MS = 1_000;
 const SHED_RETRY_MS = 1_000;
 
@@ -68,6 +79,8 @@ const SHED_RETRY_MS = 1_000;
  */
 export class Guard {
   readonly #parts: GuardParts;
+  /** In the order they began. */
+  readonly #flights = new Set<Flight>();
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
@@ -82,15 +95,10 @@ export class Guard {
    * or is late, and the upstream's own errors otherwise.
    */
   async call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
-    const { lanes, now } = this.#parts;
-    const { bulkhead, overload } = lanes[plan.kind];
+    const { now } = this.#parts;
     const startedAtMs = now();
     if (!isWorthCalling(plan.deadlineAtMs - startedAtMs)) throw outOfTime(what);
-    if (overload !== null && !overload.admit(startedAtMs, plan.criticality ?? "critical")) throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
-    if (!bulkhead.tryEnter()) {
-      overload?.done(startedAtMs, startedAtMs, "failure");
-      throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
-    }
+    const flight = this.#enter(plan, startedAtMs);
     let outcome: WorkOutcome = "failure";
     try {
       const answer = await this.#attempts(what, plan, run);
@@ -100,8 +108,39 @@ export class Guard {
       if (isOverloaded(error)) outcome = "overloaded";
       throw error;
     } finally {
-      bulkhead.leave();
-      overload?.done(now(), startedAtMs, outcome);
+      this.#leave(flight, now(), outcome);
+    }
+  }
+
+  /** Takes a place, or refuses. */
+  #enter<T>({ kind, criticality, quotaMs, deadlineAtMs }: CallPlan<T>, nowMs: number): Flight {
+    this.#giveUpVanished(nowMs);
+    const lane = this.#parts.lanes[kind];
+    if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical")) throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    if (!lane.bulkhead.tryEnter()) {
+      lane.overload?.done(nowMs, nowMs, "failure");
+      throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    }
+    const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
+    const flight = { lane, startedAtMs: nowMs, vanishesAtMs: Math.min(deadlineAtMs, nowMs + longestMs) + VANISHED_AFTER_MS };
+    this.#flights.add(flight);
+    return flight;
+  }
+
+  #leave(flight: Flight, nowMs: number, outcome: WorkOutcome): void {
+    if (!this.#flights.delete(flight)) return;
+    flight.lane.bulkhead.leave();
+    flight.lane.overload?.done(nowMs, flight.startedAtMs, outcome);
+  }
+
+  /**
+   * Gives back the places of calls that will never return: the runtime drops a request whose client has hung up, and what comes after its `await` is
+   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good.
+   */
+  #giveUpVanished(nowMs: number): void {
+    for (const flight of this.#flights) {
+      if (flight.vanishesAtMs > nowMs) return;
+      this.#leave(flight, nowMs, "failure");
     }
   }
 

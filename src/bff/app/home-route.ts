@@ -36,7 +36,7 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, logger }: H
         return page.items;
       },
     };
-    const answer: Record<string, unknown> = {};
+    const answer: Record<string, unknown> = { profile: null, continue: null };
     const failures: unknown[] = [];
     const group = new TaskGroup();
     for (const [name, load] of Object.entries(parts)) {
