@@ -74,8 +74,7 @@ export class BreakerLedger {
     this.#window = new TripWindow(rule);
     this.#leaseMs = leaseMs;
     this.#state = state;
-    // The clock may have been set back meanwhile: a lease must not end in the far future.
-    this.#time = new SteadyTime(leaseMs, state.state === "open" ? (state.lease?.untilMs ?? state.openedAtMs) : 0);
+    this.#time = new SteadyTime(leaseMs, lastSeenMs(state, leaseMs));
   }
 
   get state(): BreakerLedgerState {
@@ -122,6 +121,12 @@ export class BreakerLedger {
     this.#state = { ...state, lease: { holder: reporter.slice(0, REPORTER_LENGTH_MAX), untilMs: atMs + this.#leaseMs } };
     return this.#leaseMs;
   }
+}
+
+/** When the state was last changed: if the clock was set back since, a lease must not end in the far future. */
+function lastSeenMs(state: BreakerLedgerState, leaseMs: number): number {
+  if (state.state === "closed") return 0;
+  return state.lease === null ? state.openedAtMs : state.lease.untilMs - leaseMs;
 }
 
 function bounded(count: number): number {

@@ -19,15 +19,10 @@ export class LeasePool {
     return this.#nextUnits > 0 ? this.#nextEndsAtMs : this.#endsAtMs;
   }
 
-  /** Adds a lease. A third generation joins the second, for the shorter of their times. */
+  /** Adds a lease. It becomes the second generation; a third one joins that, for the shorter of their times. */
   add(units: number, endsAtMs: number): void {
     if (units <= 0) return;
     if (this.#units === 0) this.#promote();
-    if (this.#units === 0) {
-      this.#units = units;
-      this.#endsAtMs = endsAtMs;
-      return;
-    }
     this.#nextEndsAtMs = this.#nextUnits === 0 ? endsAtMs : Math.min(this.#nextEndsAtMs, endsAtMs);
     this.#nextUnits += units;
   }

@@ -38,8 +38,7 @@ function grant(quota: RateQuota, limit: RateLimit, nowMs: number, want: number, 
   const needed = quota.take(nowMs, need);
   if (!needed.allowed) return { ...needed, granted: 0, holdMs: 0 };
   const extra = want > need ? Math.min(want - need, shareOfRest(limit, needed.remaining, want / holdMs)) : 0;
-  const decision = extra > 0 ? quota.take(nowMs, extra) : needed;
-  return { ...decision, granted: need + extra, holdMs };
+  return { ...quota.take(nowMs, extra), granted: need + extra, holdMs };
 }
 
 /** A holder gets that part of half the rest which it has in the use of the whole window. */

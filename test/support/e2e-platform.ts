@@ -20,11 +20,10 @@ export async function startE2ePlatform(vars: Readonly<Record<string, string>> = 
   process.env["WRANGLER_LOG"] = "error";
   const state = mkdtempSync(join(tmpdir(), "playhead-e2e-"));
   const configs = readWorkerConfigs();
+  const allVars = { ...E2E_VARS, BOOT_ID: randomUUID(), ...vars };
   const secrets = makeSecrets();
   await migrateLocally(databasesOf(configs), state);
-  const workers = await Promise.all(
-    configs.map((worker) => prepareWorker(worker, { vars: { ...E2E_VARS, BOOT_ID: randomUUID(), ...vars }, secrets })),
-  );
+  const workers = await Promise.all(configs.map((worker) => prepareWorker(worker, { vars: allVars, secrets })));
   const platform = await startPlatform({ workers, port: 0, persistTo: join(state, "v3") });
   return {
     ...platform,

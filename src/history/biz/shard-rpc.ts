@@ -1,12 +1,15 @@
 import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 
-/** What a shard object answers over RPC. The first report or read of a sleeping shard replays its log. */
+/**
+ * What a shard object answers over RPC. The first report or read of a sleeping shard replays its log. `sentAtMs` is the caller's clock: by it an
+ * object knows how long a call has stood in the queue before it.
+ */
 export interface ShardRpc {
-  report(userId: string, reports: readonly Report[]): Promise<ReportReceipt>;
-  list(userId: string, query: ListQuery): Promise<EntryPage>;
-  continueWatching(userId: string, limit: number): Promise<EntryPage>;
-  lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage>;
+  report(userId: string, reports: readonly Report[], sentAtMs: number): Promise<ReportReceipt>;
+  list(userId: string, query: ListQuery, sentAtMs: number): Promise<EntryPage>;
+  continueWatching(userId: string, limit: number, sentAtMs: number): Promise<EntryPage>;
+  lookup(userId: string, items: readonly ItemKey[], sentAtMs: number): Promise<EntryPage>;
   collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]>;
   confirm(confirmations: readonly Confirmation[]): Promise<void>;
   erase(userId: string): Promise<void>;

@@ -1,6 +1,7 @@
 import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import { QueueDelay } from "../../resilience/queue-delay.ts";
 import { GroupCommit, type Schedule } from "./group-commit.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { LogRows } from "./log-rows.ts";
@@ -51,6 +52,7 @@ const RECORDS_PER_ROW_MAX = 2_000;
 /** Records that one commit carries; what waits beyond it comes with the next. */
 const RECORDS_PER_COMMIT_MAX = 10_000;
 const OVERLOADED_RETRY_MS = 5_000;
+const QUEUE_RETRY_MS = 1_000;
 
 /**
  * One shard of the history: makes reports durable, answers reads from memory, and hands what is pending to the job.
@@ -67,6 +69,7 @@ export class Shard {
   readonly #erased: Set<string>;
   readonly #commits: GroupCommit<Submission, ReportReceipt>;
   readonly #flushes: FlushSchedule;
+  readonly #queue = new QueueDelay();
 
   /** Rebuilds the shard from its log. */
   constructor(deps: ShardDeps) {
@@ -98,6 +101,17 @@ export class Shard {
       throw new CodedError("OVERLOADED", "This shard waits for its database", { retryAfterMs: OVERLOADED_RETRY_MS });
     }
     return this.#commits.submit({ userId, reports });
+  }
+
+  /** A report that was sent at `sentAtMs` has arrived. Reports are never refused for the queue they stood in: they would only come again. */
+  reportArrived(sentAtMs: number): void {
+    this.#queue.observe(this.#deps.now(), sentAtMs);
+  }
+
+  /** A read that was sent at `sentAtMs` has arrived. Throws `OVERLOADED` where the queue before this object does not drain: reports go first. */
+  admitRead(sentAtMs: number): void {
+    this.#queue.observe(this.#deps.now(), sentAtMs);
+    if (this.#queue.isStanding) throw new CodedError("OVERLOADED", "This shard has more to do than it can", { retryAfterMs: QUEUE_RETRY_MS });
   }
 
   /** Newest first, after the cursor, of one kind or of all. */

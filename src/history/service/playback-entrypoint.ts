@@ -14,19 +14,19 @@ export interface PlaybackDeps {
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
-      return this.#ofCaller(ctx, "write", "report to a shard", (shard, userId) => shard.report(userId, reports));
+      return this.#ofCaller(ctx, "write", "report to a shard", (shard, userId) => shard.report(userId, reports, Date.now()));
     }
 
     list(ctx: CallContext, query: ListQuery): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "list from a shard", (shard, userId) => shard.list(userId, query));
+      return this.#ofCaller(ctx, "read", "list from a shard", (shard, userId) => shard.list(userId, query, Date.now()));
     }
 
     continueWatching(ctx: CallContext, limit: number): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId) => shard.continueWatching(userId, limit));
+      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId) => shard.continueWatching(userId, limit, Date.now()));
     }
 
     lookup(ctx: CallContext, items: readonly ItemKey[]): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "look up in a shard", (shard, userId) => shard.lookup(userId, items));
+      return this.#ofCaller(ctx, "read", "look up in a shard", (shard, userId) => shard.lookup(userId, items, Date.now()));
     }
 
     async ready(ctx: CallContext): Promise<void> {

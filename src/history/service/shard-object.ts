@@ -26,19 +26,23 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       return this.#shard;
     }
 
-    report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
+    async report(userId: string, reports: readonly Report[], sentAtMs: number): Promise<ReportReceipt> {
+      this.#ready.reportArrived(sentAtMs);
       return this.#ready.report(userId, reports);
     }
 
-    list(userId: string, query: ListQuery): Promise<EntryPage> {
+    async list(userId: string, query: ListQuery, sentAtMs: number): Promise<EntryPage> {
+      this.#ready.admitRead(sentAtMs);
       return this.#ready.list(userId, query);
     }
 
-    continueWatching(userId: string, limit: number): Promise<EntryPage> {
+    async continueWatching(userId: string, limit: number, sentAtMs: number): Promise<EntryPage> {
+      this.#ready.admitRead(sentAtMs);
       return this.#ready.continueWatching(userId, limit);
     }
 
-    lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage> {
+    async lookup(userId: string, items: readonly ItemKey[], sentAtMs: number): Promise<EntryPage> {
+      this.#ready.admitRead(sentAtMs);
       return this.#ready.lookup(userId, items);
     }
 
