@@ -12,7 +12,7 @@ import type { Authenticate } from "./authenticate.ts";
 import { clientKeyOf } from "./client-key.ts";
 import { DeniedError, type ClientLimits } from "./client-limits.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
-import { LIMIT_POLICIES, type LimitPolicyName } from "./limit-policies.ts";
+import type { LimitPolicies, LimitPolicyName } from "./limit-policies.ts";
 import { addOwnRoutes } from "./own-routes.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
@@ -28,6 +28,7 @@ export interface GatewayDeps extends ForwardDeps {
   readonly authenticate: Authenticate;
   readonly trust: TrustStore;
   readonly limits: Pick<ClientLimits, "admit">;
+  readonly policies: LimitPolicies;
   readonly corsOrigins: readonly string[];
   readonly logger: Logger;
   readonly now: Clock;
@@ -133,7 +134,7 @@ function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, policy: LimitPolic
     throw error;
   };
   try {
-    const admitted = deps.limits.admit(LIMIT_POLICIES[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope.deadlineAtMs);
+    const admitted = deps.limits.admit(deps.policies[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope.deadlineAtMs);
     if (admitted instanceof Promise) return admitted.then(note, refuse);
     scope.quota = admitted;
     return undefined;

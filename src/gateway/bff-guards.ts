@@ -8,9 +8,20 @@ const QUOTA_MS = 5_000;
 /** Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold many more. */
 const PLACES_MAX = 1_024;
 
+/**
+ * A write waits for the commit that it shares with others, 50 ms at most under load and none without, or for scrypt: one that was quick once is
+ * no measure for all. Reads are quick always.
+ */
+const RT_FLOOR_MS = { read: 1, write: 60 } as const;
+
 /** A guard for each BFF, with overload protection of the given kind for its reads and for its writes. */
 export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>
-    makeGuard(name, { quotaMs: QUOTA_MS, readsMax: PLACES_MAX, writesMax: PLACES_MAX, overload: () => overloadLimiter(kind) });
+    makeGuard(name, {
+      quotaMs: QUOTA_MS,
+      readsMax: PLACES_MAX,
+      writesMax: PLACES_MAX,
+      overload: (lane) => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[lane] }),
+    });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };
 }

@@ -182,10 +182,7 @@ export class ClientLimits {
 }
 
 /** The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one of several shares has left is told times their number. */
-function headersOf(
-  { policy, header, shards }: ScaledPolicy,
-  { allowed, remaining, resetMs, retryAfterMs }: RateDecision,
-): QuotaHeaders {
+function headersOf({ policy, header, shards }: ScaledPolicy, { allowed, remaining, resetMs, retryAfterMs }: RateDecision): QuotaHeaders {
   const headers = { policy: header, limit: `"${policy.name}";r=${remaining * shards};t=${Math.ceil(resetMs / 1000)}` };
   if (allowed) return headers;
   throw new DeniedError(headers, retryAfterMs);

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { readConfig } from "../platform/config.ts";
+import { LIMIT_POLICY_NAMES } from "./limit-policies.ts";
 import { OVERLOAD_KINDS } from "../resilience/overload-kinds.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
 import { guardVars, rateLimitScaleVar } from "../platform/guard-config.ts";
@@ -8,6 +9,12 @@ import { LOG_LEVELS } from "../platform/logger.ts";
 const originSchema = z
   .url({ protocol: /^https?$/ })
   .refine((origin) => new URL(origin).origin === origin, "must be an origin: scheme, host, port");
+
+const limitModesVar = z
+  .string()
+  .regex(/^$|^[a-z]+=[a-z]+(,[a-z]+=[a-z]+)*$/, "must be policy=mode, separated by commas")
+  .transform((text): unknown => Object.fromEntries(text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2))))
+  .pipe(z.partialRecord(z.enum(LIMIT_POLICY_NAMES), z.enum(["strict", "lease", "async"])));
 
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
@@ -23,6 +30,7 @@ const schema = z.object({
   GATEWAY_SIGNING_KEY: privateJwkVar,
   OVERLOAD_LIMITER: z.enum(OVERLOAD_KINDS),
   RATE_LIMIT_SCALE: rateLimitScaleVar,
+  LIMIT_MODES: limitModesVar,
   ...guardVars,
 });
 

@@ -11,18 +11,34 @@ export interface LimitPolicy {
   readonly onUnreachable: "open" | "closed";
 }
 
-export type LimitPolicyName = "default" | "anonymous" | "reports" | "register" | "login";
+export const LIMIT_POLICY_NAMES = ["default", "anonymous", "reports", "register", "login"] as const;
+export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
 
 const MINUTE_MS = 60_000;
 
 /**
- * Heartbeats come one every ten seconds, too seldom for a lease to be there when they do: they are admitted from an estimate and
- * counted afterwards. Credentials are counted before they are looked at, one by one.
+ * People come seldom, a few requests in a minute: under `lease` nearly each of them would wait for its window, since leases last a second at most. So they are
+ * admitted from an estimate and counted afterwards (`async`). Credentials are counted before they are looked at, one by one.
  */
-export const LIMIT_POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
-  default: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "lease", onUnreachable: "open" },
-  anonymous: { name: "anonymous", limit: 60, windowMs: MINUTE_MS, mode: "lease", onUnreachable: "open" },
+const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
+  default: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
+  anonymous: { name: "anonymous", limit: 60, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   reports: { name: "reports", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   register: { name: "register", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
   login: { name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
 };
+
+export type LimitPolicies = Readonly<Record<LimitPolicyName, LimitPolicy>>;
+export type LimitModes = Readonly<Partial<Record<LimitPolicyName, QuotaMode>>>;
+
+/** The policies, with the modes that the config gives some of them: `lease` keeps a limit more closely where clients are many isolates' and busy. */
+export function limitPolicies(modes: LimitModes): LimitPolicies {
+  const withMode = (name: LimitPolicyName): LimitPolicy => ({ ...POLICIES[name], mode: modes[name] ?? POLICIES[name].mode });
+  return {
+    default: withMode("default"),
+    anonymous: withMode("anonymous"),
+    reports: withMode("reports"),
+    register: withMode("register"),
+    login: withMode("login"),
+  };
+}

@@ -18,6 +18,7 @@ import { accessTokenAuthenticator } from "./authenticate.ts";
 import { bffGuards } from "./bff-guards.ts";
 import { ClientLimits } from "./client-limits.ts";
 import { readGatewayConfig } from "./config.ts";
+import { limitPolicies } from "./limit-policies.ts";
 import { ROUTES } from "./routes.ts";
 import { TrustStore } from "./trust-store.ts";
 
@@ -63,6 +64,7 @@ export function wire(env: GatewayEnv) {
     authenticate: accessTokenAuthenticator({ trust, now, background: waitUntil }),
     trust,
     limits,
+    policies: limitPolicies(config.LIMIT_MODES),
     mintInternalToken: internalTokenMinter(config.GATEWAY_SIGNING_KEY, now),
     corsOrigins: config.CORS_ORIGINS,
     logger,

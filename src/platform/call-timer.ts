@@ -14,18 +14,18 @@ export interface CallTimer {
  * signal and `clearTimeout` would each cost some of the throughput.
  */
 export const requestTimer: CallTimer = {
-  inTime(answer, limitMs) {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    setTimeout(() => reject(new LateError(`no answer within ${limitMs} ms`)), limitMs);
-    return Promise.race([answer, late]);
-  },
+  inTime: (answer, limitMs) =>
+    new Promise((resolve, reject) => {
+      setTimeout(() => reject(lateAfter(limitMs)), limitMs);
+      answer.then(resolve, reject);
+    }),
 };
 
 /** For objects, queues and crons, which live on: a timer left behind would keep them awake. */
 export const clearingTimer: CallTimer = {
   async inTime(answer, limitMs) {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(new LateError(`no answer within ${limitMs} ms`)), limitMs);
+    const timer = setTimeout(() => reject(lateAfter(limitMs)), limitMs);
     try {
       return await Promise.race([answer, late]);
     } finally {
@@ -33,3 +33,7 @@ export const clearingTimer: CallTimer = {
     }
   },
 };
+
+function lateAfter(limitMs: number): LateError {
+  return new LateError(`no answer within ${Math.round(limitMs)} ms`);
+}

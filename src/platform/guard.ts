@@ -54,6 +54,11 @@ export interface CallPlan<T> {
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
+  /**
+   * The caller gives up by itself when its time is over, and this call's answer is all it waits for. Then no timer is needed where the caller's time is
+   * the shorter limit, and a late answer finds nobody.
+   */
+  readonly callerKeepsTime?: boolean;
   /** What an answer says about the upstream's load; `success` if absent. */
   readonly outcomeOf?: (answer: T) => WorkOutcome;
 }
@@ -174,7 +179,8 @@ export class Guard {
     let outcome: BreakerOutcome = "success";
     try {
       const attempt = { limitMs, number };
-      const answer = await timer.inTime(faults === null ? run(attempt) : faults.around(() => run(attempt)), limitMs);
+      const running = faults === null ? run(attempt) : faults.around(() => run(attempt));
+      const answer = await (plan.callerKeepsTime === true && limitMs < quotaMs ? running : timer.inTime(running, limitMs));
       throttle.success();
       return answer;
     } catch (error) {

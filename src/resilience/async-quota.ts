@@ -24,8 +24,9 @@ const BACKOFF_MS = 1000;
  * Admits from the server's last estimate less what was admitted here since, and reports afterwards: when the estimate is 0.2 s old, or an
  * eighth of the window (at most 5 s) while this holder uses less than an eighth of the limit and half of it is left. A request that
  * comes alone is thus reported at once. Where the estimate is used up or older than a window the request asks, and after a denial every
- * request asks for one window. So a single isolate never exceeds the limit, and several exceed it by at most
- * `demand·(report interval + RTT)`. (The asynchronous counting of Cloudflare's rate limiter and of Kong's `sync_rate`, bounded.)
+ * request asks for one window. A single isolate is thus as exact as the server, but for messages that overtake each other; several exceed
+ * the limit by at most `demand·(report interval + RTT)`. (The asynchronous counting of Cloudflare's rate limiter and of Kong's
+ * `sync_rate`, bounded.)
  *
  * @throws RangeError for a limit or window out of range
  */
@@ -62,9 +63,12 @@ export class AsyncQuota implements ClientQuota {
   decide(nowMs: number, cost: number): RateDecision | null {
     const atMs = this.#advance(nowMs);
     const denial = this.#denial.recall(atMs, cost);
-    if (denial !== null) return denial;
+    if (denial !== null) {
+      this.#strictUntilMs = atMs + this.#limit.windowMs;
+      return denial;
+    }
     const isOld = atMs - this.#knownAtMs >= this.#limit.windowMs;
-    if (isOld || atMs < this.#strictUntilMs || !(cost <= this.#free())) return null;
+    if (isOld || atMs < this.#strictUntilMs || this.#isLate() || !(cost <= this.#free())) return null;
     this.#admit(atMs, cost);
     return { allowed: true, remaining: this.#free(), resetMs: this.#resetMs(atMs), retryAfterMs: 0 };
   }
@@ -130,6 +134,11 @@ export class AsyncQuota implements ClientQuota {
 
   #free(): number {
     return Math.max(0, this.#left - this.#unreported - (this.#carriedBy === "nobody" ? 0 : this.#carried));
+  }
+
+  /** Where counts are reported at once, a request asks if its count would have to wait for the report under way. */
+  #isLate(): boolean {
+    return this.#reportMs === 0 && this.#carriedBy !== "nobody";
   }
 
   #resetMs(atMs: number): number {

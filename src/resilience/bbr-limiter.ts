@@ -8,6 +8,11 @@ export interface BbrOptions {
   readonly buckets?: number;
   /** In flight, below which nothing is ever shed. */
   readonly inFlightFloor?: number;
+  /**
+   * No best response time below this is believed, in ms, a number in [1, 60000]; 1 if absent. For work that is done in batches: it is quick when there is
+   * little of it and waits for its batch when there is much, which is no queue.
+   */
+  readonly rtFloorMs?: number;
   readonly pressure?: Pressure;
 }
 
@@ -36,6 +41,7 @@ export class BbrLimiter implements OverloadLimiter {
   readonly #bucketMs: number;
   readonly #size: number;
   readonly #floor: number;
+  readonly #rtFloorMs: number;
   readonly #pressure: Pressure;
   readonly #slots: Float64Array;
   readonly #passes: Float64Array;
@@ -50,7 +56,7 @@ export class BbrLimiter implements OverloadLimiter {
   #minRtMs = COLD_RT_MS;
   #warm = false;
 
-  constructor({ windowMs = 10_000, buckets = 100, inFlightFloor = 32, pressure = new ObservedPressure() }: BbrOptions = {}) {
+  constructor({ windowMs = 10_000, buckets = 100, inFlightFloor = 32, rtFloorMs = 1, pressure = new ObservedPressure() }: BbrOptions = {}) {
     if (!Number.isInteger(buckets) || buckets < 2 || buckets > 1_000) {
       throw new RangeError(`buckets must be an integer in [2, 1000], got ${buckets}`);
     }
@@ -60,6 +66,8 @@ export class BbrLimiter implements OverloadLimiter {
     if (!Number.isInteger(inFlightFloor) || inFlightFloor < 1 || inFlightFloor > 100_000) {
       throw new RangeError(`inFlightFloor must be an integer in [1, 100000], got ${inFlightFloor}`);
     }
+    if (!(rtFloorMs >= 1 && rtFloorMs <= 60_000)) throw new RangeError(`rtFloorMs must be in [1, 60000], got ${rtFloorMs}`);
+    this.#rtFloorMs = rtFloorMs;
     this.#bucketMs = windowMs / buckets;
     this.#size = buckets;
     this.#floor = inFlightFloor;
@@ -157,7 +165,7 @@ export class BbrLimiter implements OverloadLimiter {
       minRtMs = Math.min(minRtMs, (this.#rtSums[index] ?? 0) / passes);
     }
     this.#maxPass = maxPass;
-    this.#minRtMs = filled === 0 ? COLD_RT_MS : Math.max(1, minRtMs);
+    this.#minRtMs = filled === 0 ? COLD_RT_MS : Math.max(this.#rtFloorMs, minRtMs);
     this.#warm = filled >= WARM_BUCKETS;
   }
 

@@ -7,7 +7,7 @@ import type { OnUnreachable } from "./unreachable-quota.ts";
 /**
  * How closely an isolate keeps a client's limit, from the dearest to the cheapest:
  *
- * - `strict`: one call per request, exact.
+ * - `strict`: one call per request, as exact as the server's algorithm.
  * - `lease`: units in advance. In any window at most `burst + rate·(window + hold + RTT)`, where burst is the limit.
  * - `async`: counts afterwards. Over the limit by at most `demand·(report interval + RTT)`.
  */

@@ -36,6 +36,8 @@ export class LeasedQuota implements ClientQuota {
   #left: number;
   #resetAtMs = 0;
   #knownAtMs = Number.NEGATIVE_INFINITY;
+  /** A client that was denied a window ago or less sends more than its limit. */
+  #pressedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(limit: RateLimit, onUnreachable: OnUnreachable) {
     this.#alone = new UnreachableQuota(limit, onUnreachable);
@@ -69,7 +71,7 @@ export class LeasedQuota implements ClientQuota {
       return this.#admitted(atMs, cost);
     }
     if (this.#pool.spend(cost)) return this.#admitted(atMs, cost);
-    this.#denial.remember(atMs, cost, answer);
+    this.#deny(atMs, cost, answer);
     const { remaining, resetMs, retryAfterMs } = answer;
     return { allowed: false, remaining, resetMs, retryAfterMs };
   }
@@ -91,7 +93,7 @@ export class LeasedQuota implements ClientQuota {
     this.#pool.add(answer.granted, this.#backgroundSinceMs + answer.holdMs);
     this.#backgroundSinceMs = null;
     this.#know(atMs, answer);
-    if (!answer.allowed) this.#denial.remember(atMs, 1, answer);
+    if (!answer.allowed) this.#deny(atMs, 1, answer);
   }
 
   failed(nowMs: number): void {
@@ -131,6 +133,11 @@ export class LeasedQuota implements ClientQuota {
     this.#knownAtMs = atMs;
   }
 
+  #deny(atMs: number, cost: number, answer: RateAnswer): void {
+    this.#denial.remember(atMs, cost, answer);
+    this.#pressedUntilMs = atMs + this.#limit.windowMs;
+  }
+
   #admitted(atMs: number, cost: number): RateDecision {
     this.#demand.used(atMs, cost);
     const remaining = Math.min(this.#limit.limit, this.#left + this.#pool.units);
@@ -140,10 +147,11 @@ export class LeasedQuota implements ClientQuota {
 
   /**
    * As many asks are under way as the server had units left a moment ago: one more would be denied. Without this a flood would ask once
-   * per request while it waits for the first denial.
+   * per request while it waits for the next denial. Who was not denied lately is spared it, since units may have become free meanwhile.
    */
   #crowded(atMs: number): RateDecision | null {
-    if (atMs - this.#knownAtMs > KNOWN_MS || this.#asks.length < Math.max(1, this.#left)) return null;
+    if (atMs >= this.#pressedUntilMs || atMs - this.#knownAtMs > KNOWN_MS) return null;
+    if (this.#asks.length < Math.max(1, this.#left)) return null;
     const retryAfterMs = Math.ceil(this.#demand.rttMs);
     return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }

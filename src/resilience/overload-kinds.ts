@@ -7,11 +7,11 @@ import { VegasLimiter } from "./vegas-limiter.ts";
 export const OVERLOAD_KINDS = ["bbr", "aimd", "vegas", "gradient2"] as const;
 export type OverloadKind = (typeof OVERLOAD_KINDS)[number];
 
-/** A limiter of the given kind with its defaults. */
-export function overloadLimiter(kind: OverloadKind): OverloadLimiter {
+/** A limiter of the given kind with its defaults. `rtFloorMs`: see {@link BbrLimiter}; the other kinds have no use for it. */
+export function overloadLimiter(kind: OverloadKind, { rtFloorMs = 1 }: { readonly rtFloorMs?: number } = {}): OverloadLimiter {
   switch (kind) {
     case "bbr":
-      return new BbrLimiter();
+      return new BbrLimiter({ rtFloorMs });
     case "aimd":
       return new AimdLimiter();
     case "vegas":

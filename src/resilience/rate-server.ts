@@ -14,9 +14,9 @@ export function leaseHoldMs({ windowMs }: RateLimit): number {
  * The server's side of all three modes: answers one ask against the client's quota. The caller stores `quota.state` before it sends the
  * answer, so that a killed server neither forgets a count nor grants twice.
  *
- * A lease's units are counted when they are granted. Beyond what a request waits for, a holder gets its share of what is left, by its own
- * part in the client's whole use, and never more than half: what lies unused with one holder is missing to the others, so the sum of
- * it stays below half of what is free (a proportional share instead of Doorman's, which needs to know every holder).
+ * A lease's units are counted when they are granted. Beyond what a request waits for, a holder gets its share of half of what is left, by
+ * its own part in the client's whole use: what lies unused with one holder is missing to the others. (Proportional share as in Google's
+ * Doorman, but without a list of holders.)
  */
 export function answerAsk(quota: RateQuota, limit: RateLimit, nowMs: number, ask: RateAsk): RateAnswer {
   if (ask.kind === "lease") {

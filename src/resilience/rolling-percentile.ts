@@ -69,7 +69,7 @@ export class RollingPercentile {
     requireNumberIn("percent", percent, 0, 100);
     const atMs = this.#time.at(nowMs);
     // Sorting for every request would cost more than most answers are worth.
-    if (this.#sorted.length === 0 || atMs - this.#sortedAtMs >= this.#refreshMs) this.#sort(atMs);
+    if (this.#sorted.length === 0 || atMs - this.#sortedAtMs >= this.#refreshMs) this.#sort(nowMs, atMs);
     const rank = (percent / 100) * (this.#sorted.length - 1);
     const below = this.#sorted[Math.floor(rank)];
     const above = this.#sorted[Math.ceil(rank)];
@@ -77,8 +77,9 @@ export class RollingPercentile {
     return below + (rank - Math.floor(rank)) * (above - below);
   }
 
-  #sort(atMs: number): void {
-    const slot = this.#ring.slotAt(atMs);
+  /** @param nowMs - the caller's: the ring has a steady time of its own, and given ours it would add its offset to ours */
+  #sort(nowMs: number, atMs: number): void {
+    const slot = this.#ring.slotAt(nowMs);
     let length = 0;
     for (let index = 0; index < this.#ring.size; index += 1) {
       if (!this.#ring.counts(index, slot, 0)) continue;

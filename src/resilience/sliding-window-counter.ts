@@ -30,7 +30,8 @@ const OVERFLOW_LIMITS = 8;
  * The sliding window counter (Cloudflare, "How we built rate limiting capable of scaling to millions of domains", 2017), generalised:
  * the window is cut into n slices, and only the oldest one is interpolated. With n = 1 that is the classical
  * `cur + prev·(1 - f) + cost > limit → deny`. The estimate is wrong by how unevenly the units lie within one slice, thus for 1/n of the
- * window: no stretch of `windowMs·(1 - 1/n)` ever holds more than the limit. All sums are integers (units × ms).
+ * window: no stretch of `windowMs·(1 - 1/n)` ever holds more than the limit, and none of `windowMs` more than twice. All sums are
+ * integers (units × ms).
  *
  * @throws RangeError for a limit, window or number of slices out of range
  */

@@ -42,8 +42,9 @@ export class TripWindow {
   }
 
   add(nowMs: number, outcome: "success" | "failure", count = 1): void {
+    // The window has a steady time of its own: given ours, it would add its offset to ours after a clock was set back.
+    this.#window.add(nowMs, outcome, count);
     const atMs = this.#time.at(nowMs);
-    this.#window.add(atMs, outcome, count);
     if (outcome === "failure") this.#lastFailureMs = atMs;
   }
 
@@ -51,8 +52,8 @@ export class TripWindow {
     const atMs = this.#time.at(nowMs);
     // Nearly all calls succeed, and then nothing needs to be summed up.
     if (atMs - this.#lastFailureMs >= this.#windowMs) return false;
-    const failures = this.failures(atMs);
-    const total = this.total(atMs);
+    const failures = this.failures(nowMs);
+    const total = this.total(nowMs);
     // Divided, not multiplied: 3 of 30 are 0.1, while 0.1 * 30 is more than 3.
     return total >= this.#callsMin && failures / total >= this.#failureRatio;
   }

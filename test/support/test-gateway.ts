@@ -1,6 +1,7 @@
 import { createGateway, type GatewayDeps } from "../../src/gateway/app.ts";
 import { accessTokenAuthenticator } from "../../src/gateway/authenticate.ts";
 import { ClientLimits } from "../../src/gateway/client-limits.ts";
+import { limitPolicies } from "../../src/gateway/limit-policies.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
 import { TrustStore } from "../../src/gateway/trust-store.ts";
 import type { TrustSnapshot } from "../../src/contracts/identity.ts";
@@ -62,6 +63,7 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     guards: { account: guard("account"), app: guard("app"), ops: guard("ops") },
     authenticate: accessTokenAuthenticator({ trust, now: clock.now, background: inBackground }),
     limits,
+    policies: limitPolicies({}),
     trust,
     mintInternalToken: internalTokenMinter(gatewayKey.privateJwk, clock.now),
     corsOrigins: ["https://app.example.com"],

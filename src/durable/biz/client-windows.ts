@@ -77,6 +77,7 @@ export class ClientWindows {
   #takeTogether(asks: readonly PolicyAsk[], nowMs: number): readonly RateAnswer[] {
     const kept = asks.map((one) => this.#keptFor(one));
     const cost = asks[0]?.ask.kind === "take" ? asks[0].ask.cost : 1;
+    for (const [index, { ask }] of asks.entries()) if (ask.kind === "take") kept[index]?.quota.absorb(nowMs, ask.count ?? 0);
     const decision = takeAll(
       nowMs,
       cost,
@@ -117,7 +118,7 @@ export class ClientWindows {
     if (ask.kind === "report") {
       kept.unwritten += ask.count;
       if (kept.unwritten < kept.limit.limit * CHECKPOINT_SHARE) return;
-    } else if (ask.kind === "take" ? !allowed : ask.kind === "lease" && granted === 0 && ask.returned === 0) return;
+    } else if (ask.kind === "take" ? !allowed && (ask.count ?? 0) === 0 : ask.kind === "lease" && granted === 0 && ask.returned === 0) return;
     kept.unwritten = 0;
     this.#store.put(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
     if (!this.#alarmIsSet) this.#armAlarm();

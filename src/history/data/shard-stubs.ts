@@ -17,8 +17,8 @@ interface ShardStubsDeps {
 /** Calls shards through their namespace, each behind a guard of its own. A failure without a code of ours means that the object could not be reached. */
 export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace);
-  return function callShard(shard, what, { kind, deadlineAtMs, quotaMs }, call) {
-    const plan = { kind, idempotent: kind === "read", deadlineAtMs, ...(quotaMs === undefined ? {} : { quotaMs }) };
+  return function callShard(shard, what, options, call) {
+    const plan = { ...options, idempotent: options.kind === "read" };
     return guardOf(shard).call(what, plan, async () => {
       try {
         return await call(objects(shardName(shard)));

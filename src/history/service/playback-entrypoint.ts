@@ -45,7 +45,7 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       const { userId } = requirePrincipal(ctx);
       const deadlineAtMs = Date.now() + ctx.remainingMs;
       const { directory, callShard } = wire(this.env);
-      return callShard(await directory.shardOf(userId), what, { kind, deadlineAtMs }, (shard) => call(shard, userId));
+      return callShard(await directory.shardOf(userId), what, { kind, deadlineAtMs, callerKeepsTime: true }, (shard) => call(shard, userId));
     }
   };
 }
