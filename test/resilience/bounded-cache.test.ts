@@ -23,7 +23,32 @@ describe("a bounded cache", () => {
     expect([cache.get("a"), cache.get("b"), cache.get("c")]).toEqual([3, undefined, 4]);
   });
 
-  it("refuses a limit that is none", () => {
-    expect(() => new BoundedCache({ entriesMax: 0, now: () => 0 })).toThrow("entriesMax must be an integer in [1, ∞), got 0");
+  it("makes no room it does not need: renewing an entry in a full cache pushes nobody out", () => {
+    const cache = new BoundedCache<number>({ entriesMax: 2, now: () => 0 });
+    cache.set("a", 1, 1);
+    cache.set("b", 2, 1);
+    cache.set("b", 3, 1);
+    expect([cache.get("a"), cache.get("b"), cache.size]).toEqual([1, 3, 2]);
+  });
+
+  it("forgets what it is told to forget, and nothing else", () => {
+    const cache = new BoundedCache<number>({ entriesMax: 2, now: () => 0 });
+    cache.set("a", 1, 1);
+    cache.set("b", 2, 1);
+    cache.delete("a");
+    cache.delete("never set");
+    expect([cache.get("a"), cache.get("b"), cache.size]).toEqual([undefined, 2, 1]);
+  });
+
+  it("can be as small as one entry", () => {
+    const cache = new BoundedCache<number>({ entriesMax: 1, now: () => 0 });
+    cache.set("a", 1, 1);
+    cache.set("b", 2, 1);
+    expect([cache.get("a"), cache.get("b")]).toEqual([undefined, 2]);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])("refuses a limit of %s", (entriesMax) => {
+    const refused = new RangeError(`entriesMax must be an integer in [1, ∞), got ${entriesMax}`);
+    expect(() => new BoundedCache({ entriesMax, now: () => 0 })).toThrow(refused);
   });
 });

@@ -46,7 +46,13 @@ describe("jump hash", () => {
     `);
   });
 
-  it.each([0, -1, 1.5, 2 ** 21])("refuses %s buckets", (buckets) => {
-    expect(() => jumpHash(1n, buckets)).toThrow(/buckets must be an integer in \[1, 1048576\]/);
+  it("takes as many as 2^20 buckets", () => {
+    const bucket = jumpHash(jumpKey("user-1"), 2 ** 20);
+    expect(bucket).toBeGreaterThanOrEqual(0);
+    expect(bucket).toBeLessThan(2 ** 20);
+  });
+
+  it.each([0, -1, 1.5, 2 ** 20 + 1])("refuses %s buckets", (buckets) => {
+    expect(() => jumpHash(1n, buckets)).toThrow(new RangeError(`buckets must be an integer in [1, 1048576], got ${buckets}`));
   });
 });

@@ -80,6 +80,63 @@ describe("a task group", () => {
     await expect(group.wait()).rejects.toThrow("the process was told to stop");
   });
 
+  it("starts nothing if the signal it was given had fired before", async () => {
+    const reason = new Error("the deadline had passed");
+    const group = new TaskGroup({ signal: AbortSignal.abort(reason) });
+    let started = false;
+    group.go(async () => void (started = true));
+    expect(group.signal.reason).toBe(reason);
+    await expect(group.wait()).rejects.toBe(reason);
+    expect(started).toBe(false);
+  });
+
+  it("lets go of the signal it was given once it has ended", async () => {
+    const outer = new AbortController();
+    const group = new TaskGroup({ signal: outer.signal });
+    group.go(async () => undefined);
+    await group.wait();
+    outer.abort(new Error("too late"));
+    expect(group.signal.aborted).toBe(false);
+  });
+
+  it("says that it was cancelled when nobody gives a reason", async () => {
+    const group = new TaskGroup();
+    group.go(untilAborted);
+    group.cancel();
+    await expect(group.wait()).rejects.toMatchObject({ name: "AbortError", message: "the group was cancelled" });
+  });
+
+  it("starts nothing after a cancel, neither what waits nor what comes later", async () => {
+    const reason = new Error("enough");
+    const group = new TaskGroup({ concurrencyMax: 1 });
+    const started: string[] = [];
+    group.go(untilAborted);
+    group.go(async () => void started.push("waiting"));
+    group.cancel(reason);
+    group.go(async () => void started.push("late"));
+    await expect(group.wait()).rejects.toBe(reason);
+    expect(started).toEqual([]);
+  });
+
+  it("keeps the first error as its own and as its signal's reason", async () => {
+    const [first, second] = [new Error("first"), new Error("second")];
+    const group = new TaskGroup();
+    group.cancel(first);
+    group.cancel(second);
+    expect(group.signal.reason).toBe(first);
+    await expect(group.wait()).rejects.toBe(first);
+  });
+
+  it("stays open until it is waited for, though every child so far has ended", async () => {
+    const group = new TaskGroup();
+    group.go(async () => undefined);
+    for (let count = 0; count < 10; count += 1) await Promise.resolve();
+    let second = false;
+    group.go(async () => void (second = true));
+    await group.wait();
+    expect(second).toBe(true);
+  });
+
   it("lets a child start siblings, but nobody after it has ended", async () => {
     const group = new TaskGroup();
     let grandchild = false;
@@ -96,7 +153,8 @@ describe("a task group", () => {
     await expect(new TaskGroup().wait()).resolves.toBeUndefined();
   });
 
-  it("refuses a limit that is none", () => {
-    expect(() => new TaskGroup({ concurrencyMax: 0 })).toThrow("concurrencyMax must be in [1, ∞), got 0");
+  it.each([0, 0.5, -1, Number.NaN])("refuses a limit of %s", (concurrencyMax) => {
+    const refused = new RangeError(`concurrencyMax must be in [1, ∞), got ${concurrencyMax}`);
+    expect(() => new TaskGroup({ concurrencyMax })).toThrow(refused);
   });
 });

@@ -1,0 +1,87 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { quotaFor } from "../../src/resilience/quota-for.ts";
+import { answerAsk } from "../../src/resilience/rate-server.ts";
+import { StrictQuota } from "../../src/resilience/strict-quota.ts";
+
+const LIMIT = { limit: 2, windowMs: 1000 };
+const allowed = { allowed: true, remaining: 1, resetMs: 1000, retryAfterMs: 0 };
+const denied = { allowed: false, remaining: 0, resetMs: 300, retryAfterMs: 300 };
+const sent = { granted: 0, holdMs: 0, counted: 0 };
+
+describe("a strict quota", () => {
+  it("asks for every request", () => {
+    const quota = new StrictQuota(LIMIT, "closed");
+    for (const nowMs of [0, 1, 2]) {
+      expect(quota.decide(nowMs, 1)).toBeNull();
+      expect(quota.ask(nowMs, 3)).toEqual({ kind: "take", cost: 3 });
+      expect(quota.answered(nowMs, 1, { ...allowed, ...sent })).toEqual(allowed);
+    }
+  });
+
+  it("keeps a denial until what was missing is free", () => {
+    const quota = new StrictQuota(LIMIT, "closed");
+    expect(quota.answered(1000, 2, { ...denied, ...sent })).toEqual(denied);
+    expect(quota.decide(1000, 2)).toEqual(denied);
+    expect(quota.decide(1299, 2)).toEqual({ ...denied, resetMs: 1, retryAfterMs: 1 });
+    expect([quota.decide(1299, 1), quota.decide(1300, 2)]).toEqual([null, null]);
+  });
+
+  it("keeps a denial though a cheaper request is allowed meanwhile", () => {
+    const quota = new StrictQuota(LIMIT, "closed");
+    quota.answered(1000, 2, { ...denied, ...sent });
+    expect(quota.answered(1100, 1, { ...allowed, ...sent })).toEqual(allowed);
+    expect([quota.decide(1100, 2)?.retryAfterMs, quota.decide(1100, 1)]).toEqual([200, null]);
+  });
+
+  it("holds a denial no longer when the clock steps back", () => {
+    const quota = new StrictQuota(LIMIT, "closed");
+    quota.answered(50_000, 1, { ...denied, ...sent });
+    expect(quota.decide(49_000, 1)).toEqual(denied);
+    expect(quota.decide(10_000, 1)).toEqual(denied);
+    expect(quota.decide(10_300, 1)).toBeNull();
+  });
+
+  it("decides alone while the server can't be reached, or refuses", () => {
+    expect(new StrictQuota(LIMIT, "closed").unreachable(0, 1)).toBeNull();
+    const open = new StrictQuota(LIMIT, "open");
+    expect([open.unreachable(0, 1)?.allowed, open.unreachable(0, 1)?.allowed, open.unreachable(500, 1)?.allowed]).toEqual([
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  it("has nothing to do in the background and nothing to give back", () => {
+    const quota = new StrictQuota(LIMIT, "open");
+    quota.learned();
+    quota.failed();
+    expect([quota.background(), quota.leftover(), quota.parting()]).toEqual([null, 0, null]);
+  });
+
+  it("admits what a log of all admitted requests would, over any number of isolates", () => {
+    const requests = fc.array(fc.record({ afterMs: fc.nat(150), isolate: fc.nat(2) }), { maxLength: 100 });
+    fc.assert(
+      fc.property(requests, fc.integer({ min: 1, max: 5 }), (requests, limit) => {
+        const rate = { limit, windowMs: 1000 };
+        const server = quotaFor(rate);
+        const isolates = [0, 1, 2].map(() => new StrictQuota(rate, "closed"));
+        const admittedAtMs: number[] = [];
+        let nowMs = 1000;
+        for (const { afterMs, isolate } of requests) {
+          nowMs += afterMs;
+          const quota = isolates[isolate];
+          if (quota === undefined) continue;
+          const decision = quota.decide(nowMs, 1) ?? quota.answered(nowMs, 1, answerAsk(server, rate, nowMs, quota.ask(nowMs, 1)));
+          const fits = admittedAtMs.filter((atMs) => atMs > nowMs - 1000).length < limit;
+          expect(decision.allowed).toBe(fits);
+          if (decision.allowed) admittedAtMs.push(nowMs);
+        }
+      }),
+    );
+  });
+
+  it("refuses a limit that is none", () => {
+    expect(() => new StrictQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow("limit must be an integer in [1, 1000000], got 0");
+  });
+});

@@ -1,0 +1,146 @@
+import type { BreakerOutcome } from "../../../src/resilience/breaker.ts";
+import { BreakerLedger, type BreakerLedgerState, type BreakerReport, type BreakerVerdict } from "../../../src/resilience/breaker-ledger.ts";
+import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
+import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
+import { mulberry32 } from "../../sim/mulberry32.ts";
+import { VirtualTime } from "../../sim/virtual-time.ts";
+
+export interface ClusterOptions {
+  readonly seed: number;
+  readonly isolates: number;
+  /** Calls per second and isolate, at random times. */
+  readonly rps: number;
+  readonly diesAtMs: number;
+  readonly repairedAtMs: number;
+  readonly endsAtMs: number;
+  /** Until then reports, answers and callers get lost, reports come twice and the ledger is killed now and then. */
+  readonly chaosUntilMs: number;
+  /** From when to when no report arrives. */
+  readonly cutOff?: { readonly fromMs: number; readonly untilMs: number };
+}
+
+/** A call, and what its isolate last heard before it: nothing if that is 3 s ago. */
+export interface ClusterCall {
+  readonly atMs: number;
+  readonly isolate: string;
+  readonly kind: "admitted" | "trial" | "rejected";
+  readonly heard: BreakerVerdict["state"] | null;
+}
+
+export interface Lease {
+  readonly atMs: number;
+  readonly holder: string;
+}
+
+interface Isolate {
+  readonly name: string;
+  readonly breaker: SharedBreaker;
+  heard: BreakerVerdict["state"] | null;
+  heardAtMs: number;
+}
+
+const STARTS_AT_MS = 1_000_000;
+const PATIENCE_MS = 1_000;
+const ONE_WAY_MS_MAX = 300;
+const VERDICT_MS = 3_000;
+const LOSS = 0.15;
+
+/** Isolates around one ledger, in virtual time, and all that can go wrong between them. The same options always end the same. */
+export class BreakerCluster {
+  readonly calls: ClusterCall[] = [];
+  readonly leases: Lease[] = [];
+  /** When the ledger opened, and closed, in turn. */
+  readonly changes: { readonly atMs: number; readonly state: BreakerVerdict["state"] }[] = [];
+  readonly #options: ClusterOptions;
+  readonly #time = new VirtualTime(STARTS_AT_MS);
+  readonly #random: () => number;
+  #ledger = new BreakerLedger();
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.#random = mulberry32(options.seed);
+  }
+
+  get state(): BreakerLedgerState {
+    return this.#ledger.state;
+  }
+
+  run(): this {
+    for (let index = 0; index < this.#options.isolates; index += 1) {
+      const name = `isolate-${index}`;
+      const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: name });
+      this.#arrive({ name, breaker, heard: null, heardAtMs: Number.NEGATIVE_INFINITY });
+    }
+    this.#time.run();
+    return this;
+  }
+
+  /** What a clock shows: whole ms. Times in options and results count from 0. */
+  get #nowMs(): number {
+    return Math.floor(this.#time.nowMs) - STARTS_AT_MS;
+  }
+
+  #arrive(isolate: Isolate): void {
+    if (this.#nowMs >= this.#options.endsAtMs) return;
+    this.#call(isolate);
+    this.#time.after((-Math.log(1 - this.#random()) * 1_000) / this.#options.rps, () => this.#arrive(isolate));
+  }
+
+  #call(isolate: Isolate): void {
+    const { kind } = isolate.breaker.admit(this.#time.nowMs, this.#random());
+    const heard = this.#nowMs - isolate.heardAtMs < VERDICT_MS ? isolate.heard : null;
+    this.calls.push({ atMs: this.#nowMs, isolate: isolate.name, kind, heard });
+    if (kind === "rejected") return this.#report(isolate);
+    if (this.#goesWrong()) return;
+    const isDead = this.#nowMs >= this.#options.diesAtMs && this.#nowMs < this.#options.repairedAtMs;
+    const outcome: BreakerOutcome = this.#goesWrong() ? "cancelled" : isDead ? "failure" : "success";
+    this.#time.after(isDead ? 400 : 20, () => {
+      isolate.breaker.record(this.#time.nowMs, outcome, kind);
+      this.#report(isolate);
+    });
+  }
+
+  /** As its owner would: one second's patience, and what comes later is not listened to. */
+  #report(isolate: Isolate): void {
+    const report = isolate.breaker.takeReport(this.#time.nowMs);
+    if (report === null) return;
+    let isOver = false;
+    const arrive = (): void => {
+      const verdict = this.#ask(report);
+      if (this.#goesWrong()) return;
+      this.#time.after(this.#oneWayMs(), () => {
+        if (isOver) return;
+        isOver = true;
+        Object.assign(isolate, { heard: verdict.state, heardAtMs: this.#nowMs });
+        isolate.breaker.learn(this.#time.nowMs, verdict);
+      });
+    };
+    const { cutOff } = this.#options;
+    const isCutOff = cutOff !== undefined && this.#nowMs >= cutOff.fromMs && this.#nowMs < cutOff.untilMs;
+    const isLost = isCutOff || this.#goesWrong();
+    const isTwice = this.#goesWrong();
+    for (let copies = isLost ? 0 : isTwice ? 2 : 1; copies > 0; copies -= 1) this.#time.after(this.#oneWayMs(), arrive);
+    this.#time.after(PATIENCE_MS, () => {
+      if (isOver) return;
+      isOver = true;
+      isolate.breaker.reportFailed(this.#time.nowMs);
+    });
+  }
+
+  #ask(report: BreakerReport): BreakerVerdict {
+    if (this.#goesWrong()) this.#ledger = new BreakerLedger({}, JSON.parse(JSON.stringify(this.#ledger.state)) as BreakerLedgerState);
+    const before = this.#ledger.state.state;
+    const verdict = this.#ledger.report(this.#time.nowMs, report);
+    if (verdict.state !== before) this.changes.push({ atMs: this.#nowMs, state: verdict.state });
+    if (verdict.probeLeaseMs > 0) this.leases.push({ atMs: this.#nowMs, holder: report.reporter });
+    return verdict;
+  }
+
+  #goesWrong(): boolean {
+    return this.#random() < LOSS && this.#nowMs < this.#options.chaosUntilMs;
+  }
+
+  #oneWayMs(): number {
+    return this.#random() * ONE_WAY_MS_MAX;
+  }
+}

@@ -1,0 +1,155 @@
+import type { Breaker } from "../../src/resilience/breaker.ts";
+import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
+import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
+import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
+import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
+import { AegisBreaker } from "./aegis-breaker.ts";
+import { mulberry32 } from "./mulberry32.ts";
+import { VirtualTime } from "./virtual-time.ts";
+
+/*
+ * An upstream works, is dead for 30 s (to 34 s, by the seed: a breaker that tries every 5 s must not gain from its phase) and works
+ * again. Calls arrive by a Poisson process and fall on four isolates at random. What does each breaker let through to the dead upstream,
+ * and how soon does it let calls through to the repaired one?
+ */
+
+interface Contestant {
+  readonly title: string;
+  readonly make: (reporter: string) => Breaker;
+}
+
+const CONTESTANTS = {
+  shared: {
+    title: "shared (Hystrix's trip, shared probing)",
+    make: (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
+  },
+  alone: { title: "shared state out of reach (5 s, doubling)", make: () => new HystrixBreaker() },
+  sre: { title: "SRE engine", make: () => new SreBreaker() },
+  hystrix: { title: "Hystrix's defaults", make: () => new HystrixBreaker({ openMsMax: 5_000 }) },
+  aegis: { title: "aegis's defaults", make: () => new AegisBreaker() },
+} as const satisfies Record<string, Contestant>;
+type BreakerName = keyof typeof CONTESTANTS;
+
+interface Scenario {
+  readonly breaker: BreakerName;
+  readonly rps: number;
+  readonly seed: number;
+}
+
+interface Recovery {
+  /** From the repair to the moment from which on 95 % of the next five seconds' calls are admitted. */
+  readonly recoveredAfterMs: number;
+  /** Share of the calls offered while the upstream was dead that reached it. */
+  readonly leakedShare: number;
+  /** Calls that reached the dead upstream, per second, from two seconds after the shared state opened. NaN where no state is shared. */
+  readonly probesPerSecond: number;
+}
+
+interface Call {
+  readonly atMs: number;
+  readonly isAdmitted: boolean;
+}
+
+const ISOLATES = 4;
+const STARTS_AT_MS = 1_000_000;
+const DIES_AT_MS = STARTS_AT_MS + 30_000;
+const DEAD_MS = 30_000;
+const PHASE_MS = 1_000;
+const PHASES = 5;
+const WATCHED_AFTER_MS = 60_000;
+const ANSWER_MS = 20;
+/** A dead upstream doesn't answer: the call runs into its time limit. */
+const TIME_LIMIT_MS = 400;
+const ONE_WAY_MS = 15;
+/** By then every isolate has heard of the opening, and what was under way has ended. */
+const SETTLING_MS = 2_000;
+const RECOVERED_SHARE = 0.95;
+const RECOVERED_FOR_MS = 5_000;
+const RECOVERY_STEP_MS = 100;
+
+/** Runs one upstream's death and repair in virtual time. The same scenario always ends the same. */
+export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
+  const random = mulberry32(seed);
+  const repairedAtMs = DIES_AT_MS + DEAD_MS + PHASE_MS * (seed % PHASES);
+  const time = new VirtualTime(STARTS_AT_MS);
+  const ledger = new BreakerLedger();
+  let openedAtMs = Number.NaN;
+  const isolates = Array.from({ length: ISOLATES }, (_, index) => CONTESTANTS[breaker].make(`isolate-${index}`));
+  const calls: Call[] = [];
+
+  function report(shared: SharedBreaker): void {
+    const sent = shared.takeReport(time.nowMs);
+    if (sent === null) return;
+    time.after(ONE_WAY_MS, () => {
+      const verdict = ledger.report(time.nowMs, sent);
+      if (verdict.state === "open" && Number.isNaN(openedAtMs)) openedAtMs = time.nowMs;
+      time.after(ONE_WAY_MS, () => shared.learn(time.nowMs, verdict));
+    });
+  }
+
+  function call(): void {
+    const isolate = isolates[Math.floor(random() * ISOLATES)];
+    if (isolate === undefined) return;
+    const admission = isolate.admit(time.nowMs, random());
+    calls.push({ atMs: time.nowMs, isAdmitted: admission.kind !== "rejected" });
+    if (admission.kind === "rejected") {
+      if (isolate instanceof SharedBreaker) report(isolate);
+      return;
+    }
+    const isDead = time.nowMs >= DIES_AT_MS && time.nowMs < repairedAtMs;
+    time.after(isDead ? TIME_LIMIT_MS : ANSWER_MS, () => {
+      isolate.record(time.nowMs, isDead ? "failure" : "success", admission.kind);
+      if (isolate instanceof SharedBreaker) report(isolate);
+    });
+  }
+
+  function arrive(): void {
+    call();
+    if (time.nowMs < repairedAtMs + WATCHED_AFTER_MS) time.after((-Math.log(1 - random()) * 1_000) / rps, arrive);
+  }
+
+  arrive();
+  time.run();
+  return {
+    recoveredAfterMs: recoveredAfterMs(calls, repairedAtMs),
+    leakedShare: shareAdmitted(calls, DIES_AT_MS, repairedAtMs),
+    probesPerSecond: perSecond(calls, openedAtMs + SETTLING_MS, repairedAtMs),
+  };
+}
+
+const RATES = [5, 20, 200];
+const SEEDS = [1, 2, 3, 4, 5];
+
+/** The comparison as a table in markdown: the worst recovery and the mean leak of five runs each. */
+export function breakerRecoveryTable(): string {
+  const rows = Object.entries(CONTESTANTS).map(([name, { title }]) => {
+    const cells = RATES.map((rps) => {
+      const runs = SEEDS.map((seed) => simulateRecovery({ breaker: name as BreakerName, rps, seed }));
+      const worstMs = Math.max(...runs.map((run) => run.recoveredAfterMs));
+      const leaked = runs.reduce((sum, run) => sum + run.leakedShare, 0) / runs.length;
+      return `${(worstMs / 1_000).toFixed(1)} s, ${(leaked * 100).toFixed(1)} %`;
+    });
+    return `| ${[title, ...cells].join(" | ")} |`;
+  });
+  const head = `| recovery, leak | ${RATES.map((rps) => `${rps} rps`).join(" | ")} |`;
+  return [head, `|${" --- |".repeat(RATES.length + 1)}`, ...rows].join("\n");
+}
+
+function recoveredAfterMs(calls: readonly Call[], repairedAtMs: number): number {
+  const after = calls.filter((call) => call.atMs >= repairedAtMs);
+  for (let afterMs = 0; afterMs + RECOVERED_FOR_MS <= WATCHED_AFTER_MS; afterMs += RECOVERY_STEP_MS) {
+    const fromMs = repairedAtMs + afterMs;
+    if (shareAdmitted(after, fromMs, fromMs + RECOVERED_FOR_MS) >= RECOVERED_SHARE) return afterMs;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+function shareAdmitted(calls: readonly Call[], fromMs: number, untilMs: number): number {
+  const offered = calls.filter(({ atMs }) => atMs >= fromMs && atMs < untilMs);
+  return offered.filter((call) => call.isAdmitted).length / offered.length;
+}
+
+function perSecond(calls: readonly Call[], fromMs: number, untilMs: number): number {
+  const reached = calls.filter(({ atMs, isAdmitted }) => isAdmitted && atMs >= fromMs && atMs < untilMs);
+  return (reached.length * 1_000) / (untilMs - fromMs);
+}
