@@ -35,8 +35,8 @@ describe("the table of ARCHITECTURE.md", () => {
     expect(room(id)).toMatchObject({ mayImport: new Set(), mayImportTypes: new Set(), packages: [] });
   });
 
-  it("lets contracts use only zod, and only types of protocol", () => {
-    expect(room("contracts")).toMatchObject({ mayImport: new Set(), mayImportTypes: new Set(["protocol"]), packages: ["zod"] });
+  it("lets contracts use only zod, and only types of protocol and resilience", () => {
+    expect(room("contracts")).toMatchObject({ mayImport: new Set(), mayImportTypes: new Set(["protocol", "resilience"]), packages: ["zod"] });
   });
 
   it("keeps biz from the outside world", () => {

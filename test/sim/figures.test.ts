@@ -1,0 +1,22 @@
+import { expect, it } from "vitest";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { breakerRecoveryTable } from "./breaker-recovery.ts";
+import { rateAccuracyTable } from "./rate-accuracy.ts";
+
+const HEAD = `# Figures of the simulations
+
+Written by \`npx vitest run --project unit test/sim/figures.test.ts -u\`, in virtual time from fixed seeds; the same test fails when they no longer hold.
+`;
+
+/** The document is what the simulations print, word by word. */
+it("docs/design/resilience-figures.md says what the simulations find", { timeout: 60_000 }, async () => {
+  const document = [
+    HEAD,
+    "## Rate limits\n",
+    rateAccuracyTable().trim(),
+    "\n## Recovery of breakers\n",
+    breakerRecoveryTable().trim(),
+    "",
+  ].join("\n");
+  await expect(document).toMatchFileSnapshot(`${PROJECT_ROOT}docs/design/resilience-figures.md`);
+});
