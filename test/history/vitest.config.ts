@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { durableWorker } from "../support/bundled-worker.ts";
 
 const root = `${resolve(import.meta.dirname, "../..")}/`;
 
@@ -16,6 +17,7 @@ export default defineConfig({
           HISTORY_SHARDS: "4",
           MIGRATIONS: await readD1Migrations(`${root}migrations/history`),
         },
+        workers: [durableWorker(root)],
       },
     })),
   ],

@@ -1,14 +1,9 @@
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
-import { buildSync } from "esbuild";
 import { defineConfig } from "vitest/config";
+import { bundled, durableWorker } from "../support/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
-
-function bundled(entryPoint: string): string {
-  const { outputFiles } = buildSync({ entryPoints: [entryPoint], bundle: true, format: "esm", external: ["cloudflare:*"], write: false });
-  return outputFiles[0]?.text ?? "";
-}
 
 /** Tests of the identity worker inside the real runtime, from its real config, with a history service that does as it is told. */
 export default defineConfig({
@@ -22,9 +17,11 @@ export default defineConfig({
           KEY_ENCRYPTION_KEY: Buffer.alloc(32, 7).toString("base64url"),
           ADMIN_EMAIL: "Operator@Example.com",
           ADMIN_PASSWORD: "the operator's own",
+          RATE_LIMIT_SCALE: "1",
           MIGRATIONS: await readD1Migrations(`${root}migrations/identity`),
         },
         workers: [
+          durableWorker(root),
           {
             name: "playhead-history",
             modules: true,
