@@ -1,5 +1,5 @@
 import { NO_RETRY_HEADER, OVERLOADED_HEADER } from "../contracts/internal-request.ts";
-import { codeOf, ERROR_CATALOGUE, hintsOf, isRetryable, publicDetail } from "../contracts/errors.ts";
+import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail } from "../contracts/errors.ts";
 
 interface ProblemContext {
   readonly requestId: string;
@@ -33,7 +33,8 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
   };
   const all: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store", ...headers };
   if (status === 401) all["www-authenticate"] ??= 'Bearer realm="playhead"';
-  const waitMs = retryAfterMs ?? (isRetryable(error) ? RETRY_AFTER_DEFAULT_MS : undefined);
+  // Also where a layer below has tried again already: later is another time.
+  const waitMs = retryAfterMs ?? (status === 503 ? RETRY_AFTER_DEFAULT_MS : undefined);
   if (waitMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(waitMs / 1000));
   if (alreadyRetried === true && status >= 503) all[NO_RETRY_HEADER] = "1";
   if (code === "OVERLOADED") all[OVERLOADED_HEADER] = "1";

@@ -30,12 +30,19 @@ export function callLimitMs({ remainingMs: remaining, quotaMs, marginMs = MARGIN
   return Math.max(0, Math.min(remaining - marginMs, quotaMs));
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 0.001, n: 0.000001 };
-const GRPC_TIMEOUT = /^([0-9]{1,8})([HMSmun])$/;
+const UNIT_MS: ReadonlyMap<string, number> = new Map([
+  ["H", 3_600_000],
+  ["M", 60_000],
+  ["S", 1_000],
+  ["m", 1],
+  ["u", 0.001],
+  ["n", 0.000_001],
+]);
+const GRPC_TIMEOUT_VALUE = /^[0-9]{1,8}$/;
 
 /** A `grpc-timeout` header's value (`250m`, `1S`) in ms, fractions included; null where it is none. */
 export function parseGrpcTimeout(text: string): number | null {
-  const match = GRPC_TIMEOUT.exec(text);
-  if (match === null) return null;
-  return Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? Number.NaN);
+  const value = text.slice(0, -1);
+  const unitMs = UNIT_MS.get(text.slice(-1));
+  return unitMs === undefined || !GRPC_TIMEOUT_VALUE.test(value) ? null : Number(value) * unitMs;
 }

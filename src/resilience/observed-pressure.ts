@@ -1,14 +1,17 @@
 import type { Pressure } from "./pressure.ts";
+import { QueueDelay } from "./queue-delay.ts";
+import { SteadyTime } from "./steady-time.ts";
 
 /** Weight of the newest response time in the average: some ten of them make up most of it. */
 const EWMA_WEIGHT = 0.1;
 const SUSTAINED_MS = 500;
 const RT_FACTOR = 2;
 const RT_SLACK_MS = 50;
-/** For how long an upstream's own word counts. */
+/** For how long an upstream's own word counts, and that of its queue. */
 const TOLD_MS = 500;
-const QUEUE_DELAY_MS_MAX = 20;
-const QUEUE_DELAY_SUSTAINED_MS = 100;
+/** An upstream that refuses work is over its limit even where what it does take is quick. */
+const TOLD_EXCESS = 1.25;
+const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
  * Pressure as it shows from outside, where no CPU metric exists: response times have been over twice the best (or 50 ms over it) for half a
@@ -16,50 +19,56 @@ const QUEUE_DELAY_SUSTAINED_MS = 100;
  * "Controlling Queue Delay", 2012): not a long queue is bad but one that stays.
  */
 export class ObservedPressure implements Pressure {
-  #ewmaMs = 0;
+  readonly #time = new SteadyTime(CLOCK_TOLERANCE_MS);
+  readonly #queue = new QueueDelay();
+  /** Null before the first response time. */
+  #ewmaMs: number | null = null;
   #thresholdMs = Number.POSITIVE_INFINITY;
   #inFlight = 0;
   /** Since when response times are over the threshold, and how much was in flight then. */
   #slowSinceMs: number | null = null;
   #inFlightWhenSlow = 0;
   #toldAtMs = Number.NEGATIVE_INFINITY;
-  #delayedSinceMs: number | null = null;
-  #lastDelayMs = Number.NEGATIVE_INFINITY;
 
   onStart(_nowMs: number, inFlight: number): void {
     this.#inFlight = inFlight;
   }
 
-  onDone(nowMs: number, rtMs: number, minRtMs: number): void {
-    this.#inFlight = Math.max(0, this.#inFlight - 1);
-    this.#ewmaMs = this.#ewmaMs === 0 ? rtMs : this.#ewmaMs + EWMA_WEIGHT * (rtMs - this.#ewmaMs);
+  onDone(nowMs: number, rtMs: number, minRtMs: number, inFlight: number): void {
+    this.#inFlight = inFlight;
+    this.#ewmaMs = this.#ewmaMs === null ? rtMs : this.#ewmaMs + EWMA_WEIGHT * (rtMs - this.#ewmaMs);
     this.#thresholdMs = Math.max(RT_FACTOR * minRtMs, minRtMs + RT_SLACK_MS);
     if (this.#ewmaMs <= this.#thresholdMs) this.#slowSinceMs = null;
     else if (this.#slowSinceMs === null) {
-      this.#slowSinceMs = nowMs;
-      this.#inFlightWhenSlow = this.#inFlight;
+      this.#slowSinceMs = this.#time.at(nowMs);
+      this.#inFlightWhenSlow = inFlight;
     }
   }
 
   onOverloaded(nowMs: number): void {
-    this.#toldAtMs = nowMs;
+    this.#toldAtMs = this.#time.at(nowMs);
   }
 
-  /** Work was taken up `delayMs` after it had been sent. */
+  /** Work was taken up `delayMs` after it had been sent: by how much the upstream's clock at arrival was ahead of the sender's stamp. */
   onQueueDelay(nowMs: number, delayMs: number): void {
-    this.#lastDelayMs = nowMs;
-    if (delayMs <= QUEUE_DELAY_MS_MAX) this.#delayedSinceMs = null;
-    else this.#delayedSinceMs ??= nowMs;
+    const atMs = this.#time.at(nowMs);
+    this.#queue.observe(atMs, atMs - delayMs);
+    if (this.#queue.isStanding) this.#toldAtMs = atMs;
   }
 
   isHigh(nowMs: number): boolean {
-    if (nowMs - this.#toldAtMs < TOLD_MS) return true;
-    if (this.#delayedSinceMs !== null && this.#lastDelayMs - this.#delayedSinceMs >= QUEUE_DELAY_SUSTAINED_MS) return true;
-    if (this.#slowSinceMs === null || nowMs - this.#slowSinceMs < SUSTAINED_MS) return false;
+    const atMs = this.#time.at(nowMs);
+    if (this.#isTold(atMs)) return true;
+    if (this.#slowSinceMs === null || atMs - this.#slowSinceMs < SUSTAINED_MS) return false;
     return this.#inFlight >= this.#inFlightWhenSlow;
   }
 
-  excess(): number {
-    return this.#ewmaMs / this.#thresholdMs;
+  excess(nowMs: number): number {
+    const slow = (this.#ewmaMs ?? 0) / this.#thresholdMs;
+    return this.#isTold(this.#time.at(nowMs)) ? Math.max(TOLD_EXCESS, slow) : slow;
+  }
+
+  #isTold(atMs: number): boolean {
+    return atMs - this.#toldAtMs < TOLD_MS;
   }
 }

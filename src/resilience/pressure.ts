@@ -2,8 +2,8 @@
 export interface Pressure {
   /** Work starts; `inFlight` counts it. */
   onStart(nowMs: number, inFlight: number): void;
-  /** Work that took `rtMs` has ended; `minRtMs` is what it takes at its best. */
-  onDone(nowMs: number, rtMs: number, minRtMs: number): void;
+  /** Work that took `rtMs` has ended; `minRtMs` is what it takes at its best, and `inFlight` counts it no more. */
+  onDone(nowMs: number, rtMs: number, minRtMs: number, inFlight: number): void;
   /** The upstream said so itself. */
   onOverloaded(nowMs: number): void;
   isHigh(nowMs: number): boolean;

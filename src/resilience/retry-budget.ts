@@ -1,19 +1,28 @@
+import { requireIntegerIn } from "./rate-limit.ts";
+import { requireNumberIn } from "./require-number-in.ts";
+import { SteadyTime } from "./steady-time.ts";
+
 interface RetryBudgetOptions {
-  /** For how long a request counts towards the budget, in ms. */
+  /** For how long a request counts towards the budget, in ms, an integer in [1000, 60000]; 10000 if absent. */
   readonly ttlMs?: number;
-  /** Retries per second that are always there: a quiet client may retry too. */
+  /** Retries per second that are always there, in [0, 1000]; 1 if absent: a quiet client may retry too. */
   readonly retriesPerSecondMin?: number;
-  /** Retries per request. */
+  /** Retries per request, in [0, 1], to three decimals; 0.2 if absent. */
   readonly retryRatio?: number;
 }
 
 const SLOTS = 10;
 /** Balances are kept in parts of a retry, so that no ratio accumulates rounding. */
 const PARTS = 1_000;
+const TTL_MS_MIN = 1_000;
+const TTL_MS_MAX = 60_000;
+const PER_SECOND_MAX = 1_000;
 
 /**
  * How much may be tried again: a fifth of the requests of the last ten seconds, and one a second beside. A retry storm thus adds a fifth
  * to the load at most, whatever fails. Source: Twitter Finagle, RetryBudget (TokenRetryBudget over a LeakyTokenBucket).
+ *
+ * @throws RangeError for an option out of range
  */
 export class RetryBudget {
   readonly #slotMs: number;
@@ -22,14 +31,13 @@ export class RetryBudget {
   /** Deposits less withdrawals of each slot of time, in parts; a slot's number is in `#slots`. */
   readonly #balances = new Float64Array(SLOTS);
   readonly #slots = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
-  #lastMs = Number.NEGATIVE_INFINITY;
+  readonly #time: SteadyTime;
 
   constructor({ ttlMs = 10_000, retriesPerSecondMin = 1, retryRatio = 0.2 }: RetryBudgetOptions = {}) {
-    if (!(ttlMs >= 1_000 && ttlMs <= 60_000)) throw new RangeError(`ttlMs must be in [1000, 60000], got ${ttlMs}`);
-    if (!(retriesPerSecondMin >= 0 && retriesPerSecondMin <= 1_000)) {
-      throw new RangeError(`retriesPerSecondMin must be in [0, 1000], got ${retriesPerSecondMin}`);
-    }
-    if (!(retryRatio >= 0 && retryRatio <= 1)) throw new RangeError(`retryRatio must be in [0, 1], got ${retryRatio}`);
+    requireIntegerIn("ttlMs", ttlMs, TTL_MS_MIN, TTL_MS_MAX);
+    requireNumberIn("retriesPerSecondMin", retriesPerSecondMin, 0, PER_SECOND_MAX);
+    requireNumberIn("retryRatio", retryRatio, 0, 1);
+    this.#time = new SteadyTime(ttlMs);
     this.#slotMs = ttlMs / SLOTS;
     this.#reserve = Math.round((retriesPerSecondMin * ttlMs * PARTS) / 1_000);
     this.#deposit = Math.round(retryRatio * PARTS);
@@ -65,9 +73,7 @@ export class RetryBudget {
     return sum;
   }
 
-  /** A clock that steps back stands still. */
   #slotAt(nowMs: number): number {
-    if (nowMs > this.#lastMs) this.#lastMs = nowMs;
-    return Math.floor(this.#lastMs / this.#slotMs);
+    return Math.floor(this.#time.at(nowMs) / this.#slotMs);
   }
 }

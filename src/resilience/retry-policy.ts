@@ -31,6 +31,6 @@ interface NextAttemptInput {
 /** How long to wait before the next try, in ms; null where there is none: tries or time are used up. */
 export function nextAttempt({ attempt, attemptsMax, remainingMs, random, retryAfterMs }: NextAttemptInput): number | null {
   if (attempt >= attemptsMax) return null;
-  const delayMs = retryAfterMs ?? backoffMs(attempt, random);
+  const delayMs = Math.max(0, retryAfterMs ?? backoffMs(attempt, random));
   return remainingMs >= delayMs + USEFUL_MS_MIN ? delayMs : null;
 }

@@ -1,18 +1,18 @@
-import { overloadLimiter, type OverloadKind } from "../../src/resilience/overload-kinds.ts";
 import type { Criticality } from "../../src/resilience/criticality.ts";
-import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
+import { OVERLOAD_KINDS, overloadLimiter, type OverloadKind } from "../../src/resilience/overload-kinds.ts";
 import { mulberry32 } from "./mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*
- * An upstream does so much at once and queues the rest, first come, first served; calls arrive by a Poisson process, at half of what it can
- * do for ten seconds and then at `load` times of it. Work that was sent is never recalled: the upstream still does what nobody waits for.
+ * An upstream does so much at once and queues the rest, first come, first served. Calls arrive by a Poisson process: for ten seconds at
+ * half of what the upstream can do, for twenty at `load` times of it, for five at half again. Work that was sent is never recalled: the upstream
+ * does it even if nobody waits any more, as the runtime does. How much is answered in time, how soon, and who is shed?
  */
 
-export interface Upstream {
+interface Upstream {
   /** Pieces of work done at once. */
   readonly places: number;
-  /** What one takes on average, in ms: half of it always, the rest by an exponential distribution. */
+  /** What one takes on average, in ms: half of it always, the other half by an exponential distribution. */
   readonly serviceMs: number;
 }
 
@@ -26,123 +26,163 @@ export interface OverloadScenario {
   readonly deadlineMs?: number;
   /** For how long half of the load comes before, in ms. 0: the limiter meets the load cold. */
   readonly warmUpMs?: number;
-  /** What share of calls is of which class; all are critical if absent. */
-  readonly mix?: readonly (readonly [Criticality, number])[];
-  /** After this long the load goes back to half for good, in ms. */
-  readonly overloadMs?: number;
+  /** Limiters among which the calls fall at random, none of which knows of the others. */
+  readonly isolates?: number;
+  /** From when the load comes, work takes so many times longer. */
+  readonly slowdown?: number;
+  /** Which share of calls is of which class; all are critical if absent. */
+  readonly mix?: Readonly<Partial<Record<Criticality, number>>>;
 }
 
-export interface OverloadResult {
-  /** Answers in time, as a share of what the upstream can do. */
+interface OverloadResult {
+  /** Answers in time, as a share of what the upstream can do, from two seconds after the load came. */
   readonly goodput: number;
-  /** Half of the admitted calls took at most this long, in multiples of one call's service time. */
+  /** Half of the answers took at most this long, in multiples of what one piece of work takes. */
   readonly p50: number;
-  readonly p99: number;
-  /** Share of the offered calls that was shed. */
+  /** Share of the calls offered in the same time that was shed. */
   readonly shed: number;
-  readonly shedOf: Readonly<Record<Criticality, number>>;
-  /** The same after the load is back to half, from one second on. */
+  readonly shedOf: (criticality: Criticality) => number;
+  /** Share shed after the load was back at half, from a second on. */
   readonly shedAfter: number;
 }
 
 interface Call {
   readonly atMs: number;
   readonly criticality: Criticality;
-  isAdmitted: boolean;
-  isDone: boolean;
-  tookMs: number;
+  readonly isAdmitted: boolean;
+}
+
+interface Answer {
+  readonly atMs: number;
+  readonly tookMs: number;
 }
 
 const STARTS_AT_MS = 1_000_000;
-export const UPSTREAM: Upstream = { places: 40, serviceMs: 25 };
-const SETTLING_MS = 2_000;
+const UPSTREAM: Upstream = { places: 40, serviceMs: 25 };
+const WARM_UP_MS = 10_000;
+const OVERLOAD_MS = 20_000;
 const AFTER_MS = 5_000;
+const SETTLING_MS = 2_000;
+const QUIET_LOAD = 0.5;
 
 /** Runs one overload in virtual time. The same scenario always ends the same. */
 export function simulateOverload(scenario: OverloadScenario): OverloadResult {
-  const { limiter: kind, load, seed, upstream = UPSTREAM, deadlineMs = Number.POSITIVE_INFINITY } = scenario;
-  const { warmUpMs = 10_000, mix = [["critical", 1]], overloadMs = 20_000 } = scenario;
+  const { limiter: kind, load, seed, upstream = UPSTREAM, deadlineMs = Number.POSITIVE_INFINITY, warmUpMs = WARM_UP_MS } = scenario;
+  const { isolates = 1, slowdown = 1, mix = { critical: 1 } } = scenario;
   const random = mulberry32(seed);
   const time = new VirtualTime(STARTS_AT_MS);
-  const limiter: OverloadLimiter | null = kind === "none" ? null : overloadLimiter(kind);
-  const ratePerMs = upstream.places / upstream.serviceMs;
+  const limiters = Array.from({ length: isolates }, () => (kind === "none" ? null : overloadLimiter(kind)));
   const beginsAtMs = STARTS_AT_MS + warmUpMs;
-  const endsAtMs = beginsAtMs + overloadMs;
+  const endsAtMs = beginsAtMs + OVERLOAD_MS;
+  const isOver = (): boolean => time.nowMs >= beginsAtMs && time.nowMs < endsAtMs;
+  const server = new Server(upstream.places, time, () => {
+    const serviceMs = upstream.serviceMs * (isOver() ? slowdown : 1);
+    return serviceMs * (0.5 - 0.5 * Math.log(1 - random()));
+  });
   const calls: Call[] = [];
-  const queue: (() => void)[] = [];
-  let taken = 0;
-  let head = 0;
+  const answers: Answer[] = [];
 
-  function serve(finished: () => void): void {
-    taken += 1;
-    const serviceMs = upstream.serviceMs * (0.5 - 0.5 * Math.log(1 - random()));
-    time.after(serviceMs, () => {
-      taken -= 1;
-      finished();
-      const next = queue[head];
-      if (next === undefined) return;
-      head += 1;
-      next();
-    });
-  }
-
-  function send(call: Call): void {
-    const settle = (isSuccess: boolean): void => {
-      if (call.isDone) return;
-      call.isDone = true;
-      call.tookMs = isSuccess ? time.nowMs - call.atMs : Number.POSITIVE_INFINITY;
-      limiter?.done(time.nowMs, call.atMs, isSuccess ? "success" : "failure");
+  function call(): void {
+    const limiter = limiters[Math.floor(random() * isolates)] ?? null;
+    const atMs = time.nowMs;
+    const criticality = pick(mix, random());
+    const isAdmitted = limiter?.admit(atMs, criticality) ?? true;
+    calls.push({ atMs, criticality, isAdmitted });
+    if (!isAdmitted) return;
+    let isDone = false;
+    const end = (outcome: "success" | "failure"): void => {
+      if (isDone) return;
+      isDone = true;
+      if (outcome === "success") answers.push({ atMs: time.nowMs, tookMs: time.nowMs - atMs });
+      limiter?.done(time.nowMs, atMs, outcome);
     };
-    if (taken < upstream.places) serve(() => settle(true));
-    else queue.push(() => serve(() => settle(true)));
-    if (deadlineMs < Number.POSITIVE_INFINITY) time.after(deadlineMs, () => settle(false));
+    server.take(() => end("success"));
+    if (deadlineMs < Number.POSITIVE_INFINITY) time.after(deadlineMs, () => end("failure"));
   }
 
   function arrive(): void {
-    const call: Call = { atMs: time.nowMs, criticality: pick(mix, random()), isAdmitted: true, isDone: false, tookMs: 0 };
-    calls.push(call);
-    call.isAdmitted = limiter?.admit(time.nowMs, call.criticality) ?? true;
-    if (call.isAdmitted) send(call);
-    const factor = time.nowMs >= beginsAtMs && time.nowMs < endsAtMs ? load : 0.5;
-    if (time.nowMs < endsAtMs + AFTER_MS) time.after(-Math.log(1 - random()) / (ratePerMs * factor), arrive);
+    call();
+    const perMs = (upstream.places / upstream.serviceMs) * (isOver() ? load / slowdown : QUIET_LOAD);
+    if (time.nowMs < endsAtMs + AFTER_MS) time.after(-Math.log(1 - random()) / perMs, arrive);
   }
 
   arrive();
   time.run();
-  const measured = calls.filter(({ atMs }) => atMs >= beginsAtMs + SETTLING_MS && atMs < endsAtMs);
-  const after = calls.filter(({ atMs }) => atMs >= endsAtMs + 1_000);
-  return measure(measured, after, ratePerMs * (overloadMs - SETTLING_MS), upstream.serviceMs, deadlineMs);
+  const isMeasured = ({ atMs }: { readonly atMs: number }): boolean => atMs >= beginsAtMs + SETTLING_MS && atMs < endsAtMs;
+  const offered = calls.filter(isMeasured);
+  const taken = answers.filter(isMeasured).map(({ tookMs }) => tookMs);
+  const possible = (upstream.places / (upstream.serviceMs * slowdown)) * (OVERLOAD_MS - SETTLING_MS);
+  return {
+    goodput: taken.length / possible,
+    p50: median(taken) / (upstream.serviceMs * slowdown),
+    shed: shedShare(offered),
+    shedOf: (criticality) => shedShare(offered.filter((call) => call.criticality === criticality)),
+    shedAfter: shedShare(calls.filter(({ atMs }) => atMs >= endsAtMs + 1_000)),
+  };
 }
 
-function measure(calls: readonly Call[], after: readonly Call[], capacity: number, serviceMs: number, deadlineMs: number): OverloadResult {
-  const took = calls.filter(({ isAdmitted }) => isAdmitted).map(({ tookMs }) => tookMs).sort((a, b) => a - b);
-  // Whoever waits forever is still not served by what comes after ten seconds.
-  const inTime = took.filter((ms) => ms <= Math.min(deadlineMs, 10_000)).length;
-  const shedOf = (criticality: Criticality): number => shedShare(calls.filter((call) => call.criticality === criticality));
-  return {
-    goodput: inTime / capacity,
-    p50: (took[Math.floor(took.length / 2)] ?? 0) / serviceMs,
-    p99: (took[Math.floor(took.length * 0.99)] ?? 0) / serviceMs,
-    shed: shedShare(calls),
-    shedOf: {
-      critical_plus: shedOf("critical_plus"),
-      critical: shedOf("critical"),
-      sheddable_plus: shedOf("sheddable_plus"),
-      sheddable: shedOf("sheddable"),
-    },
-    shedAfter: shedShare(after),
-  };
+/** Does so much at once, and the rest in the order in which it came. */
+class Server {
+  readonly #time: VirtualTime;
+  readonly #serviceMs: () => number;
+  readonly #queue: (() => void)[] = [];
+  #head = 0;
+  #free: number;
+
+  constructor(places: number, time: VirtualTime, serviceMs: () => number) {
+    this.#free = places;
+    this.#time = time;
+    this.#serviceMs = serviceMs;
+  }
+
+  take(finished: () => void): void {
+    this.#queue.push(finished);
+    this.#next();
+  }
+
+  #next(): void {
+    const finished = this.#queue[this.#head];
+    if (this.#free === 0 || finished === undefined) return;
+    this.#free -= 1;
+    this.#head += 1;
+    this.#time.after(this.#serviceMs(), () => {
+      this.#free += 1;
+      finished();
+      this.#next();
+    });
+  }
+}
+
+function pick(mix: Readonly<Partial<Record<Criticality, number>>>, random: number): Criticality {
+  let left = random;
+  for (const [criticality, share] of Object.entries(mix)) {
+    left -= share;
+    if (left < 0) return criticality as Criticality;
+  }
+  return "critical";
 }
 
 function shedShare(calls: readonly Call[]): number {
   return calls.filter(({ isAdmitted }) => !isAdmitted).length / Math.max(1, calls.length);
 }
 
-function pick(mix: readonly (readonly [Criticality, number])[], random: number): Criticality {
-  let left = random;
-  for (const [criticality, share] of mix) {
-    if (left < share) return criticality;
-    left -= share;
-  }
-  return "critical";
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
+
+const LOADS = [0.5, 0.8, 1.2, 2, 5, 10] as const;
+const TABLE_DEADLINE_MS = 1_000;
+
+/** Markdown: goodput and median of each limiter at each load, for clients that wait a second. Deterministic. */
+export function overloadTable(): string {
+  const cell = (limiter: OverloadScenario["limiter"], load: number): string => {
+    const { goodput, p50 } = simulateOverload({ limiter, load, seed: 1, deadlineMs: TABLE_DEADLINE_MS });
+    return `${Math.round(goodput * 100)} % (${Number.isNaN(p50) ? "–" : `${p50.toFixed(1)}×`})`;
+  };
+  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    row(["limiter", ...LOADS.map((load) => `${load}× load`)]),
+    row(["---", ...LOADS.map(() => "---")]),
+    ...["none" as const, ...OVERLOAD_KINDS].map((limiter) => row([limiter, ...LOADS.map((load) => cell(limiter, load))])),
+  ].join("\n");
 }
