@@ -186,7 +186,7 @@ export class Guard {
     } catch (error) {
       outcome = outcomeOf(error, limitMs >= quotaMs);
       if (outcome === "failure") throttle.failure();
-      throw error instanceof LateError ? this.#late(error, limitMs >= quotaMs) : error;
+      throw this.#coded(error, limitMs >= quotaMs);
     } finally {
       breaker.record(now(), outcome, admission.kind);
       afterAttempt();
@@ -208,9 +208,15 @@ export class Guard {
     return delayMs !== null && budget.tryWithdraw(nowMs) ? delayMs : null;
   }
 
-  /** Late by its quota, an upstream has failed; late by the caller's own patience, time was simply up. */
-  #late(cause: LateError, hadItsQuota: boolean): CodedError {
-    return new CodedError(hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED", `${this.#parts.upstream} took too long`, { cause });
+  /**
+   * Late by its quota, an upstream has failed; late by the caller's own patience, time was simply up. An error without a code is the transport's or a bug over
+   * there: to the caller that upstream is unavailable, and reads may try again.
+   */
+  #coded(cause: unknown, hadItsQuota: boolean): unknown {
+    if (cause instanceof LateError) {
+      return new CodedError(hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED", `${this.#parts.upstream} took too long`, { cause });
+    }
+    return codeOf(cause) === "INTERNAL" ? new CodedError("UNAVAILABLE", `${this.#parts.upstream} failed`, { cause }) : cause;
   }
 
   /** Refused here, before anything was sent. */
@@ -226,7 +232,7 @@ function outOfTime(what: string): CodedError {
 
 /** What failed here stays failed: the error as the caller sees it, and nobody above may retry. */
 function spent(error: unknown, what: string): CodedError {
-  const code = codeOf(error) === "INTERNAL" ? "UNAVAILABLE" : codeOf(error);
+  const code = codeOf(error);
   const isFailure = ERROR_CATALOGUE[code].status >= 500;
   return new CodedError(code, what, { cause: error, ...hintsOf(error), ...(isFailure ? { alreadyRetried: true } : {}) });
 }
