@@ -16,6 +16,11 @@ interface BbrOptions {
    * upstream does at once, over all isolates, would be a queue.
    */
   readonly inFlightFloor?: number;
+  /**
+   * No best response time below this is believed, in ms, an integer in [1, 60000]; 1 if absent. For work that is done in batches: it is quick when there is
+   * little of it and waits for its batch when there is much, which is no queue.
+   */
+  readonly rtFloorMs?: number;
   readonly pressure?: Pressure;
 }
 
@@ -49,6 +54,7 @@ const DRAIN_SHARE = 0.5;
 export class BbrLimiter implements OverloadLimiter {
   readonly #bucketMs: number;
   readonly #floor: number;
+  readonly #rtFloorMs: number;
   readonly #pressure: Pressure;
   readonly #time: SteadyTime;
   readonly #window: RollingWindow<"pass" | "rtMs">;
@@ -68,14 +74,16 @@ export class BbrLimiter implements OverloadLimiter {
     this.#minRtMs = Math.min(this.#minRtMs, countOf("rtMs") / passes);
   };
 
-  constructor({ windowMs = 10_000, buckets = 100, inFlightFloor = 32, pressure = new ObservedPressure() }: BbrOptions = {}) {
+  constructor({ windowMs = 10_000, buckets = 100, inFlightFloor = 32, rtFloorMs = 1, pressure = new ObservedPressure() }: BbrOptions = {}) {
     requireIntegerIn("buckets", buckets, 2, 1_000);
     requireIntegerIn("windowMs", windowMs, 2, 60_000);
     requireIntegerIn("inFlightFloor", inFlightFloor, 1, 100_000);
+    requireIntegerIn("rtFloorMs", rtFloorMs, 1, 60_000);
     this.#window = new RollingWindow({ windowMs, buckets, events: ["pass", "rtMs"] });
     this.#time = new SteadyTime(windowMs);
     this.#bucketMs = windowMs / buckets;
     this.#floor = inFlightFloor;
+    this.#rtFloorMs = rtFloorMs;
     this.#pressure = pressure;
   }
 
@@ -148,7 +156,7 @@ export class BbrLimiter implements OverloadLimiter {
     this.#minRtMs = Number.POSITIVE_INFINITY;
     this.#window.forEachComplete(nowMs, this.#visitBucket);
     if (this.#maxPass === 0) this.#minRtMs = COLD_RT_MS;
-    this.#minRtMs = Math.max(1, this.#minRtMs);
+    this.#minRtMs = Math.max(this.#rtFloorMs, this.#minRtMs);
     this.#maxPass = Math.max(1, this.#maxPass);
     this.#adjustGain(nowMs, atMs);
   }

@@ -1,3 +1,5 @@
+import { requireIntegerIn } from "./rate-limit.ts";
+
 interface BulkheadOptions {
   /** Calls under way at once, an integer in [1, 1000000]. */
   readonly placesMax: number;
@@ -10,9 +12,8 @@ export class BulkheadFullError extends Error {
   override readonly name = "BulkheadFullError";
 }
 
-interface Waiter {
-  readonly admit: () => void;
-}
+/** Told once: true, a place is yours; false, you have given up. */
+type Waiter = (hasPlace: boolean) => void;
 
 const PLACES_MAX = 1_000_000;
 const QUEUE_MAX = 100_000;
@@ -20,6 +21,8 @@ const QUEUE_MAX = 100_000;
 /**
  * A semaphore that keeps one upstream from taking all there is: what is beyond its places is refused at once, or waits in order where
  * a queue is allowed. Source: Michael Nygard, "Release It!", Bulkheads; Hystrix's semaphore isolation.
+ *
+ * @throws RangeError for an option out of range
  */
 export class Bulkhead {
   readonly #placesMax: number;
@@ -28,8 +31,8 @@ export class Bulkhead {
   #inUse = 0;
 
   constructor({ placesMax, queueMax = 0 }: BulkheadOptions) {
-    requireInteger("placesMax", placesMax, 1, PLACES_MAX);
-    requireInteger("queueMax", queueMax, 0, QUEUE_MAX);
+    requireIntegerIn("placesMax", placesMax, 1, PLACES_MAX);
+    requireIntegerIn("queueMax", queueMax, 0, QUEUE_MAX);
     this.#placesMax = placesMax;
     this.#queueMax = queueMax;
   }
@@ -54,19 +57,7 @@ export class Bulkhead {
     signal?.throwIfAborted();
     if (this.tryEnter()) return;
     if (this.#waiting.size >= this.#queueMax) throw new BulkheadFullError(`all ${this.#placesMax} places are taken`);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { admit: resolve };
-    const giveUp = (): void => {
-      this.#waiting.delete(waiter);
-      reject(signal?.reason instanceof Error ? signal.reason : new Error("given up"));
-    };
-    this.#waiting.add(waiter);
-    signal?.addEventListener("abort", giveUp, { once: true });
-    try {
-      await promise;
-    } finally {
-      signal?.removeEventListener("abort", giveUp);
-    }
+    if (!(await this.#place(signal))) signal?.throwIfAborted();
   }
 
   /** Gives a place back, to whoever has waited longest. */
@@ -78,12 +69,21 @@ export class Bulkhead {
       return;
     }
     this.#waiting.delete(next);
-    next.admit();
+    next(true);
   }
-}
 
-function requireInteger(option: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${option} must be an integer in [${min}, ${max}], got ${value}`);
+  /** Whether the caller, after it has waited, has a place. */
+  async #place(signal: AbortSignal | undefined): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const giveUp = (): void => {
+      this.#waiting.delete(resolve);
+      // Too late where a place came first: a promise is settled once, so that the place is not lost.
+      resolve(false);
+    };
+    this.#waiting.add(resolve);
+    signal?.addEventListener("abort", giveUp);
+    const hasPlace = await promise;
+    signal?.removeEventListener("abort", giveUp);
+    return hasPlace;
   }
 }

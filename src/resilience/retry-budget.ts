@@ -1,9 +1,9 @@
 import { requireIntegerIn } from "./rate-limit.ts";
 import { requireNumberIn } from "./require-number-in.ts";
-import { SteadyTime } from "./steady-time.ts";
+import { RollingWindow } from "./rolling-window.ts";
 
 interface RetryBudgetOptions {
-  /** For how long a request counts towards the budget, in ms, an integer in [1000, 60000]; 10000 if absent. */
+  /** For how long a request counts towards the budget, in ms: an integer in [1000, 60000], a multiple of 10; 10000 if absent. */
   readonly ttlMs?: number;
   /** Retries per second that are always there, in [0, 1000]; 1 if absent: a quiet client may retry too. */
   readonly retriesPerSecondMin?: number;
@@ -25,55 +25,30 @@ const PER_SECOND_MAX = 1_000;
  * @throws RangeError for an option out of range
  */
 export class RetryBudget {
-  readonly #slotMs: number;
+  /** Deposits less withdrawals. A withdrawal is forgotten with the deposits of its time. */
+  readonly #window: RollingWindow<"parts">;
   readonly #reserve: number;
   readonly #deposit: number;
-  /** Deposits less withdrawals of each slot of time, in parts; a slot's number is in `#slots`. */
-  readonly #balances = new Float64Array(SLOTS);
-  readonly #slots = new Float64Array(SLOTS).fill(Number.NEGATIVE_INFINITY);
-  readonly #time: SteadyTime;
 
   constructor({ ttlMs = 10_000, retriesPerSecondMin = 1, retryRatio = 0.2 }: RetryBudgetOptions = {}) {
     requireIntegerIn("ttlMs", ttlMs, TTL_MS_MIN, TTL_MS_MAX);
+    if (ttlMs % SLOTS !== 0) throw new RangeError(`ttlMs must be a multiple of ${SLOTS}, got ${ttlMs}`);
     requireNumberIn("retriesPerSecondMin", retriesPerSecondMin, 0, PER_SECOND_MAX);
     requireNumberIn("retryRatio", retryRatio, 0, 1);
-    this.#time = new SteadyTime(ttlMs);
-    this.#slotMs = ttlMs / SLOTS;
+    this.#window = new RollingWindow({ windowMs: ttlMs, buckets: SLOTS, events: ["parts"] });
     this.#reserve = Math.round((retriesPerSecondMin * ttlMs * PARTS) / 1_000);
     this.#deposit = Math.round(retryRatio * PARTS);
   }
 
   /** A request was made, and adds to the budget. */
   request(nowMs: number): void {
-    this.#add(nowMs, this.#deposit);
+    this.#window.add(nowMs, "parts", this.#deposit);
   }
 
   /** Takes one retry out of the budget; false where it is empty. */
   tryWithdraw(nowMs: number): boolean {
-    if (this.#balance(nowMs) < PARTS) return false;
-    this.#add(nowMs, -PARTS);
+    if (this.#reserve + this.#window.sum(nowMs, "parts") < PARTS) return false;
+    this.#window.add(nowMs, "parts", -PARTS);
     return true;
-  }
-
-  #add(nowMs: number, parts: number): void {
-    const slot = this.#slotAt(nowMs);
-    const index = slot % SLOTS;
-    const known = this.#slots[index] === slot ? (this.#balances[index] ?? 0) : 0;
-    this.#slots[index] = slot;
-    this.#balances[index] = known + parts;
-  }
-
-  #balance(nowMs: number): number {
-    const slot = this.#slotAt(nowMs);
-    let sum = this.#reserve;
-    for (let index = 0; index < SLOTS; index += 1) {
-      const age = slot - (this.#slots[index] ?? 0);
-      if (age < SLOTS) sum += this.#balances[index] ?? 0;
-    }
-    return sum;
-  }
-
-  #slotAt(nowMs: number): number {
-    return Math.floor(this.#time.at(nowMs) / this.#slotMs);
   }
 }
