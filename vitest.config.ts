@@ -11,6 +11,7 @@ export default defineConfig({
           exclude: ["test/**/*.workerd.test.ts", "test/e2e/**"],
         },
       },
+      "test/durable/vitest.config.ts",
       "test/identity/vitest.config.ts",
       "test/history/vitest.config.ts",
       {
