@@ -36,7 +36,11 @@ describe("the table of ARCHITECTURE.md", () => {
   });
 
   it("lets contracts use only zod, and only types of protocol and resilience", () => {
-    expect(room("contracts")).toMatchObject({ mayImport: new Set(), mayImportTypes: new Set(["protocol", "resilience"]), packages: ["zod"] });
+    expect(room("contracts")).toMatchObject({
+      mayImport: new Set(),
+      mayImportTypes: new Set(["protocol", "resilience"]),
+      packages: ["zod"],
+    });
   });
 
   it("keeps biz from the outside world", () => {

@@ -1,6 +1,7 @@
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
 import { REQUEST_ID_HEADER, TRACEPARENT_HEADER, type QuotaHeaders } from "../contracts/internal-request.ts";
+import { parseGrpcTimeout } from "../resilience/deadline.ts";
 import { randomHex } from "../platform/random-hex.ts";
 import { continueTrace, formatTraceparent } from "../platform/trace.ts";
 
@@ -42,7 +43,16 @@ export function openScope(headers: Headers, nowMs: number): GatewayScope {
 /** The time a request may take: the route's, or less where the client has less patience. Throws `MALFORMED` for an odd hint. */
 export function timeoutOf(headers: Headers, routeTimeoutMs: number): number {
   const hint = headers.get("x-request-timeout-ms");
-  if (hint === null) return routeTimeoutMs;
+  if (hint === null) return Math.min(routeTimeoutMs, grpcTimeoutMsOf(headers));
   if (!TIMEOUT_HINT.test(hint)) throw new CodedError("MALFORMED", "X-Request-Timeout-Ms must be a whole number of milliseconds above 0");
   return Math.min(routeTimeoutMs, Number(hint));
+}
+
+/** What gRPC clients and meshes call the same; infinity where it is absent. */
+function grpcTimeoutMsOf(headers: Headers): number {
+  const text = headers.get("grpc-timeout");
+  if (text === null) return Number.POSITIVE_INFINITY;
+  const timeoutMs = parseGrpcTimeout(text);
+  if (timeoutMs === null) throw new CodedError("MALFORMED", "grpc-timeout must be digits and a unit, such as 250m");
+  return timeoutMs;
 }

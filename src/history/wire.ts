@@ -86,7 +86,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const logger = loggerOf(env);
   const databases = databasesOf(env, "job");
   const databaseOfBucket = parseBucketRanges(config.HISTORY_BUCKETS, databases.length);
-  const callShard = shardStubs({ namespace: env.SHARD, guardOf: guardsOf(env).shard });
+  const callShard = shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) });
   /** For jobs: nobody waits, and a batch is made again as a whole. */
   const inJob = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
   const store = d1MappingStore(databasesOf(env, "reader")[0], now);

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { readConfig } from "./config.ts";
 import { guardVars } from "./guard-config.ts";
 import { publicJwksVar } from "./jwk.ts";

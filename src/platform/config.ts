@@ -1,30 +1,36 @@
-import * as z from "zod";
+import * as z from "zod/mini";
+
+/*
+ * Configs are checked with zod/mini: the gateway needs zod for nothing else, and the whole of it would weigh as much as the rest of its code.
+ * Schemas of either kind may be mixed.
+ */
 
 /**
  * Reads a worker's vars and secrets into a frozen config. A bad one is refused when the worker starts, with the names of the offending
  * vars and never their values.
  */
-export function readConfig<S extends z.ZodObject>(schema: S, env: unknown): Readonly<z.output<S>> {
-  const result = schema.safeParse(env);
+export function readConfig<S extends z.core.$ZodObject>(schema: S, env: unknown): Readonly<z.output<S>> {
+  const result = z.safeParse(schema, env);
   if (result.success) return Object.freeze(result.data);
   const reasons = result.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
   throw new Error(`bad configuration: ${reasons.join("; ")}`);
 }
 
 /** A whole number in a var, such as `"300000"`, within [min, max]. */
-export function wholeNumberVar(min: number, max: number): z.ZodType<number> {
-  return z.coerce.number().pipe(z.int().min(min).max(max));
+export function wholeNumberVar(min: number, max: number) {
+  return z.pipe(z.coerce.number(), z.int().check(z.minimum(min), z.maximum(max)));
 }
 
 /** A JSON text in a var, such as a JWK, checked against `schema`. */
-export function jsonVar<S extends z.ZodType>(schema: S): z.ZodType<z.output<S>> {
-  const parsed = z.string().transform((text, ctx): unknown => {
+export function jsonVar<S extends z.core.$ZodType>(schema: S) {
+  const parsed = z.transform((text: string, ctx): unknown => {
     try {
       return JSON.parse(text);
     } catch {
-      ctx.addIssue({ code: "custom", message: "is not JSON" });
+      // The text itself may be a secret, and never is in the issue.
+      ctx.issues.push({ code: "custom", message: "is not JSON", input: undefined });
       return z.NEVER;
     }
   });
-  return parsed.pipe(schema);
+  return z.pipe(z.pipe(z.string(), parsed), schema);
 }

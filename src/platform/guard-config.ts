@@ -1,17 +1,29 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 
-/** Upstreams guarded by another engine than the default, such as `history=sre,app=sre`. */
-const breakerEngines = z
-  .string()
-  .regex(/^([a-z0-9-]+=(sre|hystrix)(,[a-z0-9-]+=(sre|hystrix))*)?$/, "must be upstream=sre or upstream=hystrix, separated by commas")
-  .transform((text) => text.split(",").flatMap((pair) => (pair.endsWith("=sre") ? [pair.slice(0, pair.indexOf("="))] : [])));
+/** Names with a value each, such as `history=sre,app=hystrix`. */
+function pairsVar<T extends string>(values: readonly T[]) {
+  return z.pipe(
+    z.pipe(
+      z.string().check(z.regex(/^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/, "must be name=value, separated by commas")),
+      z.transform((text) => Object.fromEntries(text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2) as [string, string]))),
+    ),
+    z.record(z.string(), z.enum(values)),
+  );
+}
 
 /** The vars of every worker that guards calls. `BOOT_ID` tells one local start from the next, for faults that end with it. */
 export const guardVars = {
-  BREAKER_ENGINES: breakerEngines,
+  BREAKER_ENGINES: pairsVar(["sre", "hystrix"]),
+  HEDGED_UPSTREAMS: z.pipe(
+    z.string().check(z.regex(/^$|^[a-z0-9-]+(,[a-z0-9-]+)*$/, "must be names of upstreams, separated by commas")),
+    z.transform((text) => (text === "" ? [] : text.split(","))),
+  ),
   FAULTS: z.enum(["on", "off"]),
-  BOOT_ID: z.string().max(64),
+  BOOT_ID: z.string().check(z.maxLength(64)),
 };
 
+/** How closely each policy's limit is kept, where it is not as the table says. */
+export const limitModesVar = pairsVar(["strict", "lease", "async"]);
+
 /** Multiplies every rate limit. */
-export const rateLimitScaleVar = z.coerce.number().pipe(z.number().positive().max(10_000));
+export const rateLimitScaleVar = z.pipe(z.coerce.number(), z.number().check(z.positive(), z.maximum(10_000)));

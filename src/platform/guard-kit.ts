@@ -15,14 +15,16 @@ import { faultInjector, type FaultInjector } from "./faults.ts";
 import { Guard, type CallKind } from "./guard.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
 
+export type BreakerEngine = "sre" | "hystrix";
+
 /** What a worker gives for all of its guards. */
 export interface GuardKitDeps {
   /** Shared breaker state; null where an isolate decides alone. */
   readonly breakerStates: ObjectNamespace | null;
   /** Where faults are looked up; null unless the var `FAULTS` is on. */
   readonly faults: { readonly board: ObjectNamespace; readonly bootId: string } | null;
-  /** Upstreams guarded by the SRE engine; all others trip like Hystrix, with shared state. */
-  readonly sreUpstreams: readonly string[];
+  /** Which engine guards an upstream; `hystrix`, with shared state, where it is not named. */
+  readonly engines: Readonly<Record<string, BreakerEngine>>;
   readonly timer: CallTimer;
   /** Takes work that no answer waits for. */
   readonly background: (work: Promise<unknown>) => void;
@@ -74,7 +76,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
 
   function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: () => void } {
     const alone = (): void => undefined;
-    if (deps.sreUpstreams.includes(upstream)) return { breaker: new SreBreaker(), afterAttempt: alone };
+    if (deps.engines[upstream] === "sre") return { breaker: new SreBreaker(), afterAttempt: alone };
     const engine = new HystrixBreaker();
     if (states === null || !isShared(upstream)) return { breaker: engine, afterAttempt: alone };
     const breaker = new SharedBreaker({ engine, reporter });

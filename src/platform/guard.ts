@@ -2,7 +2,7 @@ import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRetryable
 import type { Breaker, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { callLimitMs, isWorthCalling } from "../resilience/deadline.ts";
+import { callLimitMs, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
 import type { Criticality } from "../resilience/criticality.ts";
 import type { OverloadLimiter, WorkOutcome } from "../resilience/overload-limiter.ts";
 import type { RetryBudget } from "../resilience/retry-budget.ts";
@@ -102,7 +102,7 @@ export class Guard {
   async call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
     const { now } = this.#parts;
     const startedAtMs = now();
-    if (!isWorthCalling(plan.deadlineAtMs - startedAtMs)) throw outOfTime(what);
+    if (!isWorthCalling(remainingMs(plan.deadlineAtMs, startedAtMs))) throw outOfTime(what);
     const flight = this.#enter(plan, startedAtMs);
     let outcome: WorkOutcome = "failure";
     try {
@@ -167,15 +167,15 @@ export class Guard {
   async #attempt<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, number: number): Promise<T> {
     const { breaker, throttle, timer, faults, now, random, afterAttempt } = this.#parts;
     const startedAtMs = now();
-    const remainingMs = plan.deadlineAtMs - startedAtMs;
-    if (!isWorthCalling(remainingMs)) throw outOfTime(what);
+    const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
+    if (!isWorthCalling(leftMs)) throw outOfTime(what);
     const admission = breaker.admit(startedAtMs, random());
     if (admission.kind === "rejected") {
       afterAttempt();
       throw this.#refuse("CIRCUIT_OPEN", admission.retryAfterMs || OPEN_RETRY_MS);
     }
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
-    const limitMs = callLimitMs({ remainingMs, quotaMs });
+    const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
     let outcome: BreakerOutcome = "success";
     try {
       const attempt = { limitMs, number };
@@ -201,7 +201,7 @@ export class Guard {
     const delayMs = nextAttempt({
       attempt,
       attemptsMax: ATTEMPTS_MAX,
-      remainingMs: plan.deadlineAtMs - nowMs,
+      remainingMs: remainingMs(plan.deadlineAtMs, nowMs),
       random: random(),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });

@@ -1,5 +1,4 @@
 import type { CallContext } from "../contracts/call-context.ts";
-import type { Clock } from "../resilience/clock.ts";
 import type { RequestScope } from "./call-context.ts";
 import type { CallKind, Guard } from "./guard.ts";
 
@@ -32,16 +31,4 @@ export function guardedRpc<T extends object>(service: T, guard: Guard, options: 
     };
   }
   return { read: caller("read", true), write: caller("write", false), idempotentWrite: caller("write", true) };
-}
-
-/** The scope of a call as the service that is called sees it. */
-export function scopeOfCall(ctx: CallContext, now: Clock): RequestScope {
-  const { requestId, traceparent, principal, remainingMs, clientAddress } = ctx;
-  return {
-    requestId,
-    traceparent,
-    principal,
-    deadlineAtMs: now() + remainingMs,
-    ...(clientAddress === undefined ? {} : { clientAddress }),
-  };
 }

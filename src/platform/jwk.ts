@@ -1,19 +1,20 @@
 import { importJWK, type CryptoKey } from "jose";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { jsonVar } from "./config.ts";
 
-const publicJwkSchema = z.object({
+const publicMembers = {
   kty: z.literal("OKP"),
   crv: z.literal("Ed25519"),
-  x: z.string().length(43),
-  kid: z.string().min(1).max(64),
-});
-const privateJwkSchema = publicJwkSchema.extend({ d: z.string().length(43) });
+  x: z.string().check(z.length(43)),
+  kid: z.string().check(z.minLength(1), z.maxLength(64)),
+};
+const publicJwkSchema = z.object(publicMembers);
+const privateJwkSchema = z.object({ ...publicMembers, d: z.string().check(z.length(43)) });
 
 /** An Ed25519 private key in a secret (RFC 8037), with its `kid`. */
 export const privateJwkVar = jsonVar(privateJwkSchema);
 /** A JSON Web Key Set of Ed25519 public keys in a var: more than one while the signer's key is being changed. */
-export const publicJwksVar = jsonVar(z.object({ keys: z.array(publicJwkSchema).min(1).max(8) }));
+export const publicJwksVar = jsonVar(z.object({ keys: z.array(publicJwkSchema).check(z.minLength(1), z.maxLength(8)) }));
 
 export type PublicKeyJwk = z.infer<typeof publicJwkSchema>;
 export type PrivateKeyJwk = z.infer<typeof privateJwkSchema>;

@@ -1,5 +1,3 @@
-import { codeOf, wrap } from "../contracts/errors.ts";
-
 /** A service binding as the runtime types it: opaque, since the other worker's code is not ours to import. */
 type RpcBinding = object;
 
@@ -9,17 +7,4 @@ type RpcBinding = object;
  */
 export function bindRpc<T extends object>(binding: RpcBinding): T {
   return binding as T;
-}
-
-/**
- * Awaits an RPC and says what was being done if it fails. An error without a code of ours is the transport's or the other worker's bug:
- * to the caller that upstream is unavailable.
- */
-export async function rpc<T>(what: string, call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (cause) {
-    const code = codeOf(cause);
-    throw wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
-  }
 }

@@ -1,11 +1,15 @@
 import { describeCauses } from "../contracts/errors.ts";
-import { guardKit, type MakeGuard } from "./guard-kit.ts";
+import { guardKit, type BreakerEngine, type MakeGuard } from "./guard-kit.ts";
 import type { CallTimer } from "./call-timer.ts";
 import type { Logger } from "./logger.ts";
 import type { ObjectNamespace } from "./objects.ts";
 
 interface WireGuardsInput {
-  readonly config: { readonly BREAKER_ENGINES: readonly string[]; readonly FAULTS: "on" | "off"; readonly BOOT_ID: string };
+  readonly config: {
+    readonly BREAKER_ENGINES: Readonly<Record<string, BreakerEngine>>;
+    readonly FAULTS: "on" | "off";
+    readonly BOOT_ID: string;
+  };
   readonly breakerState: ObjectNamespace;
   readonly faultBoard: ObjectNamespace;
   readonly timer: CallTimer;
@@ -18,7 +22,7 @@ export function wireGuards({ config, breakerState, faultBoard, timer, background
   return guardKit({
     breakerStates: breakerState,
     faults: config.FAULTS === "on" ? { board: faultBoard, bootId: config.BOOT_ID } : null,
-    sreUpstreams: config.BREAKER_ENGINES,
+    engines: config.BREAKER_ENGINES,
     timer,
     background,
     onReportFailure: (upstream, error) => logger.warn("shared breaker not reached", { upstream, causes: describeCauses(error) }),

@@ -7,13 +7,9 @@ import { RollingWindow } from "./rolling-window.ts";
 import { SteadyTime } from "./steady-time.ts";
 
 interface BbrOptions {
-  /** What is measured over, in ms, an integer in [2, 60000] and a multiple of `buckets`; 10000 if absent. */
-  readonly windowMs?: number;
-  /** Parts of the window, an integer in [2, 1000]; 100 if absent. */
-  readonly buckets?: number;
   /**
-   * The limit is never less, so that a quiet route is not shed: an integer in [1, 100000], 32 if absent. More than twice of what the
-   * upstream does at once, over all isolates, would be a queue.
+   * No measurement makes the limit less, so that a quiet route is not shed: an integer in [1, 100000], 32 if absent. More than twice of what
+   * the upstream does at once, over all isolates, would be a queue.
    */
   readonly inFlightFloor?: number;
   /**
@@ -24,27 +20,37 @@ interface BbrOptions {
   readonly pressure?: Pressure;
 }
 
+type Event = "pass" | "rtMs";
+
+const WINDOW_MS = 10_000;
+const BUCKETS = 100;
+const BUCKET_MS = WINDOW_MS / BUCKETS;
+/**
+ * A mean of fewer response times is mostly luck where work differs, and the least of 100 such means is nothing but: buckets are taken together until
+ * they have so many.
+ */
+const SAMPLES_MIN = 100;
 /** A cold upstream is believed to be slow, so that it is not shed before it is known, in ms. */
 const COLD_RT_MS = 1_000;
 const COOLDOWN_MS = 1_000;
 const SHARE_MIN = 0.1;
 /** So far over the limit, and slow already, waiting for the pressure to last would only fill a queue of seconds. */
 const FLOOD_FACTOR = 4;
-/** While it sheds from an upstream that is well below the trigger and nearly at its best, the limit grows: that more is possible shows only by trying. */
+/** While it sheds from an upstream that is below the trigger and nearly at its best, the limit grows: that more is possible shows only by trying. */
 const RELAXED_EXCESS = 0.75;
 const RELAXED_RT_FACTOR = 1.5;
 const GAIN_STEP = 1.05;
 const GAIN_MAX = 32;
 const EWMA_WEIGHT = 0.1;
-/** Under lasting overload the best response time is measured anew, by letting the queue run empty for a moment. */
+/** Under lasting overload the best response time is measured anew, by letting the queue run empty for a moment, even below the floor. */
 const DRAIN_EVERY_MS = 8_000;
 const DRAIN_MS_MIN = 300;
 const DRAIN_SHARE = 0.5;
 
 /**
  * Adaptive overload protection by Little's law: an upstream can have so much in flight as it finishes at its best rate in its best time. Above
- * that, work is dropped while there is pressure and for a second after it, or after the last drop: demand that is still too much is no
- * reason to open the gate. A class of work may fill its share of the limit ({@link CRITICALITY_SHARE}), the most critical one all of it.
+ * that, work is dropped while there is pressure and for a second after it, or after the last drop: a gate that opens on demand that is still
+ * too much fills a queue of seconds. A class of work may fill its share of the limit ({@link CRITICALITY_SHARE}), the most critical one all of it.
  *
  * After go-kratos/aegis, ratelimit/bbr, with the probing for bandwidth and the draining for the best time of Cardwell et al., "BBR:
  * Congestion-Based Congestion Control" (2016).
@@ -52,12 +58,11 @@ const DRAIN_SHARE = 0.5;
  * @throws RangeError for an option out of range
  */
 export class BbrLimiter implements OverloadLimiter {
-  readonly #bucketMs: number;
   readonly #floor: number;
   readonly #rtFloorMs: number;
   readonly #pressure: Pressure;
-  readonly #time: SteadyTime;
-  readonly #window: RollingWindow<"pass" | "rtMs">;
+  readonly #time = new SteadyTime(WINDOW_MS);
+  readonly #window = new RollingWindow<Event>({ windowMs: WINDOW_MS, buckets: BUCKETS, events: ["pass", "rtMs"] });
   #inFlight = 0;
   #ewmaRtMs = 0;
   #triggeredAtMs = Number.NEGATIVE_INFINITY;
@@ -68,20 +73,19 @@ export class BbrLimiter implements OverloadLimiter {
   #measuredSlot = Number.NEGATIVE_INFINITY;
   #maxPass = 1;
   #minRtMs = COLD_RT_MS;
-  readonly #visitBucket = (countOf: (event: "pass" | "rtMs") => number): void => {
+  #groupPasses = 0;
+  #groupRtMs = 0;
+  readonly #visitBucket = (countOf: (event: Event) => number): void => {
     const passes = countOf("pass");
     this.#maxPass = Math.max(this.#maxPass, passes);
-    this.#minRtMs = Math.min(this.#minRtMs, countOf("rtMs") / passes);
+    this.#groupPasses += passes;
+    this.#groupRtMs += countOf("rtMs");
+    if (this.#groupPasses >= SAMPLES_MIN) this.#closeGroup();
   };
 
-  constructor({ windowMs = 10_000, buckets = 100, inFlightFloor = 32, rtFloorMs = 1, pressure = new ObservedPressure() }: BbrOptions = {}) {
-    requireIntegerIn("buckets", buckets, 2, 1_000);
-    requireIntegerIn("windowMs", windowMs, 2, 60_000);
+  constructor({ inFlightFloor = 32, rtFloorMs = 1, pressure = new ObservedPressure() }: BbrOptions = {}) {
     requireIntegerIn("inFlightFloor", inFlightFloor, 1, 100_000);
     requireIntegerIn("rtFloorMs", rtFloorMs, 1, 60_000);
-    this.#window = new RollingWindow({ windowMs, buckets, events: ["pass", "rtMs"] });
-    this.#time = new SteadyTime(windowMs);
-    this.#bucketMs = windowMs / buckets;
     this.#floor = inFlightFloor;
     this.#rtFloorMs = rtFloorMs;
     this.#pressure = pressure;
@@ -133,13 +137,13 @@ export class BbrLimiter implements OverloadLimiter {
   }
 
   get #maxInFlight(): number {
-    return Math.floor((this.#maxPass * this.#minRtMs) / this.#bucketMs);
+    return Math.floor((this.#maxPass * this.#minRtMs) / BUCKET_MS);
   }
 
   #limit(nowMs: number, atMs: number): number {
     const share = Math.min(1, Math.max(SHARE_MIN, 1 / this.#pressure.excess(nowMs)));
     const limit = Math.floor(Math.max(this.#floor, this.#maxInFlight * share) * this.#gain);
-    return this.#isDraining(atMs) ? Math.max(this.#floor, Math.floor(limit * DRAIN_SHARE)) : limit;
+    return this.#isDraining(atMs) ? Math.floor(limit * DRAIN_SHARE) : limit;
   }
 
   #isDraining(atMs: number): boolean {
@@ -149,16 +153,26 @@ export class BbrLimiter implements OverloadLimiter {
 
   /** The bucket in progress doesn't count: it has not shown yet what it can do. */
   #measure(nowMs: number, atMs: number): void {
-    const slot = Math.floor(atMs / this.#bucketMs);
+    const slot = Math.floor(atMs / BUCKET_MS);
     if (slot === this.#measuredSlot) return;
     this.#measuredSlot = slot;
     this.#maxPass = 0;
     this.#minRtMs = Number.POSITIVE_INFINITY;
     this.#window.forEachComplete(nowMs, this.#visitBucket);
+    // What is left over counts only where it is all there is.
+    if (this.#minRtMs === Number.POSITIVE_INFINITY && this.#groupPasses > 0) this.#closeGroup();
+    this.#groupPasses = 0;
+    this.#groupRtMs = 0;
     if (this.#maxPass === 0) this.#minRtMs = COLD_RT_MS;
     this.#minRtMs = Math.max(this.#rtFloorMs, this.#minRtMs);
     this.#maxPass = Math.max(1, this.#maxPass);
     this.#adjustGain(nowMs, atMs);
+  }
+
+  #closeGroup(): void {
+    this.#minRtMs = Math.min(this.#minRtMs, this.#groupRtMs / this.#groupPasses);
+    this.#groupPasses = 0;
+    this.#groupRtMs = 0;
   }
 
   #adjustGain(nowMs: number, atMs: number): void {

@@ -1,24 +1,35 @@
 import { CRITICALITY_SHARE, type Criticality } from "./criticality.ts";
 import type { OverloadLimiter, WorkOutcome } from "./overload-limiter.ts";
+import { requireIntegerIn } from "./rate-limit.ts";
 
 export interface ConcurrencyLimitOptions {
+  /** An integer in [minLimit, maxLimit]; 64 if absent. */
   readonly initialLimit?: number;
+  /** An integer in [1, maxLimit]; 32 if absent: a quiet upstream must not be shed. */
   readonly minLimit?: number;
+  /** An integer in [1, 100000]; 1000 if absent. */
   readonly maxLimit?: number;
 }
 
-/** How a limit follows what is measured. Pure: the next limit from the last one and one finished piece of work. */
+/** How a limit follows what is measured: the next limit from the last one and one finished piece of work. */
 export type LimitRule = (sample: {
   readonly limit: number;
+  /** 0 where the clock didn't move, or stepped back. */
   readonly rtMs: number;
   /** In flight when the work ended, itself included. */
   readonly inFlight: number;
   readonly outcome: WorkOutcome;
 }) => number;
 
+const LIMIT_MAX = 100_000;
+/** For how long a drop shows, in ms. */
 const DROPPED_MS = 1_000;
 
-/** A limit on what is in flight that a rule moves with every finished piece of work: the frame of Netflix's concurrency-limits. */
+/**
+ * A limit on what is in flight that a rule moves with every finished piece of work: the frame of Netflix's concurrency-limits.
+ *
+ * @throws RangeError for an option out of range
+ */
 export class ConcurrencyLimit implements OverloadLimiter {
   readonly #rule: LimitRule;
   readonly #minLimit: number;
@@ -28,9 +39,9 @@ export class ConcurrencyLimit implements OverloadLimiter {
   #droppedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(rule: LimitRule, { initialLimit = 64, minLimit = 32, maxLimit = 1_000 }: ConcurrencyLimitOptions = {}) {
-    requireInteger("maxLimit", maxLimit, 1, 100_000);
-    requireInteger("minLimit", minLimit, 1, maxLimit);
-    requireInteger("initialLimit", initialLimit, minLimit, maxLimit);
+    requireIntegerIn("maxLimit", maxLimit, 1, LIMIT_MAX);
+    requireIntegerIn("minLimit", minLimit, 1, maxLimit);
+    requireIntegerIn("initialLimit", initialLimit, minLimit, maxLimit);
     this.#rule = rule;
     this.#minLimit = minLimit;
     this.#maxLimit = maxLimit;
@@ -55,11 +66,5 @@ export class ConcurrencyLimit implements OverloadLimiter {
   view(nowMs: number): { readonly inFlight: number; readonly limit: number; readonly shedding: boolean } {
     const sinceDropMs = nowMs - this.#droppedAtMs;
     return { inFlight: this.#inFlight, limit: Math.floor(this.#limit), shedding: sinceDropMs >= 0 && sinceDropMs < DROPPED_MS };
-  }
-}
-
-function requireInteger(option: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${option} must be an integer in [${min}, ${max}], got ${value}`);
   }
 }

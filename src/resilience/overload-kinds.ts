@@ -7,16 +7,19 @@ import { VegasLimiter } from "./vegas-limiter.ts";
 export const OVERLOAD_KINDS = ["bbr", "aimd", "vegas", "gradient2"] as const;
 export type OverloadKind = (typeof OVERLOAD_KINDS)[number];
 
-/** A limiter of the given kind with its defaults. `rtFloorMs`: see {@link BbrLimiter}; the other kinds have no use for it. */
-export function overloadLimiter(kind: OverloadKind, { rtFloorMs = 1 }: { readonly rtFloorMs?: number } = {}): OverloadLimiter {
-  switch (kind) {
-    case "bbr":
-      return new BbrLimiter({ rtFloorMs });
-    case "aimd":
-      return new AimdLimiter();
-    case "vegas":
-      return new VegasLimiter();
-    case "gradient2":
-      return new Gradient2Limiter();
-  }
+interface OverloadOptions {
+  /** See {@link BbrLimiter}; the other kinds have no use for it. */
+  readonly rtFloorMs?: number;
+}
+
+const MAKERS: Readonly<Record<OverloadKind, (options: OverloadOptions) => OverloadLimiter>> = {
+  bbr: (options) => new BbrLimiter(options),
+  aimd: () => new AimdLimiter(),
+  vegas: () => new VegasLimiter(),
+  gradient2: () => new Gradient2Limiter(),
+};
+
+/** A limiter of the given kind with its defaults. */
+export function overloadLimiter(kind: OverloadKind, options: OverloadOptions = {}): OverloadLimiter {
+  return MAKERS[kind](options);
 }

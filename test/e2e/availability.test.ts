@@ -57,7 +57,7 @@ describe("a dead history", () => {
     await during("history", { errorRate: 1 }, async () => {
       const codes = new Set<unknown>();
       for (let call = 0; call < 40; call += 1) codes.add((await api.call("GET", "/v1/history", { token: user.token })).body["code"]);
-      expect([...codes].sort()).toEqual(["CIRCUIT_OPEN", "UNAVAILABLE"]);
+      expect(codes).toEqual(new Set(["CIRCUIT_OPEN", "UNAVAILABLE"]));
       await eventually(async () => {
         const { body } = await api.call("GET", "/v1/ops/breakers", { token: admin });
         const states = body["breakers"] as { upstream: string; state: string }[];
@@ -164,12 +164,18 @@ it("limits hold over HTTP, with their headers, and faults don't exist where they
     expect((await limited.call("PUT", "/v1/ops/faults", { token, body: { target: "app", errorRate: 1 } })).status).toBe(404);
     const statuses: number[] = [];
     for (let call = 0; call < 12; call += 1) {
-      const { status, headers } = await limited.call("POST", "/v1/account/login", { body: { email: `e${call}@example.com`, password: "x" } });
+      const { status, headers } = await limited.call("POST", "/v1/account/login", {
+        body: { email: `e${call}@example.com`, password: "x" },
+      });
       statuses.push(status);
       expect(headers.get("ratelimit-policy")).toBe('"login";q=10;w=60');
       const [, left, seconds] = /^"login";r=(\d+);t=(\d+)$/.exec(headers.get("ratelimit") ?? "") ?? [];
       expect(Number(left)).toBe(Math.max(0, 8 - call));
-      if (status === 429) expect(Number(headers.get("retry-after"))).toBeGreaterThanOrEqual(Number(seconds));
+      const retryAfter = headers.get("retry-after");
+      expect([status, retryAfter === null || Number(retryAfter) >= Number(seconds)]).toEqual([
+        status,
+        status === 429 || retryAfter === null,
+      ]);
     }
     expect(statuses).toEqual([...Array.from({ length: 9 }, () => 401), 429, 429, 429]);
   } finally {

@@ -86,6 +86,9 @@ describe("a pool of leased units", () => {
     pool.add(0, 50);
     pool.add(-3, 50);
     expect([pool.units, pool.endsAtMs]).toEqual([5, 100]);
+    pool.add(2, 200);
+    pool.add(0, 50);
+    expect([pool.units, pool.endsAtMs]).toEqual([7, 200]);
   });
 
   it("loses no unit, and keeps none beyond its lease", () => {

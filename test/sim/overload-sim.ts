@@ -12,8 +12,10 @@ import { VirtualTime } from "./virtual-time.ts";
 interface Upstream {
   /** Pieces of work done at once. */
   readonly places: number;
-  /** What one takes on average, in ms: half of it always, the other half by an exponential distribution. */
+  /** What one takes on average, in ms. */
   readonly serviceMs: number;
+  /** Which share of that follows an exponential distribution, the rest being the same for all; a half if absent. */
+  readonly spread?: number;
 }
 
 export interface OverloadScenario {
@@ -30,15 +32,19 @@ export interface OverloadScenario {
   readonly isolates?: number;
   /** From when the load comes, work takes so many times longer. */
   readonly slowdown?: number;
+  /** From when on results count, in ms after the load came. */
+  readonly settlingMs?: number;
   /** Which share of calls is of which class; all are critical if absent. */
   readonly mix?: Readonly<Partial<Record<Criticality, number>>>;
 }
 
 interface OverloadResult {
-  /** Answers in time, as a share of what the upstream can do, from two seconds after the load came. */
+  /** Answers in time, as a share of what the upstream can do. */
   readonly goodput: number;
   /** Half of the answers took at most this long, in multiples of what one piece of work takes. */
   readonly p50: number;
+  /** 99 of 100 answers took at most this long, in ms. */
+  readonly p99Ms: number;
   /** Share of the calls offered in the same time that was shed. */
   readonly shed: number;
   readonly shedOf: (criticality: Criticality) => number;
@@ -63,12 +69,13 @@ const WARM_UP_MS = 10_000;
 const OVERLOAD_MS = 20_000;
 const AFTER_MS = 5_000;
 const SETTLING_MS = 2_000;
+const SPREAD = 0.5;
 const QUIET_LOAD = 0.5;
 
 /** Runs one overload in virtual time. The same scenario always ends the same. */
 export function simulateOverload(scenario: OverloadScenario): OverloadResult {
   const { limiter: kind, load, seed, upstream = UPSTREAM, deadlineMs = Number.POSITIVE_INFINITY, warmUpMs = WARM_UP_MS } = scenario;
-  const { isolates = 1, slowdown = 1, mix = { critical: 1 } } = scenario;
+  const { isolates = 1, slowdown = 1, settlingMs = SETTLING_MS, mix = { critical: 1 } } = scenario;
   const random = mulberry32(seed);
   const time = new VirtualTime(STARTS_AT_MS);
   const limiters = Array.from({ length: isolates }, () => (kind === "none" ? null : overloadLimiter(kind)));
@@ -76,8 +83,8 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
   const endsAtMs = beginsAtMs + OVERLOAD_MS;
   const isOver = (): boolean => time.nowMs >= beginsAtMs && time.nowMs < endsAtMs;
   const server = new Server(upstream.places, time, () => {
-    const serviceMs = upstream.serviceMs * (isOver() ? slowdown : 1);
-    return serviceMs * (0.5 - 0.5 * Math.log(1 - random()));
+    const { serviceMs, spread = SPREAD } = upstream;
+    return serviceMs * (isOver() ? slowdown : 1) * (1 - spread - spread * Math.log(1 - random()));
   });
   const calls: Call[] = [];
   const answers: Answer[] = [];
@@ -108,13 +115,14 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
 
   arrive();
   time.run();
-  const isMeasured = ({ atMs }: { readonly atMs: number }): boolean => atMs >= beginsAtMs + SETTLING_MS && atMs < endsAtMs;
+  const isMeasured = ({ atMs }: { readonly atMs: number }): boolean => atMs >= beginsAtMs + settlingMs && atMs < endsAtMs;
   const offered = calls.filter(isMeasured);
   const taken = answers.filter(isMeasured).map(({ tookMs }) => tookMs);
-  const possible = (upstream.places / (upstream.serviceMs * slowdown)) * (OVERLOAD_MS - SETTLING_MS);
+  const possible = (upstream.places / (upstream.serviceMs * slowdown)) * (OVERLOAD_MS - settlingMs);
   return {
     goodput: taken.length / possible,
-    p50: median(taken) / (upstream.serviceMs * slowdown),
+    p50: percentile(taken, 50) / (upstream.serviceMs * slowdown),
+    p99Ms: percentile(taken, 99),
     shed: shedShare(offered),
     shedOf: (criticality) => shedShare(offered.filter((call) => call.criticality === criticality)),
     shedAfter: shedShare(calls.filter(({ atMs }) => atMs >= endsAtMs + 1_000)),
@@ -166,8 +174,8 @@ function shedShare(calls: readonly Call[]): number {
   return calls.filter(({ isAdmitted }) => !isAdmitted).length / Math.max(1, calls.length);
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+function percentile(values: readonly number[], percent: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor((values.length * percent) / 100)] ?? Number.NaN;
 }
 
 const LOADS = [0.5, 0.8, 1.2, 2, 5, 10] as const;

@@ -21,10 +21,7 @@ export function addHistoryRoutes(app: Hono<BffEnv>, history: GuardedRpc<HistoryP
   app.get("/v1/history/continue", async function continueWatching(c) {
     const { scope, every } = c.env;
     const { limit } = readQuery(c.req.url, continueQuerySchema);
-    return every.json(
-      await history.read(scope, "list what to continue", (service, ctx) => service.continueWatching(ctx, limit)),
-      scope,
-    );
+    return every.json(await history.read(scope, "list what to continue", (service, ctx) => service.continueWatching(ctx, limit)), scope);
   });
 
   app.post("/v1/history/lookup", async function lookUpItems(c) {

@@ -118,7 +118,8 @@ export class ClientWindows {
     if (ask.kind === "report") {
       kept.unwritten += ask.count;
       if (kept.unwritten < kept.limit.limit * CHECKPOINT_SHARE) return;
-    } else if (ask.kind === "take" ? !allowed && (ask.count ?? 0) === 0 : ask.kind === "lease" && granted === 0 && ask.returned === 0) return;
+    } else if (ask.kind === "take" ? !allowed && (ask.count ?? 0) === 0 : ask.kind === "lease" && granted === 0 && ask.returned === 0)
+      return;
     kept.unwritten = 0;
     this.#store.put(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
     if (!this.#alarmIsSet) this.#armAlarm();

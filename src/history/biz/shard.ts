@@ -111,7 +111,8 @@ export class Shard {
   /** A read that was sent at `sentAtMs` has arrived. Throws `OVERLOADED` where the queue before this object does not drain: reports go first. */
   admitRead(sentAtMs: number): void {
     this.#queue.observe(this.#deps.now(), sentAtMs);
-    if (this.#queue.isStanding) throw new CodedError("OVERLOADED", "This shard has more to do than it can", { retryAfterMs: QUEUE_RETRY_MS });
+    if (this.#queue.isStanding)
+      throw new CodedError("OVERLOADED", "This shard has more to do than it can", { retryAfterMs: QUEUE_RETRY_MS });
   }
 
   /** Newest first, after the cursor, of one kind or of all. */

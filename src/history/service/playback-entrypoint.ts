@@ -22,7 +22,9 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
     }
 
     continueWatching(ctx: CallContext, limit: number): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId) => shard.continueWatching(userId, limit, Date.now()));
+      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId) =>
+        shard.continueWatching(userId, limit, Date.now()),
+      );
     }
 
     lookup(ctx: CallContext, items: readonly ItemKey[]): Promise<EntryPage> {
@@ -45,7 +47,9 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       const { userId } = requirePrincipal(ctx);
       const deadlineAtMs = Date.now() + ctx.remainingMs;
       const { directory, callShard } = wire(this.env);
-      return callShard(await directory.shardOf(userId), what, { kind, deadlineAtMs, callerKeepsTime: true }, (shard) => call(shard, userId));
+      return callShard(await directory.shardOf(userId), what, { kind, deadlineAtMs, callerKeepsTime: true }, (shard) =>
+        call(shard, userId),
+      );
     }
   };
 }

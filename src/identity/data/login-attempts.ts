@@ -22,7 +22,10 @@ const FAILURES_PER_EMAIL = { limit: 100, windowMs: 3_600_000 };
  * looked at and given back if it was right: as many guesses at once as one likes are no more guesses.
  */
 export function loginAttempts({ windowOf, guard, scale, background }: LoginAttemptsDeps): LoginAttempts {
-  const scaled = ({ limit, windowMs }: { limit: number; windowMs: number }) => ({ limit: Math.max(1, Math.round(limit * scale)), windowMs });
+  const scaled = ({ limit, windowMs }: { limit: number; windowMs: number }) => ({
+    limit: Math.max(1, Math.round(limit * scale)),
+    windowMs,
+  });
   const perAddress = scaled(FAILURES_PER_ADDRESS);
   const perEmail = scaled(FAILURES_PER_EMAIL);
 
