@@ -3,10 +3,12 @@ import { FAULT_BOARD_NAME, FAULT_TARGETS, SHARED_UPSTREAMS, type SharedUpstream 
 import type { Breaker } from "../resilience/breaker.ts";
 import { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
+import { HedgePolicy } from "../resilience/hedge.ts";
 import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
+import { RollingPercentile } from "../resilience/rolling-percentile.ts";
 import { SharedBreaker } from "../resilience/shared-breaker.ts";
 import { SreBreaker } from "../resilience/sre-breaker.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
@@ -25,6 +27,8 @@ export interface GuardKitDeps {
   readonly faults: { readonly board: ObjectNamespace; readonly bootId: string } | null;
   /** Which engine guards an upstream; `hystrix`, with shared state, where it is not named. */
   readonly engines: Readonly<Record<string, BreakerEngine>>;
+  /** Upstreams whose slowest reads get a second call beside them. */
+  readonly hedgedUpstreams: readonly string[];
   readonly timer: CallTimer;
   /** Takes work that no answer waits for. */
   readonly background: (work: Promise<unknown>) => void;
@@ -55,6 +59,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
 
   return function makeGuard(upstream, { quotaMs, readsMax, writesMax, overload }) {
     const { breaker, afterAttempt } = breakerFor(upstream);
+    const budget = new RetryBudget();
     return new Guard({
       upstream,
       quotaMs,
@@ -64,7 +69,8 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       },
       breaker,
       afterAttempt,
-      budget: new RetryBudget(),
+      budget,
+      hedge: deps.hedgedUpstreams.includes(upstream) ? new HedgePolicy({ latencies: new RollingPercentile(), budget }) : null,
       throttle: new RetryThrottle(),
       timer: deps.timer,
       faults: faultsFor(upstream),

@@ -5,6 +5,7 @@ import type { Clock } from "../resilience/clock.ts";
 import { callLimitMs, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
 import type { Criticality } from "../resilience/criticality.ts";
 import type { OverloadLimiter, WorkOutcome } from "../resilience/overload-limiter.ts";
+import { hedged, type HedgePolicy } from "../resilience/hedge.ts";
 import type { RetryBudget } from "../resilience/retry-budget.ts";
 import { nextAttempt } from "../resilience/retry-policy.ts";
 import type { RetryThrottle } from "../resilience/retry-throttle.ts";
@@ -26,6 +27,8 @@ export interface GuardParts {
   readonly breaker: Breaker;
   readonly budget: RetryBudget;
   readonly throttle: RetryThrottle;
+  /** Gives slow reads a second call beside them; null where that is not wanted. */
+  readonly hedge: HedgePolicy | null;
   readonly timer: CallTimer;
   /** Null where faults can't be injected: then nothing asks for them. */
   readonly faults: FaultInjector | null;
@@ -165,7 +168,7 @@ export class Guard {
 
   /** One attempt, admitted by the breaker and told to it. */
   async #attempt<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, number: number): Promise<T> {
-    const { breaker, throttle, timer, faults, now, random, afterAttempt } = this.#parts;
+    const { breaker, throttle, hedge, timer, faults, now, random, afterAttempt } = this.#parts;
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
@@ -179,7 +182,8 @@ export class Guard {
     let outcome: BreakerOutcome = "success";
     try {
       const attempt = { limitMs, number };
-      const running = faults === null ? run(attempt) : faults.around(() => run(attempt));
+      const start = (): Promise<T> => (faults === null ? run(attempt) : faults.around(() => run(attempt)));
+      const running = hedge !== null && plan.kind === "read" && plan.idempotent ? this.#hedged(hedge, start) : start();
       const answer = await (plan.callerKeepsTime === true && limitMs < quotaMs ? running : timer.inTime(running, limitMs));
       throttle.success();
       return answer;
@@ -191,6 +195,15 @@ export class Guard {
       breaker.record(now(), outcome, admission.kind);
       afterAttempt();
     }
+  }
+
+  /** The faster of two calls, where the first is later than nearly all are. To breaker and throttle they are one. */
+  async #hedged<T>(hedge: HedgePolicy, start: () => Promise<T>): Promise<T> {
+    const { now, random, sleep } = this.#parts;
+    const startedAtMs = now();
+    const answer = await hedged(start, { delayMs: hedge.delayMs(startedAtMs), sleep, mayHedge: () => hedge.mayHedge(now()) });
+    hedge.observe(now(), now() - startedAtMs, random());
+    return answer;
   }
 
   #delayBeforeNext<T>(plan: CallPlan<T>, error: unknown, attempt: number): number | null {

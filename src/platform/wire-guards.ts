@@ -7,6 +7,7 @@ import type { ObjectNamespace } from "./objects.ts";
 interface WireGuardsInput {
   readonly config: {
     readonly BREAKER_ENGINES: Readonly<Record<string, BreakerEngine>>;
+    readonly HEDGED_UPSTREAMS: readonly string[];
     readonly FAULTS: "on" | "off";
     readonly BOOT_ID: string;
   };
@@ -23,6 +24,7 @@ export function wireGuards({ config, breakerState, faultBoard, timer, background
     breakerStates: breakerState,
     faults: config.FAULTS === "on" ? { board: faultBoard, bootId: config.BOOT_ID } : null,
     engines: config.BREAKER_ENGINES,
+    hedgedUpstreams: config.HEDGED_UPSTREAMS,
     timer,
     background,
     onReportFailure: (upstream, error) => logger.warn("shared breaker not reached", { upstream, causes: describeCauses(error) }),

@@ -44,7 +44,7 @@ const GAIN_MAX = 32;
 const EWMA_WEIGHT = 0.1;
 /** Under lasting overload the best response time is measured anew, by letting the queue run empty for a moment, even below the floor. */
 const DRAIN_EVERY_MS = 8_000;
-const DRAIN_MS_MIN = 300;
+const DRAIN_MS_MIN = 500;
 const DRAIN_SHARE = 0.5;
 
 /**

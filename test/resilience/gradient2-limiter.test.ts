@@ -8,7 +8,7 @@ type Options = ConstructorParameters<typeof Gradient2Limiter>[0];
 function warm(inFlight = 100, options: Options = {}): LimitDriver {
   const driver = new LimitDriver(new Gradient2Limiter({ initialLimit: 100, ...options }), 1).end(600, 100);
   expect(driver.limit).toBe(100);
-  driver.admit(inFlight - 1);
+  driver.want(inFlight);
   return driver;
 }
 
@@ -57,17 +57,17 @@ describe("a Gradient2 limiter", () => {
       new LimitDriver(new Gradient2Limiter({ initialLimit: 100, tolerance: 1 }), 1).end(samples, 100).end(samples, 150);
     // Of 300 and 300 the mean is 125; of 1200 and 1200 the first are nearly forgotten.
     const early = longAfter(300);
-    early.admit(99);
+    early.want(100);
     expect(early.end(1, 150).limit).toBe(step(125 / 150));
     const late = longAfter(1_200);
-    late.admit(99);
+    late.want(100);
     expect(late.end(1, 150).limit).toBe(step((150 - 50 * Math.exp(-2)) / 150));
   });
 
   it("forgets a slow past sooner once the upstream is twice as quick", () => {
     const recovered = (rtMs: number): number => {
       const driver = new LimitDriver(new Gradient2Limiter({ initialLimit: 100, tolerance: 1 }), 1).end(600, 1_000).end(40, rtMs);
-      driver.admit(99);
+      driver.want(100);
       return driver.end(1, 1_000).limit;
     };
     // 40 samples by themselves take the average from 1000 to 966 at most; by five percent each it reaches the double of what is now.

@@ -15,7 +15,7 @@ function afterQueueOf(places: number, inFlight = 100): number {
   const limiter = new VegasLimiter({ initialLimit: 100 });
   const driver = new LimitDriver(limiter, 1).end(100, 100);
   expect(driver.limit).toBe(100);
-  driver.admit(inFlight - 1);
+  driver.want(inFlight);
   return driver.end(100, rtMs).limit;
 }
 
@@ -48,12 +48,11 @@ describe("a Vegas limiter", () => {
   });
 
   it("forgets after each round how much was in use, and how long the round took", () => {
-    const limiter = new VegasLimiter({ initialLimit: 100 });
-    const driver = new LimitDriver(limiter, 60).end(100, 100);
+    const driver = new LimitDriver(new VegasLimiter({ initialLimit: 100 }), 60).end(100, 100);
     expect(driver.limit).toBe(112);
-    while (driver.inFlight > 40) limiter.done(0, 0, "failure");
+    driver.want(40);
     expect(driver.end(112, 100).limit).toBe(112);
-    driver.admit(60);
+    driver.want(100);
     expect(driver.end(112, 100 / (1 - 50 / 112)).limit).toBe(109);
   });
 
@@ -93,24 +92,23 @@ describe("a Vegas limiter", () => {
     expect(warm().end(100, 1_000, "failure").limit).toBe(98);
   });
 
-  it("takes an upstream that is slower for good for what it is, after thirty rounds of that", () => {
-    const driver = warm();
-    driver.end(29 * 100, 200);
-    // 29 rounds are not enough: it has shrunk in each that it had time for.
-    expect(driver.limit).toBeLessThan(70);
-    const limit = driver.end(60 * 100, 200).limit;
-    expect(limit).toBe(100);
+  it("takes an upstream that is slower for good for what it is, once thirty rounds of that are over", () => {
+    const limiter = new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 });
+    const driver = new LimitDriver(limiter, 101).end(100, 100);
+    expect(driver.limit).toBe(101);
+    // The first thirty rounds know the quick one of the beginning; the next thirty don't, but it counts until they are over.
+    for (let round = 2; round < 60; round += 1) expect(driver.end(101, 200).limit).toBe(round < 60 ? 99 : 101);
+    expect(driver.end(101, 200).limit).toBe(101);
   });
 
   it("remembers the best of the last thirty rounds when it forgets those before", () => {
-    const limiter = new VegasLimiter({ initialLimit: 100, minLimit: 100, maxLimit: 101 });
+    const limiter = new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 });
     const driver = new LimitDriver(limiter, 101).end(100, 10);
-    for (let round = 0; round < 28; round += 1) driver.end(101, 100);
-    // The thirtieth round: from here on 10 ms count no more after another thirty.
-    driver.end(101, 100);
-    for (let round = 0; round < 29; round += 1) driver.end(101, round === 7 ? 50 : 100);
-    expect(driver.limit).toBe(100);
-    driver.end(101, 100);
-    expect(driver.end(101, 50).limit).toBe(101);
+    for (let round = 2; round <= 30; round += 1) driver.end(101, 100);
+    for (let round = 31; round < 60; round += 1) driver.end(101, round === 40 ? 50 : 100);
+    expect(driver.limit).toBe(99);
+    // The sixtieth round: 10 ms are forgotten, 50 ms are not.
+    expect(driver.end(101, 100).limit).toBe(99);
+    expect(driver.end(101, 51).limit).toBe(101);
   });
 });

@@ -4,6 +4,7 @@ import { Guard } from "../../src/platform/guard.ts";
 import type { Breaker } from "../../src/resilience/breaker.ts";
 import { Bulkhead } from "../../src/resilience/bulkhead.ts";
 import type { Clock } from "../../src/resilience/clock.ts";
+import type { HedgePolicy } from "../../src/resilience/hedge.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
@@ -16,6 +17,7 @@ interface TestGuardOptions {
   readonly placesMax?: number;
   readonly breaker?: Breaker;
   readonly overload?: OverloadLimiter;
+  readonly hedge?: HedgePolicy;
   readonly faults?: FaultInjector;
   readonly timer?: CallTimer;
   readonly random?: () => number;
@@ -34,6 +36,7 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
     breaker: options.breaker ?? new HystrixBreaker(),
     budget: new RetryBudget(),
     throttle: new RetryThrottle(),
+    hedge: options.hedge ?? null,
     timer: options.timer ?? requestTimer,
     faults: options.faults ?? null,
     now,
