@@ -92,23 +92,22 @@ describe("a Vegas limiter", () => {
     expect(warm().end(100, 1_000, "failure").limit).toBe(98);
   });
 
-  it("takes an upstream that is slower for good for what it is, once thirty rounds of that are over", () => {
-    const limiter = new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 });
-    const driver = new LimitDriver(limiter, 101).end(100, 100);
-    expect(driver.limit).toBe(101);
-    // The first thirty rounds know the quick one of the beginning; the next thirty don't, but it counts until they are over.
-    for (let round = 2; round < 60; round += 1) expect(driver.end(101, 200).limit).toBe(round < 60 ? 99 : 101);
-    expect(driver.end(101, 200).limit).toBe(101);
+  it("takes an upstream that is slower for good for what it is, once thirty rounds of nothing else are over", () => {
+    const driver = new LimitDriver(new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 }), 101);
+    const limitAfterRound = (rtMs: number): number => driver.end(driver.limit, rtMs).limit;
+    expect(limitAfterRound(100)).toBe(101);
+    // The first thirty rounds have seen the quick one; the next thirty haven't, but it counts until they are over.
+    for (let round = 2; round < 60; round += 1) expect(limitAfterRound(200)).toBe(99);
+    expect(limitAfterRound(200)).toBe(101);
   });
 
   it("remembers the best of the last thirty rounds when it forgets those before", () => {
-    const limiter = new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 });
-    const driver = new LimitDriver(limiter, 101).end(100, 10);
-    for (let round = 2; round <= 30; round += 1) driver.end(101, 100);
-    for (let round = 31; round < 60; round += 1) driver.end(101, round === 40 ? 50 : 100);
-    expect(driver.limit).toBe(99);
+    const driver = new LimitDriver(new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 }), 101);
+    const limitAfterRound = (rtMs: number): number => driver.end(driver.limit, rtMs).limit;
+    limitAfterRound(10);
+    for (let round = 2; round < 60; round += 1) limitAfterRound(round === 40 ? 50 : 100);
     // The sixtieth round: 10 ms are forgotten, 50 ms are not.
-    expect(driver.end(101, 100).limit).toBe(99);
-    expect(driver.end(101, 51).limit).toBe(101);
+    expect(limitAfterRound(100)).toBe(99);
+    expect(limitAfterRound(51)).toBe(101);
   });
 });
