@@ -22,6 +22,8 @@ interface BbrOptions {
 
 type Event = "pass" | "rtMs";
 
+const FLOOR_MAX = 100_000;
+const RT_FLOOR_MS_MAX = 60_000;
 const WINDOW_MS = 10_000;
 const BUCKETS = 100;
 const BUCKET_MS = WINDOW_MS / BUCKETS;
@@ -45,6 +47,7 @@ const EWMA_WEIGHT = 0.1;
 /** Under lasting overload the best response time is measured anew, by letting the queue run empty for a moment, even below the floor. */
 const DRAIN_EVERY_MS = 8_000;
 const DRAIN_MS_MIN = 500;
+const DRAIN_MS_MAX = 2_000;
 const DRAIN_SHARE = 0.5;
 
 /**
@@ -84,8 +87,8 @@ export class BbrLimiter implements OverloadLimiter {
   };
 
   constructor({ inFlightFloor = 32, rtFloorMs = 1, pressure = new ObservedPressure() }: BbrOptions = {}) {
-    requireIntegerIn("inFlightFloor", inFlightFloor, 1, 100_000);
-    requireIntegerIn("rtFloorMs", rtFloorMs, 1, 60_000);
+    requireIntegerIn("inFlightFloor", inFlightFloor, 1, FLOOR_MAX);
+    requireIntegerIn("rtFloorMs", rtFloorMs, 1, RT_FLOOR_MS_MAX);
     this.#floor = inFlightFloor;
     this.#rtFloorMs = rtFloorMs;
     this.#pressure = pressure;
@@ -120,7 +123,7 @@ export class BbrLimiter implements OverloadLimiter {
   }
 
   #mustDrop(nowMs: number, criticality: Criticality): boolean {
-    // Below the smallest limit there can be, nothing has to be worked out: the usual case.
+    // So little is never shed, of no class, and nothing has to be worked out: the usual case.
     if (this.#inFlight <= this.#floor * CRITICALITY_SHARE.sheddable) return false;
     const atMs = this.#time.at(nowMs);
     this.#measure(nowMs, atMs);
@@ -148,7 +151,7 @@ export class BbrLimiter implements OverloadLimiter {
 
   #isDraining(atMs: number): boolean {
     if (atMs - this.#drainedAtMs >= DRAIN_EVERY_MS) this.#drainedAtMs = atMs;
-    return atMs - this.#drainedAtMs < Math.max(DRAIN_MS_MIN, 2 * this.#minRtMs);
+    return atMs - this.#drainedAtMs < Math.min(DRAIN_MS_MAX, Math.max(DRAIN_MS_MIN, 2 * this.#minRtMs));
   }
 
   /** The bucket in progress doesn't count: it has not shown yet what it can do. */
@@ -160,10 +163,10 @@ export class BbrLimiter implements OverloadLimiter {
     this.#minRtMs = Number.POSITIVE_INFINITY;
     this.#window.forEachComplete(nowMs, this.#visitBucket);
     // What is left over counts only where it is all there is.
-    if (this.#minRtMs === Number.POSITIVE_INFINITY && this.#groupPasses > 0) this.#closeGroup();
+    if (this.#maxPass === 0) this.#minRtMs = COLD_RT_MS;
+    else if (this.#minRtMs === Number.POSITIVE_INFINITY) this.#closeGroup();
     this.#groupPasses = 0;
     this.#groupRtMs = 0;
-    if (this.#maxPass === 0) this.#minRtMs = COLD_RT_MS;
     this.#minRtMs = Math.max(this.#rtFloorMs, this.#minRtMs);
     this.#maxPass = Math.max(1, this.#maxPass);
     this.#adjustGain(nowMs, atMs);

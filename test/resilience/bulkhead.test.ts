@@ -100,8 +100,14 @@ describe("a bulkhead", () => {
     let listening = 0;
     const add = signal.addEventListener.bind(signal);
     const remove = signal.removeEventListener.bind(signal);
-    signal.addEventListener = (...args: Parameters<typeof add>) => ((listening += 1), add(...args));
-    signal.removeEventListener = (...args: Parameters<typeof remove>) => ((listening -= 1), remove(...args));
+    signal.addEventListener = (type: string, listener: () => void) => {
+      if (type === "abort") listening += 1;
+      add(type, listener);
+    };
+    signal.removeEventListener = (type: string, listener: () => void) => {
+      if (type === "abort") listening -= 1;
+      remove(type, listener);
+    };
     await bulkhead.enter(signal);
     expect(listening).toBe(0);
     const waiter = bulkhead.enter(signal);

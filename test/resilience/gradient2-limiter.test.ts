@@ -86,7 +86,7 @@ describe("a Gradient2 limiter", () => {
 
   it("learns nothing from quick failures, nor from a clock that stands still", () => {
     const driver = warm();
-    expect(driver.end(500, 100, "failure").limit).toBe(100);
+    expect(driver.end(500, 50, "failure").limit).toBe(100);
     expect(driver.end(500, 0).limit).toBe(100);
     expect(driver.end(1, 149).limit).toBe(102);
   });

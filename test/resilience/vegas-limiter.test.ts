@@ -82,6 +82,9 @@ describe("a Vegas limiter", () => {
     expect(driver.end(1_000, 0).limit).toBe(100);
     // Had a quick failure counted as the best, this would be a queue.
     expect(driver.end(100, 100).limit).toBe(100);
+    const unlimited = new LimitDriver(new VegasLimiter({ initialLimit: 100 }), 1).end(100, 100);
+    unlimited.want(100);
+    expect(unlimited.end(1_000, 100, "failure").limit).toBe(100);
     const cold = new LimitDriver(new VegasLimiter(), 64);
     expect(cold.end(1_000, 500, "failure").limit).toBe(64);
     expect(cold.end(64, 0.5).limit).toBe(74);
@@ -108,6 +111,6 @@ describe("a Vegas limiter", () => {
     for (let round = 2; round < 60; round += 1) limitAfterRound(round === 40 ? 50 : 100);
     // The sixtieth round: 10 ms are forgotten, 50 ms are not.
     expect(limitAfterRound(100)).toBe(99);
-    expect(limitAfterRound(51)).toBe(101);
+    expect(limitAfterRound(50.5)).toBe(101);
   });
 });
