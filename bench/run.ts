@@ -6,6 +6,8 @@ process.env["WRANGLER_LOG"] = "error";
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
   history: () => import("./history.ts"),
+  gateway: () => import("./gateway.ts"),
+  overload: () => import("./overload.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -6,6 +6,7 @@ import { databasesOf, migrateLocally } from "../../scripts/runtime/migrate.ts";
 import { prepareWorker, startPlatform, type RunnableWorker, type RunningPlatform } from "../../scripts/runtime/platform.ts";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { makeSecrets } from "../../scripts/runtime/secrets.ts";
+import { replaceModules, type Part } from "./parts.ts";
 import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 
 const COMPATIBILITY_DATE = "2026-10-23";
@@ -24,14 +25,39 @@ async function benchWorker(file: string, more: Partial<RunnableWorker> & { reado
 }
 
 /** Production's vars but for the log, which would measure the terminal, and the limits: a few users send what thousands would. */
-async function realWorkers(): Promise<RunnableWorker[]> {
+async function realWorkers({ without = [] }: WholeOptions = {}): Promise<RunnableWorker[]> {
   const vars = { LOG_LEVEL: "warn", RATE_LIMIT_SCALE: "10000" };
-  return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets })));
+  const plugins = without.length === 0 ? [] : [replaceModules(without)];
+  return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })));
+}
+
+export interface WholeOptions {
+  /** Parts of the product to leave out, in order to weigh them. */
+  readonly without?: readonly Part[];
 }
 
 /** The product as deployed, on disk. */
-export async function startWhole(): Promise<RunningPlatform> {
-  return startPlatform({ workers: await realWorkers(), port: 0, persistTo: await freshState() });
+export async function startWhole(options: WholeOptions = {}): Promise<RunningPlatform> {
+  return startPlatform({ workers: await realWorkers(options), port: 0, persistTo: await freshState() });
+}
+
+/** The product with its shared objects counting the calls that they get; `fetch` of the worker `playhead-durable` answers the counts. */
+export async function startMetered(): Promise<RunningPlatform> {
+  const contents = await bundleWorker(`${PROJECT_ROOT}bench/workers/metered-durable.ts`);
+  const workers = (await realWorkers()).map((worker) =>
+    worker.name === "playhead-durable" ? { ...worker, modules: [{ type: "ESModule" as const, path: "index.js", contents }] } : worker,
+  );
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+}
+
+/** The real gateway, with or without its protection, before an app BFF whose work has few places. */
+export async function startBeforeNarrowUpstream(options: WholeOptions = {}): Promise<RunningPlatform> {
+  const narrow = await benchWorker("narrow-app-bff", {
+    name: "playhead-app-bff",
+    durableObjects: { PLACES: { className: "Places", useSQLite: true } },
+  });
+  const workers = (await realWorkers(options)).map((worker) => (worker.name === "playhead-app-bff" ? narrow : worker));
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
 }
 
 /** The same gateway and BFF over a history service that writes every report to D1 at once. */

@@ -5,6 +5,10 @@ interface BareEnv {
   readonly SHARD: DurableObjectNamespace<CountingShard>;
 }
 
+const ENTRIES = [
+  { kind: "video", itemId: "movie-1", positionMs: 61_000, durationMs: 596_000, event: "playing", watchedAt: 1_795_408_805_919 },
+] as const;
+
 /** The last hop of the bare chain: a shard that only counts. */
 export class CountingShard extends DurableObject<BareEnv> {
   #count = 0;
@@ -13,6 +17,11 @@ export class CountingShard extends DurableObject<BareEnv> {
     this.#count += reports.length;
     return { accepted: reports.length, total: this.#count };
   }
+
+  /** As many bytes as the product answers to a user who has reported one item. */
+  continueWatching(limit: number): object {
+    return { items: ENTRIES.slice(0, limit) };
+  }
 }
 
 /** The third hop: finds the shard as the real service does. */
@@ -20,6 +29,10 @@ export class Playback extends WorkerEntrypoint<BareEnv> {
   async report(user: string, reports: readonly object[]): Promise<{ accepted: number }> {
     const { accepted } = await this.env.SHARD.getByName(`shard-${jumpHash(jumpKey(user), 16)}`).report(reports);
     return { accepted };
+  }
+
+  async continueWatching(user: string, limit: number): Promise<object> {
+    return this.env.SHARD.getByName(`shard-${jumpHash(jumpKey(user), 16)}`).continueWatching(limit);
   }
 }
 

@@ -1,11 +1,11 @@
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 
 /** What wrangler leaves to the runtime, and how it resolves packages for it. */
 const EXTERNAL = ["cloudflare:*", "node:*"];
 const CONDITIONS = ["workerd", "worker", "browser"];
 
-/** Bundles a worker's main file as wrangler would, into one ES module. */
-export async function bundleWorker(main: string): Promise<string> {
+/** Bundles a worker's main file as wrangler would, into one ES module. `plugins` are for benchmarks, which leave parts out to weigh them. */
+export async function bundleWorker(main: string, plugins: readonly Plugin[] = []): Promise<string> {
   const result = await build({
     entryPoints: [main],
     bundle: true,
@@ -17,6 +17,7 @@ export async function bundleWorker(main: string): Promise<string> {
     mainFields: ["browser", "module", "main"],
     define: { "process.env.NODE_ENV": '"production"' },
     logLevel: "silent",
+    plugins: [...plugins],
   });
   const [output] = result.outputFiles;
   if (output === undefined) throw new Error(`bundling ${main} gave no output`);

@@ -1,3 +1,4 @@
+import type { Plugin } from "esbuild";
 import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptions, type WorkerdStructuredLog } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { bundleWorker } from "./bundle.ts";
@@ -11,10 +12,15 @@ interface PrepareOptions {
   readonly vars?: Readonly<Record<string, string>>;
   /** Secrets by name; each reaches only the workers whose config requires it. */
   readonly secrets?: Readonly<Record<string, string>>;
+  /** For benchmarks: what to bundle otherwise. */
+  readonly plugins?: readonly Plugin[];
 }
 
 /** Bundles a worker and reads its options from its wrangler.toml, so that what runs locally is what would be deployed. */
-export async function prepareWorker(worker: WorkerConfig, { vars = {}, secrets = {} }: PrepareOptions): Promise<RunnableWorker> {
+export async function prepareWorker(
+  worker: WorkerConfig,
+  { vars = {}, secrets = {}, plugins = [] }: PrepareOptions,
+): Promise<RunnableWorker> {
   const { config, name } = worker;
   if (config.main === undefined) throw new Error(`${worker.path} names no main file`);
   const { workerOptions } = unstable_getMiniflareWorkerOptions(config);
@@ -25,7 +31,7 @@ export async function prepareWorker(worker: WorkerConfig, { vars = {}, secrets =
   return {
     ...workerOptions,
     name,
-    modules: [{ type: "ESModule", path: "index.js", contents: await bundleWorker(config.main) }],
+    modules: [{ type: "ESModule", path: "index.js", contents: await bundleWorker(config.main, plugins) }],
     bindings: { ...(workerOptions.bindings as Record<string, string>), ...pick(known, vars), ...pick(required, secrets) },
   };
 }

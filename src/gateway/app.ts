@@ -157,7 +157,8 @@ function problem(c: Context<GatewayHonoEnv>, error: unknown, headers: Readonly<R
 /** One line a request. An error of the gateway's own making is told here and nowhere else; a BFF has told its own. */
 function logRequest({ logger, now }: GatewayDeps, request: Request, status: number, scope: GatewayScope): void {
   const isOurFault = scope.failure !== null && ERROR_CATALOGUE[codeOf(scope.failure)].status >= 500;
-  const level = !isOurFault ? "info" : isRefusal(codeOf(scope.failure)) ? "warn" : "error";
+  // A refusal is no fault, and under overload there are thousands of them in a second.
+  const level = isOurFault && !isRefusal(codeOf(scope.failure)) ? "error" : "info";
   logger[level]("request", {
     method: request.method,
     route: scope.routePath ?? undefined,

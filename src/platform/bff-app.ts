@@ -61,8 +61,8 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      // What was refused on purpose is told, and not as a fault: an open breaker would fill the log with it.
-      logger[isRefusal(code) ? "warn" : "error"]("request failed", {
+      // What was refused on purpose is no fault, and an open breaker refuses everybody.
+      logger[isRefusal(code) ? "info" : "error"]("request failed", {
         requestId: scope.requestId,
         attempt: scope.attempt,
         code,

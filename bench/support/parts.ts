@@ -1,0 +1,36 @@
+import type { Plugin } from "esbuild";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+
+/**
+ * What can be left out of the product, by the modules that stand in for it. Production code knows nothing of it: the bundler puts
+ * another file in the place of one.
+ */
+const REPLACEMENTS = {
+  "client limits": { "src/gateway/client-limits.ts": "no-client-limits.ts" },
+  "overload protection": { "src/gateway/bff-guards.ts": "no-overload-protection.ts" },
+  "guards, all": { "src/platform/guard.ts": "no-guard.ts" },
+  "time limits": { "src/platform/call-timer.ts": "no-call-timer.ts" },
+  authentication: { "src/gateway/authenticate.ts": "no-authentication.ts" },
+} as const satisfies Record<string, Readonly<Record<string, string>>>;
+
+export type Part = keyof typeof REPLACEMENTS;
+export const PARTS = Object.keys(REPLACEMENTS) as readonly Part[];
+
+/** Bundles without the given parts. */
+export function replaceModules(parts: readonly Part[]): Plugin {
+  const replaced = new Map<string, string>();
+  for (const part of parts) {
+    for (const [file, by] of Object.entries(REPLACEMENTS[part]))
+      replaced.set(PROJECT_ROOT + file, `${PROJECT_ROOT}bench/workers/without/${by}`);
+  }
+  return {
+    name: "replace-modules",
+    setup(build) {
+      build.onResolve({ filter: /\.ts$/ }, ({ path, resolveDir, importer }) => {
+        if (importer.includes("/bench/workers/without/")) return null;
+        const by = replaced.get(new URL(path, `file://${resolveDir}/`).pathname);
+        return by === undefined ? null : { path: by };
+      });
+    },
+  };
+}
