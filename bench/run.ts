@@ -8,6 +8,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<voi
   history: () => import("./history.ts"),
   gateway: () => import("./gateway.ts"),
   overload: () => import("./overload.ts"),
+  primitives: () => import("./primitives.ts"),
 };
 
 const name = process.argv[2] ?? "";

@@ -1,0 +1,58 @@
+import type { Bout } from "./support/bout.ts";
+import { BREAKER_BOUTS } from "./support/breaker-bouts.ts";
+import { bytesPerInstance, type Specimen } from "./support/heap-per-instance.ts";
+import { BREAKERS, CALLS_PER_BREAKER, CALLS_PER_CLIENT, CLIENTS } from "./support/heap-specimens.ts";
+import { idleHour, type IdleResult } from "./support/idle-hour.ts";
+import { interleaved } from "./support/interleaved.ts";
+import { LOAD_BOUTS } from "./support/load-bouts.ts";
+import { QUOTA_BOUTS } from "./support/quota-bouts.ts";
+
+const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 7);
+const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 30);
+const WEIGHED_BREAKERS = 300;
+const WEIGHED_CLIENTS = 1_000;
+
+/** What one decision of each of our primitives costs, beside the libraries that have a counterpart: time, memory, and one that gets it wrong. */
+export async function run(): Promise<void> {
+  console.log(
+    `ns per decision, one after the other on one thread, medians of ${ROUNDS} interleaved rounds of ${ROUND_MS} ms; the ratio is to the first of each table, which is ours\n`,
+  );
+  for (const bout of [...BREAKER_BOUTS, ...QUOTA_BOUTS, ...LOAD_BOUTS]) await fight(bout);
+  await weigh(`bytes of a breaker after ${CALLS_PER_BREAKER} calls in its window`, BREAKERS, WEIGHED_BREAKERS);
+  await weigh(`bytes of a client's quota after ${CALLS_PER_CLIENT} decisions, its key included`, CLIENTS, WEIGHED_CLIENTS);
+  await printIdleHour();
+}
+
+async function fight({ title, note, contestants }: Bout): Promise<void> {
+  const timings = await interleaved(await contestants(), { rounds: ROUNDS, roundMs: ROUND_MS });
+  console.log(title);
+  console.table(
+    Object.fromEntries(
+      timings.map(({ name, nsPerCall, ratio }) => [
+        name,
+        { "ns/decision": Number(nsPerCall.toPrecision(3)), ratio: Number(ratio.toFixed(2)) },
+      ]),
+    ),
+  );
+  console.log(note === undefined ? "" : `${note}\n`);
+}
+
+async function weigh(title: string, specimens: readonly Specimen[], count: number): Promise<void> {
+  const rows: Record<string, { readonly bytes: number; readonly ratio: number }> = {};
+  let base: number | null = null;
+  for (const specimen of specimens) {
+    const bytes = await bytesPerInstance(specimen, count);
+    base ??= bytes;
+    rows[specimen.name] = { bytes, ratio: Number((bytes / base).toFixed(2)) };
+  }
+  console.log(`${title} (heap and buffers, after collection)`);
+  console.table(rows);
+}
+
+async function printIdleHour(): Promise<void> {
+  const { afterAnHour, afterASecond } = await idleHour();
+  const told = ({ opened, counted }: IdleResult): string => `${opened ? "opens" : "stays closed"} (counts ${counted} in its 10 s)`;
+  console.log(
+    `19 failures, an hour of idleness, 1 failure: cockatiel's SamplingBreaker ${told(afterAnHour.cockatiel)}, ours ${told(afterAnHour.ours)}. After a second instead of an hour: cockatiel's ${told(afterASecond.cockatiel)}, ours ${told(afterASecond.ours)}.`,
+  );
+}
