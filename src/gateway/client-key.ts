@@ -5,6 +5,8 @@ const LOCAL = "local";
 const ADDRESS_LENGTH_MAX = 64;
 const IPV6_PREFIX_GROUPS = 4;
 const GROUPS = 8;
+/** RFC 4291, 2.5.5.2: all of IPv4 lies in one such prefix. */
+const IPV4_IN_IPV6 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/;
 
 /** Whose quota a request counts against: the user's, or else the address it comes from. */
 export function clientKeyOf(principal: Principal | null, headers: Headers): string {
@@ -18,6 +20,8 @@ export function clientKeyOf(principal: Principal | null, headers: Headers): stri
 export function clientAddressOf(headers: Headers): string {
   const address = headers.get("cf-connecting-ip")?.trim().toLowerCase() ?? "";
   if (address === "" || address.length > ADDRESS_LENGTH_MAX) return LOCAL;
+  const mapped = IPV4_IN_IPV6.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
   return address.includes(":") ? prefixOf(address) : address;
 }
 

@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { accessToken } from "../support/ed25519.ts";
+import { testGateway } from "../support/test-gateway.ts";
+
+const from = (address: string, more: Record<string, string> = {}): RequestInit => ({ headers: { "cf-connecting-ip": address, ...more } });
+const login = (address: string): RequestInit => ({
+  method: "POST",
+  body: "{}",
+  headers: { "cf-connecting-ip": address, "content-type": "application/json" },
+});
+const POLICY = "ratelimit-policy";
+
+describe("every answer of a limited route carries the client's quota", () => {
+  it("if the BFF answers, whatever its status", async () => {
+    for (const status of [200, 404, 422]) {
+      const { call, identityKey, clock } = await testGateway(() => Response.json({}, { status }));
+      const token = await accessToken({ key: identityKey, nowMs: clock.now() });
+      const { headers } = await call("/v1/history", { headers: { authorization: `Bearer ${token}` } });
+      expect([headers.get(POLICY), headers.get("retry-after")]).toEqual(['"default";q=120;w=60', null]);
+      expect(headers.get("ratelimit")).toMatch(/^"default";r=119;t=\d+$/);
+    }
+  });
+
+  it("if the caller is nobody or may not: 401 by address, 403 by user", async () => {
+    const { call, identityKey, clock } = await testGateway();
+    const unknown = await call("/v1/history", from("198.51.100.1", { authorization: "Bearer nonsense" }));
+    expect([unknown.status, unknown.headers.get(POLICY)]).toEqual([401, '"anonymous";q=60;w=60']);
+    const token = await accessToken({ key: identityKey, nowMs: clock.now() });
+    const refused = await call("/v1/ops/overview", { headers: { authorization: `Bearer ${token}` } });
+    expect([refused.status, refused.headers.get(POLICY)]).toEqual([403, '"default";q=120;w=60']);
+  });
+
+  it("if it is used up, with Retry-After, and the BFF is not asked", async () => {
+    const { call, forwarded } = await testGateway();
+    for (let request = 0; request < 10; request += 1) expect((await call("/v1/account/login", login("198.51.100.2"))).status).toBe(200);
+    const refused = await call("/v1/account/login", login("198.51.100.2"));
+    expect(await refused.json()).toMatchObject({ code: "RATE_LIMITED", status: 429 });
+    const t = Number(/t=(\d+)/.exec(refused.headers.get("ratelimit") ?? "")?.[1]);
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(t);
+    expect(forwarded).toHaveLength(10);
+    expect((await call("/v1/account/login", login("198.51.100.3"))).status).toBe(200);
+  });
+});
+
+describe("guessed tokens", () => {
+  it("count against the address they come from, and end as 429", async () => {
+    const { call } = await testGateway();
+    const guess = (): Promise<Response> => call("/v1/history", from("198.51.100.4", { authorization: "Bearer guess" }));
+    for (let request = 0; request < 60; request += 1) expect((await guess()).status).toBe(401);
+    expect((await guess()).status).toBe(429);
+  });
+});
+
+describe("routes that are the gateway's own", () => {
+  it("have no quota", async () => {
+    const { call } = await testGateway();
+    for (const path of ["/", "/healthz", "/.well-known/jwks.json"]) expect((await call(path)).headers.get(POLICY)).toBeNull();
+  });
+});
