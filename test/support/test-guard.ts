@@ -17,6 +17,7 @@ interface TestGuardOptions {
   readonly placesMax?: number;
   readonly breaker?: Breaker;
   readonly overload?: OverloadLimiter;
+  readonly budget?: RetryBudget;
   readonly hedge?: HedgePolicy;
   readonly faults?: FaultInjector;
   readonly timer?: CallTimer;
@@ -34,7 +35,7 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
     quotaMs,
     lanes: { read: lane(), write: lane() },
     breaker: options.breaker ?? new HystrixBreaker(),
-    budget: new RetryBudget(),
+    budget: options.budget ?? new RetryBudget(),
     throttle: new RetryThrottle(),
     hedge: options.hedge ?? null,
     timer: options.timer ?? requestTimer,

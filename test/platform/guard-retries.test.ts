@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { CodedError } from "../../src/contracts/errors.ts";
+import { RetryBudget } from "../../src/resilience/retry-budget.ts";
+import { testGuard } from "../support/test-guard.ts";
+import { TurnedClock } from "../support/turned-clock.ts";
+
+/** A guard whose pauses turn the clock, and a call that fails as told. */
+function retrying(options: Parameters<typeof testGuard>[0] = {}) {
+  const clock = new TurnedClock();
+  const pauses: number[] = [];
+  const guard = testGuard({
+    now: clock.now,
+    quotaMs: 400,
+    random: () => 0.999,
+    ...options,
+    sleep: async (ms) => {
+      pauses.push(ms);
+      clock.turn(ms);
+    },
+  });
+  const numbers: number[] = [];
+  const call = async (error: unknown, { idempotent = true, leftMs = 1_000, takesMs = 0, succeedsAt = 99 } = {}): Promise<unknown> => {
+    const plan = { kind: "read", idempotent, deadlineAtMs: clock.now() + leftMs } as const;
+    return guard
+      .call("ask", plan, async ({ number }) => {
+        numbers.push(number);
+        clock.turn(takesMs);
+        if (number >= succeedsAt) return "answer";
+        throw error;
+      })
+      .catch((failure: unknown) => failure);
+  };
+  return { call, clock, numbers, pauses };
+}
+
+const DOWN = new CodedError("UNAVAILABLE", "down");
+
+describe("a failed call is tried again", () => {
+  it("twice at most, with full jitter from a doubling base", async () => {
+    const { call, numbers, pauses } = retrying();
+    expect(await call(DOWN)).toMatchObject({ code: "UNAVAILABLE", alreadyRetried: true });
+    expect(numbers).toEqual([1, 2, 3]);
+    expect(pauses.map(Math.round)).toEqual([25, 50]);
+  });
+
+  it("until it succeeds", async () => {
+    const { call, numbers } = retrying();
+    expect(await call(DOWN, { succeedsAt: 2 })).toBe("answer");
+    expect(numbers).toEqual([1, 2]);
+  });
+
+  it("after the pause that the upstream asks for, rather than our own", async () => {
+    const { call, pauses } = retrying();
+    await call(new CodedError("UNAVAILABLE", "later", { retryAfterMs: 200 }), { succeedsAt: 2 });
+    expect(pauses).toEqual([200]);
+  });
+});
+
+describe("it is not tried again", () => {
+  it.each([
+    ["if twice is not as good as once", DOWN, { idempotent: false }],
+    ["if a layer below has", new CodedError("UNAVAILABLE", "down", { alreadyRetried: true }), {}],
+    ["if the upstream has too much to do", new CodedError("OVERLOADED", "full"), {}],
+    ["if an object says it is overloaded", Object.assign(new Error("busy"), { overloaded: true }), {}],
+    ["if the answer is no", new CodedError("NOT_FOUND", "no"), {}],
+    ["if the pause and 10 ms are more than is left", DOWN, { leftMs: 30, takesMs: 1 }],
+    ["if the upstream asks for more time than is left", new CodedError("UNAVAILABLE", "later", { retryAfterMs: 2_000 }), {}],
+  ])("%s", async (_why, error, options) => {
+    const { call, numbers, pauses } = retrying();
+    await call(error, options);
+    expect([numbers, pauses]).toEqual([[1], []]);
+  });
+
+  it("if the budget has nothing left", async () => {
+    const { call, numbers } = retrying({ budget: new RetryBudget({ retryRatio: 0, retriesPerSecondMin: 0.1 }) });
+    await call(DOWN, { succeedsAt: 2 });
+    await call(DOWN, { succeedsAt: 2 });
+    expect(numbers).toEqual([1, 2, 1]);
+  });
+
+  it("while more than half of the throttle's tokens are gone", async () => {
+    const { call, numbers } = retrying();
+    await call(DOWN);
+    await call(DOWN);
+    const before = numbers.length;
+    await call(DOWN);
+    expect([before, numbers.length - before]).toEqual([5, 1]);
+  });
+});
+
+describe("no step starts after the deadline", () => {
+  it("neither the first nor another", async () => {
+    const { call, numbers } = retrying();
+    expect(await call(DOWN, { leftMs: 100, takesMs: 95 })).toMatchObject({ code: "UNAVAILABLE" });
+    expect(numbers).toEqual([1]);
+  });
+});

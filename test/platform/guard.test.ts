@@ -1,0 +1,196 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { CodedError } from "../../src/contracts/errors.ts";
+import type { CallPlan } from "../../src/platform/guard.ts";
+import type { FaultInjector } from "../../src/platform/faults.ts";
+import { LateError, type CallTimer } from "../../src/platform/call-timer.ts";
+import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
+import { testGuard } from "../support/test-guard.ts";
+import { TurnedClock } from "../support/turned-clock.ts";
+
+type Plan = Partial<CallPlan<unknown>>;
+const READ = { kind: "read", idempotent: true } as const;
+
+/** A guard on a turned clock, with a record of which of its parts was passed, in order. */
+function watched(options: Parameters<typeof testGuard>[0] = {}) {
+  const clock = new TurnedClock();
+  const passed: string[] = [];
+  const engine = options.breaker ?? new HystrixBreaker();
+  const overload: OverloadLimiter =
+    options.overload ??
+    ({
+      admit: () => passed.push("overload") > 0,
+      done: (_nowMs: number, _startedAtMs: number, outcome: string) => void passed.push(`done ${outcome}`),
+      view: () => ({ inFlight: 0, limit: 0, dropping: false }),
+    } as unknown as OverloadLimiter);
+  const faults: FaultInjector = options.faults ?? {
+    around: (call) => {
+      passed.push("fault");
+      return call();
+    },
+  };
+  const timer: CallTimer = options.timer ?? {
+    inTime: (answer, limitMs) => {
+      passed.push(`limit ${limitMs}`);
+      return answer;
+    },
+  };
+  const breaker = {
+    admit: (nowMs: number, random: number) => {
+      passed.push("breaker");
+      return engine.admit(nowMs, random);
+    },
+    record: engine.record.bind(engine),
+    view: engine.view.bind(engine),
+  };
+  const guard = testGuard({
+    quotaMs: 400,
+    ...options,
+    now: clock.now,
+    sleep: async (ms) => clock.turn(ms),
+    breaker,
+    overload,
+    faults,
+    timer,
+  });
+  const call = <T>(run: () => Promise<T>, plan: Plan = {}, leftMs = 1_000): Promise<T> =>
+    guard.call("ask", { ...READ, deadlineAtMs: clock.now() + leftMs, ...plan }, run);
+  return { call, clock, passed, guard };
+}
+
+const failing = (error: unknown = new Error("gone")) => {
+  const state = { calls: 0 };
+  const run = async (): Promise<never> => {
+    state.calls += 1;
+    throw error;
+  };
+  return { state, run };
+};
+
+describe("a call passes", () => {
+  it("overload protection, breaker, fault and time limit, in this order", async () => {
+    const { call, passed } = watched();
+    expect(await call(async () => passed.push("call"))).toBe(4);
+    expect(passed).toEqual(["overload", "breaker", "fault", "call", "limit 400", "done success"]);
+  });
+
+  it("within the shorter of its quota and what is left, less a margin", async () => {
+    const { call, passed } = watched();
+    await call(async () => 1, {}, 200);
+    await call(async () => 1, { quotaMs: 50 }, 200);
+    expect(passed.filter((step) => step.startsWith("limit"))).toEqual(["limit 195", "limit 50"]);
+  });
+});
+
+describe("refused without a call is", () => {
+  it("what has less than 10 ms left", async () => {
+    const { call, passed } = watched();
+    const { state, run } = failing();
+    await expect(call(run, {}, 9)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED", alreadyRetried: true });
+    expect([state.calls, passed]).toEqual([0, []]);
+  });
+
+  it("what overload protection sheds", async () => {
+    const { call } = watched({ overload: { admit: () => false } as unknown as OverloadLimiter });
+    const { state, run } = failing();
+    await expect(call(run)).rejects.toMatchObject({ code: "OVERLOADED", alreadyRetried: true, retryAfterMs: 1_000 });
+    expect(state.calls).toBe(0);
+  });
+
+  it("what finds no place, of its own kind: reads and writes are apart", async () => {
+    const { call } = watched({ placesMax: 1 });
+    const held = Promise.withResolvers<number>();
+    const first = call(() => held.promise);
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED", alreadyRetried: true });
+    expect(await call(async () => 2, { kind: "write" })).toBe(2);
+    held.resolve(3);
+    expect([await first, await call(async () => 4)]).toEqual([3, 4]);
+  });
+
+  it("what the breaker rejects", async () => {
+    const { call } = watched();
+    const { state, run } = failing();
+    for (let number = 0; number < 20; number += 1) await call(run, { idempotent: false }).catch(() => undefined);
+    await expect(call(run)).rejects.toMatchObject({ code: "CIRCUIT_OPEN", alreadyRetried: true });
+    expect(state.calls).toBe(20);
+  });
+});
+
+describe("a place is given back", () => {
+  it("whatever becomes of the call", async () => {
+    const outcome = fc.constantFrom("answers", "rejects", "throws", "late");
+    await fc.assert(
+      fc.asyncProperty(fc.array(outcome, { maxLength: 30 }), async (outcomes) => {
+        const late: CallTimer = { inTime: (answer) => answer };
+        const { call, clock } = watched({ placesMax: 1, timer: late });
+        for (const kind of outcomes) {
+          clock.turn(1_000);
+          const run = (): Promise<number> => {
+            if (kind === "throws") throw new Error("at once");
+            if (kind === "late") return Promise.reject(new LateError("late"));
+            return kind === "answers" ? Promise.resolve(1) : Promise.reject(new CodedError("NOT_FOUND", "no"));
+          };
+          const settled = await call(run, { idempotent: false }).catch((error: CodedError) => error.code);
+          expect(["OVERLOADED"]).not.toContain(settled);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("once a call can't be under way any more: its client has gone, and the runtime with it", async () => {
+    const { call, clock } = watched({ placesMax: 1 });
+    void call(() => new Promise(() => undefined), {}, 500);
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED" });
+    clock.turn(1_499);
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED" });
+    clock.turn(1);
+    expect(await call(async () => 1)).toBe(1);
+  });
+});
+
+describe("a breaker hears", () => {
+  const opens = async (run: () => Promise<unknown>, plan: Plan = {}, leftMs = 1_000, timer?: CallTimer): Promise<boolean> => {
+    const { call } = watched(timer === undefined ? {} : { timer });
+    for (let number = 0; number < 40; number += 1) await call(run, { idempotent: false, ...plan }, leftMs).catch(() => undefined);
+    return call(async () => 1).then(
+      () => false,
+      (error: CodedError) => error.code === "CIRCUIT_OPEN",
+    );
+  };
+  const late: CallTimer = { inTime: () => Promise.reject(new LateError("late")) };
+
+  it("of errors without a code and of 5xx", async () => {
+    expect(await opens(failing().run)).toBe(true);
+    expect(await opens(failing(new CodedError("UNAVAILABLE", "down")).run)).toBe(true);
+  });
+
+  it("of no answer within the quota, but not of a caller's own hurry", async () => {
+    expect(await opens(async () => 1, {}, 1_000, late)).toBe(true);
+    expect(await opens(async () => 1, {}, 200, late)).toBe(false);
+  });
+
+  it.each(["NOT_FOUND", "INVALID", "RATE_LIMITED", "OVERLOADED", "DEADLINE_EXCEEDED"] as const)("nothing bad of %s", async (code) => {
+    expect(await opens(failing(new CodedError(code, "no")).run)).toBe(false);
+  });
+
+  it("nothing bad of a messenger: what is marked is the fault of something further down", async () => {
+    expect(await opens(failing(new CodedError("UNAVAILABLE", "down there", { alreadyRetried: true })).run)).toBe(false);
+  });
+});
+
+describe("faults", () => {
+  it("are attempts that failed: tried again, and told to the breaker", async () => {
+    let injected = 0;
+    const faults: FaultInjector = {
+      around: async () => {
+        injected += 1;
+        throw new CodedError("UNAVAILABLE", "a fault");
+      },
+    };
+    const { call } = watched({ faults });
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "UNAVAILABLE", alreadyRetried: true });
+    expect(injected).toBe(3);
+  });
+});
