@@ -1,5 +1,4 @@
 import type { Pressure } from "./pressure.ts";
-import { QueueDelay } from "./queue-delay.ts";
 import { SteadyTime } from "./steady-time.ts";
 
 /** Weight of the newest response time in the average: some ten of them make up most of it. */
@@ -7,7 +6,7 @@ const EWMA_WEIGHT = 0.1;
 const SUSTAINED_MS = 500;
 const RT_FACTOR = 2;
 const RT_SLACK_MS = 50;
-/** For how long an upstream's own word counts, and that of its queue. */
+/** For how long an upstream's own word counts. */
 const TOLD_MS = 500;
 /** An upstream that refuses work is over its limit even where what it does take is quick. */
 const TOLD_EXCESS = 1.25;
@@ -15,12 +14,11 @@ const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
  * Pressure as it shows from outside, where no CPU metric exists: response times have been over twice the best (or 50 ms over it) for half a
- * second while work has piled up, or the upstream says that it is overloaded, or work waits in its queue. CoDel's idea (Nichols and Jacobson,
- * "Controlling Queue Delay", 2012): not a long queue is bad but one that stays.
+ * second while work has piled up, or the upstream says that it is overloaded. That work stands in a queue over there only the upstream itself can see, and
+ * says so (`queue-delay.ts`).
  */
 export class ObservedPressure implements Pressure {
   readonly #time = new SteadyTime(CLOCK_TOLERANCE_MS);
-  readonly #queue = new QueueDelay();
   /** Null before the first response time. */
   #ewmaMs: number | null = null;
   #thresholdMs = Number.POSITIVE_INFINITY;
@@ -47,13 +45,6 @@ export class ObservedPressure implements Pressure {
 
   onOverloaded(nowMs: number): void {
     this.#toldAtMs = this.#time.at(nowMs);
-  }
-
-  /** Work was taken up `delayMs` after it had been sent: by how much the upstream's clock at arrival was ahead of the sender's stamp. */
-  onQueueDelay(nowMs: number, delayMs: number): void {
-    const atMs = this.#time.at(nowMs);
-    this.#queue.observe(atMs, atMs - delayMs);
-    if (this.#queue.isStanding) this.#toldAtMs = atMs;
   }
 
   isHigh(nowMs: number): boolean {

@@ -122,28 +122,6 @@ describe("pressure that the upstream tells of", () => {
   });
 });
 
-describe("pressure in the upstream's queue", () => {
-  it("is high when work has waited more than 20 ms for 100 ms, for half a second after the last of it", () => {
-    const pressure = new ObservedPressure();
-    pressure.onQueueDelay(T0, 21);
-    pressure.onQueueDelay(T0 + 99, 21);
-    expect(pressure.isHigh(T0 + 99)).toBe(false);
-    pressure.onQueueDelay(T0 + 100, 21);
-    expect(pressure.isHigh(T0 + 100)).toBe(true);
-    expect(pressure.isHigh(T0 + 599)).toBe(true);
-    expect(pressure.isHigh(T0 + 600)).toBe(false);
-  });
-
-  it("is none while work is taken up within 20 ms now and then", () => {
-    const pressure = new ObservedPressure();
-    for (let ms = 0; ms < 1_000; ms += 50) {
-      pressure.onQueueDelay(T0 + ms, 500);
-      pressure.onQueueDelay(T0 + ms, 20);
-      expect(pressure.isHigh(T0 + ms)).toBe(false);
-    }
-  });
-});
-
 describe("a clock", () => {
   it("that steps back a little stands still, so that nothing lasts shorter or longer for it", () => {
     const { pressure, answers } = observed(10);

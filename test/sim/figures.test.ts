@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { breakerRecoveryTable } from "./breaker-recovery.ts";
+import { overloadTable } from "./overload-sim.ts";
 import { rateAccuracyTable } from "./rate-accuracy.ts";
 
 const HEAD = `# Figures of the simulations
@@ -8,14 +9,21 @@ const HEAD = `# Figures of the simulations
 Written by \`npx vitest run --project unit test/sim/figures.test.ts -u\`, in virtual time from fixed seeds; the same test fails when they no longer hold.
 `;
 
+const OVERLOAD_HEAD = `Goodput in shares of the capacity, and the median of what was answered in multiples of the unloaded time, for clients that wait a second. Each limiter of
+\`OVERLOAD_LIMITER\` is the only protection of an upstream that does a limited number of things at once.
+`;
+
 /** The document is what the simulations print, word by word. */
-it("docs/design/resilience-figures.md says what the simulations find", { timeout: 60_000 }, async () => {
+it("docs/design/resilience-figures.md says what the simulations find", { timeout: 120_000 }, async () => {
   const document = [
     HEAD,
     "## Rate limits\n",
     rateAccuracyTable().trim(),
     "\n## Recovery of breakers\n",
     breakerRecoveryTable().trim(),
+    "\n## Overload\n",
+    OVERLOAD_HEAD,
+    overloadTable().trim(),
     "",
   ].join("\n");
   await expect(document).toMatchFileSnapshot(`${PROJECT_ROOT}docs/design/resilience-figures.md`);
