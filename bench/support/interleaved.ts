@@ -5,8 +5,8 @@ import { median } from "./median.ts";
 export interface Contestant {
   readonly name: string;
   /**
-   * Makes this many calls and returns how many were decided as the table says. It has a loop of its own, so that no contestant is slowed down by what
-   * the compiler learnt from another.
+   * Makes this many calls and returns how many were decided as the table says. Contestants that share a loop share what the compiler learns in it: a
+   * call through an interface with several implementations is what they get in production too, and costs more than one that is known.
    */
   readonly run: (calls: number) => number | Promise<number>;
   /** Ends what would go on by itself, such as timers. */
