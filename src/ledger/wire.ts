@@ -1,5 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
-import { FAULT_BOARD_NAME, type FaultBoardRpc } from "../contracts/durable.ts";
+import { FAULT_BOARD_NAME, type FaultBoardRpc, type FaultTarget } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import { peerOf, type LedgerSettlement } from "../contracts/ledger.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
@@ -65,8 +65,10 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>, 
     isDataFault,
   });
   const inbox = d1Inbox(db);
+  // A stub belongs to the request that made it.
+  const boards = objectsOf<FaultBoardRpc>(env.FAULT_BOARD);
   const faults = {
-    board: objectsOf<FaultBoardRpc>(env.FAULT_BOARD)(FAULT_BOARD_NAME),
+    board: { faultOf: (bootId: string, target: FaultTarget) => boards(FAULT_BOARD_NAME).faultOf(bootId, target) },
     bootId: config.BOOT_ID,
     target: ledger,
     now,
