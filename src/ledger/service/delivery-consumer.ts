@@ -1,6 +1,6 @@
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { TaskGroup } from "../../resilience/task-group.ts";
+import { handleEach } from "../biz/handle-each.ts";
 import type { Receiver } from "../biz/receiver.ts";
 
 interface DeliveryConsumerDeps {
@@ -8,8 +8,6 @@ interface DeliveryConsumerDeps {
   readonly logger: Logger;
 }
 
-/** A database works on one batch at a time; more at once only fill the waits between them. */
-const CONCURRENCY_MAX = 6;
 const RETRY_BASE_S = 2;
 const RETRY_MAX_S = 300;
 const DEAD_LETTERS = /-dead$/;
@@ -21,18 +19,14 @@ const DEAD_LETTERS = /-dead$/;
 export function deliveryConsumer({ receiver, logger }: DeliveryConsumerDeps): (batch: MessageBatch) => Promise<void> {
   return async function consume(batch) {
     const isDead = DEAD_LETTERS.test(batch.queue);
-    const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
-    for (const message of batch.messages) {
-      group.go(async () => {
-        try {
-          await (isDead ? receiver.keepDeadLetter(message) : receiver.receive(message));
-          message.ack();
-        } catch (error) {
-          logger.error("delivery not handled", { messageId: message.id, attempts: message.attempts, causes: describeCauses(error) });
-          message.retry({ delaySeconds: Math.min(RETRY_MAX_S, RETRY_BASE_S ** message.attempts) });
-        }
-      });
-    }
-    await group.wait();
+    await handleEach(batch.messages, async (message) => {
+      try {
+        await (isDead ? receiver.keepDeadLetter(message) : receiver.receive(message));
+        message.ack();
+      } catch (error) {
+        logger.error("delivery not handled", { messageId: message.id, attempts: message.attempts, causes: describeCauses(error) });
+        message.retry({ delaySeconds: Math.min(RETRY_MAX_S, RETRY_BASE_S ** message.attempts) });
+      }
+    });
   };
 }
