@@ -34,6 +34,7 @@ import { d1Retention } from "./data/d1-retention.ts";
 import { d1Transfers } from "./data/d1-transfers.ts";
 import { faultyInbox } from "./data/faulty-inbox.ts";
 import { ids } from "./data/ids.ts";
+import { payloadHash as hashPayload } from "./data/payload-hash.ts";
 import { peerLedger } from "./data/peer-ledger.ts";
 import { publisherWaker } from "./data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "./data/queues.ts";
@@ -108,8 +109,20 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(db, now), peer, wakePublisher, ids, now });
   return {
     store,
-    transfers: new Transfers({ ledger, store, sender, schedule, wakePublisher, background: waitUntil, onFailure, ids, now, random }),
-    deposit: createDeposit({ store, wakePublisher, ids, now }),
+    transfers: new Transfers({
+      ledger,
+      store,
+      sender,
+      schedule,
+      wakePublisher,
+      background: waitUntil,
+      onFailure,
+      hashPayload,
+      ids,
+      now,
+      random,
+    }),
+    deposit: createDeposit({ store, wakePublisher, hashPayload, ids, now }),
     settlement,
     operators: new Operators({ store: operatorStore, settlement, peer, wakePublisher, ids, now }),
     operatorStore,

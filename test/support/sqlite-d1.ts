@@ -1,8 +1,10 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 
-/** Rows that statements have inserted, changed or deleted, without those of indexes. */
+/** A database of Node's SQLite that looks like one of D1. */
 export interface SqliteD1 extends D1Database {
   readonly sqlite: DatabaseSync;
+  /** A statement, prepared once. */
+  readonly statement: (query: string) => StatementSync;
 }
 
 interface Prepared {
@@ -51,6 +53,7 @@ export function sqliteD1(migrations: string): SqliteD1 {
 
   return {
     sqlite,
+    statement: statementOf,
     prepare: (query: string) => statement(query, []),
     batch: async (batch: D1PreparedStatement[]) => {
       sqlite.exec("BEGIN");

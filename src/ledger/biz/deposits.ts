@@ -1,6 +1,5 @@
 import { CodedError } from "../../contracts/errors.ts";
-import { payloadHash } from "./payload-hash.ts";
-import type { Ids, TransferStore, WakePublisher } from "./ports.ts";
+import type { HashPayload, Ids, TransferStore, WakePublisher } from "./ports.ts";
 import { refuseOther } from "./transfers.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { CHANGES_WITHIN_MS } from "./delivery-schedule.ts";
@@ -8,14 +7,15 @@ import { CHANGES_WITHIN_MS } from "./delivery-schedule.ts";
 interface DepositsDeps {
   readonly store: Pick<TransferStore, "deposit">;
   readonly wakePublisher: WakePublisher;
+  readonly hashPayload: HashPayload;
   readonly ids: Ids;
   readonly now: Clock;
 }
 
 /** Pays money out of equity into a user's account, once for each key of the operator's. */
-export function createDeposit({ store, wakePublisher, ids, now }: DepositsDeps) {
+export function createDeposit({ store, wakePublisher, hashPayload, ids, now }: DepositsDeps) {
   return async function deposit(actor: string, userId: string, amount: number, key: string): Promise<{ readonly balance: number }> {
-    const hash = await payloadHash(["deposit", userId, amount]);
+    const hash = hashPayload(["deposit", userId, amount]);
     const id = ids.id();
     const nowMs = now();
     const stored = await store.deposit({ id, actor, userId, key, payloadHash: hash, amount, auditId: ids.id(), nowMs });

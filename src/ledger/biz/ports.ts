@@ -164,5 +164,8 @@ export interface Ids {
   token(): string;
 }
 
+/** What a key was used for, as a short text: the same key with anything else is refused. */
+export type HashPayload = (parts: readonly (string | number)[]) => string;
+
 /** Sees to it that the publisher runs at `atMs` at the latest. Never throws: the cron stands behind it. */
 export type WakePublisher = (atMs: number) => void;

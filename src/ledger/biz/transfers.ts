@@ -3,8 +3,7 @@ import type { LedgerName, TransferReceipt } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { Delivery } from "./delivery.ts";
 import { pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
-import { payloadHash } from "./payload-hash.ts";
-import type { DeliverySender, Ids, KeyedTransfer, TransferStore, WakePublisher } from "./ports.ts";
+import type { DeliverySender, HashPayload, Ids, KeyedTransfer, TransferStore, WakePublisher } from "./ports.ts";
 
 interface TransfersDeps {
   readonly ledger: LedgerName;
@@ -15,6 +14,7 @@ interface TransfersDeps {
   /** Runs work that nobody waits for. */
   readonly background: (work: Promise<unknown>) => void;
   readonly onFailure: (what: string, error: unknown) => void;
+  readonly hashPayload: HashPayload;
   readonly ids: Ids;
   readonly now: Clock;
   readonly random: () => number;
@@ -30,11 +30,11 @@ export class Transfers {
 
   /** See {@link LedgerFunds.transfer}. Once this answers, the money is on its way, whatever dies. */
   async transfer(owner: string, amount: number, key: string): Promise<TransferReceipt> {
-    const { store, ids, now, schedule, random } = this.#deps;
+    const { store, hashPayload, ids, now, schedule, random } = this.#deps;
     const id = ids.id();
     const nowMs = now();
     const nextAtMs = nowMs + pauseAfter(schedule, 1, random());
-    const hash = await payloadHash(["transfer", amount]);
+    const hash = hashPayload(["transfer", amount]);
     const stored = await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs });
     refuseOther(stored, hash);
     if (stored.outcome === "failed") throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
