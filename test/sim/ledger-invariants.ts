@@ -14,7 +14,7 @@ interface Row {
   readonly [column: string]: unknown;
 }
 
-const rows = ({ db }: SimLedger, query: string): readonly Row[] => db.statement(query).all() as readonly Row[];
+const rows = ({ db }: SimLedger, query: string): readonly Row[] => db.statement(query).all();
 const number = (ledger: SimLedger, query: string): number => Number(Object.values(rows(ledger, query)[0] ?? {})[0] ?? 0);
 
 const CREDITED =

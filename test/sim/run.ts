@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { simulateLedgers, type SimResult } from "./ledger-sim.ts";
@@ -39,7 +40,7 @@ async function simulateShare({ from, count, stride, untilMs }: Share): Promise<R
 
 function inThread(share: Share): Promise<Report> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(new URL(import.meta.url), { workerData: share });
+    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: share });
     worker.once("message", resolve);
     worker.once("error", reject);
   });

@@ -33,7 +33,7 @@ export function sqliteD1(migrations: string): SqliteD1 {
     }
     return statement;
   };
-  const rowsOf = ({ query, values }: Prepared): Record<string, unknown>[] => statementOf(query).all(...values) as Record<string, unknown>[];
+  const rowsOf = ({ query, values }: Prepared): Record<string, unknown>[] => statementOf(query).all(...values);
   const resultOf = (results: unknown[]): D1Result => ({ success: true, results, meta: {} }) as unknown as D1Result;
 
   function statement(query: string, values: readonly SQLInputValue[]): D1PreparedStatement {
