@@ -12,6 +12,7 @@ export default defineConfig({
         },
       },
       "test/durable/vitest.config.ts",
+      "test/ledger/vitest.config.ts",
       "test/identity/vitest.config.ts",
       "test/history/vitest.config.ts",
       {

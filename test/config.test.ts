@@ -12,6 +12,7 @@ import { readBffConfig } from "../src/platform/bff-config.ts";
 import { readGatewayConfig } from "../src/gateway/config.ts";
 import { readHistoryConfig } from "../src/history/config.ts";
 import { readIdentityConfig } from "../src/identity/config.ts";
+import { readLedgerConfig } from "../src/ledger/config.ts";
 
 const configs = readWorkerConfigs();
 const names = configs.map(({ name }) => name);
@@ -26,8 +27,13 @@ const READERS: Readonly<Record<string, (env: object) => object>> = {
   "playhead-ops-bff": readBffConfig,
   "playhead-identity": readIdentityConfig,
   "playhead-history": readHistoryConfig,
+  "playhead-wallet": readLedgerConfig,
+  "playhead-savings": readLedgerConfig,
   "playhead-durable": () => ({}),
 };
+
+/** Change streams: whoever wants them attaches a consumer of their own, a pull consumer for example. */
+const FOR_OTHERS = ["playhead-wallet-changes", "playhead-savings-changes"];
 
 /** Names that a worker's main module exports, and the handlers of its default export. */
 function surfaceOf(config: WorkerConfig): { readonly exports: readonly string[]; readonly handlers: readonly string[] } {
@@ -77,8 +83,23 @@ describe("the platform", () => {
     const consumed = consumers.map(({ queue }) => queue);
     const deadLetters = consumers.flatMap(({ dead_letter_queue: queue }) => queue ?? []);
     expect(new Set(consumed).size).toBe(consumed.length);
-    expect([...produced, ...deadLetters].filter((queue) => queue === undefined || !consumed.includes(queue))).toEqual([]);
+    const inside = [...produced, ...deadLetters].filter((queue) => !FOR_OTHERS.includes(queue ?? ""));
+    expect(inside.filter((queue) => queue === undefined || !consumed.includes(queue))).toEqual([]);
     expect(consumed.filter((queue) => !produced.includes(queue) && !deadLetters.includes(queue))).toEqual([]);
+  });
+});
+
+describe("the two ledgers", () => {
+  it("are one code base whose configs differ in names only", () => {
+    const textOf = (name: string): string => readFileSync(PROJECT_ROOT + (byName.get(name)?.path ?? ""), "utf8");
+    const turned = textOf("playhead-wallet").replaceAll(/wallet|savings/g, (name) => (name === "wallet" ? "savings" : "wallet"));
+    expect(turned).toBe(textOf("playhead-savings"));
+  });
+
+  it("keep their money in databases of their own, locally too", () => {
+    const databases = configs.flatMap(({ config }) => config.d1_databases);
+    const local = databases.map(({ preview_database_id: id, database_id: uuid, binding }) => id ?? uuid ?? binding);
+    expect(new Set(local).size).toBe(databases.length);
   });
 });
 

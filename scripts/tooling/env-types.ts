@@ -1,4 +1,4 @@
-import { dirname, join, relative } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { PROJECT_ROOT } from "../runtime/project-root.ts";
 import type { WorkerConfig } from "../runtime/worker-configs.ts";
 
@@ -16,9 +16,13 @@ export interface EnvTypes {
 /** What `wrangler types` is asked for each worker. The runtime's own types come from `@cloudflare/workers-types` for all of them. */
 export function envTypesOf({ name, path: configPath, config }: WorkerConfig): EnvTypes {
   if (config.main === undefined) throw new Error(`${configPath} names no main file`);
-  const words = name.replace(/^playhead-/, "").split("-");
+  const folder = dirname(relative(PROJECT_ROOT, config.main));
+  // A code base with several configs, each in a folder below it, is named by its folder.
+  const words = (dirname(configPath) === folder || dirname(configPath) === "." ? name.replace(/^playhead-/, "") : basename(folder)).split(
+    "-",
+  );
   const interfaceName = `${words.map((word) => word.slice(0, 1).toUpperCase() + word.slice(1)).join("")}Env`;
-  const path = join(dirname(relative(PROJECT_ROOT, config.main)), "env.d.ts");
+  const path = join(folder, "env.d.ts");
   const args = [
     "types",
     `--config=${configPath}`,

@@ -84,5 +84,11 @@ export const SHARED_UPSTREAMS = [
   "history-db-0",
   "history-db-1",
   "history-queue",
+  "wallet",
+  "savings",
+  "wallet-db",
+  "savings-db",
+  "wallet-queue",
+  "savings-queue",
 ] as const;
 export type SharedUpstream = (typeof SHARED_UPSTREAMS)[number];

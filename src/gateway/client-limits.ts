@@ -104,7 +104,7 @@ export class ClientLimits {
   }
 
   #sharesOf(policy: LimitPolicy, client: string, nowMs: number): readonly KnownShare[] {
-    const key = `${policy.name} ${client}`;
+    const key = `${policy.name} ${policy.mode} ${client}`;
     const known = this.#clients.get(key);
     if (known !== undefined) {
       // The order of a Map is that of insertion: whoever calls moves to its end, the front is idle longest.
@@ -124,7 +124,8 @@ export class ClientLimits {
   }
 
   #scale(policy: LimitPolicy): ScaledPolicy {
-    const known = this.#scaled.get(policy.name);
+    const key = `${policy.name} ${policy.mode}`;
+    const known = this.#scaled.get(key);
     if (known !== undefined) return known;
     const limit = { limit: Math.min(LIMIT_MAX, Math.max(1, Math.round(policy.limit * this.#deps.scale))), windowMs: policy.windowMs };
     const scaled = {
@@ -133,7 +134,7 @@ export class ClientLimits {
       shards: shardsFor(limit, policy.mode),
       header: `"${policy.name}";q=${limit.limit};w=${limit.windowMs / 1000}`,
     };
-    this.#scaled.set(policy.name, scaled);
+    this.#scaled.set(key, scaled);
     return scaled;
   }
 

@@ -26,8 +26,11 @@ const KIB = 1024;
 const DEFAULTS = { timeoutMs: 1_000, limit: "default", criticality: "critical", bodyBytesMax: 64 * KIB } as const;
 /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
 const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000 } as const;
+/** Money may take its time, and is the last thing to be shed. */
+const MONEY = { ...DEFAULTS, timeoutMs: 3_000, limit: "transfers", criticality: "critical_plus" } as const;
 /** Operators look at all shards at once. */
 const OPERATOR = { ...DEFAULTS, timeoutMs: 5_000, criticality: "sheddable_plus" } as const;
+const MONEY_BY_OPERATOR = { ...OPERATOR, criticality: "critical" } as const;
 
 /** Every route a client can call beside the gateway's own. */
 export const ROUTES: readonly Route[] = [
@@ -54,11 +57,23 @@ export const ROUTES: readonly Route[] = [
   { ...DEFAULTS, path: "/v1/history/lookup", methods: ["POST"], upstream: "app", permission: "history:own" },
   { ...DEFAULTS, path: "/v1/home", methods: ["GET"], upstream: "app", permission: "home:own", criticality: "sheddable_plus" },
 
+  { ...DEFAULTS, path: "/v1/wallet", methods: ["GET"], upstream: "app", permission: "money:own" },
+  { ...MONEY, path: "/v1/transfers", methods: ["POST"], upstream: "app", permission: "money:own" },
+  { ...DEFAULTS, path: "/v1/transfers", methods: ["GET"], upstream: "app", permission: "money:own" },
+  { ...DEFAULTS, path: "/v1/transfers/:id", methods: ["GET"], upstream: "app", permission: "money:own" },
+
   { ...OPERATOR, path: "/v1/ops/overview", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/history/flush", methods: ["POST"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/users/:id/roles", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/breakers", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/limits", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/faults", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
+  { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/deposits", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/state", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/outbox", methods: ["GET"], upstream: "ops", permission: "ops:read" },
+  { ...MONEY_BY_OPERATOR, path: "/v1/ops/outbox/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...MONEY_BY_OPERATOR, path: "/v1/ops/transfers/:id/refund", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/reconcile", methods: ["GET"], upstream: "ops", permission: "ops:read", timeoutMs: 20_000 },
+  { ...OPERATOR, path: "/v1/ops/changes", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write" },
 ];

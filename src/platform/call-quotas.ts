@@ -5,6 +5,9 @@ export const CALL_QUOTA_MS = {
   rpc: 400,
   /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
   passwordRpc: 4_500,
+  /** Money may be slow, but not twice. */
+  moneyRpc: 2_500,
+  moneyDatabase: 2_000,
   /** Operators look at all shards at once. */
   operatorRpc: 4_500,
   /** A queue's batch is sent while somebody waits for an alarm only. */

@@ -17,9 +17,10 @@ export interface LaunchedScript {
 
 const READY_LINE = /^ready (http:\/\/localhost:\d+)$/m;
 
-/** Runs `scripts/start.ts` with the given arguments and nothing of the operator's login in its environment. */
-export function launchScript(args: readonly string[]): LaunchedScript {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_"))) as NodeJS.ProcessEnv;
+/** Runs `scripts/start.ts` with the given arguments. Of the operator's login only what is given is in its environment. */
+export function launchScript(args: readonly string[], login: Readonly<Record<string, string>> = {}): LaunchedScript {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_"));
+  const env = { ...Object.fromEntries(inherited), ...login } as NodeJS.ProcessEnv;
   const child = spawn(process.execPath, ["scripts/start.ts", ...args], { cwd: PROJECT_ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";

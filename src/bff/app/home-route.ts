@@ -7,10 +7,12 @@ import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import { readWallet, type Ledgers } from "./money-routes.ts";
 
 interface HomeDeps {
   readonly history: GuardedRpc<HistoryPlayback>;
   readonly identity: GuardedRpc<IdentityAccounts>;
+  readonly ledgers: Ledgers;
   readonly logger: Logger;
 }
 
@@ -22,7 +24,7 @@ const ASSEMBLY_MS = 50;
  * The home screen in one request. Its parts are asked for at once, each through its guard; one that fails or is late is null and named in
  * `degraded`, and so is one whose service could give only a part of it. Only if all of them fail is the whole an error.
  */
-export function addHomeRoute(app: Hono<BffEnv>, { history, identity, logger }: HomeDeps): void {
+export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, logger }: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
     const { every } = c.env;
     // Guards answer by the deadline at the latest: late parts are known in time to send the others.
@@ -35,8 +37,9 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, logger }: H
         if (page.degraded === true) degraded.add("continue");
         return page.items;
       },
+      wallet: () => readWallet(scope, ledgers),
     };
-    const answer: Record<string, unknown> = { profile: null, continue: null };
+    const answer: Record<string, unknown> = { profile: null, continue: null, wallet: null };
     const failures: unknown[] = [];
     const group = new TaskGroup();
     for (const [name, load] of Object.entries(parts)) {

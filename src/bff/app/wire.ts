@@ -1,5 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import type { HistoryPlayback } from "../../contracts/history.ts";
+import type { LedgerFunds, LedgerName } from "../../contracts/ledger.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
@@ -13,9 +14,11 @@ import { bindRpc } from "../../platform/rpc.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addHomeRoute } from "./home-route.ts";
+import { addMoneyRoutes } from "./money-routes.ts";
 
 const HISTORY_PLACES = 512;
 const IDENTITY_PLACES = 256;
+const LEDGER_PLACES = 256;
 
 /** Everything an isolate of the app BFF runs on. */
 export function wire(env: AppBffEnv) {
@@ -40,6 +43,12 @@ export function wire(env: AppBffEnv) {
     bindRpc<IdentityAccounts>(env.IDENTITY),
     makeGuard("identity", { quotaMs, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES }),
   );
+  const ledger = (name: LedgerName, binding: object) =>
+    guardedRpc(
+      bindRpc<LedgerFunds>(binding),
+      makeGuard(name, { quotaMs: CALL_QUOTA_MS.moneyRpc, readsMax: LEDGER_PLACES, writesMax: LEDGER_PLACES }),
+    );
+  const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
   return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
@@ -47,7 +56,8 @@ export function wire(env: AppBffEnv) {
     checkReady: (scope) => history.read(scope, "check history", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
       addHistoryRoutes(app, history);
-      addHomeRoute(app, { history, identity, logger });
+      addHomeRoute(app, { history, identity, ledgers, logger });
+      addMoneyRoutes(app, ledgers);
     },
   });
 }

@@ -1,24 +1,27 @@
 import type { Hono } from "hono";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import { setRolesSchema, userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
+import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import type { LedgersOfOperators } from "./ledger-routes.ts";
 
 interface OpsRoutesDeps {
   readonly history: GuardedRpc<HistoryOperations>;
   readonly identity: GuardedRpc<IdentityAdministration>;
+  readonly ledgers: LedgersOfOperators;
   readonly now: Clock;
 }
 
 /** What operators see and do. The gateway has checked the permission of each route; identity writes the audit. */
-export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, now }: OpsRoutesDeps): void {
+export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, now }: OpsRoutesDeps): void {
   app.get("/v1/ops/overview", async function overview(c) {
     const { scope } = c.env;
-    const parts: { history?: unknown; identity?: unknown } = {};
+    const parts: { history?: unknown; identity?: unknown; wallet?: unknown; savings?: unknown } = {};
     const group = new TaskGroup();
     group.go(async () => {
       parts.history = await history.read(scope, "read the history's overview", (service, ctx) => service.overview(ctx));
@@ -26,6 +29,11 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, now }: OpsR
     group.go(async () => {
       parts.identity = await identity.read(scope, "read identity's overview", (service, ctx) => service.overview(ctx));
     });
+    for (const name of LEDGERS) {
+      group.go(async () => {
+        parts[name] = await ledgers[name].read(scope, "read a ledger's overview", (service, ctx) => service.overview(ctx));
+      });
+    }
     await group.wait();
     return c.json({ at: now(), ...parts });
   });

@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import type { BreakerStateRpc, FaultBoardRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
+import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
@@ -14,7 +15,10 @@ import { objectsOf } from "../../platform/objects.ts";
 import { bindRpc } from "../../platform/rpc.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
 import { addAvailabilityRoutes } from "./availability-routes.ts";
+import { addLedgerRoutes } from "./ledger-routes.ts";
 import { addOpsRoutes } from "./routes.ts";
+
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Operators are few. */
 const PLACES = 32;
@@ -37,13 +41,17 @@ export function wire(env: OpsBffEnv) {
   const quotaMs = CALL_QUOTA_MS.operatorRpc;
   const history = guardedRpc(bindRpc<HistoryOperations>(env.HISTORY), makeGuard("history", { quotaMs, ...places }));
   const identity = guardedRpc(bindRpc<IdentityAdministration>(env.IDENTITY), makeGuard("identity", { quotaMs, ...places }));
+  const ledger = (name: LedgerName, binding: object) =>
+    guardedRpc(bindRpc<LedgerOperations>(binding), makeGuard(name, { quotaMs, ...places }));
+  const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
   return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
     checkReady: (scope) => identity.read(scope, "check identity", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
-      addOpsRoutes(app, { history, identity, now });
+      addOpsRoutes(app, { history, identity, ledgers, now });
+      addLedgerRoutes(app, { ledgers, sleep });
       addAvailabilityRoutes(app, {
         guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
         breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),

@@ -14,5 +14,5 @@ declare module "node:crypto" {
     callback: (error: Error | null, key: Uint8Array) => void,
   ): void;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
-  export function createHash(algorithm: "sha256"): { update(text: string): { digest(): Uint8Array } };
+  export function createHash(algorithm: "sha256"): { update(text: string): { digest(): Uint8Array; digest(encoding: "hex"): string } };
 }

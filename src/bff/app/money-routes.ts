@@ -1,0 +1,97 @@
+import type { Hono } from "hono";
+import { CodedError } from "../../contracts/errors.ts";
+import { IDEMPOTENCY_KEY_HEADER, parseIdempotencyKey } from "../../contracts/idempotency-key.ts";
+import {
+  LEDGERS,
+  transferIdSchema,
+  transferSchema,
+  transfersQuerySchema,
+  type Funds,
+  type LedgerFunds,
+  type LedgerName,
+  type TransferView,
+} from "../../contracts/ledger.ts";
+import type { BffEnv } from "../../platform/bff-app.ts";
+import type { RequestScope } from "../../platform/call-context.ts";
+import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { readJson, readQuery } from "../../platform/validate.ts";
+import { TaskGroup } from "../../resilience/task-group.ts";
+
+export type Ledgers = Readonly<Record<LedgerName, GuardedRpc<LedgerFunds>>>;
+
+/** What a user has, as clients see it. */
+export interface WalletView {
+  readonly wallet: { readonly balance: number };
+  readonly savings: { readonly balance: number };
+  /** On its way between the two, or held back there. */
+  readonly inFlight: number;
+}
+
+/** Both ledgers' word on the caller's money. */
+export async function readWallet(scope: RequestScope, ledgers: Ledgers): Promise<WalletView> {
+  const funds = await ofBoth(ledgers, (ledger) => ledger.read(scope, "read funds", (service, ctx) => service.funds(ctx)));
+  return { wallet: balanceOf(funds.wallet), savings: balanceOf(funds.savings), inFlight: funds.wallet.inFlight + funds.savings.inFlight };
+}
+
+function balanceOf({ balance }: Funds): { readonly balance: number } {
+  return { balance };
+}
+
+/** The money routes of api.md. A transfer lives in the ledger that it leaves: what is asked without saying which is asked of both. */
+export function addMoneyRoutes(app: Hono<BffEnv>, ledgers: Ledgers): void {
+  app.get("/v1/wallet", async function showWallet(c) {
+    const { scope, every } = c.env;
+    return every.json(await readWallet(scope, ledgers), scope);
+  });
+
+  app.post("/v1/transfers", async function postTransfer(c) {
+    const { scope } = c.env;
+    const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
+    const { from, amount } = await readJson(c.req.raw, transferSchema);
+    // Its key makes it safe to try again.
+    const receipt = await ledgers[from].idempotentWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
+    return c.json(receipt, 202);
+  });
+
+  app.get("/v1/transfers/:id", async function showTransfer(c) {
+    const { scope, every } = c.env;
+    const id = transferIdSchema.safeParse(c.req.param("id"));
+    if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
+    const found = await ofBoth(ledgers, (ledger) =>
+      ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data.toLowerCase())),
+    );
+    const transfer = found.wallet ?? found.savings;
+    if (transfer === null) throw new CodedError("NOT_FOUND", "No such transfer");
+    return every.json(transfer, scope);
+  });
+
+  app.get("/v1/transfers", async function listTransfers(c) {
+    const { scope, every } = c.env;
+    const { limit, cursor } = readQuery(c.req.url, transfersQuerySchema);
+    const pages = await ofBoth(ledgers, (ledger) =>
+      ledger.read(scope, "list transfers", (service, ctx) => service.list(ctx, limit + 1, cursor?.toLowerCase() ?? null)),
+    );
+    // Ids begin with their time, so the newest of both are the greatest.
+    const newest = [...pages.wallet, ...pages.savings].sort((a, b) => (a.transferId < b.transferId ? 1 : -1));
+    return every.json(pageOf(newest, limit), scope);
+  });
+}
+
+function pageOf(newest: readonly TransferView[], limit: number): { readonly items: readonly TransferView[]; readonly nextCursor?: string } {
+  const items = newest.slice(0, limit);
+  const last = items.at(-1);
+  return newest.length > limit && last !== undefined ? { items, nextCursor: last.transferId } : { items };
+}
+
+/** Asks both ledgers at once. Throws if either fails: half of somebody's money is no answer. */
+async function ofBoth<T>(ledgers: Ledgers, ask: (ledger: GuardedRpc<LedgerFunds>) => Promise<T>): Promise<Record<LedgerName, T>> {
+  const answers: Partial<Record<LedgerName, T>> = {};
+  const group = new TaskGroup();
+  for (const name of LEDGERS) {
+    group.go(async () => {
+      answers[name] = await ask(ledgers[name]);
+    });
+  }
+  await group.wait();
+  return answers as Record<LedgerName, T>;
+}

@@ -1,0 +1,19 @@
+import { CodedError } from "./errors.ts";
+
+export const IDEMPOTENCY_KEY_HEADER = "Idempotency-Key";
+
+const BARE = /^[\x21-\x7e]{1,128}$/;
+const QUOTED = /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,128})"$/;
+
+/**
+ * The key in an `Idempotency-Key` header: a structured-field string (draft-ietf-httpapi-idempotency-key-header) or the bare token; both ways
+ * of writing a key mean the same one. Throws `MALFORMED` where it is missing or is neither.
+ */
+export function parseIdempotencyKey(header: string | null | undefined): string {
+  if (header === null || header === undefined) throw new CodedError("MALFORMED", "An Idempotency-Key header is required");
+  const text = header.trim();
+  const quoted = QUOTED.exec(text)?.[1];
+  if (quoted !== undefined) return quoted.replaceAll(/\\(["\\])/g, "$1");
+  if (BARE.test(text) && !text.startsWith('"')) return text;
+  throw new CodedError("MALFORMED", "Idempotency-Key must be 1-128 visible characters, bare or in double quotes");
+}

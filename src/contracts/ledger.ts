@@ -1,0 +1,193 @@
+import * as z from "zod";
+import type { CallContext } from "./call-context.ts";
+
+export const LEDGERS = ["wallet", "savings"] as const;
+export type LedgerName = (typeof LEDGERS)[number];
+
+/** The other of the two. */
+export function peerOf(ledger: LedgerName): LedgerName {
+  return ledger === "wallet" ? "savings" : "wallet";
+}
+
+/** Money is a whole number of minor units (cents) that a double holds exactly. */
+export const AMOUNT_MAX = Number.MAX_SAFE_INTEGER;
+export const TRANSFERS_PER_PAGE_MAX = 100;
+export const MESSAGES_PER_PAGE_MAX = 100;
+export const CHANGES_PER_PAGE_MAX = 500;
+
+const amountSchema = z.int().min(1).max(AMOUNT_MAX);
+export const ledgerSchema = z.enum(LEDGERS);
+export const transferIdSchema = z.uuid();
+
+export const transferSchema = z
+  .object({ from: ledgerSchema, to: ledgerSchema, amount: amountSchema })
+  .refine(({ from, to }) => from !== to, { path: ["to"], message: "must be the other ledger" });
+export const depositSchema = z.object({ amount: amountSchema });
+
+const pageLimit = (max: number) => z.coerce.number().pipe(z.int().min(1).max(max)).default(20);
+export const transfersQuerySchema = z.object({ limit: pageLimit(TRANSFERS_PER_PAGE_MAX), cursor: transferIdSchema.optional() });
+
+/** What a message of the outbox may be. One that is settled or refunded has left it. */
+export const OUTBOX_STATES = ["pending", "parked"] as const;
+export type OutboxState = (typeof OUTBOX_STATES)[number];
+
+export const outboxQuerySchema = z.object({
+  ledger: ledgerSchema,
+  status: z.enum(OUTBOX_STATES).optional(),
+  limit: pageLimit(MESSAGES_PER_PAGE_MAX),
+  cursor: transferIdSchema.optional(),
+});
+export const redriveSchema = z
+  .object({
+    ledger: ledgerSchema,
+    ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_PAGE_MAX).optional(),
+    status: z.literal("parked").optional(),
+    dryRun: z.boolean().optional(),
+  })
+  .refine(({ ids, status }) => (ids === undefined) !== (status === undefined), { path: ["ids"], message: "give either ids or status" });
+export const accountStateSchema = z.object({ ledger: ledgerSchema, state: z.enum(["open", "closed"]) });
+export const changesQuerySchema = z.object({
+  ledger: ledgerSchema,
+  after: z.coerce.number().pipe(z.int().min(0)).default(0),
+  limit: pageLimit(CHANGES_PER_PAGE_MAX),
+});
+
+export type TransferStatus = "pending" | "settled" | "parked" | "refunded";
+
+export interface TransferReceipt {
+  readonly transferId: string;
+  readonly status: TransferStatus;
+}
+
+/** A transfer as its owner sees it. */
+export interface TransferView extends TransferReceipt {
+  readonly from: LedgerName;
+  readonly to: LedgerName;
+  readonly amount: number;
+  readonly createdAt: number;
+  readonly settledAt?: number;
+}
+
+/** One user's money in one ledger. `inFlight` has left it and not arrived (or not been confirmed) yet. */
+export interface Funds {
+  readonly balance: number;
+  readonly inFlight: number;
+}
+
+/** What the app BFF may ask of a ledger (entrypoint `Funds`). The owner is always `ctx.principal`. */
+export interface LedgerFunds {
+  funds(ctx: CallContext): Promise<Funds>;
+  /**
+   * Sends money to the other ledger. The same key and amount give the same transfer with its present status, for good. Throws
+   * `INSUFFICIENT_FUNDS` (then and whenever that key comes again), and `INVALID` where the key was used for something else.
+   */
+  transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt>;
+  /** Null where this ledger has sent no such transfer of the caller's. */
+  read(ctx: CallContext, transferId: string): Promise<TransferView | null>;
+  /** Newest first, those before `cursor`. */
+  list(ctx: CallContext, limit: number, cursor: string | null): Promise<readonly TransferView[]>;
+  ready(ctx: CallContext): Promise<void>;
+}
+
+/** A message on its way, as operators see it. */
+export interface OutboxMessage {
+  readonly transferId: string;
+  readonly userId: string;
+  readonly amount: number;
+  readonly status: OutboxState;
+  /** Sends so far. */
+  readonly attempts: number;
+  readonly lastError: string | null;
+  /** When it is sent again; null while parked. */
+  readonly nextAttemptAt: number | null;
+  readonly createdAt: number;
+}
+
+/** Sums over one ledger at one moment, and what is wrong in it by itself. At most {@link FINDINGS_MAX} of each. */
+export interface LedgerBooks {
+  readonly sumOfEntries: number;
+  readonly clearing: number;
+  readonly inFlight: number;
+  /** Transfers whose entries don't sum to zero. */
+  readonly unbalanced: readonly string[];
+  /** Accounts whose balance is not the sum of their entries. */
+  readonly wrongBalances: readonly string[];
+  /** Messages that have been under way for longer than they may. */
+  readonly late: readonly string[];
+  /** The newest messages credited here, for the other ledger to look for: each must be a transfer of its own. */
+  readonly newestCredited: readonly string[];
+}
+
+export const FINDINGS_MAX = 100;
+
+/** One movement on a user's account, as the change stream tells it. In order of `seq`. */
+export interface LedgerChange {
+  readonly seq: number;
+  readonly ledger: LedgerName;
+  readonly userId: string;
+  readonly transferId: string;
+  /** Signed. */
+  readonly amount: number;
+  /** The balance after it. */
+  readonly balance: number;
+  readonly at: number;
+}
+
+export interface LedgerOverview {
+  readonly accounts: number;
+  readonly pending: number;
+  readonly parked: number;
+  /** Age of the oldest message under way in ms, 0 if there is none. */
+  readonly oldestPendingMs: number;
+  readonly deadLetters: number;
+  readonly changes: { readonly newestSeq: number; readonly publishedSeq: number };
+}
+
+/** What the ops BFF may ask of a ledger (entrypoint `Operations`). Every change is written to its audit table. */
+export interface LedgerOperations {
+  /** Pays money from the ledger's equity into a user's account. Keys are the caller's, as in transfers. Throws `INVALID` beyond what an account may hold. */
+  deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }>;
+  outbox(
+    ctx: CallContext,
+    query: { readonly status?: OutboxState | undefined; readonly limit: number; readonly cursor?: string | undefined },
+  ): Promise<readonly OutboxMessage[]>;
+  /** Makes messages due now: the given ones, or the oldest parked ones (at most {@link MESSAGES_PER_PAGE_MAX}). Answers their ids. */
+  redrive(
+    ctx: CallContext,
+    which: { readonly ids: readonly string[] } | { readonly status: "parked" },
+    dryRun: boolean,
+  ): Promise<readonly string[]>;
+  /**
+   * Takes a parked transfer back, after the other ledger has promised never to credit it. Null where this ledger has sent no such
+   * transfer; throws `CONFLICT` where it is under way or has been credited. Idempotent.
+   */
+  refund(ctx: CallContext, transferId: string): Promise<TransferReceipt | null>;
+  /** A closed account takes no money from the other ledger; what comes is parked over there. Throws `NOT_FOUND`. */
+  setAccountState(ctx: CallContext, userId: string, state: "open" | "closed"): Promise<void>;
+  books(ctx: CallContext): Promise<LedgerBooks>;
+  /** Which of the ids are transfers that left this ledger. */
+  sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]>;
+  changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]>;
+  overview(ctx: CallContext): Promise<LedgerOverview>;
+}
+
+/** What became of a delivery at the ledger it was sent to. */
+export type DeliveryReport =
+  | { readonly transferId: string; readonly result: "credited" | "void" }
+  | {
+      readonly transferId: string;
+      readonly result: "failed";
+      /** Which send this is about. */
+      readonly attempt: number;
+      readonly reason: string;
+      /** Trying again is of no use. */
+      readonly permanent: boolean;
+    };
+
+/** All that the two ledgers ask of each other beside messages (entrypoint `Settlement`). Both are idempotent. */
+export interface LedgerSettlement {
+  /** Destination to origin: what is stored about a delivery, or why it could not be made. */
+  report(ctx: CallContext, report: DeliveryReport): Promise<void>;
+  /** Origin to destination: never credit this from now on. Answers what is stored: `credited` where it came too late. */
+  fence(ctx: CallContext, transferId: string): Promise<"credited" | "void">;
+}

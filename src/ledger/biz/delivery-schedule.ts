@@ -1,0 +1,37 @@
+/** When a message that has not been confirmed is sent again, and when that ends. */
+export interface DeliverySchedule {
+  /** Pauses after the first, second … send, in ms. */
+  readonly pausesMs: readonly number[];
+  /** The slow lane after those, in ms. */
+  readonly slowMs: number;
+  /** How long a message is tried, from its creation or its last redrive, in ms. */
+  readonly givesUpAfterMs: number;
+}
+
+/** Keeps messages that failed together from coming back together. */
+const JITTER = 0.1;
+
+export const SLOW_LANE_MS = 300_000;
+export const GIVES_UP_AFTER_MS = 86_400_000;
+/** How long a send keeps other publishers off, in ms. */
+export const LEASE_MS = 15_000;
+/** Longer than any schedule before the slow lane: who has not arrived by then is worth an operator's look. */
+export const DELIVERY_SLA_MS = 600_000;
+
+/**
+ * The pause after the `attempts`th send, in ms.
+ *
+ * @param random in [0, 1)
+ */
+export function pauseAfter({ pausesMs, slowMs }: DeliverySchedule, attempts: number, random: number): number {
+  const pauseMs = pausesMs[attempts - 1] ?? slowMs;
+  return Math.round(pauseMs * (1 - JITTER + 2 * JITTER * random));
+}
+
+/** Whether a message has been tried for long enough. */
+export function isGivenUp({ givesUpAfterMs }: DeliverySchedule, drivenAtMs: number, nowMs: number): boolean {
+  return nowMs - drivenAtMs >= givesUpAfterMs;
+}
+
+/** Within what time a movement on an account is published, in ms: long enough to publish many at once. */
+export const CHANGES_WITHIN_MS = 1_000;

@@ -1,0 +1,171 @@
+import type {
+  DeliveryReport,
+  Funds,
+  LedgerBooks,
+  LedgerChange,
+  LedgerName,
+  LedgerOverview,
+  OutboxMessage,
+  OutboxState,
+  TransferView,
+} from "../../contracts/ledger.ts";
+import type { Delivery } from "./delivery.ts";
+
+/** What is stored about a message that came in. */
+export type StoredOutcome = "credited" | "void";
+
+/** A new transfer out of this ledger, whose outcome the database decides. */
+export interface NewTransfer {
+  readonly id: string;
+  readonly owner: string;
+  readonly key: string;
+  readonly payloadHash: string;
+  readonly amount: number;
+  readonly nowMs: number;
+  /** When the publisher sends it if nothing is heard of the first send. */
+  readonly nextAtMs: number;
+}
+
+/** The transfer that a key stands for: this attempt's or an earlier one's. */
+export interface KeyedTransfer {
+  readonly id: string;
+  readonly payloadHash: string;
+  readonly outcome: "pending" | "settled" | "refunded" | "failed";
+  readonly parked: boolean;
+}
+
+export interface NewDeposit {
+  readonly id: string;
+  readonly actor: string;
+  readonly userId: string;
+  readonly key: string;
+  readonly payloadHash: string;
+  readonly amount: number;
+  readonly auditId: string;
+  readonly nowMs: number;
+}
+
+/** Requests of users. Each method is one unit of work. */
+export interface TransferStore {
+  open(transfer: NewTransfer): Promise<KeyedTransfer>;
+  deposit(deposit: NewDeposit): Promise<Pick<KeyedTransfer, "payloadHash" | "outcome"> & { readonly balance: number }>;
+  funds(userId: string): Promise<Funds>;
+  read(owner: string, id: string): Promise<TransferView | null>;
+  list(owner: string, limit: number, before: string | null): Promise<readonly TransferView[]>;
+}
+
+/** A message due to be sent. */
+export interface DueMessage {
+  readonly id: string;
+  readonly userId: string;
+  readonly amount: number;
+  readonly attempts: number;
+  readonly createdAtMs: number;
+  readonly drivenAtMs: number;
+  readonly lastError: string | null;
+}
+
+/** A lease on one message: taken only if nobody else has sent it since `attempts` was read. */
+export interface Lease {
+  readonly id: string;
+  readonly attempts: number;
+  readonly nextAtMs: number;
+}
+
+/** The origin's side of messages under way. Each method is one unit of work. */
+export interface OutboxStore {
+  due(nowMs: number, limit: number): Promise<readonly DueMessage[]>;
+  /** Counts a send of each and keeps others off until `untilMs`. Answers the ids that were still free. */
+  lease(leases: readonly Lease[], nowMs: number, untilMs: number): Promise<readonly string[]>;
+  park(id: string, attempts: number, reason: string): Promise<void>;
+  /** The earliest moment at which something is due; null where nothing is pending. */
+  nextAtMs(): Promise<number | null>;
+  message(id: string): Promise<DueMessage | null>;
+  /** Puts a failed send of `attempts` off until `nextAtMs`, unless it has been sent again since. */
+  postpone(id: string, attempts: number, reason: string, nextAtMs: number): Promise<void>;
+  /** The other ledger has it: ends the transfer, once. */
+  settle(id: string, nowMs: number): Promise<void>;
+  /** The other ledger will never take it: books the money back with a correcting transfer, once. */
+  reverse(id: string, reversal: { readonly id: string; readonly nowMs: number }): Promise<void>;
+}
+
+/** The destination's side. Each method is one unit of work. */
+export interface InboxStore {
+  /** Credits a delivery once. Null where it can't be credited: the account is closed or would hold too much. */
+  credit(delivery: Delivery, attemptToken: string, nowMs: number): Promise<StoredOutcome | null>;
+  /** Promises never to credit `messageId`, unless it has been. */
+  fence(messageId: string, attemptToken: string, nowMs: number): Promise<StoredOutcome>;
+}
+
+/** One line of the audit trail. */
+export interface AuditLine {
+  readonly id: string;
+  readonly atMs: number;
+  readonly actor: string;
+}
+
+/** What operators read and do. Each change is one unit of work with its audit line. */
+export interface OperatorStore {
+  outbox(status: OutboxState | null, limit: number, after: string | null): Promise<readonly OutboxMessage[]>;
+  /** Which messages a redrive would take, oldest first. */
+  redrivable(which: { readonly ids: readonly string[] } | { readonly status: "parked" }, limit: number): Promise<readonly string[]>;
+  redrive(ids: readonly string[], audit: AuditLine): Promise<readonly string[]>;
+  /** What became of a transfer that left this ledger; null where none did. */
+  sentTransfer(
+    id: string,
+  ): Promise<{ readonly owner: string; readonly outcome: KeyedTransfer["outcome"]; readonly parked: boolean } | null>;
+  auditRefund(id: string, result: string, audit: AuditLine): Promise<void>;
+  /** False where there is no such account. */
+  setAccountState(userId: string, state: "open" | "closed", audit: AuditLine): Promise<boolean>;
+  books(lateBeforeMs: number): Promise<LedgerBooks>;
+  sent(ids: readonly string[]): Promise<readonly string[]>;
+  overview(nowMs: number): Promise<LedgerOverview>;
+}
+
+/** The change log and how far it has been published. */
+export interface ChangeStore {
+  after(seq: number, limit: number): Promise<readonly LedgerChange[]>;
+  publishedSeq(): Promise<number>;
+  published(seq: number): Promise<void>;
+  /** Switches the trigger that fills the log. */
+  enable(enabled: boolean): Promise<void>;
+}
+
+/** What is thrown away when it is old enough, a bounded number of rows at a time. */
+export interface Retention {
+  /** Answers how many rows went. */
+  prune(nowMs: number): Promise<number>;
+}
+
+export interface DeadLetterStore {
+  keep(letter: { readonly id: string; readonly body: unknown; readonly reason: string; readonly attempts: number }): Promise<void>;
+}
+
+/** Where deliveries go: the other ledger's queue. */
+export interface DeliverySender {
+  send(deliveries: readonly Delivery[]): Promise<void>;
+}
+
+/** Where changes go. At least once, in order. */
+export interface ChangeSink {
+  publish(changes: readonly LedgerChange[]): Promise<void>;
+}
+
+/** The other ledger. */
+export interface PeerLedger {
+  readonly name: LedgerName;
+  report(report: DeliveryReport): Promise<void>;
+  fence(transferId: string): Promise<StoredOutcome>;
+}
+
+/** New names, never the same twice; ids are UUIDv7. */
+export interface Ids {
+  id(): string;
+  token(): string;
+}
+
+/** What a key was used for, as a short text: the same key with anything else is refused. */
+export type HashPayload = (parts: readonly (string | number)[]) => string;
+
+/** Sees to it that the publisher runs at `atMs` at the latest. Never throws: the cron stands behind it. */
+export type WakePublisher = (atMs: number) => void;

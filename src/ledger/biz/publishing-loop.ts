@@ -1,0 +1,36 @@
+import type { Clock } from "../../resilience/clock.ts";
+import type { ChangeTailer } from "./change-tailer.ts";
+import type { Publisher } from "./publisher.ts";
+
+interface PublishingLoopDeps {
+  readonly publisher: Pick<Publisher, "publishDue">;
+  readonly tailer: Pick<ChangeTailer, "run">;
+  readonly now: Clock;
+  readonly onFailure: (what: string, error: unknown) => void;
+}
+
+/** When a run that failed is made again, in ms. */
+const AFTER_FAILURE_MS = 5_000;
+/** When a run that left work behind is made again, in ms. */
+const AT_ONCE_MS = 100;
+
+/**
+ * One run of the publisher's object: messages and changes, neither of which holds up the other. Never throws.
+ *
+ * @returns when to run again; null where nothing is under way
+ */
+export async function publishOnce({ publisher, tailer, now, onFailure }: PublishingLoopDeps): Promise<number | null> {
+  const attempt = async (what: string, run: () => Promise<number | null>): Promise<number | null> => {
+    try {
+      return await run();
+    } catch (error) {
+      onFailure(what, error);
+      return now() + AFTER_FAILURE_MS;
+    }
+  };
+  const times = [
+    await attempt("publish due messages", () => publisher.publishDue()),
+    await attempt("publish changes", async () => ((await tailer.run()) ? now() : null)),
+  ].filter((atMs) => atMs !== null);
+  return times.length === 0 ? null : Math.max(Math.min(...times), now() + AT_ONCE_MS);
+}

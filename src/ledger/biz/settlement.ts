@@ -1,0 +1,53 @@
+import type { DeliveryReport } from "../../contracts/ledger.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import { isGivenUp, pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
+import type { Ids, InboxStore, OutboxStore, StoredOutcome, WakePublisher } from "./ports.ts";
+
+interface SettlementDeps {
+  readonly outbox: OutboxStore;
+  readonly inbox: Pick<InboxStore, "fence">;
+  readonly schedule: DeliverySchedule;
+  readonly wakePublisher: WakePublisher;
+  readonly ids: Ids;
+  readonly now: Clock;
+  readonly random: () => number;
+}
+
+/** What the two ledgers tell each other beside messages. Reports may come twice, late and in any order. */
+export class Settlement {
+  readonly #deps: SettlementDeps;
+
+  constructor(deps: SettlementDeps) {
+    this.#deps = deps;
+  }
+
+  async report(report: DeliveryReport): Promise<void> {
+    if (report.result === "failed") return this.#failed(report);
+    return this.conclude(report.transferId, report.result);
+  }
+
+  /** Acts on what the other ledger has stored: the only two ways in which a transfer ends. */
+  async conclude(transferId: string, stored: StoredOutcome): Promise<void> {
+    const { outbox, ids, now } = this.#deps;
+    if (stored === "credited") await outbox.settle(transferId, now());
+    else await outbox.reverse(transferId, { id: ids.id(), nowMs: now() });
+  }
+
+  fence(transferId: string): Promise<StoredOutcome> {
+    const { inbox, ids, now } = this.#deps;
+    return inbox.fence(transferId, ids.token(), now());
+  }
+
+  async #failed({ transferId, attempt, reason, permanent }: Extract<DeliveryReport, { result: "failed" }>): Promise<void> {
+    const { outbox, schedule, now, random, wakePublisher } = this.#deps;
+    const message = await outbox.message(transferId);
+    // Settled, refunded, or sent again since: that send will be reported by itself.
+    if (message === null || message.attempts !== attempt) return;
+    const nowMs = now();
+    if (permanent) return outbox.park(transferId, attempt, reason);
+    if (isGivenUp(schedule, message.drivenAtMs, nowMs)) return outbox.park(transferId, attempt, `given up: ${reason}`);
+    const nextAtMs = nowMs + pauseAfter(schedule, attempt, random());
+    await outbox.postpone(transferId, attempt, reason, nextAtMs);
+    wakePublisher(nextAtMs);
+  }
+}

@@ -1,0 +1,27 @@
+import * as z from "zod";
+import { ledgerSchema } from "../contracts/ledger.ts";
+import { readConfig } from "../platform/config.ts";
+import { guardVars } from "../platform/guard-config.ts";
+import { LOG_LEVELS } from "../platform/logger.ts";
+
+const PAUSES_MAX = 20;
+const PAUSE_MS_MAX = 3_600_000;
+
+const scheduleVar = z
+  .string()
+  .regex(/^\d{1,7}(,\d{1,7})*$/, "must be whole numbers of ms, separated by commas")
+  .transform((text) => text.split(",").map(Number))
+  .pipe(z.array(z.int().min(1).max(PAUSE_MS_MAX)).max(PAUSES_MAX));
+
+const schema = z.object({
+  LOG_LEVEL: z.enum(LOG_LEVELS),
+  LEDGER: ledgerSchema,
+  DELIVERY_SCHEDULE_MS: scheduleVar,
+  CHANGE_STREAM: z.enum(["on", "off"]),
+  ...guardVars,
+});
+
+/** A ledger's vars, checked. */
+export function readLedgerConfig(env: object) {
+  return readConfig(schema, env);
+}

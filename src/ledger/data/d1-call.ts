@@ -1,0 +1,24 @@
+import { codeOf, wrap } from "../../contracts/errors.ts";
+
+/**
+ * Awaits a call to D1, which passes a guard (`wire.ts`). A failure means that the ledger's database can't be used now, or not in time, and
+ * that it is not known whether the work was done; no outcome of ours is told by an exception.
+ */
+export async function d1Call<T>(what: string, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (cause) {
+    const code = codeOf(cause);
+    throw wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
+  }
+}
+
+/** Runs one unit of work: all of its statements or none. Answers the rows of each. */
+export function d1Batch(what: string, db: D1Database, statements: D1PreparedStatement[]): Promise<readonly D1Result[]> {
+  return d1Call(what, () => db.batch(statements));
+}
+
+/** The rows of one statement of a batch. The statement's text says what they are. */
+export function rowsOf<T>(results: readonly D1Result[], index: number): readonly T[] {
+  return (results[index]?.results ?? []) as readonly T[];
+}

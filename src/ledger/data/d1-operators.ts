@@ -1,0 +1,145 @@
+import { FINDINGS_MAX, type LedgerBooks, type LedgerOverview, type OutboxMessage, type OutboxState } from "../../contracts/ledger.ts";
+import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
+import { d1Batch, d1Call, rowsOf } from "./d1-call.ts";
+import { CONSUMER } from "./d1-inbox.ts";
+import { accountOf } from "./d1-transfers.ts";
+
+/** 1 state or null, 2 limit, 3 after. */
+const OUTBOX = `
+  SELECT id AS transferId, user_id AS userId, amount, state AS status, attempts, last_error AS lastError,
+    CASE state WHEN 'pending' THEN next_at END AS nextAttemptAt, created_at AS createdAt
+  FROM outbox WHERE (?1 IS NULL OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2`;
+const BY_IDS = "SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id LIMIT ?2";
+const PARKED = "SELECT id FROM outbox WHERE state = 'parked' ORDER BY id LIMIT ?1";
+
+/** 1 ids, 2 now, 3 audit id, 4 actor. Written before the change: it says what was found. */
+const AUDIT_REDRIVE = `
+  INSERT INTO audit (id, at, actor, action, target, detail)
+  SELECT ?3, ?2, ?4, 'redrive', 'outbox', json_object('messages', json_group_array(json_object('id', id, 'state', state, 'attempts', attempts)))
+  FROM outbox WHERE id IN (SELECT value FROM json_each(?1))`;
+const REDRIVE = `
+  UPDATE outbox SET state = 'pending', next_at = ?2, leased_until = 0, driven_at = ?2
+  WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id`;
+
+const SENT_TRANSFER = `
+  SELECT t.owner AS owner, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
+  FROM entry e JOIN transfer t ON t.owner = substr(e.contra_id, 6) AND t.id = e.transfer_id LEFT JOIN outbox o ON o.id = t.id
+  WHERE e.account_id = 'clearing' AND e.transfer_id = ?1 AND e.amount > 0 AND t.operation = 'transfer'`;
+const SENT = `
+  SELECT e.transfer_id AS id FROM json_each(?1) AS asked
+  JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = asked.value AND e.amount > 0`;
+
+const AUDIT = "INSERT INTO audit (id, at, actor, action, target, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+/** 1 account, 2 now, 3 state. */
+const SET_STATE = `
+  UPDATE account SET closed_at = CASE ?3 WHEN 'closed' THEN coalesce(closed_at, ?2) END WHERE id = ?1 RETURNING id`;
+/** 1 account, 2 now, 3 state, 4 audit id, 5 actor. */
+const AUDIT_STATE = `
+  INSERT INTO audit (id, at, actor, action, target, detail)
+  SELECT ?4, ?2, ?5, 'set-account-state', user_id, json_object('state', ?3) FROM account WHERE id = ?1`;
+
+const SUMS = `
+  SELECT (SELECT coalesce(sum(amount), 0) FROM entry) AS sumOfEntries, (SELECT balance FROM account WHERE id = 'clearing') AS clearing,
+    (SELECT coalesce(sum(amount), 0) FROM outbox) AS inFlight`;
+const UNBALANCED = "SELECT transfer_id AS id FROM entry GROUP BY transfer_id HAVING sum(amount) <> 0 LIMIT ?1";
+const WRONG_BALANCES = `
+  SELECT a.id AS id FROM account a LEFT JOIN entry e ON e.account_id = a.id
+  GROUP BY a.id HAVING a.balance <> coalesce(sum(e.amount), 0) LIMIT ?1`;
+const LATE = "SELECT id FROM outbox WHERE created_at < ?2 ORDER BY id LIMIT ?1";
+const NEWEST_CREDITED = `
+  SELECT message_id AS id FROM inbox WHERE consumer = '${CONSUMER}' AND outcome = 'credited' ORDER BY message_id DESC LIMIT ?1`;
+
+const OVERVIEW = `
+  SELECT (SELECT count(*) FROM account WHERE kind = 'user') AS accounts,
+    (SELECT count(*) FROM outbox WHERE state = 'pending') AS pending, (SELECT count(*) FROM outbox WHERE state = 'parked') AS parked,
+    (SELECT min(created_at) FROM outbox WHERE state = 'pending') AS oldestAtMs, (SELECT count(*) FROM dead_letter) AS deadLetters,
+    (SELECT coalesce(max(seq), 0) FROM change_log) AS newestSeq, (SELECT published_seq FROM change_stream) AS publishedSeq`;
+
+interface OverviewRow extends Omit<LedgerOverview, "oldestPendingMs" | "changes"> {
+  readonly oldestAtMs: number | null;
+  readonly newestSeq: number;
+  readonly publishedSeq: number;
+}
+
+/** What operators read and change in one ledger's D1. */
+export function d1Operators(db: D1Database): OperatorStore {
+  const ids = (rows: readonly { readonly id: string }[]): readonly string[] => rows.map(({ id }) => id);
+  return {
+    async outbox(status: OutboxState | null, limit, after) {
+      const { results } = await d1Call("read the outbox", () =>
+        db
+          .prepare(OUTBOX)
+          .bind(status, limit, after ?? "")
+          .all<OutboxMessage>(),
+      );
+      return results;
+    },
+
+    async redrivable(which, limit) {
+      const statement = "ids" in which ? db.prepare(BY_IDS).bind(JSON.stringify(which.ids), limit) : db.prepare(PARKED).bind(limit);
+      const { results } = await d1Call("read what to redrive", () => statement.all<{ id: string }>());
+      return ids(results);
+    },
+
+    async redrive(which, audit) {
+      const json = JSON.stringify(which);
+      const results = await d1Batch("redrive messages", db, [
+        db.prepare(AUDIT_REDRIVE).bind(json, audit.atMs, audit.id, audit.actor),
+        db.prepare(REDRIVE).bind(json, audit.atMs),
+      ]);
+      return ids(rowsOf(results, 1));
+    },
+
+    async sentTransfer(id) {
+      const row = await d1Call("read a transfer", () =>
+        db.prepare(SENT_TRANSFER).bind(id).first<{ owner: string; outcome: KeyedTransfer["outcome"]; parked: number }>(),
+      );
+      return row === null ? null : { ...row, parked: row.parked === 1 };
+    },
+
+    async auditRefund(id, result, { id: auditId, atMs, actor }) {
+      const detail = JSON.stringify({ result });
+      await d1Call("audit a refund", () => db.prepare(AUDIT).bind(auditId, atMs, actor, "refund", id, detail).run());
+    },
+
+    async setAccountState(userId, state, { id, atMs, actor }) {
+      const account = accountOf(userId);
+      const results = await d1Batch("set the state of an account", db, [
+        db.prepare(SET_STATE).bind(account, atMs, state),
+        db.prepare(AUDIT_STATE).bind(account, atMs, state, id, actor),
+      ]);
+      return rowsOf(results, 0).length > 0;
+    },
+
+    async books(lateBeforeMs): Promise<LedgerBooks> {
+      const results = await d1Batch("read the books", db, [
+        db.prepare(SUMS),
+        db.prepare(UNBALANCED).bind(FINDINGS_MAX),
+        db.prepare(WRONG_BALANCES).bind(FINDINGS_MAX),
+        db.prepare(LATE).bind(FINDINGS_MAX, lateBeforeMs),
+        db.prepare(NEWEST_CREDITED).bind(FINDINGS_MAX),
+      ]);
+      const [sums] = rowsOf<Pick<LedgerBooks, "sumOfEntries" | "clearing" | "inFlight">>(results, 0);
+      if (sums === undefined) throw new Error("the books have no sums");
+      return {
+        ...sums,
+        unbalanced: ids(rowsOf(results, 1)),
+        wrongBalances: ids(rowsOf(results, 2)),
+        late: ids(rowsOf(results, 3)),
+        newestCredited: ids(rowsOf(results, 4)),
+      };
+    },
+
+    async sent(asked) {
+      const { results } = await d1Call("look for transfers", () => db.prepare(SENT).bind(JSON.stringify(asked)).all<{ id: string }>());
+      return ids(results);
+    },
+
+    async overview(nowMs): Promise<LedgerOverview> {
+      const row = await d1Call("read the overview", () => db.prepare(OVERVIEW).first<OverviewRow>());
+      if (row === null) throw new Error("the overview has no row");
+      const { oldestAtMs, newestSeq, publishedSeq, ...counts } = row;
+      return { ...counts, oldestPendingMs: oldestAtMs === null ? 0 : nowMs - oldestAtMs, changes: { newestSeq, publishedSeq } };
+    },
+  };
+}

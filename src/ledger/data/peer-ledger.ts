@@ -1,0 +1,19 @@
+import type { LedgerName, LedgerSettlement } from "../../contracts/ledger.ts";
+import { backgroundScope } from "../../platform/call-context.ts";
+import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { currentDeadlineAtMs } from "../../platform/request-scope.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import type { PeerLedger } from "../biz/ports.ts";
+
+/** The other ledger, by RPC: within the time of the request that asks, or of a job if none does. */
+export function peerLedger(name: LedgerName, rpc: GuardedRpc<LedgerSettlement>, now: Clock): PeerLedger {
+  const scope = (requestId: string) => {
+    const background = backgroundScope(requestId, "", now());
+    return { ...background, deadlineAtMs: Math.min(background.deadlineAtMs, currentDeadlineAtMs()) };
+  };
+  return {
+    name,
+    report: (report) => rpc.idempotentWrite(scope(report.transferId), "report a delivery", (service, ctx) => service.report(ctx, report)),
+    fence: (transferId) => rpc.idempotentWrite(scope(transferId), "fence a transfer", (service, ctx) => service.fence(ctx, transferId)),
+  };
+}

@@ -1,0 +1,44 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { CallContext } from "../../contracts/call-context.ts";
+import type { Funds, LedgerFunds, TransferReceipt, TransferView } from "../../contracts/ledger.ts";
+import { requirePrincipal } from "../../platform/call-context.ts";
+import { withinTimeOf } from "../../platform/request-scope.ts";
+import type { TransferStore } from "../biz/ports.ts";
+import type { Transfers } from "../biz/transfers.ts";
+
+export interface FundsDeps {
+  readonly transfers: Pick<Transfers, "transfer">;
+  readonly store: Pick<TransferStore, "funds" | "read" | "list">;
+}
+
+/** Whose account a readiness check reads: nobody's. */
+const NOBODY = "nobody";
+
+/** What the app BFF reaches. The owner is always the caller's principal, and no step starts after the caller's time. */
+export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
+  return class FundsEntrypoint extends WorkerEntrypoint<E> implements LedgerFunds {
+    funds(ctx: CallContext): Promise<Funds> {
+      return this.#inTime(ctx, ({ store }) => store.funds(requirePrincipal(ctx).userId));
+    }
+
+    transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt> {
+      return this.#inTime(ctx, ({ transfers }) => transfers.transfer(requirePrincipal(ctx).userId, amount, key));
+    }
+
+    read(ctx: CallContext, transferId: string): Promise<TransferView | null> {
+      return this.#inTime(ctx, ({ store }) => store.read(requirePrincipal(ctx).userId, transferId));
+    }
+
+    list(ctx: CallContext, limit: number, cursor: string | null): Promise<readonly TransferView[]> {
+      return this.#inTime(ctx, ({ store }) => store.list(requirePrincipal(ctx).userId, limit, cursor));
+    }
+
+    async ready(ctx: CallContext): Promise<void> {
+      await this.#inTime(ctx, ({ store }) => store.funds(NOBODY));
+    }
+
+    async #inTime<T>(ctx: CallContext, work: (deps: FundsDeps) => Promise<T>): Promise<T> {
+      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
+    }
+  };
+}

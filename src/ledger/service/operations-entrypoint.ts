@@ -1,0 +1,75 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { CallContext } from "../../contracts/call-context.ts";
+import type {
+  LedgerBooks,
+  LedgerChange,
+  LedgerOperations,
+  LedgerOverview,
+  OutboxMessage,
+  OutboxState,
+  TransferReceipt,
+} from "../../contracts/ledger.ts";
+import { requirePrincipal } from "../../platform/call-context.ts";
+import { withinTimeOf } from "../../platform/request-scope.ts";
+import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
+import type { Operators } from "../biz/operators.ts";
+import type { ChangeStore, OperatorStore } from "../biz/ports.ts";
+
+export interface OperationsDeps {
+  readonly deposit: (actor: string, userId: string, amount: number, key: string) => Promise<{ readonly balance: number }>;
+  readonly operators: Operators;
+  readonly operatorStore: OperatorStore;
+  readonly changes: Pick<ChangeStore, "after">;
+}
+
+/** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be written down under. */
+export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
+  return class Operations extends WorkerEntrypoint<E> implements LedgerOperations {
+    deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }> {
+      return this.#inTime(ctx, ({ deposit }) => deposit(requirePrincipal(ctx).userId, userId, amount, key));
+    }
+
+    outbox(
+      ctx: CallContext,
+      query: { readonly status?: OutboxState | undefined; readonly limit: number; readonly cursor?: string | undefined },
+    ): Promise<readonly OutboxMessage[]> {
+      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.outbox(query.status ?? null, query.limit, query.cursor ?? null));
+    }
+
+    redrive(
+      ctx: CallContext,
+      which: { readonly ids: readonly string[] } | { readonly status: "parked" },
+      dryRun: boolean,
+    ): Promise<readonly string[]> {
+      return this.#inTime(ctx, ({ operators }) => operators.redrive(requirePrincipal(ctx).userId, which, dryRun));
+    }
+
+    refund(ctx: CallContext, transferId: string): Promise<TransferReceipt | null> {
+      return this.#inTime(ctx, ({ operators }) => operators.refund(requirePrincipal(ctx).userId, transferId));
+    }
+
+    setAccountState(ctx: CallContext, userId: string, state: "open" | "closed"): Promise<void> {
+      return this.#inTime(ctx, ({ operators }) => operators.setAccountState(requirePrincipal(ctx).userId, userId, state));
+    }
+
+    books(ctx: CallContext): Promise<LedgerBooks> {
+      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.books(Date.now() - DELIVERY_SLA_MS));
+    }
+
+    sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]> {
+      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.sent(transferIds));
+    }
+
+    changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {
+      return this.#inTime(ctx, ({ changes }) => changes.after(after, limit));
+    }
+
+    overview(ctx: CallContext): Promise<LedgerOverview> {
+      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.overview(Date.now()));
+    }
+
+    async #inTime<T>(ctx: CallContext, work: (deps: OperationsDeps) => Promise<T>): Promise<T> {
+      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
+    }
+  };
+}

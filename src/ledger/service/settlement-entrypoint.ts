@@ -1,0 +1,22 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { CallContext } from "../../contracts/call-context.ts";
+import type { DeliveryReport, LedgerSettlement } from "../../contracts/ledger.ts";
+import { withinTimeOf } from "../../platform/request-scope.ts";
+import type { Settlement } from "../biz/settlement.ts";
+
+export interface SettlementDeps {
+  readonly settlement: Settlement;
+}
+
+/** What the other ledger reaches. */
+export function settlementEntrypoint<E extends object>(wire: (env: E) => SettlementDeps) {
+  return class SettlementEntrypoint extends WorkerEntrypoint<E> implements LedgerSettlement {
+    async report(ctx: CallContext, report: DeliveryReport): Promise<void> {
+      await withinTimeOf(ctx, Date.now, () => wire(this.env).settlement.report(report));
+    }
+
+    async fence(ctx: CallContext, transferId: string): Promise<"credited" | "void"> {
+      return withinTimeOf(ctx, Date.now, () => wire(this.env).settlement.fence(transferId));
+    }
+  };
+}

@@ -1,0 +1,70 @@
+import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
+import { env as anyEnv, exports } from "cloudflare:workers";
+import type { CallContext } from "../../../src/contracts/call-context.ts";
+import type { LedgerFunds, LedgerOperations, LedgerSettlement } from "../../../src/contracts/ledger.ts";
+import { ids } from "../../../src/ledger/data/ids.ts";
+import worker from "../../../src/ledger/worker.ts";
+import type { Settlement as ObedientPeer } from "./obedient-peer.ts";
+
+export const env = anyEnv as unknown as LedgerEnv;
+export const db = env.LEDGER_DB;
+export const peer = env.PEER as unknown as ObedientPeer;
+
+interface LedgerExports {
+  readonly Funds: LedgerFunds;
+  readonly Operations: LedgerOperations;
+  readonly Settlement: LedgerSettlement;
+}
+
+const { Funds, Operations, Settlement } = exports as unknown as LedgerExports;
+
+/** Methods over RPC as plain promises: on the proxies that RPC gives, every property a matcher looks at is a call of its own. */
+function plainly<T extends object>(remote: T): T {
+  const methods = remote as Record<PropertyKey, (...args: readonly unknown[]) => Promise<unknown>>;
+  const call =
+    (method: PropertyKey) =>
+    async (...args: readonly unknown[]): Promise<unknown> =>
+      await methods[method]?.(...args);
+  return new Proxy(remote, { get: (_remote, method) => call(method) });
+}
+
+export const funds = plainly(Funds);
+export const operations = plainly(Operations);
+export const settlement = plainly(Settlement);
+
+export function as(userId: string): CallContext {
+  return { requestId: "request-1", traceparent: "", remainingMs: 10_000, principal: { userId, sessionId: "s", roles: ["user"] } };
+}
+export const operator = as("operator");
+
+let people = 0;
+
+/** A user nobody else in the file is, with so much in the wallet. */
+export async function userWith(amount: number): Promise<{ readonly userId: string; readonly ctx: CallContext }> {
+  people += 1;
+  const userId = `user-${people}-${crypto.randomUUID()}`;
+  if (amount > 0) await operations.deposit(operator, userId, amount, `deposit-${userId}`);
+  return { userId, ctx: as(userId) };
+}
+
+export const newId = (): string => ids.id();
+
+/** A delivery as the other ledger sends it. */
+export function delivery(userId: string, amount: number, transferId = newId()) {
+  return { v: 1, transferId, from: "savings", userId, amount, attempt: 1 };
+}
+
+/** Hands messages to the worker's queue handler in one batch. Answers which were acknowledged and which come again. */
+export async function deliver(bodies: readonly unknown[], queue = "playhead-wallet-deliveries") {
+  const messages = bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body }));
+  const batch = createMessageBatch(queue, messages);
+  const ctx = createExecutionContext();
+  await worker.queue(batch, env);
+  const { explicitAcks, retryMessages } = await getQueueResult(batch, ctx);
+  return { acked: explicitAcks, retried: retryMessages.map(({ msgId }) => msgId) };
+}
+
+/** The row of one table with this id. */
+export function rowOf<T>(table: "outbox" | "inbox", column: string, id: string): Promise<T | null> {
+  return db.prepare(`SELECT * FROM ${table} WHERE ${column} = ?1`).bind(id).first<T>();
+}

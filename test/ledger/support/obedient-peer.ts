@@ -1,0 +1,34 @@
+import { WorkerEntrypoint } from "cloudflare:workers";
+import type { CallContext } from "../../../src/contracts/call-context.ts";
+import type { DeliveryReport, LedgerSettlement } from "../../../src/contracts/ledger.ts";
+
+let reports: DeliveryReport[] = [];
+let isDown = false;
+let fenceAnswer: "credited" | "void" = "void";
+
+/** The other ledger as a test wants it: it hears reports, answers fences as told, and can be down. */
+export class Settlement extends WorkerEntrypoint implements LedgerSettlement {
+  async report(_ctx: CallContext, report: DeliveryReport): Promise<void> {
+    if (isDown) throw new Error("the other ledger is down");
+    reports.push(report);
+  }
+
+  async fence(): Promise<"credited" | "void"> {
+    if (isDown) throw new Error("the other ledger is down");
+    return fenceAnswer;
+  }
+
+  async behave(how: { readonly down?: boolean; readonly fence?: "credited" | "void" }): Promise<void> {
+    isDown = how.down ?? false;
+    fenceAnswer = how.fence ?? "void";
+  }
+
+  /** What it has heard since it was last asked. */
+  async heard(): Promise<readonly DeliveryReport[]> {
+    const heard = reports;
+    reports = [];
+    return heard;
+  }
+}
+
+export default { fetch: () => new Response(null, { status: 404 }) };

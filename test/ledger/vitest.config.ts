@@ -1,0 +1,34 @@
+import { fileURLToPath } from "node:url";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+import { bundled, durableWorker } from "../support/bundled-worker.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url).href);
+
+/** Tests of a ledger inside the real runtime, from the wallet's real config, with a savings ledger that does as it is told. */
+export default defineConfig({
+  root,
+  plugins: [
+    cloudflareTest(async () => ({
+      wrangler: { configPath: `${root}src/ledger/wallet/wrangler.toml` },
+      miniflare: {
+        bindings: { LOG_LEVEL: "silent", MIGRATIONS: await readD1Migrations(`${root}migrations/ledger`) },
+        workers: [
+          durableWorker(root),
+          {
+            name: "playhead-savings",
+            modules: true,
+            script: bundled(`${root}test/ledger/support/obedient-peer.ts`),
+            compatibilityDate: "2026-10-23",
+          },
+        ],
+      },
+    })),
+  ],
+  test: {
+    name: "ledger-workerd",
+    include: ["test/ledger/**/*.workerd.test.ts"],
+    setupFiles: ["test/ledger/apply-migrations.ts"],
+    testTimeout: 20_000,
+  },
+});
