@@ -95,7 +95,7 @@ async function newestSeq(api: ApiClient, operator: string, ledger: LedgerName): 
 
 async function changes(api: ApiClient, operator: string, ledger: LedgerName, after: number): Promise<readonly LedgerChange[]> {
   const found: LedgerChange[] = [];
-  for (let cursor = after; ; ) {
+  for (let cursor = after; ;) {
     const path = `/v1/ops/changes?ledger=${ledger}&after=${cursor}&limit=${CHANGES_PER_PAGE}`;
     const { body } = await api.call("GET", path, { token: operator });
     const items = body["items"] as readonly LedgerChange[];

@@ -6,6 +6,7 @@ process.env["WRANGLER_LOG"] = "error";
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
   history: () => import("./history.ts"),
+  ledger: () => import("./ledger.ts"),
   gateway: () => import("./gateway.ts"),
   overload: () => import("./overload.ts"),
   primitives: () => import("./primitives.ts"),

@@ -12,6 +12,9 @@ import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 const COMPATIBILITY_DATE = "2026-10-23";
 const secrets = makeSecrets();
 
+/** The operator of every contestant that has one. */
+export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD } as const;
+
 /** A state folder of its own, migrated. */
 async function freshState(): Promise<string> {
   const state = mkdtempSync(join(tmpdir(), "playhead-bench-"));

@@ -4,36 +4,8 @@ import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
 import { INBOX_RETENTION_MS, d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
+import { meteredD1 } from "../support/metered-d1.ts";
 import { db, newId } from "./support/ledger-worker.ts";
-
-/** D1 as it is, with a count of the rows it says it has written. */
-function metered(): { readonly metered: D1Database; readonly rows: () => number } {
-  let rows = 0;
-  const originals = new WeakMap<object, D1PreparedStatement>();
-  const count = <T extends D1Result>(result: T): T => {
-    rows += result.meta.rows_written;
-    return result;
-  };
-  const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
-    const wrapped = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-      run: async () => count(await statement.run()),
-      all: async () => count(await statement.all()),
-      first: async () => count(await statement.all()).results[0] ?? null,
-    } as unknown as D1PreparedStatement;
-    originals.set(wrapped, statement);
-    return wrapped;
-  };
-  const database = {
-    prepare: (query: string) => wrap(db.prepare(query)),
-    batch: async (statements: D1PreparedStatement[]) => {
-      const results = await db.batch(statements.map((statement) => originals.get(statement) ?? statement));
-      results.forEach(count);
-      return results;
-    },
-  } as unknown as D1Database;
-  return { metered: database, rows: () => rows };
-}
 
 /** Rows of one transfer in both ledgers, from its debit to the day when all that can be pruned is: here one database is both. */
 async function rowsOfTransfer(changeStream: boolean): Promise<number> {
@@ -51,7 +23,7 @@ async function rowsOfTransfer(changeStream: boolean): Promise<number> {
     nowMs,
   });
   // The newest row is kept for its number's sake; another one takes that part.
-  const { metered: own, rows } = metered();
+  const { metered: own, rows } = meteredD1(db);
   const id = newId();
   await d1Transfers(own, "wallet").open({ id, owner: userId, key: "k", payloadHash: "h", amount: 10, nowMs, nextAtMs: nowMs + 2_000 });
   const arrived = newId();
