@@ -46,6 +46,10 @@ json "$API/v1/history" -H "Authorization: Bearer $TOKEN"
 json "$API/v1/history/continue" -H "Authorization: Bearer $TOKEN"
 json "$API/v1/home" -H "Authorization: Bearer $TOKEN"
 ADMIN=$(json "$API/v1/account/login" -d '{"email":"${adminEmail}","password":"${adminPassword}"}' | token)
+USER_ID=$(json "$API/v1/account/me" -H "Authorization: Bearer $TOKEN" | sed -E 's/.*"userId":"([^"]+)".*/\\1/')
+json "$API/v1/ops/wallets/$USER_ID/deposits" -H "Authorization: Bearer $ADMIN" -H "Idempotency-Key: deposit-$USER_ID" -d '{"amount":10000}'
+json "$API/v1/transfers" -H "Authorization: Bearer $TOKEN" -H 'Idempotency-Key: save-1' -d '{"from":"wallet","to":"savings","amount":2500}'
+json "$API/v1/wallet" -H "Authorization: Bearer $TOKEN"
 json -X POST "$API/v1/ops/history/flush" -H "Authorization: Bearer $ADMIN"
 json "$API/v1/ops/overview" -H "Authorization: Bearer $ADMIN"`;
 }

@@ -35,15 +35,18 @@ describe("README", () => {
 
   it("shows transcripts that work as they stand, one after the other", async () => {
     const transcript = blocks.find((block) => block.includes("API=http://localhost:8787")) ?? "exit 9";
+    const money = blocks.find((block) => block.includes("/v1/transfers")) ?? "exit 9";
     const trouble = blocks.find((block) => block.includes("/v1/ops/faults")) ?? "exit 9";
     const { ADMIN_EMAIL, ADMIN_PASSWORD } = platform.secrets;
-    const script = `${transcript.replace("http://localhost:8787", platform.url)}\n${trouble}`;
+    const script = `${transcript.replace("http://localhost:8787", platform.url)}\n${money}\n${trouble}`;
     const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], {
       env: { ...process.env, ADMIN_EMAIL, ADMIN_PASSWORD },
     });
     expect(stdout).toContain('{"accepted":1,"ignored":0}');
     expect(stdout).toContain('"itemId":"big-buck-bunny","positionMs":61000');
-    expect(stdout).toContain('"continue":null,"degraded":["continue"]');
+    expect(stdout).toContain('{"wallet":{"balance":7500},"savings":{"balance":2500},"inFlight":0}');
+    expect(stdout).toContain('{"ok":true,"ledgers":');
+    expect(stdout).toMatch(/"continue":null,"wallet":\{[^[]*,"degraded":\["continue"\]/);
     expect(stdout).toMatch(/"upstream":"history","state":"(open|half_open)"/);
     expect(stdout.trim().endsWith('{"faults":[]}')).toBe(true);
   });

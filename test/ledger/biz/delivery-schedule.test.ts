@@ -1,0 +1,41 @@
+import { describe, expect, it } from "vitest";
+import { isGivenUp, pauseAfter } from "../../../src/ledger/biz/delivery-schedule.ts";
+import { readLedgerConfig } from "../../../src/ledger/config.ts";
+
+const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
+
+describe("a message that is not confirmed", () => {
+  it("is sent again after the schedule's pauses, then in the slow lane", () => {
+    expect([1, 2, 3, 4, 5, 6, 7, 100].map((attempts) => pauseAfter(SCHEDULE, attempts, 0.5))).toEqual([
+      2_000, 4_000, 10_000, 60_000, 180_000, 300_000, 300_000, 300_000,
+    ]);
+  });
+
+  it("comes a tenth earlier or later, so that what failed together does not come back together", () => {
+    expect([pauseAfter(SCHEDULE, 1, 0), pauseAfter(SCHEDULE, 1, 0.999_999)]).toEqual([1_800, 2_200]);
+  });
+
+  it("is given up a day after it was last driven, not before", () => {
+    expect([isGivenUp(SCHEDULE, 1_000, 86_400_999), isGivenUp(SCHEDULE, 1_000, 86_401_000)]).toEqual([false, true]);
+  });
+});
+
+describe("the var DELIVERY_SCHEDULE_MS", () => {
+  const vars = {
+    LOG_LEVEL: "info",
+    LEDGER: "wallet",
+    CHANGE_STREAM: "on",
+    BREAKER_ENGINES: "",
+    HEDGED_UPSTREAMS: "",
+    FAULTS: "off",
+    BOOT_ID: "",
+  };
+
+  it("is a list of whole numbers", () => {
+    expect(readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: "300,500" }).DELIVERY_SCHEDULE_MS).toEqual([300, 500]);
+  });
+
+  it.each(["", "0", "1,", "soon", "-1", "3600001", Array.from({ length: 21 }, () => "1").join(",")])("is refused by name: %j", (text) => {
+    expect(() => readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: text })).toThrow(/^bad configuration: DELIVERY_SCHEDULE_MS/);
+  });
+});
