@@ -129,7 +129,7 @@ async function tellRows(platform: RunningPlatform): Promise<void> {
 }
 
 async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean): Promise<number> {
-  const d1 = async (worker: string) => meteredD1((await miniflare.getD1Database("LEDGER_DB", worker)) as unknown as D1Database);
+  const d1 = async (worker: string) => meteredD1(await miniflare.getD1Database("LEDGER_DB", worker));
   const [wallet, savings] = [await d1("playhead-wallet"), await d1("playhead-savings")];
   const nowMs = Date.now();
   const owner = `metered-${nowMs}-${changeStream}`;

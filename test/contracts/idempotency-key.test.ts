@@ -12,8 +12,13 @@ describe("an idempotency key", () => {
     fc.assert(
       fc.property(key, (text) => {
         expect(parseIdempotencyKey(quoted(text))).toBe(text);
-        if (!text.startsWith('"')) expect(parseIdempotencyKey(` ${text} `)).toBe(text);
       }),
+    );
+    fc.assert(
+      fc.property(
+        key.filter((text) => !text.startsWith('"')),
+        (text) => expect(parseIdempotencyKey(` ${text} `)).toBe(text),
+      ),
     );
   });
 

@@ -61,12 +61,14 @@ describe("npm start", () => {
     expect(url).toBe(`http://localhost:${port}`);
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
 
-    const [registered, reports, list, unfinished, home, flush] = await runTranscript(script);
+    const [registered, reports, list, unfinished, home, deposited, sent, wallet, flush] = await runTranscript(script);
     expect(registered).toContain('"userId"');
     expect(reports).toBe('{"accepted":1,"ignored":0}');
     expect(list).toContain('"itemId":"big-buck-bunny"');
     expect(unfinished).toContain('"itemId":"big-buck-bunny"');
     expect(home).toContain('"continue":');
+    expect([deposited, JSON.parse(sent ?? "")]).toEqual(['{"balance":10000}', { transferId: expect.any(String), status: "pending" }]);
+    expect(wallet).toContain('"wallet":{"balance":7500}');
     expect(flush).toMatch(/^\{"shards":\d+\}$/);
 
     secrets = readFileSync(join(stateDir, "secrets.json"), "utf8");

@@ -21,7 +21,7 @@ async function userWith(amount: number) {
   const user = await api.signUp(`saver-${people}@example.com`);
   if (amount > 0) {
     const answer = await deposit(user.userId, amount, `first-${people}`);
-    expect([answer.status, answer.body]).toEqual([201, { balance: amount }]);
+    if (answer.status !== 201) throw new Error(`a deposit answered ${answer.status}`);
   }
   return user;
 }
