@@ -17,7 +17,9 @@ describe("an idempotency key", () => {
     fc.assert(
       fc.property(
         key.filter((text) => !text.startsWith('"')),
-        (text) => expect(parseIdempotencyKey(` ${text} `)).toBe(text),
+        (text) => {
+          expect(parseIdempotencyKey(` ${text} `)).toBe(text);
+        },
       ),
     );
   });

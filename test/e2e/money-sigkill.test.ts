@@ -1,10 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { ApiClient } from "../support/api-client.ts";
-import { launchScript, type LaunchedScript } from "../support/launched-script.ts";
+import { launchScript, runtimeOf } from "../support/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-money-"));
 const OPERATOR = { ADMIN_EMAIL: "operator@example.com", ADMIN_PASSWORD: "operator's password" };
@@ -23,11 +22,6 @@ const AMOUNT = 7;
 const WITHIN_MS = 40_000;
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function runtimeOf(script: LaunchedScript): number {
-  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
-  return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
-}
 
 /** Sends one transfer; null where no answer came. */
 async function send(api: ApiClient, token: string, key: string): Promise<string | null> {

@@ -1,10 +1,9 @@
-import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { ApiClient } from "../support/api-client.ts";
-import { launchScript, type LaunchedScript } from "../support/launched-script.ts";
+import { launchScript, runtimeOf } from "../support/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-sigkill-"));
 /** One user plays more than a user may. */
@@ -16,11 +15,6 @@ const EMAIL = "viewer@example.com";
 const PASSWORD = "correct horse battery";
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-function runtimeOf(script: LaunchedScript): number {
-  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
-  return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
-}
 
 /** Plays one item with a heartbeat after the other until the platform is gone. `acked` gets each position that was acknowledged. */
 async function play(api: ApiClient, token: string, itemId: string, acked: Map<string, number>, count: { beats: number }): Promise<void> {

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
@@ -47,4 +47,10 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** Process id of the runtime (workerd) that a launcher runs. */
+export function runtimeOf(script: LaunchedScript): number {
+  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
+  return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
 }

@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AccountErasure, AccountStore, PasswordChange, RoleChange } from "../biz/ports.ts";
-import { d1Batch, d1Call, gaveRow } from "./d1-call.ts";
+import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 import { and, asc, eq, isNull, lte } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { ErasureStore } from "../biz/ports.ts";
-import { d1Call } from "./d1-call.ts";
+import { d1Call } from "../../platform/d1-call.ts";
 import { erasure } from "./schema.ts";
 
 /** Erasures under way, and the mark that stays of each when it is done. */

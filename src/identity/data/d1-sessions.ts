@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/d1";
 import * as z from "zod";
 import type { NewSession, Rotation, SessionStore } from "../biz/ports.ts";
 import { isRole } from "../../contracts/permissions.ts";
-import { d1Batch, d1Call, gaveRow } from "./d1-call.ts";
+import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { session } from "./schema.ts";
 

@@ -1,7 +1,7 @@
 import { asc, gt, isNull, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { NextKey, SigningKeyRecord, SigningKeyStore } from "../biz/ports.ts";
-import { d1Batch, d1Call, gaveRow } from "./d1-call.ts";
+import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { signingKey } from "./schema.ts";
 
 const INSERT_KEY = "INSERT INTO signing_key (kid, public_jwk, sealed_private_key, created_at, signs_from) SELECT ?1, ?2, ?3, ?4, ?5";

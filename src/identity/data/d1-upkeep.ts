@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { REVOCATION_RELEVANT_MS } from "../biz/lifetimes.ts";
 import type { IdentityCounts, Pruning } from "../biz/ports.ts";
-import { d1Batch, d1Call } from "./d1-call.ts";
+import { d1Batch, d1Call } from "../../platform/d1-call.ts";
 
 /** Rows one statement of a pruning batch deletes at most. */
 const ROWS_PER_STATEMENT_MAX = 500;

@@ -1,6 +1,6 @@
 import type { LedgerChange, LedgerName } from "../../contracts/ledger.ts";
 import type { ChangeStore } from "../biz/ports.ts";
-import { d1Call } from "./d1-call.ts";
+import { d1Call } from "../../platform/d1-call.ts";
 
 const AFTER = `
   SELECT c.seq AS seq, a.user_id AS userId, c.transfer_id AS transferId, c.amount AS amount, c.balance AS balance, c.at AS at

@@ -1,6 +1,6 @@
 import type { Clock } from "../../resilience/clock.ts";
 import type { DeadLetterStore } from "../biz/ports.ts";
-import { d1Call } from "./d1-call.ts";
+import { d1Call } from "../../platform/d1-call.ts";
 
 const KEEP = `
   INSERT INTO dead_letter (id, body, reason, attempts, at) VALUES (?1, ?2, ?3, ?4, ?5)

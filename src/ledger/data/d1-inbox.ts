@@ -1,6 +1,6 @@
 import { AMOUNT_MAX } from "../../contracts/ledger.ts";
 import type { InboxStore, StoredOutcome } from "../biz/ports.ts";
-import { d1Batch, rowsOf } from "./d1-call.ts";
+import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./d1-transfers.ts";
 
 /** Whose messages they are: another kind of message would have a consumer of its own. */

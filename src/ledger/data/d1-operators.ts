@@ -1,6 +1,6 @@
 import { FINDINGS_MAX, type LedgerBooks, type LedgerOverview, type OutboxMessage, type OutboxState } from "../../contracts/ledger.ts";
 import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
-import { d1Batch, d1Call, rowsOf } from "./d1-call.ts";
+import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 import { accountOf } from "./d1-transfers.ts";
 

@@ -1,5 +1,5 @@
 import type { DueMessage, OutboxStore } from "../biz/ports.ts";
-import { d1Batch, d1Call } from "./d1-call.ts";
+import { d1Batch, d1Call } from "../../platform/d1-call.ts";
 
 const MESSAGE = `
   SELECT id, user_id AS userId, amount, attempts, created_at AS createdAtMs, driven_at AS drivenAtMs, last_error AS lastError FROM outbox`;

@@ -1,5 +1,5 @@
 import type { Retention } from "../biz/ports.ts";
-import { d1Batch } from "./d1-call.ts";
+import { d1Batch } from "../../platform/d1-call.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 
 const DAY_MS = 86_400_000;

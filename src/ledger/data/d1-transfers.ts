@@ -1,7 +1,7 @@
 import { AMOUNT_MAX, peerOf, type LedgerName, type TransferView } from "../../contracts/ledger.ts";
 import type { KeyedTransfer, NewDeposit, NewTransfer, TransferStore } from "../biz/ports.ts";
 import { statusOf } from "../biz/transfers.ts";
-import { d1Batch, d1Call, rowsOf } from "./d1-call.ts";
+import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 
 /*
  * Every rule is a guard in SQL. The first statement writes the transfer with its outcome; the others ask whether *this* attempt's row (its id is new) is there

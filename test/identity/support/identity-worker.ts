@@ -3,6 +3,7 @@ import { decodeProtectedHeader, decodeJwt, importJWK, jwtVerify, type JWTPayload
 import type { CallContext, Principal } from "../../../src/contracts/call-context.ts";
 import type { IdentityAccounts, IdentityAdministration, IdentityTrust, TokenGrant } from "../../../src/contracts/identity.ts";
 import { isRole } from "../../../src/contracts/permissions.ts";
+import { plainly } from "../../support/plainly.ts";
 import type { ObedientHistory } from "./obedient-history.ts";
 
 /** The worker under test as its callers reach it: over RPC, by the contract's types. */
@@ -13,19 +14,6 @@ interface IdentityExports {
 }
 
 const { Accounts, Trust, Administration } = exports as unknown as IdentityExports;
-
-/**
- * The same methods, answering plain promises. Those of RPC are proxies on which every property a matcher looks at is a call of its own,
- * whose failure nobody would handle.
- */
-function plainly<T extends object>(remote: T): T {
-  const methods = remote as Record<PropertyKey, (...args: readonly unknown[]) => Promise<unknown>>;
-  const call =
-    (method: PropertyKey) =>
-    async (...args: readonly unknown[]): Promise<unknown> =>
-      await methods[method]?.(...args);
-  return new Proxy(remote, { get: (_remote, method) => call(method) });
-}
 
 export const accounts = plainly(Accounts);
 export const trust = plainly(Trust);

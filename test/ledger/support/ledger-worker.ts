@@ -3,6 +3,7 @@ import { env as anyEnv, exports } from "cloudflare:workers";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import type { LedgerFunds, LedgerOperations, LedgerSettlement } from "../../../src/contracts/ledger.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
+import { plainly } from "../../support/plainly.ts";
 import worker from "../../../src/ledger/worker.ts";
 import type { Settlement as ObedientPeer } from "./obedient-peer.ts";
 
@@ -17,16 +18,6 @@ interface LedgerExports {
 }
 
 const { Funds, Operations, Settlement } = exports as unknown as LedgerExports;
-
-/** Methods over RPC as plain promises: on the proxies that RPC gives, every property a matcher looks at is a call of its own. */
-function plainly<T extends object>(remote: T): T {
-  const methods = remote as Record<PropertyKey, (...args: readonly unknown[]) => Promise<unknown>>;
-  const call =
-    (method: PropertyKey) =>
-    async (...args: readonly unknown[]): Promise<unknown> =>
-      await methods[method]?.(...args);
-  return new Proxy(remote, { get: (_remote, method) => call(method) });
-}
 
 export const funds = plainly(Funds);
 export const operations = plainly(Operations);
