@@ -1,4 +1,4 @@
-import { execFile, execFileSync, spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { once } from "node:events";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { TRANSCRIPT_END, TRANSCRIPT_START } from "../../scripts/runtime/welcome.ts";
-import { freePort, launchScript, type LaunchedScript } from "../support/launched-script.ts";
+import { freePort, launchScript, runtimeOf, type LaunchedScript } from "../support/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-launcher-"));
 const stateDir = join(folder, "state");
@@ -19,12 +19,6 @@ function start(...args: readonly string[]): LaunchedScript {
   const script = launchScript(args);
   running.push(script);
   return script;
-}
-
-/** The runtime that this launcher spawned: its child by that name. */
-function runtimeOf(script: LaunchedScript): number {
-  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
-  return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
 }
 
 /** A process that was killed and that nobody has waited for yet is a zombie: ended, though its number is still taken. */
