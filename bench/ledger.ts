@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
 import type { RunningPlatform } from "../scripts/runtime/platform.ts";
 import type { LedgerChange, LedgerName } from "../src/contracts/ledger.ts";
+import { amountOf } from "../src/ledger/biz/amount.ts";
 import { d1Changes } from "../src/ledger/data/d1-changes.ts";
 import { d1Inbox } from "../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../src/ledger/data/d1-outbox.ts";
@@ -135,15 +136,36 @@ async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean):
   const owner = `metered-${nowMs}-${changeStream}`;
   for (const { metered } of [wallet, savings]) {
     await d1Changes(metered, "wallet").enable(changeStream);
-    const deposit = { id: ids.id(), actor: "bench", userId: owner, key: owner, payloadHash: "", amount: 10, auditId: ids.id(), nowMs };
+    const deposit = {
+      id: ids.id(),
+      actor: "bench",
+      userId: owner,
+      key: owner,
+      payloadHash: "",
+      amount: amountOf(10),
+      auditId: ids.id(),
+      nowMs,
+    };
     await d1Transfers(metered, "wallet").deposit(deposit);
     await d1Changes(metered, "wallet").published(Number.MAX_SAFE_INTEGER);
     while ((await d1Retention(metered).prune(nowMs + 2 * INBOX_RETENTION_MS)) > 0);
   }
   const before = wallet.rows() + savings.rows();
   const id = ids.id();
-  await d1Transfers(wallet.metered, "wallet").open({ id, owner, key: id, payloadHash: "", amount: 1, nowMs, nextAtMs: nowMs + 2_000 });
-  await d1Inbox(savings.metered).credit({ v: 1, transferId: id, from: "wallet", userId: owner, amount: 1, attempt: 1 }, ids.token(), nowMs);
+  await d1Transfers(wallet.metered, "wallet").open({
+    id,
+    owner,
+    key: id,
+    payloadHash: "",
+    amount: amountOf(1),
+    nowMs,
+    nextAtMs: nowMs + 2_000,
+  });
+  await d1Inbox(savings.metered).credit(
+    { v: 1, transferId: id, from: "wallet", userId: owner, amount: amountOf(1), attempt: 1 },
+    ids.token(),
+    nowMs,
+  );
   await d1Outbox(wallet.metered).settle(id, nowMs);
   for (const { metered } of [wallet, savings]) {
     if (changeStream) await d1Changes(metered, "wallet").published(Number.MAX_SAFE_INTEGER);

@@ -1,5 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
+import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
 import { as, db, deliver, delivery, env, funds, newId, operations, operator, peer, rowOf, userWith } from "./support/ledger-worker.ts";
 
@@ -58,7 +59,7 @@ describe("a delivery", () => {
     const inbox = d1Inbox(db);
     for (let round = 0; round < 20; round += 1) {
       const { userId, ctx } = await userWith(0);
-      const message = { ...delivery(userId, 10), v: 1 as const, from: "savings" as const };
+      const message = { ...delivery(userId, 10), v: 1 as const, from: "savings" as const, amount: amountOf(10) };
       const credit = (): Promise<unknown> => inbox.credit(message, `credit-${round}`, Date.now());
       const fence = (): Promise<unknown> => inbox.fence(message.transferId, `fence-${round}`, Date.now());
       const [one, other] = await Promise.all(round % 2 === 0 ? [credit(), fence()] : [fence(), credit()]);

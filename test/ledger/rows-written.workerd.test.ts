@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { d1Changes } from "../../src/ledger/data/d1-changes.ts";
 import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
@@ -18,16 +19,24 @@ async function rowsOfTransfer(changeStream: boolean): Promise<number> {
     userId,
     key: userId,
     payloadHash: "h",
-    amount: 100,
+    amount: amountOf(100),
     auditId: newId(),
     nowMs,
   });
   // The newest row is kept for its number's sake; another one takes that part.
   const { metered: own, rows } = meteredD1(db);
   const id = newId();
-  await d1Transfers(own, "wallet").open({ id, owner: userId, key: "k", payloadHash: "h", amount: 10, nowMs, nextAtMs: nowMs + 2_000 });
+  await d1Transfers(own, "wallet").open({
+    id,
+    owner: userId,
+    key: "k",
+    payloadHash: "h",
+    amount: amountOf(10),
+    nowMs,
+    nextAtMs: nowMs + 2_000,
+  });
   const arrived = newId();
-  await d1Inbox(own).credit({ v: 1, transferId: arrived, from: "savings", userId, amount: 10, attempt: 1 }, "token", nowMs);
+  await d1Inbox(own).credit({ v: 1, transferId: arrived, from: "savings", userId, amount: amountOf(10), attempt: 1 }, "token", nowMs);
   await d1Outbox(own).settle(id, nowMs);
   if (changeStream) await d1Changes(own, "wallet").published(1_000_000);
   const before = rows();

@@ -1,5 +1,6 @@
 import { codeOf } from "../../src/contracts/errors.ts";
 import { LEDGERS, type LedgerName } from "../../src/contracts/ledger.ts";
+import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { Kernel, NO_TROUBLE, SimProcess, type Trouble } from "./kernel.ts";
 import { checkBooks, checkSettled, checkStream, must, parked, totalChanges } from "./ledger-invariants.ts";
 import { HEALTHY, simLedgers, type Mutation, type SimLedger } from "./ledger-world.ts";
@@ -130,7 +131,8 @@ class LedgerSim {
       promised.open += 1;
       for (;;) {
         try {
-          const call = (): Promise<{ transferId: string }> => this.#ledgers[name].transfers.transfer(user, amount, `${key}-${amount}`);
+          const call = (): Promise<{ transferId: string }> =>
+            this.#ledgers[name].transfers.transfer(user, amountOf(amount), `${key}-${amount}`);
           const { transferId } = await kernel.rpc(this.#client, `transfer ${full}`, call);
           this.#holds(!promised.failed, `${full}: a key that failed stays failed`);
           this.#holds(promised.transferId === null || promised.transferId === transferId, `${full}: a key stands for one transfer`);
@@ -154,7 +156,9 @@ class LedgerSim {
     const ask = async (): Promise<void> => {
       for (let tries = 0; tries < 30; tries += 1) {
         try {
-          await this.kernel.rpc(this.#client, `deposit ${user}`, () => this.#ledgers.wallet.deposit("op", user, 100, `d${number}-${user}`));
+          await this.kernel.rpc(this.#client, `deposit ${user}`, () =>
+            this.#ledgers.wallet.deposit("op", user, amountOf(100), `d${number}-${user}`),
+          );
           return;
         } catch {
           await new Promise<void>((resolve) => this.kernel.after(RETRY_MS, "", resolve));

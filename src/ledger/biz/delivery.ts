@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { AMOUNT_MAX, ledgerSchema } from "../../contracts/ledger.ts";
+import type { Amount } from "./amount.ts";
 
 /** Money on its way, as it lies in the queue. Whatever reads it may be of an older or newer version than what wrote it. */
 export const deliverySchema = z.object({
@@ -7,7 +8,11 @@ export const deliverySchema = z.object({
   transferId: z.uuid(),
   from: ledgerSchema,
   userId: z.string().min(1).max(64),
-  amount: z.int().min(1).max(AMOUNT_MAX),
+  amount: z
+    .int()
+    .min(1)
+    .max(AMOUNT_MAX)
+    .transform((value) => value as Amount),
   /** Which send this is, from 1 on. */
   attempt: z.int().min(1),
 });

@@ -2,6 +2,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { HashPayload, Ids, TransferStore, WakePublisher } from "./ports.ts";
 import { refuseOther } from "./transfers.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import type { Amount } from "./amount.ts";
 import { CHANGES_WITHIN_MS } from "./delivery-schedule.ts";
 
 interface DepositsDeps {
@@ -14,7 +15,7 @@ interface DepositsDeps {
 
 /** Pays money out of equity into a user's account, once for each key of the operator's. */
 export function createDeposit({ store, wakePublisher, hashPayload, ids, now }: DepositsDeps) {
-  return async function deposit(actor: string, userId: string, amount: number, key: string): Promise<{ readonly balance: number }> {
+  return async function deposit(actor: string, userId: string, amount: Amount, key: string): Promise<{ readonly balance: number }> {
     const hash = hashPayload(["deposit", userId, amount]);
     const id = ids.id();
     const nowMs = now();

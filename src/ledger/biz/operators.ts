@@ -46,6 +46,7 @@ export class Operators {
     if (transfer.outcome === "refunded") return { transferId, status: "refunded" };
     if (transfer.outcome === "settled") throw new CodedError("CONFLICT", "The transfer has arrived: it can't be refunded");
     if (!transfer.parked) throw new CodedError("CONFLICT", "The transfer is under way: only a parked one can be refunded");
+    await store.auditRefund(transferId, "asked for", this.#audit(actor));
     const stored = await peer.fence(transferId);
     await settlement.conclude(transferId, stored);
     await store.auditRefund(transferId, stored === "void" ? "refunded" : "was credited", this.#audit(actor));

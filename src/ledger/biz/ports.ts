@@ -9,6 +9,7 @@ import type {
   OutboxState,
   TransferView,
 } from "../../contracts/ledger.ts";
+import type { Amount } from "./amount.ts";
 import type { Delivery } from "./delivery.ts";
 
 /** What is stored about a message that came in. */
@@ -20,7 +21,7 @@ export interface NewTransfer {
   readonly owner: string;
   readonly key: string;
   readonly payloadHash: string;
-  readonly amount: number;
+  readonly amount: Amount;
   readonly nowMs: number;
   /** When the publisher sends it if nothing is heard of the first send. */
   readonly nextAtMs: number;
@@ -40,7 +41,7 @@ export interface NewDeposit {
   readonly userId: string;
   readonly key: string;
   readonly payloadHash: string;
-  readonly amount: number;
+  readonly amount: Amount;
   readonly auditId: string;
   readonly nowMs: number;
 }
@@ -58,7 +59,7 @@ export interface TransferStore {
 export interface DueMessage {
   readonly id: string;
   readonly userId: string;
-  readonly amount: number;
+  readonly amount: Amount;
   readonly attempts: number;
   readonly createdAtMs: number;
   readonly drivenAtMs: number;
@@ -114,7 +115,8 @@ export interface OperatorStore {
   sentTransfer(
     id: string,
   ): Promise<{ readonly owner: string; readonly outcome: KeyedTransfer["outcome"]; readonly parked: boolean } | null>;
-  auditRefund(id: string, result: string, audit: AuditLine): Promise<void>;
+  /** Says that a refund was asked for, and later what came of it: whoever dies in between leaves the first line. */
+  auditRefund(id: string, result: "asked for" | "refunded" | "was credited", audit: AuditLine): Promise<void>;
   /** False where there is no such account. */
   setAccountState(userId: string, state: "open" | "closed", audit: AuditLine): Promise<boolean>;
   books(lateBeforeMs: number): Promise<LedgerBooks>;

@@ -1,6 +1,7 @@
 import { CodedError } from "../../contracts/errors.ts";
 import type { LedgerName, TransferReceipt } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import type { Amount } from "./amount.ts";
 import type { Delivery } from "./delivery.ts";
 import { pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
 import type { DeliverySender, HashPayload, Ids, KeyedTransfer, TransferStore, WakePublisher } from "./ports.ts";
@@ -29,7 +30,7 @@ export class Transfers {
   }
 
   /** See {@link LedgerFunds.transfer}. Once this answers, the money is on its way, whatever dies. */
-  async transfer(owner: string, amount: number, key: string): Promise<TransferReceipt> {
+  async transfer(owner: string, amount: Amount, key: string): Promise<TransferReceipt> {
     const { store, hashPayload, ids, now, schedule, random } = this.#deps;
     const id = ids.id();
     const nowMs = now();

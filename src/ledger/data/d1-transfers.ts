@@ -87,7 +87,7 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
     amount,
     status: statusOf(outcome, parked === 1),
     createdAt: createdAtMs,
-    ...(endedAtMs === null ? {} : { settledAt: endedAtMs }),
+    ...(outcome === "settled" && endedAtMs !== null ? { settledAt: endedAtMs } : {}),
   });
 
   return {

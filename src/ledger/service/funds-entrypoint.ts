@@ -3,6 +3,7 @@ import type { CallContext } from "../../contracts/call-context.ts";
 import type { Funds, LedgerFunds, TransferReceipt, TransferView } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
+import { amountOf } from "../biz/amount.ts";
 import type { TransferStore } from "../biz/ports.ts";
 import type { Transfers } from "../biz/transfers.ts";
 
@@ -22,7 +23,7 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
     }
 
     transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt> {
-      return this.#inTime(ctx, ({ transfers }) => transfers.transfer(requirePrincipal(ctx).userId, amount, key));
+      return this.#inTime(ctx, ({ transfers }) => transfers.transfer(requirePrincipal(ctx).userId, amountOf(amount), key));
     }
 
     read(ctx: CallContext, transferId: string): Promise<TransferView | null> {

@@ -11,12 +11,13 @@ import type {
 } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
+import { amountOf, type Amount } from "../biz/amount.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
 import type { ChangeStore, OperatorStore } from "../biz/ports.ts";
 
 export interface OperationsDeps {
-  readonly deposit: (actor: string, userId: string, amount: number, key: string) => Promise<{ readonly balance: number }>;
+  readonly deposit: (actor: string, userId: string, amount: Amount, key: string) => Promise<{ readonly balance: number }>;
   readonly operators: Operators;
   readonly operatorStore: OperatorStore;
   readonly changes: Pick<ChangeStore, "after">;
@@ -26,7 +27,7 @@ export interface OperationsDeps {
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements LedgerOperations {
     deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }> {
-      return this.#inTime(ctx, ({ deposit }) => deposit(requirePrincipal(ctx).userId, userId, amount, key));
+      return this.#inTime(ctx, ({ deposit }) => deposit(requirePrincipal(ctx).userId, userId, amountOf(amount), key));
     }
 
     outbox(
