@@ -43,6 +43,8 @@ export class SlidingWindowCounter implements RateQuota {
   /** A ring: the slot's place is its remainder. */
   readonly #counts: number[];
   #slot: number;
+  /** The place of the slot in progress: kept, since slots are numbers too large for the runtime's fast remainder. */
+  #head: number;
   #sum = 0;
   /** How far the slot in progress has gone, in [0, windowMs): ms × slices. */
   #gone = 0;
@@ -55,6 +57,7 @@ export class SlidingWindowCounter implements RateQuota {
     this.#slices = slices;
     this.#time = new SteadyTime(windowMs, state?.atMs);
     this.#slot = state?.slot ?? 0;
+    this.#head = this.#slot % (slices + 1);
     this.#counts = Array.from({ length: slices + 1 }, () => 0);
     for (let back = 0; back <= slices; back++) {
       const count = state?.counts.at(-1 - back) ?? 0;
@@ -106,7 +109,7 @@ export class SlidingWindowCounter implements RateQuota {
   /** The ring's place of the slot this many after the one in progress. */
   #place(offset: number): number {
     const length = this.#slices + 1;
-    return (this.#slot + offset + length) % length;
+    return (this.#head + offset + length) % length;
   }
 
   #roll(nowMs: number): void {
@@ -118,6 +121,7 @@ export class SlidingWindowCounter implements RateQuota {
       this.#sum -= this.#counts[place] ?? 0;
       this.#counts[place] = 0;
     }
+    if (slot !== this.#slot) this.#head = slot % this.#counts.length;
     this.#slot = slot;
   }
 

@@ -53,7 +53,7 @@ export class TripWindow {
     // Nearly all calls succeed, and then nothing needs to be summed up.
     if (atMs - this.#lastFailureMs >= this.#windowMs) return false;
     const failures = this.failures(nowMs);
-    const total = this.total(nowMs);
+    const total = failures + this.#window.sum(nowMs, "success");
     // Divided, not multiplied: 3 of 30 are 0.1, while 0.1 * 30 is more than 3.
     return total >= this.#callsMin && failures / total >= this.#failureRatio;
   }
