@@ -127,7 +127,8 @@ describe("hurried clients", () => {
         }).catch(() => null),
       );
       await Promise.all(hungUp);
-      expect((await api.call("GET", "/v1/history", { token: user.token })).status).toBe(200);
+      // On a busy machine so many at once may be late for everybody; places that nobody gives back would be gone for good.
+      await eventually(async () => (await api.call("GET", "/v1/history", { token: user.token })).status === 200);
     });
   });
 });
