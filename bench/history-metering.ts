@@ -44,6 +44,8 @@ export async function meterHistory(reportsPerSecond: number): Promise<Metering> 
   const writer = d1HistoryWriter(meteredD1(migrations, d1Meter) as never, time.now);
   const shard: Shard = new Shard({
     shard: 0,
+    databases: 1,
+    databaseOf: () => 0,
     limits: {
       flushWindowMs: WINDOW_MS,
       commitSpacingMs: COMMIT_SPACING_MS,

@@ -1,5 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
-import type { SqlPort } from "../../src/history/data/sqlite-shard-log.ts";
+import type { ShardSql } from "../../src/history/data/shard-sql.ts";
 
 /** Rows written so far, as the platform would bill them: one for each row inserted, updated or deleted. */
 export interface RowMeter {
@@ -7,7 +7,7 @@ export interface RowMeter {
 }
 
 /** A Durable Object's SQL storage on Node's SQLite, metered. */
-export function meteredShardSql(meter: RowMeter): SqlPort {
+export function meteredShardSql(meter: RowMeter): ShardSql {
   const db = new DatabaseSync(":memory:");
   return {
     exec(query, ...bindings) {
@@ -25,6 +25,16 @@ export function meteredShardSql(meter: RowMeter): SqlPort {
       }
       meter.rowsWritten += Number(statement.run(...values).changes);
       return { toArray: () => [] };
+    },
+    transaction(work) {
+      db.exec("BEGIN");
+      try {
+        work();
+        db.exec("COMMIT");
+      } catch (error) {
+        db.exec("ROLLBACK");
+        throw error;
+      }
     },
   };
 }

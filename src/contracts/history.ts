@@ -91,7 +91,15 @@ export interface ShardStatus {
   /** Age of the oldest such record in ms, 0 if none. */
   readonly oldestPendingMs: number;
   readonly cachedUsers: number;
+  /** What a restart would read. */
   readonly liveLogRows: number;
+  readonly liveLogBytes: number;
+  /** Rows that hold what a later release wrote: kept for it, and all reads are marked as degraded meanwhile. */
+  readonly unreadRows: number;
+  /** How far the shard's logical clock is ahead of the wall, in ms: more than a minute, and one of the two was wrong. */
+  readonly clockAheadMs: number;
+  /** Databases that have not confirmed what the job was asked to write. */
+  readonly failingDatabases: readonly number[];
 }
 
 export interface HistoryOverview {

@@ -7,10 +7,12 @@ import { guardedD1 } from "../platform/guarded-d1.ts";
 import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
-import { bucketOf, parseBucketRanges } from "./biz/buckets.ts";
+import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
-import { everyShard } from "./biz/every-shard.ts";
+import { anyShard, everyShard } from "./biz/every-shard.ts";
 import { createHistoryJob } from "./biz/history-job.ts";
+import { MappingCopy } from "./biz/mapping-copy.ts";
+import { MappingKeeper } from "./biz/mapping-keeper.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
@@ -19,11 +21,15 @@ import { isDataFault } from "./data/d1-errors.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
 import { d1HistoryWriter } from "./data/d1-history-writer.ts";
-import { d1MappingStore } from "./data/d1-mapping-store.ts";
+import { historyDatabases } from "./data/history-databases.ts";
+import { mappingInD1 } from "./data/mapping-in-d1.ts";
+import { mappingStub } from "./data/mapping-stub.ts";
 import { queueSender } from "./data/queue-sender.ts";
+import { readStoredMapping, ShardFacts, writeStoredMapping } from "./data/shard-facts.ts";
 import { shardStubs } from "./data/shard-stubs.ts";
 import { SqliteShardLog } from "./data/sqlite-shard-log.ts";
 import { queueConsumer } from "./service/queue-consumer.ts";
+import type { WiredShard } from "./service/shard-object.ts";
 
 /** Sixteen shards may share an isolate of 128 MB, so each stays below some 8 MB. */
 const PENDING_RECORDS_MAX = 20_000;
@@ -32,8 +38,12 @@ const VIEW_BYTES_MAX = 2_000_000;
 const LIVE_ROWS_MAX = 8_192;
 
 const SHARD_PLACES = 512;
-const DATABASE_PLACES = 64;
+/** Sixteen shards' own places of a database, and the job's. */
+const DATABASE_PLACES = 512;
 const QUEUE_PLACES = 64;
+const MAPPING_PLACES = 64;
+/** Nobody waits for the mapping but a shard that has never had it, and finding it may take several queries. */
+const MAPPING_QUOTA_MS = 2_000;
 
 const now = Date.now;
 
@@ -55,7 +65,8 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
     makeGuard(`history-db-${index}`, { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES });
   const shards = new Map<number, Guard>();
   return {
-    databases: [database(0), database(1)] as const,
+    databases: historyDatabases(env).map((_db, index) => database(index)),
+    mapping: makeGuard("history-mapping", { quotaMs: MAPPING_QUOTA_MS, readsMax: MAPPING_PLACES, writesMax: MAPPING_PLACES }),
     queue: makeGuard("history-queue", { quotaMs: CALL_QUOTA_MS.queue, readsMax: 1, writesMax: QUEUE_PLACES }),
     /** One for each shard: there are at most 4,096. */
     shard(shard: number): Guard {
@@ -69,45 +80,71 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
   };
 });
 
-/** Both databases behind their guards: for readers who wait, and for jobs, for which nobody does. */
-function databasesOf(env: HistoryEnv, patience: "reader" | "job"): readonly [D1Database, D1Database] {
-  const [guard0, guard1] = guardsOf(env).databases;
+/** All databases behind their guards: for readers who wait, and for jobs, for which nobody does. */
+function databasesOf(env: HistoryEnv, patience: "reader" | "job"): readonly [D1Database, ...D1Database[]] {
+  const { databases } = guardsOf(env);
   // A reader's whole patience is one query's: what is in memory is answered then.
   const limits =
     patience === "reader"
       ? { deadlineAtMs: () => now() + CALL_QUOTA_MS.database, isDataFault }
       : { deadlineAtMs: () => Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job, isDataFault };
-  return [guardedD1(env.HISTORY_DB_0, { guard: guard0, ...limits }), guardedD1(env.HISTORY_DB_1, { guard: guard1, ...limits })];
+  const guarded = historyDatabases(env).flatMap((db, index) => {
+    const guard = databases[index];
+    return guard === undefined ? [] : [guardedD1(db, { guard, ...limits })];
+  });
+  const [first, ...others] = guarded;
+  if (first === undefined) throw new RangeError("no database is bound as HISTORY_DB_0");
+  return [first, ...others];
 }
+
+/** Which database holds which user: the one place where a user becomes the number of a database. */
+const placementOf = oncePerEnv((env: HistoryEnv) => {
+  const databases = historyDatabases(env).length;
+  const map = parseBucketRanges(readHistoryConfig(env).HISTORY_BUCKETS, databases);
+  return {
+    databases,
+    fingerprint: fingerprintOf(map),
+    databaseOf(userId: string): number {
+      const database = map[bucketOf(userId)];
+      if (database === undefined) throw new RangeError("a bucket lies outside of the map");
+      return database;
+    },
+  };
+});
+
+/** For jobs: nobody waits, and a batch is made again as a whole. */
+const IN_JOB = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
+
+const callShardOf = oncePerEnv((env: HistoryEnv) => shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) }));
+
+const askMappingOf = oncePerEnv((env: HistoryEnv) => mappingStub(env.MAPPING, guardsOf(env).mapping, placementOf(env).fingerprint));
 
 /** Everything an isolate of the history worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: HistoryEnv) => {
   const config = readHistoryConfig(env);
   const logger = loggerOf(env);
   const databases = databasesOf(env, "job");
-  const databaseOfBucket = parseBucketRanges(config.HISTORY_BUCKETS, databases.length);
-  const callShard = shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) });
-  /** For jobs: nobody waits, and a batch is made again as a whole. */
-  const inJob = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
-  const store = d1MappingStore(databasesOf(env, "reader")[0], now);
-  const directory = new ShardDirectory({ store, seedShards: config.HISTORY_SHARDS, now });
+  const { databaseOf } = placementOf(env);
+  const callShard = callShardOf(env);
+  const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
   const failures = d1FailureStore(databases, now);
   const runJob = createHistoryJob({
     shards: {
-      collect: (shard, keys) => callShard(shard, "collect", inJob, (stub) => stub.collect(keys)),
-      confirm: (shard, confirmations) => callShard(shard, "confirm", inJob, (stub) => stub.confirm(confirmations)),
-      refill: (shard, userId) => callShard(shard, "refill", inJob, (stub) => stub.refill(userId)),
+      collect: (shard, keys) => callShard(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
+      confirm: (shard, confirmations) => callShard(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
+      refill: (shard, userId) => callShard(shard, "refill", IN_JOB, (stub) => stub.refill(userId)),
     },
     writers: databases.map((db) => d1HistoryWriter(db, now)),
-    databaseOf: (userId) => databaseOfBucket[bucketOf(userId)] ?? 0,
+    databaseOf,
     entriesPerUserMax: ENTRIES_PER_USER_MAX,
     random: Math.random,
     onFailure: (what, error) => logger.error("history job failed", { what, causes: describeCauses(error) }),
   });
   const erasures = {
     eraseInShard: async (userId: string) => {
-      const shard = await directory.shardOf(userId);
-      await callShard(shard, "erase in a shard", inJob, (stub) => stub.erase(userId));
+      await directory.ofUser(userId, (shard, mapping) =>
+        callShard(shard, "erase in a shard", IN_JOB, (stub) => stub.erase(userId, mapping)),
+      );
     },
     eraseInDatabases: databases.map(d1Erasure),
   };
@@ -121,46 +158,61 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     /** Wakes every shard: whoever has lost its alarm sets it again. */
     async sweep(): Promise<void> {
       const { shards } = await directory.mapping();
-      await everyShard(shards, (shard) => callShard(shard, "wake a shard", inJob, (stub) => stub.wake()));
+      await everyShard(shards, (shard) => callShard(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
     },
   };
 });
 
 /** One shard over the storage of its Durable Object. */
-export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs: number | null): Shard {
+export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs: number | null): WiredShard {
   const config = readHistoryConfig(env);
-  const databases = databasesOf(env, "reader");
-  const databaseOfBucket = parseBucketRanges(config.HISTORY_BUCKETS, databases.length);
+  const { databaseOf, databases, fingerprint } = placementOf(env);
+  const readers = databasesOf(env, "reader");
   const logger = loggerOf(env);
-  const shard = shardNumber(state);
-  return new Shard({
-    shard,
-    alarmAtMs,
-    limits: {
-      flushWindowMs: config.FLUSH_WINDOW_MS,
-      commitSpacingMs: config.COMMIT_SPACING_MS,
-      pendingRecordsMax: PENDING_RECORDS_MAX,
-      pendingBytesMax: PENDING_BYTES_MAX,
-      viewBytesMax: VIEW_BYTES_MAX,
-      entriesPerUserMax: ENTRIES_PER_USER_MAX,
-      liveRowsMax: LIVE_ROWS_MAX,
-    },
-    log: new SqliteShardLog(state.storage.sql),
-    alarm: { set: (atMs) => void state.storage.setAlarm(atMs) },
-    queue: queueSender(env.FLUSH_QUEUE, guardsOf(env).queue),
-    reader: d1HistoryReader((userId) => databases[databaseOfBucket[bucketOf(userId)] === 1 ? 1 : 0]),
-    now,
-    schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
-    onBackgroundFailure: (what, error) => logger.error("shard failed", { shard, what, causes: describeCauses(error) }),
-  });
+  const { storage } = state;
+  const facts = new ShardFacts(storage.kv, state.id.name);
+  const { shard } = facts;
+  return {
+    isFromBefore: facts.isFromBefore,
+    mapping: new MappingCopy({ store: facts, buckets: fingerprint, askMapping: askMappingOf(env) }),
+    shard: new Shard({
+      shard,
+      alarmAtMs,
+      databases,
+      databaseOf,
+      limits: {
+        flushWindowMs: config.FLUSH_WINDOW_MS,
+        commitSpacingMs: config.COMMIT_SPACING_MS,
+        pendingRecordsMax: PENDING_RECORDS_MAX,
+        pendingBytesMax: PENDING_BYTES_MAX,
+        viewBytesMax: VIEW_BYTES_MAX,
+        entriesPerUserMax: ENTRIES_PER_USER_MAX,
+        liveRowsMax: LIVE_ROWS_MAX,
+      },
+      log: new SqliteShardLog({
+        exec: (query, ...bindings) => storage.sql.exec(query, ...bindings),
+        transaction: (work) => storage.transactionSync(work),
+      }),
+      alarm: { set: (atMs) => void storage.setAlarm(atMs) },
+      queue: queueSender(env.FLUSH_QUEUE, guardsOf(env).queue),
+      reader: d1HistoryReader(readers, databaseOf),
+      now,
+      schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
+      onBackgroundFailure: (what, error) => logger.error("shard failed", { shard, what, causes: describeCauses(error) }),
+    }),
+  };
 }
 
-/** The number in the object's name. An alarm may wake an object without telling its name, so it is kept in storage. */
-function shardNumber(state: DurableObjectState): number {
-  const stored = state.storage.kv.get<number>("shard");
-  if (stored !== undefined) return stored;
-  const number = Number(/^shard-(\d+)$/.exec(state.id.name ?? "")?.[1]);
-  if (!Number.isInteger(number)) throw new Error("a history shard must be reached by its name");
-  state.storage.kv.put("shard", number);
-  return number;
+/** The object that keeps the mapping. */
+export function wireMapping(state: DurableObjectState, env: HistoryEnv): MappingKeeper {
+  const { HISTORY_SHARDS: seedShards } = readHistoryConfig(env);
+  const { kv } = state.storage;
+  const callShard = callShardOf(env);
+  return new MappingKeeper({
+    store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
+    readFromD1: () => mappingInD1(databasesOf(env, "reader")[0], seedShards, now),
+    hasOldShards: () => anyShard(seedShards, (shard) => callShard(shard, "ask a shard for its age", IN_JOB, (stub) => stub.isFromBefore())),
+    seedShards,
+    onBackgroundFailure: (what, error) => loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
+  });
 }

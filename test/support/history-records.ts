@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { PLAYBACK_EVENTS } from "../../src/contracts/history.ts";
-import type { HistoryRecord } from "../../src/history/biz/record.ts";
+import type { HistoryRecord, RecordKey } from "../../src/history/biz/record.ts";
+
+/** Names a record among all records of a shard. */
+export function recordName({ userId, kind, itemId }: RecordKey): string {
+  return `${userId}/${kind}/${itemId}`;
+}
 
 /** A record with the given differences from a dull one. */
 export function recordOf(more: Partial<HistoryRecord> = {}): HistoryRecord {

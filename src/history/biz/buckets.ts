@@ -4,6 +4,11 @@ import { murmur3 } from "../../resilience/murmur3.ts";
 export const BUCKETS = 1_024;
 const BUCKET_SEED = 0x51ed270b;
 
+/** Tells one map of buckets from another: stored with the data, so that a changed one is noticed. */
+export function fingerprintOf(map: readonly number[]): number {
+  return murmur3(map.join(","), BUCKET_SEED);
+}
+
 /** The bucket of a user. It never changes, so adding a database rehashes nobody. */
 export function bucketOf(userId: string): number {
   return murmur3(userId, BUCKET_SEED) % BUCKETS;

@@ -10,28 +10,31 @@ interface FlushScheduleDeps {
   readonly queue: FlushQueue;
   readonly alarm: ShardAlarm;
   readonly alarmAtMs: number | null;
+  /** Whether waiting for the window would fill the shard. */
+  readonly isFillingUp: () => boolean;
   readonly now: Clock;
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
 
-/** How long the job is trusted to confirm a key before it is sent again, in ms. */
-const LEASE_MS = 60_000;
 /** Least time between two alarms, in ms: records that come due together travel together. */
 const ALARM_SPACING_MS = 2_000;
 /** An alarm this much overdue is taken for lost, in ms. */
 const ALARM_LOST_MS = 10_000;
 /** Wait after a flush that could not be sent, in ms. */
 const RETRY_MS = 2_000;
+/** A clock that is behind its last reading by more has been set back, in ms. */
+const STEP_BACK_MS = 1_000;
 
 /**
  * When a shard sends its keys to the job. The alarm is never trusted to be there: every entry into the shard calls `rearm`, which sets it
- * to the earlier of its setting and the time the next record is due.
+ * to the earlier of its setting and the time the next record is due. That the shard fills up is seen anew each time, so that neither a lost
+ * alarm nor a restart forgets to send early. All of it goes by the plain clock, and where that is set back nothing waits for it to catch up.
  */
 export class FlushSchedule {
   readonly #deps: FlushScheduleDeps;
   #alarmAtMs: number | null;
   #notBeforeMs = 0;
-  #hurried = false;
+  #lastSeenMs = 0;
 
   constructor(deps: FlushScheduleDeps) {
     this.#deps = deps;
@@ -40,45 +43,43 @@ export class FlushSchedule {
 
   /** Sets the alarm if a record is due before it goes off, or if it should have gone off long ago. */
   rearm(): void {
-    const dueMs = this.#deps.pending.nextDueMs();
+    const nowMs = this.#wallMs();
+    const dueMs = this.#isHurried() ? nowMs : this.#deps.pending.nextDueMs();
     if (dueMs === null) return;
-    const nowMs = this.#deps.now();
     const wantedMs = Math.max(dueMs, this.#notBeforeMs, nowMs);
     const lost = this.#alarmAtMs === null || this.#alarmAtMs < nowMs - ALARM_LOST_MS;
     if (!lost && this.#alarmAtMs !== null && this.#alarmAtMs <= wantedMs) return;
-    this.#alarmAtMs = wantedMs;
     this.#deps.alarm.set(wantedMs);
-  }
-
-  /** The shard fills up: the next alarm comes as soon as it may and sends everything, whatever its age. */
-  hurry(): void {
-    if (this.#hurried) return;
-    this.#hurried = true;
-    const atMs = Math.max(this.#notBeforeMs, this.#deps.now());
-    if (this.#alarmAtMs !== null && this.#alarmAtMs <= atMs) return;
-    this.#alarmAtMs = atMs;
-    this.#deps.alarm.set(atMs);
+    this.#alarmAtMs = wantedMs;
   }
 
   /** Sends what is due and sets the next alarm. Never throws: an alarm that throws six times is abandoned by the platform. */
   async onAlarm(): Promise<void> {
-    const nowMs = this.#deps.now();
+    const nowMs = this.#wallMs();
     this.#alarmAtMs = null;
     this.#notBeforeMs = nowMs + Math.min(ALARM_SPACING_MS, this.#deps.limits.flushWindowMs);
-    const waitingSinceMs = this.#hurried ? Number.POSITIVE_INFINITY : nowMs - this.#deps.limits.flushWindowMs;
-    this.#hurried = false;
+    const waitingSinceMs = this.#isHurried() ? Number.POSITIVE_INFINITY : nowMs - this.#deps.limits.flushWindowMs;
     try {
       await this.flush(waitingSinceMs);
     } catch (error) {
       this.#notBeforeMs = this.#deps.now() + RETRY_MS;
       this.#deps.onBackgroundFailure("flush", error);
     }
-    this.rearm();
+    this.rearmQuietly();
+  }
+
+  /** {@link rearm} where nobody is to be told that it failed: the next entry does it again. */
+  rearmQuietly(): void {
+    try {
+      this.rearm();
+    } catch (error) {
+      this.#deps.onBackgroundFailure("set the alarm", error);
+    }
   }
 
   /** Sends the keys of all records that wait since `waitingSinceMs` or longer. Throws if the queue refuses; they stay pending. */
   async flush(waitingSinceMs: number): Promise<void> {
-    const keys = this.#deps.pending.lease(waitingSinceMs, this.#deps.now(), LEASE_MS);
+    const keys = this.#deps.pending.lease(waitingSinceMs, this.#deps.now());
     if (keys.length === 0) return;
     try {
       await this.#deps.queue.send(packFlushMessages(this.#deps.shard, keys));
@@ -86,5 +87,20 @@ export class FlushSchedule {
       this.#deps.pending.unlease(keys);
       throw error;
     }
+  }
+
+  /** What is with the job already is not sent again any sooner for it. */
+  #isHurried(): boolean {
+    return this.#deps.pending.unleased > 0 && this.#deps.isFillingUp();
+  }
+
+  #wallMs(): number {
+    const nowMs = this.#deps.now();
+    if (nowMs < this.#lastSeenMs - STEP_BACK_MS) {
+      this.#deps.pending.clampTo(nowMs);
+      this.#notBeforeMs = Math.min(this.#notBeforeMs, nowMs + RETRY_MS);
+    }
+    this.#lastSeenMs = nowMs;
+    return nowMs;
   }
 }

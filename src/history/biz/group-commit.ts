@@ -12,11 +12,14 @@ export interface GroupCommitOptions<T, R> {
   /** Weight of what may wait; beyond it `submit` throws `OVERLOADED`. */
   readonly waitingWeightMax: number;
   readonly weightOf: (item: T) => number;
-  /** Makes all items durable in one step and returns one result each, in order. If it throws, none of them happened. */
-  readonly commit: (items: readonly T[]) => readonly R[];
+  /** Makes all items durable in one step and returns what came of each, in order. If it throws, none of them happened. */
+  readonly commit: (items: readonly T[]) => readonly CommitResult<R>[];
   readonly now: Clock;
   readonly schedule: Schedule;
 }
+
+/** What came of one item: an item that can't be written fails alone. */
+export type CommitResult<R> = { readonly result: R } | { readonly error: unknown };
 
 interface Waiting<T, R> {
   readonly item: T;
@@ -69,7 +72,7 @@ export class GroupCommit<T, R> {
     this.#lastCommitMs = this.#options.now();
     try {
       const results = this.#options.commit(group.map(({ item }) => item));
-      for (const [index, waiting] of group.entries()) waiting.resolve(results[index] as R);
+      for (const [index, waiting] of group.entries()) settle(waiting, results[index]);
     } catch (error) {
       for (const waiting of group) waiting.reject(error);
     }
@@ -88,4 +91,10 @@ export class GroupCommit<T, R> {
     this.#waitingWeight -= weight;
     return this.#waiting.splice(0, count);
   }
+}
+
+function settle<T, R>({ resolve, reject }: Waiting<T, R>, outcome: CommitResult<R> | undefined): void {
+  if (outcome === undefined) reject(new Error("a commit has an outcome for each of its items"));
+  else if ("error" in outcome) reject(outcome.error);
+  else resolve(outcome.result);
 }

@@ -1,46 +1,73 @@
 import type { RowReferences } from "./pending-set.ts";
 
+interface LiveRow {
+  /** What it takes on disk, and in memory while it is replayed. */
+  readonly bytes: number;
+  /** Pending records that it holds. */
+  references: number;
+}
+
 /**
  * Which rows of the log are still needed. Rows are freed from the oldest on, never out of order: a row that holds an old state of an item
  * must be gone before the row that superseded it, or a restart would bring the old state back.
  */
 export class LogRows implements RowReferences {
-  /** Live rows, oldest first (insertion order), with the number of pending records each holds. */
-  readonly #references = new Map<number, number>();
+  /** Live rows, oldest first (insertion order). */
+  readonly #live = new Map<number, LiveRow>();
   #lastSeq = 0;
+  #liveBytes = 0;
 
   get lastSeq(): number {
     return this.#lastSeq;
   }
 
   get liveCount(): number {
-    return this.#references.size;
+    return this.#live.size;
+  }
+
+  /** Bytes that a restart would read. */
+  get liveBytes(): number {
+    return this.#liveBytes;
   }
 
   /** Takes note of the row written after all others. */
-  add(seq: number): void {
+  add(seq: number, bytes: number): void {
     if (seq <= this.#lastSeq) throw new RangeError(`seq must be in (${this.#lastSeq}, ∞), got ${seq}`);
     this.#lastSeq = seq;
-    this.#references.set(seq, 0);
+    this.#live.set(seq, { bytes, references: 0 });
+    this.#liveBytes += bytes;
+  }
+
+  /** The newest row has more than was said when it was added: another chunk of a snapshot. */
+  extend(seq: number, bytes: number): void {
+    const row = this.#live.get(seq) ?? { bytes: 0, references: 0 };
+    this.#live.set(seq, { ...row, bytes: row.bytes + bytes });
+    this.#liveBytes += bytes;
+  }
+
+  /** Takes note of a row that is known to be free: its number is not given again. */
+  skipTo(seq: number): void {
+    this.#lastSeq = Math.max(this.#lastSeq, seq);
   }
 
   retain(seq: number): void {
-    const count = this.#references.get(seq);
-    if (count === undefined) throw new RangeError(`row ${seq} is not live`);
-    this.#references.set(seq, count + 1);
+    const row = this.#live.get(seq);
+    if (row === undefined) throw new RangeError(`row ${seq} is not live`);
+    row.references += 1;
   }
 
   release(seq: number): void {
-    const count = this.#references.get(seq);
-    if (count === undefined || count === 0) throw new RangeError(`row ${seq} holds nothing`);
-    this.#references.set(seq, count - 1);
+    const row = this.#live.get(seq);
+    if (row === undefined || row.references === 0) throw new RangeError(`row ${seq} holds nothing`);
+    row.references -= 1;
   }
 
   /** The oldest row that is still needed; every row below it may be overwritten. */
   lowWater(): number {
-    for (const [seq, count] of this.#references) {
-      if (count > 0) return seq;
-      this.#references.delete(seq);
+    for (const [seq, { references, bytes }] of this.#live) {
+      if (references > 0) return seq;
+      this.#live.delete(seq);
+      this.#liveBytes -= bytes;
     }
     return this.#lastSeq + 1;
   }

@@ -1,26 +1,63 @@
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import type { FlushMessage, QueueMessage } from "./flush-message.ts";
 
-/** What a shard's durable log gives back after a restart. */
-export interface ReplayedLog {
-  /** Rows to be applied in this order; a snapshot, where there is a live one, is the first. */
-  readonly rows: readonly { readonly seq: number; readonly records: readonly HistoryRecord[] }[];
+/** A row of a shard's log, or a chunk of its snapshot, as a restart reads it. */
+export interface LogPart {
+  /** The chunks of a snapshot have one number. */
+  readonly seq: number;
+  readonly bytes: number;
+  readonly records: readonly HistoryRecord[];
+}
+
+/** What a restart learns beside the records. */
+export interface ReplayEnd {
   /** The largest seq ever written, 0 for a new log. */
   readonly lastSeq: number;
   /** The largest revision ever written, 0 for a new log. It outlives the rows that carried it. */
   readonly revHighWater: number;
+  /** Parts of a snapshot that don't belong together: everything found has been given, and it may not be all. */
+  readonly isDamaged: boolean;
 }
 
-/** A shard's durable storage. Every method is synchronous: what one turn of the object writes is one transaction. */
+export interface UnwrittenRow {
+  readonly seq: number;
+  readonly records: readonly HistoryRecord[];
+}
+
+/**
+ * A shard's durable storage. Every method is synchronous, and what one call writes is there whole or not at all: also where it throws, also
+ * where that is caught.
+ */
 export interface ShardLog {
-  replay(): ReplayedLog;
-  /** Writes one row. Rows below `lowWater` are not needed any more; one of them is overwritten if there is one. */
-  append(row: { readonly seq: number; readonly lowWater: number; readonly records: readonly HistoryRecord[] }): void;
-  /** Replaces the snapshot: everything up to `seq` that still matters is in `records`. */
-  writeSnapshot(seq: number, records: readonly HistoryRecord[]): void;
-  /** Users who were erased: whatever comes for them is refused. */
-  erasedUsers(): ReadonlySet<string>;
-  markErased(userId: string, atMs: number): void;
+  /** Rows that hold something a later release wrote, kept for it. */
+  readonly unreadRows: number;
+  /** Gives what still matters, part by part and in order; a snapshot, where there is a live one, comes first. */
+  replay(take: (part: LogPart) => void): ReplayEnd;
+  /**
+   * Writes rows. Those below `lowWater` are not needed any more; they are overwritten first. `adopted` is the unread row whose place they take.
+   *
+   * @returns the bytes of each
+   */
+  append(rows: readonly UnwrittenRow[], lowWater: number, adopted?: number): readonly number[];
+  /** Throws where these records can't be written down, whatever the state of the storage. */
+  checkWritable(records: readonly HistoryRecord[]): void;
+  /**
+   * Replaces the snapshot: everything up to `seq` that still matters is in `records`.
+   *
+   * @returns its bytes
+   */
+  writeSnapshot(seq: number, records: readonly HistoryRecord[]): number;
+  /** Rows that an earlier release could not read, and the records of one; null where this one can't either. */
+  unreadIds(): readonly number[];
+  readUnread(id: number): readonly HistoryRecord[] | null;
+  /** Whether a user was erased: whatever comes for them is refused. */
+  isErased(userId: string): boolean;
+  /**
+   * Refuses a user from now on and leaves no copy of what they reported: `pending` is what everybody else has, to be the snapshot at `seq`.
+   *
+   * @returns the snapshot's bytes
+   */
+  erase(userId: string, atMs: number, seq: number, pending: readonly HistoryRecord[]): number;
 }
 
 /** The shard's alarm clock. */

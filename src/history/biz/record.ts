@@ -37,11 +37,6 @@ export function itemName(key: { readonly kind: string; readonly itemId: string }
   return `${key.kind}/${key.itemId}`;
 }
 
-/** Names a record among all records of a shard. */
-export function recordName(key: RecordKey): string {
-  return `${key.userId}/${key.kind}/${key.itemId}`;
-}
-
 /** The one order of reports, the same in memory, in refill and in the D1 guard: negative if `a` comes before `b`. */
 export function comparePositions(a: Position, b: Position): number {
   return a.atMs - b.atMs || a.rev - b.rev;
@@ -52,13 +47,22 @@ export function newerOf(a: HistoryRecord, b: HistoryRecord): HistoryRecord {
   return comparePositions(a, b) >= 0 ? a : b;
 }
 
-/** JavaScript's cost of a record beside its texts, in bytes: the object, its map entry, its numbers. Measured on V8, rounded up. */
-const RECORD_OVERHEAD_BYTES = 160;
+/** JavaScript's cost of a record beside its texts, in bytes: the object, its boxed numbers, its places in maps. A test weighs it on V8. */
+const RECORD_OVERHEAD_BYTES = 400;
+/** What a record costs in a log row beside its texts, in bytes, at most: tags, lengths and numbers. */
+const STORED_OVERHEAD_BYTES = 48;
 
-/** An estimate of the memory a record takes, in bytes. */
-export function recordBytes(record: HistoryRecord): number {
-  const texts = record.userId.length + 2 * (record.kind.length + record.itemId.length) + (record.deviceId?.length ?? 0);
-  return RECORD_OVERHEAD_BYTES + texts;
+type RecordTexts = Pick<HistoryRecord, "kind" | "itemId" | "deviceId">;
+
+/** An estimate of the memory that a record takes, in bytes. */
+export function recordBytes(record: RecordTexts): number {
+  // The texts twice: the record's own, and the name by which it is found.
+  return RECORD_OVERHEAD_BYTES + 2 * (record.kind.length + record.itemId.length) + (record.deviceId?.length ?? 0);
+}
+
+/** What a record takes in the log or in a snapshot, in bytes, at most; its user's id is shared by all of a row. */
+export function storedBytes(record: RecordTexts): number {
+  return STORED_OVERHEAD_BYTES + record.kind.length + record.itemId.length + (record.deviceId?.length ?? 0);
 }
 
 /** The record as a client sees it. */

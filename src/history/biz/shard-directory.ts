@@ -1,54 +1,50 @@
-import type { Clock } from "../../resilience/clock.ts";
-import { jumpHash, jumpKey } from "../../resilience/jump-hash.ts";
-
-/** How many shards users are spread over. */
-export interface ShardMapping {
-  readonly version: number;
-  readonly shards: number;
-}
-
-/** Where the mapping is kept. */
-export interface MappingStore {
-  /** The newest mapping; writes version 1 with `seedShards` if there is none yet. Throws `UNAVAILABLE`. */
-  newest(seedShards: number): Promise<ShardMapping>;
-}
+import { CodedError } from "../../contracts/errors.ts";
+import { isElsewhere, shardOf, type Elsewhere, type ShardMapping } from "./shard-mapping.ts";
 
 interface ShardDirectoryDeps {
-  readonly store: MappingStore;
-  /** Shards of the very first mapping; ignored once one is stored. */
+  /** Shards of the very first mapping: what is guessed until a shard says otherwise. */
   readonly seedShards: number;
-  readonly now: Clock;
+  /** Asks the mapping object. Throws `UNAVAILABLE`. */
+  readonly askMapping: () => Promise<ShardMapping>;
 }
 
-const BELIEVED_MS = 60_000;
+/** Asks one shard on behalf of a user, saying which mapping has led there. */
+export type AskShard<T> = (shard: number, mapping: ShardMapping) => Promise<T | Elsewhere>;
 
-/** Which shard a user belongs to, by the stored mapping. The isolate remembers the mapping for a minute; a user's shard is one hash. */
+/** A wrong guess is put right by the first answer; a mapping that changes meanwhile, by the second. */
+const HOPS_MAX = 3;
+
+/**
+ * Which shard a user belongs to, as far as this isolate knows. Nobody is asked before a shard is called: the call says by which mapping it was
+ * addressed, and a shard that knows better says so. So no report waits for the place where the mapping is kept.
+ */
 export class ShardDirectory {
-  readonly #deps: ShardDirectoryDeps;
-  #mapping: ShardMapping | null = null;
-  #readAtMs = 0;
+  readonly #askMapping: ShardDirectoryDeps["askMapping"];
+  #known: ShardMapping;
 
-  constructor(deps: ShardDirectoryDeps) {
-    this.#deps = deps;
+  constructor({ seedShards, askMapping }: ShardDirectoryDeps) {
+    this.#known = { version: 0, shards: seedShards };
+    this.#askMapping = askMapping;
   }
 
-  /** The mapping in force. If the store fails, the one known before is believed on: mappings change once in months. */
-  async mapping(): Promise<ShardMapping> {
-    const nowMs = this.#deps.now();
-    if (this.#mapping !== null && nowMs - this.#readAtMs < BELIEVED_MS) return this.#mapping;
-    // Said before the answer is there: one request asks, the others go on with what is known, also while the store hangs.
-    this.#readAtMs = this.#mapping === null ? 0 : nowMs;
-    try {
-      this.#mapping = await this.#deps.store.newest(this.#deps.seedShards);
-    } catch (error) {
-      if (this.#mapping === null) throw error;
+  /** The answer of the user's shard, wherever it turns out to be. */
+  async ofUser<T>(userId: string, ask: AskShard<T>): Promise<T> {
+    for (let hop = 0; hop < HOPS_MAX; hop += 1) {
+      const mapping = this.#known;
+      const answer = await ask(shardOf(userId, mapping), mapping);
+      if (!isElsewhere(answer)) return answer;
+      this.#known = answer.elsewhere;
     }
-    this.#readAtMs = nowMs;
-    return this.#mapping;
+    throw new CodedError("UNAVAILABLE", "The shards do not agree on where a user belongs");
   }
 
-  async shardOf(userId: string): Promise<number> {
-    const { shards } = await this.mapping();
-    return jumpHash(jumpKey(userId), shards);
+  /** The mapping in force, for whoever has to call every shard: as the mapping object says, or as a shard has said before. */
+  async mapping(): Promise<ShardMapping> {
+    try {
+      this.#known = await this.#askMapping();
+    } catch (error) {
+      if (this.#known.version === 0) throw error;
+    }
+    return this.#known;
   }
 }

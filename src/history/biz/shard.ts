@@ -1,16 +1,16 @@
 import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { QueueDelay } from "../../resilience/queue-delay.ts";
-import { GroupCommit, type Schedule } from "./group-commit.ts";
-import { HybridClock } from "./hybrid-clock.ts";
-import { LogRows } from "./log-rows.ts";
-import { PendingSet } from "./pending-set.ts";
-import type { FlushQueue, HistoryReader, ShardAlarm, ShardLog } from "./ports.ts";
-import { entryOf, isUnfinished, itemName, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
+import { DurablePending } from "./durable-pending.ts";
 import { FlushSchedule } from "./flush-schedule.ts";
-import { decodeCursor, encodeCursor, pageOf, UserView } from "./user-view.ts";
-import { UserViews, type ViewAnswer } from "./user-views.ts";
+import { GroupCommit, type CommitResult, type Schedule } from "./group-commit.ts";
+import { OwnLoad } from "./own-load.ts";
+import { PendingBudget, type Addition } from "./pending-budget.ts";
+import type { FlushQueue, HistoryReader, ShardAlarm, ShardLog } from "./ports.ts";
+import { entryOf, isUnfinished, itemName, recordBytes, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
+import { ReportStamp } from "./report-stamp.ts";
+import { decodeCursor, encodeCursor, pageOf, pageOfAll, UserView, type Page, type PageQuery } from "./user-view.ts";
+import { UserViews, type ViewAnswer, type ViewExtent } from "./user-views.ts";
 
 export interface ShardLimits {
   /** How old a pending record may get before its key is sent to the job, in ms. */
@@ -30,6 +30,9 @@ export interface ShardLimits {
 export interface ShardDeps {
   readonly shard: number;
   readonly limits: ShardLimits;
+  /** How many databases there are, and which of them holds a user. */
+  readonly databases: number;
+  readonly databaseOf: (userId: string) => number;
   readonly log: ShardLog;
   readonly alarm: ShardAlarm;
   /** When the alarm is set to go off, in ms; null if it isn't. */
@@ -45,14 +48,13 @@ export interface ShardDeps {
 interface Submission {
   readonly userId: string;
   readonly reports: readonly Report[];
+  readonly addition: Addition;
 }
 
-/** Records in one log row: at some 350 bytes each at most, well below a row's 1 MB. */
-const RECORDS_PER_ROW_MAX = 2_000;
 /** Records that one commit carries; what waits beyond it comes with the next. */
 const RECORDS_PER_COMMIT_MAX = 10_000;
 const OVERLOADED_RETRY_MS = 5_000;
-const QUEUE_RETRY_MS = 1_000;
+const BUSY_RETRY_MS = 1_000;
 
 /**
  * One shard of the history: makes reports durable, answers reads from memory, and hands what is pending to the job.
@@ -62,22 +64,30 @@ const QUEUE_RETRY_MS = 1_000;
  */
 export class Shard {
   readonly #deps: ShardDeps;
-  readonly #clock: HybridClock;
-  readonly #rows = new LogRows();
-  readonly #pending: PendingSet;
+  readonly #durable: DurablePending;
+  readonly #stamp: ReportStamp;
+  readonly #budget: PendingBudget;
   readonly #views: UserViews;
-  readonly #erased: Set<string>;
   readonly #commits: GroupCommit<Submission, ReportReceipt>;
   readonly #flushes: FlushSchedule;
-  readonly #queue = new QueueDelay();
+  readonly #load: OwnLoad;
 
   /** Rebuilds the shard from its log. */
   constructor(deps: ShardDeps) {
-    const { limits, log, now, schedule } = deps;
+    const { limits, now, databases } = deps;
     this.#deps = deps;
-    this.#pending = new PendingSet(this.#rows, limits.flushWindowMs);
-    this.#views = new UserViews({ ...deps, pendingOf: (userId) => this.#pending.ofUser(userId) });
-    this.#erased = new Set(log.erasedUsers());
+    this.#durable = new DurablePending(deps);
+    const { pending, clock } = this.#durable;
+    this.#stamp = new ReportStamp({ ...deps, clock });
+    this.#budget = new PendingBudget({
+      pending,
+      databases,
+      recordsMax: limits.pendingRecordsMax,
+      bytesMax: limits.pendingBytesMax,
+      recordsPerUserMax: limits.entriesPerUserMax,
+    });
+    this.#load = new OwnLoad(deps);
+    this.#views = new UserViews({ ...deps, pendingOf: (userId) => pending.ofUser(userId) });
     this.#commits = new GroupCommit({
       spacingMs: limits.commitSpacingMs,
       weightMax: RECORDS_PER_COMMIT_MAX,
@@ -85,90 +95,81 @@ export class Shard {
       weightOf: ({ reports }) => reports.length,
       commit: (submissions) => this.#commit(submissions),
       now,
-      schedule,
+      schedule: this.#load.schedule,
     });
-    this.#clock = new HybridClock(this.#replay());
-    this.#flushes = new FlushSchedule({ ...deps, pending: this.#pending });
-    this.#flushes.rearm();
+    this.#flushes = new FlushSchedule({ ...deps, pending, isFillingUp: () => this.#budget.isFillingUp });
+    this.#flushes.rearmQuietly();
   }
 
-  /** Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1. */
+  /** Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending already can always be replaced. */
   async report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
-    const { pendingRecordsMax, pendingBytesMax } = this.#deps.limits;
-    if (this.#pending.count >= pendingRecordsMax / 2 || this.#pending.bytes >= pendingBytesMax / 2) this.#flushes.hurry();
-    if (this.#pending.count >= pendingRecordsMax || this.#pending.bytes >= pendingBytesMax) {
+    const addition = this.#additionOf(userId, reports);
+    if (!this.#budget.tryReserve(addition)) {
       this.#flushes.rearm();
       throw new CodedError("OVERLOADED", "This shard waits for its database", { retryAfterMs: OVERLOADED_RETRY_MS });
     }
-    return this.#commits.submit({ userId, reports });
+    return this.#submit({ userId, reports, addition });
   }
 
-  /** A report that was sent at `sentAtMs` has arrived. Reports are never refused for the queue they stood in: they would only come again. */
-  reportArrived(sentAtMs: number): void {
-    this.#queue.observe(this.#deps.now(), sentAtMs);
-  }
-
-  /** A read that was sent at `sentAtMs` has arrived. Throws `OVERLOADED` where the queue before this object does not drain: reports go first. */
-  admitRead(sentAtMs: number): void {
-    this.#queue.observe(this.#deps.now(), sentAtMs);
-    if (this.#queue.isStanding)
-      throw new CodedError("OVERLOADED", "This shard has more to do than it can", { retryAfterMs: QUEUE_RETRY_MS });
+  /** A read has arrived. Throws `OVERLOADED` where this object's own timers go off late: reports go first. */
+  admitRead(): void {
+    this.#load.arrived();
+    if (this.#load.isTooMuch) throw new CodedError("OVERLOADED", "This shard has more to do than it can", { retryAfterMs: BUSY_RETRY_MS });
   }
 
   /** Newest first, after the cursor, of one kind or of all. */
   async list(userId: string, { limit, cursor, kind }: ListQuery): Promise<EntryPage> {
-    const { view, degraded } = await this.#read(userId);
-    const { records, next } = pageOf(view.newestFirst(), {
+    const { page, degraded } = await this.#page(userId, {
       after: cursor === undefined ? null : decodeCursor(cursor),
       limit,
       accept: (record) => kind === undefined || record.kind === kind,
+      wantsNext: true,
     });
+    const { records, next } = page;
     return { items: records.map(entryOf), ...(next === null ? {} : { nextCursor: encodeCursor(next) }), ...markOf(degraded) };
   }
 
   /** Started and not finished, newest first. */
   async continueWatching(userId: string, limit: number): Promise<EntryPage> {
-    const { view, degraded } = await this.#read(userId);
-    const { records } = pageOf(view.newestFirst(), { after: null, limit, accept: isUnfinished });
-    return { items: records.map(entryOf), ...markOf(degraded) };
+    const { page, degraded } = await this.#page(userId, { after: null, limit, accept: isUnfinished, wantsNext: false });
+    return { items: page.records.map(entryOf), ...markOf(degraded) };
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
   async lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage> {
-    const { view, degraded } = await this.#read(userId);
-    const found = new Map<string, HistoryRecord>();
-    for (const item of items) {
-      const name = itemName(item);
+    const names = [...new Set(items.map(itemName))];
+    let { view, degraded } = await this.#read(userId, "head");
+    const isKnown = (name: string): boolean => {
       const record = view.get(name);
-      if (record !== undefined) found.set(name, record);
-    }
-    return { items: Array.from(found.values(), entryOf), ...markOf(degraded) };
+      return record !== undefined && view.reaches(record);
+    };
+    if (!degraded && view.reach !== "all" && !names.every(isKnown)) ({ view, degraded } = await this.#read(userId, "all"));
+    const found = names.flatMap((name) => view.get(name) ?? []);
+    return { items: found.map(entryOf), ...markOf(degraded) };
   }
 
   /** The newest state of each key that D1 has not confirmed; the job writes it. */
   collect(keys: readonly RecordKey[]): readonly HistoryRecord[] {
     this.#flushes.rearm();
-    return this.#pending.collect(keys);
+    return this.#durable.pending.collect(keys);
   }
 
   /** D1 holds these revisions. */
   confirm(confirmations: readonly Confirmation[]): void {
     const nowMs = this.#deps.now();
-    for (const confirmation of confirmations) this.#pending.confirm(confirmation, nowMs);
+    for (const confirmation of confirmations) this.#durable.pending.confirm(confirmation, nowMs);
     this.#flushes.rearm();
   }
 
   /** Forgets a user and refuses them from now on. What D1 holds is deleted by the caller, afterwards. */
   erase(userId: string): void {
-    this.#deps.log.markErased(userId, this.#deps.now());
-    this.#erased.add(userId);
-    this.#pending.dropUser(userId);
+    this.#durable.erase(userId, this.#deps.now());
     this.#views.drop(userId);
   }
 
   /** Loads a user whom D1 could not give before. Throws if it still can't. */
   async refill(userId: string): Promise<void> {
-    const { degraded } = await this.#views.of(userId);
+    const { degraded } = await this.#views.of(userId, "head");
     if (degraded) throw new CodedError("UNAVAILABLE", "The user's history cannot be loaded yet");
   }
 
@@ -189,92 +190,121 @@ export class Shard {
   }
 
   status(): ShardStatus {
-    const oldestMs = this.#pending.oldestMs();
+    const { pending, clock, liveLogRows, liveLogBytes } = this.#durable;
+    const nowMs = this.#deps.now();
     return {
       shard: this.#deps.shard,
-      pending: this.#pending.count,
-      pendingBytes: this.#pending.bytes,
-      oldestPendingMs: oldestMs === null ? 0 : Math.max(0, this.#deps.now() - oldestMs),
+      pending: pending.count,
+      pendingBytes: pending.bytes,
+      oldestPendingMs: Math.max(0, nowMs - (pending.oldestMs() ?? nowMs)),
       cachedUsers: this.#views.count,
-      liveLogRows: this.#rows.liveCount,
+      liveLogRows,
+      liveLogBytes,
+      unreadRows: this.#deps.log.unreadRows,
+      clockAheadMs: clock.driftMs(nowMs),
+      failingDatabases: Array.from(pending.shares).flatMap(({ isFailing, database }) => (isFailing ? [database] : [])),
     };
+  }
+
+  /** A page of a user's entries: of their newest ones if those will do. */
+  async #page(userId: string, query: PageQuery): Promise<{ readonly page: Page; readonly degraded: boolean }> {
+    const head = await this.#read(userId, "head");
+    const page = pageOf(head.view, query);
+    if (page !== null) return { page, degraded: head.degraded };
+    if (head.degraded) return { page: pageOfAll(head.view, query), degraded: true };
+    const whole = await this.#read(userId, "all");
+    return { page: pageOf(whole.view, query) ?? pageOfAll(whole.view, query), degraded: whole.degraded };
   }
 
   /** A user's entries; of an erased user nothing is shown, though D1 may still be deleting. */
-  async #read(userId: string): Promise<ViewAnswer> {
-    this.#flushes.rearm();
-    if (this.#erased.has(userId)) return { view: new UserView(1), degraded: false };
-    return this.#views.of(userId);
+  async #read(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
+    this.#flushes.rearmQuietly();
+    const { log } = this.#deps;
+    const { view, degraded } = log.isErased(userId) ? NOTHING : await this.#views.of(userId, extent);
+    // They may have been erased while D1 was asked. Rows that can't be read may say anything about anybody.
+    return log.isErased(userId) ? NOTHING : { view, degraded: degraded || log.unreadRows > 0 };
   }
 
-  #commit(submissions: readonly Submission[]): ReportReceipt[] {
-    // A shard that restarts on a machine whose clock is behind must not date new reports before those it has acknowledged.
-    const nowMs = Math.max(this.#deps.now(), HybridClock.wallMsOf(this.#clock.highWater));
-    const records: HistoryRecord[] = [];
-    const receipts: ReportReceipt[] = [];
-    for (const { userId, reports } of submissions) {
-      if (this.#erased.has(userId)) {
-        receipts.push({ accepted: 0, ignored: reports.length });
-        continue;
-      }
-      for (const report of reports) records.push(this.#stamp(userId, report, nowMs));
-      receipts.push({ accepted: reports.length, ignored: 0 });
+  /** What a batch would add to what is pending. A user who has as much pending as is kept of them adds nothing: the oldest makes room. */
+  #additionOf(userId: string, reports: readonly Report[]): Addition {
+    const { pending } = this.#durable;
+    const fresh = new Map<string, number>();
+    for (const report of reports) {
+      const { kind, itemId } = report;
+      if (pending.get({ userId, kind, itemId }) === undefined)
+        fresh.set(itemName(report), recordBytes({ kind, itemId, deviceId: report.deviceId ?? null }));
     }
-    this.#persist(records, nowMs);
-    this.#flushes.rearm();
-    return receipts;
+    const records = Math.min(fresh.size, this.#budget.roomOfUser(userId));
+    let bytes = 0;
+    for (const each of fresh.values()) bytes += each;
+    return { database: this.#deps.databaseOf(userId), records, bytes: fresh.size === 0 ? 0 : Math.ceil((bytes * records) / fresh.size) };
   }
 
-  #stamp(userId: string, report: Report, nowMs: number): HistoryRecord {
-    return {
-      userId,
-      kind: report.kind,
-      itemId: report.itemId,
-      positionMs: report.positionMs,
-      durationMs: report.durationMs ?? null,
-      event: report.event,
-      deviceId: report.deviceId ?? null,
-      atMs: Math.min(report.at ?? nowMs, nowMs),
-      rev: this.#clock.tick(nowMs),
-    };
-  }
-
-  /** Writes the rows first, then merges memory, in one turn: there is no `await` in here and there must never be one. */
-  #persist(records: readonly HistoryRecord[], nowMs: number): void {
-    const { log, limits } = this.#deps;
-    for (let from = 0; from < records.length; from += RECORDS_PER_ROW_MAX) {
-      const part = records.slice(from, from + RECORDS_PER_ROW_MAX);
-      const seq = this.#rows.lastSeq + 1;
-      log.append({ seq, lowWater: this.#rows.lowWater(), records: part });
-      this.#rows.add(seq);
-      for (const record of part) {
-        this.#pending.put(record, seq, nowMs);
-        this.#views.merge(record);
-      }
+  #submit(submission: Submission): Promise<ReportReceipt> {
+    try {
+      // From here on the commit that takes it settles what was reserved.
+      return this.#commits.submit(submission);
+    } catch (error) {
+      this.#budget.settle(submission.addition);
+      throw error;
     }
-    if (this.#rows.liveCount > limits.liveRowsMax) this.#compact();
   }
 
-  /** A few records that D1 won't confirm must not keep thousands of rows alive: all that is pending moves into a snapshot. */
-  #compact(): void {
-    const seq = this.#rows.lastSeq + 1;
-    this.#deps.log.writeSnapshot(seq, this.#pending.all());
-    this.#rows.add(seq);
-    this.#pending.moveAllTo(seq);
-    this.#rows.lowWater();
+  #commit(submissions: readonly Submission[]): CommitResult<ReportReceipt>[] {
+    for (const { addition } of submissions) this.#budget.settle(addition);
+    const latestMs = this.#stamp.latestMs();
+    const groups = submissions.map(({ userId, reports }) => {
+      const isErased = this.#deps.log.isErased(userId);
+      const records = isErased ? [] : reports.map((report) => this.#stamp.stamp(userId, report, latestMs));
+      return { records, receipt: { accepted: records.length, ignored: reports.length - records.length } };
+    });
+    const unwritable = this.#persist(groups.map(({ records }) => records));
+    this.#flushes.rearmQuietly();
+    return groups.map(({ receipt }, index) => {
+      const error = unwritable.get(index);
+      return error === undefined ? { result: receipt } : { error };
+    });
   }
 
-  #replay(): number {
-    const { rows, lastSeq, revHighWater } = this.#deps.log.replay();
-    for (const { seq, records } of rows) {
-      this.#rows.add(seq);
-      for (const record of records) {
-        if (!this.#erased.has(record.userId)) this.#pending.put(record, seq, HybridClock.wallMsOf(record.rev));
+  /**
+   * Makes all groups durable at once, and shows them to readers. A group that can't be written down at all fails alone.
+   *
+   * @returns which those are, and why
+   */
+  #persist(groups: readonly (readonly HistoryRecord[])[]): ReadonlyMap<number, unknown> {
+    const unwritable = new Map<number, unknown>();
+    const nowMs = this.#deps.now();
+    try {
+      this.#durable.write(groups.flat(), nowMs);
+    } catch (error) {
+      for (const [index, records] of groups.entries()) {
+        const reason = this.#reasonAgainst(records);
+        if (reason !== null) unwritable.set(index, reason);
       }
+      // It was not the records: none of them happened.
+      if (unwritable.size === 0) throw error;
+      this.#durable.write(groups.filter((_records, index) => !unwritable.has(index)).flat(), nowMs);
     }
-    if (lastSeq > this.#rows.lastSeq) this.#rows.add(lastSeq);
-    return revHighWater;
+    for (const [index, records] of groups.entries()) if (!unwritable.has(index)) for (const record of records) this.#views.merge(record);
+    return unwritable;
   }
+
+  #reasonAgainst(records: readonly HistoryRecord[]): CodedError | null {
+    try {
+      this.#deps.log.checkWritable(records);
+      return null;
+    } catch (cause) {
+      return new CodedError("INVALID", "A report holds values that can't be kept", { cause });
+    }
+  }
+}
+
+const NOTHING: ViewAnswer = { view: emptyView(), degraded: false };
+
+function emptyView(): UserView {
+  const view = new UserView(1);
+  view.reach = "all";
+  return view;
 }
 
 function markOf(degraded: boolean): { degraded?: true } {

@@ -3,15 +3,20 @@ import { comparePositions, itemName, newerOf, recordBytes, type HistoryRecord, t
 const VIEW_OVERHEAD_BYTES = 400;
 
 /**
- * One user's newest entries in memory: what a restart may take away and D1 gives back. `loading` until D1 has answered; mutations
- * that come in meanwhile are in it already, and the answer never overwrites a newer one.
+ * One user's newest entries in memory: what a restart may take away and D1 gives back. Mutations that come in while D1 is asked are in it
+ * already, and the answer never overwrites a newer one.
+ *
+ * How far it reaches: `null`, nowhere yet, D1 has not answered; a position, D1 gave its newest entries down to that one; `"all"`, there is
+ * nothing beyond what is here.
  */
 export class UserView {
   readonly #records = new Map<string, HistoryRecord>();
   readonly #entriesMax: number;
   #sorted: readonly HistoryRecord[] | null = null;
   #bytes = VIEW_OVERHEAD_BYTES;
-  state: "loading" | "complete" = "loading";
+  reach: Position | "all" | null = null;
+  /** Queries under way for it: so long it stays in memory, or what comes in meanwhile would not be in it. */
+  loads = 0;
 
   constructor(entriesMax: number) {
     this.#entriesMax = entriesMax;
@@ -38,8 +43,18 @@ export class UserView {
     if (this.#records.size > this.#entriesMax + this.#slack()) this.#trim();
   }
 
+  /** One of the entries that {@link newestFirst} gives. */
   get(name: string): HistoryRecord | undefined {
-    return this.#records.get(name);
+    const record = this.#records.get(name);
+    if (record === undefined || this.#records.size <= this.#entriesMax) return record;
+    // A few more than the newest are held between two trims; to readers they are not there.
+    const last = this.newestFirst().at(-1);
+    return last !== undefined && comparePositions(record, last) >= 0 ? record : undefined;
+  }
+
+  /** Whether an entry at that position, or the lack of one, is known for sure. */
+  reaches(position: Position): boolean {
+    return this.reach === "all" || (this.reach !== null && comparePositions(position, this.reach) >= 0);
   }
 
   /** All entries, newest first, at most `entriesMax`. */
@@ -66,24 +81,50 @@ export class UserView {
   }
 }
 
-/** Entries strictly after `after` in newest-first order, at most `limit` of those that `accept` takes. */
-export function pageOf(
+export interface PageQuery {
+  readonly after: Position | null;
+  readonly limit: number;
+  readonly accept: (record: HistoryRecord) => boolean;
+  /** Whether it matters if anything follows. */
+  readonly wantsNext: boolean;
+}
+
+export interface Page {
+  readonly records: readonly HistoryRecord[];
+  readonly next: Position | null;
+}
+
+/**
+ * Entries of a view strictly after `after` in newest-first order, at most `limit` of those that `accept` takes; null where the view does not
+ * reach far enough to tell.
+ */
+export function pageOf(view: UserView, query: PageQuery): Page | null {
+  const page = pageOfKnown(view.newestFirst(), query, (record) => view.reaches(record));
+  return page.isCut && view.reach !== "all" ? null : page;
+}
+
+/** The same of whatever a view holds, for answers that are marked as degraded. */
+export function pageOfAll(view: UserView, query: PageQuery): Page {
+  return pageOfKnown(view.newestFirst(), query, () => true);
+}
+
+function pageOfKnown(
   records: readonly HistoryRecord[],
-  {
-    after,
-    limit,
-    accept,
-  }: { readonly after: Position | null; readonly limit: number; readonly accept: (record: HistoryRecord) => boolean },
-): { readonly records: readonly HistoryRecord[]; readonly next: Position | null } {
+  { after, limit, accept, wantsNext }: PageQuery,
+  isKnown: (record: HistoryRecord) => boolean,
+): Page & { readonly isCut: boolean } {
   const page: HistoryRecord[] = [];
   for (const record of records) {
+    if (!isKnown(record)) break;
     if (after !== null && comparePositions(record, after) >= 0) continue;
     if (!accept(record)) continue;
     const last = page.at(-1);
-    if (page.length === limit && last !== undefined) return { records: page, next: { atMs: last.atMs, rev: last.rev } };
+    if (page.length === limit && last !== undefined) return { records: page, next: { atMs: last.atMs, rev: last.rev }, isCut: false };
     page.push(record);
+    if (!wantsNext && page.length === limit) return { records: page, next: null, isCut: false };
   }
-  return { records: page, next: null };
+  // Nothing follows, unless beyond what is known.
+  return { records: page, next: null, isCut: true };
 }
 
 /** A position as the opaque cursor of the public contract. */

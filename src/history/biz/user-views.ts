@@ -1,7 +1,9 @@
-import { BoundedCache } from "../../resilience/bounded-cache.ts";
+import { CodedError } from "../../contracts/errors.ts";
+import { Bulkhead, BulkheadFullError } from "../../resilience/bulkhead.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { FlushQueue, HistoryReader } from "./ports.ts";
 import type { HistoryRecord } from "./record.ts";
+import { RefillRequests } from "./refill-requests.ts";
 import type { UserView } from "./user-view.ts";
 import { ViewCache } from "./view-cache.ts";
 
@@ -11,6 +13,7 @@ interface UserViewsDeps {
   readonly reader: HistoryReader;
   readonly queue: FlushQueue;
   readonly now: Clock;
+  readonly databaseOf: (userId: string) => number;
   readonly pendingOf: (userId: string) => readonly HistoryRecord[];
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
@@ -21,10 +24,19 @@ export interface ViewAnswer {
   readonly degraded: boolean;
 }
 
+/** How much of a user is wanted: what most reads need, or everything. */
+export type ViewExtent = "head" | "all";
+
 const EMPTY_TTL_MS = 30_000;
-/** Users for whom a refill has been asked for, and for how long it is believed to be on its way: a message may be given up. */
-const REFILLS_MAX = 1_000;
-const REFILL_TTL_MS = 300_000;
+/** Entries that are loaded of a user who is not in memory; the rest when somebody asks for it. */
+const HEAD_ENTRIES = 100;
+/**
+ * Loads of one database under way at once in this shard, and how many may wait. They are this shard's own: neither another shard of the
+ * isolate nor another database can take them.
+ */
+const LOADS_MAX = 16;
+const LOADS_WAITING_MAX = 64;
+const FULL_RETRY_MS = 1_000;
 
 /**
  * Users' entries, loaded from D1 once and kept while memory allows. Concurrent reads of one user share one query: inside one object
@@ -33,13 +45,14 @@ const REFILL_TTL_MS = 300_000;
 export class UserViews {
   readonly #deps: UserViewsDeps;
   readonly #cache: ViewCache;
-  readonly #loads = new Map<string, Promise<ViewAnswer>>();
-  readonly #refills: BoundedCache<true>;
+  readonly #loads = new Map<string, { readonly extent: ViewExtent; readonly answer: Promise<ViewAnswer> }>();
+  readonly #places = new Map<number, Bulkhead>();
+  readonly #refills: RefillRequests;
 
   constructor(deps: UserViewsDeps) {
     this.#deps = deps;
+    this.#refills = new RefillRequests(deps);
     const { viewBytesMax, entriesPerUserMax } = deps.limits;
-    this.#refills = new BoundedCache({ entriesMax: REFILLS_MAX, now: deps.now });
     this.#cache = new ViewCache({ bytesMax: viewBytesMax, entriesMax: entriesPerUserMax, emptyTtlMs: EMPTY_TTL_MS });
   }
 
@@ -47,15 +60,20 @@ export class UserViews {
     return this.#cache.count;
   }
 
-  /** The user's view, complete unless it says `degraded`. Never throws. */
-  async of(userId: string): Promise<ViewAnswer> {
+  /** The user's view as far as it is wanted, unless it says `degraded`. Throws `OVERLOADED` where too many users are being loaded. */
+  async of(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
     const cached = this.#cache.get(userId, this.#deps.now());
-    if (cached?.state === "complete") return { view: cached, degraded: false };
+    if (cached !== undefined && isEnough(cached, extent)) return { view: cached, degraded: false };
     const known = this.#loads.get(userId);
-    if (known !== undefined) return known;
-    const load = this.#load(userId);
+    if (known !== undefined && (extent === "head" || known.extent === "all")) return known.answer;
+    const answer = this.#load(userId, extent);
+    const load = { extent, answer };
     this.#loads.set(userId, load);
-    return load;
+    try {
+      return await answer;
+    } finally {
+      if (this.#loads.get(userId) === load) this.#loads.delete(userId);
+    }
   }
 
   merge(record: HistoryRecord): void {
@@ -66,33 +84,54 @@ export class UserViews {
     this.#cache.drop(userId);
   }
 
-  async #load(userId: string): Promise<ViewAnswer> {
-    const view = this.#cache.open(userId, this.#deps.pendingOf(userId));
+  async #load(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
+    const { reader, now, databaseOf, pendingOf, limits, onBackgroundFailure } = this.#deps;
+    const database = databaseOf(userId);
+    const places = this.#placesOf(database);
+    await enter(places);
+    // What is known of the head stays valid while the rest is loaded.
+    const view = this.#cache.get(userId, now()) ?? this.#cache.open(userId, pendingOf(userId));
+    view.loads += 1;
+    const limit = extent === "head" ? Math.min(HEAD_ENTRIES, limits.entriesPerUserMax) : limits.entriesPerUserMax;
     try {
-      const stored = await this.#deps.reader.newestOf(userId, this.#deps.limits.entriesPerUserMax);
+      const stored = await reader.newestOf(userId, limit);
       this.#cache.absorb(view, stored);
-      this.#cache.complete(userId, view, this.#deps.now());
-      this.#refills.delete(userId);
+      const last = stored.length < limit || extent === "all" ? undefined : stored.at(-1);
+      this.#cache.loaded(userId, view, last === undefined ? "all" : { atMs: last.atMs, rev: last.rev }, now());
+      this.#refills.succeeded(database);
       return { view, degraded: false };
     } catch (error) {
-      this.#deps.onBackgroundFailure("load a user's history", error);
-      this.#cache.drop(userId);
+      onBackgroundFailure("load a user's history", error);
+      if (view.reach === null && view.loads === 1) this.#cache.drop(userId);
       // Beside the answer: whoever reads has waited for D1 already.
-      void this.#askForRefill(userId);
+      this.#refills.ask(database, userId);
       return { view, degraded: true };
     } finally {
-      this.#loads.delete(userId);
+      view.loads -= 1;
+      places.leave();
     }
   }
 
-  async #askForRefill(userId: string): Promise<void> {
-    if (this.#refills.get(userId) === true) return;
-    this.#refills.set(userId, true, this.#deps.now() + REFILL_TTL_MS);
-    try {
-      await this.#deps.queue.send([{ type: "refill", shard: this.#deps.shard, userId }]);
-    } catch (error) {
-      this.#refills.delete(userId);
-      this.#deps.onBackgroundFailure("ask for a refill", error);
+  #placesOf(database: number): Bulkhead {
+    let places = this.#places.get(database);
+    if (places === undefined) {
+      places = new Bulkhead({ placesMax: LOADS_MAX, queueMax: LOADS_WAITING_MAX });
+      this.#places.set(database, places);
     }
+    return places;
+  }
+}
+
+function isEnough(view: UserView, extent: ViewExtent): boolean {
+  return extent === "head" ? view.reach !== null : view.reach === "all";
+}
+
+/** Waits for a place; whoever holds one does so for no longer than a query may take. */
+async function enter(places: Bulkhead): Promise<void> {
+  try {
+    await places.enter();
+  } catch (cause) {
+    if (!(cause instanceof BulkheadFullError)) throw cause;
+    throw new CodedError("OVERLOADED", "This shard loads as many users as it can", { cause, retryAfterMs: FULL_RETRY_MS });
   }
 }

@@ -1,4 +1,4 @@
-import type { HistoryRecord } from "./record.ts";
+import type { HistoryRecord, Position } from "./record.ts";
 import { UserView } from "./user-view.ts";
 
 interface ViewCacheOptions {
@@ -34,11 +34,11 @@ export class ViewCache {
     return this.#bytes;
   }
 
-  /** The user's view, loading or complete, if it is in memory. */
+  /** The user's view, if it is in memory. */
   get(userId: string, nowMs: number): UserView | undefined {
     const slot = this.#slots.get(userId);
     if (slot === undefined) return undefined;
-    if (slot.expiresAtMs <= nowMs && slot.view.state === "complete") {
+    if (slot.expiresAtMs <= nowMs && slot.view.reach !== null) {
       this.drop(userId);
       return undefined;
     }
@@ -57,9 +57,9 @@ export class ViewCache {
     return view;
   }
 
-  /** The view has what D1 has. A user without history is believed to have none for a short time only. */
-  complete(userId: string, view: UserView, nowMs: number): void {
-    view.state = "complete";
+  /** The view has what D1 has, as far as it reaches. A user without history is believed to have none for a short time only. */
+  loaded(userId: string, view: UserView, reach: Position | "all", nowMs: number): void {
+    if (view.reach !== "all") view.reach = reach;
     const slot = this.#slots.get(userId);
     if (slot?.view !== view) return;
     slot.expiresAtMs = view.isEmpty ? nowMs + this.#options.emptyTtlMs : Number.POSITIVE_INFINITY;
@@ -90,11 +90,11 @@ export class ViewCache {
     this.#bytes -= slot.view.bytes;
   }
 
-  /** Forgets the least recently used complete views until the rest fit. A loading one is needed by whoever waits for it. */
+  /** Forgets the least recently used views until the rest fit. One that is being loaded is needed by whoever waits for it. */
   #shrink(): void {
     if (this.#bytes <= this.#options.bytesMax) return;
     for (const [userId, { view }] of this.#slots) {
-      if (view.state === "loading") continue;
+      if (view.loads > 0) continue;
       this.drop(userId);
       if (this.#bytes <= this.#options.bytesMax) return;
     }

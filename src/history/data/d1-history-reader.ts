@@ -5,11 +5,13 @@ import { d1Error } from "./d1-errors.ts";
 import { history } from "./schema.ts";
 
 /** Reads users' entries from the databases that hold them. */
-export function d1HistoryReader(databaseOf: (userId: string) => D1Database): HistoryReader {
+export function d1HistoryReader(databases: readonly D1Database[], databaseOf: (userId: string) => number): HistoryReader {
   return {
     async newestOf(userId, limit) {
       try {
-        return await drizzle(databaseOf(userId))
+        const db = databases[databaseOf(userId)];
+        if (db === undefined) throw new RangeError(`there is no database ${databaseOf(userId)}`);
+        return await drizzle(db)
           .select()
           .from(history)
           .where(eq(history.userId, userId))

@@ -22,7 +22,8 @@ import type { HistoryRecord } from "../biz/record.ts";
  *     sint64 rev = 9;             // ticks after base_ms x 1024
  *   }
  *
- * A mutation this code does not know is refused, never skipped: skipping one would lose it.
+ * A mutation that this code does not know is counted, and whoever reads the row must keep it: skipping one would lose it. A new kind comes
+ * in two releases: one that reads it, then one that writes it, once the stored format number says that no older code will meet it.
  */
 const ROW = { baseMs: 1, users: 2, puts: 3 } as const;
 const PUT = { user: 1, kind: 2, itemId: 3, positionMs: 4, durationMs: 5, event: 6, deviceId: 7, at: 8, rev: 9 } as const;
@@ -55,19 +56,26 @@ function encodePut(put: ProtobufWriter, record: HistoryRecord, user: number, bas
   put.sint(PUT.rev, record.rev - baseMs * TICKS_PER_MS);
 }
 
-/** The records that {@link encodeRow} was given. Throws `ProtobufError` for anything else. */
-export function decodeRow(bytes: Uint8Array): HistoryRecord[] {
+export interface DecodedRow {
+  readonly records: readonly HistoryRecord[];
+  /** Mutations of a kind that a later release has written. */
+  readonly unknown: number;
+}
+
+/** The records that {@link encodeRow} was given. Throws `ProtobufError` for what is no row. */
+export function decodeRow(bytes: Uint8Array): DecodedRow {
   const reader = new ProtobufReader(bytes);
   const users: string[] = [];
   const records: HistoryRecord[] = [];
   let baseMs = 0;
+  let unknown = 0;
   while (reader.next()) {
     if (reader.field === ROW.baseMs) baseMs = reader.uint();
     else if (reader.field === ROW.users) users.push(reader.text());
     else if (reader.field === ROW.puts) records.push(decodePut(reader.bytes(), users, baseMs));
-    else throw new ProtobufError(`a log row holds the unknown mutation ${reader.field}`);
+    else unknown += 1;
   }
-  return records;
+  return { records, unknown };
 }
 
 function decodePut(bytes: Uint8Array, users: readonly string[], baseMs: number): HistoryRecord {

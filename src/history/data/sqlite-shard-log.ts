@@ -1,26 +1,17 @@
-import type { ReplayedLog, ShardLog } from "../biz/ports.ts";
+import type { LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
 import type { HistoryRecord } from "../biz/record.ts";
-import { decodeRow, encodeRow } from "./log-codec.ts";
-
-/** As much of a Durable Object's `SqlStorage` as the log needs. */
-export interface SqlPort {
-  exec(
-    query: string,
-    ...bindings: (string | number | ArrayBuffer | null)[]
-  ): {
-    toArray(): Record<string, string | number | ArrayBuffer | null>[];
-  };
-}
+import { encodeRow } from "./log-codec.ts";
+import { ShardSnapshot } from "./shard-snapshot.ts";
+import { bytesOf, type ShardSql } from "./shard-sql.ts";
+import { isNobody, UnreadRows, type StoredPart } from "./unread-rows.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS log (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, low_water INTEGER NOT NULL,
     rev_high INTEGER NOT NULL, payload BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS snapshot (chunk INTEGER PRIMARY KEY, seq INTEGER NOT NULL, chunks INTEGER NOT NULL, payload BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS erased_user (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 `;
-
-/** Records in a chunk of the snapshot: at some 350 bytes each at most, well below a row's 1 MB. */
-const RECORDS_PER_CHUNK = 2_000;
+const OVERWRITE = "UPDATE log SET seq = ?, low_water = ?, rev_high = ?, payload = ? WHERE slot = ?";
+const INSERT = "INSERT INTO log (seq, low_water, rev_high, payload, slot) VALUES (?, ?, ?, ?, ?)";
 
 interface Slot {
   readonly slot: number;
@@ -31,98 +22,115 @@ interface Slot {
  * The shard's log in its own SQLite. Rows are billed, not bytes: a commit is one row, and a row that is not needed any more is overwritten,
  * not deleted, since a delete is billed too. Each row says which rows were still needed when it was written (`low_water`), so that
  * a restart never brings back a state whose successor has been overwritten.
+ *
+ * What belongs together is written in one transaction, and everything is encoded before it begins: the platform makes one transaction of a
+ * turn only where nobody catches an exception in between, and somebody always may.
  */
 export class SqliteShardLog implements ShardLog {
-  readonly #sql: SqlPort;
+  readonly #db: ShardSql;
+  readonly #snapshot: ShardSnapshot;
+  readonly #unread: UnreadRows;
   /** Slots in use, oldest seq first. */
   #slots: Slot[] = [];
+  #hasErased: boolean;
 
-  constructor(sql: SqlPort) {
-    this.#sql = sql;
-    sql.exec(SCHEMA);
+  constructor(db: ShardSql) {
+    this.#db = db;
+    db.exec(SCHEMA);
+    this.#snapshot = new ShardSnapshot(db);
+    this.#unread = new UnreadRows(db);
+    this.#hasErased = db.exec("SELECT 1 FROM erased_user LIMIT 1").toArray().length > 0;
   }
 
-  replay(): ReplayedLog {
-    const all = this.#sql.exec("SELECT slot, seq, low_water, rev_high FROM log ORDER BY seq").toArray();
-    this.#slots = all.map((row) => ({ slot: Number(row["slot"]), seq: Number(row["seq"]) }));
-    const newest = all.at(-1);
+  get unreadRows(): number {
+    return this.#unread.count;
+  }
+
+  replay(take: (part: LogPart) => void): ReplayEnd {
+    // Numbers first, payloads one by one: a log may be many times larger than what is pending in it.
+    const rows = this.#db.exec("SELECT slot, seq, low_water, rev_high FROM log ORDER BY seq").toArray();
+    this.#slots = rows.map((row) => ({ slot: Number(row["slot"]), seq: Number(row["seq"]) }));
+    const newest = rows.at(-1);
     const lowWater = Number(newest?.["low_water"] ?? 0);
-    const revHighWater = all.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0);
-    const snapshot = this.#readSnapshot();
-    const live = this.#sql
-      .exec("SELECT seq, payload FROM log WHERE seq >= ? AND seq > ? ORDER BY seq", lowWater, snapshot?.seq ?? 0)
-      .toArray()
-      .map((row) => ({ seq: Number(row["seq"]), records: decodeRow(bytesOf(row["payload"])) }));
-    const rows = snapshot !== null && snapshot.seq >= lowWater ? [snapshot, ...live] : live;
-    return { rows, lastSeq: Math.max(Number(newest?.["seq"] ?? 0), snapshot?.seq ?? 0), revHighWater };
+    const snapshot = this.#snapshot.describe();
+    // A snapshot that was cut off stands for nothing that it claims to replace: all live rows count, and what it has goes with the oldest of them.
+    const covered = snapshot === null || snapshot.isDamaged ? 0 : snapshot.seq;
+    const live = this.#slots.filter(({ seq }) => seq >= lowWater && seq > covered);
+    if (snapshot !== null && (snapshot.seq >= lowWater || snapshot.isDamaged)) {
+      const seq = snapshot.isDamaged ? (live[0]?.seq ?? snapshot.seq) : snapshot.seq;
+      for (const { chunk, payload } of this.#snapshot.chunksOf(snapshot)) this.#give({ seq, part: chunk + 1, payload }, take);
+    }
+    for (const { slot, seq } of live) {
+      const [row] = this.#db.exec("SELECT payload FROM log WHERE slot = ?", slot).toArray();
+      this.#give({ seq, part: 0, payload: bytesOf(row?.["payload"]) }, take);
+    }
+    return {
+      lastSeq: Math.max(Number(newest?.["seq"] ?? 0), snapshot?.seq ?? 0),
+      revHighWater: rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0),
+      isDamaged: snapshot?.isDamaged ?? false,
+    };
   }
 
-  append({ seq, lowWater, records }: { seq: number; lowWater: number; records: readonly HistoryRecord[] }): void {
-    const payload = encodeRow(records).buffer;
-    const revHigh = records.reduce((high, record) => Math.max(high, record.rev), 0);
-    const [oldest] = this.#slots;
-    if (oldest !== undefined && oldest.seq < lowWater) {
-      this.#sql.exec(
-        "UPDATE log SET seq = ?, low_water = ?, rev_high = ?, payload = ? WHERE slot = ?",
-        seq,
-        lowWater,
-        revHigh,
-        payload,
-        oldest.slot,
-      );
-      this.#slots.shift();
-      this.#slots.push({ slot: oldest.slot, seq });
-      return;
-    }
-    const slot = this.#slots.length;
-    this.#sql.exec(
-      "INSERT INTO log (slot, seq, low_water, rev_high, payload) VALUES (?, ?, ?, ?, ?)",
-      slot,
+  append(rows: readonly UnwrittenRow[], lowWater: number, adopted?: number): readonly number[] {
+    let reusable = 0;
+    while (reusable < rows.length && (this.#slots[reusable]?.seq ?? lowWater) < lowWater) reusable += 1;
+    const written = rows.map(({ seq, records }, index) => ({
       seq,
-      lowWater,
-      revHigh,
-      payload,
-    );
-    this.#slots.push({ slot, seq });
+      slot: index < reusable ? (this.#slots[index]?.slot ?? index) : this.#slots.length + index - reusable,
+      statement: index < reusable ? OVERWRITE : INSERT,
+      revHigh: records.reduce((high, record) => Math.max(high, record.rev), 0),
+      payload: encodeRow(records).buffer,
+    }));
+    const write = (): void => {
+      for (const { statement, seq, revHigh, payload, slot } of written) this.#db.exec(statement, seq, lowWater, revHigh, payload, slot);
+      if (adopted !== undefined) this.#unread.forget(adopted);
+    };
+    if (written.length === 1 && adopted === undefined) write();
+    else this.#db.transaction(write);
+    if (adopted !== undefined) this.#unread.recount();
+    this.#slots.splice(0, reusable);
+    for (const { slot, seq } of written) this.#slots.push({ slot, seq });
+    return written.map(({ payload }) => payload.byteLength);
   }
 
-  writeSnapshot(seq: number, records: readonly HistoryRecord[]): void {
-    const chunks = Math.max(1, Math.ceil(records.length / RECORDS_PER_CHUNK));
-    for (let chunk = 0; chunk < chunks; chunk += 1) {
-      const part = records.slice(chunk * RECORDS_PER_CHUNK, (chunk + 1) * RECORDS_PER_CHUNK);
-      this.#sql.exec(
-        "INSERT OR REPLACE INTO snapshot (chunk, seq, chunks, payload) VALUES (?, ?, ?, ?)",
-        chunk,
-        seq,
-        chunks,
-        encodeRow(part).buffer,
-      );
-    }
+  checkWritable(records: readonly HistoryRecord[]): void {
+    encodeRow(records);
   }
 
-  erasedUsers(): ReadonlySet<string> {
-    return new Set(
-      this.#sql
-        .exec("SELECT user_id FROM erased_user")
-        .toArray()
-        .map((row) => String(row["user_id"])),
-    );
+  writeSnapshot(seq: number, records: readonly HistoryRecord[]): number {
+    const snapshot = this.#snapshot.encode(seq, records);
+    this.#db.transaction(() => this.#snapshot.write(snapshot));
+    return snapshot.bytes;
   }
 
-  markErased(userId: string, atMs: number): void {
-    this.#sql.exec("INSERT OR IGNORE INTO erased_user (user_id, at_ms) VALUES (?, ?)", userId, atMs);
+  unreadIds(): readonly number[] {
+    return this.#unread.ids();
   }
 
-  /** Chunks beyond the snapshot's own number are left over from a larger one before it. */
-  #readSnapshot(): { readonly seq: number; readonly records: readonly HistoryRecord[] } | null {
-    const [first] = this.#sql.exec("SELECT seq, chunks FROM snapshot WHERE chunk = 0").toArray();
-    if (first === undefined) return null;
-    const chunks = this.#sql.exec("SELECT payload FROM snapshot WHERE chunk < ? ORDER BY chunk", Number(first["chunks"])).toArray();
-    return { seq: Number(first["seq"]), records: chunks.flatMap((row) => decodeRow(bytesOf(row["payload"]))) };
+  readUnread(id: number): readonly HistoryRecord[] | null {
+    return this.#unread.read(id);
   }
-}
 
-function bytesOf(value: string | number | ArrayBuffer | null | undefined): Uint8Array {
-  if (!(value instanceof ArrayBuffer)) throw new TypeError("a log payload is not a blob");
-  return new Uint8Array(value);
+  isErased(userId: string): boolean {
+    if (isNobody(userId)) return true;
+    return this.#hasErased && this.#db.exec("SELECT 1 FROM erased_user WHERE user_id = ?", userId).toArray().length > 0;
+  }
+
+  erase(userId: string, atMs: number, seq: number, pending: readonly HistoryRecord[]): number {
+    const snapshot = this.#snapshot.encode(seq, pending);
+    const name = new TextEncoder().encode(userId).slice().buffer;
+    this.#db.transaction(() => {
+      this.#db.exec("INSERT INTO erased_user (user_id, at_ms) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING", userId, atMs);
+      this.#snapshot.write(snapshot);
+      // The snapshot has everything of everybody else: each row that names the user can go, and keeps its place in the order.
+      this.#db.exec("UPDATE log SET payload = x'' WHERE instr(payload, ?) > 0", name);
+      this.#unread.anonymise(userId);
+    });
+    this.#hasErased = true;
+    return snapshot.bytes;
+  }
+
+  #give(stored: StoredPart, take: (part: LogPart) => void): void {
+    take({ seq: stored.seq, bytes: stored.payload.byteLength, records: this.#unread.readOrSetAside(stored) });
+  }
 }

@@ -1,40 +1,65 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { EntryPage, HistoryPlayback, ItemKey, ListQuery, Report, ReportReceipt } from "../../contracts/history.ts";
+import {
+  continueQuerySchema,
+  listQuerySchema,
+  lookupSchema,
+  reportsSchema,
+  type EntryPage,
+  type HistoryPlayback,
+  type ItemKey,
+  type ListQuery,
+  type Report,
+  type ReportReceipt,
+} from "../../contracts/history.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
+import { validate } from "../../platform/validate.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
-import type { ShardCall, ShardRpc } from "../biz/shard-rpc.ts";
+import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
+import { NO_TIME_AT_ALL, type ShardCall, type ShardRpc } from "../biz/shard-rpc.ts";
 
 export interface PlaybackDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
 }
 
-/** What the app BFF reaches: each method finds the caller's shard and passes the question on. Nobody can name another user. */
+/**
+ * What the app BFF reaches: each method checks what it was given, finds the caller's shard and passes the question on. Nobody can name
+ * another user.
+ */
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
-    report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
-      return this.#ofCaller(ctx, "write", "report to a shard", (shard, userId) => shard.report(userId, reports, Date.now()));
-    }
-
-    list(ctx: CallContext, query: ListQuery): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "list from a shard", (shard, userId) => shard.list(userId, query, Date.now()));
-    }
-
-    continueWatching(ctx: CallContext, limit: number): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId) =>
-        shard.continueWatching(userId, limit, Date.now()),
+    async report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
+      const { reports } = validate(reportsSchema, { reports: given });
+      return this.#ofCaller(ctx, "write", "report to a shard", (shard, userId, mapping) =>
+        shard.report(userId, reports, NO_TIME_AT_ALL, mapping),
       );
     }
 
-    lookup(ctx: CallContext, items: readonly ItemKey[]): Promise<EntryPage> {
-      return this.#ofCaller(ctx, "read", "look up in a shard", (shard, userId) => shard.lookup(userId, items, Date.now()));
+    async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
+      const query = validate(listQuerySchema, given);
+      return this.#ofCaller(ctx, "read", "list from a shard", (shard, userId, mapping) =>
+        shard.list(userId, query, NO_TIME_AT_ALL, mapping),
+      );
+    }
+
+    async continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
+      const { limit } = validate(continueQuerySchema, { limit: given });
+      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId, mapping) =>
+        shard.continueWatching(userId, limit, NO_TIME_AT_ALL, mapping),
+      );
+    }
+
+    async lookup(ctx: CallContext, given: readonly ItemKey[]): Promise<EntryPage> {
+      const { items } = validate(lookupSchema, { items: given });
+      return this.#ofCaller(ctx, "read", "look up in a shard", (shard, userId, mapping) =>
+        shard.lookup(userId, items, NO_TIME_AT_ALL, mapping),
+      );
     }
 
     async ready(ctx: CallContext): Promise<void> {
-      const { directory, callShard } = wire(this.env);
+      const { callShard } = wire(this.env);
       const deadlineAtMs = Date.now() + ctx.remainingMs;
-      await directory.mapping();
       await callShard(0, "wake a shard", { kind: "read", deadlineAtMs }, (shard) => shard.wake());
     }
 
@@ -42,14 +67,12 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       ctx: CallContext,
       kind: "read" | "write",
       what: string,
-      call: (shard: ShardRpc, userId: string) => Promise<T>,
+      call: (shard: ShardRpc, userId: string, mapping: ShardMapping) => Promise<T | Elsewhere>,
     ): Promise<T> {
       const { userId } = requirePrincipal(ctx);
-      const deadlineAtMs = Date.now() + ctx.remainingMs;
+      const options = { kind, deadlineAtMs: Date.now() + ctx.remainingMs, callerKeepsTime: true } as const;
       const { directory, callShard } = wire(this.env);
-      return callShard(await directory.shardOf(userId), what, { kind, deadlineAtMs, callerKeepsTime: true }, (shard) =>
-        call(shard, userId),
-      );
+      return directory.ofUser(userId, (shard, mapping) => callShard(shard, what, options, (stub) => call(stub, userId, mapping)));
     }
   };
 }

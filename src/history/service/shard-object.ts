@@ -1,81 +1,125 @@
 import { DurableObject } from "cloudflare:workers";
 import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
+import type { MappingCopy } from "../biz/mapping-copy.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../biz/record.ts";
 import type { Shard } from "../biz/shard.ts";
+import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
 import type { ShardRpc } from "../biz/shard-rpc.ts";
 
-type WireShard<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null) => Shard;
+/** What one object is made of. */
+export interface WiredShard {
+  readonly shard: Shard;
+  readonly mapping: MappingCopy;
+  /** Whether a release that kept the mapping in D1 made this object. */
+  readonly isFromBefore: boolean;
+}
+
+type WireShard<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null) => WiredShard;
 
 /**
  * The Durable Object around a {@link Shard}: what the platform calls, and nothing else. Replies leave only when what was written before
  * them is durable; the runtime's output gate sees to that.
+ *
+ * The argument before the mapping is for objects of the release before, which subtract it from their clock.
  */
 export function shardObject<E extends object>(wireShard: WireShard<E>) {
   return class ShardObject extends DurableObject<E> implements ShardRpc {
-    #shard: Shard | null = null;
+    #wired: WiredShard | null = null;
 
     constructor(state: DurableObjectState, env: E) {
       super(state, env);
       void state.blockConcurrencyWhile(async () => {
-        this.#shard = wireShard(state, env, await state.storage.getAlarm());
+        this.#wired = wireShard(state, env, await state.storage.getAlarm());
       });
     }
 
-    get #ready(): Shard {
-      if (this.#shard === null) throw new Error("the shard was called before its log was replayed");
-      return this.#shard;
+    get #ready(): WiredShard {
+      if (this.#wired === null) throw new Error("the shard was called before its log was replayed");
+      return this.#wired;
     }
 
-    async report(userId: string, reports: readonly Report[], sentAtMs: number): Promise<ReportReceipt> {
-      this.#ready.reportArrived(sentAtMs);
-      return this.#ready.report(userId, reports);
+    async report(
+      userId: string,
+      reports: readonly Report[],
+      _sentAtMs?: number,
+      callers?: ShardMapping,
+    ): Promise<ReportReceipt | Elsewhere> {
+      return this.#serve(callers, (shard) => shard.report(userId, reports));
     }
 
-    async list(userId: string, query: ListQuery, sentAtMs: number): Promise<EntryPage> {
-      this.#ready.admitRead(sentAtMs);
-      return this.#ready.list(userId, query);
+    async list(userId: string, query: ListQuery, _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
+      return this.#read(callers, (shard) => shard.list(userId, query));
     }
 
-    async continueWatching(userId: string, limit: number, sentAtMs: number): Promise<EntryPage> {
-      this.#ready.admitRead(sentAtMs);
-      return this.#ready.continueWatching(userId, limit);
+    async continueWatching(userId: string, limit: number, _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
+      return this.#read(callers, (shard) => shard.continueWatching(userId, limit));
     }
 
-    async lookup(userId: string, items: readonly ItemKey[], sentAtMs: number): Promise<EntryPage> {
-      this.#ready.admitRead(sentAtMs);
-      return this.#ready.lookup(userId, items);
+    async lookup(userId: string, items: readonly ItemKey[], _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
+      return this.#read(callers, (shard) => shard.lookup(userId, items));
+    }
+
+    async erase(userId: string, callers?: ShardMapping): Promise<Elsewhere | null> {
+      return this.#serve(callers, (shard) => {
+        shard.erase(userId);
+        return null;
+      });
     }
 
     async collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]> {
-      return this.#ready.collect(keys);
+      return this.#serveJob((shard) => shard.collect(keys));
     }
 
     async confirm(confirmations: readonly Confirmation[]): Promise<void> {
-      this.#ready.confirm(confirmations);
+      return this.#serveJob((shard) => shard.confirm(confirmations));
     }
 
-    async erase(userId: string): Promise<void> {
-      this.#ready.erase(userId);
+    async refill(userId: string): Promise<void> {
+      return this.#serveJob((shard) => shard.refill(userId));
     }
 
-    refill(userId: string): Promise<void> {
-      return this.#ready.refill(userId);
+    async flush(): Promise<void> {
+      return this.#serveJob((shard) => shard.flushNow());
     }
 
-    flush(): Promise<void> {
-      return this.#ready.flushNow();
-    }
-
+    /** Also learns the mapping where it is not known, so that the first request after a start need not. */
     async wake(): Promise<void> {
-      this.#ready.wake();
+      this.#ready.shard.wake();
+      return this.#serveJob(() => undefined);
     }
 
     async status(): Promise<ShardStatus> {
-      return this.#ready.status();
+      return this.#ready.shard.status();
+    }
+
+    async isFromBefore(): Promise<boolean> {
+      return this.#ready.isFromBefore;
     }
 
     override async alarm(): Promise<void> {
-      await this.#ready.onAlarm();
+      await this.#ready.shard.onAlarm();
+    }
+
+    #read<T>(callers: ShardMapping | undefined, work: (shard: Shard) => Promise<T>): Promise<T | Elsewhere> {
+      return this.#serve(callers, (shard) => {
+        shard.admitRead();
+        return work(shard);
+      });
+    }
+
+    /** Does what a caller has come for, if they have come to the right place. */
+    async #serve<T>(callers: ShardMapping | undefined, work: (shard: Shard) => T | Promise<T>): Promise<T | Elsewhere> {
+      const { shard, mapping } = this.#ready;
+      if (!mapping.isKnown) await mapping.learn();
+      return mapping.against(callers) ?? work(shard);
+    }
+
+    /** For those who were sent by this very shard, or call all of them. */
+    async #serveJob<T>(work: (shard: Shard) => T | Promise<T>): Promise<T> {
+      const { shard, mapping } = this.#ready;
+      if (!mapping.isKnown) await mapping.learn();
+      mapping.against(undefined);
+      return work(shard);
     }
   };
 }

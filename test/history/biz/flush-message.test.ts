@@ -1,8 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { packFlushMessages, queueMessageSchema, unpackFlushMessage } from "../../../src/history/biz/flush-message.ts";
-import { recordName } from "../../../src/history/biz/record.ts";
-import { anyRecord } from "../../support/history-records.ts";
+import { anyRecord, recordName } from "../../support/history-records.ts";
 
 const keyOf = ({ userId, kind, itemId }: { userId: string; kind: string; itemId: string }) => ({ userId, kind, itemId });
 

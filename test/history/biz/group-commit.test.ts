@@ -14,7 +14,7 @@ function groupCommit(more: { weightMax?: number; waitingWeightMax?: number; fail
     commit: (items) => {
       if (more.failing === true) throw new Error("the disk is full");
       commits.push([...items]);
-      return items.map((item) => item.toUpperCase());
+      return items.map((item) => (item === "bad" ? { error: new Error("bad") } : { result: item.toUpperCase() }));
     },
     now: clock.now,
     schedule: clock.schedule,
@@ -27,6 +27,15 @@ describe("group commit", () => {
     const { commits, group } = groupCommit();
     expect(await group.submit("a")).toBe("A");
     expect(commits).toEqual([["a"]]);
+  });
+
+  it("fails an item that can't be committed alone", async () => {
+    const { clock, commits, group } = groupCommit();
+    await group.submit("a");
+    const waiting = [group.submit("b"), group.submit("bad"), group.submit("c")];
+    clock.turn(50);
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(commits).toHaveLength(2);
   });
 
   it("lets all items that wait share the next commit, one spacing later", async () => {

@@ -12,7 +12,7 @@ describe("the hybrid clock", () => {
         let clock = new HybridClock();
         let last = 0;
         for (const { wallMs, restart } of walk) {
-          if (restart) clock = new HybridClock(clock.highWater);
+          if (restart) clock = new HybridClock(last);
           const value = clock.tick(wallMs);
           expect(value).toBeGreaterThan(last);
           expect(Number.isSafeInteger(value)).toBe(true);
@@ -32,9 +32,12 @@ describe("the hybrid clock", () => {
     expect(new Set(values).size).toBe(3_000);
   });
 
-  it("goes on above a value seen elsewhere", () => {
+  it("says how far it is ahead of the wall, and goes on from there rather than back", () => {
     const clock = new HybridClock();
-    clock.observe(10_000);
-    expect(clock.tick(1)).toBe(10_001);
+    const month = 30 * 86_400_000;
+    const ahead = clock.tick(1_700_000_000_000 + month);
+    expect(clock.driftMs(1_700_000_000_000)).toBe(month);
+    expect(clock.tick(1_700_000_000_000)).toBe(ahead + 1);
+    expect(clock.driftMs(1_700_000_000_000 + month + 5)).toBe(0);
   });
 });

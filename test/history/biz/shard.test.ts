@@ -1,53 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { meteredShardSql } from "../../../bench/support/metered-sqlite.ts";
-import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
-import { Shard } from "../../../src/history/biz/shard.ts";
-import { SqliteShardLog, type SqlPort } from "../../../src/history/data/sqlite-shard-log.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
-
-/** A shard over real SQLite that can be restarted: memory goes, storage and clock stay. */
-function shardOver({ pendingRecordsMax = 1_000, liveRowsMax = 1_000 } = {}) {
-  const clock = new TurnedClock();
-  const sql: SqlPort = meteredShardSql({ rowsWritten: 0 });
-  const sent: QueueMessage[] = [];
-  const alarms: number[] = [];
-  const start = (): Shard =>
-    new Shard({
-      shard: 0,
-      limits: {
-        flushWindowMs: 300_000,
-        commitSpacingMs: 0,
-        pendingRecordsMax,
-        pendingBytesMax: 5_000_000,
-        viewBytesMax: 1_000_000,
-        entriesPerUserMax: 1_000,
-        liveRowsMax,
-      },
-      log: new SqliteShardLog(sql),
-      alarmAtMs: null,
-      alarm: { set: (atMs) => void alarms.push(atMs) },
-      queue: { send: async (messages) => void sent.push(...messages) },
-      reader: { newestOf: async () => [] },
-      now: clock.now,
-      schedule: clock.schedule,
-      onBackgroundFailure: (_what, error) => {
-        throw error;
-      },
-    });
-  return { clock, sent, alarms, start };
-}
-
-const beat = (itemId: string, positionMs: number) => [{ kind: "video", itemId, positionMs, event: "playing" as const }];
-const key = (itemId: string) => ({ userId: "ada", kind: "video", itemId });
-const positions = async (shard: Shard) =>
-  Object.fromEntries((await shard.list("ada", { limit: 100 })).items.map(({ itemId, positionMs }) => [itemId, positionMs]));
+import { beat, keyOf as key, positions, shardOver } from "../support/shard-over.ts";
 
 describe("a shard", () => {
   it("does not date a report before those it has acknowledged when its clock steps back over a restart", async () => {
     const { clock, start } = shardOver();
     await start().report("ada", beat("film", 1));
-    clock.stepBack(300_000);
+    clock.stepBack(30_000);
     const restarted = start();
     await restarted.report("ada", beat("film", 2));
     expect(await positions(restarted)).toEqual({ film: 2 });
@@ -104,7 +63,9 @@ describe("a shard", () => {
             if (record !== undefined) shard.confirm([{ ...key(item), rev: record.rev }]);
             unconfirmed.delete(item);
           }
-          const pending = new Map(shard.collect(["a", "b", "c"].map(key)).map(({ itemId, positionMs }) => [itemId, positionMs]));
+          const pending = new Map(
+            shard.collect(["a", "b", "c"].map((itemId) => key(itemId))).map(({ itemId, positionMs }) => [itemId, positionMs]),
+          );
           for (const [itemId, positionMs] of unconfirmed) expect(pending.get(itemId)).toBe(positionMs);
         }
       }),

@@ -1,0 +1,111 @@
+import { ProtobufError } from "../../protocol/protobuf.ts";
+import type { HistoryRecord } from "../biz/record.ts";
+import { decodeRow } from "./log-codec.ts";
+import { bytesOf, type ShardSql } from "./shard-sql.ts";
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS unread_row (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, part INTEGER NOT NULL, payload BLOB NOT NULL,
+    UNIQUE (seq, part));
+`;
+const SET_ASIDE = `
+  INSERT INTO unread_row (seq, part, payload) VALUES (?, ?, ?)
+  ON CONFLICT (seq, part) DO UPDATE SET payload = excluded.payload`;
+
+/** A row of the log (part 0) or a chunk of its snapshot (parts from 1 on). */
+export interface StoredPart {
+  readonly seq: number;
+  readonly part: number;
+  readonly payload: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Log rows that hold something this release does not know: a later one wrote them and was rolled back. They are copied out of the log,
+ * whose slots go on being overwritten, and wait for a release that can read them. What they say is ordered by (at, rev) as everything is,
+ * so that it may come late.
+ */
+export class UnreadRows {
+  readonly #db: ShardSql;
+  #count: number;
+
+  constructor(db: ShardSql) {
+    this.#db = db;
+    db.exec(SCHEMA);
+    this.#count = this.ids().length;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  ids(): readonly number[] {
+    return this.#db
+      .exec("SELECT id FROM unread_row ORDER BY seq, part")
+      .toArray()
+      .map((row) => Number(row["id"]));
+  }
+
+  /** The records of a part, as many as can be read; sets it aside where that is not all. */
+  readOrSetAside({ seq, part, payload }: StoredPart): readonly HistoryRecord[] {
+    const { records, isWhole } = read(payload);
+    if (!isWhole) {
+      this.#db.exec(SET_ASIDE, seq, part, payload.slice().buffer);
+      this.#count = this.ids().length;
+    }
+    return records;
+  }
+
+  /** The records of a part that was set aside; null where it still can't be read. */
+  read(id: number): readonly HistoryRecord[] | null {
+    const { records, isWhole } = read(this.#payload(id));
+    return isWhole ? records : null;
+  }
+
+  forget(id: number): void {
+    this.#db.exec("DELETE FROM unread_row WHERE id = ?", id);
+  }
+
+  /** To be called when a transaction that forgot some has ended well. */
+  recount(): void {
+    this.#count = this.ids().length;
+  }
+
+  /** Takes a user's id out of all parts. What else is in them can't be told apart by this release, and is nobody's any more. */
+  anonymise(userId: string): void {
+    const name = new TextEncoder().encode(userId);
+    for (const id of this.ids()) {
+      const payload = this.#payload(id);
+      if (blank(payload, name)) this.#db.exec("UPDATE unread_row SET payload = ? WHERE id = ?", payload.buffer, id);
+    }
+  }
+
+  #payload(id: number): Uint8Array<ArrayBuffer> {
+    const [row] = this.#db.exec("SELECT payload FROM unread_row WHERE id = ?", id).toArray();
+    return bytesOf(row?.["payload"]);
+  }
+}
+
+function read(payload: Uint8Array): { readonly records: readonly HistoryRecord[]; readonly isWhole: boolean } {
+  try {
+    const { records, unknown } = decodeRow(payload);
+    return { records, isWhole: unknown === 0 };
+  } catch (error) {
+    if (error instanceof ProtobufError) return { records: [], isWhole: false };
+    throw error;
+  }
+}
+
+/** Whether an id is what {@link UnreadRows.anonymise} leaves of one. */
+export function isNobody(userId: string): boolean {
+  return /^0+$/.test(userId);
+}
+
+/** Overwrites each occurrence of `name` with zeros of the same length, so that lengths stay true. Says whether there was one. */
+function blank(payload: Uint8Array, name: Uint8Array): boolean {
+  let found = false;
+  for (let at = 0; at + name.length <= payload.length; at += 1) {
+    if (!name.every((byte, index) => payload[at + index] === byte)) continue;
+    payload.fill(0x30, at, at + name.length);
+    found = true;
+  }
+  return found;
+}

@@ -1,0 +1,204 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { beat, BreakableSql, confirmAll, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { encodeRow } from "../../../src/history/data/log-codec.ts";
+import { ProtobufWriter } from "../../../src/protocol/protobuf.ts";
+import { recordOf } from "../../support/history-records.ts";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+describe("a shard whose storage fails", () => {
+  it("keeps every report that it has acknowledged, whichever write throws", async () => {
+    const step = fc.record({
+      action: fc.constantFrom("report", "report", "report", "confirm", "restart", "erase"),
+      items: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }),
+      writesLeft: fc.option(fc.nat(3), { nil: null }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const sql = new BreakableSql();
+        const { start } = shardOver({ sql, liveRowsMax: 4 });
+        let shard = start();
+        const acknowledged = new Map<string, number>();
+        const attempted = new Map<string, number>();
+        for (const [index, { action, items, writesLeft }] of steps.entries()) {
+          sql.writesLeft = writesLeft ?? Number.POSITIVE_INFINITY;
+          try {
+            if (action === "report") {
+              for (const item of items) attempted.set(`film-${item}`, index);
+              await shard.report("ada", items.map((item) => beat(`film-${item}`, index)).flat());
+              for (const item of items) acknowledged.set(`film-${item}`, index);
+            } else if (action === "confirm") {
+              for (const item of items) acknowledged.delete(`film-${item}`);
+              confirmAll(
+                shard,
+                items.map((item) => keyOf(`film-${item}`)),
+              );
+            } else if (action === "erase") shard.erase(`somebody-${index}`);
+          } catch {
+            // Not acknowledged: it may have happened or not.
+          }
+          sql.writesLeft = Number.POSITIVE_INFINITY;
+          if (action === "restart" || index === steps.length - 1) shard = start();
+          for (const [itemId, position] of acknowledged) {
+            const [pending] = shard.collect([keyOf(itemId)]);
+            expect(pending?.positionMs).toBeGreaterThanOrEqual(position);
+            expect(pending?.positionMs).toBeLessThanOrEqual(attempted.get(itemId) ?? -1);
+          }
+        }
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it("loses nothing to a snapshot that fails half way: 4,000 acknowledged, 4,000 there after a restart", async () => {
+    const sql = new BreakableSql();
+    const { failures, start } = shardOver({ sql, pendingRecordsMax: 10_000, entriesPerUserMax: 5_000, liveRowsMax: 45 });
+    const shard = start();
+    for (let batch = 0; batch < 40; batch += 1)
+      await shard.report("ada", Array.from({ length: 100 }, (_, item) => beat(`film-${batch * 100 + item}`, batch)).flat());
+    // The snapshot has two chunks or more; its first is written, its second throws.
+    while (failures.length === 0) {
+      sql.writesLeft = 2;
+      await shard.report("ada", beat("film-0", 1));
+    }
+    expect(failures).toEqual(["write a snapshot"]);
+    sql.writesLeft = Number.POSITIVE_INFINITY;
+    expect(start().status().pending).toBe(4_000);
+  });
+
+  it("makes what is left of a snapshot that an earlier release wrote by halves pending again, and says so", async () => {
+    const { sql, failures, start } = shardOver({ liveRowsMax: 3 });
+    const shard = start();
+    for (let round = 0; round < 6; round += 1) await shard.report("ada", beat(`film-${round}`, round));
+    const records = Array.from({ length: 3 }, (_, item) => recordOf({ itemId: `film-${item}`, positionMs: item }));
+    // Chunk 0 of two is the new one's, chunk 1 is still the old one's.
+    sql.exec("UPDATE snapshot SET chunks = 2 WHERE chunk = 0");
+    sql.exec("INSERT INTO snapshot (chunk, seq, chunks, payload) VALUES (1, 1, 1, ?)", encodeRow(records).buffer);
+    const restarted = start();
+    expect(failures).toEqual(["replay the log"]);
+    expect(await positions(restarted)).toMatchObject({ "film-0": 0, "film-5": 5 });
+    // It is whole again from then on.
+    failures.length = 0;
+    expect(await positions(start())).toEqual(await positions(restarted));
+    expect(failures).toEqual([]);
+  });
+});
+
+describe("a shard's log", () => {
+  it("stays within four times what is pending in it, and starts with no more", async () => {
+    const { start } = shardOver({ pendingRecordsMax: 20_000, liveRowsMax: 100_000 });
+    const shard = start();
+    await shard.report("straggler", beat("film", 1));
+    for (let round = 0; round < 300; round += 1)
+      await shard.report("ada", Array.from({ length: 100 }, (_, item) => beat(`film-${item}`, round)).flat());
+    // Thirty thousand reports, a hundred and one records: some two megabytes without snapshots.
+    expect(shard.status().liveLogBytes).toBeLessThan(300_000);
+    expect(start().status().liveLogBytes).toBeLessThan(300_000);
+    expect(await positions(start(), "straggler")).toEqual({ film: 1 });
+  });
+
+  it("sets a row aside that a later release wrote, answers as degraded, takes reports, and hands it on", async () => {
+    const { sql, start } = shardOver();
+    await start().report("ada", beat("film", 1));
+    const later = new ProtobufWriter();
+    later.text(4, "a delete of a later release");
+    const [row] = sql.exec("SELECT payload FROM log").toArray();
+    const known = new Uint8Array(row?.["payload"] as ArrayBuffer);
+    const payload = new Uint8Array([...known, ...later.finish()]);
+    sql.exec("UPDATE log SET payload = ?", payload.buffer);
+
+    const shard = start();
+    expect(await shard.list("ada", { limit: 10 })).toMatchObject({ degraded: true, items: [{ itemId: "film", positionMs: 1 }] });
+    expect(await shard.report("ada", beat("film", 2))).toMatchObject({ accepted: 1 });
+    expect(shard.status().unreadRows).toBe(1);
+    // Its slot is overwritten in time, and what it said is still there for whoever can read it.
+    confirmAll(shard, [keyOf("film")]);
+    for (let round = 0; round < 5; round += 1) await shard.report("ada", beat(`series-${round}`, round));
+    expect(start().status().unreadRows).toBe(1);
+    // A release that can: here, one in which the unknown part is gone.
+    sql.exec("UPDATE unread_row SET payload = ?", known.buffer);
+    const reading = start();
+    expect(reading.status().unreadRows).toBe(0);
+    expect(reading.collect([keyOf("film")])).toHaveLength(1);
+    expect((await reading.list("ada", { limit: 10 })).degraded).toBeUndefined();
+    expect(start().collect([keyOf("film")])).toHaveLength(1);
+  });
+
+  it("starts with a row of garbage in it", async () => {
+    const { sql, start } = shardOver();
+    await start().report("ada", beat("film", 1));
+    sql.exec("UPDATE log SET payload = ?", new Uint8Array([255, 255, 255, 255]).buffer);
+    const shard = start();
+    expect(shard.status().unreadRows).toBe(1);
+    expect(await shard.report("ada", beat("film", 2))).toMatchObject({ accepted: 1 });
+  });
+});
+
+describe("an erased user", () => {
+  /** Every row of every table that holds the text, in whatever column. */
+  function copiesOf(sql: BreakableSql, text: string): string[] {
+    const tables = sql
+      .exec("SELECT name FROM sqlite_master WHERE type = 'table'")
+      .toArray()
+      .map(({ name }) => String(name));
+    return tables.flatMap((table) =>
+      sql
+        .exec(`SELECT * FROM ${table}`)
+        .toArray()
+        .flatMap((row) => {
+          const holds = Object.values(row).some((value) =>
+            value instanceof ArrayBuffer ? Buffer.from(value).includes(text) : String(value).includes(text),
+          );
+          return holds ? [table] : [];
+        }),
+    );
+  }
+
+  it("leaves no copy in the shard: not in rows, not in the snapshot, not in rows set aside, whatever comes later", async () => {
+    const sql = new BreakableSql();
+    const { start } = shardOver({ sql, liveRowsMax: 5 });
+    let shard = start();
+    for (let round = 0; round < 23; round += 1) {
+      await shard.report("eve-the-erased", beat(`film-${round}`, round));
+      await shard.report("ada", beat(`film-${round}`, round));
+    }
+    sql.exec("INSERT INTO unread_row (seq, part, payload) SELECT seq, 0, payload FROM log LIMIT 3");
+    expect(copiesOf(sql, "eve-the-erased").length).toBeGreaterThan(3);
+    shard.erase("eve-the-erased");
+    await shard.report("eve-the-erased", beat("late", 1));
+    expect(copiesOf(sql, "eve-the-erased")).toEqual(["erased_user"]);
+    for (const restarted of [shard, start()]) {
+      shard = restarted;
+      expect(shard.status().pending).toBe(23);
+      expect(await positions(shard, "eve-the-erased")).toEqual({});
+      expect(await shard.report("eve-the-erased", beat("later", 1))).toEqual({ accepted: 0, ignored: 1 });
+    }
+    expect(copiesOf(sql, "eve-the-erased")).toEqual(["erased_user"]);
+  });
+});
+
+describe("a clock that was a month ahead for one reading", () => {
+  it("neither stops the write-back nor dates what comes after it", async () => {
+    const { clock, alarms, failures, sent, start } = shardOver();
+    let shard = start();
+    clock.stepBack(-30 * DAY);
+    await shard.report("ada", beat("film", 1));
+    clock.stepBack(30 * DAY);
+    for (const restarts of [false, true]) {
+      if (restarts) shard = start();
+      await shard.report("ada", beat(`series-${restarts}`, 2));
+      const { items } = await shard.list("ada", { limit: 10 });
+      expect(items.find(({ itemId }) => itemId === `series-${restarts}`)?.watchedAt).toBe(clock.now());
+      expect(alarms.at(-1)).toBeLessThanOrEqual(clock.now() + 5 * MINUTE);
+    }
+    expect(failures).toContain("date reports");
+    expect(shard.status().clockAheadMs).toBeGreaterThan(29 * DAY);
+    clock.turn(6 * MINUTE);
+    await shard.onAlarm();
+    expect(sent.flatMap((message) => (message.type === "flush" ? message.users : []))).toEqual([
+      ["ada", expect.arrayContaining(["video/film", "video/series-true"])],
+    ]);
+  });
+});

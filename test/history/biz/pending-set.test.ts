@@ -1,0 +1,155 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { LogRows } from "../../../src/history/biz/log-rows.ts";
+import { PendingSet } from "../../../src/history/biz/pending-set.ts";
+import { comparePositions, recordBytes, storedBytes, type HistoryRecord } from "../../../src/history/biz/record.ts";
+import { recordOf } from "../../support/history-records.ts";
+
+const T0 = 1_700_000_000_000;
+const MINUTE = 60_000;
+const key = ({ userId, kind, itemId }: HistoryRecord) => ({ userId, kind, itemId });
+
+/** A set over two databases: users whose name begins with "b" are in the second. */
+function pendingSet({ recordsPerUserMax = 1_000, windowMs = 300_000 } = {}) {
+  const rows = new LogRows();
+  const pending = new PendingSet({ rows, windowMs, recordsPerUserMax, databaseOf: (userId) => (userId.startsWith("b") ? 1 : 0) });
+  let seq = 0;
+  let rev = T0 * 1024;
+  const put = (userId: string, itemId: string, more: Partial<HistoryRecord> = {}, nowMs = T0): HistoryRecord => {
+    seq += 1;
+    rev += 1;
+    rows.add(seq, 100);
+    const record = recordOf({ userId, itemId, rev, ...more });
+    pending.put(record, seq, nowMs);
+    return record;
+  };
+  return { pending, rows, put };
+}
+
+const confirm = (pending: PendingSet, record: HistoryRecord, nowMs: number): void =>
+  pending.confirm({ ...key(record), rev: record.rev }, nowMs);
+
+describe("leases", () => {
+  it("double from one minute to ten while nothing is confirmed", () => {
+    const { pending, put } = pendingSet();
+    put("ada", "film");
+    let nowMs = T0;
+    const gaps: number[] = [];
+    for (let sends = 0; sends < 7; sends += 1) {
+      expect(pending.lease(Number.POSITIVE_INFINITY, nowMs)).toHaveLength(1);
+      const due = pending.nextDueMs() ?? 0;
+      expect(pending.lease(Number.POSITIVE_INFINITY, due - 1)).toEqual([]);
+      gaps.push((due - nowMs) / MINUTE);
+      nowMs = due;
+    }
+    expect(gaps).toEqual([1, 2, 4, 8, 10, 10, 10]);
+  });
+
+  it("send an hour's outage a handful of times, not sixty", () => {
+    const { pending, put } = pendingSet();
+    for (let item = 0; item < 100; item += 1) put("ada", `film-${item}`);
+    let keys = 0;
+    for (let ms = 0; ms < 60 * MINUTE; ms += 2_000) keys += pending.lease(T0 + ms - 300_000, T0 + ms).length;
+    expect(keys / 100).toBeLessThanOrEqual(8);
+  });
+
+  it("are cut short when the database takes something again", () => {
+    const { pending, put } = pendingSet();
+    const [first, second, other] = [put("ada", "film"), put("ada", "series"), put("bob", "film")];
+    let nowMs = T0;
+    for (let sends = 0; sends < 4; sends += 1) {
+      pending.lease(Number.POSITIVE_INFINITY, nowMs);
+      nowMs = pending.nextDueMs() ?? 0;
+    }
+    pending.lease(Number.POSITIVE_INFINITY, nowMs);
+    expect(pending.shareFor(0).isFailing).toBe(true);
+    confirm(pending, first, nowMs + 1_000);
+    expect(pending.shareFor(0).isFailing).toBe(false);
+    expect(pending.shareFor(1).isFailing).toBe(true);
+    // Only what waits for the database that is back.
+    expect(pending.lease(Number.POSITIVE_INFINITY, nowMs + 1_000)).toEqual([key(second)]);
+    expect(pending.get(key(other))).toBe(other);
+    expect(pending.nextDueMs()).toBe(nowMs + 1_000 + 2 * MINUTE);
+  });
+
+  it("that run out because one message got lost are no fault of the database's", () => {
+    const { pending, put } = pendingSet();
+    const [lost, written] = [put("ada", "film"), put("ada", "series")];
+    pending.lease(Number.POSITIVE_INFINITY, T0);
+    confirm(pending, written, T0 + 5_000);
+    expect(pending.lease(Number.POSITIVE_INFINITY, T0 + MINUTE)).toEqual([key(lost)]);
+    expect(pending.shareFor(0).isFailing).toBe(false);
+  });
+
+  it("are given back when the queue refuses, and the next one is no longer for it", () => {
+    const { pending, put } = pendingSet();
+    put("ada", "film");
+    pending.unlease(pending.lease(Number.POSITIVE_INFINITY, T0));
+    expect(pending.unleased).toBe(1);
+    pending.lease(Number.POSITIVE_INFINITY, T0);
+    expect(pending.unleased).toBe(0);
+    expect(pending.nextDueMs()).toBe(T0 + MINUTE);
+  });
+});
+
+describe("a user's pending records", () => {
+  it("are never more than retention would keep: the oldest leaves, however they came", () => {
+    const reports = fc.array(fc.record({ item: fc.nat(12), atMs: fc.nat(50) }), { maxLength: 80 });
+    fc.assert(
+      fc.property(reports, (given) => {
+        const { pending, put } = pendingSet({ recordsPerUserMax: 5 });
+        const newest = new Map<string, HistoryRecord>();
+        for (const { item, atMs } of given) {
+          const record = put("ada", `film-${item}`, { atMs });
+          const known = newest.get(record.itemId);
+          if (known === undefined || comparePositions(record, known) > 0) newest.set(record.itemId, record);
+        }
+        expect(pending.countOf("ada")).toBeLessThanOrEqual(5);
+        // Whatever is among the newest five of all that was ever reported is there.
+        const kept = [...newest.values()].sort((a, b) => comparePositions(b, a)).slice(0, 5);
+        for (const record of kept) expect(pending.get(key(record))).toEqual(record);
+      }),
+    );
+  });
+
+  it("are found by user, and cost no memory and no row when they are gone", () => {
+    const { pending, rows, put } = pendingSet();
+    const records = [put("ada", "film"), put("ada", "series"), put("bob", "film")];
+    expect(pending.ofUser("ada")).toEqual(records.slice(0, 2));
+    for (const record of records) confirm(pending, record, T0);
+    expect([pending.count, pending.bytes, pending.storedBytes, pending.unleased]).toEqual([0, 0, 0, 0]);
+    expect([pending.shareFor(0).bytes, pending.shareFor(1).count]).toEqual([0, 0]);
+    rows.lowWater();
+    expect([rows.liveCount, rows.liveBytes]).toEqual([0, 0]);
+  });
+
+  it("weigh what their parts weigh", () => {
+    const { pending, put } = pendingSet();
+    const one = put("ada", "film", { deviceId: "tv" });
+    const before = [pending.bytes, pending.storedBytes];
+    const two = put("ada", "another film");
+    expect([pending.bytes, pending.storedBytes]).toEqual([before[0]! + recordBytes(two), before[1]! + storedBytes(two)]);
+    confirm(pending, two, T0);
+    expect([pending.bytes, pending.storedBytes]).toEqual(before);
+    pending.dropUser(one.userId);
+    expect(pending.bytes).toBe(0);
+  });
+});
+
+describe("a clock that was a month ahead for one reading", () => {
+  it("keeps nothing waiting for a month", () => {
+    const month = 30 * 24 * 60 * MINUTE;
+    const { pending, put } = pendingSet();
+    put("ada", "film", {}, T0 + month);
+    const leased = put("ada", "series", {}, T0);
+    pending.lease(T0, T0 + month);
+    confirm(pending, leased, T0 + month);
+    pending.clampTo(T0 + 1_000);
+    expect(pending.nextDueMs()).toBeLessThanOrEqual(T0 + 1_000 + 10 * MINUTE);
+    expect(pending.oldestMs()).toBeLessThanOrEqual(T0 + 1_000);
+    // Nor is the confirmation of that moment taken for a later one.
+    pending.lease(Number.POSITIVE_INFINITY, T0 + 1_000 + 10 * MINUTE);
+    pending.lease(Number.POSITIVE_INFINITY, T0 + 1_000 + 30 * MINUTE);
+    expect(pending.shareFor(0).isFailing).toBe(true);
+  });
+});

@@ -1,0 +1,106 @@
+import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
+import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
+import type { HistoryReader } from "../../../src/history/biz/ports.ts";
+import { Shard, type ShardLimits } from "../../../src/history/biz/shard.ts";
+import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
+import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
+import { TurnedClock } from "../../support/turned-clock.ts";
+
+/** A shard's SQLite whose statements can be made to fail, as a full disk or the platform's limits would. */
+export class BreakableSql implements ShardSql {
+  readonly db = new DatabaseSync(":memory:");
+  /** Writing statements that still succeed; the one after them throws. */
+  writesLeft = Number.POSITIVE_INFINITY;
+
+  exec(query: string, ...bindings: (string | number | ArrayBuffer | null)[]) {
+    if (bindings.length === 0 && query.includes(";")) {
+      this.db.exec(query);
+      return { toArray: () => [] };
+    }
+    if (!/^\s*SELECT/i.test(query)) {
+      if (this.writesLeft <= 0) throw new Error("the disk is full");
+      this.writesLeft -= 1;
+    }
+    const values = bindings.map((value): SQLInputValue => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+    const rows = this.db
+      .prepare(query)
+      .all(...values)
+      .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])));
+    return { toArray: () => rows };
+  }
+
+  transaction(work: () => void): void {
+    this.db.exec("BEGIN");
+    try {
+      work();
+      this.db.exec("COMMIT");
+    } catch (error) {
+      this.db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+}
+
+/** Node gives blobs as byte arrays, the platform as buffers. */
+function asPlatform(value: SQLOutputValue): string | number | ArrayBuffer | null {
+  if (value instanceof Uint8Array) return value.slice().buffer;
+  return typeof value === "bigint" ? Number(value) : value;
+}
+
+interface ShardOverOptions extends Partial<ShardLimits> {
+  readonly sql?: BreakableSql;
+  readonly databases?: number;
+  readonly databaseOf?: (userId: string) => number;
+  readonly reader?: HistoryReader;
+  /** How late the object's timers go off, as they do behind other work. */
+  readonly timersLateMs?: number;
+}
+
+/** A shard over real SQLite that can be restarted: memory goes, storage and clock stay. */
+export function shardOver(options: ShardOverOptions = {}) {
+  const { databases = 1, databaseOf = () => 0, reader = { newestOf: async () => [] }, timersLateMs = 0, ...limits } = options;
+  const { sql = new BreakableSql() } = options;
+  const clock = new TurnedClock();
+  const sent: QueueMessage[] = [];
+  const alarms: number[] = [];
+  const failures: string[] = [];
+  const start = (): Shard =>
+    new Shard({
+      shard: 0,
+      databases,
+      databaseOf,
+      limits: {
+        flushWindowMs: 300_000,
+        commitSpacingMs: 0,
+        pendingRecordsMax: 1_000,
+        pendingBytesMax: 5_000_000,
+        viewBytesMax: 1_000_000,
+        entriesPerUserMax: 1_000,
+        liveRowsMax: 1_000,
+        ...limits,
+      },
+      log: new SqliteShardLog(sql),
+      alarmAtMs: null,
+      alarm: { set: (atMs) => void alarms.push(atMs) },
+      queue: { send: async (messages) => void sent.push(...messages) },
+      reader,
+      now: clock.now,
+      schedule: (delayMs, callback) => clock.schedule(delayMs + timersLateMs, callback),
+      onBackgroundFailure: (what) => void failures.push(what),
+    });
+  return { clock, sql, sent, alarms, failures, start };
+}
+
+export const beat = (itemId: string, positionMs: number) => [{ kind: "video", itemId, positionMs, event: "playing" as const }];
+export const keyOf = (itemId: string, userId = "ada") => ({ userId, kind: "video", itemId });
+
+/** What a user's list says: positions by item. */
+export async function positions(shard: Shard, userId = "ada"): Promise<Record<string, number>> {
+  const { items } = await shard.list(userId, { limit: 100 });
+  return Object.fromEntries(items.map(({ itemId, positionMs }) => [itemId, positionMs]));
+}
+
+/** What the job does with everything that was sent: the database takes it all. */
+export function confirmAll(shard: Shard, keys: readonly { userId: string; kind: string; itemId: string }[]): void {
+  shard.confirm(shard.collect(keys).map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev })));
+}
