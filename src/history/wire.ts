@@ -104,7 +104,7 @@ const placementOf = oncePerEnv((env: HistoryEnv) => {
   return {
     databases,
     fingerprint: fingerprintOf(map),
-    databaseOf(userId: string): number {
+    databaseOf: (userId: string): number => {
       const database = map[bucketOf(userId)];
       if (database === undefined) throw new RangeError("a bucket lies outside of the map");
       return database;

@@ -52,7 +52,7 @@ function jobOver(records: readonly HistoryRecord[], more: Partial<HistoryJobDeps
   return { run, confirmed, failures };
 }
 
-const stored = async (userId: string): Promise<readonly HistoryRecord[]> => d1HistoryReader(() => db).newestOf(userId, 2_000);
+const stored = async (userId: string): Promise<readonly HistoryRecord[]> => d1HistoryReader([db], () => 0).newestOf(userId, 2_000);
 
 /** Rows D1 says it wrote for an upsert of `records`. */
 async function rowsWritten(records: readonly HistoryRecord[]): Promise<number> {

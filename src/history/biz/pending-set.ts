@@ -1,24 +1,6 @@
-import { DatabaseShare } from "./database-share.ts";
-import { comparePositions, itemName, recordBytes, storedBytes, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
-
-interface PendingRecord {
-  record: HistoryRecord;
-  /** The log row that holds `record`. */
-  seq: number;
-  /** When the first mutation that D1 has not confirmed came in, in ms. A busy item must not dodge the window. */
-  firstAtMs: number;
-  /** The first mutation after the job collected the record, in ms: what its age counts from once that is confirmed. */
-  firstAfterCollectMs: number | null;
-  /** Until then the job is trusted to confirm it, in ms; 0 while nobody was asked. */
-  leasedUntilMs: number;
-  /** How often the job has been asked since it last confirmed anything of this record. */
-  leases: number;
-}
-
-interface PendingUser {
-  readonly share: DatabaseShare;
-  readonly records: Map<string, PendingRecord>;
-}
+import type { DatabaseShare } from "./database-share.ts";
+import { oldestOf, PendingIndex, type PendingRecord, type PendingUser } from "./pending-index.ts";
+import { comparePositions, itemName, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
 
 /** Counts which log rows still hold the only durable copy of something. */
 export interface RowReferences {
@@ -39,31 +21,25 @@ interface PendingSetDeps {
 /** How long the job is trusted to confirm a key before it is sent again, in ms: the first time, and at most. */
 const LEASE_MS = 60_000;
 const LEASE_MS_MAX = 600_000;
-/** A user's entry beside their records, in bytes. */
-const USER_OVERHEAD_BYTES = 420;
-const STORED_USER_BYTES = 40;
 
 /**
  * What D1 has not confirmed yet: the newest state of each such record, since when it waits, and which log row makes it durable. Found by
  * user, so that a read of somebody who is not in memory costs a look-up and not a walk.
  */
 export class PendingSet {
-  readonly #users = new Map<string, PendingUser>();
-  readonly #shares = new Map<number, DatabaseShare>();
+  readonly #index: PendingIndex;
   readonly #deps: PendingSetDeps;
-  #count = 0;
   #unleased = 0;
-  #bytes = 0;
-  #storedBytes = 0;
   /** Cached answer of {@link nextDueMs}; undefined when a record has left or changed its lease since. */
   #nextDueMs: number | null | undefined = null;
 
   constructor(deps: PendingSetDeps) {
     this.#deps = deps;
+    this.#index = new PendingIndex(deps.databaseOf);
   }
 
   get count(): number {
-    return this.#count;
+    return this.#index.count;
   }
 
   /** Records that the job has not been asked to write. */
@@ -73,69 +49,47 @@ export class PendingSet {
 
   /** The memory it takes. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#index.bytes;
   }
 
   /** What a snapshot of it takes, at most. */
   get storedBytes(): number {
-    return this.#storedBytes;
+    return this.#index.storedBytes;
+  }
+
+  get shares(): Iterable<DatabaseShare> {
+    return this.#index.shares;
   }
 
   /** What waits for one database. */
   shareFor(database: number): DatabaseShare {
-    let share = this.#shares.get(database);
-    if (share === undefined) {
-      share = new DatabaseShare(database);
-      this.#shares.set(database, share);
-    }
-    return share;
-  }
-
-  get shares(): Iterable<DatabaseShare> {
-    return this.#shares.values();
+    return this.#index.shareFor(database);
   }
 
   /** Takes a record that row `seq` made durable. An older one than the known changes nothing. */
   put(record: HistoryRecord, seq: number, nowMs: number): void {
-    const user = this.#users.get(record.userId) ?? this.#addUser(record.userId);
-    const name = itemName(record);
-    const known = user.records.get(name);
-    if (known === undefined) {
-      user.records.set(name, { record, seq, firstAtMs: nowMs, firstAfterCollectMs: null, leasedUntilMs: 0, leases: 0 });
-      this.#unleased += 1;
-      this.#weigh(user, record, 1);
-      this.#deps.rows.retain(seq);
-      if (this.#nextDueMs !== undefined)
-        this.#nextDueMs = Math.min(this.#nextDueMs ?? Number.POSITIVE_INFINITY, nowMs + this.#deps.windowMs);
-      if (user.records.size > this.#deps.recordsPerUserMax) this.#dropOldest(record.userId, user);
-      return;
-    }
-    if (comparePositions(record, known.record) < 0) return;
-    this.#weigh(user, known.record, -1);
-    this.#weigh(user, record, 1);
-    this.#deps.rows.release(known.seq);
-    this.#deps.rows.retain(seq);
-    known.record = record;
-    known.seq = seq;
-    if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
+    const user = this.#index.user(record.userId);
+    const known = user?.records.get(itemName(record));
+    if (user === undefined || known === undefined) this.#add(record, seq, nowMs);
+    else if (comparePositions(record, known.record) >= 0) this.#replace(user, known, record, seq, nowMs);
   }
 
   get(key: RecordKey): HistoryRecord | undefined {
-    return this.#find(key)?.record;
+    return this.#index.find(key)?.record;
   }
 
   /** How many records of one user are pending. */
   countOf(userId: string): number {
-    return this.#users.get(userId)?.records.size ?? 0;
+    return this.#index.user(userId)?.records.size ?? 0;
   }
 
   ofUser(userId: string): HistoryRecord[] {
-    const user = this.#users.get(userId);
+    const user = this.#index.user(userId);
     return user === undefined ? [] : Array.from(user.records.values(), ({ record }) => record);
   }
 
   all(): HistoryRecord[] {
-    return Array.from(this.#each(), ([, { record }]) => record);
+    return Array.from(this.#index.each(), ([, { record }]) => record);
   }
 
   /**
@@ -147,7 +101,7 @@ export class PendingSet {
   lease(waitingSinceMs: number, nowMs: number): RecordKey[] {
     const keys: RecordKey[] = [];
     this.#nextDueMs = undefined;
-    for (const [{ share }, pending] of this.#each()) {
+    for (const [{ share }, pending] of this.#index.each()) {
       const { leasedUntilMs, firstAtMs, leases, record } = pending;
       if (leasedUntilMs === 0 ? firstAtMs > waitingSinceMs : leasedUntilMs > nowMs) continue;
       if (leasedUntilMs === 0) this.#unleased -= 1;
@@ -163,7 +117,7 @@ export class PendingSet {
   unlease(keys: readonly RecordKey[]): void {
     this.#nextDueMs = undefined;
     for (const key of keys) {
-      const pending = this.#find(key);
+      const pending = this.#index.find(key);
       if (pending === undefined || pending.leasedUntilMs === 0) continue;
       pending.leasedUntilMs = 0;
       pending.leases -= 1;
@@ -175,7 +129,7 @@ export class PendingSet {
   collect(keys: readonly RecordKey[]): HistoryRecord[] {
     const records: HistoryRecord[] = [];
     for (const key of keys) {
-      const pending = this.#find(key);
+      const pending = this.#index.find(key);
       if (pending === undefined) continue;
       pending.firstAfterCollectMs = null;
       records.push(pending.record);
@@ -185,14 +139,13 @@ export class PendingSet {
 
   /** D1 holds revision `rev`: the record is pending no longer, unless a newer one came in since. */
   confirm(confirmation: Confirmation, nowMs: number): void {
-    const share = this.shareFor(this.#deps.databaseOf(confirmation.userId));
+    const share = this.#index.shareOf(confirmation.userId);
     if (share.confirmed(nowMs)) this.#sendAgain(share, nowMs);
-    const user = this.#users.get(confirmation.userId);
-    const name = itemName(confirmation);
-    const pending = user?.records.get(name);
+    const user = this.#index.user(confirmation.userId);
+    const pending = user?.records.get(itemName(confirmation));
     if (user === undefined || pending === undefined) return;
     if (pending.record.rev <= confirmation.rev) {
-      this.#remove(confirmation.userId, user, name, pending);
+      this.#remove(user, pending);
       return;
     }
     this.#nextDueMs = undefined;
@@ -205,14 +158,14 @@ export class PendingSet {
 
   /** Forgets a user: they are being erased. */
   dropUser(userId: string): void {
-    const user = this.#users.get(userId);
+    const user = this.#index.user(userId);
     if (user === undefined) return;
-    for (const [name, pending] of user.records) this.#remove(userId, user, name, pending);
+    for (const pending of user.records.values()) this.#remove(user, pending);
   }
 
-  /** Each record is now durable in the row that `seqOf` names (a snapshot). */
+  /** All records are now durable in row `seq` (a snapshot). */
   moveAllTo(seq: number): void {
-    for (const [, pending] of this.#each()) {
+    for (const [, pending] of this.#index.each()) {
       this.#deps.rows.release(pending.seq);
       pending.seq = seq;
       this.#deps.rows.retain(seq);
@@ -222,18 +175,18 @@ export class PendingSet {
   /** The wall clock turns out to be behind what it said before: nothing waits since the future, and no lease lasts beyond the longest. */
   clampTo(nowMs: number): void {
     this.#nextDueMs = undefined;
-    for (const [, pending] of this.#each()) {
+    for (const [, pending] of this.#index.each()) {
       pending.firstAtMs = Math.min(pending.firstAtMs, nowMs);
       pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs + LEASE_MS_MAX);
       if (pending.firstAfterCollectMs !== null) pending.firstAfterCollectMs = Math.min(pending.firstAfterCollectMs, nowMs);
     }
-    for (const share of this.#shares.values()) share.clampTo(nowMs);
+    for (const share of this.#index.shares) share.clampTo(nowMs);
   }
 
   /** Since when the longest-waiting record waits, in ms; null if nothing is pending. */
   oldestMs(): number | null {
     let oldest: number | null = null;
-    for (const [, { firstAtMs }] of this.#each()) if (oldest === null || firstAtMs < oldest) oldest = firstAtMs;
+    for (const [, { firstAtMs }] of this.#index.each()) if (oldest === null || firstAtMs < oldest) oldest = firstAtMs;
     return oldest;
   }
 
@@ -241,7 +194,7 @@ export class PendingSet {
   nextDueMs(): number | null {
     if (this.#nextDueMs !== undefined) return this.#nextDueMs;
     let next: number | null = null;
-    for (const [, { leasedUntilMs, firstAtMs }] of this.#each()) {
+    for (const [, { leasedUntilMs, firstAtMs }] of this.#index.each()) {
       const due = leasedUntilMs === 0 ? firstAtMs + this.#deps.windowMs : leasedUntilMs;
       if (next === null || due < next) next = due;
     }
@@ -249,60 +202,40 @@ export class PendingSet {
     return next;
   }
 
-  *#each(): Generator<[PendingUser, PendingRecord]> {
-    for (const user of this.#users.values()) for (const pending of user.records.values()) yield [user, pending];
+  #add(record: HistoryRecord, seq: number, nowMs: number): void {
+    const user = this.#index.add({ record, seq, firstAtMs: nowMs, firstAfterCollectMs: null, leasedUntilMs: 0, leases: 0 });
+    this.#unleased += 1;
+    this.#deps.rows.retain(seq);
+    if (this.#nextDueMs !== undefined) this.#nextDueMs = Math.min(this.#nextDueMs ?? Number.POSITIVE_INFINITY, nowMs + this.#deps.windowMs);
+    if (user.records.size <= this.#deps.recordsPerUserMax) return;
+    // Retention keeps so many of a user's newest entries: the oldest would be deleted as soon as it was written.
+    const oldest = oldestOf(user);
+    if (oldest !== null) this.#remove(user, oldest);
   }
 
-  #find(key: RecordKey): PendingRecord | undefined {
-    return this.#users.get(key.userId)?.records.get(itemName(key));
-  }
-
-  #addUser(userId: string): PendingUser {
-    const user = { share: this.shareFor(this.#deps.databaseOf(userId)), records: new Map<string, PendingRecord>() };
-    this.#users.set(userId, user);
-    user.share.bytes += USER_OVERHEAD_BYTES;
-    this.#bytes += USER_OVERHEAD_BYTES;
-    this.#storedBytes += STORED_USER_BYTES;
-    return user;
-  }
-
-  #weigh({ share }: PendingUser, record: HistoryRecord, sign: 1 | -1): void {
-    const bytes = sign * recordBytes(record);
-    this.#count += sign;
-    this.#bytes += bytes;
-    this.#storedBytes += sign * storedBytes(record);
-    share.count += sign;
-    share.bytes += bytes;
+  #replace(user: PendingUser, known: PendingRecord, record: HistoryRecord, seq: number, nowMs: number): void {
+    this.#index.replace(user, known, record);
+    this.#deps.rows.release(known.seq);
+    this.#deps.rows.retain(seq);
+    known.seq = seq;
+    if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
   }
 
   /** The database answers again: what was left alone for longer and longer is sent now. */
   #sendAgain(share: DatabaseShare, nowMs: number): void {
     this.#nextDueMs = undefined;
-    for (const [user, pending] of this.#each()) {
+    for (const [user, pending] of this.#index.each()) {
       if (user.share !== share || pending.leases <= 1) continue;
       pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs);
       pending.leases = 1;
     }
   }
 
-  /** Retention keeps so many of a user's newest entries, and here is one more: the oldest would be deleted as soon as it was written. */
-  #dropOldest(userId: string, user: PendingUser): void {
-    let oldest: [string, PendingRecord] | null = null;
-    for (const entry of user.records) if (oldest === null || comparePositions(entry[1].record, oldest[1].record) < 0) oldest = entry;
-    if (oldest !== null) this.#remove(userId, user, oldest[0], oldest[1]);
-  }
-
-  #remove(userId: string, user: PendingUser, name: string, pending: PendingRecord): void {
+  #remove(user: PendingUser, pending: PendingRecord): void {
     this.#nextDueMs = undefined;
-    user.records.delete(name);
     if (pending.leasedUntilMs === 0) this.#unleased -= 1;
-    this.#weigh(user, pending.record, -1);
     this.#deps.rows.release(pending.seq);
-    if (user.records.size > 0) return;
-    this.#users.delete(userId);
-    user.share.bytes -= USER_OVERHEAD_BYTES;
-    this.#bytes -= USER_OVERHEAD_BYTES;
-    this.#storedBytes -= STORED_USER_BYTES;
+    this.#index.remove(user, pending);
   }
 }
 

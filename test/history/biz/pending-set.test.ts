@@ -126,11 +126,11 @@ describe("a user's pending records", () => {
   it("weigh what their parts weigh", () => {
     const { pending, put } = pendingSet();
     const one = put("ada", "film", { deviceId: "tv" });
-    const before = [pending.bytes, pending.storedBytes];
+    const [bytes, stored] = [pending.bytes, pending.storedBytes];
     const two = put("ada", "another film");
-    expect([pending.bytes, pending.storedBytes]).toEqual([before[0]! + recordBytes(two), before[1]! + storedBytes(two)]);
+    expect([pending.bytes, pending.storedBytes]).toEqual([bytes + recordBytes(two), stored + storedBytes(two)]);
     confirm(pending, two, T0);
-    expect([pending.bytes, pending.storedBytes]).toEqual(before);
+    expect([pending.bytes, pending.storedBytes]).toEqual([bytes, stored]);
     pending.dropUser(one.userId);
     expect(pending.bytes).toBe(0);
   });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isCode } from "../../../src/contracts/errors.ts";
 import { beat, keyOf as key, positions, shardOver } from "../support/shard-over.ts";
 
 describe("a shard", () => {
@@ -70,5 +71,22 @@ describe("a shard", () => {
         }
       }),
     );
+  });
+
+  it("refuses a report that can't be written down, and none of those that shared its commit", async () => {
+    const { clock, start } = shardOver({ commitSpacingMs: 50 });
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    const waiting = [shard.report("ada", beat("film", 2)), shard.report("bob", beat("film", -7)), shard.report("cleo", beat("film", 3))];
+    clock.turn(50);
+    const outcomes = await Promise.allSettled(waiting);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    await expect(waiting[1]).rejects.toSatisfy((error) => isCode(error, "INVALID"));
+    const restarted = start();
+    expect([await positions(restarted, "ada"), await positions(restarted, "bob"), await positions(restarted, "cleo")]).toEqual([
+      { film: 2 },
+      {},
+      { film: 3 },
+    ]);
   });
 });

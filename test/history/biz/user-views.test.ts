@@ -1,0 +1,167 @@
+import { describe, expect, it } from "vitest";
+import { CodedError, isCode } from "../../../src/contracts/errors.ts";
+import type { HistoryRecord } from "../../../src/history/biz/record.ts";
+import { recordOf } from "../../support/history-records.ts";
+import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
+
+const T0 = 1_600_000_000_000;
+
+/** A database with so many entries a user, that counts what it is asked. */
+function storedEntries(count: number) {
+  const asked: number[] = [];
+  const records = Array.from({ length: count }, (_, index): HistoryRecord =>
+    recordOf({ itemId: `film-${index}`, positionMs: index, atMs: T0 + index, rev: (T0 + index) * 1024 }),
+  );
+  const newestOf = async (userId: string, limit: number): Promise<readonly HistoryRecord[]> => {
+    asked.push(limit);
+    return records
+      .toReversed()
+      .slice(0, limit)
+      .map((record) => ({ ...record, userId }));
+  };
+  return { asked, records, reader: { newestOf } };
+}
+
+/** A database whose answers a test gives when it likes. */
+function heldBack() {
+  const waiting: { readonly userId: string; readonly answer: (records: readonly HistoryRecord[]) => void; readonly fail: () => void }[] =
+    [];
+  const newestOf = (userId: string): Promise<readonly HistoryRecord[]> =>
+    new Promise((answer, reject) => {
+      waiting.push({ userId, answer, fail: () => reject(new CodedError("UNAVAILABLE", "D1 is away")) });
+    });
+  return { waiting, reader: { newestOf } };
+}
+
+const ids = (items: readonly { readonly itemId: string }[]): readonly string[] => items.map(({ itemId }) => itemId);
+
+describe("a user who is not in memory", () => {
+  it("is loaded by their newest hundred, and whole only when somebody pages on", async () => {
+    const { asked, reader } = storedEntries(600);
+    const shard = shardOver({ reader }).start();
+    expect(ids((await shard.list("ada", { limit: 20 })).items)[0]).toBe("film-599");
+    await shard.continueWatching("ada", 20);
+    const second = await shard.list("ada", { limit: 50 });
+    await shard.list("ada", { limit: 40, ...(second.nextCursor === undefined ? {} : { cursor: second.nextCursor }) });
+    expect(asked).toEqual([100]);
+    const pages: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await shard.list("ada", { limit: 100, ...(cursor === undefined ? {} : { cursor }) });
+      pages.push(...ids(page.items));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(pages).toEqual(Array.from({ length: 600 }, (_, index) => `film-${599 - index}`));
+    expect(asked).toEqual([100, 1_000]);
+  });
+
+  it("with fewer entries than that is loaded once", async () => {
+    const { asked, reader } = storedEntries(60);
+    const shard = shardOver({ reader }).start();
+    expect((await shard.list("ada", { limit: 100 })).items).toHaveLength(60);
+    expect((await shard.lookup("ada", [{ kind: "video", itemId: "never-seen" }])).items).toEqual([]);
+    expect((await shard.list("ada", { limit: 100, kind: "audio" })).items).toEqual([]);
+    expect(asked).toEqual([100]);
+  });
+
+  it("is loaded whole when an item is looked up that is not among the newest, and what was reported meanwhile is there", async () => {
+    const { asked, reader } = storedEntries(600);
+    const shard = shardOver({ reader }).start();
+    await shard.report("ada", beat("film-3", 77));
+    expect((await shard.lookup("ada", [{ kind: "video", itemId: "film-590" }])).items).toHaveLength(1);
+    expect(asked).toEqual([100]);
+    const { items } = await shard.lookup("ada", [
+      { kind: "video", itemId: "film-3" },
+      { kind: "video", itemId: "film-4" },
+    ]);
+    expect(items.map(({ itemId, positionMs }) => [itemId, positionMs])).toEqual([
+      ["film-3", 77],
+      ["film-4", 4],
+    ]);
+    expect(asked).toEqual([100, 1_000]);
+  });
+
+  it("has what comes in while either query is under way", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader, viewBytesMax: 1_000 }).start();
+    const whole = shard.lookup("ada", [{ kind: "video", itemId: "film" }]);
+    await shard.report("ada", beat("film", 5));
+    // Others push whatever may leave out of memory.
+    for (let user = 0; user < 20; user += 1) await shard.report(`other-${user}`, beat("film", 1));
+    waiting[0]?.answer(Array.from({ length: 100 }, (_, index) => recordOf({ itemId: `old-${index}`, atMs: T0, rev: T0 * 1024 + index })));
+    expect((await whole).items).toMatchObject([{ itemId: "film", positionMs: 5 }]);
+    const missing = shard.lookup("ada", [{ kind: "video", itemId: "missing" }]);
+    await shard.report("ada", beat("missing", 9));
+    await Promise.resolve();
+    waiting[1]?.answer([]);
+    expect((await missing).items).toMatchObject([{ itemId: "missing", positionMs: 9 }]);
+  });
+});
+
+describe("entries beyond the newest thousand", () => {
+  it("are found by neither list nor lookup, though a few more are held", async () => {
+    const { reader } = storedEntries(1_000);
+    const shard = shardOver({ reader, pendingRecordsMax: 5_000 }).start();
+    await shard.lookup("ada", [{ kind: "video", itemId: "film-0" }]);
+    for (let item = 0; item < 50; item += 1) await shard.report("ada", beat(`new-${item}`, item));
+    const lookup = async (itemId: string): Promise<number> => (await shard.lookup("ada", [{ kind: "video", itemId }])).items.length;
+    expect([await lookup("film-0"), await lookup("film-49"), await lookup("film-50"), await lookup("new-0")]).toEqual([0, 0, 1, 1]);
+    let listed = 0;
+    let cursor: string | undefined;
+    do {
+      const page = await shard.list("ada", { limit: 100, ...(cursor === undefined ? {} : { cursor }) });
+      listed += page.items.length;
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(listed).toBe(1_000);
+  });
+});
+
+describe("a database that hangs", () => {
+  const twoDatabases = { databases: 2, databaseOf: (userId: string) => (userId.startsWith("b") ? 1 : 0) };
+
+  it("takes its own places and no other database's, and who finds none is refused rather than kept", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ ...twoDatabases, reader }).start();
+    const stuck = Array.from({ length: 200 }, (_, index) => shard.list(`ada-${index}`, { limit: 10 }));
+    const refused = stuck.slice(80);
+    for (const { status } of await Promise.allSettled(refused)) expect(status).toBe("rejected");
+    await expect(refused[0]).rejects.toSatisfy((error) => isCode(error, "OVERLOADED"));
+    expect(waiting).toHaveLength(16);
+    const other = shard.list("bob", { limit: 10 });
+    await Promise.resolve();
+    await Promise.resolve();
+    expect(waiting.at(-1)?.userId).toBe("bob");
+    waiting.at(-1)?.answer([]);
+    expect((await other).degraded).toBeUndefined();
+    for (let index = 0; index < waiting.length; index += 1) {
+      waiting[index]?.fail();
+      await Promise.resolve();
+      await Promise.resolve();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    for (const answer of await Promise.all(stuck.slice(0, 80))) expect(answer.degraded).toBe(true);
+  });
+
+  it("is asked for a refill ever more seldom, however many users are read", async () => {
+    const reader = { newestOf: () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) };
+    const { clock, sent, start } = shardOver({ reader });
+    const shard = start();
+    for (let second = 0; second < 3_600; second += 1) {
+      expect(await shard.list(`ada-${second}`, { limit: 10 })).toMatchObject({ degraded: true });
+      clock.turn(1_000);
+    }
+    expect(sent.length).toBeGreaterThan(3);
+    expect(sent.length).toBeLessThanOrEqual(14);
+    expect(new Set(sent.map(({ type }) => type))).toEqual(new Set(["refill"]));
+  });
+
+  it("leaves what is pending of a user visible, and of nobody else", async () => {
+    const reader = { newestOf: () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) };
+    const shard = shardOver({ reader, pendingRecordsMax: 30_000, pendingBytesMax: 50_000_000 }).start();
+    await shard.report("ada", beat("film", 1));
+    expect(await positions(shard)).toEqual({ film: 1 });
+    expect(await positions(shard, "bob")).toEqual({});
+    expect(shard.collect([keyOf("film")])).toHaveLength(1);
+  });
+});
