@@ -49,8 +49,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Process id of the runtime (workerd) that a launcher runs. */
-export function runtimeOf(script: LaunchedScript): number {
+/** Process id of the runtime (workerd) that a launcher, or whoever else started a platform, runs. */
+export function runtimeOf(script: { readonly process: { readonly pid?: number | undefined } }): number {
   const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
   return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
 }
