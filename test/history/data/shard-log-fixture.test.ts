@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { meteredShardSql } from "../../../bench/support/metered-sqlite.ts";
+import type { HistoryRecord } from "../../../src/history/biz/record.ts";
+import { decodeRow } from "../../../src/history/data/log-codec.ts";
+import { SqliteShardLog, type SqlPort } from "../../../src/history/data/sqlite-shard-log.ts";
+import { readShardLogFixture, unpacked, type KeptLog } from "../../fixtures/shard-log-fixture.ts";
+import { EDGES, regularRecords } from "../../fixtures/shard-log-records.ts";
+
+/* What release 0.1.0 wrote into a shard's own storage (test/fixtures/make-shard-log.ts): a later one must read it, or lose what is pending. */
+
+const { payloads, logs } = readShardLogFixture("state-0.1");
+
+function recordsOf({ list, from, to }: { readonly list: "edges" | "regular"; readonly from: number; readonly to: number }) {
+  const all: readonly HistoryRecord[] = list === "edges" ? EDGES : regularRecords(to);
+  return all.slice(from, to);
+}
+
+function storageOf({ schema, tables }: KeptLog): SqlPort {
+  const sql = meteredShardSql({ rowsWritten: 0 });
+  for (const statement of schema) sql.exec(`${statement};`);
+  for (const [table, rows] of Object.entries(tables)) {
+    for (const row of rows) {
+      const columns = Object.keys(row);
+      const places = columns.map(() => "?").join(", ");
+      sql.exec(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${places})`, ...Object.values(row).map(unpacked));
+    }
+  }
+  return sql;
+}
+
+describe("the log of release 0.1.0", () => {
+  it.each(payloads)("has rows that are read as what they were: $list $from to $to", ({ base64, ...part }) => {
+    expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual(recordsOf(part));
+  });
+
+  it.each(logs)("is replayed as it was by that release: $name", (kept) => {
+    const { rows, lastSeq, revHighWater, erased } = kept.replayed;
+    const log = new SqliteShardLog(storageOf(kept));
+    expect(log.replay()).toEqual({ rows: rows.map((row) => ({ seq: row.seq, records: recordsOf(row) })), lastSeq, revHighWater });
+    expect([...log.erasedUsers()]).toEqual(erased);
+  });
+
+  it.each(logs)("can be written on: $name", (kept) => {
+    const sql = storageOf(kept);
+    const { rows, lastSeq } = kept.replayed;
+    const written = new SqliteShardLog(sql);
+    written.replay();
+    const lowWater = rows[0]?.seq ?? 0;
+    const seqs = [lastSeq + 1, lastSeq + 2, lastSeq + 3];
+    for (const seq of seqs) written.append({ seq, lowWater, records: EDGES });
+    const replayed = new SqliteShardLog(sql).replay();
+    expect(replayed.rows.map(({ seq }) => seq)).toEqual([...rows.map(({ seq }) => seq), ...seqs]);
+    expect(replayed.rows.slice(0, rows.length).map(({ records }) => records)).toEqual(rows.map(recordsOf));
+    expect(replayed.rows.slice(rows.length).map(({ records }) => records)).toEqual(seqs.map(() => EDGES));
+  });
+});
