@@ -1,17 +1,22 @@
-import { readFileSync } from "node:fs";
 import { createHistoryJob } from "../src/history/biz/history-job.ts";
+import type { HistoryWriter } from "../src/history/biz/ports.ts";
 import { Shard } from "../src/history/biz/shard.ts";
+import { d1HistoryReader } from "../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../src/history/data/d1-history-writer.ts";
 import { SqliteShardLog } from "../src/history/data/sqlite-shard-log.ts";
-import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
-import { meteredD1, meteredShardSql, type RowMeter } from "./support/metered-sqlite.ts";
+import { mulberry32 } from "../test/sim/mulberry32.ts";
+import { recordedShardSql, type RowMeter } from "./support/row-meter.ts";
 import { VirtualTime } from "./support/virtual-time.ts";
 
 /** What a rate of reports on one shard costs, in operations a report. */
 export interface Metering {
   readonly reportsPerSecond: number;
   readonly shardRowsPerReport: number;
+  readonly shardRowsReadPerReport: number;
   readonly d1RowsPerReport: number;
+  readonly d1RowsReadPerReport: number;
+  /** Rows of D1 read when a user with {@link COLD_ENTRIES} entries, of whom the shard knows nothing, opens their history. */
+  readonly d1RowsReadPerColdUser: number;
   readonly queueOperationsPerReport: number;
   readonly shardCallsPerReport: number;
   /** From a record's first unflushed report to D1 holding it, beyond the window, in ms. */
@@ -28,20 +33,20 @@ const QUEUE_DELAY_MS = 1_000;
 const OPERATIONS_PER_MESSAGE = 3;
 const DRAIN_MS = 60_000;
 const START_MS = 1_700_000_000_000;
+export const COLD_ENTRIES = 1_000;
 
 /**
  * Runs the real shard and the real job, over real SQLite with the real statements, in virtual time: twenty minutes of players that send a
- * heartbeat every ten seconds. Every row is counted; setting an alarm counts as one, as the platform bills it.
+ * heartbeat every ten seconds. Rows are what the runtime says it would bill; setting an alarm is one more.
  */
-export async function meterHistory(reportsPerSecond: number): Promise<Metering> {
+export async function meterHistory(reportsPerSecond: number, meter: RowMeter): Promise<Metering> {
   const time = new VirtualTime(START_MS);
-  const shardMeter: RowMeter = { rowsWritten: 0 };
-  const d1Meter: RowMeter = { rowsWritten: 0 };
-  const counts = { reports: 0, messages: 0, jobCalls: 0 };
+  const shardSql = recordedShardSql();
+  const { metered: database, billed: d1Billed } = await meter.database();
+  const counts = { reports: 0, messages: 0, jobCalls: 0, alarmsSet: 0 };
   const lags: number[] = [];
   const firstAtMs = new Map<string, number>();
-  const migrations = readFileSync(`${PROJECT_ROOT}migrations/history/0001_history.sql`, "utf8");
-  const writer = d1HistoryWriter(meteredD1(migrations, d1Meter) as never, time.now);
+  const writer = d1HistoryWriter(database, time.now);
   const shard: Shard = new Shard({
     shard: 0,
     databases: 1,
@@ -55,11 +60,11 @@ export async function meterHistory(reportsPerSecond: number): Promise<Metering> 
       entriesPerUserMax: 1_000,
       liveRowsMax: 8_192,
     },
-    log: new SqliteShardLog(meteredShardSql(shardMeter)),
+    log: new SqliteShardLog(shardSql.sql),
     alarmAtMs: null,
     alarm: {
       set: (atMs) => {
-        shardMeter.rowsWritten += 1;
+        counts.alarmsSet += 1;
         time.plan(atMs, () => shard.onAlarm());
       },
     },
@@ -69,7 +74,7 @@ export async function meterHistory(reportsPerSecond: number): Promise<Metering> 
         time.plan(time.now() + QUEUE_DELAY_MS, async () => void (await runJob(messages)));
       },
     },
-    reader: { newestOf: async () => [] },
+    reader: d1HistoryReader(() => database),
     now: time.now,
     schedule: (delayMs, callback) => time.plan(time.now() + delayMs, callback),
     onBackgroundFailure: (what, error) => {
@@ -96,7 +101,7 @@ export async function meterHistory(reportsPerSecond: number): Promise<Metering> 
     writers: [writer],
     databaseOf: () => 0,
     entriesPerUserMax: 1_000,
-    random: () => 0.5,
+    random: mulberry32(reportsPerSecond),
     onFailure: (what, error) => {
       throw new Error(what, { cause: error });
     },
@@ -105,7 +110,8 @@ export async function meterHistory(reportsPerSecond: number): Promise<Metering> 
   const users = (reportsPerSecond * HEARTBEAT_MS) / 1_000;
   const endMs = START_MS + MINUTES * 60_000;
   for (let user = 0; user < users; user += 1) {
-    const userId = `018f0000-0000-7000-8000-${String(user).padStart(12, "0")}`;
+    // Each rate has users of its own: they share the database.
+    const userId = `018f${String(reportsPerSecond).padStart(4, "0")}-0000-7000-8000-${String(user).padStart(12, "0")}`;
     const beat = (): void => {
       counts.reports += 1;
       if (!firstAtMs.has(userId)) firstAtMs.set(userId, time.now());
@@ -117,13 +123,29 @@ export async function meterHistory(reportsPerSecond: number): Promise<Metering> 
   // Beyond the last heartbeat everything must reach D1, or the last window's rows would be missing from the count.
   await time.runUntil(endMs + WINDOW_MS + DRAIN_MS);
 
+  const d1Rows = d1Billed();
+  const shardRows = await meter.ofObject(`shard-at-${reportsPerSecond}`, shardSql);
+
   lags.sort((a, b) => a - b);
   return {
     reportsPerSecond,
-    shardRowsPerReport: shardMeter.rowsWritten / counts.reports,
-    d1RowsPerReport: d1Meter.rowsWritten / counts.reports,
+    shardRowsPerReport: (shardRows.rowsWritten + counts.alarmsSet) / counts.reports,
+    shardRowsReadPerReport: shardRows.rowsRead / counts.reports,
+    d1RowsPerReport: d1Rows.rowsWritten / counts.reports,
+    d1RowsReadPerReport: d1Rows.rowsRead / counts.reports,
+    d1RowsReadPerColdUser: await rowsOfColdUser(shard, writer, () => d1Billed().rowsRead),
     queueOperationsPerReport: (counts.messages * OPERATIONS_PER_MESSAGE) / counts.reports,
     shardCallsPerReport: 1 + counts.jobCalls / counts.reports,
     flushLagP99Ms: lags[Math.floor(lags.length * 0.99)] ?? 0,
   };
+}
+
+async function rowsOfColdUser(shard: Shard, writer: HistoryWriter, rowsRead: () => number): Promise<number> {
+  const entry = { userId: "cold", kind: "video", positionMs: 1, durationMs: null, event: "playing", deviceId: null } as const;
+  const entries = Array.from({ length: COLD_ENTRIES }, (_, index) => ({ ...entry, itemId: `item-${index}`, atMs: index, rev: index + 1 }));
+  await writer.upsert(entries);
+  const before = rowsRead();
+  const { items } = await shard.list(entry.userId, { limit: 20 });
+  if (items.length !== 20) throw new Error(`a cold user found ${items.length} entries`);
+  return rowsRead() - before;
 }

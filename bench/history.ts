@@ -1,8 +1,9 @@
 import prices from "./prices.json" with { type: "json" };
-import { meterHistory, type Metering } from "./history-metering.ts";
+import { COLD_ENTRIES, meterHistory, type Metering } from "./history-metering.ts";
 import { startBareChain, startBareWorker, startWhole, startWriteThrough } from "./support/contestants.ts";
 import { load, type LoadRequest, type LoadResult } from "./support/load.ts";
 import { median } from "./support/median.ts";
+import { startRowMeter } from "./support/row-meter.ts";
 import { signedInUsers } from "./support/signed-in-users.ts";
 
 const CONNECTIONS = 256;
@@ -80,16 +81,21 @@ function printThroughput(contestants: readonly Contestant[]): void {
 async function printCosts(): Promise<void> {
   console.log("what a report costs, heartbeats every 10 s, 300 s window, one shard (virtual time, real code and SQL)");
   const rows: Record<string, Record<string, string>> = {};
+  const meter = await startRowMeter();
   for (const rate of RATES) {
-    const metering = await meterHistory(rate);
+    const metering = await meterHistory(rate, meter);
     rows[`${rate}/s`] = {
-      "object rows/report": metering.shardRowsPerReport.toFixed(3),
-      "D1 rows/report": metering.d1RowsPerReport.toFixed(4),
+      "object rows written/report": metering.shardRowsPerReport.toFixed(3),
+      "object rows read/report": metering.shardRowsReadPerReport.toFixed(3),
+      "D1 rows written/report": metering.d1RowsPerReport.toFixed(4),
+      "D1 rows read/report": metering.d1RowsReadPerReport.toFixed(4),
+      [`D1 rows read for a cold user with ${COLD_ENTRIES} entries`]: String(metering.d1RowsReadPerColdUser),
       "queue ops/report": metering.queueOperationsPerReport.toFixed(4),
       "flush lag p99 beyond window": `${(metering.flushLagP99Ms / 1_000).toFixed(1)} s`,
       "$ per million": costPerMillion(metering).toFixed(2),
     };
   }
+  await meter.stop();
   console.table(rows);
   const { workerRequest, d1RowWritten } = prices.perMillion;
   console.log(
@@ -106,7 +112,9 @@ function costPerMillion(metering: Metering): number {
     metering.shardCallsPerReport * perMillion.durableObjectRequest +
     gigabyteSecondsPerReport * perMillion.durableObjectGigabyteSecond +
     metering.shardRowsPerReport * perMillion.durableObjectRowWritten +
+    metering.shardRowsReadPerReport * perMillion.durableObjectRowRead +
     metering.d1RowsPerReport * perMillion.d1RowWritten +
+    metering.d1RowsReadPerReport * perMillion.d1RowRead +
     metering.queueOperationsPerReport * perMillion.queueOperation
   );
 }

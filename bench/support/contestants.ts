@@ -87,3 +87,13 @@ export async function startBareChain(): Promise<RunningPlatform> {
 export async function startBareWorker(): Promise<RunningPlatform> {
   return startPlatform({ workers: [await benchWorker("bare-worker", { name: "bare-worker" })], entry: "bare-worker", port: 0 });
 }
+
+/** The history's databases, and an object that runs whatever SQL it is given and tells what that would cost. */
+export async function startSqlMeter(): Promise<RunningPlatform> {
+  const history = (await realWorkers()).find(({ name }) => name === "playhead-history");
+  const { d1Databases } = history ?? {};
+  if (d1Databases === undefined) throw new Error("the history has no database");
+  const durableObjects = { SQL: { className: "SqlMeter", useSQLite: true } };
+  const meter = await benchWorker("sql-meter", { name: "sql-meter", d1Databases, durableObjects });
+  return startPlatform({ workers: [meter], entry: "sql-meter", port: 0, persistTo: await freshState() });
+}

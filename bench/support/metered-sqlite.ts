@@ -39,25 +39,6 @@ export function meteredShardSql(meter: RowMeter): ShardSql {
   };
 }
 
-/** As much of a D1 database as the history's writer uses, on Node's SQLite with the real migrations, metered. */
-export function meteredD1(migrations: string, meter: RowMeter): D1Like {
-  const db = new DatabaseSync(":memory:");
-  db.exec(migrations);
-  return {
-    prepare: (query) => ({
-      bind: (...values) => ({
-        run: async () => {
-          meter.rowsWritten += Number(db.prepare(query).run(...(values as SQLInputValue[])).changes);
-        },
-      }),
-    }),
-  };
-}
-
-interface D1Like {
-  prepare(query: string): { bind(...values: unknown[]): { run(): Promise<void> } };
-}
-
 /** Node gives blobs as byte arrays, the platform as buffers. */
 function asPlatform(value: SQLOutputValue): string | number | ArrayBuffer | null {
   if (value instanceof Uint8Array) return value.slice().buffer;
