@@ -74,7 +74,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
         time.plan(time.now() + QUEUE_DELAY_MS, async () => void (await runJob(messages)));
       },
     },
-    reader: d1HistoryReader(() => database),
+    reader: d1HistoryReader([database], () => 0),
     now: time.now,
     schedule: (delayMs, callback) => time.plan(time.now() + delayMs, callback),
     onBackgroundFailure: (what, error) => {

@@ -1,4 +1,4 @@
-import type { SqlPort } from "../../src/history/data/sqlite-shard-log.ts";
+import type { ShardSql } from "../../src/history/data/shard-sql.ts";
 import { meteredD1 } from "../../test/support/metered-d1.ts";
 import { startSqlMeter } from "./contestants.ts";
 import { meteredShardSql } from "./metered-sqlite.ts";
@@ -13,7 +13,7 @@ type RecordedValue = string | number | null | { readonly blobBytes: number };
 
 /** An object's SQL that takes note of all it is asked for. */
 export interface RecordedSql {
-  readonly sql: SqlPort;
+  readonly sql: ShardSql;
   readonly statements: readonly (readonly [query: string, values: readonly RecordedValue[]])[];
 }
 
@@ -62,6 +62,7 @@ export function recordedShardSql(): RecordedSql {
         statements.push([query, bindings.map((value) => (value instanceof ArrayBuffer ? { blobBytes: value.byteLength } : value))]);
         return sql.exec(query, ...bindings);
       },
+      transaction: (work) => sql.transaction(work),
     },
   };
 }
