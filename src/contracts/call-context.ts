@@ -14,6 +14,8 @@ export interface CallContext {
   readonly traceparent: string;
   /** Time left for this call when it was sent, in ms. Relative, so that no two clocks must agree. */
   readonly remainingMs: number;
+  /** The client asked for less time than its route has, and `remainingMs` is less than usual for it; absent where not, or not known. */
+  readonly isHurried?: boolean;
   readonly principal: Principal | null;
   /** Which try this is, from 2 on; absent on the first. */
   readonly attempt?: number;

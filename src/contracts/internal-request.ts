@@ -5,6 +5,8 @@ export const DEADLINE_HEADER = "x-deadline-ms";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
 
+/** Says, by being there, that the client asked for less time than its route has: whoever is late then need not be ill. */
+export const HURRIED_HEADER = "x-hurried";
 /** Which try a request is, from 2 on. */
 export const ATTEMPT_HEADER = "x-attempt";
 /** The address a client calls from, for limits that are counted further down. */

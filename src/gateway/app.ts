@@ -97,7 +97,9 @@ function routeHandler(deps: GatewayDeps, routes: readonly Route[]): (c: Context<
     const route = byMethod.get(request.method === "HEAD" ? "GET" : request.method);
     if (route === undefined) return methodNotAllowed(c, allowed);
     scope.routePath = route.path;
-    scope.deadlineAtMs = scope.startedAtMs + timeoutOf(request.headers, route.timeoutMs);
+    const timeoutMs = timeoutOf(request.headers, route.timeoutMs);
+    scope.deadlineAtMs = scope.startedAtMs + timeoutMs;
+    scope.isHurried = timeoutMs < route.timeoutMs;
     // 1. Who is it?
     if (route.permission !== null) await identify(deps, c);
     // 2. Is something left of their quota?
@@ -134,7 +136,7 @@ function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, policy: LimitPolic
     throw error;
   };
   try {
-    const admitted = deps.limits.admit(deps.policies[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope.deadlineAtMs);
+    const admitted = deps.limits.admit(deps.policies[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope);
     if (admitted instanceof Promise) return admitted.then(note, refuse);
     scope.quota = admitted;
     return undefined;

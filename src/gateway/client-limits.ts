@@ -2,6 +2,7 @@ import { CodedError, describeCauses } from "../contracts/errors.ts";
 import type { RateWindowRpc } from "../contracts/durable.ts";
 import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import type { Guard } from "../platform/guard.ts";
+import type { Patience } from "../platform/patience.ts";
 import { clientQuota, type ClientQuota } from "../resilience/client-quota.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { shardsFor, shareOf } from "../resilience/key-shards.ts";
@@ -59,21 +60,21 @@ export class ClientLimits {
   }
 
   /** Counts a request. Answers what the response's headers say. Throws `RATE_LIMITED`; `UNAVAILABLE` where a closed policy can't be asked. */
-  admit(policy: LimitPolicy, client: string, deadlineAtMs: number): QuotaHeaders | Promise<QuotaHeaders> {
+  admit(policy: LimitPolicy, client: string, patience: Patience): QuotaHeaders | Promise<QuotaHeaders> {
     const nowMs = this.#deps.now();
     const shares = this.#sharesOf(policy, client, nowMs);
     const first = shares.length === 1 ? 0 : Math.floor(this.#deps.random() * shares.length);
-    return this.#decide(shares, first, 0, deadlineAtMs);
+    return this.#decide(shares, first, 0, patience);
   }
 
   /** Asks one share after the other, from a random one on: a denial counts only when all of them deny. */
-  #decide(shares: readonly KnownShare[], first: number, tried: number, deadlineAtMs: number): QuotaHeaders | Promise<QuotaHeaders> {
+  #decide(shares: readonly KnownShare[], first: number, tried: number, patience: Patience): QuotaHeaders | Promise<QuotaHeaders> {
     for (let index = tried; ; index += 1) {
       const share = shares[(first + index) % shares.length];
       if (share === undefined) throw new RangeError("a client has at least one share");
       const nowMs = this.#deps.now();
       const decision = share.quota.decide(nowMs, 1);
-      if (decision === null) return this.#askFirst(shares, first, index, share, deadlineAtMs);
+      if (decision === null) return this.#askFirst(shares, first, index, share, patience);
       if (!decision.allowed && index + 1 < shares.length) continue;
       this.#tendInBackground(share, nowMs);
       return headersOf(share.scaled, decision);
@@ -85,12 +86,12 @@ export class ClientLimits {
     first: number,
     index: number,
     share: KnownShare,
-    deadlineAtMs: number,
+    patience: Patience,
   ): Promise<QuotaHeaders> {
     const { now } = this.#deps;
     let decision: RateDecision | null;
     try {
-      const answer = await this.#ask(share, share.quota.ask(now(), 1), deadlineAtMs);
+      const answer = await this.#ask(share, share.quota.ask(now(), 1), patience);
       decision = share.quota.answered(now(), 1, answer);
     } catch (cause) {
       decision = share.quota.unreachable(now(), 1);
@@ -98,7 +99,7 @@ export class ClientLimits {
         throw new CodedError("UNAVAILABLE", "The client's quota cannot be checked", { cause, retryAfterMs: 1_000, alreadyRetried: true });
       }
     }
-    if (!decision.allowed && index + 1 < shares.length) return this.#decide(shares, first, index + 1, deadlineAtMs);
+    if (!decision.allowed && index + 1 < shares.length) return this.#decide(shares, first, index + 1, patience);
     this.#tendInBackground(share, now());
     return headersOf(share.scaled, decision);
   }
@@ -150,7 +151,7 @@ export class ClientLimits {
   async #tend(share: KnownShare, ask: RateAsk): Promise<void> {
     const { now, logger } = this.#deps;
     try {
-      share.quota.learned(now(), await this.#ask(share, ask, now() + BACKGROUND_MS));
+      share.quota.learned(now(), await this.#ask(share, ask, { deadlineAtMs: now() + BACKGROUND_MS }));
     } catch (error) {
       share.quota.failed(now());
       logger.warn("client window not reached", { policy: share.scaled.policy.name, causes: describeCauses(error) });
@@ -160,10 +161,10 @@ export class ClientLimits {
   }
 
   /** Whoever waits for the answer and whoever doesn't are in lanes apart. Never asked twice: the first question may have been counted. */
-  #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, deadlineAtMs: number): Promise<RateAnswer> {
+  #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, { deadlineAtMs, isHurried = false }: Patience): Promise<RateAnswer> {
     const { guard, windowOf } = this.#deps;
     const kind = ask.kind === "take" ? "read" : "write";
-    return guard.call("ask a client's window", { kind, idempotent: false, deadlineAtMs }, async () => {
+    return guard.call("ask a client's window", { kind, idempotent: false, deadlineAtMs, isHurried }, async () => {
       const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
       if (answer === undefined) throw new Error("the window gave no answer");
       return answer;

@@ -4,6 +4,7 @@ import {
   audienceOf,
   CLIENT_ADDRESS_HEADER,
   DEADLINE_HEADER,
+  HURRIED_HEADER,
   INTERNAL_TOKEN_HEADER,
   NO_RETRY_HEADER,
   OVERLOADED_HEADER,
@@ -29,7 +30,7 @@ export interface ForwardDeps {
 /** Client headers that mean something to a BFF. Everything else stays outside, forged internal headers above all. */
 const FORWARDED_HEADERS = ["content-type", "idempotency-key"] as const;
 const NOT_IMPLEMENTED = 501;
-/** What the gateway needs of a route's time for itself, in ms: a BFF given the rest was given all it can expect. */
+/** What the gateway may need of a route's time for itself, in ms. */
 const ROUTE_MARGIN_MS = 25;
 
 /** A BFF answered with an error of its own making: thrown, so that the guard counts it and may try again. */
@@ -53,7 +54,8 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       kind: isRead ? "read" : "write",
       idempotent: isRead,
       deadlineAtMs: scope.deadlineAtMs,
-      // The time of the route is all that a BFF is granted: the call is whole unless the client asked for less.
+      isHurried: scope.isHurried,
+      // The time of the route is all that a BFF is granted.
       quotaMs: route.timeoutMs - ROUTE_MARGIN_MS,
       criticality: route.criticality,
       outcomeOf,
@@ -73,7 +75,8 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
   };
 }
 
-function outbound(request: Request, upstream: BffName, scope: GatewayScope, token: string, { limitMs, number }: Attempt): Request {
+function outbound(request: Request, upstream: BffName, scope: GatewayScope, token: string, attempt: Attempt): Request {
+  const { limitMs, number, isHurried } = attempt;
   const headers: Record<string, string> = {
     [INTERNAL_TOKEN_HEADER]: token,
     [DEADLINE_HEADER]: String(limitMs),
@@ -84,6 +87,7 @@ function outbound(request: Request, upstream: BffName, scope: GatewayScope, toke
     headers[RATE_LIMIT_POLICY_HEADER] = scope.quota.policy;
     headers[RATE_LIMIT_HEADER] = scope.quota.limit;
   }
+  if (isHurried) headers[HURRIED_HEADER] = "1";
   if (number > 1) headers[ATTEMPT_HEADER] = String(number);
   if (upstream === "account") headers[CLIENT_ADDRESS_HEADER] = clientAddressOf(request.headers);
   for (const name of FORWARDED_HEADERS) {

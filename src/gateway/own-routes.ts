@@ -3,6 +3,7 @@ import { CodedError } from "../contracts/errors.ts";
 import { BFF_NAMES, READY_PATH, REQUEST_ID_HEADER, TRACEPARENT_HEADER, type BffName } from "../contracts/internal-request.ts";
 import { PLAYHEAD_VERSION } from "../contracts/version.ts";
 import { problemResponse } from "../platform/problem.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { TaskGroup } from "../resilience/task-group.ts";
 import type { ForwardDeps } from "./forward.ts";
@@ -15,7 +16,6 @@ interface OwnRoutesDeps extends Pick<ForwardDeps, "upstreams" | "guards"> {
   readonly now: Clock;
 }
 
-const READY_PATIENCE_MS = 2_500;
 /** Below the time that a new key waits before it signs: no verifier that keeps to it meets a key it can't know. */
 const JWKS_MAX_AGE_S = 10;
 
@@ -59,7 +59,13 @@ export function addOwnRoutes(app: Hono<GatewayHonoEnv>, deps: OwnRoutesDeps): vo
 async function checkUpstreams({ upstreams, guards, now }: OwnRoutesDeps, scope: GatewayScope): Promise<Record<BffName, "ok" | "failed">> {
   const states: Record<BffName, "ok" | "failed"> = { account: "failed", app: "failed", ops: "failed" };
   const headers = { [REQUEST_ID_HEADER]: scope.requestId, [TRACEPARENT_HEADER]: scope.traceparent };
-  const plan = { kind: "read", idempotent: false, criticality: "critical_plus", deadlineAtMs: now() + READY_PATIENCE_MS } as const;
+  const plan = {
+    kind: "read",
+    idempotent: false,
+    criticality: "critical_plus",
+    quotaMs: CALL_QUOTA_MS.readyCall,
+    deadlineAtMs: now() + CALL_QUOTA_MS.readyAnswer,
+  } as const;
   const group = new TaskGroup();
   for (const name of BFF_NAMES) {
     group.go(async () => {

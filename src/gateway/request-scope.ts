@@ -16,6 +16,8 @@ export interface GatewayScope {
   routePath: string | null;
   /** The route's deadline, ms since the epoch; set as soon as the route is known. */
   deadlineAtMs: number;
+  /** Whether the client asked for less time than its route has. */
+  isHurried: boolean;
   /** What the RateLimit headers of the answer say; null on routes without a limit. */
   quota: QuotaHeaders | null;
   /** What went wrong, for the one log line. */
@@ -35,6 +37,7 @@ export function openScope(headers: Headers, nowMs: number): GatewayScope {
     principal: null,
     routePath: null,
     deadlineAtMs: Number.POSITIVE_INFINITY,
+    isHurried: false,
     quota: null,
     failure: null,
   };

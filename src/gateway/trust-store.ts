@@ -1,5 +1,6 @@
 import { ACCESS_TOKEN_TTL_MS } from "../contracts/internal-request.ts";
 import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
 
@@ -15,8 +16,8 @@ export interface TrustStoreDeps {
 /** Below this age nothing is asked; up to the next it is refreshed beside the requests. Together they keep a revoked token's life under 15 s. */
 const FRESH_MS = 4_000;
 const STALE_MS = 10_000;
-/** A pull that takes longer is given up by those who wait for it. */
-const PULL_PATIENCE_MS = 400;
+/** A pull that takes longer is given up by those who wait for it. Longer than the guard waits for identity: it must see for itself that there is no answer. */
+const PULL_PATIENCE_MS = CALL_QUOTA_MS.trustPull;
 /** After a failed pull the last word holds for this long before identity is asked again. */
 const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;

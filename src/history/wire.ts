@@ -1,11 +1,13 @@
 import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
-import { clearingTimer } from "../platform/call-timer.ts";
+import { clearingTimer, requestTimer, type CallTimer } from "../platform/call-timer.ts";
 import type { Guard } from "../platform/guard.ts";
+import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
+import { ENDLESS } from "../platform/patience.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
@@ -42,8 +44,8 @@ const SHARD_PLACES = 512;
 const DATABASE_PLACES = 512;
 const QUEUE_PLACES = 64;
 const MAPPING_PLACES = 64;
-/** Nobody waits for the mapping but a shard that has never had it, and finding it may take several queries. */
-const MAPPING_QUOTA_MS = 2_000;
+/** What the mapping object waits for D1 when it looks for the mapping: a shard waits for it meanwhile, and somebody for the shard. */
+const MAPPING_QUERY_MS = 150;
 
 const now = Date.now;
 
@@ -53,26 +55,30 @@ function loggerOf(env: HistoryEnv): Logger {
 
 /** The guards of an isolate, which its shards and its entrypoints share. */
 const guardsOf = oncePerEnv((env: HistoryEnv) => {
-  const makeGuard = wireGuards({
-    config: readHistoryConfig(env),
-    breakerState: env.BREAKER_STATE,
-    faultBoard: env.FAULT_BOARD,
-    timer: clearingTimer,
-    background: waitUntil,
-    logger: loggerOf(env),
-  });
+  const guardsWith = (timer: CallTimer): MakeGuard =>
+    wireGuards({
+      config: readHistoryConfig(env),
+      breakerState: env.BREAKER_STATE,
+      faultBoard: env.FAULT_BOARD,
+      timer,
+      background: waitUntil,
+      logger: loggerOf(env),
+    });
+  const makeGuard = guardsWith(clearingTimer);
+  // Shards are called from requests and jobs, never from an object: what these leave behind ends with them, and each report would pay for the clearing.
+  const makeShardGuard = guardsWith(requestTimer);
   const database = (index: number): Guard =>
     makeGuard(`history-db-${index}`, { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES });
   const shards = new Map<number, Guard>();
   return {
     databases: historyDatabases(env).map((_db, index) => database(index)),
-    mapping: makeGuard("history-mapping", { quotaMs: MAPPING_QUOTA_MS, readsMax: MAPPING_PLACES, writesMax: MAPPING_PLACES }),
+    mapping: makeGuard("history-mapping", { quotaMs: CALL_QUOTA_MS.database, readsMax: MAPPING_PLACES, writesMax: MAPPING_PLACES }),
     queue: makeGuard("history-queue", { quotaMs: CALL_QUOTA_MS.queue, readsMax: 1, writesMax: QUEUE_PLACES }),
     /** One for each shard: there are at most 4,096. */
     shard(shard: number): Guard {
       let guard = shards.get(shard);
       if (guard === undefined) {
-        guard = makeGuard(`history-shard-${shard}`, { quotaMs: CALL_QUOTA_MS.rpc, readsMax: SHARD_PLACES, writesMax: SHARD_PLACES });
+        guard = makeShardGuard(`history-shard-${shard}`, { quotaMs: CALL_QUOTA_MS.shard, readsMax: SHARD_PLACES, writesMax: SHARD_PLACES });
         shards.set(shard, guard);
       }
       return guard;
@@ -80,14 +86,18 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
   };
 });
 
-/** All databases behind their guards: for readers who wait, and for jobs, for which nobody does. */
-function databasesOf(env: HistoryEnv, patience: "reader" | "job"): readonly [D1Database, ...D1Database[]] {
+/** Whose query it is: a reader's whole patience is one query's, since what is in memory is answered then; an operator has more; for jobs nobody waits. */
+const LIMITS = {
+  reader: { patience: "one quota", isDataFault },
+  operator: { patience: "one quota", quotaMs: CALL_QUOTA_MS.operatorDatabase, isDataFault },
+  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS, isDataFault },
+  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job, isDataFault },
+} as const;
+
+/** All databases behind their guards. */
+function databasesOf(env: HistoryEnv, whose: keyof typeof LIMITS): readonly [D1Database, ...D1Database[]] {
   const { databases } = guardsOf(env);
-  // A reader's whole patience is one query's: what is in memory is answered then.
-  const limits =
-    patience === "reader"
-      ? { deadlineAtMs: () => now() + CALL_QUOTA_MS.database, isDataFault }
-      : { deadlineAtMs: () => Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job, isDataFault };
+  const limits = LIMITS[whose];
   const guarded = historyDatabases(env).flatMap((db, index) => {
     const guard = databases[index];
     return guard === undefined ? [] : [guardedD1(db, { guard, ...limits })];
@@ -152,7 +162,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     directory,
     callShard,
     flushWindowMs: config.FLUSH_WINDOW_MS,
-    countFailures: () => failures.counts(),
+    countFailures: () => d1FailureStore(databasesOf(env, "operator"), now).counts(),
     erase: (userId: string) => eraseUser(erasures, userId),
     consume: queueConsumer({ runJob, keepDeadLetter: (letter) => failures.keep(letter), logger }),
     /** Wakes every shard: whoever has lost its alarm sets it again. */
@@ -210,8 +220,8 @@ export function wireMapping(state: DurableObjectState, env: HistoryEnv): Mapping
   const callShard = callShardOf(env);
   return new MappingKeeper({
     store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
-    readFromD1: () => mappingInD1(databasesOf(env, "reader")[0], seedShards, now),
-    hasOldShards: () => anyShard(seedShards, (shard) => callShard(shard, "ask a shard for its age", IN_JOB, (stub) => stub.isFromBefore())),
+    readFromD1: () => mappingInD1(databasesOf(env, "mapping")[0], seedShards, now),
+    hasOldShards: () => anyShard(seedShards, (shard) => callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) => stub.isFromBefore())),
     seedShards,
     onBackgroundFailure: (what, error) => loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
   });

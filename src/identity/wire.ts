@@ -9,7 +9,7 @@ import { guardedRpc } from "../platform/guarded-rpc.ts";
 import { createLogger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { currentDeadlineAtMs } from "../platform/request-scope.ts";
+import { currentPatience } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
@@ -52,7 +52,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   });
   const db = guardedD1(env.IDENTITY_DB, {
     guard: makeGuard("identity-db", { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES }),
-    deadlineAtMs: currentDeadlineAtMs,
+    patience: currentPatience,
   });
   const accountStore = d1Accounts(db);
   const sessionStore = d1Sessions(db);
@@ -65,7 +65,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     eraseHistory: historyEraser(
       guardedRpc(
         bindRpc<HistoryErasure>(env.HISTORY),
-        makeGuard("history", { quotaMs: CALL_QUOTA_MS.job, readsMax: PLACES, writesMax: PLACES }),
+        makeGuard("history", { quotaMs: CALL_QUOTA_MS.erasureRpc, readsMax: PLACES, writesMax: PLACES }),
       ),
       now,
     ),

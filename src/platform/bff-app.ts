@@ -4,6 +4,7 @@ import {
   ATTEMPT_HEADER,
   CLIENT_ADDRESS_HEADER,
   DEADLINE_HEADER,
+  HURRIED_HEADER,
   INTERNAL_TOKEN_HEADER,
   RATE_LIMIT_HEADER,
   RATE_LIMIT_POLICY_HEADER,
@@ -14,6 +15,7 @@ import {
 } from "../contracts/internal-request.ts";
 import type { Clock } from "../resilience/clock.ts";
 import type { RequestScope } from "./call-context.ts";
+import { CALL_QUOTA_MS } from "./call-quotas.ts";
 import { prepareEveryResponse, type EveryResponse } from "./every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
 import type { Logger } from "./logger.ts";
@@ -44,8 +46,7 @@ export interface BffOptions {
   readonly addRoutes: (app: Hono<BffEnv>) => void;
 }
 
-/** Time a readiness check may take, and a request whose deadline header is missing or odd, in ms. */
-const READY_MS = 2_000;
+/** Time that a request has whose deadline header is missing or odd, in ms. */
 const DEADLINE_DEFAULT_MS = 1_000;
 const DEADLINE_MAX_MS = 60_000;
 
@@ -81,7 +82,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
     const scope = scopeOf(headers, now());
     try {
       if (token === null && pathOf(request) === READY_PATH) {
-        await checkReady({ ...scope, deadlineAtMs: now() + READY_MS });
+        await checkReady({ ...scope, deadlineAtMs: now() + CALL_QUOTA_MS.readyCheck });
         return Response.json({ status: "ready" });
       }
       const principal = await verifyInternalToken(token);
@@ -100,6 +101,7 @@ function scopeOf(headers: Headers, nowMs: number): BffScope {
     requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
     deadlineAtMs: nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
+    isHurried: headers.has(HURRIED_HEADER),
     principal: null,
     quota: quotaOf(headers),
     attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),

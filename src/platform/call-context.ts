@@ -1,15 +1,14 @@
 import type { CallContext, Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
+import type { Patience } from "./patience.ts";
 
 /** What a call without a request behind it (cron, queue, launcher) may take, in ms. */
 const BACKGROUND_MS = 30_000;
 
 /** What one request carries through a worker. Lives as long as the request. */
-export interface RequestScope {
+export interface RequestScope extends Patience {
   readonly requestId: string;
   readonly traceparent: string;
-  /** When the request's time is up, on this worker's clock (ms since the epoch). */
-  readonly deadlineAtMs: number;
   readonly principal: Principal | null;
   /** Where the client calls from, if the gateway said so. */
   readonly clientAddress?: string;

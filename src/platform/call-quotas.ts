@@ -1,17 +1,34 @@
-/** What one attempt may take, by what is called, in ms. Routes that hash passwords or look at everything have more. */
+/**
+ * What one attempt may take, by what is called, in ms. A call inside another has less than the outer one, so that whoever hangs is found out by the guard
+ * next to it, and its failure known above in time: a guard whose upstream always runs into the caller's end would blame nobody, or the messenger.
+ * `test/platform/call-quotas.test.ts` holds each of them against what it runs in.
+ */
 export const CALL_QUOTA_MS = {
   cache: 50,
-  database: 300,
+  /** A service, within a route's second. */
   rpc: 400,
+  /** A shard of the history, within a call of the history service. */
+  shard: 350,
+  /** A database, within a call of its service, or of a shard. */
+  database: 300,
   /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
   passwordRpc: 4_500,
-  /** Money may be slow, but not twice. */
+  /** Moving money may be slow, but not twice. Looking at it is a call like any other. */
   moneyRpc: 2_500,
   moneyDatabase: 2_000,
   /** Operators look at all shards at once. */
   operatorRpc: 4_500,
-  /** A queue's batch is sent while somebody waits for an alarm only. */
-  queue: 5_000,
-  /** Bulk writes of jobs, for which nobody waits. */
+  operatorShard: 4_000,
+  operatorDatabase: 2_000,
+  /** A queue's batch is sent while somebody waits for an alarm, or an operator for a flush. */
+  queue: 3_500,
+  /** Bulk writes of jobs, for which nobody waits, and an erasure, which is one of them from afar. */
   job: 15_000,
+  erasureRpc: 20_000,
+  /** Those who need identity's keys wait a little longer than the guard around it. */
+  trustPull: 450,
+  /** Whether all is ready: the gateway's answer, its call to each BFF, and the BFF's own check. */
+  readyAnswer: 2_500,
+  readyCall: 2_250,
+  readyCheck: 2_000,
 } as const;

@@ -2,7 +2,7 @@ import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRetryable
 import type { Breaker, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { callLimitMs, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
+import { callLimitMs, deadlineOfOneMs, fairShareMs, hadItsTime, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
 import type { Criticality } from "../resilience/criticality.ts";
 import type { OverloadLimiter, WorkOutcome } from "../resilience/overload-limiter.ts";
 import { hedged, type HedgePolicy } from "../resilience/hedge.ts";
@@ -11,6 +11,7 @@ import { nextAttempt } from "../resilience/retry-policy.ts";
 import type { RetryThrottle } from "../resilience/retry-throttle.ts";
 import type { FaultInjector } from "./faults.ts";
 import { LateError, type CallTimer } from "./call-timer.ts";
+import type { Patience } from "./patience.ts";
 
 /** Reads and writes of one upstream are apart: neither can take the other's places, nor set the other's limits. */
 export interface Lane {
@@ -41,27 +42,21 @@ export interface GuardParts {
 
 export type CallKind = "read" | "write";
 
-/** One try: how long it may take, and which it is (from 1). */
+/** One try: how long it may take, which it is (from 1), and whether a client's hurry has left it less than its quota: then whoever is called must know. */
 export interface Attempt {
   readonly limitMs: number;
   readonly number: number;
+  readonly isHurried: boolean;
 }
 
-export interface CallPlan<T> {
+export interface CallPlan<T> extends Patience {
   readonly kind: CallKind;
   /** Whether the call may be made twice. */
   readonly idempotent: boolean;
-  /** When the caller's time is up, ms since the epoch. */
-  readonly deadlineAtMs: number;
   /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
-  /**
-   * The caller gives up by itself when its time is over, and this call's answer is all it waits for. Then no timer is needed where the caller's time is
-   * the shorter limit, and a late answer finds nobody.
-   */
-  readonly callerKeepsTime?: boolean;
   /** What an answer says about the upstream's load; `success` if absent. */
   readonly outcomeOf?: (answer: T) => WorkOutcome;
 }
@@ -96,6 +91,11 @@ export class Guard {
 
   get upstream(): string {
     return this.#parts.upstream;
+  }
+
+  /** That of a caller who waits for one answer and no longer: all attempts together have the time that one may take. */
+  patienceOfOne(quotaMs: number = this.#parts.quotaMs): Patience {
+    return { deadlineAtMs: deadlineOfOneMs(this.#parts.now(), quotaMs) };
   }
 
   /**
@@ -179,16 +179,17 @@ export class Guard {
     }
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
+    const isHurried = plan.isHurried === true && limitMs < quotaMs;
     let outcome: BreakerOutcome = "success";
     try {
-      const attempt = { limitMs, number };
+      const attempt = { limitMs, number, isHurried };
       const start = (): Promise<T> => (faults === null ? run(attempt) : faults.around(() => run(attempt)));
       const running = hedge !== null && plan.kind === "read" && plan.idempotent ? this.#hedged(hedge, start) : start();
-      const answer = await (plan.callerKeepsTime === true && limitMs < quotaMs ? running : timer.inTime(running, limitMs));
+      const answer = await timer.inTime(running, limitMs);
       throttle.success();
       return answer;
     } catch (error) {
-      outcome = outcomeOf(error, limitMs >= quotaMs);
+      outcome = outcomeOf(error, hadItsTime({ limitMs, quotaMs, isHurried }));
       if (outcome === "failure") throttle.failure();
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
@@ -211,18 +212,21 @@ export class Guard {
     if (!plan.idempotent || !isRetryable(error) || !throttle.allowsRetry) return null;
     const nowMs = now();
     const { retryAfterMs } = hintsOf(error);
+    const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const delayMs = nextAttempt({
       attempt,
       attemptsMax: ATTEMPTS_MAX,
       remainingMs: remainingMs(plan.deadlineAtMs, nowMs),
       random: random(),
+      // Whoever hangs, hangs: a short wait more would only make the caller late as well, and its caller blame it.
+      ...(isLate(error) ? { usefulMs: fairShareMs(quotaMs) } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
     return delayMs !== null && budget.tryWithdraw(nowMs) ? delayMs : null;
   }
 
   /**
-   * Late by its quota, an upstream has failed; late by the caller's own patience, time was simply up. An error without a code is the transport's or a bug over
+   * Late by its quota, an upstream can't be had; late by the caller's patience, time is up, whosever fault that is. An error without a code is the transport's or a bug over
    * there: to the caller that upstream is unavailable, and reads may try again.
    */
   #coded(cause: unknown, hadItsQuota: boolean): unknown {
@@ -250,12 +254,16 @@ function spent(error: unknown, what: string): CodedError {
   return new CodedError(code, what, { cause: error, ...hintsOf(error), ...(isFailure ? { alreadyRetried: true } : {}) });
 }
 
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof LateError;
+}
+
 /**
  * Whether a failed attempt is the upstream's fault. Not if it answered (a refusal, a 4xx, a problem that something further down has), and
- * not if it was given less time than it is normally granted: a client in a hurry must not open the breaker for all others.
+ * not if it was late in less time than it is normally granted: a client in a hurry must not open the breaker for all others.
  */
-function outcomeOf(error: unknown, hadItsQuota: boolean): BreakerOutcome {
-  if (error instanceof LateError) return hadItsQuota ? "failure" : "cancelled";
+function outcomeOf(error: unknown, hadTime: boolean): BreakerOutcome {
+  if (error instanceof LateError) return hadTime ? "failure" : "cancelled";
   const code = codeOf(error);
   if (ERROR_CATALOGUE[code].status < 500) return "success";
   if (hintsOf(error).alreadyRetried === true) return "success";

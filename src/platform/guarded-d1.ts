@@ -1,10 +1,14 @@
 import { CodedError } from "../contracts/errors.ts";
 import type { Guard } from "./guard.ts";
+import type { Patience } from "./patience.ts";
 
 interface GuardedD1Options {
   readonly guard: Guard;
-  /** When the time of whoever asks is up, ms since the epoch; infinity where nobody waits. */
-  readonly deadlineAtMs: () => number;
+  /**
+   * How long whoever asks will wait. `one quota`: as long as one query may take, in which one that fails at once is tried again. Never said by a deadline
+   * of that length: less a margin it would be shorter than the quota, and a database that hangs be nobody's fault.
+   */
+  readonly patience: (() => Patience) | "one quota";
   /** What one query may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
   /** Whether an error says that the data is refused, by a database that is well; none does if absent. */
@@ -18,14 +22,14 @@ const READS = /^\s*select\b/i;
  * is not known. A query that is late goes on in the database and can't be recalled; its answer is dropped.
  */
 export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database {
-  const { guard, deadlineAtMs, quotaMs, isDataFault = () => false } = options;
+  const { guard, patience, quotaMs, isDataFault = () => false } = options;
   const call = <T>(isRead: boolean, run: () => Promise<T>): Promise<T> =>
     guard.call(
       isRead ? "read the database" : "write the database",
       {
         kind: isRead ? "read" : "write",
         idempotent: isRead,
-        deadlineAtMs: deadlineAtMs(),
+        ...(patience === "one quota" ? guard.patienceOfOne(quotaMs) : patience()),
         ...(quotaMs === undefined ? {} : { quotaMs }),
       },
       async () => {

@@ -16,14 +16,15 @@ export interface GuardedRpc<T> {
 export function guardedRpc<T extends object>(service: T, guard: Guard, options: { readonly quotaMs?: number } = {}): GuardedRpc<T> {
   function caller(kind: CallKind, idempotent: boolean): GuardedRpc<T>["read"] {
     return function callService(scope, what, call) {
-      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, ...options };
-      return guard.call(what, plan, ({ limitMs, number }) => {
+      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, isHurried: scope.isHurried === true, ...options };
+      return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
         const { requestId, traceparent, principal, clientAddress } = scope;
         return call(service, {
           requestId,
           traceparent,
           principal,
           remainingMs: limitMs,
+          ...(isHurried ? { isHurried } : {}),
           ...(number > 1 ? { attempt: number } : {}),
           ...(clientAddress === undefined ? {} : { clientAddress }),
         });

@@ -1,24 +1,30 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { CallContext } from "../contracts/call-context.ts";
 import type { Clock } from "../resilience/clock.ts";
+import { ENDLESS, type Patience } from "./patience.ts";
 
 /*
  * The request that the running code works for, in services whose ports know nothing of requests: how much time is left is nobody's
  * business in `biz/`, and still no step may start after it.
  */
-const deadlines = new AsyncLocalStorage<number>();
+const patiences = new AsyncLocalStorage<Patience>();
+
+/** The patience of the call that `ctx` came with. */
+export function patienceOf({ remainingMs, isHurried = false }: CallContext, now: Clock): Patience {
+  return { deadlineAtMs: now() + remainingMs, isHurried };
+}
 
 /** Runs `work` within the time of the call that asked for it. */
 export function withinTimeOf<T>(ctx: CallContext, now: Clock, work: () => T): T {
-  return deadlines.run(now() + ctx.remainingMs, work);
+  return patiences.run(patienceOf(ctx, now), work);
 }
 
 /** Runs `work` with as much time as it needs: nobody waits for it. */
 export function withoutDeadline<T>(work: () => T): T {
-  return deadlines.run(Number.POSITIVE_INFINITY, work);
+  return patiences.run(ENDLESS, work);
 }
 
-/** When the time of the running request is up, ms since the epoch; infinity where no request waits. */
-export function currentDeadlineAtMs(): number {
-  return deadlines.getStore() ?? Number.POSITIVE_INFINITY;
+/** How long the running request is waited for; without end where no request waits. */
+export function currentPatience(): Patience {
+  return patiences.getStore() ?? ENDLESS;
 }

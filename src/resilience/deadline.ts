@@ -30,6 +30,38 @@ export function callLimitMs({ remainingMs: remaining, quotaMs, marginMs = MARGIN
   return Math.max(0, Math.min(remaining - marginMs, quotaMs));
 }
 
+/** When the time is up of somebody who waits for one call and no longer: the call has its whole quota, and its answer the way back. */
+export function deadlineOfOneMs(nowMs: number, quotaMs: number): number {
+  return nowMs + quotaMs + MARGIN_MS;
+}
+
+/**
+ * The share of its quota that a call needs so that its lateness is the upstream's. Less than the whole, since requests spend time on their
+ * way (a margin, a look-up, a window far away); not much less, since what others have used up is not the upstream's fault.
+ */
+const FAIR_SHARE = 0.5;
+
+interface HadItsTimeInput {
+  /** What the call could take, in ms. */
+  readonly limitMs: number;
+  readonly quotaMs: number;
+  /** Whether the client asked for less time than its route has. */
+  readonly isHurried: boolean;
+}
+
+/**
+ * Whether an upstream that was late has failed. With its whole quota always; with less only if no client's hurry has cut it: else one client that asks
+ * for 20 ms could have the upstream taken for dead.
+ */
+export function hadItsTime({ limitMs, quotaMs, isHurried }: HadItsTimeInput): boolean {
+  return limitMs >= quotaMs || (!isHurried && limitMs >= fairShareMs(quotaMs));
+}
+
+/** The least time, in ms, in which a call of this quota has a chance. */
+export function fairShareMs(quotaMs: number): number {
+  return quotaMs * FAIR_SHARE;
+}
+
 const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ["H", 3_600_000],
   ["M", 60_000],

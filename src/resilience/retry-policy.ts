@@ -26,11 +26,20 @@ interface NextAttemptInput {
   readonly random: number;
   /** What the upstream asked for; wins over the backoff. */
   readonly retryAfterMs?: number;
+  /** What must be left for the try after its pause, in ms; 10 if absent. */
+  readonly usefulMs?: number;
 }
 
 /** How long to wait before the next try, in ms; null where there is none: tries or time are used up. */
-export function nextAttempt({ attempt, attemptsMax, remainingMs, random, retryAfterMs }: NextAttemptInput): number | null {
+export function nextAttempt({
+  attempt,
+  attemptsMax,
+  remainingMs,
+  random,
+  retryAfterMs,
+  usefulMs = USEFUL_MS_MIN,
+}: NextAttemptInput): number | null {
   if (attempt >= attemptsMax) return null;
   const delayMs = Math.max(0, retryAfterMs ?? backoffMs(attempt, random));
-  return remainingMs >= delayMs + USEFUL_MS_MIN ? delayMs : null;
+  return remainingMs >= delayMs + usefulMs ? delayMs : null;
 }

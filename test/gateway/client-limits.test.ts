@@ -25,7 +25,7 @@ function limitsOf({ scale = 1, modes = {}, windows }: { scale?: number; modes?: 
   });
   const policies = limitPolicies(modes);
   const admit = (policy: LimitPolicyName, client = ADA): QuotaHeaders | Promise<QuotaHeaders> =>
-    limits.admit(policies[policy], client, clock.now() + 1_000);
+    limits.admit(policies[policy], client, { deadlineAtMs: clock.now() + 1_000 });
   /** Whether a request is admitted; the background's work is done before it answers. */
   const tries = async (policy: LimitPolicyName, client = ADA): Promise<boolean> => {
     try {

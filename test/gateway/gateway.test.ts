@@ -107,14 +107,16 @@ describe("what a BFF gets", () => {
       code: "UNAUTHENTICATED",
     });
     expect(request?.headers.get("x-deadline-ms")).toBe("395");
+    expect(request?.headers.get("x-hurried")).toBe("1");
     for (const name of ["x-attempt", "x-user-id", "cookie", "authorization"]) expect(request?.headers.get(name)).toBeNull();
     expect(new URL(request?.url ?? "").search).toBe("?limit=5");
   });
 
   it("may be no more time than the route has, whatever the client hopes", async () => {
     const { call, forwarded } = await testGateway();
-    await call("/v1/account/refresh", json("{}", { "x-request-timeout-ms": "60000" }));
+    await call("/v1/account/refresh", json("{}", { "x-request-timeout-ms": "60000", "x-hurried": "1" }));
     expect(forwarded[0]?.headers.get("x-deadline-ms")).toBe("975");
+    expect(forwarded[0]?.headers.has("x-hurried")).toBe(false);
   });
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../src/contracts/errors.ts";
+import { LateError } from "../../src/platform/call-timer.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import { testGuard } from "../support/test-guard.ts";
 import { TurnedClock } from "../support/turned-clock.ts";
@@ -85,6 +86,29 @@ describe("it is not tried again", () => {
     const before = numbers.length;
     await call(DOWN);
     expect([before, numbers.length - before]).toEqual([5, 1]);
+  });
+});
+
+describe("after no answer at all", () => {
+  /** The clock turns by what each attempt may take, and nobody answers. */
+  const hanging = async (leftMs: number) => {
+    const clock = new TurnedClock();
+    const timer = {
+      inTime: (_answer: Promise<unknown>, limitMs: number): Promise<never> => {
+        clock.turn(limitMs);
+        return Promise.reject(new LateError("late"));
+      },
+    };
+    const guard = testGuard({ now: clock.now, quotaMs: 300, timer });
+    const startedAtMs = clock.now();
+    const plan = { kind: "read", idempotent: true, deadlineAtMs: startedAtMs + leftMs } as const;
+    const error = await guard.call("ask", plan, async () => 1).catch((failure: unknown) => failure);
+    return { error, tookMs: clock.now() - startedAtMs };
+  };
+
+  it("the caller hears of it in time, rather than after a try that could not have succeeded", async () => {
+    expect(await hanging(400)).toMatchObject({ error: { code: "UNAVAILABLE", alreadyRetried: true }, tookMs: 300 });
+    expect(await hanging(500)).toMatchObject({ error: { code: "DEADLINE_EXCEEDED" }, tookMs: 495 });
   });
 });
 

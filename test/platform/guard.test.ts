@@ -166,9 +166,19 @@ describe("a breaker hears", () => {
     expect(await opens(failing(new CodedError("UNAVAILABLE", "down")).run)).toBe(true);
   });
 
-  it("of no answer within the quota, but not of a caller's own hurry", async () => {
+  it("of no answer within the quota, or what a route's time has left of it, but not of a client's own hurry", async () => {
     expect(await opens(async () => 1, {}, 1_000, late)).toBe(true);
+    // 295 of 400 ms: others on the way had the rest. A client that asked for so little is another matter.
+    expect(await opens(async () => 1, {}, 300, late)).toBe(true);
+    expect(await opens(async () => 1, { isHurried: true }, 300, late)).toBe(false);
     expect(await opens(async () => 1, {}, 200, late)).toBe(false);
+    expect(await opens(async () => 1, { isHurried: true }, 1_000, late)).toBe(true);
+  });
+
+  it("of no answer to whoever waits for one and no longer", async () => {
+    const { call, guard } = watched({ timer: late });
+    for (let number = 0; number < 40; number += 1) await call(async () => 1, guard.patienceOfOne()).catch(() => undefined);
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "CIRCUIT_OPEN" });
   });
 
   it.each(["NOT_FOUND", "INVALID", "RATE_LIMITED", "OVERLOADED", "DEADLINE_EXCEEDED"] as const)("nothing bad of %s", async (code) => {
@@ -177,6 +187,19 @@ describe("a breaker hears", () => {
 
   it("nothing bad of a messenger: what is marked is the fault of something further down", async () => {
     expect(await opens(failing(new CodedError("UNAVAILABLE", "down there", { alreadyRetried: true })).run)).toBe(false);
+  });
+});
+
+describe("an attempt is told", () => {
+  const hurryOf = async (plan: Plan, leftMs: number): Promise<boolean> => {
+    const { guard, clock } = watched();
+    return guard.call("ask", { ...READ, deadlineAtMs: clock.now() + leftMs, ...plan }, async ({ isHurried }) => isHurried);
+  };
+
+  it("of a client's hurry where it has less than its quota, and only there", async () => {
+    expect(await hurryOf({ isHurried: true }, 200)).toBe(true);
+    expect(await hurryOf({ isHurried: true }, 600)).toBe(false);
+    expect(await hurryOf({}, 200)).toBe(false);
   });
 });
 

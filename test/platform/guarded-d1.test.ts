@@ -37,7 +37,7 @@ function failingD1(failures: number, error = new Error("D1_ERROR: network connec
 }
 
 const guarded = (db: D1Database, more: object = {}, breaker = new HystrixBreaker()) =>
-  guardedD1(db, { guard: testGuard({ upstream: "db", breaker }), deadlineAtMs: () => Date.now() + 1_000, ...more });
+  guardedD1(db, { guard: testGuard({ upstream: "db", breaker }), patience: () => ({ deadlineAtMs: Date.now() + 1_000 }), ...more });
 
 describe("a guarded database", () => {
   it("answers as the database does: prepared, bound, first, batch", async () => {
@@ -89,9 +89,30 @@ describe("a guarded database", () => {
     await expect(own.prepare("SELECT 1").all()).rejects.toMatchObject({ code: "CIRCUIT_OPEN" });
   });
 
+  it("that hangs is left alone, also by those whose whole patience is one query", async () => {
+    let asked = 0;
+    const never = (): Promise<never> => {
+      asked += 1;
+      return new Promise(() => undefined);
+    };
+    const statement = { bind: () => statement, all: never };
+    const guard = testGuard({ upstream: "db", quotaMs: 20 });
+    const own = guardedD1({ prepare: () => statement } as unknown as D1Database, { guard, patience: "one quota" });
+    const ask = () => own.prepare("SELECT 1").all();
+    await Promise.allSettled(Array.from({ length: 25 }, ask));
+    expect(asked).toBe(25);
+    await expect(ask()).rejects.toMatchObject({ code: "CIRCUIT_OPEN" });
+  });
+
+  it("is asked again within one query's time, where it fails at once", async () => {
+    const { db, state } = failingD1(2);
+    await guarded(db, { patience: "one quota" }).prepare("SELECT 1").all();
+    expect(state.calls).toBe(3);
+  });
+
   it("is asked nothing by a request whose time is up", async () => {
     const { db, state } = failingD1(0);
-    const own = guarded(db, { deadlineAtMs: () => Date.now() + 5 });
+    const own = guarded(db, { patience: () => ({ deadlineAtMs: Date.now() + 5 }) });
     await expect(own.prepare("SELECT 1").all()).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED" });
     expect(state.calls).toBe(0);
   });

@@ -1,6 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { callLimitMs, isWorthCalling, parseGrpcTimeout, remainingMs, USEFUL_MS_MIN } from "../../src/resilience/deadline.ts";
+import {
+  callLimitMs,
+  deadlineOfOneMs,
+  fairShareMs,
+  hadItsTime,
+  isWorthCalling,
+  parseGrpcTimeout,
+  remainingMs,
+  USEFUL_MS_MIN,
+} from "../../src/resilience/deadline.ts";
 
 describe("a deadline", () => {
   it("leaves the time until it, and none once it has passed", () => {
@@ -34,6 +43,26 @@ describe("a deadline", () => {
         expect(limitMs).toBeLessThanOrEqual(Math.min(quotaMs, remaining));
       }),
     );
+  });
+});
+
+describe("whoever is late", () => {
+  const hadTime = (limitMs: number, isHurried = false): boolean => hadItsTime({ limitMs, quotaMs: 400, isHurried });
+
+  it("has failed with its whole quota, hurry or not", () => {
+    expect([hadTime(400), hadTime(401), hadTime(400, true)]).toEqual([true, true, true]);
+  });
+
+  it("has failed with half of it, unless a client's hurry cut it", () => {
+    expect([hadTime(399), hadTime(200), hadTime(199.9), hadTime(0)]).toEqual([true, true, false, false]);
+    expect([hadTime(399, true), hadTime(200, true)]).toEqual([false, false]);
+    expect(fairShareMs(300)).toBe(150);
+  });
+
+  it("to somebody who waits for one call and no longer had the whole quota", () => {
+    const remaining = remainingMs(deadlineOfOneMs(1_000, 300), 1_000);
+    expect(callLimitMs({ remainingMs: remaining, quotaMs: 300 })).toBe(300);
+    expect(remaining - 300).toBeLessThan(USEFUL_MS_MIN);
   });
 });
 

@@ -37,8 +37,14 @@ function balanceOf({ balance }: Funds): { readonly balance: number } {
   return { balance };
 }
 
+interface MoneyRoutesDeps {
+  readonly ledgers: Ledgers;
+  /** The same ledgers for what moves money, which may take longer. */
+  readonly movers: Ledgers;
+}
+
 /** The money routes of api.md. A transfer lives in the ledger that it leaves: what is asked without saying which is asked of both. */
-export function addMoneyRoutes(app: Hono<BffEnv>, ledgers: Ledgers): void {
+export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRoutesDeps): void {
   app.get("/v1/wallet", async function showWallet(c) {
     const { scope, every } = c.env;
     return every.json(await readWallet(scope, ledgers), scope);
@@ -49,7 +55,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, ledgers: Ledgers): void {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { from, amount } = await readJson(c.req.raw, transferSchema);
     // Its key makes it safe to try again.
-    const receipt = await ledgers[from].idempotentWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
+    const receipt = await movers[from].idempotentWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
     return c.json(receipt, 202);
   });
 

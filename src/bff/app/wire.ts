@@ -43,12 +43,15 @@ export function wire(env: AppBffEnv) {
     bindRpc<IdentityAccounts>(env.IDENTITY),
     makeGuard("identity", { quotaMs, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES }),
   );
-  const ledger = (name: LedgerName, binding: object) =>
-    guardedRpc(
-      bindRpc<LedgerFunds>(binding),
-      makeGuard(name, { quotaMs: CALL_QUOTA_MS.moneyRpc, readsMax: LEDGER_PLACES, writesMax: LEDGER_PLACES }),
-    );
-  const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
+  const ledger = (name: LedgerName, binding: object) => {
+    const guard = makeGuard(name, { quotaMs, readsMax: LEDGER_PLACES, writesMax: LEDGER_PLACES });
+    const service = bindRpc<LedgerFunds>(binding);
+    return { reading: guardedRpc(service, guard), moving: guardedRpc(service, guard, { quotaMs: CALL_QUOTA_MS.moneyRpc }) };
+  };
+  const wallet = ledger("wallet", env.WALLET);
+  const savings = ledger("savings", env.SAVINGS);
+  const ledgers = { wallet: wallet.reading, savings: savings.reading };
+  const movers = { wallet: wallet.moving, savings: savings.moving };
   return createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
@@ -57,7 +60,7 @@ export function wire(env: AppBffEnv) {
     addRoutes(app) {
       addHistoryRoutes(app, history);
       addHomeRoute(app, { history, identity, ledgers, logger });
-      addMoneyRoutes(app, ledgers);
+      addMoneyRoutes(app, { ledgers, movers });
     },
   });
 }

@@ -14,6 +14,7 @@ import {
 import { CodedError } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { Guard } from "../../platform/guard.ts";
+import type { Patience } from "../../platform/patience.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
@@ -46,15 +47,15 @@ const faultSchema = z.object({
 /** What operators see of breakers and quotas, and how they make trouble on purpose where that is allowed. */
 export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoutesDeps): void {
   const { guard, breakerOf, windowOf, faults, now } = deps;
-  const read = <T>(deadlineAtMs: number, what: string, call: () => Promise<T>): Promise<T> =>
-    guard.call(what, { kind: "read", idempotent: true, deadlineAtMs }, call);
+  const read = <T>({ deadlineAtMs, isHurried = false }: Patience, what: string, call: () => Promise<T>): Promise<T> =>
+    guard.call(what, { kind: "read", idempotent: true, deadlineAtMs, isHurried }, call);
 
   app.get("/v1/ops/breakers", async function showBreakers(c) {
     const views = new Map<string, SharedBreakerView>();
     const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
     for (const upstream of SHARED_UPSTREAMS) {
       group.go(async () => {
-        views.set(upstream, await read(c.env.scope.deadlineAtMs, "read a breaker", () => breakerOf(upstream).view()));
+        views.set(upstream, await read(c.env.scope, "read a breaker", () => breakerOf(upstream).view()));
       });
     }
     await group.wait();
@@ -72,7 +73,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const quotas = new Map<string, QuotaView>();
     for (let share = 0; share < SHARES_MAX; share += 1) {
       const window = windowOf(share === 0 ? client : `${client}#${share}`);
-      const views = await read(c.env.scope.deadlineAtMs, "read a client's window", () => window.view());
+      const views = await read(c.env.scope, "read a client's window", () => window.view());
       if (views.length === 0 && share > 0) break;
       for (const view of views) quotas.set(view.policy, addedTo(quotas.get(view.policy), view));
     }
@@ -84,9 +85,11 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const { target, latencyMs = 0, errorRate = 0, until } = await readJson(c.req.raw, faultSchema);
     const fault: Fault | null = latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
     const board = faults.boards(FAULT_BOARD_NAME);
-    const { deadlineAtMs } = c.env.scope;
-    await guard.call("order a fault", { kind: "write", idempotent: true, deadlineAtMs }, () => board.set(faults.bootId, target, fault));
-    const all = await read(deadlineAtMs, "read the faults", () => board.all(faults.bootId));
+    const { scope } = c.env;
+    const { deadlineAtMs, isHurried = false } = scope;
+    const plan = { kind: "write", idempotent: true, deadlineAtMs, isHurried } as const;
+    await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
+    const all = await read(scope, "read the faults", () => board.all(faults.bootId));
     return c.json({
       faults: Object.entries(all).map(([name, { untilMs, ...rest }]) => ({
         target: name,

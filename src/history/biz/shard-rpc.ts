@@ -43,8 +43,8 @@ export interface ShardCallOptions {
   readonly deadlineAtMs: number;
   /** What the call may take, where it is not the usual, in ms. */
   readonly quotaMs?: number;
-  /** The caller gives up by itself: see the guard. */
-  readonly callerKeepsTime?: boolean;
+  /** The client asked for less time than usual: see the guard. */
+  readonly isHurried?: boolean;
 }
 
 /** Calls a method of one shard; `what` says what was being done if it fails. */

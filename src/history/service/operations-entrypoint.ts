@@ -1,6 +1,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { HistoryOperations, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
+import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
+import type { Patience } from "../../platform/patience.ts";
+import { patienceOf } from "../../platform/request-scope.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import { everyShard } from "../biz/every-shard.ts";
 import type { ShardCall } from "../biz/shard-rpc.ts";
@@ -37,7 +40,7 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
   };
 }
 
-/** Operators wait for all shards: one of them may take as long as the whole. */
-function timeOf({ remainingMs }: CallContext): { readonly deadlineAtMs: number; readonly quotaMs: number } {
-  return { deadlineAtMs: Date.now() + remainingMs, quotaMs: remainingMs };
+/** Operators wait for all shards: one of them may take nearly as long as the whole. */
+function timeOf(ctx: CallContext): Patience & { readonly quotaMs: number } {
+  return { ...patienceOf(ctx, Date.now), quotaMs: CALL_QUOTA_MS.operatorShard };
 }

@@ -13,6 +13,7 @@ import {
   type ReportReceipt,
 } from "../../contracts/history.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
+import { patienceOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
@@ -59,8 +60,7 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
 
     async ready(ctx: CallContext): Promise<void> {
       const { callShard } = wire(this.env);
-      const deadlineAtMs = Date.now() + ctx.remainingMs;
-      await callShard(0, "wake a shard", { kind: "read", deadlineAtMs }, (shard) => shard.wake());
+      await callShard(0, "wake a shard", { kind: "read", ...patienceOf(ctx, Date.now) }, (shard) => shard.wake());
     }
 
     async #ofCaller<T>(
@@ -70,7 +70,7 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       call: (shard: ShardRpc, userId: string, mapping: ShardMapping) => Promise<T | Elsewhere>,
     ): Promise<T> {
       const { userId } = requirePrincipal(ctx);
-      const options = { kind, deadlineAtMs: Date.now() + ctx.remainingMs, callerKeepsTime: true } as const;
+      const options = { kind, ...patienceOf(ctx, Date.now) };
       const { directory, callShard } = wire(this.env);
       return directory.ofUser(userId, (shard, mapping) => callShard(shard, what, options, (stub) => call(stub, userId, mapping)));
     }

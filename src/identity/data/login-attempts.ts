@@ -1,7 +1,8 @@
 import type { PolicyAsk, RateWindowRpc } from "../../contracts/durable.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard.ts";
-import { currentDeadlineAtMs } from "../../platform/request-scope.ts";
+import { ENDLESS } from "../../platform/patience.ts";
+import { currentPatience } from "../../platform/request-scope.ts";
 import type { RateAsk } from "../../resilience/rate-limit.ts";
 import type { LoginAttempts } from "../biz/ports.ts";
 
@@ -36,14 +37,14 @@ export function loginAttempts({ windowOf, guard, scale, background }: LoginAttem
         { policy: `failures from ${clientAddress}`, ...perAddress, ask },
         { policy: "failures", ...perEmail, ask },
       ];
-      const plan = { kind: "write", idempotent: false, deadlineAtMs: currentDeadlineAtMs() } as const;
+      const plan = { kind: "write", idempotent: false, ...currentPatience() } as const;
       const [answer] = await guard.call("count a login", plan, () => windowOf(name).ask(asks({ kind: "take", cost: 1 })));
       if (answer?.allowed !== true) {
         throw new CodedError("RATE_LIMITED", "Too many failed logins: see Retry-After", { retryAfterMs: answer?.retryAfterMs ?? 60_000 });
       }
       return {
         succeeded() {
-          const later = { ...plan, deadlineAtMs: Number.POSITIVE_INFINITY };
+          const later = { ...plan, ...ENDLESS };
           const giveBack = guard.call("give a login back", later, () => windowOf(name).ask(asks({ kind: "give_back", cost: 1 })));
           // Lost, it costs one of the attempts that the window has, and only until the window has passed.
           background(giveBack.catch(() => undefined));

@@ -1,7 +1,7 @@
 import type { LedgerName, LedgerSettlement } from "../../contracts/ledger.ts";
 import { backgroundScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
-import { currentDeadlineAtMs } from "../../platform/request-scope.ts";
+import { currentPatience } from "../../platform/request-scope.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { PeerLedger } from "../biz/ports.ts";
 
@@ -9,7 +9,8 @@ import type { PeerLedger } from "../biz/ports.ts";
 export function peerLedger(name: LedgerName, rpc: GuardedRpc<LedgerSettlement>, now: Clock): PeerLedger {
   const scope = (requestId: string) => {
     const background = backgroundScope(requestId, "", now());
-    return { ...background, deadlineAtMs: Math.min(background.deadlineAtMs, currentDeadlineAtMs()) };
+    const { deadlineAtMs, isHurried = false } = currentPatience();
+    return { ...background, deadlineAtMs: Math.min(background.deadlineAtMs, deadlineAtMs), isHurried };
   };
   return {
     name,

@@ -1,0 +1,123 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { wire } from "../../src/gateway/wire.ts";
+import { accessToken, testKey } from "../support/ed25519.ts";
+import { guardBindings, hungService, namespaceOf, never } from "../support/hung-bindings.ts";
+import { snapshotOf } from "../support/test-gateway.ts";
+import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+
+// Before anything is imported: modules keep `Date.now` as their clock.
+vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
+vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+  const kit = await original();
+  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+});
+
+const gatewayKey = await testKey("gateway-1");
+const identityKey = await testKey("identity-1");
+
+const ANSWER = { allowed: true, limit: 10, remaining: 9, resetMs: 60_000, retryAfterMs: 0, granted: 0, holdMs: 0 };
+
+interface World {
+  /** How far clients' windows are away, in ms; infinitely if absent: they hang. */
+  readonly windowMs?: number;
+  readonly identityHangs?: boolean;
+}
+
+/** The gateway as it is deployed. Its upstreams answer until they are told to hang: tokens are verified and minted once, in real time. */
+async function gateway({ windowMs = Number.POSITIVE_INFINITY, identityHangs = false }: World = {}) {
+  let isWarm = identityHangs;
+  const bff = { fetch: () => (isWarm ? never : Promise.resolve(Response.json({}))) };
+  const windows = namespaceOf({
+    ask: async (asks: readonly unknown[]) => {
+      if (isWarm && windowMs === Number.POSITIVE_INFINITY) await never;
+      if (isWarm) await new Promise((resolve) => setTimeout(resolve, windowMs));
+      return asks.map(() => ANSWER);
+    },
+  });
+  const { kty, crv, x, d, kid } = { ...gatewayKey.privateJwk };
+  const env = {
+    ...guardBindings(),
+    CORS_ORIGINS: "",
+    RATE_LIMIT_SCALE: "100",
+    LIMIT_MODES: "",
+    OVERLOAD_LIMITER: "bbr",
+    GATEWAY_SIGNING_KEY: JSON.stringify({ kty, crv, x, d, kid }),
+    ACCOUNT_BFF: bff,
+    APP_BFF: bff,
+    OPS_BFF: bff,
+    IDENTITY: identityHangs ? hungService() : { snapshot: async () => snapshotOf([identityKey.publicJwk]) },
+    RATE_WINDOW: windows,
+  };
+  const fetchGateway = wire(env as unknown as GatewayEnv);
+  const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: Date.now(), roles: ["user", "admin"] })}`;
+  const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
+  const ask = (route: string, more: Readonly<Record<string, string>> = {}): Promise<Response> => {
+    const [method = "", path = ""] = route.split(" ");
+    const init = method === "GET" ? { method } : { method, body: "{}" };
+    const headers = { authorization, "content-type": "application/json", ...more };
+    return fetchGateway(new Request(`http://gateway${path}`, { ...init, headers }), {}, ctx);
+  };
+  async function warmUp(route: string): Promise<void> {
+    if (!isWarm) await ask(route);
+    isWarm = true;
+  }
+  return { ask, warmUp };
+}
+
+/** For each upstream requests that need it, in a world where it hangs. */
+const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: World])[]>> = {
+  account: [
+    ["GET /v1/account/me", {}],
+    ["POST /v1/account/login", { windowMs: 300 }],
+    ["GET /readyz", {}],
+  ],
+  app: [
+    ["GET /v1/history", {}],
+    ["POST /v1/history/reports", {}],
+    ["POST /v1/transfers", { windowMs: 50 }],
+    ["POST /v1/transfers", { windowMs: 390 }],
+  ],
+  ops: [
+    ["GET /v1/ops/overview", {}],
+    ["GET /v1/ops/reconcile", {}],
+  ],
+  "rate-window": [
+    ["POST /v1/account/login", {}],
+    ["POST /v1/transfers", {}],
+  ],
+  identity: [["GET /v1/account/me", { identityHangs: true }]],
+};
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map(([route, world]) => [upstream, route, world] as const));
+
+beforeEach(() => {
+  vi.clearAllTimers();
+  forgetGuards();
+});
+
+describe("in the gateway", () => {
+  it("every guard has its row here", async () => {
+    await gateway();
+    expect(guardsMade()).toEqual(Object.keys(ROWS).sort());
+  });
+
+  it.each(EACH)("%s that hangs is left alone: %s", async (upstream, route, world) => {
+    const { ask, warmUp } = await gateway(world);
+    await warmUp(route);
+    // Keys are pulled by one request for all; until there are some, each asks anew.
+    const driving = upstream === "identity" ? { atOnce: 1, rounds: 40 } : {};
+    expect(await opens(upstream, () => ask(route), driving)).toBe(true);
+  });
+
+  it.each(EACH.filter(([upstream, route]) => upstream !== "identity" && route !== "GET /readyz"))(
+    "%s is not taken for ill by clients in a hurry: %s",
+    async (upstream, route, world) => {
+      const { ask, warmUp } = await gateway(world);
+      await warmUp(route);
+      // Of a window 400 ms are the whole quota, whatever the client's patience; of a BFF nine tenths of the route's time are not.
+      const patiencesMs = upstream === "rate-window" ? [20, 150, 395] : [20, 150, 395, 900];
+      for (const ms of patiencesMs.map(String)) expect(await opens(upstream, () => ask(route, { "x-request-timeout-ms": ms }))).toBe(false);
+      expect(await opens(upstream, () => ask(route, { "grpc-timeout": "390m" }))).toBe(false);
+    },
+  );
+});

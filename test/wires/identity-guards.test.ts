@@ -1,0 +1,86 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
+import { wire } from "../../src/identity/wire.ts";
+import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
+import { contextOf } from "../support/call-contexts.ts";
+import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
+import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+
+// Before anything is imported: modules keep `Date.now` as their clock.
+vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
+vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+  const kit = await original();
+  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+});
+
+/** The identity worker as it is deployed, all of whose upstreams hang, by its entrypoints. */
+function identity() {
+  const env = {
+    ...guardBindings(),
+    KEY_ENCRYPTION_KEY: "A".repeat(43),
+    ADMIN_EMAIL: "",
+    ADMIN_PASSWORD: "",
+    RATE_LIMIT_SCALE: "1",
+    IDENTITY_DB: hungD1(),
+    RATE_WINDOW: hungObjects(),
+    HISTORY: hungService(),
+  } as unknown as IdentityEnv;
+  const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
+  return {
+    accounts: new Accounts(ctx, env),
+    administration: new Administration(ctx, env),
+    trust: new Trust(ctx, env),
+    wired: wire(env),
+  };
+}
+
+type Identity = ReturnType<typeof identity>;
+const LOGIN = { email: "ada@example.com", password: "correct horse" };
+
+interface Row {
+  readonly what: string;
+  readonly call: (of: Identity, ms?: number) => Promise<unknown>;
+  readonly stepMs?: number;
+}
+
+/** For each upstream calls that need it, with the time that their caller grants. */
+const ROWS: Readonly<Record<string, readonly Row[]>> = {
+  "identity-db": [
+    { what: "a profile", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.me(contextOf(ms)) },
+    { what: "a refresh", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.refresh(contextOf(ms), "r".repeat(43)) },
+    { what: "keys and revocations", call: ({ trust }, ms = CALL_QUOTA_MS.rpc) => trust.snapshot(contextOf(ms), 0) },
+    {
+      what: "an operator's overview",
+      call: ({ administration }, ms = CALL_QUOTA_MS.operatorRpc) => administration.overview(contextOf(ms)),
+    },
+  ],
+  "rate-window": [{ what: "a login", call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.login(contextOf(ms), LOGIN) }],
+  history: [{ what: "an erasure", call: ({ wired }) => wired.erasures.attempt("ada"), stepMs: 1_000 }],
+};
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map((row) => [upstream, row.what, row] as const));
+
+beforeEach(() => {
+  vi.clearAllTimers();
+  forgetGuards();
+});
+
+describe("in identity", () => {
+  it("every guard has its row here", () => {
+    identity();
+    expect(guardsMade()).toEqual(Object.keys(ROWS).sort());
+  });
+
+  it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { call, stepMs = 50 }) => {
+    const one = identity();
+    expect(await opens(upstream, () => call(one), { stepMs })).toBe(true);
+  });
+
+  it.each(EACH.filter(([upstream]) => upstream !== "history"))(
+    "%s is not taken for ill by clients in a hurry: %s",
+    async (upstream, _what, { call }) => {
+      const one = identity();
+      expect(await opens(upstream, () => call(one, 130))).toBe(false);
+    },
+  );
+});

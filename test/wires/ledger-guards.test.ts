@@ -1,0 +1,161 @@
+import { readFileSync } from "node:fs";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
+import { wire } from "../../src/ledger/wire.ts";
+import { Funds, Operations } from "../../src/ledger/worker.ts";
+import { contextOf } from "../support/call-contexts.ts";
+import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { sqliteD1 } from "../support/sqlite-d1.ts";
+import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+
+// Before anything is imported: modules keep `Date.now` as their clock.
+vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
+vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+  const kit = await original();
+  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+});
+
+const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
+const CALLS = 40;
+
+/** The wallet as it is deployed, all of whose upstreams hang; its database too if it says so. */
+function wallet({ databaseHangs = false } = {}) {
+  const env = {
+    ...guardBindings(),
+    LEDGER: "wallet",
+    DELIVERY_SCHEDULE_MS: "2000,4000",
+    CHANGE_STREAM: "on",
+    LEDGER_DB: databaseHangs ? hungD1() : sqliteD1(MIGRATIONS),
+    PEER: hungService(),
+    PEER_QUEUE: hungService(),
+    CHANGES_QUEUE: hungService(),
+    PUBLISHER: hungObjects(),
+  } as unknown as LedgerEnv;
+  const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
+  const funds = new Funds(ctx, env);
+  const operations = new Operations(ctx, env);
+  /** A user with money for a transfer, and one transfer under way. */
+  const transferOf = async (index: number) => {
+    const user = contextOf(CALL_QUOTA_MS.moneyRpc, `user-${index}`);
+    await operations.deposit(contextOf(CALL_QUOTA_MS.operatorRpc), `user-${index}`, 10, `deposit-${index}`);
+    return funds.transfer(user, 1, `transfer-${index}`);
+  };
+  return { funds, operations, wired: wire(env), transferOf };
+}
+
+type Wallet = ReturnType<typeof wallet>;
+interface Row {
+  readonly what: string;
+  readonly databaseHangs?: boolean;
+  readonly before?: (of: Wallet) => Promise<unknown>;
+  readonly call: (of: Wallet, index: number, ms?: number) => Promise<unknown>;
+  readonly driving?: Parameters<typeof opens>[2];
+}
+
+const settleLater = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 2 * CALL_QUOTA_MS.queue));
+const delivery = (index: number) => ({
+  id: `m${index}`,
+  attempts: 1,
+  ack: () => undefined,
+  retry: () => undefined,
+  body: {
+    v: 1,
+    transferId: `0190a1b2-0000-7000-8000-0000000001${String(index).padStart(2, "0")}`,
+    from: "savings",
+    userId: "ada",
+    amount: 1,
+    attempt: 1,
+  },
+});
+
+/** For each upstream calls that need it, with the time that their caller grants. */
+const ROWS: Readonly<Record<string, readonly Row[]>> = {
+  "wallet-db": [
+    { what: "funds", databaseHangs: true, call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.funds(contextOf(ms)) },
+    {
+      what: "transfers of a user",
+      databaseHangs: true,
+      call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.list(contextOf(ms), 20, null),
+    },
+    {
+      what: "a transfer",
+      databaseHangs: true,
+      call: ({ funds }, index, ms = CALL_QUOTA_MS.moneyRpc) => funds.transfer(contextOf(ms), 1, `key-${index}`),
+    },
+    {
+      what: "an operator's overview",
+      databaseHangs: true,
+      call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
+    },
+    { what: "the publisher", databaseHangs: true, call: ({ wired }) => wired.publishOnce() },
+  ],
+  "savings-queue": [
+    {
+      what: "deliveries, sent at once",
+      call: async ({ transferOf }, index) => {
+        await transferOf(index);
+        await settleLater();
+      },
+    },
+  ],
+  savings: [
+    {
+      what: "reports of deliveries",
+      call: ({ wired }) =>
+        wired.consume({
+          queue: "playhead-wallet-deliveries",
+          messages: Array.from({ length: CALLS }, (_, index) => delivery(index)),
+        } as unknown as MessageBatch),
+      driving: { atOnce: 4 },
+    },
+  ],
+  "wallet-changes": [
+    {
+      what: "changes",
+      before: async ({ wired, transferOf }) => {
+        await wired.sweep();
+        await transferOf(1);
+      },
+      call: ({ wired }) => wired.publishOnce(),
+    },
+  ],
+  "wallet-publisher": [
+    {
+      what: "its alarm",
+      call: async ({ transferOf }, index) => {
+        await transferOf(index);
+        await new Promise((resolve) => void setTimeout(resolve, CALL_QUOTA_MS.rpc));
+      },
+      driving: { atOnce: 1, rounds: CALLS },
+    },
+  ],
+};
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map((row) => [upstream, row.what, row] as const));
+
+beforeEach(() => {
+  vi.clearAllTimers();
+  forgetGuards();
+});
+
+describe("in a ledger", () => {
+  it("every guard has its row here", () => {
+    wallet();
+    expect(guardsMade()).toEqual(Object.keys(ROWS).sort());
+  });
+
+  it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { databaseHangs = false, before, call, driving }) => {
+    const one = wallet({ databaseHangs });
+    await before?.(one);
+    expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
+  });
+
+  it.each(EACH.filter(([upstream, what]) => upstream === "wallet-db" && what !== "the publisher"))(
+    "%s is not taken for ill by clients in a hurry: %s",
+    async (upstream, _what, { databaseHangs = false, call }) => {
+      const one = wallet({ databaseHangs });
+      expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
+    },
+  );
+});

@@ -1,0 +1,74 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { wire as wireAccount } from "../../src/bff/account/wire.ts";
+import { wire as wireApp } from "../../src/bff/app/wire.ts";
+import { Accounts } from "../../src/identity/worker.ts";
+import { Funds } from "../../src/ledger/worker.ts";
+import { internalTokenMinter } from "../../src/platform/internal-token.ts";
+import { testKey } from "../support/ed25519.ts";
+import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
+import { forgetGuards, isOpen, opens } from "../support/wired-guards.ts";
+
+// Before anything is imported: modules keep `Date.now` as their clock.
+vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
+vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+  const kit = await original();
+  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+});
+
+const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;
+const gatewayKey = await testKey("gateway-1");
+
+function identity(): object {
+  const vars = { KEY_ENCRYPTION_KEY: "A".repeat(43), ADMIN_EMAIL: "", ADMIN_PASSWORD: "", RATE_LIMIT_SCALE: "1" };
+  const bindings = { IDENTITY_DB: hungD1(), RATE_WINDOW: hungObjects(), HISTORY: hungService() };
+  return new Accounts(CTX, { ...guardBindings(), ...vars, ...bindings } as unknown as IdentityEnv);
+}
+
+function ledger(name: string): object {
+  const vars = { LEDGER: name, DELIVERY_SCHEDULE_MS: "2000", CHANGE_STREAM: "off" };
+  const hung = hungService();
+  const bindings = { LEDGER_DB: hungD1(), PEER: hung, PEER_QUEUE: hung, CHANGES_QUEUE: hung, PUBLISHER: hungObjects() };
+  return new Funds(CTX, { ...guardBindings(), ...vars, ...bindings } as unknown as LedgerEnv);
+}
+
+/** A BFF over real services whose databases hang. */
+async function bff(name: "account" | "app") {
+  const { kty, crv, x, kid } = gatewayKey.publicJwk;
+  const env = {
+    ...guardBindings(),
+    INTERNAL_JWKS: JSON.stringify({ keys: [{ kty, crv, x, kid }] }),
+    IDENTITY: identity(),
+    WALLET: ledger("wallet"),
+    SAVINGS: ledger("savings"),
+    HISTORY: hungService(),
+  };
+  const fetchBff = name === "account" ? wireAccount(env as never) : wireApp(env as never);
+  const mint = internalTokenMinter(gatewayKey.privateJwk, Date.now);
+  const token = await mint({ userId: "ada", sessionId: "s-1", roles: ["user"] }, `playhead-${name}-bff`);
+  const ask = (path: string): Promise<Response> =>
+    fetchBff(new Request(`http://bff${path}`, { headers: { "x-internal-token": token, "x-deadline-ms": "970" } }), {});
+  await ask("/nowhere");
+  return { ask };
+}
+
+beforeEach(() => {
+  vi.clearAllTimers();
+  forgetGuards();
+});
+
+describe("a database that hangs is found out by the guard next to it, and by none above", () => {
+  it.each([
+    ["account", "/v1/account/me", "identity"],
+    ["app", "/v1/wallet", "wallet"],
+    ["app", "/v1/wallet", "savings"],
+  ] as const)("%s BFF, %s: %s", async (name, path, service) => {
+    const { ask } = await bff(name);
+    const answers: number[] = [];
+    const isDatabaseOpen = await opens(`${service}-db`, async () => {
+      answers.push((await ask(path)).status);
+    });
+    expect([isDatabaseOpen, await isOpen(service)]).toEqual([true, false]);
+    expect(new Set(answers)).toEqual(new Set([503]));
+  });
+});
