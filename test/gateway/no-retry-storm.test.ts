@@ -41,7 +41,8 @@ async function threeLayers({ service = () => Promise.reject(new Error("gone")), 
     logger: createLogger({ worker: "playhead-app-bff", level: "silent" }),
     now: Date.now,
     checkReady: async () => undefined,
-    addRoutes: (app) => addHistoryRoutes(app, guardedRpc(history, testGuard({ upstream: "history", quotaMs: 400 }))),
+    addRoutes: (app) =>
+      addHistoryRoutes(app, { history: guardedRpc(history, testGuard({ upstream: "history", quotaMs: 400 })), now: Date.now }),
   });
   const token = await accessToken({ key: identityKey, nowMs: clock.now() });
   const ask = (method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Response> =>
@@ -70,11 +71,11 @@ describe("one request of a client makes", () => {
     expect(calls).toEqual({ bff: 3, service: 0 });
   });
 
-  it("one call wherever it writes", async () => {
+  it("one call at a BFF wherever it writes, and three below where the BFF has dated what it writes", async () => {
     for (const failing of [{}, { bff: "before" }] as const) {
       const { ask, calls } = await threeLayers(failing);
       expect((await ask("POST", "/v1/history/reports", REPORT)).status).toBe(503);
-      expect(calls).toEqual({ bff: 1, service: "bff" in failing ? 0 : 1 });
+      expect(calls).toEqual({ bff: 1, service: "bff" in failing ? 0 : 3 });
     }
   });
 

@@ -1,15 +1,30 @@
 import type { Hono } from "hono";
-import { continueQuerySchema, listQuerySchema, lookupSchema, reportsSchema, type HistoryPlayback } from "../../contracts/history.ts";
+import {
+  continueQuerySchema,
+  listQuerySchema,
+  lookupSchema,
+  reportsSchema,
+  type HistoryPlayback,
+  type Report,
+} from "../../contracts/history.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
+
+interface HistoryRoutesDeps {
+  readonly history: GuardedRpc<HistoryPlayback>;
+  readonly now: Clock;
+}
 
 /** The history routes of api.md: validate, ask the history service for the caller's own, answer. */
-export function addHistoryRoutes(app: Hono<BffEnv>, history: GuardedRpc<HistoryPlayback>): void {
+export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRoutesDeps): void {
   app.post("/v1/history/reports", async function postReports(c) {
     const { scope, every } = c.env;
     const { reports } = await readJson(c.req.raw, reportsSchema);
-    return every.json(await history.write(scope, "report playback", (service, ctx) => service.report(ctx, reports)), scope);
+    // Before the first attempt, and never again: a report that were dated when its retry arrives would overtake what another device said meanwhile.
+    const dated = datedBy(now(), reports);
+    return every.json(await history.idempotentWrite(scope, "report playback", (service, ctx) => service.report(ctx, dated)), scope);
   });
 
   app.get("/v1/history", async function listHistory(c) {
@@ -29,4 +44,9 @@ export function addHistoryRoutes(app: Hono<BffEnv>, history: GuardedRpc<HistoryP
     const { items } = await readJson(c.req.raw, lookupSchema);
     return every.json(await history.read(scope, "look up items", (service, ctx) => service.lookup(ctx, items)), scope);
   });
+}
+
+/** One time for the whole batch, so that among its reports on one item the last wins, as it was sent. Nobody dates ahead. */
+function datedBy(nowMs: number, reports: readonly Report[]): readonly Report[] {
+  return reports.map((report) => ({ ...report, at: Math.min(report.at ?? nowMs, nowMs) }));
 }

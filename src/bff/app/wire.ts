@@ -58,7 +58,7 @@ export function wire(env: AppBffEnv) {
     now,
     checkReady: (scope) => history.read(scope, "check history", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
-      addHistoryRoutes(app, history);
+      addHistoryRoutes(app, { history, now });
       addHomeRoute(app, { history, identity, ledgers, logger });
       addMoneyRoutes(app, { ledgers, movers });
     },

@@ -37,8 +37,9 @@ export interface MappingRpc {
 }
 
 export interface ShardCallOptions {
-  /** Reads may be made again where they fail. */
   readonly kind: "read" | "write";
+  /** Whether the call may be made again where it fails; if absent, reads may. */
+  readonly idempotent?: boolean;
   /** When the caller's time is up, ms since the epoch; infinity where nobody waits. */
   readonly deadlineAtMs: number;
   /** What the call may take, where it is not the usual, in ms. */

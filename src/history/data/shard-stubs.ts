@@ -18,7 +18,7 @@ interface ShardStubsDeps {
 export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace);
   return function callShard(shard, what, options, call) {
-    const plan = { ...options, idempotent: options.kind === "read" };
+    const plan = { ...options, idempotent: options.idempotent ?? options.kind === "read" };
     return guardOf(shard).call(what, plan, async () => {
       try {
         return await call(objects(shardName(shard)));

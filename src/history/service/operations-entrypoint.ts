@@ -20,7 +20,8 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
   return class Operations extends WorkerEntrypoint<E> implements HistoryOperations {
     async flush(ctx: CallContext): Promise<{ readonly shards: number }> {
       const { directory, callShard } = wire(this.env);
-      const options = { kind: "write", ...timeOf(ctx) } as const;
+      // What has been sent is leased: asked twice, a shard sends it once.
+      const options = { kind: "write", idempotent: true, ...timeOf(ctx) } as const;
       const { shards } = await directory.mapping();
       await everyShard(shards, (shard) => callShard(shard, "flush a shard", options, (stub) => stub.flush()));
       return { shards };

@@ -17,12 +17,14 @@ import { patienceOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
-import { NO_TIME_AT_ALL, type ShardCall, type ShardRpc } from "../biz/shard-rpc.ts";
+import { NO_TIME_AT_ALL, type ShardCall, type ShardCallOptions, type ShardRpc } from "../biz/shard-rpc.ts";
 
 export interface PlaybackDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
 }
+
+const READ = { kind: "read" } as const;
 
 /**
  * What the app BFF reaches: each method checks what it was given, finds the caller's shard and passes the question on. Nobody can name
@@ -32,35 +34,37 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     async report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
       const { reports } = validate(reportsSchema, { reports: given });
-      return this.#ofCaller(ctx, "write", "report to a shard", (shard, userId, mapping) =>
+      // Dated, a report twice is as good as once, and a shard that a deploy resets is asked again. A BFF of an older version may leave the date to the shard.
+      const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
+      return this.#ofCaller(ctx, how, "report to a shard", (shard, userId, mapping) =>
         shard.report(userId, reports, NO_TIME_AT_ALL, mapping),
       );
     }
 
     async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
       const query = validate(listQuerySchema, given);
-      return this.#ofCaller(ctx, "read", "list from a shard", (shard, userId, mapping) =>
+      return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) =>
         shard.list(userId, query, NO_TIME_AT_ALL, mapping),
       );
     }
 
     async continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
       const { limit } = validate(continueQuerySchema, { limit: given });
-      return this.#ofCaller(ctx, "read", "ask a shard what to continue", (shard, userId, mapping) =>
+      return this.#ofCaller(ctx, READ, "ask a shard what to continue", (shard, userId, mapping) =>
         shard.continueWatching(userId, limit, NO_TIME_AT_ALL, mapping),
       );
     }
 
     async lookup(ctx: CallContext, given: readonly ItemKey[]): Promise<EntryPage> {
       const { items } = validate(lookupSchema, { items: given });
-      return this.#ofCaller(ctx, "read", "look up in a shard", (shard, userId, mapping) =>
+      return this.#ofCaller(ctx, READ, "look up in a shard", (shard, userId, mapping) =>
         shard.lookup(userId, items, NO_TIME_AT_ALL, mapping),
       );
     }
 
     async ready(ctx: CallContext): Promise<void> {
       const { callShard } = wire(this.env);
-      await callShard(0, "wake a shard", { kind: "read", ...patienceOf(ctx, Date.now) }, (shard) => shard.wake());
+      await callShard(0, "wake a shard", { ...READ, ...patienceOf(ctx, Date.now) }, (shard) => shard.wake());
     }
 
     async #ofCaller<T>(
@@ -70,7 +74,7 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       call: (shard: ShardRpc, userId: string, mapping: ShardMapping) => Promise<T | Elsewhere>,
     ): Promise<T> {
       const { userId } = requirePrincipal(ctx);
-      const options = { kind, ...patienceOf(ctx, Date.now) };
+      const options = { ...how, ...patienceOf(ctx, Date.now) };
       const { directory, callShard } = wire(this.env);
       return directory.ofUser(userId, (shard, mapping) => callShard(shard, what, options, (stub) => call(stub, userId, mapping)));
     }

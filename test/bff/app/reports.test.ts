@@ -1,0 +1,125 @@
+import { describe, expect, it, vi } from "vitest";
+import { addHistoryRoutes } from "../../../src/bff/app/history-routes.ts";
+import type { HistoryPlayback, Report } from "../../../src/contracts/history.ts";
+import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
+import { playbackEntrypoint } from "../../../src/history/service/playback-entrypoint.ts";
+import { createBff } from "../../../src/platform/bff-app.ts";
+import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { createLogger } from "../../../src/platform/logger.ts";
+import { testGuard } from "../../support/test-guard.ts";
+import { TurnedClock } from "../../support/turned-clock.ts";
+
+vi.mock("cloudflare:workers", async () => (await import("../../support/wired-guards.ts")).runtimeModule());
+
+const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
+
+type Failing = "the service" | "the object";
+
+/** The way of a report from the BFF to its shard. The first attempt fails, before or after the shard has taken the report; `meanwhile` happens then. */
+function wayOfReports(failing: Failing, hasTaken: boolean, meanwhile: (taken: Report[]) => void = () => undefined) {
+  const clock = new TurnedClock();
+  const taken: Report[] = [];
+  const state = { attempts: 0, stubs: 0 };
+  const attempt = (take: () => void): void => {
+    state.attempts += 1;
+    if (state.attempts > 1) return take();
+    if (hasTaken) take();
+    clock.turn(40);
+    meanwhile(taken);
+    clock.turn(40);
+    throw new Error("Durable Object reset because its code was updated.");
+  };
+  const stub = {
+    report: async (_userId: string, reports: readonly Report[]) => {
+      const take = (): void => void taken.push(...reports);
+      if (failing === "the object") attempt(take);
+      else take();
+      return { accepted: reports.length, ignored: 0 };
+    },
+  };
+  const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ((state.stubs += 1), stub) };
+  const callShard = shardStubs({ namespace, guardOf: () => shardGuard });
+  const shardGuard = testGuard({ now: Date.now });
+  const Playback = playbackEntrypoint(() => ({ directory: { shardOf: async () => 0 } as never, callShard }));
+  const playback = new Playback({} as never, {} as never) as unknown as HistoryPlayback;
+  const service = {
+    report: async (...call: Parameters<HistoryPlayback["report"]>) => {
+      if (failing === "the service") attempt(() => undefined);
+      return playback.report(...call);
+    },
+  } as unknown as HistoryPlayback;
+  const bff = createBff({
+    verifyInternalToken: async () => ADA,
+    logger: createLogger({ worker: "app", level: "silent" }),
+    now: clock.now,
+    checkReady: async () => undefined,
+    addRoutes: (app) => addHistoryRoutes(app, { history: guardedRpc(service, testGuard({ now: clock.now })), now: clock.now }),
+  });
+  const post = (...reports: readonly object[]): Promise<Response> =>
+    bff(new Request("http://bff/v1/history/reports", { method: "POST", body: JSON.stringify({ reports }) }), {});
+  return { post, clock, taken, state };
+}
+
+const beat = (positionMs: number, more: object = {}) => ({ kind: "video", itemId: "film", positionMs, ...more });
+
+/** What a shard holds: the later date wins, and of the same date the later comer. */
+const winnerOf = (taken: readonly Report[]) => taken.reduce((best, next) => ((next.at ?? 0) >= (best.at ?? 0) ? next : best));
+
+describe("a report without a date", () => {
+  it.each([
+    ["the service", false],
+    ["the service", true],
+    ["the object", false],
+    ["the object", true],
+  ] as const)("is made again where %s fails, with the date of its first attempt (taken before: %s)", async (failing, hasTaken) => {
+    const { post, clock, taken, state } = wayOfReports(failing, hasTaken);
+    const startedAtMs = clock.now();
+    const response = await post(beat(1));
+    expect([response.status, await response.json()]).toEqual([200, { accepted: 1, ignored: 0 }]);
+    expect(state.attempts).toBe(2);
+    expect(new Set(taken.map(({ at }) => at))).toEqual(new Set([startedAtMs]));
+  });
+
+  it.each(["the service", "the object"] as const)("does not overtake what another device said while %s failed", async (failing) => {
+    const { post, clock, taken } = wayOfReports(failing, false, (meanwhile) => {
+      meanwhile.push({ kind: "video", itemId: "film", positionMs: 99, event: "playing", deviceId: "phone", at: clock.now() });
+    });
+    expect((await post(beat(1, { deviceId: "tv" }))).status).toBe(200);
+    expect(taken).toHaveLength(2);
+    expect(winnerOf(taken)).toMatchObject({ deviceId: "phone", positionMs: 99 });
+  });
+
+  it("is asked of a new stub each time: one that has thrown may be broken for good", async () => {
+    const { post, state } = wayOfReports("the object", false);
+    await post(beat(1));
+    expect(state.stubs).toBe(2);
+  });
+});
+
+describe("reports of one batch", () => {
+  it("have one date where they bring none, keep the one they bring, and none lies ahead", async () => {
+    const { post, clock, taken } = wayOfReports("the service", false);
+    const nowMs = clock.now();
+    await post(beat(1), beat(2, { at: nowMs - 5_000 }), beat(3, { at: nowMs + 60_000 }), beat(4));
+    expect(taken.map(({ at }) => at)).toEqual([nowMs, nowMs - 5_000, nowMs, nowMs]);
+  });
+});
+
+describe("a report that an older BFF has not dated", () => {
+  it("is made once: its retry would be dated anew", async () => {
+    const attempts: unknown[] = [];
+    const stub = {
+      report: async () => {
+        attempts.push(1);
+        throw new Error("reset");
+      },
+    };
+    const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => stub };
+    const callShard = shardStubs({ namespace, guardOf: () => testGuard() });
+    const Playback = playbackEntrypoint(() => ({ directory: { shardOf: async () => 0 } as never, callShard }));
+    const playback = new Playback({} as never, {} as never);
+    const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
+    await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    expect(attempts).toHaveLength(1);
+  });
+});
