@@ -138,9 +138,11 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
       now,
       onFailure,
     }),
-    logger,
   };
 });
+
+/** Of the publisher's object, which must be able to say that its ledger can't be wired. */
+export const publisherLogger = createLogger({ worker: "playhead-ledger", level: "warn" });
 
 /** What the publisher's object runs on. */
 export function wirePublisher(env: LedgerEnv): OutboxPublisherDeps {

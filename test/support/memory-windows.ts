@@ -62,7 +62,7 @@ export class MemoryWindows {
     if (known !== undefined) return known;
     const store = this.#stores.get(name) ?? new MemoryObjectStore();
     this.#stores.set(name, store);
-    const fresh = new ClientWindows(store, this.#now, store.alarmAtMs !== null);
+    const fresh = new ClientWindows(store, this.#now, store.alarmAtMs);
     this.#objects.set(name, fresh);
     return fresh;
   }

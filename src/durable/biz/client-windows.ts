@@ -11,6 +11,8 @@ interface Kept {
   readonly quota: RateQuota;
   /** Units counted since the state was last written. */
   unwritten: number;
+  /** Whether a state of it is in storage, which an alarm must take away. */
+  isStored: boolean;
 }
 
 /** Policies one client may have windows of: as many as the route tables name, and some addresses of failed logins. */
@@ -20,29 +22,33 @@ const PREFIX = "quota:";
 const CHECKPOINT_SHARE = 1 / 20;
 /** After the last window has emptied, the object forgets its client. */
 const FORGET_AFTER_MS = 60_000;
+/** An alarm that is overdue by more is taken for lost, in ms. */
+const ALARM_LOST_MS = 10_000;
 
 /**
  * The windows of one client. What is granted is written in the same turn, so that an object that is killed neither refills nor
- * forgets; an object whose windows have emptied erases itself.
+ * forgets; an object whose windows have emptied erases itself. Its alarm is never trusted to be there: every ask sets it again where it is missing or overdue.
  */
 export class ClientWindows {
   readonly #store: ObjectStore;
   readonly #now: Clock;
   readonly #kept = new Map<string, Kept>();
-  #alarmIsSet: boolean;
+  #alarmAtMs: number | null;
 
-  constructor(store: ObjectStore, now: Clock, alarmIsSet: boolean) {
+  /** @param alarmAtMs - when the alarm is set to go off, ms since the epoch; null if it isn't */
+  constructor(store: ObjectStore, now: Clock, alarmAtMs: number | null) {
     this.#store = store;
     this.#now = now;
-    this.#alarmIsSet = alarmIsSet;
+    this.#alarmAtMs = alarmAtMs;
     for (const [key, value] of store.entries(PREFIX)) {
       const { limit, state } = value as { readonly limit: RateLimit; readonly state: unknown };
-      this.#kept.set(key.slice(PREFIX.length), { limit, quota: quotaFor(limit, state), unwritten: 0 });
+      this.#kept.set(key.slice(PREFIX.length), { limit, quota: quotaFor(limit, state), unwritten: 0, isStored: true });
     }
   }
 
   ask(asks: readonly PolicyAsk[]): readonly RateAnswer[] {
     const nowMs = this.#now();
+    this.#healAlarm(nowMs);
     const takes = asks.filter(({ ask }) => ask.kind === "take");
     if (takes.length > 1) return this.#takeTogether(asks, nowMs);
     return asks.map((one) => {
@@ -64,7 +70,7 @@ export class ClientWindows {
   /** The alarm went off: forgets windows that are empty, and comes back for those that are not. */
   onAlarm(): void {
     const nowMs = this.#now();
-    this.#alarmIsSet = false;
+    this.#alarmAtMs = null;
     for (const [policy, { quota }] of this.#kept) {
       if (quota.idleAtMs > nowMs) continue;
       this.#kept.delete(policy);
@@ -95,7 +101,8 @@ export class ClientWindows {
     const known = this.#kept.get(policy);
     if (known !== undefined && known.limit.limit === limit && known.limit.windowMs === windowMs) return known;
     if (known === undefined && this.#kept.size >= POLICIES_MAX) this.#forgetIdlest();
-    const fresh: Kept = { limit: { limit, windowMs }, quota: quotaFor({ limit, windowMs }, known?.quota.state), unwritten: 0 };
+    const quota = quotaFor({ limit, windowMs }, known?.quota.state);
+    const fresh: Kept = { limit: { limit, windowMs }, quota, unwritten: 0, isStored: known?.isStored ?? false };
     this.#kept.set(policy, fresh);
     return fresh;
   }
@@ -122,14 +129,21 @@ export class ClientWindows {
       return;
     kept.unwritten = 0;
     this.#store.put(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
-    if (!this.#alarmIsSet) this.#armAlarm();
+    kept.isStored = true;
+    if (this.#alarmAtMs === null) this.#armAlarm();
+  }
+
+  /** An alarm can be lost, or given up by the platform. Set again, it costs a write, so only where something is stored. */
+  #healAlarm(nowMs: number): void {
+    if (this.#alarmAtMs !== null && this.#alarmAtMs >= nowMs - ALARM_LOST_MS) return;
+    for (const { isStored } of this.#kept.values()) if (isStored) return this.#armAlarm();
   }
 
   #armAlarm(): void {
     let latestMs = 0;
     for (const { quota } of this.#kept.values()) latestMs = Math.max(latestMs, quota.idleAtMs);
     if (latestMs === 0) return;
-    this.#alarmIsSet = true;
-    this.#store.setAlarm(Math.max(latestMs, this.#now()) + FORGET_AFTER_MS);
+    this.#alarmAtMs = Math.max(latestMs, this.#now()) + FORGET_AFTER_MS;
+    this.#store.setAlarm(this.#alarmAtMs);
   }
 }

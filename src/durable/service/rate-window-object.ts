@@ -1,17 +1,24 @@
 import { DurableObject } from "cloudflare:workers";
+import { describeCauses } from "../../contracts/errors.ts";
 import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durable.ts";
+import type { Logger } from "../../platform/logger.ts";
 import type { RateAnswer } from "../../resilience/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
 
+type WireWindows = (state: DurableObjectState, alarmAtMs: number | null) => ClientWindows;
+
+/** After an alarm that failed, in ms: what is not forgotten now can be later. */
+const ALARM_RETRY_MS = 60_000;
+
 /** The object around a client's windows. Its answers leave when what they grant is durable: the runtime's output gate sees to that. */
-export function rateWindowObject<E extends object>(wireWindows: (state: DurableObjectState, alarmIsSet: boolean) => ClientWindows) {
+export function rateWindowObject<E extends object>(wireWindows: WireWindows, logger: Logger) {
   return class RateWindowObject extends DurableObject<E> implements RateWindowRpc {
     #windows: ClientWindows | null = null;
 
     constructor(state: DurableObjectState, env: E) {
       super(state, env);
       void state.blockConcurrencyWhile(async () => {
-        this.#windows = wireWindows(state, (await state.storage.getAlarm()) !== null);
+        this.#windows = wireWindows(state, await state.storage.getAlarm());
       });
     }
 
@@ -28,8 +35,14 @@ export function rateWindowObject<E extends object>(wireWindows: (state: DurableO
       return this.#ready.view();
     }
 
+    /** Never throws while an alarm can be set: the platform gives up on one that does, and a client that has gone wakes nobody. */
     override async alarm(): Promise<void> {
-      this.#ready.onAlarm();
+      try {
+        this.#ready.onAlarm();
+      } catch (error) {
+        logger.error("windows not forgotten", { causes: describeCauses(error) });
+        await this.ctx.storage.setAlarm(Date.now() + ALARM_RETRY_MS);
+      }
     }
   };
 }

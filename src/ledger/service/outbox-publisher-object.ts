@@ -3,9 +3,8 @@ import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 
 export interface OutboxPublisherDeps {
-  /** Makes one run. Never throws. Answers when to run again, null where nothing is under way. */
+  /** Makes one run. Answers when to run again, null where nothing is under way. */
   readonly publishOnce: () => Promise<number | null>;
-  readonly logger: Logger;
 }
 
 /** What the ledger's worker asks of its publisher. */
@@ -14,29 +13,43 @@ export interface OutboxPublisherRpc {
   wake(atMs: number): Promise<number>;
 }
 
+/** An alarm that is overdue by more is taken for lost, in ms. */
+const ALARM_LOST_MS = 10_000;
+/** After an alarm that could do nothing, in ms. */
+const RETRY_MS = 60_000;
+
 /**
- * The polling publisher's clock: an alarm that is set while something is under way. It never throws, since the platform gives up on an
- * alarm that does, and it sets itself again; should it be lost nevertheless, the cron wakes it.
+ * The polling publisher's clock: an alarm that is set while something is under way. It never throws while an alarm can be set, since the platform gives up on
+ * one that does, and it sets itself again; should it be lost nevertheless, whoever wakes it next sets it anew: the cron at the latest.
  */
-export function outboxPublisherObject<E extends object>(wire: (env: E) => OutboxPublisherDeps) {
+export function outboxPublisherObject<E extends object>(wire: (env: E) => OutboxPublisherDeps, logger: Logger) {
   return class OutboxPublisherObject extends DurableObject<E> implements OutboxPublisherRpc {
     async wake(atMs: number): Promise<number> {
       const { storage } = this.ctx;
       const armedAtMs = await storage.getAlarm();
-      if (armedAtMs !== null && armedAtMs <= atMs) return armedAtMs;
+      const isLost = armedAtMs === null || armedAtMs < Date.now() - ALARM_LOST_MS;
+      if (!isLost && armedAtMs <= atMs) return armedAtMs;
       await storage.setAlarm(atMs);
       return atMs;
     }
 
     override async alarm(): Promise<void> {
-      const { publishOnce, logger } = wire(this.env);
-      const nextAtMs = await publishOnce();
-      if (nextAtMs === null) return;
       try {
+        const nextAtMs = await this.#run();
         // Somebody may have woken it during the run.
-        await this.wake(nextAtMs);
+        if (nextAtMs !== null) await this.wake(nextAtMs);
       } catch (error) {
         logger.error("the publisher's alarm was not set", { causes: describeCauses(error) });
+      }
+    }
+
+    /** A ledger that can't be wired has no loop that could fail for it, and is tried again like one whose run has failed. */
+    async #run(): Promise<number | null> {
+      try {
+        return await wire(this.env).publishOnce();
+      } catch (error) {
+        logger.error("the publisher did not run", { causes: describeCauses(error) });
+        return Date.now() + RETRY_MS;
       }
     }
   };
