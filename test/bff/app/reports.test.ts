@@ -41,7 +41,7 @@ function wayOfReports(failing: Failing, hasTaken: boolean, meanwhile: (taken: Re
   const callShard = shardStubs({ namespace, guardOf: () => shardGuard });
   const shardGuard = testGuard({ now: Date.now });
   const Playback = playbackEntrypoint(() => ({ directory: { shardOf: async () => 0 } as never, callShard }));
-  const playback = new Playback({} as never, {} as never) as unknown as HistoryPlayback;
+  const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
     report: async (...call: Parameters<HistoryPlayback["report"]>) => {
       if (failing === "the service") attempt(() => undefined);
@@ -117,7 +117,7 @@ describe("a report that an older BFF has not dated", () => {
     const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => stub };
     const callShard = shardStubs({ namespace, guardOf: () => testGuard() });
     const Playback = playbackEntrypoint(() => ({ directory: { shardOf: async () => 0 } as never, callShard }));
-    const playback = new Playback({} as never, {} as never);
+    const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
     await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect(attempts).toHaveLength(1);
