@@ -221,7 +221,10 @@ export function wireMapping(state: DurableObjectState, env: HistoryEnv): Mapping
   return new MappingKeeper({
     store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
     readFromD1: () => mappingInD1(databasesOf(env, "mapping")[0], seedShards, now),
-    hasOldShards: () => anyShard(seedShards, (shard) => callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) => stub.isFromBefore())),
+    hasOldShards: () =>
+      anyShard(seedShards, (shard) =>
+        callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) => stub.isFromBefore()),
+      ),
     seedShards,
     onBackgroundFailure: (what, error) => loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
   });

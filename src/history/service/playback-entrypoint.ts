@@ -43,9 +43,7 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
 
     async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
       const query = validate(listQuerySchema, given);
-      return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) =>
-        shard.list(userId, query, NO_TIME_AT_ALL, mapping),
-      );
+      return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) => shard.list(userId, query, NO_TIME_AT_ALL, mapping));
     }
 
     async continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
@@ -69,7 +67,7 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
 
     async #ofCaller<T>(
       ctx: CallContext,
-      kind: "read" | "write",
+      how: Pick<ShardCallOptions, "kind" | "idempotent">,
       what: string,
       call: (shard: ShardRpc, userId: string, mapping: ShardMapping) => Promise<T | Elsewhere>,
     ): Promise<T> {
