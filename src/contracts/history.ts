@@ -98,10 +98,18 @@ export interface HistoryOverview {
   readonly flushWindowMs: number;
   readonly mappingVersion: number;
   readonly shards: readonly ShardStatus[];
-  /** Flush messages the queue gave up on (their records are still pending and will be sent again). */
+  /** Messages the queue gave up on since ever (their records are still pending and will be sent again). */
   readonly deadLetters: number;
-  /** Records D1 refused for good, kept with their reason. */
+  /** Records D1 refused for good, kept with their reason; counted up to 10,000. */
   readonly rejected: number;
+  /** What has gone wrong, by kind. `refused_batch`: so many records were refused at once that none is set aside, and all come again. */
+  readonly failures: readonly FailureCount[];
+}
+
+export interface FailureCount {
+  readonly kind: string;
+  readonly total: number;
+  readonly lastAt: number;
 }
 
 /** What the ops BFF may ask of history (entrypoint `Operations`). */

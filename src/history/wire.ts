@@ -6,20 +6,23 @@ import type { Guard } from "../platform/guard.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
+import { currentDeadlineAtMs } from "../platform/request-scope.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { bucketOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
 import { everyShard } from "./biz/every-shard.ts";
 import { createHistoryJob } from "./biz/history-job.ts";
+import { pruneOld } from "./biz/retention.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
-import { d1FailureStore } from "./data/d1-dead-letters.ts";
-import { isDataFault } from "./data/d1-errors.ts";
+import { isRefusedByData } from "./data/d1-errors.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
+import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
 import { d1HistoryWriter } from "./data/d1-history-writer.ts";
 import { d1MappingStore } from "./data/d1-mapping-store.ts";
+import { oldLetters, oldRejected, oldUnreadable } from "./data/d1-retention.ts";
 import { queueSender } from "./data/queue-sender.ts";
 import { shardStubs } from "./data/shard-stubs.ts";
 import { SqliteShardLog } from "./data/sqlite-shard-log.ts";
@@ -69,14 +72,20 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
   };
 });
 
-/** Both databases behind their guards: for readers who wait, and for jobs, for which nobody does. */
-function databasesOf(env: HistoryEnv, patience: "reader" | "job"): readonly [D1Database, D1Database] {
+/** How long who asks a database waits. */
+const PATIENCE = {
+  /** A reader's whole patience is one query's: what is in memory is answered then. */
+  reader: { deadlineAtMs: () => now() + CALL_QUOTA_MS.database },
+  /** Operators look at everything, in their request's time. */
+  operator: { deadlineAtMs: currentDeadlineAtMs, quotaMs: CALL_QUOTA_MS.operatorRpc },
+  /** Nobody waits. */
+  job: { deadlineAtMs: () => Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job },
+} as const;
+
+/** Both databases behind their guards. */
+function databasesOf(env: HistoryEnv, patience: keyof typeof PATIENCE): readonly [D1Database, D1Database] {
   const [guard0, guard1] = guardsOf(env).databases;
-  // A reader's whole patience is one query's: what is in memory is answered then.
-  const limits =
-    patience === "reader"
-      ? { deadlineAtMs: () => now() + CALL_QUOTA_MS.database, isDataFault }
-      : { deadlineAtMs: () => Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job, isDataFault };
+  const limits = { ...PATIENCE[patience], isDataFault: isRefusedByData };
   return [guardedD1(env.HISTORY_DB_0, { guard: guard0, ...limits }), guardedD1(env.HISTORY_DB_1, { guard: guard1, ...limits })];
 }
 
@@ -91,7 +100,9 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const inJob = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
   const store = d1MappingStore(databasesOf(env, "reader")[0], now);
   const directory = new ShardDirectory({ store, seedShards: config.HISTORY_SHARDS, now });
-  const failures = d1FailureStore(databases, now);
+  const onFailure = (what: string, error: unknown): void => logger.error("history job failed", { what, causes: describeCauses(error) });
+  const failures = d1FailureLog(databases[0], now);
+  const letters = oldLetters(databases[0]);
   const runJob = createHistoryJob({
     shards: {
       collect: (shard, keys) => callShard(shard, "collect", inJob, (stub) => stub.collect(keys)),
@@ -102,7 +113,8 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     databaseOf: (userId) => databaseOfBucket[bucketOf(userId)] ?? 0,
     entriesPerUserMax: ENTRIES_PER_USER_MAX,
     random: Math.random,
-    onFailure: (what, error) => logger.error("history job failed", { what, causes: describeCauses(error) }),
+    onFailure,
+    failures,
   });
   const erasures = {
     eraseInShard: async (userId: string) => {
@@ -111,17 +123,23 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     },
     eraseInDatabases: databases.map(d1Erasure),
   };
+  const retentions = [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)];
+  const forOperators = databasesOf(env, "operator");
   return {
     directory,
     callShard,
     flushWindowMs: config.FLUSH_WINDOW_MS,
-    countFailures: () => failures.counts(),
+    readFailures: d1FailureSummary(forOperators),
     erase: (userId: string) => eraseUser(erasures, userId),
-    consume: queueConsumer({ runJob, keepDeadLetter: (letter) => failures.keep(letter), logger }),
-    /** Wakes every shard: whoever has lost its alarm sets it again. */
+    consume: queueConsumer({ runJob, failures, logger }),
+    /** Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also where a shard does not answer. */
     async sweep(): Promise<void> {
-      const { shards } = await directory.mapping();
-      await everyShard(shards, (shard) => callShard(shard, "wake a shard", inJob, (stub) => stub.wake()));
+      try {
+        const { shards } = await directory.mapping();
+        await everyShard(shards, (shard) => callShard(shard, "wake a shard", inJob, (stub) => stub.wake()));
+      } finally {
+        await pruneOld({ retentions, now, onFailure });
+      }
     },
   };
 });

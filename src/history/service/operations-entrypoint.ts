@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { HistoryOperations, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
+import { withinTimeOf } from "../../platform/request-scope.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import { everyShard } from "../biz/every-shard.ts";
 import type { ShardCall } from "../biz/shard-rpc.ts";
@@ -9,7 +10,7 @@ export interface OperationsDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
   readonly flushWindowMs: number;
-  readonly countFailures: () => Promise<{ readonly deadLetters: number; readonly rejected: number }>;
+  readonly readFailures: () => Promise<Pick<HistoryOverview, "deadLetters" | "rejected" | "failures">>;
 }
 
 /** What the ops BFF reaches. */
@@ -24,7 +25,7 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     async overview(ctx: CallContext): Promise<HistoryOverview> {
-      const { directory, callShard, flushWindowMs, countFailures } = wire(this.env);
+      const { directory, callShard, flushWindowMs, readFailures } = wire(this.env);
       const options = { kind: "read", ...timeOf(ctx) } as const;
       const { version, shards } = await directory.mapping();
       const statuses: ShardStatus[] = [];
@@ -32,7 +33,8 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
         statuses.push(await callShard(shard, "read a shard's status", options, (stub) => stub.status()));
       });
       statuses.sort((a, b) => a.shard - b.shard);
-      return { flushWindowMs, mappingVersion: version, shards: statuses, ...(await countFailures()) };
+      const failures = await withinTimeOf(ctx, Date.now, readFailures);
+      return { flushWindowMs, mappingVersion: version, shards: statuses, ...failures };
     }
   };
 }
