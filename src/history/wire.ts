@@ -122,6 +122,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
       await callShard(shard, "erase in a shard", inJob, (stub) => stub.erase(userId));
     },
     eraseInDatabases: databases.map(d1Erasure),
+    pruneOldLetters: () => letters.prune(now()),
   };
   const retentions = [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)];
   const forOperators = databasesOf(env, "operator");
