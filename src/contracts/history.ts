@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { CallContext } from "./call-context.ts";
+import type { RedriveReceipt, RedriveRejected, RejectedPage, RejectedQuery } from "./rejected.ts";
 
 export const REPORTS_PER_CALL_MAX = 100;
 export const ENTRIES_PER_PAGE_MAX = 100;
@@ -117,6 +118,10 @@ export interface HistoryOperations {
   /** Sends everything pending to the job now, without waiting for its window. */
   flush(ctx: CallContext): Promise<{ readonly shards: number }>;
   overview(ctx: CallContext): Promise<HistoryOverview>;
+  /** Records that were set aside, newest first. */
+  rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage>;
+  /** Tries to write records that were set aside: those named, or the oldest. Throws `UNAUTHENTICATED` where nobody asks. */
+  redriveRejected(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt>;
 }
 
 /** What identity may ask of history (entrypoint `Erasure`). */

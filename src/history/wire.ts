@@ -22,6 +22,7 @@ import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
 import { d1HistoryWriter } from "./data/d1-history-writer.ts";
 import { d1MappingStore } from "./data/d1-mapping-store.ts";
+import { d1Rejected } from "./data/d1-rejected.ts";
 import { oldLetters, oldRejected, oldUnreadable } from "./data/d1-retention.ts";
 import { queueSender } from "./data/queue-sender.ts";
 import { shardStubs } from "./data/shard-stubs.ts";
@@ -131,6 +132,8 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     callShard,
     flushWindowMs: config.FLUSH_WINDOW_MS,
     readFailures: d1FailureSummary(forOperators),
+    rejected: forOperators.map((db) => d1Rejected(db, now)),
+    logger,
     erase: (userId: string) => eraseUser(erasures, userId),
     consume: queueConsumer({ runJob, failures, logger }),
     /** Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also where a shard does not answer. */
