@@ -105,6 +105,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     onFailure: (what, error) => {
       throw new Error(what, { cause: error });
     },
+    failures: { note: async (failures) => Promise.reject(new Error("the job has failures to count", { cause: failures })) },
   });
 
   const users = (reportsPerSecond * HEARTBEAT_MS) / 1_000;

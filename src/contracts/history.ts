@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { CallContext } from "./call-context.ts";
+import type { RedriveReceipt, RedriveRejected, RejectedPage, RejectedQuery } from "./rejected.ts";
 
 export const REPORTS_PER_CALL_MAX = 100;
 export const ENTRIES_PER_PAGE_MAX = 100;
@@ -106,10 +107,18 @@ export interface HistoryOverview {
   readonly flushWindowMs: number;
   readonly mappingVersion: number;
   readonly shards: readonly ShardStatus[];
-  /** Flush messages the queue gave up on (their records are still pending and will be sent again). */
+  /** Messages the queue gave up on since ever (their records are still pending and will be sent again). */
   readonly deadLetters: number;
-  /** Records D1 refused for good, kept with their reason. */
+  /** Records D1 refused for good, kept with their reason; counted up to 10,000. */
   readonly rejected: number;
+  /** What has gone wrong, by kind. `refused_batch`: so many records were refused at once that none is set aside, and all come again. */
+  readonly failures: readonly FailureCount[];
+}
+
+export interface FailureCount {
+  readonly kind: string;
+  readonly total: number;
+  readonly lastAt: number;
 }
 
 /** What the ops BFF may ask of history (entrypoint `Operations`). */
@@ -117,6 +126,10 @@ export interface HistoryOperations {
   /** Sends everything pending to the job now, without waiting for its window. */
   flush(ctx: CallContext): Promise<{ readonly shards: number }>;
   overview(ctx: CallContext): Promise<HistoryOverview>;
+  /** Records that were set aside, newest first. */
+  rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage>;
+  /** Tries to write records that were set aside: those named, or the oldest. Throws `UNAUTHENTICATED` where nobody asks. */
+  redriveRejected(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt>;
 }
 
 /** What identity may ask of history (entrypoint `Erasure`). */

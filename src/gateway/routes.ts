@@ -64,6 +64,8 @@ export const ROUTES: readonly Route[] = [
 
   { ...OPERATOR, path: "/v1/ops/overview", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/history/flush", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/rejected", methods: ["GET"], upstream: "ops", permission: "ops:read" },
+  { ...OPERATOR, path: "/v1/ops/rejected/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/users/:id/roles", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/breakers", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/limits", methods: ["GET"], upstream: "ops", permission: "ops:read" },

@@ -8,6 +8,7 @@ import { guardedD1 } from "../platform/guarded-d1.ts";
 import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { ENDLESS } from "../platform/patience.ts";
+import { currentPatience } from "../platform/request-scope.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
@@ -15,14 +16,17 @@ import { anyShard, everyShard } from "./biz/every-shard.ts";
 import { createHistoryJob } from "./biz/history-job.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
+import { pruneOld } from "./biz/retention.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
-import { d1FailureStore } from "./data/d1-dead-letters.ts";
-import { isDataFault } from "./data/d1-errors.ts";
+import { isRefusedByData } from "./data/d1-errors.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
+import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
 import { d1HistoryWriter } from "./data/d1-history-writer.ts";
+import { d1Rejected } from "./data/d1-rejected.ts";
+import { oldLetters, oldRejected, oldUnreadable } from "./data/d1-retention.ts";
 import { historyDatabases } from "./data/history-databases.ts";
 import { mappingInD1 } from "./data/mapping-in-d1.ts";
 import { mappingStub } from "./data/mapping-stub.ts";
@@ -88,10 +92,10 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
 
 /** Whose query it is: a reader's whole patience is one query's, since what is in memory is answered then; an operator has more; for jobs nobody waits. */
 const LIMITS = {
-  reader: { patience: "one quota", isDataFault },
-  operator: { patience: "one quota", quotaMs: CALL_QUOTA_MS.operatorDatabase, isDataFault },
-  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS, isDataFault },
-  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job, isDataFault },
+  reader: { patience: "one quota", isDataFault: isRefusedByData },
+  operator: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.operatorDatabase, isDataFault: isRefusedByData },
+  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS, isDataFault: isRefusedByData },
+  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job, isDataFault: isRefusedByData },
 } as const;
 
 /** All databases behind their guards. */
@@ -137,7 +141,9 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { databaseOf } = placementOf(env);
   const callShard = callShardOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
-  const failures = d1FailureStore(databases, now);
+  const onFailure = (what: string, error: unknown): void => logger.error("history job failed", { what, causes: describeCauses(error) });
+  const failures = d1FailureLog(databases[0], now);
+  const letters = oldLetters(databases[0]);
   const runJob = createHistoryJob({
     shards: {
       collect: (shard, keys) => callShard(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
@@ -148,7 +154,8 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     databaseOf,
     entriesPerUserMax: ENTRIES_PER_USER_MAX,
     random: Math.random,
-    onFailure: (what, error) => logger.error("history job failed", { what, causes: describeCauses(error) }),
+    onFailure,
+    failures,
   });
   const erasures = {
     eraseInShard: async (userId: string) => {
@@ -157,18 +164,27 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
       );
     },
     eraseInDatabases: databases.map(d1Erasure),
+    pruneOldLetters: () => letters.prune(now()),
   };
+  const retentions = [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)];
+  const forOperators = databasesOf(env, "operator");
   return {
     directory,
     callShard,
     flushWindowMs: config.FLUSH_WINDOW_MS,
-    countFailures: () => d1FailureStore(databasesOf(env, "operator"), now).counts(),
+    readFailures: d1FailureSummary(forOperators),
+    rejected: forOperators.map((db) => d1Rejected(db, now)),
+    logger,
     erase: (userId: string) => eraseUser(erasures, userId),
-    consume: queueConsumer({ runJob, keepDeadLetter: (letter) => failures.keep(letter), logger }),
-    /** Wakes every shard: whoever has lost its alarm sets it again. */
+    consume: queueConsumer({ runJob, failures, logger }),
+    /** Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also where a shard does not answer. */
     async sweep(): Promise<void> {
-      const { shards } = await directory.mapping();
-      await everyShard(shards, (shard) => callShard(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
+      try {
+        const { shards } = await directory.mapping();
+        await everyShard(shards, (shard) => callShard(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
+      } finally {
+        await pruneOld({ retentions, now, onFailure });
+      }
     },
   };
 });

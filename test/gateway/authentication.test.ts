@@ -169,7 +169,8 @@ describe("roles", () => {
   ])("%j may read operations: %i, change them: %i", async (roles, read, change) => {
     const { call, clock, identityKey } = await testGateway();
     const init = bearer(await accessToken({ key: identityKey, nowMs: clock.now(), roles }));
-    expect((await call("/v1/ops/overview", init)).status).toBe(read);
-    expect((await call("/v1/ops/history/flush", { ...init, method: "POST" })).status).toBe(change);
+    for (const path of ["/v1/ops/overview", "/v1/ops/rejected"]) expect((await call(path, init)).status).toBe(read);
+    for (const path of ["/v1/ops/history/flush", "/v1/ops/rejected/redrive"])
+      expect((await call(path, { ...init, method: "POST" })).status).toBe(change);
   });
 });

@@ -38,10 +38,6 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
     return c.json({ at: now(), ...parts });
   });
 
-  app.post("/v1/ops/history/flush", async function flushHistory(c) {
-    return c.json(await history.idempotentWrite(c.env.scope, "flush the history", (service, ctx) => service.flush(ctx)), 202);
-  });
-
   app.put("/v1/ops/users/:id/roles", async function setRoles(c) {
     const { roles } = await readJson(c.req.raw, setRolesSchema);
     const userId = userIdSchema.safeParse(c.req.param("id"));

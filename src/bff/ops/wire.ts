@@ -15,6 +15,7 @@ import { objectsOf } from "../../platform/objects.ts";
 import { bindRpc } from "../../platform/rpc.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
 import { addAvailabilityRoutes } from "./availability-routes.ts";
+import { addHistoryRoutes } from "./history-routes.ts";
 import { addLedgerRoutes } from "./ledger-routes.ts";
 import { addOpsRoutes } from "./routes.ts";
 
@@ -51,6 +52,7 @@ export function wire(env: OpsBffEnv) {
     checkReady: (scope) => identity.read(scope, "check identity", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
       addOpsRoutes(app, { history, identity, ledgers, now });
+      addHistoryRoutes(app, { history });
       addLedgerRoutes(app, { ledgers, sleep });
       addAvailabilityRoutes(app, {
         guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),

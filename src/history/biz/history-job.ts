@@ -1,8 +1,12 @@
-import { describeCauses, isCode } from "../../contracts/errors.ts";
+import { CodedError } from "../../contracts/errors.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import type { FailureKind, FailureLog } from "./failure-log.ts";
 import { unpackFlushMessage, type FlushMessage, type QueueMessage } from "./flush-message.ts";
 import type { HistoryWriter, ShardPort } from "./ports.ts";
+import { readCollected, type Collected } from "./read-collected.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
+import { statementParts } from "./statement-parts.ts";
+import { writeDatabase } from "./write-database.ts";
 
 export interface HistoryJobDeps {
   readonly shards: ShardPort;
@@ -15,22 +19,26 @@ export interface HistoryJobDeps {
   readonly random: () => number;
   /** Hears of failures; the message they belong to will come again. */
   readonly onFailure: (what: string, error: unknown) => void;
+  /** Counts those that somebody must look into. */
+  readonly failures: FailureLog;
 }
 
 export type MessageOutcome = "done" | "again";
 
-/** Records in one statement; at some 200 bytes each in JSON that is 1 MB. */
-const RECORDS_PER_STATEMENT_MAX = 5_000;
 /** Users whose excess is deleted after a write: one in so many. Trimming at every write would scan 1,000 rows for one. */
 const TRIM_ONE_IN = 50;
+/** Users in one statement of trimming: each has some 1,000 rows to be looked at. */
+const USERS_PER_TRIM_MAX = 100;
 const CONCURRENCY_MAX = 6;
 
 interface ShardWork {
   readonly shard: number;
   readonly keys: readonly RecordKey[];
-  records: readonly HistoryRecord[];
+  collected: Collected;
   failed: boolean;
 }
+
+const NOTHING: Collected = { records: [], refused: [], nameless: 0 };
 
 /**
  * The history job: takes keys from the queue, asks the shards for the newest state of each, writes the databases in bulk and
@@ -43,11 +51,11 @@ export function createHistoryJob(deps: HistoryJobDeps): (messages: readonly Queu
     const flushes = messages.filter((message) => message.type === "flush");
     const work = groupByShard(flushes);
     await each(work, (shardWork) => collect(deps, shardWork));
-    const written = await writeAll(
+    const safe = await writeAll(
       deps,
-      work.flatMap(({ records }) => records),
+      work.map(({ collected }) => collected),
     );
-    await each(work, (shardWork) => confirm(deps, shardWork, written));
+    await each(work, (shardWork) => confirm(deps, shardWork, safe));
     const failedShards = new Set(work.filter(({ failed }) => failed).map(({ shard }) => shard));
     const outcomes: MessageOutcome[] = [];
     for (const message of messages) {
@@ -60,7 +68,12 @@ export function createHistoryJob(deps: HistoryJobDeps): (messages: readonly Queu
 
 function groupByShard(messages: readonly FlushMessage[]): ShardWork[] {
   const byShard = Map.groupBy(messages, ({ shard }) => shard);
-  return Array.from(byShard, ([shard, ofShard]) => ({ shard, keys: ofShard.flatMap(unpackFlushMessage), records: [], failed: false }));
+  return Array.from(byShard, ([shard, ofShard]) => ({
+    shard,
+    keys: ofShard.flatMap(unpackFlushMessage),
+    collected: NOTHING,
+    failed: false,
+  }));
 }
 
 /** Runs a step for all items, a few at a time, and returns when all have ended. Steps handle their own failures. */
@@ -71,68 +84,67 @@ async function each<T>(items: readonly T[], step: (item: T) => Promise<void>): P
 }
 
 async function collect(deps: HistoryJobDeps, work: ShardWork): Promise<void> {
+  const what = `collect from shard ${work.shard}`;
   try {
-    work.records = await deps.shards.collect(work.shard, work.keys);
+    work.collected = readCollected(await deps.shards.collect(work.shard, work.keys));
   } catch (error) {
     work.failed = true;
-    deps.onFailure(`collect from shard ${work.shard}`, error);
+    deps.onFailure(what, error);
+    return;
   }
+  const { nameless } = work.collected;
+  if (nameless === 0) return;
+  work.failed = true;
+  deps.onFailure(what, new CodedError("INTERNAL", `${nameless} records without a key, which stay with the shard`));
+  await countFailures(deps, "bad_record", nameless);
 }
 
-/** Writes all records, database by database, and never throws. Returns those that are safe: written, beaten by a newer one, or set aside. */
-async function writeAll(deps: HistoryJobDeps, records: readonly HistoryRecord[]): Promise<ReadonlySet<HistoryRecord>> {
-  const safe = new Set<HistoryRecord>();
-  const byDatabase = Map.groupBy(records, ({ userId }) => deps.databaseOf(userId));
-  await each([...byDatabase], async ([database, ofDatabase]) => {
+/** Writes all records, database by database, and never throws. Returns those that are safe. */
+async function writeAll(deps: HistoryJobDeps, collected: readonly Collected[]): Promise<ReadonlySet<Confirmation>> {
+  const safe = new Set<Confirmation>();
+  const records = Map.groupBy(
+    collected.flatMap((of) => of.records),
+    ({ userId }) => deps.databaseOf(userId),
+  );
+  const refused = Map.groupBy(
+    collected.flatMap((of) => of.refused),
+    ({ record }) => deps.databaseOf(record.userId),
+  );
+  await each([...new Set([...records.keys(), ...refused.keys()])], async (database) => {
     const writer = deps.writers[database];
-    if (writer === undefined) throw new RangeError(`there is no database ${database}`);
-    try {
-      for (let from = 0; from < ofDatabase.length; from += RECORDS_PER_STATEMENT_MAX) {
-        const part = ofDatabase.slice(from, from + RECORDS_PER_STATEMENT_MAX);
-        await writeIsolating(writer, part);
-        for (const record of part) safe.add(record);
-      }
-      await trimSome(deps, writer, ofDatabase);
-    } catch (error) {
-      deps.onFailure(`write database ${database}`, error);
+    if (writer === undefined) {
+      deps.onFailure(`write database ${database}`, new RangeError(`there is no database ${database}`));
+      return;
     }
+    const writeDeps = { ...deps, writer, countFailures: (kind: FailureKind, count: number) => countFailures(deps, kind, count) };
+    const work = { database, records: records.get(database) ?? [], refused: refused.get(database) ?? [] };
+    const written = await writeDatabase(writeDeps, work);
+    for (const record of written) safe.add(record);
+    await trimSome(
+      deps,
+      writer,
+      work.records.filter((record) => written.has(record)),
+    );
   });
   return safe;
 }
 
-/** Writes records in one statement; where the database refuses one for good, finds it by halving and sets it aside. */
-async function writeIsolating(writer: HistoryWriter, records: readonly HistoryRecord[]): Promise<void> {
-  try {
-    await writer.upsert(records);
-  } catch (error) {
-    if (!isCode(error, "INVALID")) throw error;
-    const [only] = records;
-    if (records.length === 1 && only !== undefined) {
-      await writer.reject(only, describeCauses(error));
-      return;
-    }
-    const middle = Math.ceil(records.length / 2);
-    await writeIsolating(writer, records.slice(0, middle));
-    await writeIsolating(writer, records.slice(middle));
-  }
-}
-
 async function trimSome(deps: HistoryJobDeps, writer: HistoryWriter, records: readonly HistoryRecord[]): Promise<void> {
   const users = [...new Set(records.map(({ userId }) => userId))].filter(() => deps.random() < 1 / TRIM_ONE_IN);
-  if (users.length === 0) return;
   try {
-    await writer.trim(users, deps.entriesPerUserMax);
+    for (const part of statementParts(users, USERS_PER_TRIM_MAX)) await writer.trim(part, deps.entriesPerUserMax);
   } catch (error) {
     deps.onFailure("trim histories", error);
   }
 }
 
-async function confirm(deps: HistoryJobDeps, work: ShardWork, safe: ReadonlySet<HistoryRecord>): Promise<void> {
-  if (work.failed) return;
-  const confirmations: Confirmation[] = work.records
+async function confirm(deps: HistoryJobDeps, work: ShardWork, safe: ReadonlySet<Confirmation>): Promise<void> {
+  const { records, refused } = work.collected;
+  const collected = [...records, ...refused.map(({ record }) => record)];
+  const confirmations: Confirmation[] = collected
     .filter((record) => safe.has(record))
     .map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev }));
-  if (confirmations.length < work.records.length) work.failed = true;
+  if (confirmations.length < collected.length) work.failed = true;
   if (confirmations.length === 0) return;
   try {
     await deps.shards.confirm(work.shard, confirmations);
@@ -149,5 +161,14 @@ async function refill(deps: HistoryJobDeps, shard: number, userId: string): Prom
   } catch (error) {
     deps.onFailure(`refill from shard ${shard}`, error);
     return false;
+  }
+}
+
+/** A count that fails is told, and changes nothing else. */
+async function countFailures(deps: HistoryJobDeps, kind: FailureKind, count: number): Promise<void> {
+  try {
+    await deps.failures.note({ counts: { [kind]: count } });
+  } catch (error) {
+    deps.onFailure("count a failure", error);
   }
 }

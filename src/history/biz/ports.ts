@@ -84,8 +84,8 @@ export interface HistoryWriter {
    * Throws `UNAVAILABLE` where trying again may help, `INVALID` where a record itself is refused.
    */
   upsert(records: readonly HistoryRecord[]): Promise<void>;
-  /** Sets a record aside that the database refuses for good. */
-  reject(record: HistoryRecord, reason: string): Promise<void>;
+  /** Sets a record aside that the database refuses for good, unless its user is erased. Throws where it can't. */
+  reject(record: Confirmation, reason: string): Promise<void>;
   /** Deletes what is beyond the newest `keep` entries of each user. */
   trim(userIds: readonly string[], keep: number): Promise<void>;
 }

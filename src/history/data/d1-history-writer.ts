@@ -8,7 +8,7 @@ import { d1Error } from "./d1-errors.ts";
  * before ON CONFLICT, or SQLite takes it for a join. The guard makes a late, repeated or reordered write change nothing
  * and cost nothing: rows that lose are not written.
  */
-const UPSERT = `
+export const UPSERT = `
   INSERT INTO history (user_id, kind, item_id, position_ms, duration_ms, event, device_id, at, rev)
   SELECT r.value ->> 0, r.value ->> 1, r.value ->> 2, r.value ->> 3, r.value ->> 4, r.value ->> 5, r.value ->> 6, r.value ->> 7, r.value ->> 8
   FROM json_each(?1) AS r
@@ -20,9 +20,15 @@ const UPSERT = `
     device_id = excluded.device_id, at = excluded.at, rev = excluded.rev
   WHERE (excluded.at, excluded.rev) > (history.at, history.rev)`;
 
+/*
+ * A record that was collected before its user was erased must not be kept after it. Only a repetition is passed over: anything else that is wrong with the row
+ * must be heard, or a record would be confirmed that is nowhere.
+ */
 const REJECT = `
-  INSERT OR IGNORE INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`;
+  INSERT INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
+  SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
+  WHERE NOT EXISTS (SELECT 1 FROM history_user AS u WHERE u.user_id = ?1 AND u.erased = 1)
+  ON CONFLICT (user_id, kind, item_id, rev) DO NOTHING`;
 
 const TRIM = `
   DELETE FROM history WHERE (user_id, kind, item_id) IN (
@@ -32,17 +38,14 @@ const TRIM = `
     ) WHERE place > ?2
   )`;
 
-const REASON_LENGTH_MAX = 500;
+export const REASON_LENGTH_MAX = 500;
 
 /** Writes one D1 database in bulk. */
 export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
   return {
     async upsert(records) {
       try {
-        await db
-          .prepare(UPSERT)
-          .bind(JSON.stringify(records.map(rowOf)))
-          .run();
+        await db.prepare(UPSERT).bind(upsertParameter(records)).run();
       } catch (cause) {
         throw d1Error(cause, "write history records");
       }
@@ -67,6 +70,11 @@ export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
       }
     },
   };
+}
+
+/** What {@link UPSERT} is bound to. */
+export function upsertParameter(records: readonly HistoryRecord[]): string {
+  return JSON.stringify(records.map(rowOf));
 }
 
 /** The columns of {@link UPSERT}, in their order. */

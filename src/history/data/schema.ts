@@ -48,6 +48,19 @@ export const deadLetter = sqliteTable("dead_letter", {
   receivedAtMs: integer("received_at").notNull(),
 });
 
+export const failureCount = sqliteTable("failure_count", {
+  kind: text("kind").primaryKey(),
+  total: integer("total").notNull(),
+  lastAtMs: integer("last_at").notNull(),
+});
+
+export const unreadableMessage = sqliteTable("unreadable_message", {
+  id: text("id").primaryKey(),
+  outline: text("outline").notNull(),
+  attempts: integer("attempts").notNull(),
+  receivedAtMs: integer("received_at").notNull(),
+});
+
 export const shardMapping = sqliteTable("shard_mapping", {
   version: integer("version").primaryKey(),
   shards: integer("shards").notNull(),

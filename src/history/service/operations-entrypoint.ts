@@ -1,21 +1,37 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { HistoryOperations, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
+import {
+  redriveRejectedSchema,
+  rejectedQuerySchema,
+  type RedriveReceipt,
+  type RedriveRejected,
+  type RejectedPage,
+  type RejectedQuery,
+} from "../../contracts/rejected.ts";
+import { requirePrincipal } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
+import type { Logger } from "../../platform/logger.ts";
 import type { Patience } from "../../platform/patience.ts";
-import { patienceOf } from "../../platform/request-scope.ts";
+import { patienceOf, withinTimeOf } from "../../platform/request-scope.ts";
+import { validate } from "../../platform/validate.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import { everyShard } from "../biz/every-shard.ts";
+import { redriveRejected } from "../biz/redrive.ts";
+import { listRejected, type RejectedStore } from "../biz/rejected.ts";
 import type { ShardCall } from "../biz/shard-rpc.ts";
 
 export interface OperationsDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
   readonly flushWindowMs: number;
-  readonly countFailures: () => Promise<{ readonly deadLetters: number; readonly rejected: number }>;
+  readonly readFailures: () => Promise<Pick<HistoryOverview, "deadLetters" | "rejected" | "failures">>;
+  /** One for each database, in their order. */
+  readonly rejected: readonly RejectedStore[];
+  readonly logger: Logger;
 }
 
-/** What the ops BFF reaches. */
+/** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be logged under. */
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements HistoryOperations {
     async flush(ctx: CallContext): Promise<{ readonly shards: number }> {
@@ -28,7 +44,7 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     async overview(ctx: CallContext): Promise<HistoryOverview> {
-      const { directory, callShard, flushWindowMs, countFailures } = wire(this.env);
+      const { directory, callShard, flushWindowMs, readFailures } = wire(this.env);
       const options = { kind: "read", ...timeOf(ctx) } as const;
       const { version, shards } = await directory.mapping();
       const statuses: ShardStatus[] = [];
@@ -36,7 +52,29 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
         statuses.push(await callShard(shard, "read a shard's status", options, (stub) => stub.status()));
       });
       statuses.sort((a, b) => a.shard - b.shard);
-      return { flushWindowMs, mappingVersion: version, shards: statuses, ...(await countFailures()) };
+      const failures = await withinTimeOf(ctx, Date.now, readFailures);
+      return { flushWindowMs, mappingVersion: version, shards: statuses, ...failures };
+    }
+
+    async rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage> {
+      const valid = validate(rejectedQuerySchema, query);
+      return withinTimeOf(ctx, Date.now, () => listRejected(wire(this.env).rejected, valid));
+    }
+
+    async redriveRejected(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt> {
+      const { userId: actor } = requirePrincipal(ctx);
+      const valid = validate(redriveRejectedSchema, order);
+      const { rejected, logger } = wire(this.env);
+      const receipt = await withinTimeOf(ctx, Date.now, () => redriveRejected(rejected, valid));
+      logger.info("rejected records redriven", {
+        requestId: ctx.requestId,
+        actor,
+        which: valid.all === true ? "all" : "items",
+        dryRun: valid.dryRun === true,
+        redriven: receipt.redriven.length,
+        refused: receipt.refused.length,
+      });
+      return receipt;
     }
   };
 }

@@ -1,50 +1,114 @@
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { queueMessageSchema, type QueueMessage } from "../biz/flush-message.ts";
+import type { FailureKind, FailureLog, UnreadableMessage } from "../biz/failure-log.ts";
+import { readQueueMessage, type QueueMessage } from "../biz/flush-message.ts";
 import type { MessageOutcome } from "../biz/history-job.ts";
+import { outlineOf } from "../biz/message-outline.ts";
 
 export interface QueueConsumerDeps {
   readonly runJob: (messages: readonly QueueMessage[]) => Promise<readonly MessageOutcome[]>;
-  readonly keepDeadLetter: (letter: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
+  readonly failures: FailureLog;
   readonly logger: Logger;
 }
 
 const DEAD_LETTERS = "playhead-history-flush-dead";
 const RETRY_BASE_S = 2;
+/** A message's keys are pending and their lease ends in a minute: it need not wait longer than that. */
 const RETRY_MAX_S = 60;
+/** Only a count is lost with a dead letter that can't be counted, and the database that can't count it has other troubles. */
+const DEAD_RETRY_MAX_S = 600;
 
-/** Takes batches off the flush queue and off its dead-letter queue. Messages are acknowledged one by one. */
+/**
+ * Takes batches off the flush queue and off its dead-letter queue. Messages are acknowledged one by one. A dead one is counted and not kept: its keys
+ * are pending in their shard, which sends them again, so an outage leaves one row written a batch and nothing that grows.
+ */
 export function queueConsumer(deps: QueueConsumerDeps): (batch: MessageBatch) => Promise<void> {
   return async function consume(batch) {
-    if (batch.queue === DEAD_LETTERS) await eachMessage(batch.messages, (message) => keep(deps, message));
-    else await runBatch(deps, batch);
+    await (batch.queue === DEAD_LETTERS ? countDead(deps, batch.messages) : runBatch(deps, batch.messages));
   };
 }
 
-async function runBatch(deps: QueueConsumerDeps, batch: MessageBatch): Promise<void> {
-  const readable: { readonly message: Message; readonly body: QueueMessage }[] = [];
-  for (const message of batch.messages) {
-    const parsed = queueMessageSchema.safeParse(message.body);
-    if (parsed.success) readable.push({ message, body: parsed.data });
-    else await eachMessage([message], (unreadable) => keep(deps, unreadable));
+async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
+  const counts: Partial<Record<FailureKind, number>> = {};
+  const unreadable: UnreadableMessage[] = [];
+  for (const message of messages) {
+    const read = readQueueMessage(message.body);
+    if (read === null) unreadable.push(outlined(message));
+    const kind: FailureKind = read === null ? "unreadable" : read.message.type === "flush" ? "dead_flush" : "dead_refill";
+    counts[kind] = (counts[kind] ?? 0) + 1;
   }
-  const outcomes = await deps.runJob(readable.map(({ body }) => body));
+  const error = await failureOf(() => deps.failures.note({ counts, unreadable }));
+  if (error === null) {
+    for (const message of messages) message.ack();
+    return;
+  }
+  deps.logger.error("dead letters not counted", { messages: messages.length, causes: describeCauses(error.cause) });
+  for (const message of messages) message.retry({ delaySeconds: backoff(message, DEAD_RETRY_MAX_S) });
+}
+
+async function runBatch(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
+  const readable: { readonly message: Message; readonly body: QueueMessage }[] = [];
+  const unreadable: Message[] = [];
+  let badKeys = 0;
+  for (const message of messages) {
+    const read = readQueueMessage(message.body);
+    if (read === null) {
+      unreadable.push(message);
+      continue;
+    }
+    readable.push({ message, body: read.message });
+    if (read.badKeys === 0) continue;
+    badKeys += read.badKeys;
+    deps.logger.error("keys of a flush message skipped", { messageId: message.id, keys: read.badKeys });
+  }
+  await runReadable(deps, readable);
+  await noteBad(deps, unreadable, badKeys);
+}
+
+async function runReadable(
+  { runJob, logger }: QueueConsumerDeps,
+  readable: readonly { readonly message: Message; readonly body: QueueMessage }[],
+): Promise<void> {
+  let outcomes: readonly MessageOutcome[] = [];
+  const error = await failureOf(async () => {
+    outcomes = await runJob(readable.map(({ body }) => body));
+  });
+  if (error !== null) logger.error("history job failed", { what: "run a batch", causes: describeCauses(error.cause) });
   for (const [index, { message }] of readable.entries()) {
     if (outcomes[index] === "done") message.ack();
-    else message.retry({ delaySeconds: Math.min(RETRY_MAX_S, RETRY_BASE_S ** message.attempts) });
+    else message.retry({ delaySeconds: backoff(message, RETRY_MAX_S) });
   }
 }
 
-async function keep(deps: QueueConsumerDeps, message: Message): Promise<void> {
+/** Notes what can't be read. Messages nobody can read are done once that is written down; bad keys are told already, and only their count can get lost. */
+async function noteBad({ failures, logger }: QueueConsumerDeps, unreadable: readonly Message[], badKeys: number): Promise<void> {
+  if (unreadable.length === 0 && badKeys === 0) return;
+  const counts = {
+    ...(unreadable.length > 0 ? { unreadable: unreadable.length } : {}),
+    ...(badKeys > 0 ? { bad_key: badKeys } : {}),
+  };
+  const error = await failureOf(() => failures.note({ counts, unreadable: unreadable.map(outlined) }));
+  if (error !== null) logger.error("unreadable messages not noted", { messages: unreadable.length, causes: describeCauses(error.cause) });
+  for (const message of unreadable) {
+    if (error === null) message.ack();
+    else message.retry({ delaySeconds: backoff(message, RETRY_MAX_S) });
+  }
+}
+
+function outlined({ id, body, attempts }: Message): UnreadableMessage {
+  return { id, outline: outlineOf(body), attempts };
+}
+
+function backoff({ attempts }: Message, maxS: number): number {
+  return Math.min(maxS, RETRY_BASE_S ** attempts);
+}
+
+/** What went wrong with `work`; null if nothing did. */
+async function failureOf(work: () => Promise<void>): Promise<{ readonly cause: unknown } | null> {
   try {
-    await deps.keepDeadLetter({ id: message.id, body: message.body, attempts: message.attempts });
-    message.ack();
-  } catch (error) {
-    deps.logger.error("dead letter not kept", { messageId: message.id, causes: describeCauses(error) });
-    message.retry({ delaySeconds: RETRY_MAX_S });
+    await work();
+    return null;
+  } catch (cause) {
+    return { cause };
   }
-}
-
-async function eachMessage(messages: readonly Message[], handle: (message: Message) => Promise<void>): Promise<void> {
-  for (const message of messages) await handle(message);
 }

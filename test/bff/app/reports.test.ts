@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { addHistoryRoutes } from "../../../src/bff/app/history-routes.ts";
 import type { HistoryPlayback, Report } from "../../../src/contracts/history.ts";
+import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
 import { playbackEntrypoint } from "../../../src/history/service/playback-entrypoint.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
@@ -12,6 +13,9 @@ import { TurnedClock } from "../../support/turned-clock.ts";
 vi.mock("cloudflare:workers", async () => (await import("../../support/wired-guards.ts")).runtimeModule());
 
 const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
+
+/** A directory of one shard. */
+const oneShard = (): ShardDirectory => new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) });
 
 type Failing = "the service" | "the object";
 
@@ -40,7 +44,7 @@ function wayOfReports(failing: Failing, hasTaken: boolean, meanwhile: (taken: Re
   const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ((state.stubs += 1), stub) };
   const callShard = shardStubs({ namespace, guardOf: () => shardGuard });
   const shardGuard = testGuard({ now: Date.now });
-  const Playback = playbackEntrypoint(() => ({ directory: { shardOf: async () => 0 } as never, callShard }));
+  const Playback = playbackEntrypoint(() => ({ directory: oneShard(), callShard }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
     report: async (...call: Parameters<HistoryPlayback["report"]>) => {
@@ -116,7 +120,7 @@ describe("a report that an older BFF has not dated", () => {
     };
     const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => stub };
     const callShard = shardStubs({ namespace, guardOf: () => testGuard() });
-    const Playback = playbackEntrypoint(() => ({ directory: { shardOf: async () => 0 } as never, callShard }));
+    const Playback = playbackEntrypoint(() => ({ directory: oneShard(), callShard }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
     await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({ code: "UNAVAILABLE" });

@@ -1,0 +1,98 @@
+import { CodedError } from "../../contracts/errors.ts";
+import type { RejectedPage, RejectedQuery, RejectedRecord } from "../../contracts/rejected.ts";
+import * as z from "zod";
+import type { Confirmation, HistoryRecord } from "./record.ts";
+
+/** A record that was set aside in one database. */
+export interface RejectedRow extends Confirmation {
+  readonly rejectedAtMs: number;
+  readonly reason: string;
+  /** The record as JSON. */
+  readonly record: string;
+}
+
+/** Where a row stands among all, in one database. */
+export interface RejectedPosition extends Confirmation {
+  readonly rejectedAtMs: number;
+}
+
+/** What one database has set aside. Every method throws `UNAVAILABLE`. */
+export interface RejectedStore {
+  /** At `from` and before it, newest first. */
+  newest(from: RejectedPosition | null, limit: number): Promise<readonly RejectedRow[]>;
+  oldest(limit: number): Promise<readonly RejectedRow[]>;
+  find(keys: readonly Confirmation[]): Promise<readonly RejectedRow[]>;
+  /**
+   * Writes the record as the job would and takes the row away, both or neither. A record that is beaten by a newer one, or whose user is erased, is not
+   * written and needs to be here no more. Throws `INVALID` where it is refused again.
+   */
+  write(row: Confirmation, record: HistoryRecord): Promise<void>;
+  /** Says why a row was refused again; nothing if it has gone. */
+  refusedAgain(row: Confirmation, reason: string): Promise<void>;
+}
+
+const cursorSchema = z.tuple([z.int(), z.string(), z.string(), z.string(), z.int(), z.int()]);
+
+interface Placed extends RejectedRow {
+  readonly database: number;
+}
+
+/** One page of what all databases have set aside, newest first. Throws `INVALID` on a cursor that is none of ours. */
+export async function listRejected(stores: readonly RejectedStore[], { limit, cursor }: RejectedQuery): Promise<RejectedPage> {
+  const after = cursor === undefined ? null : decode(cursor);
+  const rows: Placed[] = [];
+  for (const [database, store] of stores.entries()) {
+    // Two more than asked for: the row at the cursor itself, and one to know of a next page.
+    for (const row of await store.newest(after, limit + 2)) rows.push({ ...row, database });
+  }
+  const items = rows.filter((row) => after === null || newestFirst(row, after) > 0).toSorted(newestFirst);
+  const page = items.slice(0, limit);
+  const last = page.at(-1);
+  return { items: page.map(viewOf), ...(items.length > limit && last !== undefined ? { nextCursor: encode(last) } : {}) };
+}
+
+function viewOf({ userId, kind, itemId, rev, database, reason, rejectedAtMs, record }: Placed): RejectedRecord {
+  return { userId, kind, itemId, rev, database, reason, at: rejectedAtMs, record: readJson(record) };
+}
+
+/** The record as it was set aside, null where it can't be read. */
+export function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+type Place = RejectedPosition & { readonly database: number };
+
+function newestFirst(a: Place, b: Place): number {
+  return (
+    b.rejectedAtMs - a.rejectedAtMs ||
+    compare(b.userId, a.userId) ||
+    compare(b.kind, a.kind) ||
+    compare(b.itemId, a.itemId) ||
+    b.rev - a.rev ||
+    b.database - a.database
+  );
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function encode({ rejectedAtMs, userId, kind, itemId, rev, database }: Place): string {
+  const text = encodeURIComponent(JSON.stringify([rejectedAtMs, userId, kind, itemId, rev, database]));
+  return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+function decode(cursor: string): Place {
+  try {
+    const text = decodeURIComponent(atob(cursor.replaceAll("-", "+").replaceAll("_", "/")));
+    const [rejectedAtMs, userId, kind, itemId, rev, database] = cursorSchema.parse(JSON.parse(text));
+    return { rejectedAtMs, userId, kind, itemId, rev, database };
+  } catch (cause) {
+    const errors = [{ path: "cursor", message: "is not a cursor of ours" }];
+    throw new CodedError("INVALID", "Some values are not valid; see errors", { cause, errors });
+  }
+}
