@@ -3,7 +3,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { takeAll } from "../../resilience/all-or-nothing.ts";
 import { quotaFor } from "../../resilience/quota-for.ts";
 import { answerAsk } from "../../resilience/rate-server.ts";
-import type { RateAnswer, RateLimit, RateQuota } from "../../resilience/rate-limit.ts";
+import { type RateAnswer, type RateLimit, type RateQuota, WINDOW_MS_MAX } from "../../resilience/rate-limit.ts";
 import type { ObjectStore } from "./ports.ts";
 
 interface Kept {
@@ -20,57 +20,110 @@ const PREFIX = "quota:";
 const CHECKPOINT_SHARE = 1 / 20;
 /** After the last window has emptied, the object forgets its client. */
 const FORGET_AFTER_MS = 60_000;
+/** An alarm that is later than this has been lost, and no window is emptied later than this: one set further ahead was set by a bad clock. */
+const ALARM_LATE_MS = 60_000;
+const ALARM_AHEAD_MS_MAX = WINDOW_MS_MAX + FORGET_AFTER_MS;
 
 /**
  * The windows of one client. What is granted is written in the same turn, so that an object that is killed neither refills nor
  * forgets; an object whose windows have emptied erases itself.
+ *
+ * A turn counts in memory first and writes then, everything or nothing. Where the store fails, memory is ahead of it: it is read again
+ * at the next turn, as after a restart, and the asker is told by the exception that nothing was counted.
  */
 export class ClientWindows {
   readonly #store: ObjectStore;
   readonly #now: Clock;
   readonly #kept = new Map<string, Kept>();
-  #alarmIsSet: boolean;
+  /** What this turn has to write, by key; undefined is to be deleted. */
+  readonly #changes = new Map<string, unknown>();
+  #isLoaded = false;
+  #alarmAtMs: number | null;
+  /** Something is stored, or will be after this turn, that has to be forgotten one day. */
+  #wantsAlarm = false;
 
-  constructor(store: ObjectStore, now: Clock, alarmIsSet: boolean) {
+  /** @param alarmAtMs - when the object's alarm is set to go off, null if it isn't */
+  constructor(store: ObjectStore, now: Clock, alarmAtMs: number | null) {
     this.#store = store;
     this.#now = now;
-    this.#alarmIsSet = alarmIsSet;
-    for (const [key, value] of store.entries(PREFIX)) {
-      const { limit, state } = value as { readonly limit: RateLimit; readonly state: unknown };
-      this.#kept.set(key.slice(PREFIX.length), { limit, quota: quotaFor(limit, state), unwritten: 0 });
-    }
+    this.#alarmAtMs = alarmAtMs;
   }
 
   ask(asks: readonly PolicyAsk[]): readonly RateAnswer[] {
-    const nowMs = this.#now();
-    const takes = asks.filter(({ ask }) => ask.kind === "take");
-    if (takes.length > 1) return this.#takeTogether(asks, nowMs);
-    return asks.map((one) => {
-      const kept = this.#keptFor(one);
-      const answer = answerAsk(kept.quota, kept.limit, nowMs, one.ask);
-      this.#note(one, kept, answer);
-      return answer;
+    return this.#inOneTurn(() => {
+      const nowMs = this.#now();
+      const takes = asks.filter(({ ask }) => ask.kind === "take");
+      if (takes.length > 1) return this.#takeTogether(asks, nowMs);
+      return asks.map((one) => {
+        const kept = this.#keptFor(one);
+        const answer = answerAsk(kept.quota, kept.limit, nowMs, one.ask);
+        this.#note(one, kept, answer);
+        return answer;
+      });
     });
   }
 
   view(): readonly QuotaView[] {
-    const nowMs = this.#now();
-    return Array.from(this.#kept, ([policy, { limit, quota }]) => {
-      const { remaining, resetMs } = quota.peek(nowMs, 1);
-      return { policy, ...limit, remaining, resetMs };
+    return this.#inOneTurn(() => {
+      const nowMs = this.#now();
+      return Array.from(this.#kept, ([policy, { limit, quota }]) => {
+        const { remaining, resetMs } = quota.peek(nowMs, 1);
+        return { policy, ...limit, remaining, resetMs };
+      });
     });
   }
 
   /** The alarm went off: forgets windows that are empty, and comes back for those that are not. */
   onAlarm(): void {
-    const nowMs = this.#now();
-    this.#alarmIsSet = false;
-    for (const [policy, { quota }] of this.#kept) {
-      if (quota.idleAtMs > nowMs) continue;
-      this.#kept.delete(policy);
-      this.#store.delete(PREFIX + policy);
+    this.#alarmAtMs = null;
+    this.#inOneTurn(() => {
+      const nowMs = this.#now();
+      for (const [policy, { quota }] of this.#kept) {
+        // Tells the quota what time it is: one that was restored may have been stored under a clock far ahead.
+        quota.peek(nowMs, 1);
+        if (quota.idleAtMs <= nowMs) this.#forget(policy);
+      }
+      this.#wantsAlarm = this.#kept.size > 0;
+    });
+  }
+
+  /** Reads what is stored if need be, runs the turn, and writes what it has changed. */
+  #inOneTurn<T>(turn: () => T): T {
+    try {
+      if (!this.#isLoaded) this.#load();
+      const answer = turn();
+      this.#write();
+      return answer;
+    } catch (error) {
+      this.#isLoaded = false;
+      this.#alarmAtMs = null;
+      throw error;
+    } finally {
+      this.#changes.clear();
+      this.#wantsAlarm = false;
     }
-    this.#armAlarm();
+  }
+
+  #load(): void {
+    this.#kept.clear();
+    for (const [key, value] of this.#store.entries(PREFIX)) {
+      const { limit, state } = value as { readonly limit: RateLimit; readonly state: unknown };
+      this.#kept.set(key.slice(PREFIX.length), { limit, quota: quotaFor(limit, state), unwritten: 0 });
+    }
+    this.#isLoaded = true;
+  }
+
+  #write(): void {
+    const alarmAtMs = this.#alarmToSet();
+    if (this.#changes.size === 0 && alarmAtMs === null) return;
+    this.#store.transaction(() => {
+      for (const [key, value] of this.#changes) {
+        if (value === undefined) this.#store.delete(key);
+        else this.#store.put(key, value);
+      }
+      if (alarmAtMs !== null) this.#store.setAlarm(alarmAtMs);
+    });
+    this.#alarmAtMs = alarmAtMs ?? this.#alarmAtMs;
   }
 
   /** Several quotas are one question: either all of them have room, or none is counted. */
@@ -109,8 +162,12 @@ export class ClientWindows {
       idleAtMs = quota.idleAtMs;
     }
     if (idlest === undefined) return;
-    this.#kept.delete(idlest);
-    this.#store.delete(PREFIX + idlest);
+    this.#forget(idlest);
+  }
+
+  #forget(policy: string): void {
+    this.#kept.delete(policy);
+    this.#changes.set(PREFIX + policy, undefined);
   }
 
   /** Writes what must not be forgotten: grants and strict counts at once, reported counts in steps. */
@@ -121,15 +178,18 @@ export class ClientWindows {
     } else if (ask.kind === "take" ? !allowed && (ask.count ?? 0) === 0 : ask.kind === "lease" && granted === 0 && ask.returned === 0)
       return;
     kept.unwritten = 0;
-    this.#store.put(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
-    if (!this.#alarmIsSet) this.#armAlarm();
+    this.#wantsAlarm = true;
+    this.#changes.set(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
   }
 
-  #armAlarm(): void {
-    let latestMs = 0;
+  /** Null where none is needed, or the one that is set will do: it is set anew when it goes off, not at each turn. */
+  #alarmToSet(): number | null {
+    if (!this.#wantsAlarm) return null;
+    const nowMs = this.#now();
+    const setAtMs = this.#alarmAtMs;
+    if (setAtMs !== null && nowMs - setAtMs <= ALARM_LATE_MS && setAtMs - nowMs <= ALARM_AHEAD_MS_MAX) return null;
+    let latestMs = nowMs;
     for (const { quota } of this.#kept.values()) latestMs = Math.max(latestMs, quota.idleAtMs);
-    if (latestMs === 0) return;
-    this.#alarmIsSet = true;
-    this.#store.setAlarm(Math.max(latestMs, this.#now()) + FORGET_AFTER_MS);
+    return Math.min(latestMs + FORGET_AFTER_MS, nowMs + ALARM_AHEAD_MS_MAX);
   }
 }

@@ -4,14 +4,14 @@ import type { RateAnswer } from "../../resilience/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
 
 /** The object around a client's windows. Its answers leave when what they grant is durable: the runtime's output gate sees to that. */
-export function rateWindowObject<E extends object>(wireWindows: (state: DurableObjectState, alarmIsSet: boolean) => ClientWindows) {
+export function rateWindowObject<E extends object>(wireWindows: (state: DurableObjectState, alarmAtMs: number | null) => ClientWindows) {
   return class RateWindowObject extends DurableObject<E> implements RateWindowRpc {
     #windows: ClientWindows | null = null;
 
     constructor(state: DurableObjectState, env: E) {
       super(state, env);
       void state.blockConcurrencyWhile(async () => {
-        this.#windows = wireWindows(state, (await state.storage.getAlarm()) !== null);
+        this.#windows = wireWindows(state, await state.storage.getAlarm());
       });
     }
 
