@@ -30,10 +30,14 @@ const CRON_MS = 60_000;
 /** In quiet times the cron comes less often, for the sake of the simulation's speed. */
 const QUIET_CRON_MS = 300_000;
 
+/** The query with something changed, or as it was where it has nothing of the kind. */
+export type Rewrite = (query: string) => string;
+
 /** One guard, broken on purpose. Everything absent is as it should be. */
 export interface Mutation {
   readonly name: string;
-  readonly rewrite?: (query: string) => string;
+  /** Changes of the SQL, made one after the other. */
+  readonly rewrites?: readonly Rewrite[];
   readonly transferStore?: (store: TransferStore, sender: DeliverySender, ledger: LedgerName) => TransferStore;
   readonly changeStore?: (store: ChangeStore) => ChangeStore;
   readonly peer?: (peer: PeerLedger) => PeerLedger;
@@ -97,7 +101,7 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
 
   /** What an isolate builds when it starts; after a crash it is built anew. */
   function build(): void {
-    const remote = remoteD1(kernel, process, db, mutation.rewrite ?? ((query) => query));
+    const remote = remoteD1(kernel, process, db, (query) => (mutation.rewrites ?? []).reduce((text, rewrite) => rewrite(text), query));
     const onFailure = (): void => undefined;
     let armedAtMs = 0;
     const wakePublisher = (atMs: number): void => {

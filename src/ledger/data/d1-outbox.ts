@@ -36,9 +36,10 @@ const SETTLED = `UPDATE transfer SET outcome = 'settled', ended_at = ?2 WHERE ow
 
 /** 1 id, 2 the correcting transfer's id, 3 now. Its key is the id of what it takes back, so there is one at most. */
 const OPEN_REVERSAL = `
-  INSERT OR IGNORE INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
+  INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
   SELECT owner, ?2, 'refund', id, payload_hash, amount, 'settled', ?3, ?3
-  FROM transfer WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending'`;
+  FROM transfer WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending'
+  ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 const REVERSING = `EXISTS (SELECT 1 FROM transfer WHERE owner = ${OWNER} AND id = ?2 AND operation = 'refund')`;
 const AMOUNT = "(SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)";
 /** 1 id, 2 the correcting transfer's id. */
