@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { CallContext } from "../contracts/call-context.ts";
+import { callContextSchema, type CallContext } from "../contracts/call-context.ts";
 import type { Clock } from "../resilience/clock.ts";
+import { validate } from "./validate.ts";
 
 /*
  * The request that the running code works for, in services whose ports know nothing of requests: how much time is left is nobody's
@@ -8,9 +9,10 @@ import type { Clock } from "../resilience/clock.ts";
  */
 const deadlines = new AsyncLocalStorage<number>();
 
-/** Runs `work` within the time of the call that asked for it. */
+/** Runs `work` within the time of the call that asked for it. Throws `INVALID`, and runs nothing, where the context is not as the contract has it. */
 export function withinTimeOf<T>(ctx: CallContext, now: Clock, work: () => T): T {
-  return deadlines.run(now() + ctx.remainingMs, work);
+  const { remainingMs } = validate(callContextSchema, ctx, "ctx");
+  return deadlines.run(now() + remainingMs, work);
 }
 
 /** Runs `work` with as much time as it needs: nobody waits for it. */

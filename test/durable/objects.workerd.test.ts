@@ -22,7 +22,7 @@ const take = (quota: { policy: string; limit: number; windowMs: number } = LOGIN
 
 async function ask(name: string, one: PolicyAsk) {
   const [answer] = await windowOf(name).ask([one]);
-  if (answer === undefined) throw new Error("no answer");
+  if (answer === undefined || answer === null) throw new Error("no answer");
   return answer;
 }
 

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durable.ts";
 import type { RateAnswer } from "../../resilience/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
+import { readAsks } from "./read-asks.ts";
 
 /** The object around a client's windows. Its answers leave when what they grant is durable: the runtime's output gate sees to that. */
 export function rateWindowObject<E extends object>(wireWindows: (state: DurableObjectState, alarmAtMs: number | null) => ClientWindows) {
@@ -20,8 +21,10 @@ export function rateWindowObject<E extends object>(wireWindows: (state: DurableO
       return this.#windows;
     }
 
-    async ask(asks: readonly PolicyAsk[]): Promise<readonly RateAnswer[]> {
-      return this.#ready.ask(asks);
+    async ask(given: readonly PolicyAsk[]): Promise<readonly (RateAnswer | null)[]> {
+      const asks = readAsks(given);
+      const answers = this.#ready.ask(asks.filter((one) => one !== null)).values();
+      return asks.map((one) => (one === null ? null : (answers.next().value ?? null)));
     }
 
     async view(): Promise<readonly QuotaView[]> {

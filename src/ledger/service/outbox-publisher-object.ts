@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import * as z from "zod";
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { validate } from "../../platform/validate.ts";
 
 export interface OutboxPublisherDeps {
   /** Makes one run. Never throws. Answers when to run again, null where nothing is under way. */
@@ -14,13 +16,16 @@ export interface OutboxPublisherRpc {
   wake(atMs: number): Promise<number>;
 }
 
+const timeSchema = z.int().min(0);
+
 /**
  * The polling publisher's clock: an alarm that is set while something is under way. It never throws, since the platform gives up on an
  * alarm that does, and it sets itself again; should it be lost nevertheless, the cron wakes it.
  */
 export function outboxPublisherObject<E extends object>(wire: (env: E) => OutboxPublisherDeps) {
   return class OutboxPublisherObject extends DurableObject<E> implements OutboxPublisherRpc {
-    async wake(atMs: number): Promise<number> {
+    async wake(givenMs: number): Promise<number> {
+      const atMs = validate(timeSchema, givenMs, "atMs");
       const { storage } = this.ctx;
       const armedAtMs = await storage.getAlarm();
       if (armedAtMs !== null && armedAtMs <= atMs) return armedAtMs;
