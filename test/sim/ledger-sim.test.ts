@@ -6,7 +6,7 @@ import { simulateLedgers } from "./ledger-sim.ts";
 /** A fixed set; `npm run test:sim` takes ten thousand. */
 const SEEDS = 120;
 /** The seeds in which a broken guard must show. */
-const MUTATION_SEEDS = 40;
+const MUTATION_SEEDS = 60;
 
 const HEAD = `# What the ledgers' simulator finds
 

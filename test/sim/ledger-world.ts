@@ -97,7 +97,7 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
     });
   };
   let runAlarm = (): void => undefined;
-  let sweep = async (): Promise<void> => undefined;
+  let sweep: (scheduledAtMs: number) => Promise<void> = async () => undefined;
 
   /** What an isolate builds when it starts; after a crash it is built anew. */
   function build(): void {
@@ -128,7 +128,7 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
     const store = mutation.transferStore?.(plainStore, sender, name) ?? plainStore;
     const plainChanges = d1Changes(remote, name);
     const changes = mutation.changeStore?.(plainChanges) ?? plainChanges;
-    const settlement = new Settlement({ outbox, inbox, schedule: SCHEDULE, wakePublisher, ids, now, random });
+    const settlement = new Settlement({ outbox, inbox, schedule: SCHEDULE, wakePublisher, ids, now });
     const publisher = new Publisher({ ledger: name, outbox, sender, schedule: SCHEDULE, now, random });
     const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(remote, now), peer: theirs, wakePublisher, ids, now });
     const sink = {
@@ -173,14 +173,24 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
         if (nextAtMs !== null) setAlarm(nextAtMs);
       });
     };
-    sweep = createSweep({ publisher, retention: d1Retention(remote), changes, changeStream: true, wakePublisher, now, onFailure });
+    sweep = createSweep({
+      publisher,
+      outbox,
+      schedule: SCHEDULE,
+      retention: d1Retention(remote),
+      changes,
+      changeStream: true,
+      wakePublisher,
+      now,
+      onFailure,
+    });
   }
   let consume: Receiver["receive"] = async () => undefined;
   let bury: Receiver["keepDeadLetter"] = async () => undefined;
   build();
 
   const tick = (): void => {
-    if (mutation.hasCron !== false) void sweep();
+    if (mutation.hasCron !== false) void sweep(kernel.nowMs);
     kernel.after(kernel.trouble === NO_TROUBLE ? QUIET_CRON_MS : CRON_MS, "", tick);
   };
   kernel.after(CRON_MS, "", tick);
