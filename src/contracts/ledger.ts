@@ -52,24 +52,6 @@ export const changesQuerySchema = z.object({
   limit: pageLimit(CHANGES_PER_PAGE_MAX),
 });
 
-/** Between workers a page is asked for with one more, which tells whether another follows. */
-const pageSize = (max: number) =>
-  z
-    .int()
-    .min(1)
-    .max(max + 1);
-export const transfersPageSchema = z.object({ limit: pageSize(TRANSFERS_PER_PAGE_MAX), cursor: transferIdSchema.nullable() });
-export const outboxPageSchema = outboxQuerySchema.omit({ ledger: true }).extend({ limit: pageSize(MESSAGES_PER_PAGE_MAX) });
-export const changesPageSchema = z.object({ after: z.int().min(0), limit: z.int().min(1).max(CHANGES_PER_PAGE_MAX) });
-export const redriveWhichSchema = z.union([
-  z.object({ ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_PAGE_MAX) }),
-  z.object({ status: z.literal("parked") }),
-]);
-export const dryRunSchema = z.boolean();
-export const accountStateOnlySchema = accountStateSchema.shape.state;
-/** A user as a ledger knows them: an opaque name. */
-export const ownerSchema = z.string().min(1).max(64);
-
 export type TransferStatus = "pending" | "settled" | "parked" | "refunded";
 
 export interface TransferReceipt {
@@ -137,7 +119,6 @@ export interface LedgerBooks {
 }
 
 export const FINDINGS_MAX = 100;
-export const transferIdsSchema = z.array(transferIdSchema).max(FINDINGS_MAX);
 
 /** One movement on a user's account, as the change stream tells it. In order of `seq`. */
 export interface LedgerChange {
@@ -202,18 +183,6 @@ export type DeliveryReport =
       /** Trying again is of no use. */
       readonly permanent: boolean;
     };
-
-/** A {@link DeliveryReport} as the other ledger's word for it. */
-export const deliveryReportSchema = z.discriminatedUnion("result", [
-  z.object({ transferId: transferIdSchema, result: z.enum(["credited", "void"]) }),
-  z.object({
-    transferId: transferIdSchema,
-    result: z.literal("failed"),
-    attempt: z.int().min(1),
-    reason: z.string().max(1_000),
-    permanent: z.boolean(),
-  }),
-]);
 
 /** All that the two ledgers ask of each other beside messages (entrypoint `Settlement`). Both are idempotent. */
 export interface LedgerSettlement {

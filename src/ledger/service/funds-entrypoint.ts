@@ -1,14 +1,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
-import {
-  transferIdSchema,
-  transfersPageSchema,
-  type Funds,
-  type LedgerFunds,
-  type TransferReceipt,
-  type TransferView,
-} from "../../contracts/ledger.ts";
+import { transfersPageSchema } from "../../contracts/ledger-arguments.ts";
+import { transferIdSchema, type Funds, type LedgerFunds, type TransferReceipt, type TransferView } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";

@@ -8,8 +8,10 @@ import {
   outboxPageSchema,
   ownerSchema,
   redriveWhichSchema,
-  transferIdSchema,
   transferIdsSchema,
+} from "../../contracts/ledger-arguments.ts";
+import {
+  transferIdSchema,
   type LedgerBooks,
   type LedgerChange,
   type LedgerOperations,
