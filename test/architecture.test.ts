@@ -35,11 +35,11 @@ describe("the table of ARCHITECTURE.md", () => {
     expect(room(id)).toMatchObject({ mayImport: new Set(), mayImportTypes: new Set(), packages: [] });
   });
 
-  it("lets contracts use only zod, and only types of protocol and resilience", () => {
+  it("lets contracts use only zod (the small one too), and only types of protocol and resilience", () => {
     expect(room("contracts")).toMatchObject({
       mayImport: new Set(),
       mayImportTypes: new Set(["protocol", "resilience"]),
-      packages: ["zod"],
+      packages: ["zod", "zod/mini"],
     });
   });
 

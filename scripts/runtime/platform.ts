@@ -87,7 +87,7 @@ export async function startPlatform(options: StartOptions): Promise<RunningPlatf
       miniflare,
       fireCron: async (worker, cron) => {
         const fetcher = await miniflare.getWorker(worker);
-        await fetcher.scheduled({ cron });
+        await fetcher.scheduled({ cron, scheduledTime: new Date() });
       },
       stop: () => miniflare.dispose(),
     };

@@ -1,4 +1,25 @@
+import * as z from "zod";
 import type { Role } from "./permissions.ts";
+
+/** Of a request id or a trace: whoever makes them has shorter ones. */
+const LABEL_LENGTH_MAX = 128;
+const ID_LENGTH_MAX = 64;
+const ROLES_MAX = 16;
+/** Longer than anybody waits for a call between workers. */
+const REMAINING_MS_MAX = 300_000;
+
+const idSchema = z.string().min(1).max(ID_LENGTH_MAX);
+
+/** A {@link CallContext} as another worker's word for it. Roles that this version doesn't know are let be: they grant nothing. */
+export const callContextSchema = z.object({
+  requestId: z.string().min(1).max(LABEL_LENGTH_MAX),
+  traceparent: z.string().max(LABEL_LENGTH_MAX),
+  remainingMs: z.number().min(0).max(REMAINING_MS_MAX),
+  principal: z.object({ userId: idSchema, sessionId: idSchema, roles: z.array(z.string().max(ID_LENGTH_MAX)).max(ROLES_MAX) }).nullable(),
+  isHurried: z.boolean().optional(),
+  attempt: z.int().min(1).optional(),
+  clientAddress: z.string().max(ID_LENGTH_MAX).optional(),
+});
 
 /** Who is calling, as the gateway authenticated them. */
 export interface Principal {

@@ -27,8 +27,11 @@ export interface QuotaView {
 
 /** The quotas of one client, or of one share of a hot one. What is granted is written before it is answered. */
 export interface RateWindowRpc {
-  /** Several asks of kind `take` are all-or-nothing: if one is denied, none is counted. */
-  ask(asks: readonly PolicyAsk[]): Promise<readonly RateAnswer[]>;
+  /**
+   * Several asks of kind `take` are all-or-nothing: if one is denied, none is counted. Of others one that can't be read is answered by null
+   * and the rest is counted. Throws `INVALID` where none can be read, or one of several takes.
+   */
+  ask(asks: readonly PolicyAsk[]): Promise<readonly (RateAnswer | null)[]>;
   view(): Promise<readonly QuotaView[]>;
 }
 

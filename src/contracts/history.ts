@@ -44,6 +44,10 @@ export const listQuerySchema = z.object({
 });
 export const continueQuerySchema = z.object({ limit: limitSchema });
 
+/** What the queries of clients have become when they reach history: nothing is left to a default any more. */
+export const pageLimitSchema = z.int().min(1).max(ENTRIES_PER_PAGE_MAX);
+export const listCallSchema = listQuerySchema.extend({ limit: pageLimitSchema });
+
 export type Report = z.infer<typeof reportSchema>;
 export type ItemKey = z.infer<typeof itemKeySchema>;
 export type ListQuery = z.infer<typeof listQuerySchema>;

@@ -15,6 +15,11 @@ export const changePasswordSchema = z.object({ password: presentedPasswordSchema
 export const eraseAccountSchema = z.object({ password: presentedPasswordSchema });
 export const setRolesSchema = z.object({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) });
 export const userIdSchema = z.uuid();
+/** What is inside of those, where it travels alone. */
+export const refreshTokenSchema = refreshSchema.shape.refreshToken;
+export const passwordSchema = eraseAccountSchema.shape.password;
+export const rolesSchema = setRolesSchema.shape.roles;
+export const sinceMsSchema = z.int().min(0);
 
 export type RegisterInput = z.infer<typeof registerSchema>;
 export type LoginInput = z.infer<typeof loginSchema>;

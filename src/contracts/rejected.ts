@@ -17,6 +17,9 @@ export const rejectedQuerySchema = z.object({
     .optional(),
 });
 
+/** The same when it reaches history: nothing is left to a default any more. */
+export const rejectedCallSchema = rejectedQuerySchema.extend({ limit: z.int().min(1).max(REJECTED_PER_PAGE_MAX) });
+
 /** Names a record that was set aside. What a listing says beside it may stay. */
 const rejectedKeySchema = z.object({ userId: textSchema, kind: textSchema, itemId: textSchema, rev: z.int().min(1) });
 

@@ -166,7 +166,7 @@ export class ClientLimits {
     const kind = ask.kind === "take" ? "read" : "write";
     return guard.call("ask a client's window", { kind, idempotent: false, deadlineAtMs, isHurried }, async () => {
       const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
-      if (answer === undefined) throw new Error("the window gave no answer");
+      if (answer === undefined || answer === null) throw new Error("the window gave no answer");
       return answer;
     });
   }

@@ -3,6 +3,7 @@ import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
+import { SteadyTime } from "../resilience/steady-time.ts";
 
 export interface TrustStoreDeps {
   /** Asks identity for keys and for sessions revoked since. */
@@ -24,17 +25,24 @@ const POLL_MS = 10;
 /** An unknown key id makes the store ask again, but not more often than this. */
 const KEY_MISS_SPACING_MS = 1_000;
 const REVOKED_MAX = 100_000;
+/** From when it is learned, on this clock: no token of the session is good for longer, though clocks differ by minutes. */
+const REVOKED_MS = 2 * ACCESS_TOKEN_TTL_MS;
+/** After this long without a pull what is known of revocations may have expired, or the clock have jumped: everything is asked for again. */
+const ANEW_AFTER_MS = ACCESS_TOKEN_TTL_MS;
 const PAGES_PER_PULL_MAX = 20;
 
 /**
  * Whom the gateway believes: identity's public keys and the sessions that are revoked. Pulled in the background by the traffic itself.
  * Where identity can't be reached, the last word holds: tokens live ten minutes at most, and an outage of identity must not end playback.
  *
+ * Ages are measured on a steady clock: one reading far ahead must not make the last pull look fresh for as long.
+ *
  * A pull belongs to the request that started it (a stateless worker may not share promises between requests); others look whether
  * it has arrived.
  */
 export class TrustStore {
   readonly #deps: TrustStoreDeps;
+  readonly #time = new SteadyTime(STALE_MS);
   readonly #revoked: BoundedCache<true>;
   #keys: readonly PublicJwk[] = [];
   #sinceMs = 0;
@@ -43,7 +51,7 @@ export class TrustStore {
 
   constructor(deps: TrustStoreDeps) {
     this.#deps = deps;
-    this.#revoked = new BoundedCache({ entriesMax: REVOKED_MAX, now: deps.now });
+    this.#revoked = new BoundedCache({ entriesMax: REVOKED_MAX, now: () => this.#nowMs() });
   }
 
   get keys(): readonly PublicJwk[] {
@@ -56,7 +64,7 @@ export class TrustStore {
 
   /** Makes sure that what is known is young enough to decide by. `inBackground` takes work that the answer need not wait for. */
   ensureFresh(inBackground: (work: Promise<void>) => void): Promise<void> | undefined {
-    const ageMs = this.#deps.now() - this.#pulledAtMs;
+    const ageMs = this.#nowMs() - this.#pulledAtMs;
     if (ageMs < FRESH_MS) return undefined;
     if (ageMs >= STALE_MS) return this.#pullOrWait();
     if (this.#pullingSinceMs === null) inBackground(this.#pull());
@@ -66,21 +74,21 @@ export class TrustStore {
   /** Looks for a key that was not among the known ones: it may be younger than the last pull. */
   async keyOf(kid: string): Promise<PublicJwk | undefined> {
     const known = this.#keys.find((key) => key.kid === kid);
-    if (known !== undefined || this.#deps.now() - this.#pulledAtMs < KEY_MISS_SPACING_MS) return known;
+    if (known !== undefined || this.#nowMs() - this.#pulledAtMs < KEY_MISS_SPACING_MS) return known;
     await this.#pullOrWait();
     return this.#keys.find((key) => key.kid === kid);
   }
 
   async #pullOrWait(): Promise<void> {
-    const { now, sleep } = this.#deps;
-    const startedAtMs = now();
+    const startedAtMs = this.#nowMs();
     if (this.#pullingSinceMs === null || startedAtMs - this.#pullingSinceMs >= PULL_PATIENCE_MS) return this.#pull();
-    while (this.#pullingSinceMs !== null && now() - startedAtMs < PULL_PATIENCE_MS) await sleep(POLL_MS);
+    while (this.#pullingSinceMs !== null && this.#nowMs() - startedAtMs < PULL_PATIENCE_MS) await this.#deps.sleep(POLL_MS);
   }
 
   async #pull(): Promise<void> {
-    const startedAtMs = this.#deps.now();
+    const startedAtMs = this.#nowMs();
     this.#pullingSinceMs = startedAtMs;
+    if (startedAtMs - this.#pulledAtMs >= ANEW_AFTER_MS) this.#sinceMs = 0;
     try {
       for (let page = 0; page < PAGES_PER_PULL_MAX; page += 1) {
         const snapshot = await this.#inTime(this.#deps.pull(this.#sinceMs));
@@ -108,8 +116,11 @@ export class TrustStore {
   #take(snapshot: TrustSnapshot): void {
     this.#keys = snapshot.keys;
     this.#sinceMs = snapshot.nextSinceMs;
-    for (const { sessionId, revokedAtMs } of snapshot.revoked) {
-      this.#revoked.set(sessionId, true, revokedAtMs + 2 * ACCESS_TOKEN_TTL_MS);
-    }
+    const untilMs = this.#nowMs() + REVOKED_MS;
+    for (const { sessionId } of snapshot.revoked) this.#revoked.set(sessionId, true, untilMs);
+  }
+
+  #nowMs(): number {
+    return this.#time.at(this.#deps.now());
   }
 }

@@ -9,5 +9,5 @@ export class Administration extends administrationEntrypoint(wire) {}
 
 export default {
   fetch: () => new Response(null, { status: 404 }),
-  scheduled: (_controller, env) => wire(env).sweep(),
+  scheduled: ({ scheduledTime }, env) => wire(env).sweep(scheduledTime),
 } satisfies ExportedHandler<IdentityEnv>;

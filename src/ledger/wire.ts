@@ -71,7 +71,6 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>, 
     board: { faultOf: (bootId: string, target: FaultTarget) => boards(FAULT_BOARD_NAME).faultOf(bootId, target) },
     bootId: config.BOOT_ID,
     target: ledger,
-    now,
     random,
     sleep: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
   };
@@ -104,7 +103,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const outbox = d1Outbox(db);
   const operatorStore = d1Operators(db);
   const changes = d1Changes(db, ledger);
-  const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now, random });
+  const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now });
   const publisher = new Publisher({ ledger, outbox, sender, schedule, now, random });
   const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(db, now), peer, wakePublisher, ids, now });
   return {
@@ -131,6 +130,8 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     publishOnce: () => publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),
     sweep: createSweep({
       publisher,
+      outbox,
+      schedule,
       retention: d1Retention(db),
       changes,
       changeStream: config.CHANGE_STREAM === "on",

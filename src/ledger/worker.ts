@@ -12,5 +12,5 @@ export class OutboxPublisher extends outboxPublisherObject(wirePublisher, publis
 export default {
   fetch: () => new Response(null, { status: 404 }),
   queue: (batch, env) => wire(env).consume(batch),
-  scheduled: (_controller, env) => wire(env).sweep(),
+  scheduled: ({ scheduledTime }, env) => wire(env).sweep(scheduledTime),
 } satisfies ExportedHandler<LedgerEnv>;

@@ -1,6 +1,5 @@
 import { CodedError } from "../contracts/errors.ts";
 import type { Fault, FaultBoardRpc, FaultTarget } from "../contracts/durable.ts";
-import type { Clock } from "../resilience/clock.ts";
 
 /** Makes calls to one upstream go wrong as operators ordered. Exists only where the var `FAULTS` is on. */
 export interface FaultInjector {
@@ -11,7 +10,6 @@ interface FaultInjectorDeps {
   readonly board: Pick<FaultBoardRpc, "faultOf">;
   readonly bootId: string;
   readonly target: FaultTarget;
-  readonly now: Clock;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
 }
@@ -20,11 +18,11 @@ interface FaultInjectorDeps {
  * Asks the board before every call, so that a fault is felt at once everywhere. A board that can't be reached injects nothing: a tool
  * for making trouble must not be trouble itself.
  */
-export function faultInjector({ board, bootId, target, now, random, sleep }: FaultInjectorDeps): FaultInjector {
+export function faultInjector({ board, bootId, target, random, sleep }: FaultInjectorDeps): FaultInjector {
   const inForce = async (): Promise<Fault | null> => {
     try {
-      const fault = await board.faultOf(bootId, target);
-      return fault !== null && (fault.untilMs === null || now() < fault.untilMs) ? fault : null;
+      // Whether its time is over the board says, for all workers by one clock.
+      return await board.faultOf(bootId, target);
     } catch {
       return null;
     }

@@ -104,7 +104,6 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       board: { faultOf: (boot, target) => boards(FAULT_BOARD_NAME).faultOf(boot, target) },
       bootId,
       target: upstream,
-      now,
       random,
       sleep,
     });

@@ -9,6 +9,7 @@ import { hedged, type HedgePolicy } from "../resilience/hedge.ts";
 import type { RetryBudget } from "../resilience/retry-budget.ts";
 import { nextAttempt } from "../resilience/retry-policy.ts";
 import type { RetryThrottle } from "../resilience/retry-throttle.ts";
+import { SteadyTime } from "../resilience/steady-time.ts";
 import type { FaultInjector } from "./faults.ts";
 import { LateError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "./patience.ts";
@@ -64,8 +65,9 @@ export interface CallPlan<T> extends Patience {
 /** A call under way, and the places it has. */
 interface Flight {
   readonly lane: Lane;
+  /** On the guard's steady clock, as the next. */
   readonly startedAtMs: number;
-  /** When it can't be under way any more, ms since the epoch. */
+  /** When it can't be under way any more. */
   readonly vanishesAtMs: number;
 }
 
@@ -84,6 +86,8 @@ export class Guard {
   readonly #parts: GuardParts;
   /** In the order they began. */
   readonly #flights = new Set<Flight>();
+  /** One reading far ahead must not keep a place for as long, nor make a call look as slow. */
+  readonly #time = new SteadyTime(VANISHED_AFTER_MS);
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
@@ -130,7 +134,9 @@ export class Guard {
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     }
     const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
-    const flight = { lane, startedAtMs: nowMs, vanishesAtMs: Math.min(deadlineAtMs, nowMs + longestMs) + VANISHED_AFTER_MS };
+    const startedAtMs = this.#time.at(nowMs);
+    const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
+    const flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs };
     this.#flights.add(flight);
     return flight;
   }
@@ -138,7 +144,8 @@ export class Guard {
   #leave(flight: Flight, nowMs: number, outcome: WorkOutcome): void {
     if (!this.#flights.delete(flight)) return;
     flight.lane.bulkhead.leave();
-    flight.lane.overload?.done(nowMs, flight.startedAtMs, outcome);
+    const tookMs = Math.min(this.#time.at(nowMs), flight.vanishesAtMs) - flight.startedAtMs;
+    flight.lane.overload?.done(nowMs, nowMs - tookMs, outcome);
   }
 
   /**
@@ -146,8 +153,9 @@ export class Guard {
    * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good.
    */
   #giveUpVanished(nowMs: number): void {
+    const atMs = this.#time.at(nowMs);
     for (const flight of this.#flights) {
-      if (flight.vanishesAtMs > nowMs) return;
+      if (flight.vanishesAtMs > atMs) return;
       this.#leave(flight, nowMs, "failure");
     }
   }

@@ -5,13 +5,18 @@ import { INTERNAL_ISSUER } from "../contracts/internal-request.ts";
 import { isRole } from "../contracts/permissions.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
+import { SteadyTime } from "../resilience/steady-time.ts";
 import { importEd25519, type PrivateKeyJwk, type PublicKeyJwk } from "./jwk.ts";
 
 /** How long an internal token is valid, and for how long the gateway hands out the same one. The difference is what a request may take. */
 const TTL_MS = 60_000;
 const REUSE_MS = 20_000;
 const CACHE_ENTRIES_MAX = 10_000;
-const CLOCK_SKEW_S = 5;
+/**
+ * How far a BFF's clock may be from the gateway's. Much against the token's own life, which it makes longer; but a clock that is a minute off would
+ * otherwise refuse every request, and the token is good for one BFF only and never leaves the platform.
+ */
+const CLOCK_SKEW_MS = 300_000;
 
 /** Mints the token for one worker. `principal` is null on routes anybody may call. */
 export type InternalTokenMinter = (principal: Principal | null, audience: string) => Promise<string>;
@@ -21,7 +26,9 @@ export type InternalTokenVerifier = (token: string | null) => Promise<Principal 
 
 /** The gateway's side: signs with the key only it holds. Tokens are reused for {@link REUSE_MS} per session and audience. */
 export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): InternalTokenMinter {
-  const minted = new BoundedCache<string>({ entriesMax: CACHE_ENTRIES_MAX, now });
+  // On a steady clock: a token made while the clock was a month ahead is not handed out for a month.
+  const time = new SteadyTime(REUSE_MS);
+  const minted = new BoundedCache<string>({ entriesMax: CACHE_ENTRIES_MAX, now: () => time.at(now()) });
   let key: CryptoKey | null = null;
   return async function mintInternalToken(principal, audience) {
     const cacheKey = principal === null ? audience : `${audience} ${principal.sessionId} ${principal.roles.join(",")}`;
@@ -37,7 +44,7 @@ export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): Inte
       .setExpirationTime(Math.ceil((issuedAtMs + TTL_MS) / 1000));
     if (principal !== null) unsigned.setSubject(principal.userId);
     const token = await unsigned.sign(key);
-    minted.set(cacheKey, token, issuedAtMs + REUSE_MS);
+    minted.set(cacheKey, token, time.at(issuedAtMs) + REUSE_MS);
     return token;
   };
 }
@@ -77,12 +84,12 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
         algorithms: ["EdDSA"],
         issuer: INTERNAL_ISSUER,
         audience,
-        clockTolerance: CLOCK_SKEW_S,
+        clockTolerance: CLOCK_SKEW_MS / 1000,
         currentDate: new Date(now()),
         requiredClaims: ["exp", "iat"],
       });
       const principal = principalOf(payload);
-      verified.set(token, { principal }, (payload.exp ?? 0) * 1000);
+      verified.set(token, { principal }, (payload.exp ?? 0) * 1000 + CLOCK_SKEW_MS);
       return principal;
     } catch (cause) {
       throw new CodedError("UNAUTHENTICATED", "The internal token was refused", { cause });

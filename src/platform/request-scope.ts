@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { CallContext } from "../contracts/call-context.ts";
+import { callContextSchema, type CallContext } from "../contracts/call-context.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { ENDLESS, type Patience } from "./patience.ts";
+import { validate } from "./validate.ts";
 
 /*
  * The request that the running code works for, in services whose ports know nothing of requests: how much time is left is nobody's
@@ -9,12 +10,13 @@ import { ENDLESS, type Patience } from "./patience.ts";
  */
 const patiences = new AsyncLocalStorage<Patience>();
 
-/** The patience of the call that `ctx` came with. */
-export function patienceOf({ remainingMs, isHurried = false }: CallContext, now: Clock): Patience {
+/** The patience of the call that `ctx` came with. Throws `INVALID` where the context is not as the contract has it. */
+export function patienceOf(ctx: CallContext, now: Clock): Patience {
+  const { remainingMs, isHurried = false } = validate(callContextSchema, ctx, "ctx");
   return { deadlineAtMs: now() + remainingMs, isHurried };
 }
 
-/** Runs `work` within the time of the call that asked for it. */
+/** Runs `work` within the time of the call that asked for it. Throws `INVALID`, and runs nothing, where the context is not as the contract has it. */
 export function withinTimeOf<T>(ctx: CallContext, now: Clock, work: () => T): T {
   return patiences.run(patienceOf(ctx, now), work);
 }

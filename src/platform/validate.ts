@@ -1,15 +1,45 @@
 import type * as z from "zod";
+import type * as mini from "zod/mini";
 import { CodedError, type FieldError } from "../contracts/errors.ts";
 
 /** What a decoder puts where bytes are not UTF-8. No value of ours has a use for it. */
 const NOT_UTF8 = "\uFFFD";
 
-/** The value as the schema sees it. Throws `INVALID` with the dotted path of each rejected value. */
-export function validate<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+type Schema = z.ZodType | mini.ZodMiniType;
+
+/**
+ * The value as the schema sees it. Throws `INVALID` with the dotted path of each rejected value.
+ *
+ * @param name - of the argument that the value is, the first part of each path; none for a whole body
+ */
+export function validate<S extends Schema>(schema: S, value: unknown, name?: string): z.output<S> {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const errors: FieldError[] = result.error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
-  throw new CodedError("INVALID", "Some values are not valid; see errors", { errors });
+  if (result.success) return result.data as z.output<S>;
+  throw invalid(result.error.issues, name);
+}
+
+/**
+ * A list whose items have nothing to do with each other: each as the schema sees it, null where it is not valid, for one item's fault is
+ * that item's. Throws `INVALID` where it is no list of 1 to `max`, or where no item is valid.
+ */
+export function validateEach<S extends Schema>(schema: S, values: unknown, name: string, max: number): readonly (z.output<S> | null)[] {
+  if (!Array.isArray(values) || values.length < 1 || values.length > max) {
+    throw invalid([{ path: [], message: `must be a list of 1 to ${max}` }], name);
+  }
+  const results = values.map((value) => schema.safeParse(value));
+  if (results.some(({ success }) => success)) return results.map((result) => (result.success ? (result.data as z.output<S>) : null));
+  throw invalid(
+    results.flatMap(({ error }, index) => (error?.issues ?? []).map(({ path, message }) => ({ path: [index, ...path], message }))),
+    name,
+  );
+}
+
+function invalid(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[], name?: string): CodedError {
+  const errors: FieldError[] = issues.map(({ path, message }) => ({
+    path: [...(name === undefined ? [] : [name]), ...path].map(String).join("."),
+    message,
+  }));
+  return new CodedError("INVALID", "Some values are not valid; see errors", { errors });
 }
 
 /** The JSON body as the schema sees it. Throws `MALFORMED` where it is not UTF-8 or not JSON, `INVALID` where values are not valid. */

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { BreakerStateRpc, FaultBoardRpc, PolicyAsk, RateWindowRpc } from "../../src/contracts/durable.ts";
+import { objectStore } from "../../src/durable/data/object-store.ts";
 import type { BreakerReport } from "../../src/resilience/breaker-ledger.ts";
 
 let names = 0;
@@ -21,7 +22,7 @@ const take = (quota: { policy: string; limit: number; windowMs: number } = LOGIN
 
 async function ask(name: string, one: PolicyAsk) {
   const [answer] = await windowOf(name).ask([one]);
-  if (answer === undefined) throw new Error("no answer");
+  if (answer === undefined || answer === null) throw new Error("no answer");
   return answer;
 }
 
@@ -125,6 +126,26 @@ describe("an upstream's breaker", () => {
     const name = fresh();
     for (let call = 0; call < 20; call += 1) await breakerOf(name).report(report({ ok: 100 }));
     expect(await runInDurableObject(breakerOf(name), (_object, { storage }) => [...storage.kv.list()].length)).toBe(0);
+  });
+});
+
+describe("an object's store", () => {
+  it("makes all writes of a transaction or none, though the exception is caught", async () => {
+    await runInDurableObject(boardOf(fresh()), async (_object, { storage }) => {
+      const store = objectStore(storage);
+      store.put("before", 1);
+      const half = (): void => {
+        store.put("half", 1);
+        store.delete("before");
+        store.setAlarm(Date.now() + 60_000);
+        throw new Error("in the middle");
+      };
+      expect(() => store.transaction(half)).toThrow("in the middle");
+      expect([...store.entries("")]).toEqual([["before", 1]]);
+      expect(await storage.getAlarm()).toBeNull();
+      store.transaction(() => store.put("whole", 1));
+      expect([...store.entries("")]).toHaveLength(2);
+    });
   });
 });
 

@@ -14,6 +14,12 @@ describe("the gateway lets in", () => {
     expect(forwarded[0]?.headers.get("authorization")).toBeNull();
   });
 
+  it.each([-300_000, 300_000])("a fresh token of an identity whose clock is %d ms off", async (aheadMs) => {
+    const { call, clock, identityKey } = await testGateway();
+    const token = await accessToken({ key: identityKey, nowMs: clock.now() + aheadMs });
+    expect((await call("/v1/history", bearer(token))).status).toBe(200);
+  });
+
   it("a token signed by a key that was rotated in since the last pull", async () => {
     const { call, clock, identity, identityKey } = await testGateway();
     await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now() })));

@@ -37,21 +37,4 @@ describe("history without any database", () => {
   it("is ready, since what it needs to be is there", async () => {
     await expect(playback.ready(contextOf("nobody"))).resolves.toBeUndefined();
   });
-
-  it("refuses what is no report and no query, by name", async () => {
-    const ctx = contextOf("ada");
-    const calls = [
-      playback.report(ctx, [{ ...heartbeat("film", 1), positionMs: -1 }]),
-      playback.list(ctx, { limit: 0 }),
-      playback.continueWatching(ctx, 1_000),
-      playback.lookup(ctx, []),
-    ];
-    const refusals = (await Promise.allSettled(calls)).map((outcome) => (outcome.status === "rejected" ? outcome.reason : outcome.value));
-    expect(refusals.map(({ code, errors }) => [code, errors[0].path])).toEqual([
-      ["INVALID", "reports.0.positionMs"],
-      ["INVALID", "limit"],
-      ["INVALID", "limit"],
-      ["INVALID", "items"],
-    ]);
-  });
 });

@@ -54,6 +54,36 @@ describe("an erasure", () => {
     expect(left).toBe(0);
   });
 
+  it("that a clock a month ahead has put off for a month is tried at the next turn of the cron", async () => {
+    const { email, userId } = await newAccount();
+    await history.setFailing(true);
+    await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
+    await vi.waitFor(async () => expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }));
+    await history.setFailing(false);
+    await db
+      .prepare("UPDATE erasure SET next_at = ?2 WHERE user_id = ?1")
+      .bind(userId, Date.now() + 30 * 86_400_000)
+      .run();
+    await worker.scheduled(createScheduledController(), env);
+    expect(await erasureOf(userId)).toMatchObject({ attempts: 2, done_at: expect.any(Number) });
+  });
+
+  it("is put off as its schedule says, also by a clock five minutes ahead", async () => {
+    const { email, userId } = await newAccount();
+    await history.setFailing(true);
+    await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
+    await vi.waitFor(async () => expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }));
+    await history.setFailing(false);
+    await db
+      .prepare("UPDATE erasure SET next_at = ?2 WHERE user_id = ?1")
+      .bind(userId, Date.now() + 64 * 60_000)
+      .run();
+    await worker.scheduled(createScheduledController(), env);
+    expect(await erasureOf(userId)).toMatchObject({ attempts: 1, done_at: null });
+    await sweepLater();
+    expect(await erasureOf(userId)).toMatchObject({ attempts: 2, done_at: expect.any(Number) });
+  });
+
   it("leaves the e-mail free for a new user", async () => {
     const { email, userId } = await newAccount();
     await accounts.erase(bearerOf(await logIn(email)), PASSWORD);

@@ -1,20 +1,25 @@
 import type { Delivery } from "../../src/ledger/biz/delivery.ts";
-import type { Mutation } from "./ledger-world.ts";
+import type { Mutation, Rewrite } from "./ledger-world.ts";
 
-/** Replaces one piece of SQL, and insists that it is there: a mutation that no longer fits is a mistake of the table. */
-function without(fragment: string, instead = ""): (query: string) => string {
+/** Replaces one piece of SQL. A test insists that each fits some query: a mutation that no longer does is a mistake of this table. */
+function without(fragment: string, instead = ""): Rewrite {
   return (query) => query.replaceAll(fragment, instead);
+}
+
+/** The same, only in queries that have `mark` in them. */
+function within(mark: string, fragment: string | RegExp, instead = ""): Rewrite {
+  return (query) => (query.includes(mark) ? query.replace(fragment, instead) : query);
 }
 
 /** Every guard of the ledgers, broken on purpose, one at a time. */
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a transfer's statements ask for any pending transfer of the owner's, not for this attempt's",
-    rewrite: without("owner = ?1 AND id = ?2 AND outcome = 'pending'", "owner = ?1 AND outcome = 'pending'"),
+    rewrites: [without("owner = ?1 AND id = ?2 AND outcome = 'pending'", "owner = ?1 AND outcome = 'pending'")],
   },
   {
     name: "a transfer is pending whatever the balance",
-    rewrite: without("THEN 'pending' ELSE 'failed' END", "THEN 'pending' ELSE 'pending' END"),
+    rewrites: [without("THEN 'pending' ELSE 'failed' END", "THEN 'pending' ELSE 'pending' END")],
   },
   {
     name: "a key that failed is forgotten",
@@ -39,54 +44,50 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     }),
   },
-  { name: "a credit does not ask for its own attempt token", rewrite: without("AND attempt_token = ?2)", ")") },
+  { name: "a credit does not ask for its own attempt token", rewrites: [without("AND attempt_token = ?2)", ")")] },
   {
     name: "the inbox is overwritten by whoever comes last",
-    rewrite: (query) => (query.includes("INSERT OR IGNORE INTO inbox") ? query.replace("OR IGNORE", "OR REPLACE") : query),
+    rewrites: [
+      without(
+        "ON CONFLICT (consumer, message_id) DO NOTHING",
+        "ON CONFLICT (consumer, message_id) DO UPDATE SET outcome = excluded.outcome, attempt_token = excluded.attempt_token, at = excluded.at",
+      ),
+    ],
   },
   {
     name: "a closed account is credited in the books only",
-    rewrite: (query) => (query.includes("SET balance = balance + ?4") ? `${query} AND closed_at IS NULL AND balance < 150` : query),
+    rewrites: [within("SET balance = balance + ?4", /$/, " AND closed_at IS NULL AND balance < 150")],
   },
   { name: "a refund does not ask for the fence", peer: (peer) => ({ ...peer, fence: async () => "void" as const }) },
   {
     name: "a fence is answered and not written",
-    rewrite: (query) =>
-      query.includes("'void', ?2, ?3")
-        ? "SELECT ?1, ?2, ?3"
-        : query.includes("coalesce(\n    (SELECT outcome FROM inbox")
-          ? query.replace(
-              "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1))",
-              "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1), 'void')",
-            )
-          : query,
+    rewrites: [
+      within("'void', ?2, ?3", /^[\s\S]*$/, "SELECT ?1, ?2, ?3"),
+      within(
+        "coalesce(\n    (SELECT outcome FROM inbox",
+        "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1))",
+        "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1), 'void')",
+      ),
+    ],
   },
   {
     name: "a settlement does not ask whether the transfer is pending",
-    rewrite: (query) =>
-      query.includes("in_flight = in_flight - (SELECT amount") ? query.replace(/ AND EXISTS \(SELECT 1 FROM transfer[\s\S]*$/, "") : query,
+    rewrites: [within("in_flight = in_flight - (SELECT amount", / AND EXISTS \(SELECT 1 FROM transfer[\s\S]*$/)],
   },
   {
     name: "a reversal does not ask whether it is this one that reverses",
-    rewrite: (query) =>
-      query.includes("in_flight = in_flight - (SELECT amount") && query.includes("balance = balance +")
-        ? query.replace(/ AND EXISTS[\s\S]*$/, "")
-        : query,
+    rewrites: [within(", in_flight = in_flight - (SELECT amount", / AND EXISTS[\s\S]*$/)],
   },
   {
     name: "a lease is no compare-and-set",
-    rewrite: (query) =>
-      query.includes("json_each(?1) AS lease")
-        ? query.replace("AND outbox.attempts = lease.value ->> '$.attempts'", "").replace("AND outbox.leased_until <= ?2", "AND ?2 = ?2")
-        : query,
+    rewrites: [
+      without("AND outbox.attempts = lease.value ->> '$.attempts'"),
+      within("json_each(?1) AS lease", "AND outbox.leased_until <= ?2", "AND ?2 = ?2"),
+    ],
   },
   {
     name: "a settled message stays in the outbox",
-    rewrite: (query) =>
-      query.startsWith("DELETE FROM outbox WHERE id = ?1 AND EXISTS (SELECT 1 FROM transfer WHERE owner = (SELECT substr") &&
-      query.includes("outcome = 'pending')")
-        ? "SELECT ?1"
-        : query,
+    rewrites: [within("DELETE FROM outbox WHERE id = ?1 AND EXISTS", /^[\s\S]*outcome = 'pending'\)$/, "SELECT ?1")],
   },
   {
     name: "what was credited is not confirmed",
@@ -107,9 +108,9 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "the inbox is pruned at once, and the entries are not asked",
-    rewrite: (query) =>
-      query.includes("DELETE FROM inbox")
-        ? query.replace("message_id < ?1 AND at < ?2", "?1 = ?1 AND ?2 = ?2")
-        : query.replace("AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)", ""),
+    rewrites: [
+      within("DELETE FROM inbox", "message_id < ?1 AND at < ?2", "?1 = ?1 AND ?2 = ?2"),
+      without("AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)"),
+    ],
   },
 ];

@@ -30,10 +30,14 @@ const CRON_MS = 60_000;
 /** In quiet times the cron comes less often, for the sake of the simulation's speed. */
 const QUIET_CRON_MS = 300_000;
 
+/** The query with something changed, or as it was where it has nothing of the kind. */
+export type Rewrite = (query: string) => string;
+
 /** One guard, broken on purpose. Everything absent is as it should be. */
 export interface Mutation {
   readonly name: string;
-  readonly rewrite?: (query: string) => string;
+  /** Changes of the SQL, made one after the other. */
+  readonly rewrites?: readonly Rewrite[];
   readonly transferStore?: (store: TransferStore, sender: DeliverySender, ledger: LedgerName) => TransferStore;
   readonly changeStore?: (store: ChangeStore) => ChangeStore;
   readonly peer?: (peer: PeerLedger) => PeerLedger;
@@ -93,11 +97,11 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
     });
   };
   let runAlarm = (): void => undefined;
-  let sweep = async (): Promise<void> => undefined;
+  let sweep: (scheduledAtMs: number) => Promise<void> = async () => undefined;
 
   /** What an isolate builds when it starts; after a crash it is built anew. */
   function build(): void {
-    const remote = remoteD1(kernel, process, db, mutation.rewrite ?? ((query) => query));
+    const remote = remoteD1(kernel, process, db, (query) => (mutation.rewrites ?? []).reduce((text, rewrite) => rewrite(text), query));
     const onFailure = (): void => undefined;
     let armedAtMs = 0;
     const wakePublisher = (atMs: number): void => {
@@ -124,7 +128,7 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
     const store = mutation.transferStore?.(plainStore, sender, name) ?? plainStore;
     const plainChanges = d1Changes(remote, name);
     const changes = mutation.changeStore?.(plainChanges) ?? plainChanges;
-    const settlement = new Settlement({ outbox, inbox, schedule: SCHEDULE, wakePublisher, ids, now, random });
+    const settlement = new Settlement({ outbox, inbox, schedule: SCHEDULE, wakePublisher, ids, now });
     const publisher = new Publisher({ ledger: name, outbox, sender, schedule: SCHEDULE, now, random });
     const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(remote, now), peer: theirs, wakePublisher, ids, now });
     const sink = {
@@ -169,14 +173,24 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
         if (nextAtMs !== null) setAlarm(nextAtMs);
       });
     };
-    sweep = createSweep({ publisher, retention: d1Retention(remote), changes, changeStream: true, wakePublisher, now, onFailure });
+    sweep = createSweep({
+      publisher,
+      outbox,
+      schedule: SCHEDULE,
+      retention: d1Retention(remote),
+      changes,
+      changeStream: true,
+      wakePublisher,
+      now,
+      onFailure,
+    });
   }
   let consume: Receiver["receive"] = async () => undefined;
   let bury: Receiver["keepDeadLetter"] = async () => undefined;
   build();
 
   const tick = (): void => {
-    if (mutation.hasCron !== false) void sweep();
+    if (mutation.hasCron !== false) void sweep(kernel.nowMs);
     kernel.after(kernel.trouble === NO_TROUBLE ? QUIET_CRON_MS : CRON_MS, "", tick);
   };
   kernel.after(CRON_MS, "", tick);

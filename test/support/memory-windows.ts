@@ -8,14 +8,15 @@ export class MemoryObjectStore implements ObjectStore {
   readonly values = new Map<string, unknown>();
   alarmAtMs: number | null = null;
   writes = 0;
+  /** The write from now on that throws, 1 being the next; 0 for none. Those before it have been made. */
+  failsAtWrite = 0;
 
   get(key: string): unknown {
     return structuredClone(this.values.get(key));
   }
 
   put(key: string, value: unknown): void {
-    this.writes += 1;
-    this.values.set(key, structuredClone(value));
+    this.#write(() => this.values.set(key, structuredClone(value)));
   }
 
   *entries(prefix: string): Iterable<readonly [string, unknown]> {
@@ -23,11 +24,30 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   delete(key: string): void {
-    this.values.delete(key);
+    this.#write(() => this.values.delete(key));
   }
 
   setAlarm(atMs: number): void {
-    this.alarmAtMs = atMs;
+    this.#write(() => (this.alarmAtMs = atMs));
+  }
+
+  transaction(work: () => void): void {
+    const values = new Map(this.values);
+    const { alarmAtMs } = this;
+    try {
+      work();
+    } catch (error) {
+      this.values.clear();
+      for (const [key, value] of values) this.values.set(key, value);
+      this.alarmAtMs = alarmAtMs;
+      throw error;
+    }
+  }
+
+  #write(make: () => unknown): void {
+    if (this.failsAtWrite > 0 && (this.failsAtWrite -= 1) === 0) throw new Error("the store refused a write");
+    this.writes += 1;
+    make();
   }
 }
 

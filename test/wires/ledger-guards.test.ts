@@ -115,7 +115,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     {
       what: "changes",
       before: async ({ wired, transferOf }) => {
-        await wired.sweep();
+        await wired.sweep(Date.now());
         await transferOf(1);
       },
       call: ({ wired }) => wired.publishOnce(),

@@ -3,7 +3,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { takeAll } from "../../resilience/all-or-nothing.ts";
 import { quotaFor } from "../../resilience/quota-for.ts";
 import { answerAsk } from "../../resilience/rate-server.ts";
-import type { RateAnswer, RateLimit, RateQuota } from "../../resilience/rate-limit.ts";
+import { type RateAnswer, type RateLimit, type RateQuota, WINDOW_MS_MAX } from "../../resilience/rate-limit.ts";
 import type { ObjectStore } from "./ports.ts";
 
 interface Kept {
@@ -11,8 +11,6 @@ interface Kept {
   readonly quota: RateQuota;
   /** Units counted since the state was last written. */
   unwritten: number;
-  /** Whether a state of it is in storage, which an alarm must take away. */
-  isStored: boolean;
 }
 
 /** Policies one client may have windows of: as many as the route tables name, and some addresses of failed logins. */
@@ -22,61 +20,121 @@ const PREFIX = "quota:";
 const CHECKPOINT_SHARE = 1 / 20;
 /** After the last window has emptied, the object forgets its client. */
 const FORGET_AFTER_MS = 60_000;
-/** An alarm that is overdue by more is taken for lost, in ms. */
-const ALARM_LOST_MS = 10_000;
+/** An alarm that is later than this has been lost, and no window is emptied later than this: one set further ahead was set by a bad clock. */
+const ALARM_LATE_MS = 10_000;
+const ALARM_AHEAD_MS_MAX = WINDOW_MS_MAX + FORGET_AFTER_MS;
 
 /**
  * The windows of one client. What is granted is written in the same turn, so that an object that is killed neither refills nor
- * forgets; an object whose windows have emptied erases itself. Its alarm is never trusted to be there: every ask sets it again where it is missing or overdue.
+ * forgets; an object whose windows have emptied erases itself. Its alarm is never trusted to be there: while anything is stored, every turn sets it
+ * again where it is missing or overdue.
+ *
+ * A turn counts in memory first and writes then, everything or nothing. Where the store fails, memory is ahead of it: it is read again
+ * at the next turn, as after a restart, and the asker is told by the exception that nothing was counted.
  */
 export class ClientWindows {
   readonly #store: ObjectStore;
   readonly #now: Clock;
   readonly #kept = new Map<string, Kept>();
+  /** What this turn has to write, by key; undefined is to be deleted. */
+  readonly #changes = new Map<string, unknown>();
+  /** What is stored has to be forgotten one day. */
+  readonly #stored = new Set<string>();
+  #isLoaded = false;
   #alarmAtMs: number | null;
 
-  /** @param alarmAtMs - when the alarm is set to go off, ms since the epoch; null if it isn't */
+  /** @param alarmAtMs - when the object's alarm is set to go off, null if it isn't */
   constructor(store: ObjectStore, now: Clock, alarmAtMs: number | null) {
     this.#store = store;
     this.#now = now;
     this.#alarmAtMs = alarmAtMs;
-    for (const [key, value] of store.entries(PREFIX)) {
-      const { limit, state } = value as { readonly limit: RateLimit; readonly state: unknown };
-      this.#kept.set(key.slice(PREFIX.length), { limit, quota: quotaFor(limit, state), unwritten: 0, isStored: true });
-    }
   }
 
   ask(asks: readonly PolicyAsk[]): readonly RateAnswer[] {
-    const nowMs = this.#now();
-    this.#healAlarm(nowMs);
-    const takes = asks.filter(({ ask }) => ask.kind === "take");
-    if (takes.length > 1) return this.#takeTogether(asks, nowMs);
-    return asks.map((one) => {
-      const kept = this.#keptFor(one);
-      const answer = answerAsk(kept.quota, kept.limit, nowMs, one.ask);
-      this.#note(one, kept, answer);
-      return answer;
+    return this.#inOneTurn(() => {
+      const nowMs = this.#now();
+      const takes = asks.filter(({ ask }) => ask.kind === "take");
+      if (takes.length > 1) return this.#takeTogether(asks, nowMs);
+      return asks.map((one) => {
+        const kept = this.#keptFor(one);
+        const answer = answerAsk(kept.quota, kept.limit, nowMs, one.ask);
+        this.#note(one, kept, answer);
+        return answer;
+      });
     });
   }
 
   view(): readonly QuotaView[] {
-    const nowMs = this.#now();
-    return Array.from(this.#kept, ([policy, { limit, quota }]) => {
-      const { remaining, resetMs } = quota.peek(nowMs, 1);
-      return { policy, ...limit, remaining, resetMs };
+    return this.#inOneTurn(() => {
+      const nowMs = this.#now();
+      return Array.from(this.#kept, ([policy, { limit, quota }]) => {
+        const { remaining, resetMs } = quota.peek(nowMs, 1);
+        return { policy, ...limit, remaining, resetMs };
+      });
     });
   }
 
   /** The alarm went off: forgets windows that are empty, and comes back for those that are not. */
   onAlarm(): void {
-    const nowMs = this.#now();
     this.#alarmAtMs = null;
-    for (const [policy, { quota }] of this.#kept) {
-      if (quota.idleAtMs > nowMs) continue;
-      this.#kept.delete(policy);
-      this.#store.delete(PREFIX + policy);
+    this.#inOneTurn(() => {
+      const nowMs = this.#now();
+      for (const [policy, { quota }] of this.#kept) {
+        // Tells the quota what time it is: one that was restored may have been stored under a clock far ahead.
+        quota.peek(nowMs, 1);
+        if (quota.idleAtMs <= nowMs) this.#forget(policy);
+      }
+    });
+  }
+
+  /** Reads what is stored if need be, runs the turn, and writes what it has changed. */
+  #inOneTurn<T>(turn: () => T): T {
+    try {
+      if (!this.#isLoaded) this.#load();
+      const answer = turn();
+      this.#write();
+      return answer;
+    } catch (error) {
+      this.#isLoaded = false;
+      this.#alarmAtMs = null;
+      throw error;
+    } finally {
+      this.#changes.clear();
     }
-    this.#armAlarm();
+  }
+
+  #load(): void {
+    this.#kept.clear();
+    this.#stored.clear();
+    for (const [key, value] of this.#store.entries(PREFIX)) {
+      this.#stored.add(key);
+      const { limit, state } = value as { readonly limit: RateLimit; readonly state: unknown };
+      this.#kept.set(key.slice(PREFIX.length), { limit, quota: quotaFor(limit, state), unwritten: 0 });
+    }
+    this.#isLoaded = true;
+  }
+
+  #write(): void {
+    const alarmAtMs = this.#alarmToSet();
+    if (this.#changes.size === 0 && alarmAtMs === null) return;
+    this.#store.transaction(() => {
+      for (const [key, value] of this.#changes) {
+        if (value === undefined) this.#store.delete(key);
+        else this.#store.put(key, value);
+      }
+      if (alarmAtMs !== null) this.#store.setAlarm(alarmAtMs);
+    });
+    this.#alarmAtMs = alarmAtMs ?? this.#alarmAtMs;
+    for (const [key, value] of this.#changes) {
+      if (value === undefined) this.#stored.delete(key);
+      else this.#stored.add(key);
+    }
+  }
+
+  get #willBeStored(): boolean {
+    for (const value of this.#changes.values()) if (value !== undefined) return true;
+    for (const key of this.#stored) if (!this.#changes.has(key)) return true;
+    return false;
   }
 
   /** Several quotas are one question: either all of them have room, or none is counted. */
@@ -102,7 +160,7 @@ export class ClientWindows {
     if (known !== undefined && known.limit.limit === limit && known.limit.windowMs === windowMs) return known;
     if (known === undefined && this.#kept.size >= POLICIES_MAX) this.#forgetIdlest();
     const quota = quotaFor({ limit, windowMs }, known?.quota.state);
-    const fresh: Kept = { limit: { limit, windowMs }, quota, unwritten: 0, isStored: known?.isStored ?? false };
+    const fresh: Kept = { limit: { limit, windowMs }, quota, unwritten: 0 };
     this.#kept.set(policy, fresh);
     return fresh;
   }
@@ -116,8 +174,12 @@ export class ClientWindows {
       idleAtMs = quota.idleAtMs;
     }
     if (idlest === undefined) return;
-    this.#kept.delete(idlest);
-    this.#store.delete(PREFIX + idlest);
+    this.#forget(idlest);
+  }
+
+  #forget(policy: string): void {
+    this.#kept.delete(policy);
+    this.#changes.set(PREFIX + policy, undefined);
   }
 
   /** Writes what must not be forgotten: grants and strict counts at once, reported counts in steps. */
@@ -128,22 +190,17 @@ export class ClientWindows {
     } else if (ask.kind === "take" ? !allowed && (ask.count ?? 0) === 0 : ask.kind === "lease" && granted === 0 && ask.returned === 0)
       return;
     kept.unwritten = 0;
-    this.#store.put(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
-    kept.isStored = true;
-    if (this.#alarmAtMs === null) this.#armAlarm();
+    this.#changes.set(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
   }
 
-  /** An alarm can be lost, or given up by the platform. Set again, it costs a write, so only where something is stored. */
-  #healAlarm(nowMs: number): void {
-    if (this.#alarmAtMs !== null && this.#alarmAtMs >= nowMs - ALARM_LOST_MS) return;
-    for (const { isStored } of this.#kept.values()) if (isStored) return this.#armAlarm();
-  }
-
-  #armAlarm(): void {
-    let latestMs = 0;
+  /** Null where none is needed, or the one that is set will do: it is set anew when it goes off, not at each turn. */
+  #alarmToSet(): number | null {
+    const nowMs = this.#now();
+    const setAtMs = this.#alarmAtMs;
+    if (!this.#willBeStored) return null;
+    if (setAtMs !== null && nowMs - setAtMs <= ALARM_LATE_MS && setAtMs - nowMs <= ALARM_AHEAD_MS_MAX) return null;
+    let latestMs = nowMs;
     for (const { quota } of this.#kept.values()) latestMs = Math.max(latestMs, quota.idleAtMs);
-    if (latestMs === 0) return;
-    this.#alarmAtMs = Math.max(latestMs, this.#now()) + FORGET_AFTER_MS;
-    this.#store.setAlarm(this.#alarmAtMs);
+    return Math.min(latestMs + FORGET_AFTER_MS, nowMs + ALARM_AHEAD_MS_MAX);
   }
 }

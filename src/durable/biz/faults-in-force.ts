@@ -28,14 +28,15 @@ export class FaultsInForce {
   }
 
   set(bootId: string, target: FaultTarget, fault: Fault | null): void {
+    // Stored first: what memory says must not be undone by a restart.
     if (fault === null) {
-      this.#rows.delete(target);
       this.#store.delete(PREFIX + target);
+      this.#rows.delete(target);
       return;
     }
     const row: Row = { bootId, fault };
-    this.#rows.set(target, row);
     this.#store.put(PREFIX + target, row);
+    this.#rows.set(target, row);
   }
 
   all(bootId: string): Awaited<ReturnType<FaultBoardRpc["all"]>> {

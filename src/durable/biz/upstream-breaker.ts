@@ -19,11 +19,13 @@ export class UpstreamBreaker {
     this.#written = this.#ledger.state;
   }
 
+  /** A verdict leaves only when the state it tells of is written; where that failed, the next report has it written first. */
   report(report: BreakerReport): BreakerVerdict {
     const verdict = this.#ledger.report(this.#now(), report);
-    if (this.#ledger.state !== this.#written) {
-      this.#written = this.#ledger.state;
-      this.#store.put(KEY, this.#written);
+    const { state } = this.#ledger;
+    if (state !== this.#written) {
+      this.#store.put(KEY, state);
+      this.#written = state;
     }
     return verdict;
   }

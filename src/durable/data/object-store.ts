@@ -1,12 +1,17 @@
 import type { ObjectStore } from "../biz/ports.ts";
 
+/** As much of an object's storage as is used. */
+type Storage = Pick<DurableObjectStorage, "kv" | "setAlarm" | "transactionSync">;
+
 /** The store of an object on the SQLite storage that it lives with. */
-export function objectStore({ kv, setAlarm }: { readonly kv: SyncKvStorage; readonly setAlarm: (atMs: number) => unknown }): ObjectStore {
+export function objectStore(storage: Storage): ObjectStore {
+  const { kv } = storage;
   return {
     get: (key) => kv.get(key),
     put: (key, value) => kv.put(key, value),
     entries: (prefix) => kv.list({ prefix }),
     delete: (key) => void kv.delete(key),
-    setAlarm: (atMs) => void setAlarm(atMs),
+    setAlarm: (atMs) => void storage.setAlarm(atMs),
+    transaction: (work) => storage.transactionSync(work),
   };
 }

@@ -1,5 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
+import { breakerReportSchema } from "../../contracts/durable-schemas.ts";
 import type { BreakerStateRpc, SharedBreakerView } from "../../contracts/durable.ts";
+import { validate } from "../../platform/validate.ts";
 import type { BreakerReport, BreakerVerdict } from "../../resilience/breaker-ledger.ts";
 import type { UpstreamBreaker } from "../biz/upstream-breaker.ts";
 
@@ -14,7 +16,7 @@ export function breakerStateObject<E extends object>(wireBreaker: (state: Durabl
     }
 
     async report(report: BreakerReport): Promise<BreakerVerdict> {
-      return this.#breaker.report(report);
+      return this.#breaker.report(validate(breakerReportSchema, report, "report"));
     }
 
     async view(): Promise<SharedBreakerView> {

@@ -4,6 +4,7 @@ import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durabl
 import type { Logger } from "../../platform/logger.ts";
 import type { RateAnswer } from "../../resilience/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
+import { readAsks } from "./read-asks.ts";
 
 type WireWindows = (state: DurableObjectState, alarmAtMs: number | null) => ClientWindows;
 
@@ -27,8 +28,10 @@ export function rateWindowObject<E extends object>(wireWindows: WireWindows, log
       return this.#windows;
     }
 
-    async ask(asks: readonly PolicyAsk[]): Promise<readonly RateAnswer[]> {
-      return this.#ready.ask(asks);
+    async ask(given: readonly PolicyAsk[]): Promise<readonly (RateAnswer | null)[]> {
+      const asks = readAsks(given);
+      const answers = this.#ready.ask(asks.filter((one) => one !== null)).values();
+      return asks.map((one) => (one === null ? null : (answers.next().value ?? null)));
     }
 
     async view(): Promise<readonly QuotaView[]> {

@@ -3,7 +3,7 @@ import type { CallContext } from "../../contracts/call-context.ts";
 import type { HistoryOperations, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
 import {
   redriveRejectedSchema,
-  rejectedQuerySchema,
+  rejectedCallSchema,
   type RedriveReceipt,
   type RedriveRejected,
   type RejectedPage,
@@ -57,20 +57,23 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     async rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage> {
-      const valid = validate(rejectedQuerySchema, query);
+      const valid = validate(rejectedCallSchema, query, "query");
       return withinTimeOf(ctx, Date.now, () => listRejected(wire(this.env).rejected, valid));
     }
 
-    async redriveRejected(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt> {
+    async redriveRejected(ctx: CallContext, given: RedriveRejected): Promise<RedriveReceipt> {
+      return withinTimeOf(ctx, Date.now, () => this.#redrive(ctx, validate(redriveRejectedSchema, given, "order")));
+    }
+
+    async #redrive(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt> {
       const { userId: actor } = requirePrincipal(ctx);
-      const valid = validate(redriveRejectedSchema, order);
       const { rejected, logger } = wire(this.env);
-      const receipt = await withinTimeOf(ctx, Date.now, () => redriveRejected(rejected, valid));
+      const receipt = await redriveRejected(rejected, order);
       logger.info("rejected records redriven", {
         requestId: ctx.requestId,
         actor,
-        which: valid.all === true ? "all" : "items",
-        dryRun: valid.dryRun === true,
+        which: order.all === true ? "all" : "items",
+        dryRun: order.dryRun === true,
         redriven: receipt.redriven.length,
         refused: receipt.refused.length,
       });

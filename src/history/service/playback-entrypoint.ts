@@ -1,9 +1,9 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import {
-  continueQuerySchema,
-  listQuerySchema,
+  listCallSchema,
   lookupSchema,
+  pageLimitSchema,
   reportsSchema,
   type EntryPage,
   type HistoryPlayback,
@@ -33,7 +33,7 @@ const READ = { kind: "read" } as const;
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     async report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
-      const { reports } = validate(reportsSchema, { reports: given });
+      const reports = validate(reportsSchema.shape.reports, given, "reports");
       // Dated, a report twice is as good as once, and a shard that a deploy resets is asked again. A BFF of an older version may leave the date to the shard.
       const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
       return this.#ofCaller(ctx, how, "report to a shard", (shard, userId, mapping) =>
@@ -42,19 +42,19 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
     }
 
     async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
-      const query = validate(listQuerySchema, given);
+      const query = validate(listCallSchema, given, "query");
       return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) => shard.list(userId, query, NO_TIME_AT_ALL, mapping));
     }
 
     async continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
-      const { limit } = validate(continueQuerySchema, { limit: given });
+      const limit = validate(pageLimitSchema, given, "limit");
       return this.#ofCaller(ctx, READ, "ask a shard what to continue", (shard, userId, mapping) =>
         shard.continueWatching(userId, limit, NO_TIME_AT_ALL, mapping),
       );
     }
 
     async lookup(ctx: CallContext, given: readonly ItemKey[]): Promise<EntryPage> {
-      const { items } = validate(lookupSchema, { items: given });
+      const items = validate(lookupSchema.shape.items, given, "items");
       return this.#ofCaller(ctx, READ, "look up in a shard", (shard, userId, mapping) =>
         shard.lookup(userId, items, NO_TIME_AT_ALL, mapping),
       );
@@ -71,8 +71,8 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       what: string,
       call: (shard: ShardRpc, userId: string, mapping: ShardMapping) => Promise<T | Elsewhere>,
     ): Promise<T> {
-      const { userId } = requirePrincipal(ctx);
       const options = { ...how, ...patienceOf(ctx, Date.now) };
+      const { userId } = requirePrincipal(ctx);
       const { directory, callShard } = wire(this.env);
       return directory.ofUser(userId, (shard, mapping) => callShard(shard, what, options, (stub) => call(stub, userId, mapping)));
     }

@@ -15,6 +15,8 @@ interface KeyRingDeps {
 interface KeyList {
   readonly keys: readonly SigningKeyRecord[];
   readonly readAtMs: number;
+  /** Which read it was. */
+  readonly number: number;
 }
 
 /** The key that signs at `nowMs`: the latest that has begun to. A lone key from a clock ahead of ours may sign early. */
@@ -30,6 +32,7 @@ export class KeyRing {
   readonly #deps: KeyRingDeps;
   readonly #signers = new Map<string, AccessTokenSigner>();
   #list: KeyList | null = null;
+  #reads = 0;
 
   constructor(deps: KeyRingDeps) {
     this.#deps = deps;
@@ -76,13 +79,14 @@ export class KeyRing {
   async #read(): Promise<readonly SigningKeyRecord[]> {
     const { store, now } = this.#deps;
     const readAtMs = now();
+    const number = (this.#reads += 1);
     let keys = await store.live(readAtMs);
     if (keys.length === 0) {
       await store.addFirst(await this.#generate(readAtMs, readAtMs));
       keys = await store.live(readAtMs);
     }
     // A slow read must not replace what a later one has found.
-    if (this.#list === null || this.#list.readAtMs <= readAtMs) this.#list = { keys, readAtMs };
+    if (this.#list === null || this.#list.number < number) this.#list = { keys, readAtMs, number };
     for (const kid of this.#signers.keys()) if (!keys.some((key) => key.kid === kid)) this.#signers.delete(kid);
     return keys;
   }

@@ -3,8 +3,8 @@ import { ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
 /** A session ends this long after its last refresh: the window slides. A refresh token lives as long as the session it would extend. */
 export const SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
 
-/** How far the clocks of two workers may be apart. */
-export const CLOCK_SKEW_MS = 60_000;
+/** How far the clocks of two machines may be apart. */
+export const CLOCK_SKEW_MS = 300_000;
 
 /** After this long a revoked session matters to nobody: each access token it ever got has expired on every clock. */
 export const REVOCATION_RELEVANT_MS = ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS;
@@ -15,7 +15,7 @@ export const KEY_LEAD_MS = 15_000;
 /** How long an isolate may sign by a key list it has read. Well below {@link KEY_LEAD_MS}, so that all isolates switch together. */
 export const KEY_LIST_TTL_MS = 5_000;
 
-/** Keys that may verify at once. Each rotation adds one, and each leaves some eleven minutes after its successor starts to sign. */
+/** Keys that may verify at once. Each rotation adds one, and each leaves some fifteen minutes after its successor starts to sign. */
 export const KEYS_LIVE_MAX = 4;
 
 /** How far a pull of the revocation list reaches back behind the one before it. */
@@ -24,6 +24,9 @@ export const REVOCATION_OVERLAP_MS = 5_000;
 /** An erasure is tried again after one minute, then twice as late each time, but at least once an hour, for ever. */
 const ERASURE_RETRY_MS_MIN = 60_000;
 const ERASURE_RETRY_MS_MAX = 60 * 60_000;
+
+/** No erasure is put off for longer, whatever machine's clock did it: what lies further ahead was put there by a clock gone wrong. */
+export const ERASURE_AHEAD_MS_MAX = ERASURE_RETRY_MS_MAX + CLOCK_SKEW_MS;
 
 /** The pause after the given number of attempts, in ms. */
 export function erasureRetryMs(attempts: number): number {

@@ -20,7 +20,7 @@ const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql("roles", "account_id = ?2");
 const DELETE_ACCOUNT = "DELETE FROM account WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 const ADD_ERASURE = `
   INSERT INTO erasure (user_id, requested_at, attempts, next_at)
-  SELECT ?1, ?2, 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?1) ON CONFLICT DO NOTHING`;
+  SELECT ?1, ?2, 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?1) ON CONFLICT (user_id) DO NOTHING`;
 const DELETE_TOKENS = `
   DELETE FROM refresh_token WHERE session_id IN (SELECT id FROM session WHERE account_id = ?1)
   AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?1)`;
@@ -45,7 +45,7 @@ export function d1Accounts(db: D1Database): AccountStore {
 
     async add(fresh) {
       const added = await d1Call("add an account", () =>
-        orm.insert(account).values(fresh).onConflictDoNothing().returning({ id: account.id }),
+        orm.insert(account).values(fresh).onConflictDoNothing({ target: account.email }).returning({ id: account.id }),
       );
       return added.length > 0;
     },

@@ -1,5 +1,6 @@
-import { and, asc, eq, isNull, lte } from "drizzle-orm";
+import { and, asc, eq, gt, isNull, lte, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import { ERASURE_AHEAD_MS_MAX } from "../biz/lifetimes.ts";
 import type { ErasureStore } from "../biz/ports.ts";
 import { d1Call } from "../../platform/d1-call.ts";
 import { erasure } from "./schema.ts";
@@ -7,13 +8,14 @@ import { erasure } from "./schema.ts";
 /** Erasures under way, and the mark that stays of each when it is done. */
 export function d1Erasures(db: D1Database): ErasureStore {
   const orm = drizzle(db);
+  const isDue = (nowMs: number) => or(lte(erasure.nextAtMs, nowMs), gt(erasure.nextAtMs, nowMs + ERASURE_AHEAD_MS_MAX));
   return {
     due: (nowMs, limit) =>
       d1Call("read the erasures that are due", () =>
         orm
           .select({ userId: erasure.userId, attempts: erasure.attempts })
           .from(erasure)
-          .where(and(isNull(erasure.doneAtMs), lte(erasure.nextAtMs, nowMs)))
+          .where(and(isNull(erasure.doneAtMs), isDue(nowMs)))
           .orderBy(asc(erasure.nextAtMs))
           .limit(limit),
       ),
@@ -23,7 +25,7 @@ export function d1Erasures(db: D1Database): ErasureStore {
         orm
           .update(erasure)
           .set({ attempts: attempts + 1, nextAtMs })
-          .where(and(eq(erasure.userId, userId), eq(erasure.attempts, attempts), isNull(erasure.doneAtMs), lte(erasure.nextAtMs, nowMs)))
+          .where(and(eq(erasure.userId, userId), eq(erasure.attempts, attempts), isNull(erasure.doneAtMs), isDue(nowMs)))
           .returning({ userId: erasure.userId }),
       );
       return claimed.length > 0;

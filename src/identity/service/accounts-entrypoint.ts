@@ -1,8 +1,21 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { ChangePasswordInput, IdentityAccounts, LoginInput, Profile, RegisterInput, TokenGrant } from "../../contracts/identity.ts";
+import {
+  changePasswordSchema,
+  loginSchema,
+  passwordSchema,
+  refreshTokenSchema,
+  registerSchema,
+  type ChangePasswordInput,
+  type IdentityAccounts,
+  type LoginInput,
+  type Profile,
+  type RegisterInput,
+  type TokenGrant,
+} from "../../contracts/identity.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf, withoutDeadline } from "../../platform/request-scope.ts";
+import { validate } from "../../platform/validate.ts";
 import type { AccountBook } from "../biz/account-book.ts";
 import type { Erasures } from "../biz/erasures.ts";
 import type { Sessions } from "../biz/sessions.ts";
@@ -22,15 +35,15 @@ const NOWHERE = "unknown";
 export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsDeps) {
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
     register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
-      return this.#inTime(ctx, ({ accounts }) => accounts.register(input));
+      return this.#inTime(ctx, ({ accounts }) => accounts.register(validate(registerSchema, input, "input")));
     }
 
     login(ctx: CallContext, input: LoginInput): Promise<TokenGrant> {
-      return this.#inTime(ctx, ({ signIn }) => signIn(input, ctx.clientAddress ?? NOWHERE));
+      return this.#inTime(ctx, ({ signIn }) => signIn(validate(loginSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
     }
 
     refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant> {
-      return this.#inTime(ctx, ({ sessions }) => sessions.refresh(refreshToken));
+      return this.#inTime(ctx, ({ sessions }) => sessions.refresh(validate(refreshTokenSchema, refreshToken, "refreshToken")));
     }
 
     logout(ctx: CallContext): Promise<void> {
@@ -41,7 +54,9 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
     }
 
     changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void> {
-      return this.#inTime(ctx, ({ accounts }) => accounts.changePassword(requirePrincipal(ctx), input));
+      return this.#inTime(ctx, ({ accounts }) =>
+        accounts.changePassword(requirePrincipal(ctx), validate(changePasswordSchema, input, "input")),
+      );
     }
 
     me(ctx: CallContext): Promise<Profile> {
@@ -51,7 +66,7 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
     erase(ctx: CallContext, password: string): Promise<void> {
       return this.#inTime(ctx, async ({ accounts, erasures }) => {
         const { userId } = requirePrincipal(ctx);
-        await accounts.erase(userId, password);
+        await accounts.erase(userId, validate(passwordSchema, password, "password"));
         // The account is gone when this answers; its history usually a moment later, and else when the cron has got through.
         this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(userId)));
       });

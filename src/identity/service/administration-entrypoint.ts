@@ -1,9 +1,10 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { IdentityAdministration, IdentityOverview, Profile } from "../../contracts/identity.ts";
+import { rolesSchema, userIdSchema, type IdentityAdministration, type IdentityOverview, type Profile } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
+import { validate } from "../../platform/validate.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 
 export interface AdministrationDeps {
@@ -17,7 +18,9 @@ export interface AdministrationDeps {
 export function administrationEntrypoint<E extends object>(wire: (env: E) => AdministrationDeps) {
   return class Administration extends WorkerEntrypoint<E> implements IdentityAdministration {
     setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile> {
-      return this.#inTime(ctx, ({ setRoles }) => setRoles(requirePrincipal(ctx).userId, userId, roles));
+      return this.#inTime(ctx, ({ setRoles }) =>
+        setRoles(requirePrincipal(ctx).userId, validate(userIdSchema, userId, "userId"), validate(rolesSchema, roles, "roles")),
+      );
     }
 
     rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {

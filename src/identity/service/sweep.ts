@@ -16,10 +16,11 @@ export interface SweepDeps {
 
 /** The cron: forgets what has expired and finishes erasures. Neither waits for the other to succeed. */
 export function createSweep({ pruning, erasures, now, logger }: SweepDeps) {
-  async function prune(): Promise<void> {
+  /** By the earlier of two clocks: one reading a month ahead would end every session there is. */
+  async function prune(scheduledAtMs: number): Promise<void> {
     let rows = 0;
     for (let batch = 0; batch < PRUNE_BATCHES_MAX; batch += 1) {
-      const gone = await pruning.pruneBatch(now());
+      const gone = await pruning.pruneBatch(Math.min(now(), scheduledAtMs));
       rows += gone;
       if (gone === 0) break;
     }
@@ -34,7 +35,7 @@ export function createSweep({ pruning, erasures, now, logger }: SweepDeps) {
     }
   }
 
-  return async function sweep(): Promise<void> {
-    await Promise.all([orLog("prune", prune()), orLog("erase", erasures.sweep())]);
+  return async function sweep(scheduledAtMs: number): Promise<void> {
+    await Promise.all([orLog("prune", prune(scheduledAtMs)), orLog("erase", erasures.sweep())]);
   };
 }

@@ -1,7 +1,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { IdentityTrust, TrustSnapshot } from "../../contracts/identity.ts";
+import { sinceMsSchema, type IdentityTrust, type TrustSnapshot } from "../../contracts/identity.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
+import { validate } from "../../platform/validate.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 import type { RevocationPage } from "../biz/revocation-list.ts";
 
@@ -15,8 +16,9 @@ export function trustEntrypoint<E extends object>(wire: (env: E) => TrustDeps) {
   return class Trust extends WorkerEntrypoint<E> implements IdentityTrust {
     async snapshot(ctx: CallContext, sinceMs: number): Promise<TrustSnapshot> {
       return withinTimeOf(ctx, Date.now, async () => {
+        const since = validate(sinceMsSchema, sinceMs, "sinceMs");
         const { keys, pullRevocations } = wire(this.env);
-        const [publicKeys, page] = await Promise.all([keys.publicKeys(), pullRevocations(sinceMs)]);
+        const [publicKeys, page] = await Promise.all([keys.publicKeys(), pullRevocations(since)]);
         return { keys: publicKeys, ...page };
       });
     }

@@ -8,6 +8,13 @@ export interface DeliverySchedule {
   readonly givesUpAfterMs: number;
 }
 
+interface TriedMessage {
+  readonly drivenAtMs: number;
+  readonly attempts: number;
+}
+
+/** How far the clocks of two machines may be apart. */
+const CLOCK_SKEW_MS = 300_000;
 /** Keeps messages that failed together from coming back together. */
 const JITTER = 0.1;
 
@@ -28,9 +35,17 @@ export function pauseAfter({ pausesMs, slowMs }: DeliverySchedule, attempts: num
   return Math.round(pauseMs * (1 - JITTER + 2 * JITTER * random));
 }
 
-/** Whether a message has been tried for long enough. */
-export function isGivenUp({ givesUpAfterMs }: DeliverySchedule, drivenAtMs: number, nowMs: number): boolean {
-  return nowMs - drivenAtMs >= givesUpAfterMs;
+/**
+ * Whether a message has been tried for long enough: by the clock, and by half as many sends as fit into that time. A clock that is far ahead for one
+ * reading gives nothing up, nor does a time in which nothing could be sent.
+ */
+export function isGivenUp({ givesUpAfterMs, slowMs }: DeliverySchedule, message: TriedMessage, nowMs: number): boolean {
+  return nowMs - message.drivenAtMs >= givesUpAfterMs && message.attempts >= givesUpAfterMs / slowMs / 2;
+}
+
+/** No schedule puts a message off for longer, in ms, whatever machine's clock did it: what lies further ahead was put there by a clock gone wrong. */
+export function longestPauseMs({ pausesMs, slowMs }: DeliverySchedule): number {
+  return Math.max(slowMs, ...pausesMs) * (1 + JITTER) + CLOCK_SKEW_MS;
 }
 
 /** Within what time a movement on an account is published, in ms: long enough to publish many at once. */

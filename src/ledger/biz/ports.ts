@@ -82,8 +82,10 @@ export interface OutboxStore {
   /** The earliest moment at which something is due; null where nothing is pending. */
   nextAtMs(): Promise<number | null>;
   message(id: string): Promise<DueMessage | null>;
-  /** Puts a failed send of `attempts` off until `nextAtMs`, unless it has been sent again since. */
-  postpone(id: string, attempts: number, reason: string, nextAtMs: number): Promise<void>;
+  /** Ends the lease of a failed send of `attempts`. Answers when it is sent again; null where it has been since. */
+  release(id: string, attempts: number, reason: string): Promise<number | null>;
+  /** Makes due now what is put off beyond `beyondMs`. */
+  recall(beyondMs: number, nowMs: number): Promise<void>;
   /** The other ledger has it: ends the transfer, once. */
   settle(id: string, nowMs: number): Promise<void>;
   /** The other ledger will never take it: books the money back with a correcting transfer, once. */

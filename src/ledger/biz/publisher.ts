@@ -43,7 +43,7 @@ export class Publisher {
   async #sendBatch(due: readonly DueMessage[]): Promise<void> {
     const { ledger, outbox, sender, schedule, now, random } = this.#deps;
     const nowMs = now();
-    const tried = due.filter(({ drivenAtMs }) => !isGivenUp(schedule, drivenAtMs, nowMs));
+    const tried = due.filter((message) => !isGivenUp(schedule, message, nowMs));
     for (const { id, attempts, lastError } of due.filter((message) => !tried.includes(message))) {
       await outbox.park(id, attempts, `given up: ${lastError ?? "nothing was heard of it"}`);
     }

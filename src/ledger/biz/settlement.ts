@@ -1,6 +1,6 @@
 import type { DeliveryReport } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { isGivenUp, pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
+import { isGivenUp, type DeliverySchedule } from "./delivery-schedule.ts";
 import type { Ids, InboxStore, OutboxStore, StoredOutcome, WakePublisher } from "./ports.ts";
 
 interface SettlementDeps {
@@ -10,7 +10,6 @@ interface SettlementDeps {
   readonly wakePublisher: WakePublisher;
   readonly ids: Ids;
   readonly now: Clock;
-  readonly random: () => number;
 }
 
 /** What the two ledgers tell each other beside messages. Reports may come twice, late and in any order. */
@@ -39,15 +38,14 @@ export class Settlement {
   }
 
   async #failed({ transferId, attempt, reason, permanent }: Extract<DeliveryReport, { result: "failed" }>): Promise<void> {
-    const { outbox, schedule, now, random, wakePublisher } = this.#deps;
+    const { outbox, schedule, now, wakePublisher } = this.#deps;
     const message = await outbox.message(transferId);
     // Settled, refunded, or sent again since: that send will be reported by itself.
     if (message === null || message.attempts !== attempt) return;
-    const nowMs = now();
     if (permanent) return outbox.park(transferId, attempt, reason);
-    if (isGivenUp(schedule, message.drivenAtMs, nowMs)) return outbox.park(transferId, attempt, `given up: ${reason}`);
-    const nextAtMs = nowMs + pauseAfter(schedule, attempt, random());
-    await outbox.postpone(transferId, attempt, reason, nextAtMs);
-    wakePublisher(nextAtMs);
+    if (isGivenUp(schedule, message, now())) return outbox.park(transferId, attempt, `given up: ${reason}`);
+    // Whoever sent it has set when it is sent again: this machine's clock has no part in that.
+    const nextAtMs = await outbox.release(transferId, attempt, reason);
+    if (nextAtMs !== null) wakePublisher(nextAtMs);
   }
 }

@@ -1,9 +1,12 @@
 import type { Clock } from "../../resilience/clock.ts";
-import type { ChangeStore, Retention, WakePublisher } from "./ports.ts";
+import { longestPauseMs, type DeliverySchedule } from "./delivery-schedule.ts";
+import type { ChangeStore, OutboxStore, Retention, WakePublisher } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
 
 interface SweepDeps {
   readonly publisher: Pick<Publisher, "publishDue">;
+  readonly outbox: Pick<OutboxStore, "recall">;
+  readonly schedule: DeliverySchedule;
   readonly retention: Retention;
   readonly changes: Pick<ChangeStore, "enable">;
   readonly changeStream: boolean;
@@ -15,25 +18,29 @@ interface SweepDeps {
 /** Batches pruned in one run. */
 const PRUNES_MAX = 10;
 
-/** What the cron does each minute: it sends what a lost alarm has left lying, wakes the publisher, and prunes. No step holds up the next. */
+/** What the cron does each minute: it makes due what a wrong clock has put off, sends what a lost alarm has left lying, wakes the publisher, and prunes. No step holds up the next. */
 export function createSweep({
   publisher,
+  outbox,
+  schedule,
   retention,
   changes,
   changeStream,
   wakePublisher,
   now,
   onFailure,
-}: SweepDeps): () => Promise<void> {
-  const steps: Readonly<Record<string, () => Promise<unknown>>> = {
+}: SweepDeps): (scheduledAtMs: number) => Promise<void> {
+  const steps: Readonly<Record<string, (scheduledAtMs: number) => Promise<unknown>>> = {
     "switch the change log": () => changes.enable(changeStream),
+    "recall messages": () => outbox.recall(now() + longestPauseMs(schedule), now()),
     "publish due messages": () => publisher.publishDue(),
-    prune: async () => {
-      for (let batch = 0; batch < PRUNES_MAX && (await retention.prune(now())) > 0; batch += 1);
+    // By the earlier of two clocks: what is thrown away doesn't come back when a wrong reading is over.
+    prune: async (scheduledAtMs) => {
+      for (let batch = 0; batch < PRUNES_MAX && (await retention.prune(Math.min(now(), scheduledAtMs))) > 0; batch += 1);
     },
   };
-  return async function sweep() {
-    for (const [what, step] of Object.entries(steps)) await step().catch((error: unknown) => onFailure(what, error));
+  return async function sweep(scheduledAtMs) {
+    for (const [what, step] of Object.entries(steps)) await step(scheduledAtMs).catch((error: unknown) => onFailure(what, error));
     wakePublisher(now());
   };
 }

@@ -7,19 +7,22 @@ import { accountOf } from "./d1-transfers.ts";
 export const CONSUMER = "transfers";
 
 /*
- * The inbox row is written once, with the token of the attempt that wrote it; whatever else an attempt does asks for its own token. An inbox row that has been
+ * `OR IGNORE` would also swallow what NOT NULL and CHECK refuse, and report it as done; so here and in the other files a conflict is ignored by the name of its
+ * key. The inbox row is written once, with the token of the attempt that wrote it; whatever else an attempt does asks for its own token. An inbox row that has been
  * pruned is not missed: the entry it led to stays, and an entry of that transfer stands for "credited".
  */
 
 /** 1 message, 2 token, 3 now, 4 account, 5 amount. Nothing is written where the account can't take the money. */
 const TAKE = `
-  INSERT OR IGNORE INTO inbox (consumer, message_id, outcome, attempt_token, at)
+  INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at)
   SELECT '${CONSUMER}', ?1, 'credited', ?2, ?3
   WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?4 AND (closed_at IS NOT NULL OR balance > ${AMOUNT_MAX} - ?5))
-    AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)`;
+    AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)
+  ON CONFLICT (consumer, message_id) DO NOTHING`;
 const MINE = `EXISTS (SELECT 1 FROM inbox WHERE consumer = '${CONSUMER}' AND message_id = ?1 AND attempt_token = ?2)`;
 /** 1 message, 2 token, 3 account, 4 user, 5 now. */
-const ACCOUNT = `INSERT OR IGNORE INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${MINE}`;
+const ACCOUNT = `
+  INSERT INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${MINE} ON CONFLICT (id) DO NOTHING`;
 /** 1 message, 2 token, 3 account, 4 amount. */
 const CREDIT = `UPDATE account SET balance = balance + ?4 WHERE id = ?3 AND ${MINE}`;
 /** 1 message, 2 token, 3 amount. */
@@ -37,9 +40,10 @@ const STORED = `
 
 /** 1 message, 2 token, 3 now. */
 const FENCE = `
-  INSERT OR IGNORE INTO inbox (consumer, message_id, outcome, attempt_token, at)
+  INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at)
   SELECT '${CONSUMER}', ?1, 'void', ?2, ?3
-  WHERE NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)`;
+  WHERE NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)
+  ON CONFLICT (consumer, message_id) DO NOTHING`;
 
 /** The inbox of one ledger's D1. */
 export function d1Inbox(db: D1Database): InboxStore {

@@ -139,7 +139,11 @@ export function d1Operators(db: D1Database): OperatorStore {
       const row = await d1Call("read the overview", () => db.prepare(OVERVIEW).first<OverviewRow>());
       if (row === null) throw new Error("the overview has no row");
       const { oldestAtMs, newestSeq, publishedSeq, ...counts } = row;
-      return { ...counts, oldestPendingMs: oldestAtMs === null ? 0 : nowMs - oldestAtMs, changes: { newestSeq, publishedSeq } };
+      return {
+        ...counts,
+        oldestPendingMs: oldestAtMs === null ? 0 : Math.max(0, nowMs - oldestAtMs),
+        changes: { newestSeq, publishedSeq },
+      };
     },
   };
 }

@@ -13,8 +13,10 @@ const LEASE = `
   RETURNING outbox.id AS id`;
 const PARK = `
   UPDATE outbox SET state = 'parked', last_error = ?3, leased_until = 0 WHERE id = ?1 AND attempts = ?2 AND state = 'pending'`;
-const POSTPONE = `
-  UPDATE outbox SET last_error = ?3, next_at = ?4, leased_until = 0 WHERE id = ?1 AND attempts = ?2 AND state = 'pending'`;
+const RELEASE = `
+  UPDATE outbox SET last_error = ?3, leased_until = 0 WHERE id = ?1 AND attempts = ?2 AND state = 'pending' RETURNING next_at AS nextAtMs`;
+/** 1 beyond, 2 now. A lease that lies as far ahead was set with the same reading. */
+const RECALL = "UPDATE outbox SET next_at = ?2, leased_until = 0 WHERE state = 'pending' AND next_at > ?1";
 /** A message that is leased is due when its lease ends, if it is due before. */
 const NEXT_AT = `
   SELECT min(max(next_at, leased_until)) AS nextAtMs FROM (
@@ -36,9 +38,10 @@ const SETTLED = `UPDATE transfer SET outcome = 'settled', ended_at = ?2 WHERE ow
 
 /** 1 id, 2 the correcting transfer's id, 3 now. Its key is the id of what it takes back, so there is one at most. */
 const OPEN_REVERSAL = `
-  INSERT OR IGNORE INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
+  INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
   SELECT owner, ?2, 'refund', id, payload_hash, amount, 'settled', ?3, ?3
-  FROM transfer WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending'`;
+  FROM transfer WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending'
+  ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 const REVERSING = `EXISTS (SELECT 1 FROM transfer WHERE owner = ${OWNER} AND id = ?2 AND operation = 'refund')`;
 const AMOUNT = "(SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)";
 /** 1 id, 2 the correcting transfer's id. */
@@ -85,8 +88,14 @@ export function d1Outbox(db: D1Database): OutboxStore {
       return d1Call("read a message", () => db.prepare(`${MESSAGE} WHERE id = ?1`).bind(id).first<DueMessage>());
     },
 
-    async postpone(id, attempts, reason, nextAtMs) {
-      await d1Call("postpone a message", () => db.prepare(POSTPONE).bind(id, attempts, reason, nextAtMs).run());
+    async release(id, attempts, reason) {
+      const statement = db.prepare(RELEASE).bind(id, attempts, reason);
+      const { results } = await d1Call("release a message", () => statement.all<{ nextAtMs: number }>());
+      return results[0]?.nextAtMs ?? null;
+    },
+
+    async recall(beyondMs, nowMs) {
+      await d1Call("recall messages", () => db.prepare(RECALL).bind(beyondMs, nowMs).run());
     },
 
     async settle(id, nowMs) {

@@ -10,9 +10,10 @@ import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 
 /** 1 owner, 2 id, 3 key, 4 payload hash, 5 amount, 6 now. */
 const OPEN = `
-  INSERT OR IGNORE INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
+  INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
   SELECT ?1, ?2, 'transfer', ?3, ?4, ?5,
-    CASE WHEN EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND balance >= ?5) THEN 'pending' ELSE 'failed' END, ?6`;
+    CASE WHEN EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND balance >= ?5) THEN 'pending' ELSE 'failed' END, ?6
+  WHERE true ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'pending')";
 /** 1 owner, 2 id, 3 amount. */
 const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3 WHERE id = 'user:' || ?1 AND ${OPENED}`;
@@ -34,15 +35,16 @@ const BY_KEY = `
 
 /** 1 actor, 2 id, 3 key, 4 payload hash, 5 amount, 6 now, 7 account. */
 const OPEN_DEPOSIT = `
-  INSERT OR IGNORE INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
+  INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
   SELECT ?1, ?2, 'deposit', ?3, ?4, ?5,
     CASE WHEN (SELECT balance FROM account WHERE id = 'equity') >= ?5 - ${AMOUNT_MAX}
       AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?7 AND (closed_at IS NOT NULL OR balance > ${AMOUNT_MAX} - ?5))
-    THEN 'settled' ELSE 'failed' END, ?6, ?6`;
+    THEN 'settled' ELSE 'failed' END, ?6, ?6
+  WHERE true ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 const DEPOSITED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'settled')";
 /** 1 actor, 2 id, 3 account, 4 user, 5 now. */
 const ACCOUNT_OF_DEPOSIT = `
-  INSERT OR IGNORE INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${DEPOSITED}`;
+  INSERT INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${DEPOSITED} ON CONFLICT (id) DO NOTHING`;
 /** 1 actor, 2 id, 3 amount, 4 account, 5 now. */
 const FROM_EQUITY = `UPDATE account SET balance = balance - ?3 WHERE id = 'equity' AND ${DEPOSITED}`;
 const TO_ACCOUNT = `UPDATE account SET balance = balance + ?3 WHERE id = ?4 AND ${DEPOSITED}`;

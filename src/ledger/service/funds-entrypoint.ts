@@ -1,8 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { Funds, LedgerFunds, TransferReceipt, TransferView } from "../../contracts/ledger.ts";
+import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
+import { transfersPageSchema } from "../../contracts/ledger-arguments.ts";
+import { transferIdSchema, type Funds, type LedgerFunds, type TransferReceipt, type TransferView } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
+import { validate } from "../../platform/validate.ts";
 import { amountOf } from "../biz/amount.ts";
 import type { TransferStore } from "../biz/ports.ts";
 import type { Transfers } from "../biz/transfers.ts";
@@ -23,15 +26,22 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
     }
 
     transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt> {
-      return this.#inTime(ctx, ({ transfers }) => transfers.transfer(requirePrincipal(ctx).userId, amountOf(amount), key));
+      return this.#inTime(ctx, ({ transfers }) =>
+        transfers.transfer(requirePrincipal(ctx).userId, amountOf(amount), validate(idempotencyKeySchema, key, "key")),
+      );
     }
 
     read(ctx: CallContext, transferId: string): Promise<TransferView | null> {
-      return this.#inTime(ctx, ({ store }) => store.read(requirePrincipal(ctx).userId, transferId));
+      return this.#inTime(ctx, ({ store }) =>
+        store.read(requirePrincipal(ctx).userId, validate(transferIdSchema, transferId, "transferId")),
+      );
     }
 
     list(ctx: CallContext, limit: number, cursor: string | null): Promise<readonly TransferView[]> {
-      return this.#inTime(ctx, ({ store }) => store.list(requirePrincipal(ctx).userId, limit, cursor));
+      return this.#inTime(ctx, ({ store }) => {
+        const page = validate(transfersPageSchema, { limit, cursor });
+        return store.list(requirePrincipal(ctx).userId, page.limit, page.cursor);
+      });
     }
 
     async ready(ctx: CallContext): Promise<void> {

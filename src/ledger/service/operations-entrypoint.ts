@@ -1,16 +1,28 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import type {
-  LedgerBooks,
-  LedgerChange,
-  LedgerOperations,
-  LedgerOverview,
-  OutboxMessage,
-  OutboxState,
-  TransferReceipt,
+import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
+import {
+  accountStateOnlySchema,
+  changesPageSchema,
+  dryRunSchema,
+  outboxPageSchema,
+  ownerSchema,
+  redriveWhichSchema,
+  transferIdsSchema,
+} from "../../contracts/ledger-arguments.ts";
+import {
+  transferIdSchema,
+  type LedgerBooks,
+  type LedgerChange,
+  type LedgerOperations,
+  type LedgerOverview,
+  type OutboxMessage,
+  type OutboxState,
+  type TransferReceipt,
 } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
+import { validate } from "../../platform/validate.ts";
 import { amountOf, type Amount } from "../biz/amount.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
@@ -27,14 +39,20 @@ export interface OperationsDeps {
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements LedgerOperations {
     deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }> {
-      return this.#inTime(ctx, ({ deposit }) => deposit(requirePrincipal(ctx).userId, userId, amountOf(amount), key));
+      return this.#inTime(ctx, ({ deposit }) => {
+        const owner = validate(ownerSchema, userId, "userId");
+        return deposit(requirePrincipal(ctx).userId, owner, amountOf(amount), validate(idempotencyKeySchema, key, "key"));
+      });
     }
 
     outbox(
       ctx: CallContext,
       query: { readonly status?: OutboxState | undefined; readonly limit: number; readonly cursor?: string | undefined },
     ): Promise<readonly OutboxMessage[]> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.outbox(query.status ?? null, query.limit, query.cursor ?? null));
+      return this.#inTime(ctx, ({ operatorStore }) => {
+        const { status, limit, cursor } = validate(outboxPageSchema, query, "query");
+        return operatorStore.outbox(status ?? null, limit, cursor ?? null);
+      });
     }
 
     redrive(
@@ -42,15 +60,23 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       which: { readonly ids: readonly string[] } | { readonly status: "parked" },
       dryRun: boolean,
     ): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operators }) => operators.redrive(requirePrincipal(ctx).userId, which, dryRun));
+      return this.#inTime(ctx, ({ operators }) => {
+        const messages = validate(redriveWhichSchema, which, "which");
+        return operators.redrive(requirePrincipal(ctx).userId, messages, validate(dryRunSchema, dryRun, "dryRun"));
+      });
     }
 
     refund(ctx: CallContext, transferId: string): Promise<TransferReceipt | null> {
-      return this.#inTime(ctx, ({ operators }) => operators.refund(requirePrincipal(ctx).userId, transferId));
+      return this.#inTime(ctx, ({ operators }) =>
+        operators.refund(requirePrincipal(ctx).userId, validate(transferIdSchema, transferId, "transferId")),
+      );
     }
 
     setAccountState(ctx: CallContext, userId: string, state: "open" | "closed"): Promise<void> {
-      return this.#inTime(ctx, ({ operators }) => operators.setAccountState(requirePrincipal(ctx).userId, userId, state));
+      return this.#inTime(ctx, ({ operators }) => {
+        const owner = validate(ownerSchema, userId, "userId");
+        return operators.setAccountState(requirePrincipal(ctx).userId, owner, validate(accountStateOnlySchema, state, "state"));
+      });
     }
 
     books(ctx: CallContext): Promise<LedgerBooks> {
@@ -58,11 +84,14 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.sent(transferIds));
+      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.sent(validate(transferIdsSchema, transferIds, "transferIds")));
     }
 
     changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {
-      return this.#inTime(ctx, ({ changes }) => changes.after(after, limit));
+      return this.#inTime(ctx, ({ changes }) => {
+        const page = validate(changesPageSchema, { after, limit });
+        return changes.after(page.after, page.limit);
+      });
     }
 
     overview(ctx: CallContext): Promise<LedgerOverview> {

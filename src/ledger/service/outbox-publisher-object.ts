@@ -1,6 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
+import * as z from "zod";
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { validate } from "../../platform/validate.ts";
 
 export interface OutboxPublisherDeps {
   /** Makes one run. Answers when to run again, null where nothing is under way. */
@@ -13,6 +15,8 @@ export interface OutboxPublisherRpc {
   wake(atMs: number): Promise<number>;
 }
 
+const timeSchema = z.int().min(0);
+
 /** An alarm that is overdue by more is taken for lost, in ms. */
 const ALARM_LOST_MS = 10_000;
 /** After an alarm that could do nothing, in ms. */
@@ -24,7 +28,8 @@ const RETRY_MS = 60_000;
  */
 export function outboxPublisherObject<E extends object>(wire: (env: E) => OutboxPublisherDeps, logger: Logger) {
   return class OutboxPublisherObject extends DurableObject<E> implements OutboxPublisherRpc {
-    async wake(atMs: number): Promise<number> {
+    async wake(givenMs: number): Promise<number> {
+      const atMs = validate(timeSchema, givenMs, "atMs");
       const { storage } = this.ctx;
       const armedAtMs = await storage.getAlarm();
       const isLost = armedAtMs === null || armedAtMs < Date.now() - ALARM_LOST_MS;

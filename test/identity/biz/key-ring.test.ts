@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
-import { KEY_LEAD_MS, KEY_LIST_TTL_MS, KEYS_LIVE_MAX } from "../../../src/identity/biz/lifetimes.ts";
+import { CLOCK_SKEW_MS, KEY_LEAD_MS, KEY_LIST_TTL_MS, KEYS_LIVE_MAX } from "../../../src/identity/biz/lifetimes.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { MemoryKeys } from "../support/memory-stores.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
@@ -50,7 +50,7 @@ describe("the key ring", () => {
     await here.rotate("op");
     clock.turn(KEY_LEAD_MS + ACCESS_TOKEN_TTL_MS);
     expect(await kids(here)).toContain(old);
-    clock.turn(2 * 60_000);
+    clock.turn(CLOCK_SKEW_MS);
     expect(await kids(here)).not.toContain(old);
   });
 
@@ -70,12 +70,32 @@ describe("the key ring", () => {
     expect([store.reads, plainVault.opened]).toEqual([reads, opened]);
   });
 
+  it("reads the table as seldom after one reading of its clock a month ahead", async () => {
+    const { clock, store, here } = twoRings();
+    clock.turn(30 * 86_400_000);
+    await kidThatSigns(here);
+    clock.stepBack(30 * 86_400_000);
+    await kidThatSigns(here);
+    const reads = store.reads;
+    for (let token = 0; token < 50; token += 1) await kidThatSigns(here);
+    expect(store.reads).toBe(reads);
+  });
+
+  it("shows the old key to gateways five minutes off until its last token has expired there", async () => {
+    const { clock, here } = twoRings();
+    const old = await kidThatSigns(here);
+    const { signsFromMs } = await here.rotate("op");
+    const lastTokenDiesMs = signsFromMs + ACCESS_TOKEN_TTL_MS;
+    clock.turn(lastTokenDiesMs + 300_000 - 1 - clock.now());
+    expect(await kids(here)).toContain(old);
+  });
+
   it("refuses a rotation while too many keys live, and takes it again when the oldest has gone", async () => {
     const { clock, here } = twoRings();
     await kidThatSigns(here);
     for (let live = 1; live < KEYS_LIVE_MAX; live += 1) await here.rotate("op");
     await expect(here.rotate("op")).rejects.toMatchObject({ code: "CONFLICT" });
-    clock.turn(KEY_LEAD_MS + ACCESS_TOKEN_TTL_MS + 2 * 60_000);
+    clock.turn(KEY_LEAD_MS + ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS);
     await expect(here.rotate("op")).resolves.toMatchObject({ signsFromMs: clock.now() + KEY_LEAD_MS });
   });
 

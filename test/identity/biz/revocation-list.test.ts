@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { REVOCATIONS_PER_PULL_MAX } from "../../../src/contracts/identity.ts";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
-import { REVOCATION_OVERLAP_MS } from "../../../src/identity/biz/lifetimes.ts";
+import { CLOCK_SKEW_MS, REVOCATION_OVERLAP_MS } from "../../../src/identity/biz/lifetimes.ts";
 import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { MemoryRevocations } from "../support/memory-stores.ts";
@@ -63,7 +63,7 @@ describe("the revocation list", () => {
     store.revoke("old", clock.now());
     clock.turn(ACCESS_TOKEN_TTL_MS);
     expect((await pullRevocations(store, clock.now, 0)).revoked).toHaveLength(1);
-    clock.turn(2 * 60_000);
+    clock.turn(CLOCK_SKEW_MS + 1);
     expect(await pullRevocations(store, clock.now, 0)).toEqual({ revoked: [], nextSinceMs: 0, more: false });
   });
 

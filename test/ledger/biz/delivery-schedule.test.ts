@@ -15,8 +15,10 @@ describe("a message that is not confirmed", () => {
     expect([pauseAfter(SCHEDULE, 1, 0), pauseAfter(SCHEDULE, 1, 0.999_999)]).toEqual([1_800, 2_200]);
   });
 
-  it("is given up a day after it was last driven, not before", () => {
-    expect([isGivenUp(SCHEDULE, 1_000, 86_400_999), isGivenUp(SCHEDULE, 1_000, 86_401_000)]).toEqual([false, true]);
+  it("is given up a day after it was last driven, not before, and not without a day's sends", () => {
+    const tried = { drivenAtMs: 1_000, attempts: 144 };
+    expect([isGivenUp(SCHEDULE, tried, 86_400_999), isGivenUp(SCHEDULE, tried, 86_401_000)]).toEqual([false, true]);
+    expect(isGivenUp(SCHEDULE, { ...tried, attempts: 143 }, 86_401_000)).toBe(false);
   });
 });
 

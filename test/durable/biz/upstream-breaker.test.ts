@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { UpstreamBreaker } from "../../../src/durable/biz/upstream-breaker.ts";
+import { MemoryObjectStore } from "../../support/memory-windows.ts";
+import { TurnedClock } from "../../support/turned-clock.ts";
+
+const FAILING = { reporter: "a", ok: 0, failed: 30, probe: null, version: 0 } as const;
+const ASKING = { reporter: "b", ok: 0, failed: 0, probe: null, version: 1 } as const;
+
+function setUp() {
+  const clock = new TurnedClock();
+  const store = new MemoryObjectStore();
+  return { clock, store, open: () => new UpstreamBreaker(store, clock.now) };
+}
+
+describe("an upstream's breaker over a store that may refuse any write", () => {
+  it("tells no state that a restart would undo", () => {
+    const { store, open } = setUp();
+    const breaker = open();
+    store.failsAtWrite = 1;
+    expect(() => breaker.report(FAILING)).toThrow("refused");
+    expect(breaker.report(ASKING).state).toBe("open");
+    expect(open().view()).toMatchObject({ state: "open", version: 1 });
+  });
+
+  it("gives one lease, also where writing it down failed", () => {
+    const { clock, store, open } = setUp();
+    const breaker = open();
+    breaker.report(FAILING);
+    clock.turn(1_000);
+    store.failsAtWrite = 1;
+    expect(() => breaker.report(ASKING)).toThrow("refused");
+    expect(breaker.report({ ...ASKING, reporter: "c" }).probeLeaseMs).toBe(0);
+    expect(open().report({ ...ASKING, reporter: "d" }).probeLeaseMs).toBe(0);
+    clock.turn(1_000);
+    expect(breaker.report({ ...ASKING, reporter: "c" }).probeLeaseMs).toBe(1_000);
+  });
+});

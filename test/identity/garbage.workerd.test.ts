@@ -1,0 +1,65 @@
+import { exports } from "cloudflare:workers";
+import { describe } from "vitest";
+import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
+import { testGarbageCalls } from "../support/garbage-calls.ts";
+import { anyone, bearerOf, logIn, newAccount, operator, PASSWORD, stolenDatabase } from "./support/identity-worker.ts";
+
+const remotes = exports as unknown as Readonly<Record<string, object>>;
+const remote = (name: string) => (): object => remotes[name] ?? {};
+
+async function signedIn() {
+  const { email, userId } = await newAccount();
+  const grant = await logIn(email);
+  return { email, userId, grant, ctx: bearerOf(grant) };
+}
+
+describe("what is asked of identity", () => {
+  testGarbageCalls({
+    name: "Accounts",
+    entrypoint: Accounts,
+    remote: remote("Accounts"),
+    world: stolenDatabase,
+    calls: {
+      register: () => ({ ctx: anyone, input: { email: `${crypto.randomUUID()}@example.com`, password: PASSWORD } }),
+      login: async () => ({ ctx: anyone, input: { email: (await newAccount()).email, password: PASSWORD } }),
+      refresh: async () => ({ ctx: anyone, refreshToken: (await signedIn()).grant.refreshToken }),
+      logout: async () => ({ ctx: (await signedIn()).ctx }),
+      changePassword: async () => ({ ctx: (await signedIn()).ctx, input: { password: PASSWORD, newPassword: "another horse" } }),
+      me: async () => ({ ctx: (await signedIn()).ctx }),
+      erase: async () => ({ ctx: (await signedIn()).ctx, password: PASSWORD }),
+      ready: { ctx: anyone },
+    },
+    bad: {
+      "register input": [
+        { email: "nobody", password: PASSWORD },
+        { email: "a@example.com", password: "short" },
+        { email: "a@example.com" },
+      ],
+      "login input": [{ email: "a@example.com", password: ["x"] }],
+      "changePassword input": [{ password: PASSWORD, newPassword: "short" }],
+    },
+  });
+
+  testGarbageCalls({
+    name: "Administration",
+    entrypoint: Administration,
+    remote: remote("Administration"),
+    world: stolenDatabase,
+    calls: {
+      setRoles: async () => ({ ctx: operator, userId: (await newAccount()).userId, roles: ["user", "operator"] }),
+      rotateKeys: { ctx: operator },
+      overview: { ctx: operator },
+      ready: { ctx: anyone },
+    },
+    bad: { "setRoles roles": [[], ["king"], "admin"], "setRoles userId": ["x' OR 1=1"] },
+  });
+
+  testGarbageCalls({
+    name: "Trust",
+    entrypoint: Trust,
+    remote: remote("Trust"),
+    world: stolenDatabase,
+    calls: { snapshot: { ctx: anyone, sinceMs: 0 } },
+    bad: { "snapshot sinceMs": [-1, 0.5, "0", Number.POSITIVE_INFINITY] },
+  });
+});

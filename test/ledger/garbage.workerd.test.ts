@@ -1,0 +1,103 @@
+import { exports } from "cloudflare:workers";
+import { describe } from "vitest";
+import { Funds, Operations, OutboxPublisher, Settlement } from "../../src/ledger/worker.ts";
+import { testGarbageCalls } from "../support/garbage-calls.ts";
+import { as, db, env, newId, operator, peer, userWith, funds } from "./support/ledger-worker.ts";
+
+const remotes = exports as unknown as Readonly<Record<string, object>>;
+const remote = (name: string) => (): object => remotes[name] ?? {};
+const ctx = as("somebody");
+
+/** Every row of every table, but for the publisher's lease on what earlier tests have left. */
+async function world(): Promise<string> {
+  const tables = ["account", "entry", "transfer", "inbox", "change_log", "dead_letter", "audit"];
+  const dumps = await db.batch(tables.map((table) => db.prepare(`SELECT * FROM ${table}`)));
+  return JSON.stringify(dumps.map(({ results }) => results));
+}
+
+async function parkedTransfer(): Promise<string> {
+  await peer.behave({ fence: "void" });
+  const user = await userWith(100);
+  const { transferId } = await funds.transfer(user.ctx, 10, "k");
+  await db.prepare("UPDATE outbox SET state = 'parked' WHERE id = ?1").bind(transferId).run();
+  return transferId;
+}
+
+describe("what is asked of a ledger", () => {
+  testGarbageCalls({
+    name: "Funds",
+    entrypoint: Funds,
+    remote: remote("Funds"),
+    world,
+    calls: {
+      funds: { ctx },
+      transfer: async () => ({ ctx: (await userWith(100)).ctx, amount: 10, key: "k" }),
+      read: { ctx, transferId: newId() },
+      list: { ctx, limit: 101, cursor: null },
+      ready: { ctx },
+    },
+    bad: {
+      "transfer amount": [0, -1, 0.5, 2 ** 53, "10", 10n],
+      "transfer key": ["", "two\nlines"],
+      "read transferId": ["", "nobody's"],
+      "list limit": [0, 102, "20"],
+      "list cursor": ["", "x"],
+    },
+  });
+
+  testGarbageCalls({
+    name: "Operations",
+    entrypoint: Operations,
+    remote: remote("Operations"),
+    world,
+    calls: {
+      deposit: () => ({ ctx: operator, userId: `u-${crypto.randomUUID()}`, amount: 5, key: crypto.randomUUID() }),
+      outbox: { ctx: operator, query: { limit: 101, status: "parked", cursor: newId() } },
+      redrive: { ctx: operator, which: { status: "parked" }, dryRun: true },
+      refund: async () => ({ ctx: operator, transferId: await parkedTransfer() }),
+      setAccountState: async () => ({ ctx: operator, userId: (await userWith(1)).userId, state: "open" }),
+      books: { ctx: operator },
+      sent: { ctx: operator, transferIds: [newId()] },
+      changes: { ctx: operator, after: 0, limit: 500 },
+      overview: { ctx: operator },
+    },
+    bad: {
+      "deposit amount": [0, -1, 0.5],
+      "deposit userId": [""],
+      "outbox query": [{ limit: 0 }, { limit: 10, status: "lost" }, { limit: 10, cursor: "x" }],
+      "redrive which": [{ ids: [] }, { ids: ["x"] }, { status: "pending" }],
+      "setAccountState state": ["gone"],
+      "sent transferIds": [["x"], Array.from({ length: 101 }, newId)],
+      "changes after": [-1],
+      "changes limit": [0, 501],
+    },
+  });
+
+  testGarbageCalls({
+    name: "Settlement",
+    entrypoint: Settlement,
+    remote: remote("Settlement"),
+    world,
+    calls: {
+      report: { ctx, report: { transferId: newId(), result: "credited" } },
+      fence: { ctx, transferId: newId() },
+    },
+    bad: {
+      "report report": [
+        { transferId: newId(), result: "lost" },
+        { transferId: "x", result: "void" },
+        { transferId: newId(), result: "failed", attempt: 1, reason: "x" },
+        { transferId: newId(), result: "failed", attempt: 0, reason: "x", permanent: true },
+      ],
+    },
+  });
+
+  testGarbageCalls({
+    name: "OutboxPublisher",
+    entrypoint: OutboxPublisher,
+    remote: () => env.PUBLISHER.getByName("garbage"),
+    world,
+    calls: { wake: { atMs: 9_000_000_000_000 } },
+    bad: { "wake atMs": [-1, 0.5, Number.POSITIVE_INFINITY] },
+  });
+});
