@@ -1,0 +1,169 @@
+import { codeOf } from "../../src/contracts/errors.ts";
+import type { EntryPage, Report } from "../../src/contracts/history.ts";
+import { beforeRead, checkAnswer } from "./history-invariants.ts";
+import type { HistoryWorld } from "./history-world.ts";
+import { SimProcess, type Kernel } from "./kernel.ts";
+
+const PATIENCE_MS = 6_000;
+const RETRY_MS = 2_000;
+const RETRY_MS_MAX = 30_000;
+const READ_TRIES_MAX = 4;
+const CLIENT_SKEW_MS_MAX = 7_200_000;
+const PAGE_MAX = 100;
+
+/** Everybody outside: players that report until they are told, readers that check what they see, and identity, which erases until it is done. */
+export class HistoryClients {
+  readonly #world: HistoryWorld;
+  readonly #kernel: Kernel;
+  readonly #process = new SimProcess("client");
+  /** How wrong the clock of each device is. */
+  readonly #skewMs = new Map<string, number>();
+  #reports = 0;
+  /** Calls that still wait for their end. */
+  open = 0;
+
+  constructor(world: HistoryWorld) {
+    this.#world = world;
+    this.#kernel = world.options.kernel;
+  }
+
+  /** One report call for the given items, made again until it is answered, always with the same times. */
+  report(userId: string, itemIds: readonly string[]): void {
+    const reports = itemIds.map((itemId) => this.#reportOf(userId, itemId));
+    this.#run(async () => {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          const receipt = await this.#ask(`report ${userId} ${itemIds.join()}`, () =>
+            this.#world.shardOf(userId).object.enter((shard) => shard.report(userId, reports)),
+          );
+          return this.#acknowledged(userId, reports, receipt.accepted);
+        } catch (error) {
+          this.#world.counters.note(codeOf(error) === "OVERLOADED" ? "report refused as overloaded" : "report sent again");
+        }
+        await this.#kernel.pause(this.#process, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** tries));
+      }
+    });
+  }
+
+  /** Reads a user's history in one of the ways there are. */
+  read(userId: string, itemIds: readonly string[]): void {
+    const way = this.#kernel.pick(["list", "list", "pages", "lookup"]);
+    this.#run(async () => {
+      for (let tries = 0; tries < READ_TRIES_MAX; tries += 1) {
+        try {
+          if (way === "list") await this.readAll(userId);
+          else if (way === "pages") await this.#readPages(userId);
+          else await this.#lookup(userId, itemIds);
+          return;
+        } catch (error) {
+          if ((error as Error).name === "BrokenInvariant") throw error;
+        }
+        await this.#kernel.pause(this.#process, RETRY_MS);
+      }
+    });
+  }
+
+  /** Reads and checks everything of a user. Throws where it was not answered. */
+  async readAll(userId: string): Promise<void> {
+    const before = beforeRead(this.#world, userId);
+    const { items, degraded } = await this.#list(userId, PAGE_MAX);
+    checkAnswer(this.#world, userId, before, { items, ...(degraded === true && { degraded }) });
+  }
+
+  /** Erases a user, again and again until it has worked. */
+  erase(userId: string): void {
+    const user = this.#world.model.user(userId);
+    if (user.erasure !== "none") return;
+    user.erasure = "begun";
+    this.#run(async () => {
+      for (let tries = 0; ; tries += 1) {
+        try {
+          await this.#world.erase(userId);
+          user.erasure = "done";
+          return this.#world.counters.note("user erased");
+        } catch {
+          await this.#kernel.pause(this.#process, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** tries));
+        }
+      }
+    });
+  }
+
+  async #readPages(userId: string): Promise<void> {
+    const before = beforeRead(this.#world, userId);
+    const items: EntryPage["items"][number][] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.#list(userId, 3, cursor);
+      // Pages of different times may repeat an item or miss it; only what one state answers can be checked.
+      if (this.#world.model.user(userId).version !== before.version || page.degraded === true) return;
+      if (cursor !== undefined) this.#world.counters.note("page continued by its cursor");
+      items.push(...page.items);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    checkAnswer(this.#world, userId, before, { items });
+  }
+
+  async #lookup(userId: string, itemIds: readonly string[]): Promise<void> {
+    const before = beforeRead(this.#world, userId);
+    const asked = itemIds.map((itemId) => ({ kind: "video", itemId }));
+    const { items, degraded } = await this.#ask(`look up for ${userId}`, () =>
+      this.#world.shardOf(userId).object.enter((shard) => shard.lookup(userId, asked)),
+    );
+    this.#readAnswered(degraded);
+    checkAnswer(this.#world, userId, before, { items, asked, ...(degraded === true && { degraded }) });
+  }
+
+  async #list(userId: string, limit: number, cursor?: string): Promise<EntryPage> {
+    const query = { limit, ...(cursor !== undefined && { cursor }) };
+    const page = await this.#ask(`list ${userId}`, () => this.#world.shardOf(userId).object.enter((shard) => shard.list(userId, query)));
+    this.#readAnswered(page.degraded);
+    return page;
+  }
+
+  #readAnswered(degraded: true | undefined): void {
+    this.#world.counters.note(degraded === true ? "read answered degraded" : "read answered");
+  }
+
+  #reportOf(userId: string, itemId: string): Report {
+    const kernel = this.#kernel;
+    const deviceId = kernel.pick(["phone", "tv"]);
+    const device = `${userId} ${deviceId}`;
+    let skewMs = this.#skewMs.get(device);
+    if (skewMs === undefined) {
+      skewMs = kernel.chance(0.5) ? 0 : Math.floor((2 * kernel.random() - 1) * CLIENT_SKEW_MS_MAX);
+      this.#skewMs.set(device, skewMs);
+    }
+    this.#reports += 1;
+    return {
+      kind: "video",
+      itemId,
+      positionMs: this.#reports,
+      event: kernel.pick(["playing", "playing", "paused", "ended"]),
+      deviceId,
+      at: kernel.nowMs + skewMs,
+    };
+  }
+
+  #acknowledged(userId: string, reports: readonly Report[], accepted: number): void {
+    const { model, counters, hold } = this.#world;
+    const { erasure } = model.user(userId);
+    if (accepted < reports.length) {
+      hold(erasure !== "none", `${userId}: only reports of erased users are ignored`);
+      return counters.note("report of an erased user ignored");
+    }
+    counters.note("report acknowledged", reports.length);
+    if (erasure !== "none") return;
+    for (const { positionMs } of reports) hold(model.reportAt(positionMs) !== undefined, `${userId}: what is acknowledged is durable`);
+  }
+
+  #ask<T>(what: string, effect: () => Promise<T>): Promise<T> {
+    return this.#kernel.ask(this.#process, what, PATIENCE_MS, effect);
+  }
+
+  #run(task: () => Promise<void>): void {
+    this.open += 1;
+    task()
+      .catch((error: unknown) => this.#world.hold(false, error instanceof Error ? error.message : String(error)))
+      .finally(() => (this.open -= 1));
+  }
+}

@@ -1,0 +1,1 @@
+export type FaultName = "month-ahead" | "dead-letters-outlive-erasure" | "shard-storage-outlives-erasure";

@@ -1,0 +1,111 @@
+import { unpackFlushMessage } from "../../src/history/biz/flush-message.ts";
+import type { FlushQueue, HistoryWriter, ShardLog } from "../../src/history/biz/ports.ts";
+import { comparePositions, recordName, type HistoryRecord } from "../../src/history/biz/record.ts";
+import type { SqliteD1 } from "../support/sqlite-d1.ts";
+import type { Counters } from "./history-counters.ts";
+import type { HistoryModel } from "./history-model.ts";
+import type { Kernel } from "./kernel.ts";
+import type { SimStorage } from "./sim-storage.ts";
+
+/** What is remembered about one shard beside it. */
+export interface Watch {
+  readonly kernel: Kernel;
+  readonly number: number;
+  readonly world: {
+    readonly model: HistoryModel;
+    readonly counters: Counters;
+    /** Takes note of what must hold and does not: an exception would be taken for the storage's. */
+    readonly hold: (holds: boolean, what: string) => void;
+  };
+  /** The largest revision that is durable. */
+  durableRev: number;
+  /** How often each key has been sent since D1 confirmed it. */
+  readonly sent: Map<string, number>;
+}
+
+/** A log that tells the model what became durable, and that no revision may repeat. */
+export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): ShardLog {
+  const { model, counters, hold } = watch.world;
+  return {
+    replay: () => {
+      const replayed = log.replay();
+      if (replayed.rows.some(({ records }) => records.length > 0)) counters.note("shard started over a log with pending records");
+      return replayed;
+    },
+    append: (row) => {
+      log.append(row);
+      for (const { rev } of row.records) hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
+      storage.whenDurable(() => {
+        for (const record of row.records) {
+          watch.durableRev = Math.max(watch.durableRev, record.rev);
+          model.persisted(record);
+        }
+      });
+    },
+    writeSnapshot: (seq, records) => {
+      log.writeSnapshot(seq, records);
+      counters.note("snapshot written");
+    },
+    erasedUsers: () => log.erasedUsers(),
+    markErased: (userId, atMs) => log.markErased(userId, atMs),
+  };
+}
+
+/** What a shard hands to the job is never an old state whose successor is durable. */
+export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: Watch["world"]): void {
+  for (const record of records) {
+    const winner = model.winner(record);
+    const isReplaced = winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
+    hold(!isReplaced, `${recordName(record)}: no state comes back whose successor is durable`);
+  }
+}
+
+/** A queue's sender that counts how often a key is sent. */
+export function watchedQueue(queue: FlushQueue, { world, sent }: Watch): FlushQueue {
+  return {
+    send: async (messages) => {
+      for (const message of messages) {
+        if (message.type === "refill") world.counters.note("refill asked for");
+        else {
+          for (const key of unpackFlushMessage(message)) {
+            const times = sent.get(recordName(key)) ?? 0;
+            if (times > 0) world.counters.note("lease expired: key sent again");
+            sent.set(recordName(key), times + 1);
+          }
+        }
+      }
+      await queue.send(messages);
+    },
+  };
+}
+
+const STORED = "SELECT at AS atMs, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
+
+/** A writer that may stall, and that counts what the guards of its statement will make of each record. */
+export function watchedWriter(
+  writer: HistoryWriter,
+  db: SqliteD1,
+  stall: () => Promise<void>,
+  { model, counters }: Watch["world"],
+): HistoryWriter {
+  const look = (record: HistoryRecord): void => {
+    if (model.user(record.userId).erasure === "done") return counters.note("write for an erased user refused");
+    const stored = db.statement(STORED).get(record.userId, record.kind, record.itemId);
+    if (stored === undefined) return;
+    const order = comparePositions(record, { atMs: Number(stored["atMs"]), rev: Number(stored["rev"]) });
+    if (order === 0) counters.note("write changed nothing: D1 had it");
+    else if (order < 0) counters.note("stale write refused");
+  };
+  return {
+    upsert: async (records) => {
+      await stall();
+      for (const record of records) look(record);
+      await writer.upsert(records);
+    },
+    reject: (record, reason) => writer.reject(record, reason),
+    trim: async (userIds, keep) => {
+      await writer.trim(userIds, keep);
+      counters.note("histories trimmed");
+    },
+  };
+}
