@@ -1,6 +1,6 @@
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage, Report } from "../../src/contracts/history.ts";
-import { beforeRead, checkAnswer } from "./history-invariants.ts";
+import { beforeRead, checkAnswer, isPending } from "./history-invariants.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
 
@@ -10,6 +10,7 @@ const RETRY_MS_MAX = 30_000;
 const READ_TRIES_MAX = 4;
 const CLIENT_SKEW_MS_MAX = 7_200_000;
 const PAGE_MAX = 100;
+const DEVICES = ["phone", "tv"] as const;
 
 /** Everybody outside: players that report until they are told, readers that check what they see, and identity, which erases until it is done. */
 export class HistoryClients {
@@ -19,6 +20,8 @@ export class HistoryClients {
   /** How wrong the clock of each device is. */
   readonly #skewMs = new Map<string, number>();
   #reports = 0;
+  /** Users beside the usual ones. */
+  readonly others: string[] = [];
   /** Calls that still wait for their end. */
   open = 0;
 
@@ -28,21 +31,27 @@ export class HistoryClients {
   }
 
   /** One report call for the given items, made again until it is answered, always with the same times. */
-  report(userId: string, itemIds: readonly string[]): void {
-    const reports = itemIds.map((itemId) => this.#reportOf(userId, itemId));
+  report(userId: string, itemIds: readonly string[], deviceId: string = this.#kernel.pick(DEVICES)): readonly Report[] {
+    const reports = itemIds.map((itemId) => this.#reportOf(userId, itemId, deviceId));
     this.#run(async () => {
       for (let tries = 0; ; tries += 1) {
         try {
-          const receipt = await this.#ask(`report ${userId} ${itemIds.join()}`, () =>
-            this.#world.shardOf(userId).object.enter((shard) => shard.report(userId, reports)),
-          );
+          const shard = await this.#world.find(userId);
+          const receipt = await this.#ask(`report ${userId} ${itemIds.join()}`, () => shard.report(userId, reports));
           return this.#acknowledged(userId, reports, receipt.accepted);
         } catch (error) {
-          this.#world.counters.note(codeOf(error) === "OVERLOADED" ? "report refused as overloaded" : "report sent again");
+          this.#refused(userId, itemIds, error);
         }
         await this.#kernel.pause(this.#process, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** tries));
       }
     });
+    return reports;
+  }
+
+  /** A report that breaks the contract, from a caller with a bug. */
+  reportBadly(userId: string): void {
+    const bad = { ...this.#reportOf(userId, "film-0", "tv"), positionMs: -1 };
+    this.#ask(`bad report ${userId}`, () => this.#world.shardOf(userId).report(userId, [bad])).catch(() => undefined);
   }
 
   /** Reads a user's history in one of the ways there are. */
@@ -106,16 +115,14 @@ export class HistoryClients {
   async #lookup(userId: string, itemIds: readonly string[]): Promise<void> {
     const before = beforeRead(this.#world, userId);
     const asked = itemIds.map((itemId) => ({ kind: "video", itemId }));
-    const { items, degraded } = await this.#ask(`look up for ${userId}`, () =>
-      this.#world.shardOf(userId).object.enter((shard) => shard.lookup(userId, asked)),
-    );
+    const { items, degraded } = await this.#ask(`look up for ${userId}`, () => this.#world.shardOf(userId).lookup(userId, asked));
     this.#readAnswered(degraded);
     checkAnswer(this.#world, userId, before, { items, asked, ...(degraded === true && { degraded }) });
   }
 
   async #list(userId: string, limit: number, cursor?: string): Promise<EntryPage> {
     const query = { limit, ...(cursor !== undefined && { cursor }) };
-    const page = await this.#ask(`list ${userId}`, () => this.#world.shardOf(userId).object.enter((shard) => shard.list(userId, query)));
+    const page = await this.#ask(`list ${userId}`, () => this.#world.shardOf(userId).list(userId, query));
     this.#readAnswered(page.degraded);
     return page;
   }
@@ -124,9 +131,8 @@ export class HistoryClients {
     this.#world.counters.note(degraded === true ? "read answered degraded" : "read answered");
   }
 
-  #reportOf(userId: string, itemId: string): Report {
+  #reportOf(userId: string, itemId: string, deviceId: string): Report {
     const kernel = this.#kernel;
-    const deviceId = kernel.pick(["phone", "tv"]);
     const device = `${userId} ${deviceId}`;
     let skewMs = this.#skewMs.get(device);
     if (skewMs === undefined) {
@@ -140,8 +146,18 @@ export class HistoryClients {
       positionMs: this.#reports,
       event: kernel.pick(["playing", "playing", "paused", "ended"]),
       deviceId,
-      at: kernel.nowMs + skewMs,
+      ...(!this.#world.options.faults.has("report-without-at") && { at: kernel.nowMs + skewMs }),
     };
+  }
+
+  #refused(userId: string, itemIds: readonly string[], error: unknown): void {
+    const { counters, hold, options } = this.#world;
+    const code = codeOf(error);
+    counters.note(code === "OVERLOADED" ? "report refused as overloaded" : "report sent again");
+    hold(code === "OVERLOADED" || code === "UNAVAILABLE", `${userId}: a good report is refused for now only (${code})`);
+    if (code !== "OVERLOADED" || !options.faults.has("known-keys-refused")) return;
+    const isKnown = itemIds.every((itemId) => isPending(this.#world, { userId, kind: "video", itemId }));
+    hold(!isKnown, `${userId}: a report of what is pending is taken by a full shard`);
   }
 
   #acknowledged(userId: string, reports: readonly Report[], accepted: number): void {

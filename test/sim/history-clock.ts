@@ -2,7 +2,7 @@ import type { Kernel } from "./kernel.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 /** Share of a machine's readings that are a month ahead, where that happens at all. */
-const MONTH_AHEAD = 0.003;
+const MONTH_AHEAD = 0.02;
 
 /** The wall clock of a machine: wrong by some minutes, and by others after a restart, which may be on another machine. */
 export class SimClock {

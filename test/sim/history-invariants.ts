@@ -1,7 +1,8 @@
 import type { Entry, ItemKey } from "../../src/contracts/history.ts";
-import { comparePositions, itemName, type HistoryRecord } from "../../src/history/biz/record.ts";
+import { comparePositions, itemName, type HistoryRecord, type RecordKey } from "../../src/history/biz/record.ts";
 import { must } from "./broken-invariant.ts";
-import type { HistoryWorld, SimShard } from "./history-world.ts";
+import type { SimShard } from "./history-shard.ts";
+import type { HistoryWorld } from "./history-world.ts";
 
 /** What was true of a user when a read was sent. */
 export interface Before {
@@ -21,9 +22,13 @@ export interface Answer {
  * The shard's own tables (log, snapshot) keep an erased user's records until they are overwritten, and `erased_user` keeps the id itself: issue 8,
  * item 8. Until that is mended only the databases are searched.
  */
-export const SHARD_STORAGE_IS_SEARCHED: boolean = false;
+const SHARD_STORAGE_IS_SEARCHED: boolean = false;
 
-const STORED = "SELECT user_id AS userId, kind, item_id AS itemId, position_ms AS positionMs, at AS atMs, rev FROM history WHERE user_id = ?";
+/** From a record's turn to its row in D1, when all is well. */
+const FLUSH_MS_MAX = 15_000;
+const STORED =
+  "SELECT user_id AS userId, kind, item_id AS itemId, position_ms AS positionMs, at AS atMs, rev FROM history WHERE user_id = ?";
+const ONE = "SELECT at, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
 
 export function beforeRead({ model }: HistoryWorld, userId: string): Before {
   const { version, erasure } = model.user(userId);
@@ -53,12 +58,29 @@ export function checkAnswer(world: HistoryWorld, userId: string, before: Before,
       must(isLateOne, `${userId} ${name}: the newest state is shown`);
     }
   }
-  if (isDegraded || version !== before.version || answer.asked !== undefined) return;
+  if (isDegraded || version !== before.version) return;
+  if (answer.asked !== undefined) {
+    if (world.options.faults.has("lookup-beyond-list")) checkLookup(world, userId, known, shown.keys());
+    return;
+  }
   counters.note("read of a whole history, exact");
   const expected = before.newest.slice(0, world.options.limits.entriesPerUserMax);
   if (before.newest.length > expected.length) counters.note("user's history at its limit");
   const [want, got] = [expected, answer.items].map((list) => list.map(({ positionMs }) => positionMs).join());
   must(want === got, `${userId}: the list is in order and complete`);
+}
+
+/** A look-up finds what the list would show. */
+function checkLookup(
+  world: HistoryWorld,
+  userId: string,
+  known: ReadonlyMap<string, { readonly place: number }>,
+  shown: Iterable<string>,
+): void {
+  for (const name of shown) {
+    const place = known.get(name)?.place ?? 0;
+    must(place < world.options.limits.entriesPerUserMax, `${userId} ${name}: what the list has not is not found either`);
+  }
 }
 
 function recordOf({ model }: HistoryWorld, userId: string, entry: Entry): HistoryRecord {
@@ -68,10 +90,17 @@ function recordOf({ model }: HistoryWorld, userId: string, entry: Entry): Histor
   return record as HistoryRecord;
 }
 
-function isStored(world: HistoryWorld, { userId, kind, itemId, atMs, rev }: HistoryRecord): boolean {
-  return storedOf(world, userId).some(
-    (row) => row.kind === kind && row.itemId === itemId && comparePositions(row, { atMs, rev }) >= 0,
-  );
+/** Whether D1 has the record, or a newer one of its item. */
+function isStored(world: HistoryWorld, record: HistoryRecord): boolean {
+  const { userId, kind, itemId } = record;
+  const row = world.database(world.databaseOf(userId)).db.statement(ONE).get(userId, kind, itemId);
+  return row !== undefined && comparePositions({ atMs: Number(row["at"]), rev: Number(row["rev"]) }, record) >= 0;
+}
+
+/** Whether the newest state of an item waits for D1. */
+export function isPending(world: HistoryWorld, key: RecordKey): boolean {
+  const winner = world.model.winner(key);
+  return winner !== undefined && !isStored(world, winner);
 }
 
 type Stored = Pick<HistoryRecord, "userId" | "kind" | "itemId" | "positionMs" | "atMs" | "rev">;
@@ -81,10 +110,20 @@ function storedOf(world: HistoryWorld, userId: string, database = world.database
 }
 
 /** Who has something pending will be woken, or writes it back never. */
-export function checkAlarm({ object }: SimShard): void {
-  const { instance } = object;
-  if (instance === null || object.willWake) return;
-  must(instance.status().pending === 0, `${object.process.name}: what is pending has an alarm`);
+export function checkAlarm(shard: SimShard): void {
+  must(shard.object.willWake || shard.pending === 0, `${shard.object.process.name}: what is pending has an alarm`);
+}
+
+/** A film that is watched on and on is written back as often as any other. */
+export function checkBusy(
+  world: HistoryWorld,
+  key: RecordKey,
+  beats: readonly { readonly positionMs: number; readonly atMs: number }[],
+): void {
+  const { limits, kernel } = world.options;
+  const stored = storedOf(world, key.userId).find(({ itemId }) => itemId === key.itemId)?.positionMs ?? 0;
+  const due = beats.findLast(({ atMs }) => atMs < kernel.nowMs - limits.flushWindowMs - FLUSH_MS_MAX);
+  must(due === undefined || stored >= due.positionMs, `${key.userId} ${key.itemId}: what is busy does not dodge the window`);
 }
 
 /** In the end D1 is the model. */

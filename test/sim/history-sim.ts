@@ -1,11 +1,14 @@
 import { BrokenInvariant, must } from "./broken-invariant.ts";
 import { HistoryClients } from "./history-clients.ts";
 import type { Counts } from "./history-counters.ts";
-import { checkAlarm, checkDatabase } from "./history-invariants.ts";
-import type { FaultName } from "./history-known-faults.ts";
+import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
+import { checkAlarm, checkBusy, checkDatabase } from "./history-invariants.ts";
+import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
 import { CALM, drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS, type Hardship } from "./history-trouble.ts";
-import { HEALTHY, HistoryWorld, type Mutation } from "./history-world.ts";
+import { HEALTHY, type Mutation } from "./history-mutation.ts";
+import { HistoryWorld } from "./history-world.ts";
 import { Kernel, NO_TROUBLE } from "./kernel.ts";
+import { mulberry32 } from "./mulberry32.ts";
 
 const START_MS = 1_800_000_000_000;
 const CRON_MS = 300_000;
@@ -14,6 +17,10 @@ const CRON_MS = 300_000;
  */
 const HEALED_MS = 2_700_000;
 const READ_MS = 60_000;
+const BEATS = 16;
+const BEAT_MS = 10_000;
+/** From the last beat to the end of it all: the longest window, and what a flush takes. */
+const QUIET_MS = 150_000;
 
 export interface SimOptions {
   readonly mutation?: Mutation;
@@ -34,7 +41,7 @@ export interface SimResult {
 export async function simulateHistory(seed: number, { mutation = HEALTHY, faults = [] }: SimOptions = {}): Promise<SimResult> {
   const undo = mutation.patch?.();
   try {
-    const sim = new HistorySim(seed, mutation, new Set(faults));
+    const sim = new HistorySim(seed, mutation, new Set([...faults, ...mendedIn(seed)]));
     let failure: string | null = null;
     try {
       await sim.run();
@@ -48,24 +55,26 @@ export async function simulateHistory(seed: number, { mutation = HEALTHY, faults
   }
 }
 
+/** The mended faults whose trouble is part of this world. */
+function mendedIn(seed: number): FaultName[] {
+  const random = mulberry32(seed);
+  return FAULTS_MENDED.filter(({ share }) => random() < share).map(({ name }) => name);
+}
+
 class HistorySim {
   readonly kernel: Kernel;
   readonly world: HistoryWorld;
   readonly #clients: HistoryClients;
   readonly #hardship: Hardship;
-  /** Whether alarms do what they were set to: only then must whoever has something pending have one. */
-  readonly #alarmsAreTrue: boolean;
 
   constructor(seed: number, mutation: Mutation, faults: ReadonlySet<FaultName>) {
     this.kernel = new Kernel(seed, START_MS, () => this.#check());
-    this.#hardship = drawHardship(this.kernel);
-    const { trouble } = this.#hardship;
-    this.#alarmsAreTrue = trouble.storageThrows === 0 && trouble.alarmsLost === 0;
+    this.#hardship = hardshipUnder(faults, drawHardship(this.kernel));
     this.world = new HistoryWorld({
       kernel: this.kernel,
       mutation,
       faults,
-      limits: drawLimits(this.kernel),
+      limits: limitsUnder(faults, drawLimits(this.kernel)),
       hardship: this.#hardship,
     });
     this.#clients = new HistoryClients(this.world);
@@ -75,22 +84,23 @@ class HistorySim {
     const { kernel, world } = this;
     kernel.trouble = this.#hardship.trouble;
     planTrouble(kernel, world, this.#clients);
+    planFaults(kernel, world, this.#clients);
     this.#cron();
     await this.#runFor(TROUBLE_MS);
+    must((world.counters.counts.get("report acknowledged") ?? 0) > 0, "reports are taken, whatever D1 does");
 
     kernel.trouble = NO_TROUBLE;
     Object.assign(this.#hardship, CALM);
     for (const database of world.databases) database.state = "well";
+    this.#watchOn();
     await this.#runFor(HEALED_MS);
     must(this.#clients.open === 0, "every caller has an answer");
-    for (const { object } of world.shards) {
-      const pending = object.instance?.status().pending ?? 0;
-      must(pending === 0, `${object.process.name}: nothing is pending any more`);
-    }
-    for (const userId of USERS) checkDatabase(world, userId);
+    for (const { object, pending } of world.shards) must(pending === 0, `${object.process.name}: nothing is pending any more`);
+    const users = [...USERS, ...this.#clients.others];
+    for (const userId of users) checkDatabase(world, userId);
 
-    let unread: number = USERS.length;
-    for (const userId of USERS) {
+    let unread = users.length;
+    for (const userId of users) {
       this.#clients.readAll(userId).then(
         () => (unread -= 1),
         (error: unknown) => world.hold(false, error instanceof Error ? error.message : String(error)),
@@ -100,9 +110,33 @@ class HistorySim {
     must(unread === 0, "every reader has an answer");
   }
 
+  /** Somebody watches one film for minutes, when all has been well for long. */
+  #watchOn(): void {
+    const { kernel, world } = this;
+    const userId = USERS.find((user) => world.model.user(user).erasure === "none");
+    if (userId === undefined) return;
+    const key = { userId, kind: "video", itemId: "busy" };
+    const beats: { positionMs: number; atMs: number }[] = [];
+    for (let beat = 0; beat < BEATS; beat += 1) {
+      kernel.after(HEALED_MS - QUIET_MS - (BEATS - beat) * BEAT_MS, "", () => {
+        for (const { positionMs } of this.#clients.report(userId, [key.itemId], "tv")) beats.push({ positionMs, atMs: kernel.nowMs });
+      });
+    }
+    kernel.after(HEALED_MS - QUIET_MS, "", () => {
+      try {
+        checkBusy(world, key, beats);
+      } catch (error) {
+        world.hold(false, error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
   #check(): void {
     if (this.world.broken !== null) throw this.world.broken;
-    if (this.#alarmsAreTrue) for (const shard of this.world.shards) checkAlarm(shard);
+    // An alarm that was lost, or could not be set, is believed to be there until it is overdue.
+    const { counts } = this.world.counters;
+    if (counts.has("storage call threw") || counts.has("alarm lost")) return;
+    for (const shard of this.world.shards) checkAlarm(shard);
   }
 
   #cron(): void {

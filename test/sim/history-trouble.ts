@@ -8,7 +8,7 @@ import type { Kernel, Trouble } from "./kernel.ts";
 export const USERS = ["u-ada", "u-bob", "u-cyd", "u-dan", "u-eve", "u-fay", "u-gus", "u-hal"] as const;
 export const TROUBLE_MS = 600_000;
 
-const SKEW_MS_MAX = 300_000;
+export const SKEW_MS_MAX = 300_000;
 const HEARTBEAT_MS = 10_000;
 const ITEMS = 3;
 const ITEMS_OF_MANY = 12;
@@ -47,11 +47,11 @@ export function drawLimits(kernel: Kernel): ShardLimits {
   return {
     flushWindowMs: kernel.pick([5_000, 20_000, 60_000]),
     commitSpacingMs: kernel.pick([0, 50, 250]),
-    pendingRecordsMax: kernel.pick([10, 40, 400]),
+    pendingRecordsMax: kernel.pick([6, 20, 400]),
     pendingBytesMax: 5_000_000,
     viewBytesMax: kernel.pick([1_500, 6_000, 100_000]),
     entriesPerUserMax: 6,
-    liveRowsMax: kernel.pick([5, 20, 1_000]),
+    liveRowsMax: kernel.pick([3, 8, 1_000]),
   };
 }
 

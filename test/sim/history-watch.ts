@@ -2,30 +2,29 @@ import { unpackFlushMessage } from "../../src/history/biz/flush-message.ts";
 import type { FlushQueue, HistoryWriter, ShardLog } from "../../src/history/biz/ports.ts";
 import { comparePositions, recordName, type HistoryRecord } from "../../src/history/biz/record.ts";
 import type { SqliteD1 } from "../support/sqlite-d1.ts";
-import type { Counters } from "./history-counters.ts";
-import type { HistoryModel } from "./history-model.ts";
-import type { Kernel } from "./kernel.ts";
+import type { HistoryWorld } from "./history-world.ts";
 import type { SimStorage } from "./sim-storage.ts";
 
 /** What is remembered about one shard beside it. */
 export interface Watch {
-  readonly kernel: Kernel;
+  readonly world: HistoryWorld;
   readonly number: number;
-  readonly world: {
-    readonly model: HistoryModel;
-    readonly counters: Counters;
-    /** Takes note of what must hold and does not: an exception would be taken for the storage's. */
-    readonly hold: (holds: boolean, what: string) => void;
-  };
   /** The largest revision that is durable. */
   durableRev: number;
-  /** How often each key has been sent since D1 confirmed it. */
+  /** How often each key has been sent in this life since D1 confirmed it. */
   readonly sent: Map<string, number>;
 }
 
+/** Share of the rows that a newer release has written a mutation to (field 4) that this one does not know. */
+const UNKNOWN_ROW = 0.02;
+const ADD_UNKNOWN_MUTATION = "UPDATE log SET payload = CAST(payload || x'2001' AS BLOB) WHERE seq = ?";
+/** With leases that double, a key is sent four times in ten minutes. */
+const SENDS_MAX = 5;
+
 /** A log that tells the model what became durable, and that no revision may repeat. */
 export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): ShardLog {
-  const { model, counters, hold } = watch.world;
+  const { model, counters, hold, options } = watch.world;
+  const { faults, kernel } = options;
   return {
     replay: () => {
       const replayed = log.replay();
@@ -34,10 +33,14 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
     },
     append: (row) => {
       log.append(row);
+      if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW)) storage.sql.exec(ADD_UNKNOWN_MUTATION, row.seq);
       for (const { rev } of row.records) hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
       storage.whenDurable(() => {
         for (const record of row.records) {
           watch.durableRev = Math.max(watch.durableRev, record.rev);
+          const twin = model.reportAt(record.positionMs);
+          if (faults.has("report-without-at"))
+            hold(twin === undefined || twin.atMs === record.atMs, `${recordName(record)}: a report made again keeps its time`);
           model.persisted(record);
         }
       });
@@ -52,7 +55,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
 }
 
 /** What a shard hands to the job is never an old state whose successor is durable. */
-export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: Watch["world"]): void {
+export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: HistoryWorld): void {
   for (const record of records) {
     const winner = model.winner(record);
     const isReplaced = winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
@@ -71,6 +74,8 @@ export function watchedQueue(queue: FlushQueue, { world, sent }: Watch): FlushQu
             const times = sent.get(recordName(key)) ?? 0;
             if (times > 0) world.counters.note("lease expired: key sent again");
             sent.set(recordName(key), times + 1);
+            if (world.options.faults.has("resends-without-backoff"))
+              world.hold(times < SENDS_MAX, `${recordName(key)}: keys are not sent again and again while D1 is away`);
           }
         }
       }
@@ -86,7 +91,7 @@ export function watchedWriter(
   writer: HistoryWriter,
   db: SqliteD1,
   stall: () => Promise<void>,
-  { model, counters }: Watch["world"],
+  { model, counters }: HistoryWorld,
 ): HistoryWriter {
   const look = (record: HistoryRecord): void => {
     if (model.user(record.userId).erasure === "done") return counters.note("write for an erased user refused");

@@ -3,75 +3,39 @@ import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { bucketOf } from "../../src/history/biz/buckets.ts";
 import { eraseUser } from "../../src/history/biz/erasure.ts";
 import { everyShard } from "../../src/history/biz/every-shard.ts";
-import { createHistoryJob } from "../../src/history/biz/history-job.ts";
-import type { FlushQueue, HistoryWriter, ShardLog, ShardPort } from "../../src/history/biz/ports.ts";
-import { recordName } from "../../src/history/biz/record.ts";
-import { Shard, type ShardLimits } from "../../src/history/biz/shard.ts";
-import { d1FailureStore } from "../../src/history/data/d1-dead-letters.ts";
+import { ShardDirectory } from "../../src/history/biz/shard-directory.ts";
+import type { ShardLimits } from "../../src/history/biz/shard.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
-import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
-import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
-import { SqliteShardLog } from "../../src/history/data/sqlite-shard-log.ts";
-import { queueConsumer } from "../../src/history/service/queue-consumer.ts";
+import { d1MappingStore } from "../../src/history/data/d1-mapping-store.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
-import { createLogger } from "../../src/platform/logger.ts";
 import { jumpHash, jumpKey } from "../../src/resilience/jump-hash.ts";
 import { BrokenInvariant } from "./broken-invariant.ts";
-import { SimClock } from "./history-clock.ts";
 import { Counters } from "./history-counters.ts";
 import { SimDatabase } from "./history-database.ts";
+import { jobConsumer } from "./history-job.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import { HistoryModel } from "./history-model.ts";
+import type { Mutation } from "./history-mutation.ts";
 import { HistoryQueue } from "./history-queue.ts";
-import { checkHandedOut, watchedLog, watchedQueue, watchedWriter, type Watch } from "./history-watch.ts";
+import { SimShard } from "./history-shard.ts";
+import type { Hardship } from "./history-trouble.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
 import type { RemoteCall } from "./remote-d1.ts";
-import { SimObject } from "./sim-object.ts";
 
 /*
- * Everything here that names a class or a port of src/history is a place of construction: when a constructor changes, this file does, and
- * history-watch.ts where a port does. The rest of the simulator calls `SimShard`.
+ * PLACE OF CONSTRUCTION, with history-shard.ts and history-job.ts: nothing else in the simulator knows how src/history is wired.
  */
 
 const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/history/0001_history.sql`, "utf8");
 const SHARDS = 3;
 const JOBS = 2;
-/** A reader's patience with D1; longer than in production, where calls are not as slow as here. */
-const READER_MS = 1_500;
-const RPC_MS = 5_000;
-const STALL_MS_MAX = 240_000;
-
-/** One guard, broken on purpose. Everything absent is as it should be. */
-export interface Mutation {
-  readonly name: string;
-  /** Rewrites the SQL of the databases. */
-  readonly d1?: (query: string) => string;
-  /** Rewrites the SQL of the shards. */
-  readonly shardSql?: (query: string) => string;
-  readonly log?: (log: ShardLog, kernel: Kernel) => ShardLog;
-  /** The shards as the job calls them. */
-  readonly shards?: (shards: ShardPort) => ShardPort;
-  readonly writer?: (writer: HistoryWriter) => HistoryWriter;
-  readonly hasSweep?: boolean;
-  /** Changes classes for the time of one run; the answer puts them back. */
-  readonly patch?: () => () => void;
-}
-
-export const HEALTHY: Mutation = { name: "nothing" };
-
-export interface SimShard {
-  readonly object: SimObject<Shard>;
-  readonly clock: SimClock;
-  readonly watch: Watch;
-}
 
 export interface WorldOptions {
   readonly kernel: Kernel;
   readonly mutation: Mutation;
   readonly limits: ShardLimits;
   readonly faults: ReadonlySet<FaultName>;
-  /** Shares of the job's steps that stall, of messages that are given up at once, and how wrong clocks may be in ms. */
-  readonly hardship: { stalls: number; drops: number; skewMsMax: number };
+  readonly hardship: Hardship;
 }
 
 /** Shards, queue, job and databases of the real classes over the real SQL, in a simulated world. */
@@ -82,29 +46,42 @@ export class HistoryWorld {
   readonly databases: readonly SimDatabase[];
   readonly shards: readonly SimShard[];
   readonly jobs: readonly SimProcess[];
+  readonly queue: HistoryQueue;
   /** The first thing that did not hold. */
   broken: BrokenInvariant | null = null;
   readonly #operator = new SimProcess("operator");
-  readonly #queue: HistoryQueue;
-  readonly #rewrite: (query: string) => string;
+  readonly #directory: ShardDirectory;
 
   constructor(options: WorldOptions) {
-    const { kernel, mutation } = options;
+    const { kernel, hardship } = options;
     this.options = options;
-    this.#rewrite = mutation.d1 ?? ((query) => query);
     this.databases = [0, 1].map(() => new SimDatabase(kernel, MIGRATIONS));
     this.jobs = Array.from({ length: JOBS }, (_, job) => new SimProcess(`job-${job}`, () => this.counters.note("consumer died")));
-    this.#queue = new HistoryQueue(kernel, this.jobs, (process) => this.#consumer(process), options.hardship, this.counters);
-    this.shards = Array.from({ length: SHARDS }, (_, number) => this.#shard(number));
+    this.queue = new HistoryQueue(kernel, this.jobs, (process) => jobConsumer(this, process), hardship, this.counters);
+    this.shards = Array.from({ length: SHARDS }, (_, number) => new SimShard(this, number));
+    const mappings = this.reached(this.database(0), this.callOf(this.#operator, CALL_QUOTA_MS.database));
+    this.#directory = new ShardDirectory({ store: d1MappingStore(mappings, kernel.now), seedShards: SHARDS, now: kernel.now });
   }
 
+  /** Takes note of what must hold and does not: thrown inside of a shard it would be taken for a failure of the storage. */
   readonly hold = (holds: boolean, what: string): void => {
     if (!holds) this.broken ??= new BrokenInvariant(what);
   };
 
+  /** The shard of a user, as callers find it. */
+  async find(userId: string): Promise<SimShard> {
+    // Issue 8, item 2: the stored mapping is read from D1 before the first call.
+    if (this.options.faults.has("reports-need-d1")) return this.shard(await this.#directory.shardOf(userId));
+    return this.shardOf(userId);
+  }
+
   shardOf(userId: string): SimShard {
-    const shard = this.shards[jumpHash(jumpKey(userId), SHARDS)];
-    if (shard === undefined) throw new RangeError("there is no such shard");
+    return this.shard(jumpHash(jumpKey(userId), SHARDS));
+  }
+
+  shard(number: number): SimShard {
+    const shard = this.shards[number];
+    if (shard === undefined) throw new RangeError(`there is no shard ${number}`);
     return shard;
   }
 
@@ -112,12 +89,41 @@ export class HistoryWorld {
     return bucketOf(userId) < 512 ? 0 : 1;
   }
 
+  database(number: number): SimDatabase {
+    const database = this.databases[number];
+    if (database === undefined) throw new RangeError(`there is no database ${number}`);
+    return database;
+  }
+
+  /** The database of each user, as seen by whoever makes `call`s. */
+  databasesFor(call: RemoteCall): (userId: string) => D1Database {
+    const reached = this.databases.map((database) => this.reached(database, call));
+    return (userId) => {
+      const db = reached[this.databaseOf(userId)];
+      if (db === undefined) throw new RangeError("there is no such database");
+      return db;
+    };
+  }
+
+  reached(database: SimDatabase, call: RemoteCall): D1Database {
+    return database.reachedBy(call, (query) => this.rewritten(this.options.mutation.d1, query));
+  }
+
+  callOf(process: SimProcess, patienceMs: number): RemoteCall {
+    return (what, effect) => this.options.kernel.ask(process, what, patienceMs, effect);
+  }
+
+  rewritten(rewrite: ((query: string) => string) | undefined, query: string): string {
+    const written = rewrite?.(query) ?? query;
+    if (written !== query) this.counters.note("statement rewritten");
+    return written;
+  }
+
   /** What identity does until it has worked. Throws where it has to be done again. */
   async erase(userId: string): Promise<void> {
-    const call = this.#callOf(this.#operator, CALL_QUOTA_MS.job);
-    const eraseInShard = (user: string): Promise<void> =>
-      call("erase in a shard", () => this.shardOf(user).object.enter((shard) => shard.erase(user)));
-    await eraseUser({ eraseInShard, eraseInDatabases: this.databases.map((db) => d1Erasure(db.reachedBy(call, this.#rewrite))) }, userId);
+    const call = this.callOf(this.#operator, CALL_QUOTA_MS.job);
+    const eraseInShard = (user: string): Promise<void> => call("erase in a shard", () => this.shardOf(user).erase(user));
+    await eraseUser({ eraseInShard, eraseInDatabases: this.databases.map((db) => d1Erasure(this.reached(db, call))) }, userId);
   }
 
   /** The cron: whoever has lost its alarm sets it again. */
@@ -127,114 +133,11 @@ export class HistoryWorld {
   }
 
   async flush(): Promise<void> {
-    await this.#everyShard("flush a shard", (shard) => shard.flushNow());
+    await this.#everyShard("flush a shard", (shard) => shard.flush());
   }
 
-  #everyShard(what: string, act: (shard: Shard) => void | Promise<void>): Promise<void> {
-    const call = this.#callOf(this.#operator, CALL_QUOTA_MS.job);
-    return everyShard(SHARDS, (number) => call(what, async () => this.shards[number]?.object.enter(act)));
-  }
-
-  #shard(number: number): SimShard {
-    const { kernel, hardship, faults, mutation } = this.options;
-    const clock = new SimClock(kernel, hardship, faults.has("month-ahead"));
-    const watch: Watch = { kernel, world: this, number, durableRev: 0, sent: new Map() };
-    const object: SimObject<Shard> = new SimObject({
-      kernel,
-      name: `shard-${number}`,
-      now: clock.now,
-      build: () => this.#buildShard(number, object, clock, watch),
-      onAlarm: (shard) => shard.onAlarm(),
-      onCrash: () => clock.step(() => this.counters.note("clock stepped at a restart")),
-      note: (event) => this.counters.note(event),
-    });
-    if (mutation.shardSql !== undefined) object.storage.rewrite = mutation.shardSql;
-    return { object, clock, watch };
-  }
-
-  /** What `wireShard` does. */
-  #buildShard(number: number, object: SimObject<Shard>, clock: SimClock, watch: Watch): Shard {
-    const { mutation, limits, kernel } = this.options;
-    const log = new SqliteShardLog(object.storage.sql);
-    const call: RemoteCall = (what, effect) => object.leave(what, READER_MS, effect);
-    const databases = this.databases.map((db) => db.reachedBy(call, this.#rewrite));
-    const queue: FlushQueue = {
-      send: (messages) => object.leave("send to the queue", CALL_QUOTA_MS.queue, () => this.#queue.send(messages)),
-    };
-    return new Shard({
-      shard: number,
-      alarmAtMs: object.storage.alarmAtMs,
-      limits,
-      log: watchedLog(mutation.log?.(log, kernel) ?? log, object.storage, watch),
-      // A call of the storage that fails later than at once is heard by nobody.
-      alarm: { set: (atMs) => void object.storage.setAlarm(atMs).catch(() => undefined) },
-      queue: watchedQueue(queue, watch),
-      reader: d1HistoryReader((userId) => databases[this.databaseOf(userId)] ?? this.#missing()),
-      now: clock.now,
-      schedule: (delayMs, callback) => object.schedule(delayMs, callback),
-      onBackgroundFailure: () => undefined,
-    });
-  }
-
-  /** What `wire` builds for the job: one isolate of it. */
-  #consumer(process: SimProcess): (batch: MessageBatch) => Promise<void> {
-    const { kernel, mutation } = this.options;
-    const call = this.#callOf(process, CALL_QUOTA_MS.job);
-    const rpc = this.#callOf(process, RPC_MS);
-    const databases = this.databases.map((db) => db.reachedBy(call, this.#rewrite));
-    const enter = <T>(what: string, shard: number, run: (instance: Shard) => T | Promise<T>): Promise<T> =>
-      rpc(what, () => (this.shards[shard]?.object ?? this.#missing()).enter(run));
-    const shards: ShardPort = {
-      collect: (shard, keys) =>
-        enter("collect", shard, (instance) => {
-          const records = instance.collect(keys);
-          checkHandedOut(records, this);
-          return records;
-        }),
-      confirm: async (shard, confirmations) => {
-        await this.#mayStall(process, "consumer stalled before its confirmation");
-        await enter("confirm", shard, (instance) => instance.confirm(confirmations));
-        for (const key of confirmations) this.shards[shard]?.watch.sent.delete(recordName(key));
-      },
-      refill: (shard, userId) => enter("refill", shard, (instance) => instance.refill(userId)),
-    };
-    const runJob = createHistoryJob({
-      shards: mutation.shards?.(shards) ?? shards,
-      writers: databases.map((db, index) => {
-        const writer = d1HistoryWriter(db, kernel.now);
-        const stall = (): Promise<void> => this.#mayStall(process, "consumer stalled before its write");
-        return watchedWriter(mutation.writer?.(writer) ?? writer, this.databases[index]?.db ?? this.#missing(), stall, this);
-      }),
-      databaseOf: (userId) => this.databaseOf(userId),
-      entriesPerUserMax: this.options.limits.entriesPerUserMax,
-      // The job trims one user in fifty; here one in four, or it would hardly ever.
-      random: () => kernel.random() ** 3,
-      onFailure: () => undefined,
-    });
-    const [first, ...others] = databases;
-    const failures = d1FailureStore([first ?? this.#missing(), ...others], kernel.now);
-    const keepDeadLetter: typeof failures.keep = async (letter) => {
-      await failures.keep(letter);
-      this.counters.note("dead letter kept");
-    };
-    return queueConsumer({ runJob, keepDeadLetter, logger: createLogger({ worker: "simulated", level: "silent" }) });
-  }
-
-  async #mayStall(
-    process: SimProcess,
-    what: "consumer stalled before its write" | "consumer stalled before its confirmation",
-  ): Promise<void> {
-    const { kernel, hardship } = this.options;
-    if (!kernel.chance(hardship.stalls)) return;
-    this.counters.note(what);
-    await kernel.pause(process, Math.floor(kernel.random() * STALL_MS_MAX));
-  }
-
-  #callOf(process: SimProcess, patienceMs: number): RemoteCall {
-    return (what, effect) => this.options.kernel.ask(process, what, patienceMs, effect);
-  }
-
-  #missing(): never {
-    throw new RangeError("there is no such shard or database");
+  #everyShard(what: string, act: (shard: SimShard) => Promise<void>): Promise<void> {
+    const call = this.callOf(this.#operator, CALL_QUOTA_MS.job);
+    return everyShard(SHARDS, (number) => call(what, () => act(this.shard(number))));
   }
 }

@@ -22,6 +22,8 @@ interface SimObjectOptions<T> {
   readonly build: (object: SimObject<T>) => T;
   readonly onAlarm: (instance: T) => Promise<void>;
   readonly onCrash: () => void;
+  /** False only where the simulator must show that it would be missed. */
+  readonly hasOutputGate: boolean;
   readonly note: (event: ObjectEvent) => void;
 }
 
@@ -76,7 +78,7 @@ export class SimObject<T> {
       this.#callers.add(reject);
       const leave = (answer: () => void): void => {
         if (this.process.life !== life) return;
-        this.storage.whenDurable(() => {
+        this.#gate(() => {
           this.#callers.delete(reject);
           answer();
         });
@@ -94,7 +96,7 @@ export class SimObject<T> {
   leave<R>(what: string, patienceMs: number, effect: () => R | Promise<R>): Promise<R> {
     const { life } = this.process;
     return new Promise<R>((resolve, reject) => {
-      this.storage.whenDurable(() => {
+      this.#gate(() => {
         if (this.process.life !== life) return;
         this.#options.kernel.ask(this.process, what, patienceMs, effect).then(resolve, reject);
       });
@@ -107,6 +109,11 @@ export class SimObject<T> {
     this.#options.kernel.after(delayMs, "", () => {
       if (this.process.life === life) callback();
     });
+  }
+
+  #gate(open: () => void): void {
+    if (this.#options.hasOutputGate) this.storage.whenDurable(open);
+    else open();
   }
 
   #start(): T {

@@ -1,0 +1,59 @@
+import { createHistoryJob } from "../../src/history/biz/history-job.ts";
+import type { ShardPort } from "../../src/history/biz/ports.ts";
+import { d1FailureStore } from "../../src/history/data/d1-dead-letters.ts";
+import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
+import { queueConsumer } from "../../src/history/service/queue-consumer.ts";
+import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
+import { createLogger } from "../../src/platform/logger.ts";
+import { watchedWriter } from "./history-watch.ts";
+import type { HistoryWorld } from "./history-world.ts";
+import type { SimProcess } from "./kernel.ts";
+
+/*
+ * PLACE OF CONSTRUCTION: here the queue's consumer with its job is built, as `wire` does it.
+ */
+
+const RPC_MS = 5_000;
+const STALL_MS_MAX = 240_000;
+const LOGGER = createLogger({ worker: "simulated", level: "silent" });
+
+/** One isolate of the job. */
+export function jobConsumer(world: HistoryWorld, process: SimProcess): (batch: MessageBatch) => Promise<void> {
+  const { kernel, mutation, limits, hardship } = world.options;
+  const rpc = world.callOf(process, RPC_MS);
+  const databases = world.databases.map((database) => world.reached(database, world.callOf(process, CALL_QUOTA_MS.job)));
+  const mayStall = async (what: "consumer stalled before its write" | "consumer stalled before its confirmation"): Promise<void> => {
+    if (!kernel.chance(hardship.stalls)) return;
+    world.counters.note(what);
+    await kernel.pause(process, Math.floor(kernel.random() * STALL_MS_MAX));
+  };
+  const shards: ShardPort = {
+    collect: (shard, keys) => rpc("collect", () => world.shard(shard).collect(keys)),
+    confirm: async (shard, confirmations) => {
+      await mayStall("consumer stalled before its confirmation");
+      await rpc("confirm", () => world.shard(shard).confirm(confirmations));
+    },
+    refill: (shard, userId) => rpc("refill", () => world.shard(shard).refill(userId)),
+  };
+  const runJob = createHistoryJob({
+    shards: mutation.shards?.(shards) ?? shards,
+    writers: databases.map((db, index) => {
+      const writer = d1HistoryWriter(db, kernel.now);
+      const stall = (): Promise<void> => mayStall("consumer stalled before its write");
+      return watchedWriter(mutation.writer?.(writer) ?? writer, world.database(index).db, stall, world);
+    }),
+    databaseOf: (userId) => world.databaseOf(userId),
+    entriesPerUserMax: limits.entriesPerUserMax,
+    // The job trims one user in fifty; here one in four, or it would hardly ever.
+    random: () => kernel.random() ** 3,
+    onFailure: () => undefined,
+  });
+  const [first, ...others] = databases;
+  if (first === undefined) throw new RangeError("there is no database");
+  const failures = d1FailureStore([first, ...others], kernel.now);
+  const keepDeadLetter: typeof failures.keep = async (letter) => {
+    await failures.keep(letter);
+    world.counters.note("dead letter kept");
+  };
+  return queueConsumer({ runJob, keepDeadLetter, logger: LOGGER });
+}

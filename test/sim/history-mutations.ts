@@ -1,0 +1,199 @@
+import type { ReportReceipt } from "../../src/contracts/history.ts";
+import { FlushSchedule } from "../../src/history/biz/flush-schedule.ts";
+import { GroupCommit } from "../../src/history/biz/group-commit.ts";
+import { HybridClock } from "../../src/history/biz/hybrid-clock.ts";
+import { PendingSet } from "../../src/history/biz/pending-set.ts";
+import type { ShardLog } from "../../src/history/biz/ports.ts";
+import { comparePositions, itemName, type HistoryRecord } from "../../src/history/biz/record.ts";
+import { UserView } from "../../src/history/biz/user-view.ts";
+import { InjectedError } from "./kernel.ts";
+import type { Mutation } from "./history-mutation.ts";
+
+const EVER = Number.POSITIVE_INFINITY;
+const GUARD = "WHERE (excluded.at, excluded.rev) > (history.at, history.rev)";
+
+/** Replaces one piece of SQL. What is never replaced is counted, and the test fails: a mutation that no longer fits is a mistake of the table. */
+function instead(fragment: string, other: string): (query: string) => string {
+  return (query) => query.replaceAll(fragment, other);
+}
+
+/** Replaces one method of a class for the time of a run; throws where the class no longer has it. */
+function method<T extends object, K extends keyof T>(
+  type: { readonly prototype: T; readonly name: string },
+  name: K,
+  make: (original: T[K]) => T[K],
+): () => () => void {
+  return () => {
+    const { prototype } = type;
+    const original = prototype[name];
+    if (typeof original !== "function") throw new TypeError(`${type.name} has no method ${String(name)} any more`);
+    prototype[name] = make(original);
+    return () => {
+      prototype[name] = original;
+    };
+  };
+}
+
+/** A log that differs in some of its methods. */
+function differing(log: ShardLog, methods: Partial<ShardLog>): ShardLog {
+  return {
+    replay: () => log.replay(),
+    append: (row) => log.append(row),
+    writeSnapshot: (seq, records) => log.writeSnapshot(seq, records),
+    erasedUsers: () => log.erasedUsers(),
+    markErased: (userId, atMs) => log.markErased(userId, atMs),
+    ...methods,
+  };
+}
+
+/** A view that shows what it was given last, whatever is newer. */
+function lastOneWins(): () => void {
+  const given = new WeakMap<UserView, Map<string, HistoryRecord>>();
+  const lastOf = (view: UserView): Map<string, HistoryRecord> => given.get(view) ?? given.set(view, new Map()).get(view) ?? new Map();
+  const undo = [
+    method(UserView, "merge", (merge) => {
+      return function (this: UserView, record: HistoryRecord) {
+        lastOf(this).set(itemName(record), record);
+        merge.call(this, record);
+      };
+    }),
+    method(UserView, "get", () => {
+      return function (this: UserView, name: string) {
+        return lastOf(this).get(name);
+      };
+    }),
+    method(UserView, "newestFirst", (newestFirst) => {
+      return function (this: UserView) {
+        const records = newestFirst.call(this).map((record) => lastOf(this).get(itemName(record)) ?? record);
+        return records.toSorted((a, b) => comparePositions(b, a));
+      };
+    }),
+  ].map((patch) => patch());
+  return () => {
+    for (const restore of undo) restore();
+  };
+}
+
+/** Every guard of the history, broken on purpose, one at a time. */
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: "the low water is ignored at a replay",
+    shardSql: instead("SELECT slot, seq, low_water, rev_high", "SELECT slot, seq, 0 AS low_water, rev_high"),
+  },
+  {
+    name: "rows are freed while they hold something",
+    log: (log) => differing(log, { append: (row) => log.append({ ...row, lowWater: row.seq }) }),
+  },
+  { name: "a snapshot is not replayed", shardSql: instead("FROM snapshot WHERE chunk = 0", "FROM snapshot WHERE chunk = -1") },
+  {
+    name: "half a snapshot is written, and the rest fails",
+    log: (log, kernel) =>
+      differing(log, {
+        writeSnapshot: (seq, records) => {
+          log.writeSnapshot(seq, records.slice(0, Math.floor(records.length / 2)));
+          if (kernel.chance(0.5)) throw new InjectedError("the storage failed");
+          log.writeSnapshot(seq, records);
+        },
+      }),
+  },
+  {
+    name: "the high-water mark of revisions is forgotten at a restart",
+    log: (log) => differing(log, { replay: () => ({ ...log.replay(), revHighWater: 0 }) }),
+  },
+  {
+    name: "the clock of revisions goes back with the wall clock",
+    patch: method(HybridClock, "tick", () => (nowMs) => Math.floor(nowMs) * 1024),
+  },
+  {
+    name: "a confirmation does not ask for the revision",
+    patch: method(PendingSet, "confirm", (confirm) => {
+      return function (this: PendingSet, confirmation, nowMs) {
+        confirm.call(this, { ...confirmation, rev: EVER }, nowMs);
+      };
+    }),
+  },
+  {
+    name: "a record is forgotten when it is collected",
+    patch: method(PendingSet, "collect", (collect) => {
+      return function (this: PendingSet, keys) {
+        const records = collect.call(this, keys);
+        for (const record of records) this.confirm(record, 0);
+        return records;
+      };
+    }),
+  },
+  {
+    name: "the job confirms before it writes",
+    shards: (shards) => ({
+      ...shards,
+      collect: async (shard, keys) => {
+        const records = await shards.collect(shard, keys);
+        await shards.confirm(shard, records);
+        return records;
+      },
+    }),
+  },
+  {
+    name: "the job takes a failed write for a good one",
+    writer: (writer) => ({ ...writer, upsert: (records) => writer.upsert(records).catch(() => undefined) }),
+  },
+  { name: "the job confirms nothing", shards: (shards) => ({ ...shards, confirm: async () => undefined }) },
+  {
+    name: "what is pending is whatever came last",
+    patch: method(PendingSet, "put", (put) => {
+      return function (this: PendingSet, record, seq, nowMs) {
+        this.confirm({ ...record, rev: EVER }, nowMs);
+        put.call(this, record, seq, nowMs);
+      };
+    }),
+  },
+  {
+    name: "a record's age counts from its last report",
+    patch: method(PendingSet, "put", (put) => {
+      return function (this: PendingSet, record, seq, nowMs) {
+        const known = this.get(record);
+        if (known !== undefined && comparePositions(record, known) > 0) this.confirm(known, nowMs);
+        put.call(this, record, seq, nowMs);
+      };
+    }),
+  },
+  { name: "the upsert has no guard", d1: instead(GUARD, "") },
+  { name: "the upsert's guard asks for the revision alone", d1: instead(GUARD, "WHERE excluded.rev > history.rev") },
+  { name: "the upsert's guard asks for the time alone", d1: instead(GUARD, "WHERE excluded.at > history.at") },
+  { name: "the upsert does not ask who was erased", d1: instead("u.erased = 1 OR ", "") },
+  {
+    name: "a shard does not remember who was erased",
+    log: (log) => differing(log, { markErased: () => undefined }),
+  },
+  {
+    name: "the oldest are kept of a user, not the newest",
+    d1: instead("ORDER BY at DESC, rev DESC", "ORDER BY at, rev"),
+  },
+  { name: "a view is loaded without what is pending", patch: method(PendingSet, "ofUser", () => () => []) },
+  { name: "a refill overwrites what is newer", patch: lastOneWins },
+  {
+    name: "a user whom D1 could not give is taken for one without a history",
+    reader: (reader) => ({ newestOf: (userId, limit) => reader.newestOf(userId, limit).catch(() => []) }),
+  },
+  {
+    name: "a report is acknowledged before its commit",
+    patch: method(GroupCommit, "submit", (submit) => {
+      return async function (this: GroupCommit<unknown, unknown>, item: unknown) {
+        submit.call(this, item).catch(() => undefined);
+        const { reports } = item as { readonly reports: readonly unknown[] };
+        return { accepted: reports.length, ignored: 0 } satisfies ReportReceipt;
+      };
+    }),
+  },
+  { name: "answers do not wait for the commit", hasOutputGate: false },
+  { name: "the alarm is not set again", patch: method(FlushSchedule, "rearm", () => () => undefined) },
+  {
+    name: "a lease never ends",
+    patch: method(PendingSet, "lease", (lease) => {
+      return function (this: PendingSet, waitingSinceMs, nowMs) {
+        return lease.call(this, waitingSinceMs, nowMs, EVER);
+      };
+    }),
+  },
+  { name: "nobody sweeps", hasSweep: false },
+];
