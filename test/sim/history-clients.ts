@@ -1,5 +1,6 @@
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage, Report } from "../../src/contracts/history.ts";
+import { isUnfinished } from "../../src/history/biz/record.ts";
 import { beforeRead, checkAnswer, isPending } from "./history-invariants.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
@@ -56,12 +57,13 @@ export class HistoryClients {
 
   /** Reads a user's history in one of the ways there are. */
   read(userId: string, itemIds: readonly string[]): void {
-    const way = this.#kernel.pick(["list", "list", "pages", "lookup"]);
+    const way = this.#kernel.pick(["list", "list", "pages", "lookup", "continue"]);
     this.#run(async () => {
       for (let tries = 0; tries < READ_TRIES_MAX; tries += 1) {
         try {
           if (way === "list") await this.readAll(userId);
           else if (way === "pages") await this.#readPages(userId);
+          else if (way === "continue") await this.#readUnfinished(userId);
           else await this.#lookup(userId, itemIds);
           return;
         } catch (error) {
@@ -110,6 +112,15 @@ export class HistoryClients {
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     checkAnswer(this.#world, userId, before, { items });
+  }
+
+  async #readUnfinished(userId: string): Promise<void> {
+    const before = beforeRead(this.#world, userId);
+    const { items, degraded } = await this.#ask(`what ${userId} may continue`, () =>
+      this.#world.shardOf(userId).continueWatching(userId, PAGE_MAX),
+    );
+    this.#readAnswered(degraded);
+    checkAnswer(this.#world, userId, before, { items, accept: isUnfinished, ...(degraded === true && { degraded }) });
   }
 
   async #lookup(userId: string, itemIds: readonly string[]): Promise<void> {

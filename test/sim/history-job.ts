@@ -1,5 +1,5 @@
 import { createHistoryJob } from "../../src/history/biz/history-job.ts";
-import type { ShardPort } from "../../src/history/biz/ports.ts";
+import type { HistoryWriter, ShardPort } from "../../src/history/biz/ports.ts";
 import { d1FailureStore } from "../../src/history/data/d1-dead-letters.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { queueConsumer } from "../../src/history/service/queue-consumer.ts";
@@ -7,7 +7,7 @@ import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { watchedWriter } from "./history-watch.ts";
 import type { HistoryWorld } from "./history-world.ts";
-import type { SimProcess } from "./kernel.ts";
+import { SimProcess } from "./kernel.ts";
 
 /*
  * PLACE OF CONSTRUCTION: here the queue's consumer with its job is built, as `wire` does it.
@@ -17,8 +17,38 @@ const RPC_MS = 5_000;
 const STALL_MS_MAX = 240_000;
 const LOGGER = createLogger({ worker: "simulated", level: "silent" });
 
-/** One isolate of the job. */
-export function jobConsumer(world: HistoryWorld, process: SimProcess): (batch: MessageBatch) => Promise<void> {
+/** An isolate of the job, and how many batches are in which step of it: where they are when it dies. */
+export class JobProcess extends SimProcess {
+  readonly steps = new Map<JobStep, number>();
+
+  constructor(name: string, onCrash: (steps: readonly JobStep[]) => void) {
+    super(name, () => {
+      onCrash([...this.steps.keys()]);
+      this.steps.clear();
+    });
+  }
+
+  /** Knows of a step while it lasts. */
+  async during<T>(step: JobStep, run: () => Promise<T>): Promise<T> {
+    const { life } = this;
+    this.steps.set(step, (this.steps.get(step) ?? 0) + 1);
+    try {
+      return await run();
+    } finally {
+      if (this.life === life) {
+        const others = (this.steps.get(step) ?? 1) - 1;
+        if (others > 0) this.steps.set(step, others);
+        else this.steps.delete(step);
+      }
+    }
+  }
+}
+
+type Records = Parameters<HistoryWriter["upsert"]>[0];
+type JobStep = "collects" | "writes" | "confirms";
+
+/** The consumer in one isolate of the job. */
+export function jobConsumer(world: HistoryWorld, process: JobProcess): (batch: MessageBatch) => Promise<void> {
   const { kernel, mutation, limits, hardship } = world.options;
   const rpc = world.callOf(process, RPC_MS);
   const databases = world.databases.map((database) => world.reached(database, world.callOf(process, CALL_QUOTA_MS.job)));
@@ -28,17 +58,19 @@ export function jobConsumer(world: HistoryWorld, process: SimProcess): (batch: M
     await kernel.pause(process, Math.floor(kernel.random() * STALL_MS_MAX));
   };
   const shards: ShardPort = {
-    collect: (shard, keys) => rpc("collect", () => world.shard(shard).collect(keys)),
-    confirm: async (shard, confirmations) => {
-      await mayStall("consumer stalled before its confirmation");
-      await rpc("confirm", () => world.shard(shard).confirm(confirmations));
-    },
+    collect: (shard, keys) => process.during("collects", () => rpc("collect", () => world.shard(shard).collect(keys))),
+    confirm: (shard, confirmations) =>
+      process.during("confirms", async () => {
+        await mayStall("consumer stalled before its confirmation");
+        await rpc("confirm", () => world.shard(shard).confirm(confirmations));
+      }),
     refill: (shard, userId) => rpc("refill", () => world.shard(shard).refill(userId)),
   };
   const runJob = createHistoryJob({
     shards: mutation.shards?.(shards) ?? shards,
     writers: databases.map((db, index) => {
-      const writer = d1HistoryWriter(db, kernel.now);
+      const plain = d1HistoryWriter(db, kernel.now);
+      const writer = { ...plain, upsert: (records: Records) => process.during("writes", () => plain.upsert(records)) };
       const stall = (): Promise<void> => mayStall("consumer stalled before its write");
       return watchedWriter(mutation.writer?.(writer) ?? writer, world.database(index).db, stall, world);
     }),

@@ -74,6 +74,29 @@ function lastOneWins(): () => void {
   };
 }
 
+/** An alarm that is neither moved nor missed. */
+function alarmBelieved(): () => void {
+  const believed = new WeakSet<FlushSchedule>();
+  const undo = [
+    method(FlushSchedule, "rearm", (rearm) => {
+      return function (this: FlushSchedule) {
+        if (believed.has(this)) return;
+        believed.add(this);
+        rearm.call(this);
+      };
+    }),
+    method(FlushSchedule, "onAlarm", (onAlarm) => {
+      return function (this: FlushSchedule) {
+        believed.delete(this);
+        return onAlarm.call(this);
+      };
+    }),
+  ].map((patch) => patch());
+  return () => {
+    for (const restore of undo) restore();
+  };
+}
+
 /** Every guard of the history, broken on purpose, one at a time. */
 export const MUTATIONS: readonly Mutation[] = [
   {
@@ -169,6 +192,9 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "the oldest are kept of a user, not the newest",
     d1: instead("ORDER BY at DESC, rev DESC", "ORDER BY at, rev"),
   },
+  { name: "a user's excess is counted among everybody's", d1: instead("PARTITION BY user_id ", "") },
+  { name: "a user is read from the oldest entry on", d1: instead('order by "history"."at" desc', 'order by "history"."at" asc') },
+  { name: "an erasure marks and deletes nothing", d1: instead('delete from "history" where', 'delete from "history" where 0 and') },
   { name: "a view is loaded without what is pending", patch: method(PendingSet, "ofUser", () => () => []) },
   { name: "a refill overwrites what is newer", patch: lastOneWins },
   {
@@ -187,6 +213,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   { name: "answers do not wait for the commit", hasOutputGate: false },
   { name: "the alarm is not set again", patch: method(FlushSchedule, "rearm", () => () => undefined) },
+  { name: "the alarm is believed to be set once it has been", patch: alarmBelieved },
   {
     name: "a lease never ends",
     patch: method(PendingSet, "lease", (lease) => {

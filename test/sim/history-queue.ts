@@ -1,4 +1,5 @@
 import type { QueueMessage } from "../../src/history/biz/flush-message.ts";
+import type { JobProcess } from "./history-job.ts";
 import type { Counters } from "./history-counters.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
 import { SimQueue } from "./sim-queue.ts";
@@ -23,15 +24,15 @@ type Consume = (batch: MessageBatch) => Promise<void>;
 /** The flush queue with its dead letters, delivered in batches to whichever consumer comes, in parallel. */
 export class HistoryQueue {
   readonly #kernel: Kernel;
-  readonly #consumers: readonly SimProcess[];
-  readonly #consumerOf: (process: SimProcess) => Consume;
+  readonly #consumers: readonly JobProcess[];
+  readonly #consumerOf: (process: JobProcess) => Consume;
   readonly #queue: SimQueue;
   readonly #waiting = new Map<string, Delivery[]>();
 
   constructor(
     kernel: Kernel,
-    consumers: readonly SimProcess[],
-    consumerOf: (process: SimProcess) => Consume,
+    consumers: readonly JobProcess[],
+    consumerOf: (process: JobProcess) => Consume,
     hardship: { readonly drops: number },
     counters: Counters,
   ) {

@@ -52,6 +52,10 @@ export class SimShard {
     return this.#read((shard) => shard.list(userId, query));
   }
 
+  continueWatching(userId: string, limit: number): Promise<EntryPage> {
+    return this.#read((shard) => shard.continueWatching(userId, limit));
+  }
+
   lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage> {
     return this.#read((shard) => shard.lookup(userId, items));
   }

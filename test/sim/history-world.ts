@@ -12,7 +12,7 @@ import { jumpHash, jumpKey } from "../../src/resilience/jump-hash.ts";
 import { BrokenInvariant } from "./broken-invariant.ts";
 import { Counters } from "./history-counters.ts";
 import { SimDatabase } from "./history-database.ts";
-import { jobConsumer } from "./history-job.ts";
+import { jobConsumer, JobProcess } from "./history-job.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import { HistoryModel } from "./history-model.ts";
 import type { Mutation } from "./history-mutation.ts";
@@ -45,7 +45,7 @@ export class HistoryWorld {
   readonly counters = new Counters();
   readonly databases: readonly SimDatabase[];
   readonly shards: readonly SimShard[];
-  readonly jobs: readonly SimProcess[];
+  readonly jobs: readonly JobProcess[];
   readonly queue: HistoryQueue;
   /** The first thing that did not hold. */
   broken: BrokenInvariant | null = null;
@@ -56,7 +56,11 @@ export class HistoryWorld {
     const { kernel, hardship } = options;
     this.options = options;
     this.databases = [0, 1].map(() => new SimDatabase(kernel, MIGRATIONS));
-    this.jobs = Array.from({ length: JOBS }, (_, job) => new SimProcess(`job-${job}`, () => this.counters.note("consumer died")));
+    this.jobs = Array.from({ length: JOBS }, (_, job) => {
+      return new JobProcess(`job-${job}`, (steps) => {
+        for (const step of steps) this.counters.note(`consumer died while it ${step}`);
+      });
+    });
     this.queue = new HistoryQueue(kernel, this.jobs, (process) => jobConsumer(this, process), hardship, this.counters);
     this.shards = Array.from({ length: SHARDS }, (_, number) => new SimShard(this, number));
     const mappings = this.reached(this.database(0), this.callOf(this.#operator, CALL_QUOTA_MS.database));

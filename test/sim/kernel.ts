@@ -16,7 +16,7 @@ export interface Trouble {
   readonly delayMsMax: number;
   /** A call of an object's storage throws, and nothing has happened. */
   readonly storageThrows: number;
-  /** An object's alarm never goes off. */
+  /** An object's alarm never goes off, and as often it is minutes late. */
   readonly alarmsLost: number;
 }
 

@@ -5,8 +5,10 @@ import { SimStorage } from "./sim-storage.ts";
 export type ObjectEvent =
   | "object crashed before a commit"
   | "object crashed after a commit"
+  | "object crashed while a call was out"
   | "object could not start"
   | "storage call threw"
+  | "alarm late"
   | "alarm lost"
   | "lost alarm set again"
   | "alarm went off twice"
@@ -32,6 +34,7 @@ const FLUSH_MS_MAX = 12;
 const ALARM_TRIES_MAX = 6;
 const ALARM_RETRY_MS = 2_000;
 const ALARM_TWICE_MS_MAX = 30_000;
+const ALARM_LATE_MS_MAX = 120_000;
 
 /**
  * A Durable Object: one instance over a storage that outlives it, behind an output gate. A turn is what runs without waiting for something
@@ -43,6 +46,7 @@ export class SimObject<T> {
   readonly #options: SimObjectOptions<T>;
   readonly #callers = new Set<(error: Error) => void>();
   #instance: T | null = null;
+  #callsOut = 0;
   #isFlushing = false;
   /** Which setting of the alarm the platform has in mind; another number means that it was set again. */
   #alarm = 0;
@@ -98,7 +102,11 @@ export class SimObject<T> {
     return new Promise<R>((resolve, reject) => {
       this.#gate(() => {
         if (this.process.life !== life) return;
-        this.#options.kernel.ask(this.process, what, patienceMs, effect).then(resolve, reject);
+        this.#callsOut += 1;
+        this.#options.kernel
+          .ask(this.process, what, patienceMs, effect)
+          .finally(() => (this.#callsOut -= 1))
+          .then(resolve, reject);
       });
     });
   }
@@ -158,6 +166,8 @@ export class SimObject<T> {
   }
 
   #reset(): void {
+    if (this.#callsOut > 0) this.#options.note("object crashed while a call was out");
+    this.#callsOut = 0;
     this.#instance = null;
     this.#isFlushing = false;
     this.storage.crash();
@@ -172,7 +182,9 @@ export class SimObject<T> {
     if (atMs === null) return;
     if (this.#isAlarmLost) note("lost alarm set again");
     this.#isAlarmLost = false;
-    const lateMs = Math.floor(kernel.random() ** 3 * kernel.trouble.delayMsMax);
+    const isLate = kernel.chance(kernel.trouble.alarmsLost);
+    if (isLate) note("alarm late");
+    const lateMs = Math.floor(isLate ? kernel.random() * ALARM_LATE_MS_MAX : kernel.random() ** 3 * kernel.trouble.delayMsMax);
     kernel.after(Math.max(0, atMs - now()) + lateMs, `${name}: alarm`, () => {
       if (this.#alarm !== number) return;
       if (kernel.chance(kernel.trouble.alarmsLost)) {
