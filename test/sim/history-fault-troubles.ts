@@ -3,7 +3,8 @@ import type { HistoryClients } from "./history-clients.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import { SKEW_MS_MAX, TROUBLE_MS, USERS, type Hardship } from "./history-trouble.ts";
 import type { HistoryWorld } from "./history-world.ts";
-import { NO_TROUBLE, type Kernel } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import { NO_TROUBLE } from "./trouble.ts";
 
 /** Users of one shard, each with as many items as are kept: together they fill more than one chunk of a snapshot. */
 const CROWD = 200;

@@ -3,48 +3,13 @@ import { FlushSchedule } from "../../src/history/biz/flush-schedule.ts";
 import { GroupCommit } from "../../src/history/biz/group-commit.ts";
 import { HybridClock } from "../../src/history/biz/hybrid-clock.ts";
 import { PendingSet } from "../../src/history/biz/pending-set.ts";
-import type { ShardLog } from "../../src/history/biz/ports.ts";
 import { comparePositions, itemName, type HistoryRecord } from "../../src/history/biz/record.ts";
 import { UserView } from "../../src/history/biz/user-view.ts";
 import { InjectedError } from "./kernel.ts";
-import type { Mutation } from "./history-mutation.ts";
+import { differing, instead, method, type Mutation } from "./history-mutation.ts";
 
 const EVER = Number.POSITIVE_INFINITY;
 const GUARD = "WHERE (excluded.at, excluded.rev) > (history.at, history.rev)";
-
-/** Replaces one piece of SQL. What is never replaced is counted, and the test fails: a mutation that no longer fits is a mistake of the table. */
-function instead(fragment: string, other: string): (query: string) => string {
-  return (query) => query.replaceAll(fragment, other);
-}
-
-/** Replaces one method of a class for the time of a run; throws where the class no longer has it. */
-function method<T extends object, K extends keyof T>(
-  type: { readonly prototype: T; readonly name: string },
-  name: K,
-  make: (original: T[K]) => T[K],
-): () => () => void {
-  return () => {
-    const { prototype } = type;
-    const original = prototype[name];
-    if (typeof original !== "function") throw new TypeError(`${type.name} has no method ${String(name)} any more`);
-    prototype[name] = make(original);
-    return () => {
-      prototype[name] = original;
-    };
-  };
-}
-
-/** A log that differs in some of its methods. */
-function differing(log: ShardLog, methods: Partial<ShardLog>): ShardLog {
-  return {
-    replay: () => log.replay(),
-    append: (row) => log.append(row),
-    writeSnapshot: (seq, records) => log.writeSnapshot(seq, records),
-    erasedUsers: () => log.erasedUsers(),
-    markErased: (userId, atMs) => log.markErased(userId, atMs),
-    ...methods,
-  };
-}
 
 /** A view that shows what it was given last, whatever is newer. */
 function lastOneWins(): () => void {

@@ -7,7 +7,8 @@ import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
 import { CALM, drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS, type Hardship } from "./history-trouble.ts";
 import { HEALTHY, type Mutation } from "./history-mutation.ts";
 import { HistoryWorld } from "./history-world.ts";
-import { Kernel, NO_TROUBLE } from "./kernel.ts";
+import { Kernel } from "./kernel.ts";
+import { NO_TROUBLE } from "./trouble.ts";
 import { mulberry32 } from "./mulberry32.ts";
 
 const START_MS = 1_800_000_000_000;

@@ -2,7 +2,8 @@ import type { ShardLimits } from "../../src/history/biz/shard.ts";
 import type { HistoryClients } from "./history-clients.ts";
 import type { DatabaseState } from "./history-database.ts";
 import type { HistoryWorld } from "./history-world.ts";
-import type { Kernel, Trouble } from "./kernel.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Trouble } from "./trouble.ts";
 
 /** Who watches: both databases and all shards have some of them. The last two watch everything. */
 export const USERS = ["u-ada", "u-bob", "u-cyd", "u-dan", "u-eve", "u-fay", "u-gus", "u-hal"] as const;

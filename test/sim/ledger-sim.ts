@@ -2,7 +2,8 @@ import { codeOf } from "../../src/contracts/errors.ts";
 import { LEDGERS, type LedgerName } from "../../src/contracts/ledger.ts";
 import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { must } from "./broken-invariant.ts";
-import { Kernel, NO_TROUBLE, SimProcess, type Trouble } from "./kernel.ts";
+import { Kernel, SimProcess } from "./kernel.ts";
+import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 import { checkBooks, checkSettled, checkStream, parked, totalChanges } from "./ledger-invariants.ts";
 import { HEALTHY, simLedgers, type Mutation, type SimLedger } from "./ledger-world.ts";
 

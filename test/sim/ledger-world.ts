@@ -21,7 +21,8 @@ import { d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
 import { sqliteD1, type SqliteD1 } from "../support/sqlite-d1.ts";
-import { NO_TROUBLE, SimProcess, type Kernel } from "./kernel.ts";
+import { SimProcess, type Kernel } from "./kernel.ts";
+import { NO_TROUBLE } from "./trouble.ts";
 import { remoteD1, type RemoteCall } from "./remote-d1.ts";
 import { SimQueue } from "./sim-queue.ts";
 

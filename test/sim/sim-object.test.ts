@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { InjectedError, Kernel, NO_TROUBLE, type Trouble } from "./kernel.ts";
+import { InjectedError, Kernel } from "./kernel.ts";
+import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 import { SimObject } from "./sim-object.ts";
 import type { SimStorage } from "./sim-storage.ts";
 

@@ -1,4 +1,5 @@
 import { InjectedError, SimProcess, type Kernel } from "./kernel.ts";
+import { SimAlarm, type AlarmEvent } from "./sim-alarm.ts";
 import { SimStorage } from "./sim-storage.ts";
 
 /** Something that befell an object. */
@@ -8,12 +9,7 @@ export type ObjectEvent =
   | "object crashed while a call was out"
   | "object could not start"
   | "storage call threw"
-  | "alarm late"
-  | "alarm lost"
-  | "lost alarm set again"
-  | "alarm went off twice"
-  | "alarm was tried again"
-  | "alarm abandoned";
+  | AlarmEvent;
 
 interface SimObjectOptions<T> {
   readonly kernel: Kernel;
@@ -30,11 +26,6 @@ interface SimObjectOptions<T> {
 }
 
 const FLUSH_MS_MAX = 12;
-/** The platform tries an alarm again after 2 s, 4 s, … and gives it up after six failures. */
-const ALARM_TRIES_MAX = 6;
-const ALARM_RETRY_MS = 2_000;
-const ALARM_TWICE_MS_MAX = 30_000;
-const ALARM_LATE_MS_MAX = 120_000;
 
 /**
  * A Durable Object: one instance over a storage that outlives it, behind an output gate. A turn is what runs without waiting for something
@@ -48,10 +39,7 @@ export class SimObject<T> {
   #instance: T | null = null;
   #callsOut = 0;
   #isFlushing = false;
-  /** Which setting of the alarm the platform has in mind; another number means that it was set again. */
-  #alarm = 0;
-  #alarmsUnderWay = 0;
-  #isAlarmLost = false;
+  readonly #alarm: SimAlarm;
 
   constructor(options: SimObjectOptions<T>) {
     const { kernel, name, note } = options;
@@ -60,9 +48,10 @@ export class SimObject<T> {
     this.storage = new SimStorage({
       kernel,
       onStaged: () => this.#flush(),
-      onAlarm: (atMs) => this.#planAlarm(atMs),
+      onAlarm: (atMs) => this.#alarm.plan(atMs),
       onThrow: () => note("storage call threw"),
     });
+    this.#alarm = new SimAlarm({ ...options, storage: this.storage, ring: () => this.enter(options.onAlarm) });
   }
 
   /** The instance, if it is alive: to be looked at, not to be called. */
@@ -72,7 +61,7 @@ export class SimObject<T> {
 
   /** Whether the platform will wake it up by itself. */
   get willWake(): boolean {
-    return this.storage.alarmAtMs !== null || this.#alarmsUnderWay > 0;
+    return this.storage.alarmAtMs !== null || this.#alarm.isUnderWay;
   }
 
   /** Delivers a call. The answer leaves through the gate; if the object dies first, the caller hears that. */
@@ -174,48 +163,5 @@ export class SimObject<T> {
     this.#options.onCrash();
     for (const reject of this.#callers) reject(new InjectedError(`${this.process.name} was reset`));
     this.#callers.clear();
-  }
-
-  #planAlarm(atMs: number | null): void {
-    const { kernel, now, note, name } = this.#options;
-    const number = (this.#alarm += 1);
-    if (atMs === null) return;
-    if (this.#isAlarmLost) note("lost alarm set again");
-    this.#isAlarmLost = false;
-    const isLate = kernel.chance(kernel.trouble.alarmsLost);
-    if (isLate) note("alarm late");
-    const lateMs = Math.floor(isLate ? kernel.random() * ALARM_LATE_MS_MAX : kernel.random() ** 3 * kernel.trouble.delayMsMax);
-    kernel.after(Math.max(0, atMs - now()) + lateMs, `${name}: alarm`, () => {
-      if (this.#alarm !== number) return;
-      if (kernel.chance(kernel.trouble.alarmsLost)) {
-        // As if it had been given up: in one half of the cases the platform still says that it is set.
-        if (kernel.chance(0.5)) this.storage.alarmWentOff();
-        this.#isAlarmLost = true;
-        return note("alarm lost");
-      }
-      this.storage.alarmWentOff();
-      void this.#ring(1);
-      if (!kernel.chance(kernel.trouble.duplicates)) return;
-      note("alarm went off twice");
-      kernel.after(Math.floor(kernel.random() * ALARM_TWICE_MS_MAX), `${name}: alarm again`, () => void this.#ring(1));
-    });
-  }
-
-  async #ring(tries: number): Promise<void> {
-    const { kernel, onAlarm, note } = this.#options;
-    this.#alarmsUnderWay += 1;
-    try {
-      await this.enter(onAlarm);
-    } catch {
-      if (tries >= ALARM_TRIES_MAX) return note("alarm abandoned");
-      note("alarm was tried again");
-      this.#alarmsUnderWay += 1;
-      kernel.after(ALARM_RETRY_MS * 2 ** tries, "", () => {
-        this.#alarmsUnderWay -= 1;
-        void this.#ring(tries + 1);
-      });
-    } finally {
-      this.#alarmsUnderWay -= 1;
-    }
   }
 }
