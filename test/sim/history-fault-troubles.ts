@@ -9,6 +9,11 @@ import { NO_TROUBLE } from "./trouble.ts";
 /** Users of one shard, each with as many items as are kept: together they fill more than one chunk of a snapshot. */
 const CROWD = 200;
 const CROWD_SHARD = 0;
+/** Reports of one item whose rows weigh more than what a log may beside what is pending. */
+const BEATS = 3_000;
+const BUSY = "u-log";
+const OUTAGE_STEP_MS = 5_000;
+const NEED_OUTAGE: readonly FaultName[] = ["resends-without-backoff", "half-snapshot", "log-outgrows-pending"];
 const STORAGE_FAILS_MS = 8_000;
 const REFUSAL_MS = 60_000;
 
@@ -16,6 +21,7 @@ const REFUSAL_MS = 60_000;
 export function limitsUnder(faults: ReadonlySet<FaultName>, limits: ShardLimits): ShardLimits {
   return {
     ...limits,
+    ...(faults.has("log-outgrows-pending") && { pendingRecordsMax: 400, liveRowsMax: 100_000 }),
     ...(faults.has("half-snapshot") && { entriesPerUserMax: 12, pendingRecordsMax: 10_000, liveRowsMax: 3 }),
     ...(faults.has("known-keys-refused") && { pendingRecordsMax: 5 }),
     ...(faults.has("bad-report") && { commitSpacingMs: 250 }),
@@ -26,7 +32,7 @@ export function limitsUnder(faults: ReadonlySet<FaultName>, limits: ShardLimits)
 /** The other troubles that a known fault needs out of its way. */
 export function hardshipUnder(faults: ReadonlySet<FaultName>, hardship: Hardship): Hardship {
   if (faults.has("half-snapshot")) return { ...hardship, trouble: NO_TROUBLE };
-  if (faults.has("resends-without-backoff")) return { ...hardship, trouble: NO_TROUBLE };
+  if (faults.has("resends-without-backoff") || faults.has("log-outgrows-pending")) return { ...hardship, trouble: NO_TROUBLE };
   if (faults.has("month-ahead")) return { ...hardship, skewMsMax: SKEW_MS_MAX };
   if (faults.has("dead-letters-outlive-erasure")) return { ...hardship, trouble: { ...hardship.trouble, duplicates: 0.6 }, drops: 0.4 };
   return hardship;
@@ -36,7 +42,18 @@ export function hardshipUnder(faults: ReadonlySet<FaultName>, hardship: Hardship
 export function planFaults(kernel: Kernel, world: HistoryWorld, clients: HistoryClients): void {
   const { faults } = world.options;
   if (faults.has("reports-need-d1")) world.database(0).state = "away";
-  if (faults.has("resends-without-backoff") || faults.has("half-snapshot")) for (const database of world.databases) database.state = "away";
+  if (NEED_OUTAGE.some((fault) => faults.has(fault))) {
+    // Again and again, since other outages end.
+    for (let atMs = 0; atMs < TROUBLE_MS; atMs += OUTAGE_STEP_MS)
+      kernel.after(atMs, "", () => {
+        for (const database of world.databases) database.state = "away";
+      });
+  }
+  if (faults.has("log-outgrows-pending")) {
+    clients.others.push(BUSY);
+    clients.report(BUSY, ["straggler"], "tv");
+    for (let beat = 0; beat < BEATS; beat += 1) kernel.after((TROUBLE_MS / BEATS) * beat, "", () => clients.report(BUSY, ["busy"], "tv"));
+  }
   if (faults.has("half-snapshot")) planCrowd(kernel, world, clients);
   if (faults.has("dead-letters-outlive-erasure")) {
     for (const userId of USERS.slice(0, 4)) {

@@ -22,6 +22,11 @@ export interface Answer {
 
 /** From a record's turn to its row in D1, when all is well. */
 const FLUSH_MS_MAX = 15_000;
+const LIVE = `SELECT coalesce(sum(length(payload)), 0) AS bytes FROM log
+  WHERE seq >= (SELECT low_water FROM log ORDER BY seq DESC LIMIT 1) AND seq > coalesce((SELECT max(seq) FROM snapshot), 0)`;
+const LOG_BYTES_PER_PENDING_MAX = 4;
+/** Below that no log is worth a snapshot. */
+const LOG_BYTES_FREE = 65_536;
 const STORED =
   "SELECT user_id AS userId, kind, item_id AS itemId, position_ms AS positionMs, at AS atMs, rev FROM history WHERE user_id = ?";
 const ONE = "SELECT at, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
@@ -46,16 +51,16 @@ export function checkAnswer(world: HistoryWorld, userId: string, before: Before,
     if (!accept(record)) continue;
     if (answer.asked !== undefined && !answer.asked.some((key) => itemName(key) === name)) continue;
     const seen = shown.get(name);
+    // Others may have pushed it out of the newest meanwhile; what is not among them may be forgotten, and an older state of it be found.
+    const mayBeOut = place + (version - before.version) >= world.options.limits.entriesPerUserMax;
     if (seen === undefined) {
       // What was not finished when it was asked for may be by now.
       const isOther = answer.accept !== undefined && version !== before.version;
-      // Others may have pushed it out of the newest meanwhile.
-      const mayBeOut = place + (version - before.version) >= world.options.limits.entriesPerUserMax;
       must(isOther || mayBeOut || (isDegraded && isStored(world, record)), `${userId} ${name}: what was acknowledged is shown`);
     } else if (comparePositions(seen, record) < 0 && seen.positionMs !== record.positionMs) {
       // What waits for D1 may be older than what D1 has, if it was dated so; a state that was replaced never comes back.
       const isLateOne = isDegraded && isStored(world, record) && seen.rev > record.rev;
-      must(isLateOne, `${userId} ${name}: the newest state is shown`);
+      must(mayBeOut || isLateOne, `${userId} ${name}: the newest state is shown`);
     }
   }
   if (isDegraded || version !== before.version) return;
@@ -112,6 +117,14 @@ function storedOf(world: HistoryWorld, userId: string, database = world.database
 /** Who has something pending will be woken, or writes it back never. */
 export function checkAlarm(shard: SimShard): void {
   must(shard.object.willWake || shard.pending === 0, `${shard.object.process.name}: what is pending has an alarm`);
+}
+
+/** What a restart must read is in proportion to what is pending. */
+export function checkLog({ object }: SimShard): void {
+  const [live] = object.storage.inspect(LIVE);
+  const pendingBytes = object.instance?.status().pendingBytes ?? Number.POSITIVE_INFINITY;
+  const isBounded = Number(live?.["bytes"]) <= LOG_BYTES_FREE + LOG_BYTES_PER_PENDING_MAX * pendingBytes;
+  must(isBounded, `${object.process.name}: the log does not outgrow what is pending`);
 }
 
 /** A film that is watched on and on is written back as often as any other. */

@@ -7,7 +7,7 @@ import { MUTATIONS } from "./history-mutations.ts";
 import { simulateHistory } from "./history-sim.ts";
 
 /** A fixed set; `npm run test:sim` takes ten thousand. */
-const SEEDS = 150;
+const SEEDS = 200;
 /** The seeds in which a broken guard must show. */
 const MUTATION_SEEDS = 60;
 /** The seeds in which a fault that is known must show. */

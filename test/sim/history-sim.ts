@@ -2,7 +2,7 @@ import { BrokenInvariant, must } from "./broken-invariant.ts";
 import { HistoryClients } from "./history-clients.ts";
 import type { Counts } from "./history-counters.ts";
 import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
-import { checkAlarm, checkBusy, checkDatabase } from "./history-invariants.ts";
+import { checkAlarm, checkBusy, checkDatabase, checkLog } from "./history-invariants.ts";
 import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
 import { CALM, drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS, type Hardship } from "./history-trouble.ts";
 import { HEALTHY, type Mutation } from "./history-mutation.ts";
@@ -89,6 +89,7 @@ class HistorySim {
     this.#cron();
     await this.#runFor(TROUBLE_MS);
     must((world.counters.counts.get("report acknowledged") ?? 0) > 0, "reports are taken, whatever D1 does");
+    if (world.options.faults.has("log-outgrows-pending")) for (const shard of world.shards) checkLog(shard);
 
     kernel.trouble = NO_TROUBLE;
     Object.assign(this.#hardship, CALM);
