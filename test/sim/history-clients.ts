@@ -166,7 +166,10 @@ export class HistoryClients {
     const code = codeOf(error);
     counters.note(code === "OVERLOADED" ? "report refused as overloaded" : "report sent again");
     hold(code === "OVERLOADED" || code === "UNAVAILABLE", `${userId}: a good report is refused for now only (${code})`);
-    if (code !== "OVERLOADED" || !options.faults.has("known-keys-refused")) return;
+    if (code !== "OVERLOADED") return;
+    const isStarved = options.faults.has("one-database-fills-all") && this.#world.databaseOf(userId) === 0;
+    hold(!isStarved, `${userId}: who has a healthy database is not refused for another's`);
+    if (!options.faults.has("known-keys-refused")) return;
     const isKnown = itemIds.every((itemId) => isPending(this.#world, { userId, kind: "video", itemId }));
     hold(!isKnown, `${userId}: a report of what is pending is taken by a full shard`);
   }

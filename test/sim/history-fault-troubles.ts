@@ -13,6 +13,9 @@ const CROWD_SHARD = 0;
 const BEATS = 3_000;
 const BUSY = "u-log";
 const OUTAGE_STEP_MS = 5_000;
+/** Users of the second database: more than a shard may hold. */
+const STARVING = 50;
+const NEED_QUIET: readonly FaultName[] = ["resends-without-backoff", "log-outgrows-pending", "one-database-fills-all"];
 const NEED_OUTAGE: readonly FaultName[] = ["resends-without-backoff", "half-snapshot", "log-outgrows-pending"];
 const STORAGE_FAILS_MS = 8_000;
 const REFUSAL_MS = 60_000;
@@ -23,6 +26,7 @@ export function limitsUnder(faults: ReadonlySet<FaultName>, limits: ShardLimits)
     ...limits,
     ...(faults.has("log-outgrows-pending") && { pendingRecordsMax: 400, liveRowsMax: 100_000 }),
     ...(faults.has("half-snapshot") && { entriesPerUserMax: 12, pendingRecordsMax: 10_000, liveRowsMax: 3 }),
+    ...(faults.has("one-database-fills-all") && { pendingRecordsMax: 60, flushWindowMs: 5_000 }),
     ...(faults.has("known-keys-refused") && { pendingRecordsMax: 5 }),
     ...(faults.has("bad-report") && { commitSpacingMs: 250 }),
     ...(faults.has("lookup-beyond-list") && { viewBytesMax: 100_000 }),
@@ -32,7 +36,7 @@ export function limitsUnder(faults: ReadonlySet<FaultName>, limits: ShardLimits)
 /** The other troubles that a known fault needs out of its way. */
 export function hardshipUnder(faults: ReadonlySet<FaultName>, hardship: Hardship): Hardship {
   if (faults.has("half-snapshot")) return { ...hardship, trouble: NO_TROUBLE };
-  if (faults.has("resends-without-backoff") || faults.has("log-outgrows-pending")) return { ...hardship, trouble: NO_TROUBLE };
+  if (NEED_QUIET.some((fault) => faults.has(fault))) return { ...hardship, trouble: NO_TROUBLE, stalls: 0, drops: 0 };
   if (faults.has("month-ahead")) return { ...hardship, skewMsMax: SKEW_MS_MAX };
   if (faults.has("dead-letters-outlive-erasure")) return { ...hardship, trouble: { ...hardship.trouble, duplicates: 0.6 }, drops: 0.4 };
   return hardship;
@@ -42,6 +46,7 @@ export function hardshipUnder(faults: ReadonlySet<FaultName>, hardship: Hardship
 export function planFaults(kernel: Kernel, world: HistoryWorld, clients: HistoryClients): void {
   const { faults } = world.options;
   if (faults.has("reports-need-d1")) world.database(0).state = "away";
+  if (faults.has("one-database-fills-all")) planStarving(kernel, world, clients);
   if (NEED_OUTAGE.some((fault) => faults.has(fault))) {
     // Again and again, since other outages end.
     for (let atMs = 0; atMs < TROUBLE_MS; atMs += OUTAGE_STEP_MS)
@@ -83,6 +88,23 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
         for (const userId of USERS) clients.report(userId, ["film-0"]);
       });
     }
+  }
+}
+
+/** The second database is away, the first is well; the second's users watch more and more. */
+function planStarving(kernel: Kernel, world: HistoryWorld, clients: HistoryClients): void {
+  const itemIds = Array.from({ length: world.options.limits.entriesPerUserMax }, (_, item) => `film-${item}`);
+  for (let atMs = 0; atMs < TROUBLE_MS; atMs += OUTAGE_STEP_MS) {
+    kernel.after(atMs, "", () => {
+      world.database(0).state = "well";
+      world.database(1).state = "away";
+    });
+  }
+  for (let number = 0; clients.others.length < STARVING; number += 1) {
+    const userId = `u-away-${number}`;
+    if (world.databaseOf(userId) !== 1) continue;
+    clients.others.push(userId);
+    kernel.after(Math.floor(kernel.random() * TROUBLE_MS * 0.5), "", () => clients.report(userId, itemIds));
   }
 }
 

@@ -5,6 +5,7 @@ export type FaultName =
   | "log-outgrows-pending"
   | "half-snapshot"
   | "known-keys-refused"
+  | "one-database-fills-all"
   | "month-ahead"
   | "unknown-row"
   | "shard-storage-outlives-erasure"
@@ -33,6 +34,7 @@ export const FAULTS_KNOWN: readonly KnownFault[] = [
   { name: "log-outgrows-pending", item: 3, tells: "the log is bounded in rows, whatever they weigh beside what is pending" },
   { name: "half-snapshot", item: 4, tells: "a snapshot of several chunks whose second write throws is committed by half" },
   { name: "known-keys-refused", item: 5, tells: "a full shard refuses reports of what is pending already, though they add nothing" },
+  { name: "one-database-fills-all", item: 5, tells: "while one database is away its users fill the shard, and the other's are refused" },
   { name: "month-ahead", item: 6, tells: "one reading of the clock a month ahead stops write-back for a month" },
   { name: "unknown-row", item: 7, tells: "a row with a mutation of a newer release ends the shard for good" },
   { name: "shard-storage-outlives-erasure", item: 8, tells: "log rows and snapshots keep records of erased users" },
@@ -44,5 +46,8 @@ export const FAULTS_KNOWN: readonly KnownFault[] = [
   { name: "lookup-beyond-list", item: 15, tells: "a look-up finds what is beyond the newest entries that the list has" },
 ];
 
-/** What has been mended, with the share of worlds that suffer its trouble: 1 where it costs nothing. */
+/**
+ * What has been mended, with the share of worlds that suffer its trouble: 1 where it is a check or one more trouble among others, less where it needs
+ * limits or quiet of its own (history-fault-troubles.ts) or is dear.
+ */
 export const FAULTS_MENDED: readonly { readonly name: FaultName; readonly share: number }[] = [];

@@ -56,10 +56,16 @@ export async function simulateHistory(seed: number, { mutation = HEALTHY, faults
   }
 }
 
-/** The mended faults whose trouble is part of this world. */
+/** The mended faults whose trouble is part of this world: those of every world, and at most one of those that need a world of their own. */
 function mendedIn(seed: number): FaultName[] {
-  const random = mulberry32(seed);
-  return FAULTS_MENDED.filter(({ share }) => random() < share).map(({ name }) => name);
+  let luck = mulberry32(seed)();
+  const names = FAULTS_MENDED.filter(({ share }) => share === 1).map(({ name }) => name);
+  for (const { name, share } of FAULTS_MENDED) {
+    if (share === 1) continue;
+    if (luck < share) return [...names, name];
+    luck -= share;
+  }
+  return names;
 }
 
 class HistorySim {

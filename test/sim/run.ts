@@ -3,12 +3,14 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { addCounts, COUNTERS, type Counts } from "./history-counters.ts";
+import { FAULTS_KNOWN } from "./history-known-faults.ts";
 import { simulateHistory } from "./history-sim.ts";
 import { simulateLedgers } from "./ledger-sim.ts";
 
 /*
- * npm run test:sim [-- --only history|ledger] [--seeds N] [--from N] [--seed N]: simulates the history and the ledgers from many seeds, one thread a core, or
- * replays one. Bounded in seeds and in time; ends with 1 if a seed fails, if time ran out before the seeds did, or if something never happened.
+ * npm run test:sim [-- --only history|ledger] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history and the ledgers from many seeds, one
+ * thread a core, or replays one, where NAME is a known fault of the history whose trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed
+ * fails, if time ran out before the seeds did, or if something never happened.
  */
 
 const SEEDS = 10_000;
@@ -97,16 +99,29 @@ async function simulateMany(name: Name, seeds: number, from: number): Promise<bo
   return failures.length === 0 && done === seeds && never.length === 0;
 }
 
+function replay(seed: number, fault: string | undefined): Promise<Outcome> {
+  const known = FAULTS_KNOWN.filter(({ name }) => name === fault).map(({ name }) => name);
+  if (fault !== undefined && known.length === 0)
+    throw new RangeError(`--fault takes ${FAULTS_KNOWN.map(({ name }) => name).join(" or ")}, got ${fault}`);
+  return simulateHistory(seed, { faults: known });
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { only: { type: "string" }, seed: { type: "string" }, seeds: { type: "string" }, from: { type: "string" } },
+    options: {
+      only: { type: "string" },
+      seed: { type: "string" },
+      seeds: { type: "string" },
+      from: { type: "string" },
+      fault: { type: "string" },
+    },
   });
   const names = (Object.keys(SIMULATORS) as Name[]).filter((name) => values.only === undefined || name === values.only);
   if (names.length === 0) throw new RangeError(`--only takes ${Object.keys(SIMULATORS).join(" or ")}, got ${values.only}`);
   let isClean = true;
   for (const name of names) {
     if (values.seed !== undefined) {
-      const result = await SIMULATORS[name](Number(values.seed));
+      const result = name === "history" ? await replay(Number(values.seed), values.fault) : await SIMULATORS[name](Number(values.seed));
       show(name, result);
       isClean &&= result.failure === null;
     } else {
