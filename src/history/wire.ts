@@ -12,12 +12,13 @@ import { currentPatience } from "../platform/request-scope.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
-import { anyShard, everyShard } from "./biz/every-shard.ts";
+import { everyShard } from "./biz/every-shard.ts";
 import { createHistoryJob } from "./biz/history-job.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
 import { pruneOld } from "./biz/retention.ts";
 import { Shard } from "./biz/shard.ts";
+import { ShardDoor } from "./biz/shard-door.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
 import { isRefusedByData } from "./data/d1-errors.ts";
@@ -197,36 +198,34 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
   const logger = loggerOf(env);
   const { storage } = state;
   const facts = new ShardFacts(storage.kv, state.id.name);
-  const { shard } = facts;
-  return {
-    isFromBefore: facts.isFromBefore,
-    mapping: new MappingCopy({ store: facts, buckets: fingerprint, askMapping: askMappingOf(env) }),
-    shard: new Shard({
-      shard,
-      alarmAtMs,
-      databases,
-      databaseOf,
-      limits: {
-        flushWindowMs: config.FLUSH_WINDOW_MS,
-        commitSpacingMs: config.COMMIT_SPACING_MS,
-        pendingRecordsMax: PENDING_RECORDS_MAX,
-        pendingBytesMax: PENDING_BYTES_MAX,
-        viewBytesMax: VIEW_BYTES_MAX,
-        entriesPerUserMax: ENTRIES_PER_USER_MAX,
-        liveRowsMax: LIVE_ROWS_MAX,
-      },
-      log: new SqliteShardLog({
-        exec: (query, ...bindings) => storage.sql.exec(query, ...bindings),
-        transaction: (work) => storage.transactionSync(work),
-      }),
-      alarm: { set: (atMs) => void storage.setAlarm(atMs) },
-      queue: queueSender(env.FLUSH_QUEUE, guardsOf(env).queue),
-      reader: d1HistoryReader(readers, databaseOf),
-      now,
-      schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
-      onBackgroundFailure: (what, error) => logger.error("shard failed", { shard, what, causes: describeCauses(error) }),
+  const { shard: number } = facts;
+  const shard = new Shard({
+    shard: number,
+    alarmAtMs,
+    databases,
+    databaseOf,
+    limits: {
+      flushWindowMs: config.FLUSH_WINDOW_MS,
+      commitSpacingMs: config.COMMIT_SPACING_MS,
+      pendingRecordsMax: PENDING_RECORDS_MAX,
+      pendingBytesMax: PENDING_BYTES_MAX,
+      viewBytesMax: VIEW_BYTES_MAX,
+      entriesPerUserMax: ENTRIES_PER_USER_MAX,
+      liveRowsMax: LIVE_ROWS_MAX,
+    },
+    log: new SqliteShardLog({
+      exec: (query, ...bindings) => storage.sql.exec(query, ...bindings),
+      transaction: (work) => storage.transactionSync(work),
     }),
-  };
+    alarm: { set: (atMs) => void storage.setAlarm(atMs) },
+    queue: queueSender(env.FLUSH_QUEUE, guardsOf(env).queue),
+    reader: d1HistoryReader(readers, databaseOf),
+    now,
+    schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
+    onBackgroundFailure: (what, error) => logger.error("shard failed", { shard: number, what, causes: describeCauses(error) }),
+  });
+  const mapping = new MappingCopy({ store: facts, buckets: fingerprint, askMapping: askMappingOf(env) });
+  return { isFromBefore: facts.isFromBefore, door: new ShardDoor(shard, mapping) };
 }
 
 /** The object that keeps the mapping. */
@@ -237,10 +236,7 @@ export function wireMapping(state: DurableObjectState, env: HistoryEnv): Mapping
   return new MappingKeeper({
     store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
     readFromD1: () => mappingInD1(databasesOf(env, "mapping")[0], seedShards, now),
-    hasOldShards: () =>
-      anyShard(seedShards, (shard) =>
-        callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) => stub.isFromBefore()),
-      ),
+    isOldShard: (shard) => callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) => stub.isFromBefore()),
     seedShards,
     onBackgroundFailure: (what, error) => loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
   });

@@ -1,21 +1,7 @@
 import { setImmediate } from "node:timers/promises";
+import { EventHeap, type Planned } from "./event-heap.ts";
 import { mulberry32 } from "./mulberry32.ts";
-
-/** How often things go wrong, each a share of calls in [0, 1]. */
-export interface Trouble {
-  /** A call fails and nothing has happened. */
-  readonly failsBefore: number;
-  /** A call fails though what it asked for has happened: the reply got lost. */
-  readonly failsAfter: number;
-  /** The process that calls dies, before or after the effect: all that it was doing is gone. */
-  readonly crashes: number;
-  /** A message is delivered twice. */
-  readonly duplicates: number;
-  /** How late things may be, in ms. */
-  readonly delayMsMax: number;
-}
-
-export const NO_TROUBLE: Trouble = { failsBefore: 0, failsAfter: 0, crashes: 0, duplicates: 0, delayMsMax: 20 };
+import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 
 /** Something of ours that runs: when it dies, every task that was awaiting something is gone, and its memory with it. */
 export class SimProcess {
@@ -30,11 +16,10 @@ export class SimProcess {
   }
 }
 
-interface Event {
-  readonly atMs: number;
-  readonly order: number;
+interface Event extends Planned {
   readonly what: string;
   readonly run: () => void;
+  isOff: boolean;
 }
 
 /** A call failed, on purpose. */
@@ -53,7 +38,8 @@ const RPC_TIMEOUT_MS = 10_000;
 export class Kernel {
   readonly random: () => number;
   readonly trace: string[] = [];
-  readonly #events: Event[] = [];
+  readonly #events = new EventHeap<Event>();
+  readonly #turnEnds: (() => void)[] = [];
   readonly #check: () => void;
   trouble: Trouble = NO_TROUBLE;
   nowMs: number;
@@ -81,7 +67,21 @@ export class Kernel {
   }
 
   after(delayMs: number, what: string, run: () => void): void {
-    this.#events.push({ atMs: this.nowMs + delayMs, order: (this.#order += 1), what, run });
+    this.timer(delayMs, what, run);
+  }
+
+  /** What {@link after} does, and it can be called off: then it never was a step. */
+  timer(delayMs: number, what: string, run: () => void): () => void {
+    const event = { atMs: this.nowMs + delayMs, order: (this.#order += 1), what, run, isOff: false };
+    this.#events.push(event);
+    return () => {
+      event.isOff = true;
+    };
+  }
+
+  /** Runs `end` when everything that follows from the present step without a further call has happened. */
+  atTurnEnd(end: () => void): void {
+    this.#turnEnds.push(end);
   }
 
   /** Asks for something outside of `caller`. `effect` happens at one moment, or not at all. */
@@ -104,6 +104,27 @@ export class Kernel {
             (error: unknown) => settle(() => reject(error)),
           );
         if (this.chance(crashes)) this.crash(caller);
+      });
+    });
+  }
+
+  /** A {@link call} whose caller waits for `patienceMs`; its patience costs no step once it has been answered. */
+  ask<T>(caller: SimProcess, what: string, patienceMs: number, effect: () => T | Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const { life } = caller;
+      const patience = this.timer(patienceMs, "", () => {
+        if (caller.life === life) reject(new InjectedError(`${what} was not answered`));
+      });
+      this.call(caller, what, effect).then(resolve, reject).finally(patience);
+    });
+  }
+
+  /** Lets `process` wait; if it dies meanwhile nothing follows. */
+  pause(process: SimProcess, delayMs: number): Promise<void> {
+    const { life } = process;
+    return new Promise<void>((resolve) => {
+      this.after(delayMs, "", () => {
+        if (process.life === life) resolve();
       });
     });
   }
@@ -137,6 +158,7 @@ export class Kernel {
       next.run();
       // Everything that follows from this step without a further call happens now.
       await setImmediate();
+      if (this.#turnEnds.length > 0) for (const end of this.#turnEnds.splice(0)) end();
       if (this.#dirty) {
         this.#dirty = false;
         this.#check();
@@ -156,102 +178,16 @@ export class Kernel {
   }
 
   #takeNext(untilMs: number): Event | null {
-    let best = -1;
-    for (const [index, { atMs, order }] of this.#events.entries()) {
-      const known = this.#events[best];
-      if (atMs <= untilMs && (known === undefined || atMs < known.atMs || (atMs === known.atMs && order < known.order))) best = index;
+    for (;;) {
+      const next = this.#events.peek();
+      if (next === null || next.atMs > untilMs) return null;
+      this.#events.pop();
+      if (!next.isOff) return next;
     }
-    return best < 0 ? null : (this.#events.splice(best, 1)[0] ?? null);
   }
 
   #note(line: string): void {
     this.trace.push(`${this.nowMs} ${line}`);
     if (this.trace.length > TRACE_MAX) this.trace.shift();
-  }
-}
-
-/** A D1 database on the other side of the network from `process`. */
-export function remoteD1(kernel: Kernel, process: SimProcess, db: D1Database, rewrite: (query: string) => string): D1Database {
-  const originals = new WeakMap<object, D1PreparedStatement>();
-  const wrap = (statement: D1PreparedStatement, query: string): D1PreparedStatement => {
-    const what = `db ${query.trim().slice(0, 40).replaceAll(/\s+/g, " ")}`;
-    const remote = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values), query),
-      all: () => kernel.call(process, what, () => statement.all()),
-      run: () => kernel.call(process, what, () => statement.run()),
-      first: () => kernel.call(process, what, () => statement.first()),
-    } as unknown as D1PreparedStatement;
-    originals.set(remote, statement);
-    return remote;
-  };
-  return {
-    prepare: (query: string) => wrap(db.prepare(rewrite(query)), query),
-    batch: (statements: D1PreparedStatement[]) =>
-      kernel.call(process, "db batch", () => db.batch(statements.map((statement) => originals.get(statement) ?? statement))),
-  } as unknown as D1Database;
-}
-
-interface QueueOptions {
-  readonly kernel: Kernel;
-  readonly name: string;
-  /** Handles one message; throws to have it again. */
-  readonly consume: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
-  readonly bury: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
-  readonly consumer: SimProcess;
-  readonly retriesMax: number;
-}
-
-const VISIBILITY_MS = 30_000;
-const RETRY_BASE_MS = 1_000;
-const RETRY_MS_MAX = 300_000;
-/** How late the second copy of a message may be. */
-const DUPLICATE_MS_MAX = 120_000;
-
-/** A queue that promises little: at least once, in no order, to several consumers at once, and to the dead-letter queue in the end. */
-export class SimQueue {
-  readonly #options: QueueOptions;
-  #sent = 0;
-
-  constructor(options: QueueOptions) {
-    this.#options = options;
-  }
-
-  send(bodies: readonly unknown[]): void {
-    for (const body of bodies) {
-      this.#sent += 1;
-      const id = `${this.#options.name}-${this.#sent}`;
-      this.#plan(id, structuredClone(body), 1, 0);
-      if (this.#options.kernel.chance(this.#options.kernel.trouble.duplicates))
-        this.#plan(id, structuredClone(body), 1, Math.floor(this.#options.kernel.random() ** 2 * DUPLICATE_MS_MAX));
-    }
-  }
-
-  #plan(id: string, body: unknown, attempts: number, delayMs: number): void {
-    const { kernel, name } = this.#options;
-    kernel.after(delayMs + Math.floor(kernel.random() * 100), `${name} delivers ${id}, attempt ${attempts}`, () =>
-      this.#deliver(id, body, attempts),
-    );
-  }
-
-  #deliver(id: string, body: unknown, attempts: number): void {
-    const { kernel, consume, bury, consumer, retriesMax } = this.#options;
-    const isDead = attempts > retriesMax + 1;
-    const { life } = consumer;
-    let isDone = false;
-    const again = (delayMs: number): void => {
-      if (isDone) return;
-      isDone = true;
-      this.#plan(id, body, attempts + 1, delayMs);
-    };
-    // Whoever dies with a message in hand gives no sign; it comes again.
-    kernel.after(VISIBILITY_MS, "", () => again(0));
-    (isDead ? bury : consume)({ id, body, attempts }).then(
-      () => {
-        if (consumer.life === life) isDone = true;
-      },
-      () => {
-        if (consumer.life === life) again(Math.min(RETRY_MS_MAX, RETRY_BASE_MS * 2 ** attempts));
-      },
-    );
   }
 }

@@ -1,14 +1,6 @@
 import { LEDGERS, peerOf, type LedgerName } from "../../src/contracts/ledger.ts";
+import { must } from "./broken-invariant.ts";
 import type { SimLedger } from "./ledger-world.ts";
-
-/** Something that must never be was there. */
-export class BrokenInvariant extends Error {
-  override readonly name = "BrokenInvariant";
-}
-
-export function must(holds: boolean, what: string): void {
-  if (!holds) throw new BrokenInvariant(what);
-}
 
 interface Row {
   readonly [column: string]: unknown;

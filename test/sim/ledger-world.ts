@@ -21,7 +21,10 @@ import { d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
 import { sqliteD1, type SqliteD1 } from "../support/sqlite-d1.ts";
-import { NO_TROUBLE, remoteD1, SimProcess, SimQueue, type Kernel } from "./kernel.ts";
+import { SimProcess, type Kernel } from "./kernel.ts";
+import { NO_TROUBLE } from "./trouble.ts";
+import { remoteD1, type RemoteCall } from "./remote-d1.ts";
+import { SimQueue } from "./sim-queue.ts";
 
 const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
 const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
@@ -101,7 +104,8 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
 
   /** What an isolate builds when it starts; after a crash it is built anew. */
   function build(): void {
-    const remote = remoteD1(kernel, process, db, (query) => (mutation.rewrites ?? []).reduce((text, rewrite) => rewrite(text), query));
+    const call: RemoteCall = (what, effect) => kernel.call(process, what, effect);
+    const remote = remoteD1(call, db, (query) => (mutation.rewrites ?? []).reduce((text, rewrite) => rewrite(text), query));
     const onFailure = (): void => undefined;
     let armedAtMs = 0;
     const wakePublisher = (atMs: number): void => {

@@ -2,18 +2,37 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { simulateLedgers, type SimResult } from "./ledger-sim.ts";
+import { addCounts, COUNTERS, type Counts } from "./history-counters.ts";
+import { FAULTS_MENDED } from "./history-known-faults.ts";
+import { simulateHistory } from "./history-sim.ts";
+import { simulateLedgers } from "./ledger-sim.ts";
 
 /*
- * npm run test:sim [-- --seeds N] [-- --from N] [-- --seed N]: simulates the ledgers from many seeds, one thread a core, or replays one. Bounded in seeds and in
- * time; ends with 1 if a seed fails, or if time ran out before the seeds did.
+ * npm run test:sim [-- --only history|ledger] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history and the ledgers from many seeds, one
+ * thread a core, or replays one, where NAME is a known fault of the history whose trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed
+ * fails, if time ran out before the seeds did, or if something never happened.
  */
 
 const SEEDS = 10_000;
+/** From so many seeds on each thing that can happen has happened, or something is wrong with the trouble. */
+const SEEDS_TELL = 150;
 const SECONDS_MAX = 600;
 const FAILURES_SHOWN = 5;
 
+interface Outcome {
+  readonly seed: number;
+  readonly steps: number;
+  readonly failure: string | null;
+  readonly trace: readonly string[];
+  readonly counts?: Counts;
+}
+
+const SIMULATORS = { history: simulateHistory, ledger: simulateLedgers } satisfies Record<string, (seed: number) => Promise<Outcome>>;
+const COUNTED: Readonly<Record<Name, readonly string[]>> = { history: COUNTERS, ledger: [] };
+type Name = keyof typeof SIMULATORS;
+
 interface Share {
+  readonly name: Name;
   readonly from: number;
   readonly count: number;
   readonly stride: number;
@@ -23,19 +42,23 @@ interface Share {
 interface Report {
   readonly seeds: number;
   readonly steps: number;
-  readonly failures: readonly SimResult[];
+  readonly failures: readonly Outcome[];
+  readonly counts: Counts;
 }
 
-async function simulateShare({ from, count, stride, untilMs }: Share): Promise<Report> {
+async function simulateShare({ name, from, count, stride, untilMs }: Share): Promise<Report> {
   let [seeds, steps] = [0, 0];
-  const failures: SimResult[] = [];
+  const failures: Outcome[] = [];
+  const counts = new Map<string, number>();
+  const simulate: (seed: number) => Promise<Outcome> = SIMULATORS[name];
   for (let index = 0; index < count && Date.now() < untilMs; index += 1) {
-    const result = await simulateLedgers(from + index * stride);
+    const result = await simulate(from + index * stride);
     seeds += 1;
     steps += result.steps;
+    if (result.counts !== undefined) addCounts(counts, result.counts);
     if (result.failure !== null && failures.length < FAILURES_SHOWN) failures.push(result);
   }
-  return { seeds, steps, failures };
+  return { seeds, steps, failures, counts };
 }
 
 function inThread(share: Share): Promise<Report> {
@@ -46,36 +69,67 @@ function inThread(share: Share): Promise<Report> {
   });
 }
 
-function show({ seed, steps, failure, trace }: SimResult): void {
-  console.log(`seed ${seed}, ${steps} steps: ${failure ?? "nothing was broken"}`);
+function show(name: Name, { seed, steps, failure, trace }: Outcome): void {
+  console.log(`${name}, seed ${seed}, ${steps} steps: ${failure ?? "nothing was broken"}`);
   for (const line of trace) console.log(`  ${line}`);
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { seed: { type: "string" }, seeds: { type: "string" }, from: { type: "string" } } });
-  if (values.seed !== undefined) {
-    const result = await simulateLedgers(Number(values.seed));
-    show(result);
-    process.exitCode = result.failure === null ? 0 : 1;
-    return;
-  }
-  const [seeds, from] = [Number(values.seeds ?? SEEDS), Number(values.from ?? 1)];
+/** Whether every seed is clean, in time, and everything that should happen has happened. */
+async function simulateMany(name: Name, seeds: number, from: number): Promise<boolean> {
   const threads = Math.min(availableParallelism(), seeds);
   const startedAtMs = Date.now();
   const untilMs = startedAtMs + SECONDS_MAX * 1_000;
   const shares = Array.from({ length: threads }, (_, thread): Share => {
-    return { from: from + thread, count: Math.ceil((seeds - thread) / threads), stride: threads, untilMs };
+    return { name, from: from + thread, count: Math.ceil((seeds - thread) / threads), stride: threads, untilMs };
   });
   const reports = await Promise.all(shares.map(inThread));
   const failures = reports.flatMap((report) => report.failures);
   const done = reports.reduce((sum, report) => sum + report.seeds, 0);
   const steps = reports.reduce((sum, report) => sum + report.steps, 0);
-  for (const failure of failures.slice(0, FAILURES_SHOWN)) show(failure);
-  const seconds = (Date.now() - startedAtMs) / 1_000;
+  const counts = new Map<string, number>();
+  for (const report of reports) addCounts(counts, report.counts);
+  for (const failure of failures.slice(0, FAILURES_SHOWN)) show(name, failure);
+  for (const [what, times] of [...counts].toSorted(([a], [b]) => a.localeCompare(b))) console.log(`  ${what}: ${times}`);
+  const never = done < SEEDS_TELL ? [] : COUNTED[name].filter((what) => !counts.has(what));
+  if (never.length > 0) console.log(`${name}: never happened: ${never.join("; ")}`);
+  const seconds = Math.max(0.001, (Date.now() - startedAtMs) / 1_000);
   console.log(
-    `${done} of ${seeds} seeds from ${from}, ${steps} steps in ${seconds.toFixed(0)} s; ${failures.length === 0 ? "none" : "some"} failed`,
+    `${name}: ${done} of ${seeds} seeds from ${from}, ${steps} steps in ${seconds.toFixed(0)} s, ${((done / seconds) * 60).toFixed(0)} seeds a minute; ${failures.length === 0 ? "none" : "some"} failed`,
   );
-  process.exitCode = failures.length === 0 && done === seeds ? 0 : 1;
+  return failures.length === 0 && done === seeds && never.length === 0;
+}
+
+function replay(seed: number, fault: string | undefined): Promise<Outcome> {
+  const known = FAULTS_MENDED.filter(({ name }) => name === fault).map(({ name }) => name);
+  if (fault !== undefined && known.length === 0)
+    throw new RangeError(`--fault takes ${FAULTS_MENDED.map(({ name }) => name).join(" or ")}, got ${fault}`);
+  return simulateHistory(seed, { faults: known });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string" },
+      seed: { type: "string" },
+      seeds: { type: "string" },
+      from: { type: "string" },
+      fault: { type: "string" },
+    },
+  });
+  const names = (Object.keys(SIMULATORS) as Name[]).filter((name) => values.only === undefined || name === values.only);
+  if (names.length === 0) throw new RangeError(`--only takes ${Object.keys(SIMULATORS).join(" or ")}, got ${values.only}`);
+  let isClean = true;
+  for (const name of names) {
+    if (values.seed !== undefined) {
+      const result = name === "history" ? await replay(Number(values.seed), values.fault) : await SIMULATORS[name](Number(values.seed));
+      show(name, result);
+      isClean &&= result.failure === null;
+    } else {
+      const simulated = await simulateMany(name, Number(values.seeds ?? SEEDS), Number(values.from ?? 1));
+      isClean &&= simulated;
+    }
+  }
+  process.exitCode = isClean ? 0 : 1;
 }
 
 if (isMainThread) await main();

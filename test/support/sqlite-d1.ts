@@ -42,6 +42,7 @@ export function sqliteD1(migrations: string): SqliteD1 {
       bind: (...bound: SQLInputValue[]) => statement(query, bound),
       all: async () => resultOf(rowsOf(own)),
       run: async () => resultOf(rowsOf(own)),
+      raw: async () => rowsOf(own).map((row) => Object.values(row)),
       first: async (column?: string) => {
         const [row] = rowsOf(own);
         return row === undefined ? null : column === undefined ? row : row[column];

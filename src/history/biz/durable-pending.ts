@@ -24,7 +24,7 @@ const RECORDS_PER_ROW_MAX = 2_000;
 const LIVE_TO_PENDING_MAX = 4;
 const LIVE_BYTES_MAX = 8_000_000;
 /** Below it no log is worth a snapshot. */
-const LIVE_BYTES_MIN = 256_000;
+const LIVE_BYTES_MIN = 64_000;
 const COMPACT_RETRY_MS = 10_000;
 
 /**

@@ -18,16 +18,3 @@ export async function everyShard(shards: number, call: (shard: number) => Promis
   await group.wait();
   if (failures.length > 0) throw failures[0];
 }
-
-/** Whether any of the shards says yes. Throws where one of them can't be asked and none of the others has. */
-export async function anyShard(shards: number, ask: (shard: number) => Promise<boolean>): Promise<boolean> {
-  let isAny = false;
-  try {
-    await everyShard(shards, async (shard) => {
-      if (await ask(shard)) isAny = true;
-    });
-  } catch (error) {
-    if (!isAny) throw error;
-  }
-  return isAny;
-}

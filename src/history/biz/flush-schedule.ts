@@ -22,8 +22,6 @@ const ALARM_SPACING_MS = 2_000;
 const ALARM_LOST_MS = 10_000;
 /** Wait after a flush that could not be sent, in ms. */
 const RETRY_MS = 2_000;
-/** A clock that is behind its last reading by more has been set back, in ms. */
-const STEP_BACK_MS = 1_000;
 
 /**
  * When a shard sends its keys to the job. The alarm is never trusted to be there: every entry into the shard calls `rearm`, which sets it
@@ -34,16 +32,20 @@ export class FlushSchedule {
   readonly #deps: FlushScheduleDeps;
   #alarmAtMs: number | null;
   #notBeforeMs = 0;
-  #lastSeenMs = 0;
 
   constructor(deps: FlushScheduleDeps) {
     this.#deps = deps;
     this.#alarmAtMs = deps.alarmAtMs;
   }
 
+  /** The clock turns out to have been ahead. */
+  clampTo(nowMs: number): void {
+    this.#notBeforeMs = Math.min(this.#notBeforeMs, nowMs + RETRY_MS);
+  }
+
   /** Sets the alarm if a record is due before it goes off, or if it should have gone off long ago. */
   rearm(): void {
-    const nowMs = this.#wallMs();
+    const nowMs = this.#deps.now();
     const dueMs = this.#isHurried() ? nowMs : this.#deps.pending.nextDueMs();
     if (dueMs === null) return;
     const wantedMs = Math.max(dueMs, this.#notBeforeMs, nowMs);
@@ -55,7 +57,7 @@ export class FlushSchedule {
 
   /** Sends what is due and sets the next alarm. Never throws: an alarm that throws six times is abandoned by the platform. */
   async onAlarm(): Promise<void> {
-    const nowMs = this.#wallMs();
+    const nowMs = this.#deps.now();
     this.#alarmAtMs = null;
     this.#notBeforeMs = nowMs + Math.min(ALARM_SPACING_MS, this.#deps.limits.flushWindowMs);
     const waitingSinceMs = this.#isHurried() ? Number.POSITIVE_INFINITY : nowMs - this.#deps.limits.flushWindowMs;
@@ -92,15 +94,5 @@ export class FlushSchedule {
   /** What is with the job already is not sent again any sooner for it. */
   #isHurried(): boolean {
     return this.#deps.pending.unleased > 0 && this.#deps.isFillingUp();
-  }
-
-  #wallMs(): number {
-    const nowMs = this.#deps.now();
-    if (nowMs < this.#lastSeenMs - STEP_BACK_MS) {
-      this.#deps.pending.clampTo(nowMs);
-      this.#notBeforeMs = Math.min(this.#notBeforeMs, nowMs + RETRY_MS);
-    }
-    this.#lastSeenMs = nowMs;
-    return nowMs;
   }
 }

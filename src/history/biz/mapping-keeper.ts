@@ -1,4 +1,5 @@
 import { CodedError } from "../../contracts/errors.ts";
+import { everyShard } from "./every-shard.ts";
 import type { ShardMapping } from "./shard-mapping.ts";
 
 /** A mapping with what else must not change under the users who are stored by it. */
@@ -14,8 +15,8 @@ interface MappingKeeperDeps {
   };
   /** The mapping that releases before this one kept in D1, seeded there if there is none. Throws `UNAVAILABLE`. */
   readonly readFromD1: () => Promise<ShardMapping>;
-  /** Whether any shard has been there before this release. Throws where that can't be found out. */
-  readonly hasOldShards: () => Promise<boolean>;
+  /** Whether a shard has been there before this release. Throws where that can't be found out. */
+  readonly isOldShard: (shard: number) => Promise<boolean>;
   readonly seedShards: number;
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
@@ -28,6 +29,8 @@ const RETRY_MS = 5_000;
  */
 export class MappingKeeper {
   readonly #deps: MappingKeeperDeps;
+  /** Shards that this release has made: that stays so, and need not be asked twice. */
+  readonly #newShards = new Set<number>();
   #finding: Promise<ShardMapping> | null = null;
 
   constructor(deps: MappingKeeperDeps) {
@@ -58,15 +61,26 @@ export class MappingKeeper {
   }
 
   async #find(): Promise<ShardMapping> {
-    const { readFromD1, hasOldShards, seedShards, onBackgroundFailure } = this.#deps;
+    const { readFromD1, seedShards, onBackgroundFailure } = this.#deps;
     try {
       return await readFromD1();
     } catch (error) {
       onBackgroundFailure("read the mapping from D1", error);
-      if (await hasOldShards())
+      if (await this.#hasOldShards())
         throw new CodedError("UNAVAILABLE", "The shard mapping is in a database that is away", { cause: error, retryAfterMs: RETRY_MS });
       return { version: 1, shards: seedShards };
     }
+  }
+
+  async #hasOldShards(): Promise<boolean> {
+    const { isOldShard, seedShards } = this.#deps;
+    let hasOld = false;
+    await everyShard(seedShards, async (shard) => {
+      if (this.#newShards.has(shard)) return;
+      if (await isOldShard(shard)) hasOld = true;
+      else this.#newShards.add(shard);
+    });
+    return hasOld;
   }
 }
 

@@ -36,6 +36,8 @@ interface Submission {
 
 /** Records that one commit carries; what waits beyond it comes with the next. */
 const RECORDS_PER_COMMIT_MAX = 10_000;
+/** Records that may wait for their commit, those that are pending already among them. */
+const WAITING_RECORDS_MAX = 20_000;
 const OVERLOADED_RETRY_MS = 5_000;
 
 /** Makes reports durable, many in one commit, as long as there is room for what they add. */
@@ -59,7 +61,7 @@ export class ReportIntake {
     this.#commits = new GroupCommit({
       spacingMs: limits.commitSpacingMs,
       weightMax: RECORDS_PER_COMMIT_MAX,
-      waitingWeightMax: limits.pendingRecordsMax,
+      waitingWeightMax: WAITING_RECORDS_MAX,
       weightOf: ({ reports }) => reports.length,
       commit: (submissions) => this.#commit(submissions),
       now,

@@ -23,6 +23,8 @@ export interface ShardRpc {
   collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]>;
   confirm(confirmations: readonly Confirmation[]): Promise<void>;
   refill(userId: string): Promise<void>;
+  /** D1 was written without this shard. Null when what it remembered of the user is forgotten. */
+  forgetView(userId: string, mapping: ShardMapping): Promise<Elsewhere | null>;
   flush(): Promise<void>;
   wake(): Promise<void>;
   status(): Promise<ShardStatus>;

@@ -10,6 +10,7 @@ import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import { ReportIntake } from "./report-intake.ts";
 import { ShardReads } from "./shard-reads.ts";
 import { UserViews } from "./user-views.ts";
+import { WallClock } from "./wall-clock.ts";
 
 export interface ShardLimits {
   /** How old a pending record may get before its key is sent to the job, in ms. */
@@ -62,7 +63,9 @@ export class Shard {
   readonly #load: OwnLoad;
 
   /** Rebuilds the shard from its log. */
-  constructor(deps: ShardDeps) {
+  constructor(given: ShardDeps) {
+    const clock = new WallClock(given.now);
+    const deps = { ...given, now: clock.now };
     this.#deps = deps;
     this.#durable = new DurablePending(deps);
     const { pending } = this.#durable;
@@ -77,6 +80,10 @@ export class Shard {
       afterCommit: () => this.#flushes.rearmQuietly(),
     });
     this.#flushes = new FlushSchedule({ ...deps, pending, isFillingUp: () => this.#intake.isFillingUp });
+    clock.onSetBack((nowMs) => {
+      pending.clampTo(nowMs);
+      this.#flushes.clampTo(nowMs);
+    });
     this.#flushes.rearmQuietly();
   }
 
@@ -135,6 +142,12 @@ export class Shard {
     this.#flushes.rearmQuietly();
     const { degraded } = await this.#views.of(userId, "head");
     if (degraded) throw new CodedError("UNAVAILABLE", "The user's history cannot be loaded yet");
+  }
+
+  /** D1 was written without this shard: what it remembers of a user may be old. */
+  forgetView(userId: string): void {
+    this.#flushes.rearmQuietly();
+    this.#views.drop(userId);
   }
 
   /** The alarm went off: sends what is due. Never throws. */

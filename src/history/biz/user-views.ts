@@ -80,8 +80,10 @@ export class UserViews {
     this.#cache.merge(record);
   }
 
+  /** What is known of a user is not true any more. Who asks from now on is not given a query's answer that was sent before. */
   drop(userId: string): void {
     this.#cache.drop(userId);
+    this.#loads.delete(userId);
   }
 
   async #load(userId: string, extent: ViewExtent): Promise<ViewAnswer> {

@@ -62,8 +62,15 @@ export interface DecodedRow {
   readonly unknown: number;
 }
 
-/** The records that {@link encodeRow} was given. Throws `ProtobufError` for what is no row. */
-export function decodeRow(bytes: Uint8Array): DecodedRow {
+/** Kinds of mutations that this release reads, by their field numbers. */
+export const KINDS_READ: readonly number[] = [ROW.puts];
+
+/**
+ * The records that {@link encodeRow} was given. Throws `ProtobufError` for what is no row.
+ *
+ * @param passedOver - kinds of mutations that are left out: somebody has them already
+ */
+export function decodeRow(bytes: Uint8Array, passedOver: readonly number[] = []): DecodedRow {
   const reader = new ProtobufReader(bytes);
   const users: string[] = [];
   const records: HistoryRecord[] = [];
@@ -72,6 +79,7 @@ export function decodeRow(bytes: Uint8Array): DecodedRow {
   while (reader.next()) {
     if (reader.field === ROW.baseMs) baseMs = reader.uint();
     else if (reader.field === ROW.users) users.push(reader.text());
+    else if (passedOver.includes(reader.field)) continue;
     else if (reader.field === ROW.puts) records.push(decodePut(reader.bytes(), users, baseMs));
     else unknown += 1;
   }

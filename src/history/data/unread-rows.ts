@@ -1,15 +1,15 @@
 import { ProtobufError } from "../../protocol/protobuf.ts";
 import type { HistoryRecord } from "../biz/record.ts";
-import { decodeRow } from "./log-codec.ts";
+import { decodeRow, KINDS_READ } from "./log-codec.ts";
 import { bytesOf, type ShardSql } from "./shard-sql.ts";
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS unread_row (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, part INTEGER NOT NULL, payload BLOB NOT NULL,
-    UNIQUE (seq, part));
+  CREATE TABLE IF NOT EXISTS unread_row (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, part INTEGER NOT NULL, kinds_read TEXT NOT NULL,
+    payload BLOB NOT NULL, UNIQUE (seq, part));
 `;
 const SET_ASIDE = `
-  INSERT INTO unread_row (seq, part, payload) VALUES (?, ?, ?)
-  ON CONFLICT (seq, part) DO UPDATE SET payload = excluded.payload`;
+  INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (?, ?, ?, ?)
+  ON CONFLICT (seq, part) DO UPDATE SET kinds_read = excluded.kinds_read, payload = excluded.payload`;
 
 /** A row of the log (part 0) or a chunk of its snapshot (parts from 1 on). */
 export interface StoredPart {
@@ -20,8 +20,8 @@ export interface StoredPart {
 
 /**
  * Log rows that hold something this release does not know: a later one wrote them and was rolled back. They are copied out of the log,
- * whose slots go on being overwritten, and wait for a release that can read them. What they say is ordered by (at, rev) as everything is,
- * so that it may come late.
+ * whose slots go on being overwritten, and wait for a release that can read them: it takes what was not read then, and leaves what was, which may have
+ * been replaced and forgotten since. What they say is ordered by (at, rev) as everything is, so that it may come late.
  */
 export class UnreadRows {
   readonly #db: ShardSql;
@@ -46,17 +46,18 @@ export class UnreadRows {
 
   /** The records of a part, as many as can be read; sets it aside where that is not all. */
   readOrSetAside({ seq, part, payload }: StoredPart): readonly HistoryRecord[] {
-    const { records, isWhole } = read(payload);
+    const { records, isWhole, kindsRead } = read(payload);
     if (!isWhole) {
-      this.#db.exec(SET_ASIDE, seq, part, payload.slice().buffer);
+      this.#db.exec(SET_ASIDE, seq, part, JSON.stringify(kindsRead), payload.slice().buffer);
       this.#count = this.ids().length;
     }
     return records;
   }
 
-  /** The records of a part that was set aside; null where it still can't be read. */
+  /** The records of a part that could not be read when it was set aside; null where they still can't. */
   read(id: number): readonly HistoryRecord[] | null {
-    const { records, isWhole } = read(this.#payload(id));
+    const [row] = this.#db.exec("SELECT kinds_read FROM unread_row WHERE id = ?", id).toArray();
+    const { records, isWhole } = read(this.#payload(id), JSON.parse(String(row?.["kinds_read"])) as readonly number[]);
     return isWhole ? records : null;
   }
 
@@ -84,12 +85,18 @@ export class UnreadRows {
   }
 }
 
-function read(payload: Uint8Array): { readonly records: readonly HistoryRecord[]; readonly isWhole: boolean } {
+interface ReadPart {
+  readonly records: readonly HistoryRecord[];
+  readonly isWhole: boolean;
+  readonly kindsRead: readonly number[];
+}
+
+function read(payload: Uint8Array, passedOver: readonly number[] = []): ReadPart {
   try {
-    const { records, unknown } = decodeRow(payload);
-    return { records, isWhole: unknown === 0 };
+    const { records, unknown } = decodeRow(payload, passedOver);
+    return { records, isWhole: unknown === 0, kindsRead: KINDS_READ };
   } catch (error) {
-    if (error instanceof ProtobufError) return { records: [], isWhole: false };
+    if (error instanceof ProtobufError) return { records: [], isWhole: false, kindsRead: [] };
     throw error;
   }
 }

@@ -9,6 +9,7 @@ import {
   type RejectedPage,
   type RejectedQuery,
 } from "../../contracts/rejected.ts";
+import { describeCauses } from "../../contracts/errors.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -17,6 +18,7 @@ import { patienceOf, withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import { everyShard } from "../biz/every-shard.ts";
+import { forgetViews } from "../biz/forget-views.ts";
 import { redriveRejected } from "../biz/redrive.ts";
 import { listRejected, type RejectedStore } from "../biz/rejected.ts";
 import type { ShardCall } from "../biz/shard-rpc.ts";
@@ -65,10 +67,24 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       return withinTimeOf(ctx, Date.now, () => this.#redrive(ctx, validate(redriveRejectedSchema, given, "order")));
     }
 
+    #forgetViews(ctx: CallContext, userIds: ReadonlySet<string>): Promise<void> {
+      const { directory, callShard, logger } = wire(this.env);
+      const options = { kind: "write", idempotent: true, ...timeOf(ctx) } as const;
+      const forget = async (userId: string): Promise<void> => {
+        await directory.ofUser(userId, (shard, mapping) =>
+          callShard(shard, "forget a view", options, (stub) => stub.forgetView(userId, mapping)),
+        );
+      };
+      const onFailure = (error: unknown): void =>
+        logger.warn("view not forgotten", { requestId: ctx.requestId, causes: describeCauses(error) });
+      return forgetViews({ forget, onFailure }, userIds);
+    }
+
     async #redrive(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt> {
       const { userId: actor } = requirePrincipal(ctx);
       const { rejected, logger } = wire(this.env);
       const receipt = await redriveRejected(rejected, order);
+      if (order.dryRun !== true) await this.#forgetViews(ctx, new Set(receipt.redriven.map((record) => record.userId)));
       logger.info("rejected records redriven", {
         requestId: ctx.requestId,
         actor,

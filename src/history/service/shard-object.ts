@@ -1,15 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
 import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
-import type { MappingCopy } from "../biz/mapping-copy.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../biz/record.ts";
-import type { Shard } from "../biz/shard.ts";
+import type { ShardDoor } from "../biz/shard-door.ts";
 import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
 import type { ShardRpc } from "../biz/shard-rpc.ts";
 
 /** What one object is made of. */
 export interface WiredShard {
-  readonly shard: Shard;
-  readonly mapping: MappingCopy;
+  readonly door: ShardDoor;
   /** Whether a release that kept the mapping in D1 made this object. */
   readonly isFromBefore: boolean;
 }
@@ -17,7 +15,7 @@ export interface WiredShard {
 type WireShard<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null) => WiredShard;
 
 /**
- * The Durable Object around a {@link Shard}: what the platform calls, and nothing else. Replies leave only when what was written before
+ * The Durable Object around a shard: what the platform calls, and nothing else. Replies leave only when what was written before
  * them is durable; the runtime's output gate sees to that.
  *
  * The argument before the mapping is for objects of the release before, which subtract it from their clock.
@@ -38,58 +36,69 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       return this.#wired;
     }
 
+    get #door(): ShardDoor {
+      return this.#ready.door;
+    }
+
     async report(
       userId: string,
       reports: readonly Report[],
       _sentAtMs?: number,
       callers?: ShardMapping,
     ): Promise<ReportReceipt | Elsewhere> {
-      return this.#serve(callers, (shard) => shard.report(userId, reports));
+      return this.#door.forUser(callers, (shard) => shard.report(userId, reports));
     }
 
     async list(userId: string, query: ListQuery, _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
-      return this.#read(callers, (shard) => shard.list(userId, query));
+      return this.#door.forReader(callers, (shard) => shard.list(userId, query));
     }
 
     async continueWatching(userId: string, limit: number, _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
-      return this.#read(callers, (shard) => shard.continueWatching(userId, limit));
+      return this.#door.forReader(callers, (shard) => shard.continueWatching(userId, limit));
     }
 
     async lookup(userId: string, items: readonly ItemKey[], _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
-      return this.#read(callers, (shard) => shard.lookup(userId, items));
+      return this.#door.forReader(callers, (shard) => shard.lookup(userId, items));
     }
 
     async erase(userId: string, callers?: ShardMapping): Promise<Elsewhere | null> {
-      return this.#serve(callers, (shard) => {
+      return this.#door.forUser(callers, (shard) => {
         shard.erase(userId);
         return null;
       });
     }
 
     async collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]> {
-      return this.#serveJob((shard) => shard.collect(keys));
+      return this.#door.forAnybody((shard) => shard.collect(keys));
     }
 
     async confirm(confirmations: readonly Confirmation[]): Promise<void> {
-      return this.#serveJob((shard) => shard.confirm(confirmations));
+      return this.#door.forAnybody((shard) => shard.confirm(confirmations));
     }
 
     async refill(userId: string): Promise<void> {
-      return this.#serveJob((shard) => shard.refill(userId));
+      return this.#door.forAnybody((shard) => shard.refill(userId));
+    }
+
+    async forgetView(userId: string, callers?: ShardMapping): Promise<Elsewhere | null> {
+      return this.#door.forUser(callers, (shard) => {
+        shard.forgetView(userId);
+        return null;
+      });
     }
 
     async flush(): Promise<void> {
-      return this.#serveJob((shard) => shard.flushNow());
+      return this.#door.forAnybody((shard) => shard.flushNow());
     }
 
     /** Also learns the mapping where it is not known, so that the first request after a start need not. */
     async wake(): Promise<void> {
-      this.#ready.shard.wake();
-      return this.#serveJob(() => undefined);
+      this.#door.shard.wake();
+      await this.#door.forAnybody(() => undefined);
     }
 
     async status(): Promise<ShardStatus> {
-      return this.#ready.shard.status();
+      return this.#door.shard.status();
     }
 
     async isFromBefore(): Promise<boolean> {
@@ -97,29 +106,7 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
     }
 
     override async alarm(): Promise<void> {
-      await this.#ready.shard.onAlarm();
-    }
-
-    #read<T>(callers: ShardMapping | undefined, work: (shard: Shard) => Promise<T>): Promise<T | Elsewhere> {
-      return this.#serve(callers, (shard) => {
-        shard.admitRead();
-        return work(shard);
-      });
-    }
-
-    /** Does what a caller has come for, if they have come to the right place. */
-    async #serve<T>(callers: ShardMapping | undefined, work: (shard: Shard) => T | Promise<T>): Promise<T | Elsewhere> {
-      const { shard, mapping } = this.#ready;
-      if (!mapping.isKnown) await mapping.learn();
-      return mapping.against(callers) ?? work(shard);
-    }
-
-    /** For those who were sent by this very shard, or call all of them. */
-    async #serveJob<T>(work: (shard: Shard) => T | Promise<T>): Promise<T> {
-      const { shard, mapping } = this.#ready;
-      if (!mapping.isKnown) await mapping.learn();
-      mapping.against(undefined);
-      return work(shard);
+      await this.#door.shard.onAlarm();
     }
   };
 }

@@ -117,13 +117,26 @@ describe("a shard's log", () => {
     confirmAll(shard, [keyOf("film")]);
     for (let round = 0; round < 5; round += 1) await shard.report("ada", beat(`series-${round}`, round));
     expect(start().status().unreadRows).toBe(1);
-    // A release that can: here, one in which the unknown part is gone.
+    // A release that can: here, one for which the unknown part is gone. What was read then is not taken twice.
     sql.exec("UPDATE unread_row SET payload = ?", known.buffer);
     const reading = start();
     expect(reading.status().unreadRows).toBe(0);
-    expect(reading.collect([keyOf("film")])).toHaveLength(1);
+    expect(reading.collect([keyOf("film")])).toHaveLength(0);
     expect((await reading.list("ada", { limit: 10 })).degraded).toBeUndefined();
-    expect(start().collect([keyOf("film")])).toHaveLength(1);
+  });
+
+  it("makes pending what a row says that no earlier release could read at all", async () => {
+    const { sql, start } = shardOver();
+    await start().report("ada", beat("film", 1));
+    const [row] = sql.exec("SELECT payload FROM log").toArray();
+    sql.exec("UPDATE log SET payload = ?", new Uint8Array([255, 255, 255, 255]).buffer);
+    const unable = start();
+    expect(unable.status().unreadRows).toBe(1);
+    // Its place in the log is taken by another row.
+    await unable.report("bob", beat("film", 1));
+    expect(sql.exec("SELECT slot FROM log").toArray()).toHaveLength(1);
+    sql.exec("UPDATE unread_row SET payload = ?", (row?.["payload"] ?? null) as ArrayBuffer);
+    for (const shard of [start(), start()]) expect(shard.collect([keyOf("film"), keyOf("film", "bob")])).toHaveLength(2);
   });
 
   it("starts with a row of garbage in it", async () => {
@@ -164,7 +177,7 @@ describe("an erased user", () => {
       await shard.report("eve-the-erased", beat(`film-${round}`, round));
       await shard.report("ada", beat(`film-${round}`, round));
     }
-    sql.exec("INSERT INTO unread_row (seq, part, payload) SELECT seq, 0, payload FROM log LIMIT 3");
+    sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT seq, 0, '[3]', payload FROM log LIMIT 3");
     expect(copiesOf(sql, "eve-the-erased").length).toBeGreaterThan(3);
     shard.erase("eve-the-erased");
     await shard.report("eve-the-erased", beat("late", 1));

@@ -26,7 +26,7 @@ function platform({
         world.d1Reads += 1;
         return world.d1IsAway ? away() : (inD1 ?? { version: 1, shards: seedShards });
       },
-      hasOldShards: async () => oldShards,
+      isOldShard: async () => oldShards,
       seedShards,
       onBackgroundFailure: () => undefined,
     });
@@ -103,6 +103,28 @@ describe("finding a user's shard", () => {
     world.d1IsAway = false;
     await directory().ofUser("ada", ask("ada"));
     expect(landed).toHaveLength(1);
+  });
+
+  it("is found out shard by shard where they answer one by one, while D1 is away", async () => {
+    let asked = 0;
+    const keeper = new MappingKeeper({
+      store: { read: () => null, write: () => undefined },
+      readFromD1: away,
+      // Each shard answers only every fourth time.
+      isOldShard: async () => ((asked += 1) % 4 === 0 ? false : away()),
+      seedShards: 4,
+      onBackgroundFailure: () => undefined,
+    });
+    let attempts = 0;
+    for (; attempts < 20; attempts += 1)
+      if (
+        await keeper.current(BUCKETS).then(
+          () => true,
+          () => false,
+        )
+      )
+        break;
+    expect(attempts).toBeLessThan(20);
   });
 
   it("leaves the mapping object alone once a shard has its copy, also over a restart", async () => {

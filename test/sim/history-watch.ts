@@ -1,0 +1,143 @@
+import { unpackFlushMessage } from "../../src/history/biz/flush-message.ts";
+import type { FlushQueue, HistoryWriter, ShardLog } from "../../src/history/biz/ports.ts";
+import { comparePositions, type HistoryRecord } from "../../src/history/biz/record.ts";
+import { recordName } from "../support/history-records.ts";
+import type { SqliteD1 } from "../support/sqlite-d1.ts";
+import { SET_ASIDE_MAX } from "../../src/history/biz/write-database.ts";
+import type { HistoryWorld } from "./history-world.ts";
+import type { SimStorage } from "./sim-storage.ts";
+
+/** What is remembered about one shard beside it. */
+export interface Watch {
+  readonly world: HistoryWorld;
+  readonly number: number;
+  /** The largest revision that is durable. */
+  durableRev: number;
+  /** How often each key has been sent in this life since its database confirmed anything. */
+  readonly sent: Map<string, { readonly times: number; readonly database: number }>;
+}
+
+/** Share of the rows that a newer release has written a mutation to (field 4) that this one does not know. */
+const UNKNOWN_ROW = 0.02;
+export const UNKNOWN_MUTATION = "2001";
+const ADD_UNKNOWN_MUTATION = `UPDATE log SET payload = CAST(payload || x'${UNKNOWN_MUTATION}' AS BLOB) WHERE seq = ?`;
+/** With leases that double, a key is sent four times in ten minutes. */
+const SENDS_MAX = 5;
+
+/** A log that tells the model what became durable, and that no revision may repeat. */
+export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): ShardLog {
+  const { model, counters, hold, options } = watch.world;
+  const { faults, kernel } = options;
+  return {
+    get unreadRows() {
+      return log.unreadRows;
+    },
+    replay: (take) => {
+      let isEmpty = true;
+      const end = log.replay((part) => {
+        if (part.records.length > 0) isEmpty = false;
+        take(part);
+      });
+      if (!isEmpty) counters.note("shard started over a log with pending records");
+      if (log.unreadRows > 0) counters.note("shard started over a row it could not read");
+      return end;
+    },
+    append: (rows, lowWater, adopted) => {
+      const bytes = log.append(rows, lowWater, adopted);
+      if (adopted !== undefined) {
+        counters.note("row adopted that could not be read before");
+        return bytes;
+      }
+      if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW)) storage.sql.exec(ADD_UNKNOWN_MUTATION, rows.at(-1)?.seq ?? 0);
+      const records = rows.flatMap((row) => row.records);
+      for (const { rev } of records) hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
+      storage.whenDurable(() => {
+        for (const record of records) {
+          watch.durableRev = Math.max(watch.durableRev, record.rev);
+          const twin = model.reportAt(record.positionMs);
+          if (faults.has("report-without-at"))
+            hold(twin === undefined || twin.atMs === record.atMs, `${recordName(record)}: a report made again keeps its time`);
+          model.persisted(record);
+        }
+      });
+      return bytes;
+    },
+    checkWritable: (records) => log.checkWritable(records),
+    writeSnapshot: (seq, records) => {
+      const bytes = log.writeSnapshot(seq, records);
+      counters.note("snapshot written");
+      return bytes;
+    },
+    unreadIds: () => log.unreadIds(),
+    readUnread: (id) => log.readUnread(id),
+    isErased: (userId) => log.isErased(userId),
+    erase: (userId, atMs, seq, pending) => log.erase(userId, atMs, seq, pending),
+  };
+}
+
+/** What a shard hands to the job is never an old state whose successor is durable. */
+export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: HistoryWorld): void {
+  for (const record of records) {
+    const winner = model.winner(record);
+    const isReplaced = winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
+    hold(!isReplaced, `${recordName(record)}: no state comes back whose successor is durable`);
+  }
+}
+
+/** A queue's sender that counts how often a key is sent. */
+export function watchedQueue(queue: FlushQueue, { world, sent }: Watch): FlushQueue {
+  return {
+    send: async (messages) => {
+      for (const message of messages) {
+        if (message.type === "refill") world.counters.note("refill asked for");
+        else {
+          for (const key of unpackFlushMessage(message)) {
+            const times = sent.get(recordName(key))?.times ?? 0;
+            if (times > 0) world.counters.note("lease expired: key sent again");
+            sent.set(recordName(key), { times: times + 1, database: world.databaseOf(key.userId) });
+            if (world.options.faults.has("resends-without-backoff"))
+              world.hold(times < SENDS_MAX, `${recordName(key)}: keys are not sent again and again while D1 is away`);
+          }
+        }
+      }
+      await queue.send(messages);
+    },
+  };
+}
+
+const STORED = "SELECT at AS atMs, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
+
+/** A writer that may stall, and that counts what the guards of its statement will make of each record. */
+export function watchedWriter(
+  writer: HistoryWriter,
+  db: SqliteD1,
+  stall: () => Promise<void>,
+  { model, counters, hold }: HistoryWorld,
+): HistoryWriter {
+  let setAside = 0;
+  const look = (record: HistoryRecord): void => {
+    if (model.user(record.userId).erasure === "done") return counters.note("write for an erased user refused");
+    const stored = db.statement(STORED).get(record.userId, record.kind, record.itemId);
+    if (stored === undefined) return;
+    const order = comparePositions(record, { atMs: Number(stored["atMs"]), rev: Number(stored["rev"]) });
+    if (order === 0) counters.note("write changed nothing: D1 had it");
+    else if (order < 0) counters.note("stale write refused");
+  };
+  return {
+    upsert: async (records) => {
+      await stall();
+      for (const record of records) look(record);
+      await writer.upsert(records);
+    },
+    reject: async (record, reason) => {
+      setAside += 1;
+      hold(setAside <= SET_ASIDE_MAX, "no more records of a batch are set aside than data can be at fault for");
+      await writer.reject(record, reason);
+      counters.note("record set aside");
+    },
+    trim: async (userIds, keep) => {
+      await writer.trim(userIds, keep);
+      counters.note("histories trimmed");
+    },
+  };
+}

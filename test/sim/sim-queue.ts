@@ -1,0 +1,66 @@
+import type { Kernel, SimProcess } from "./kernel.ts";
+
+interface QueueOptions {
+  readonly kernel: Kernel;
+  readonly name: string;
+  /** Handles one message; throws to have it again. */
+  readonly consume: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
+  readonly bury: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
+  readonly consumer: SimProcess;
+  readonly retriesMax: number;
+}
+
+const VISIBILITY_MS = 30_000;
+const RETRY_BASE_MS = 1_000;
+const RETRY_MS_MAX = 300_000;
+/** How late the second copy of a message may be. */
+const DUPLICATE_MS_MAX = 120_000;
+
+/** A queue that promises little: at least once, in no order, to several consumers at once, and to the dead-letter queue in the end. */
+export class SimQueue {
+  readonly #options: QueueOptions;
+  #sent = 0;
+
+  constructor(options: QueueOptions) {
+    this.#options = options;
+  }
+
+  send(bodies: readonly unknown[]): void {
+    for (const body of bodies) {
+      this.#sent += 1;
+      const id = `${this.#options.name}-${this.#sent}`;
+      this.#plan(id, structuredClone(body), 1, 0);
+      if (this.#options.kernel.chance(this.#options.kernel.trouble.duplicates))
+        this.#plan(id, structuredClone(body), 1, Math.floor(this.#options.kernel.random() ** 2 * DUPLICATE_MS_MAX));
+    }
+  }
+
+  #plan(id: string, body: unknown, attempts: number, delayMs: number): void {
+    const { kernel, name } = this.#options;
+    kernel.after(delayMs + Math.floor(kernel.random() * 100), `${name} delivers ${id}, attempt ${attempts}`, () =>
+      this.#deliver(id, body, attempts),
+    );
+  }
+
+  #deliver(id: string, body: unknown, attempts: number): void {
+    const { kernel, consume, bury, consumer, retriesMax } = this.#options;
+    const isDead = attempts > retriesMax + 1;
+    const { life } = consumer;
+    let isDone = false;
+    const again = (delayMs: number): void => {
+      if (isDone) return;
+      isDone = true;
+      this.#plan(id, body, attempts + 1, delayMs);
+    };
+    // Whoever dies with a message in hand gives no sign; it comes again.
+    kernel.after(VISIBILITY_MS, "", () => again(0));
+    (isDead ? bury : consume)({ id, body, attempts }).then(
+      () => {
+        if (consumer.life === life) isDone = true;
+      },
+      () => {
+        if (consumer.life === life) again(Math.min(RETRY_MS_MAX, RETRY_BASE_MS * 2 ** attempts));
+      },
+    );
+  }
+}
