@@ -1,9 +1,12 @@
 import type { HistoryReader, HistoryWriter, ShardLog, ShardPort } from "../../src/history/biz/ports.ts";
+import type { FaultName } from "./history-known-faults.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** One guard of the history, broken on purpose. Everything absent is as it should be. */
 export interface Mutation {
   readonly name: string;
+  /** The trouble of its own that it needs to show. */
+  readonly under?: FaultName;
   /** Rewrites the SQL of the databases. */
   readonly d1?: (query: string) => string;
   /** Rewrites the SQL of the shards. */

@@ -235,13 +235,14 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: "the alarm is not set again", patch: method(FlushSchedule, "rearm", () => () => undefined) },
   { name: "the alarm is believed to be set once it has been", patch: alarmBelieved },
   { name: "a lease never ends", patch: sentOnce },
-  { name: "what belongs together is not written in a transaction", hasTransactions: false },
+  { name: "what belongs together is not written in a transaction", under: "half-snapshot", hasTransactions: false },
   {
     name: "an erasure leaves the rows that name the user",
     shardSql: instead("UPDATE log SET payload = x''", "UPDATE log SET payload = payload"),
   },
   {
     name: "a row that can't be read is passed over",
+    under: "unknown-row",
     shardSql: instead(
       "INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (?, ?, ?, ?)",
       "INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT ?, ?, ?, ? WHERE 0",
@@ -258,6 +259,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "leases are all as long",
+    under: "resends-without-backoff",
     patch: method(PendingIndex, "each", (each) => {
       return function* (this: PendingIndex) {
         for (const entry of each.call(this)) {
@@ -267,7 +269,7 @@ export const MUTATIONS: readonly Mutation[] = [
       };
     }),
   },
-  { name: "a clock that is set back is not noticed", patch: method(PendingSet, "clampTo", () => () => undefined) },
+  { name: "a clock that is set back is not noticed", under: "month-ahead", patch: method(PendingSet, "clampTo", () => () => undefined) },
   { name: "one database may fill all there is", patch: everyDatabaseFailing },
   {
     name: "what is pending already counts as new",

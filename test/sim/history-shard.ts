@@ -36,13 +36,13 @@ export class SimShard {
   readonly object: SimObject<WiredShard>;
   readonly #world: HistoryWorld;
   readonly #clock: SimClock;
-  readonly #watch: Watch;
+  readonly watch: Watch;
 
   constructor(world: HistoryWorld, number: number) {
     const { kernel, hardship, faults, mutation } = world.options;
     this.#world = world;
     this.#clock = new SimClock(kernel, hardship, faults.has("month-ahead"));
-    this.#watch = { world, number, durableRev: 0, sent: new Map() };
+    this.watch = { world, number, unknown: new Set(), durableRev: 0, sent: new Map() };
     this.object = new SimObject({
       kernel,
       name: `shard-${number}`,
@@ -95,7 +95,7 @@ export class SimShard {
       shard.confirm(confirmations);
       // A database that takes something is asked again for all it has not taken.
       const answered = new Set(confirmations.map(({ userId }) => this.#world.databaseOf(userId)));
-      for (const [name, { database }] of this.#watch.sent) if (answered.has(database)) this.#watch.sent.delete(name);
+      for (const [name, { database }] of this.watch.sent) if (answered.has(database)) this.watch.sent.delete(name);
     });
   }
 
@@ -146,7 +146,7 @@ export class SimShard {
   }
 
   #crashed(): void {
-    this.#watch.sent.clear();
+    this.watch.sent.clear();
     this.#clock.step(() => this.#world.counters.note("clock stepped at a restart"));
   }
 
@@ -155,7 +155,7 @@ export class SimShard {
     const { mutation, limits, kernel } = this.#world.options;
     const { object } = this;
     const { storage } = object;
-    const facts = new ShardFacts(storage.kv, `shard-${this.#watch.number}`);
+    const facts = new ShardFacts(storage.kv, `shard-${this.watch.number}`);
     const log = new SqliteShardLog({
       exec: storage.sql.exec,
       transaction: mutation.hasTransactions === false ? (work) => work() : storage.transactionSync,
@@ -167,15 +167,15 @@ export class SimShard {
       send: (messages) => object.leave("send to the queue", CALL_QUOTA_MS.queue, () => this.#world.queue.send(messages)),
     };
     const shard = new Shard({
-      shard: this.#watch.number,
+      shard: this.watch.number,
       alarmAtMs: storage.alarmAtMs,
       limits,
       databases: this.#world.databases.length,
       databaseOf,
-      log: watchedLog(mutation.log?.(log, kernel) ?? log, storage, this.#watch),
+      log: watchedLog(mutation.log?.(log, kernel) ?? log, storage, this.watch),
       // A call of the storage that fails later than at once is heard by nobody.
       alarm: { set: (atMs) => void storage.setAlarm(atMs).catch(() => undefined) },
-      queue: watchedQueue(queue, this.#watch),
+      queue: watchedQueue(queue, this.watch),
       reader: mutation.reader?.(reader) ?? reader,
       now: this.#clock.now,
       schedule: (delayMs, callback) => object.schedule(delayMs, callback),

@@ -45,7 +45,7 @@ export interface SimResult {
 export async function simulateHistory(seed: number, { mutation = HEALTHY, faults = [] }: SimOptions = {}): Promise<SimResult> {
   const undo = mutation.patch?.();
   try {
-    const sim = new HistorySim(seed, mutation, new Set([...faults, ...mendedIn(seed)]));
+    const sim = new HistorySim(seed, mutation, new Set([...faults, ...(mutation.under === undefined ? mendedIn(seed) : [mutation.under])]));
     let failure: string | null = null;
     try {
       await sim.run();

@@ -11,6 +11,8 @@ import type { SimStorage } from "./sim-storage.ts";
 export interface Watch {
   readonly world: HistoryWorld;
   readonly number: number;
+  /** Rows to which a later release has added something. */
+  readonly unknown: Set<number>;
   /** The largest revision that is durable. */
   durableRev: number;
   /** How often each key has been sent in this life since its database confirmed anything. */
@@ -34,11 +36,14 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
     },
     replay: (take) => {
       let isEmpty = true;
+      const unknown = new Set<number>();
       const end = log.replay((part) => {
+        if (watch.unknown.has(part.seq)) unknown.add(part.seq);
         if (part.records.length > 0) isEmpty = false;
         take(part);
       });
       if (!isEmpty) counters.note("shard started over a log with pending records");
+      hold(log.unreadRows >= unknown.size, `shard ${watch.number}: what can't be read is kept`);
       if (log.unreadRows > 0) counters.note("shard started over a row it could not read");
       return end;
     },
@@ -48,7 +53,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
         counters.note("row adopted that could not be read before");
         return bytes;
       }
-      if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW)) storage.sql.exec(ADD_UNKNOWN_MUTATION, rows.at(-1)?.seq ?? 0);
+      if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW)) addUnknown(storage, watch, rows.at(-1)?.seq ?? 0);
       const records = rows.flatMap((row) => row.records);
       for (const { rev } of records) hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
       storage.whenDurable(() => {
@@ -73,6 +78,12 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
     isErased: (userId) => log.isErased(userId),
     erase: (userId, atMs, seq, pending) => log.erase(userId, atMs, seq, pending),
   };
+}
+
+/** A later release wrote this row, and something into it that this one does not know. */
+function addUnknown(storage: SimStorage, watch: Watch, seq: number): void {
+  storage.sql.exec(ADD_UNKNOWN_MUTATION, seq);
+  storage.whenDurable(() => void watch.unknown.add(seq));
 }
 
 /** What a shard hands to the job is never an old state whose successor is durable. */

@@ -195,9 +195,10 @@ export class HistoryWorld {
 
   /** The release is deployed that can read the rows which this one could not: here, one for which the unknown part is gone. */
   rollForward(): void {
-    for (const { object } of this.shards) {
+    for (const { object, watch } of this.shards) {
       this.options.kernel.crash(object.process);
       for (const table of ["log", "unread_row"]) object.storage.strip(table, UNKNOWN_MUTATION);
+      watch.unknown.clear();
     }
   }
 
