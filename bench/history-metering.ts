@@ -56,6 +56,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
       commitSpacingMs: COMMIT_SPACING_MS,
       pendingRecordsMax: 20_000,
       pendingBytesMax: 5_000_000,
+      readMs: 300,
       viewBytesMax: 2_000_000,
       entriesPerUserMax: 1_000,
       liveRowsMax: 8_192,

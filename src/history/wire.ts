@@ -209,6 +209,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
       commitSpacingMs: config.COMMIT_SPACING_MS,
       pendingRecordsMax: PENDING_RECORDS_MAX,
       pendingBytesMax: PENDING_BYTES_MAX,
+      readMs: CALL_QUOTA_MS.database,
       viewBytesMax: VIEW_BYTES_MAX,
       entriesPerUserMax: ENTRIES_PER_USER_MAX,
       liveRowsMax: LIVE_ROWS_MAX,

@@ -52,6 +52,7 @@ export function drawLimits(kernel: Kernel): ShardLimits {
     commitSpacingMs: kernel.pick([0, 50, 250]),
     pendingRecordsMax: kernel.pick([12, 20, 400]),
     pendingBytesMax: 5_000_000,
+    readMs: 300,
     viewBytesMax: kernel.pick([1_500, 6_000, 100_000]),
     entriesPerUserMax: ENTRIES_PER_USER_MAX,
     liveRowsMax: kernel.pick([3, 8, 1_000]),

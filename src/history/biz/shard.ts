@@ -20,6 +20,8 @@ export interface ShardLimits {
   /** Records and bytes that may be pending before reports are refused. */
   readonly pendingRecordsMax: number;
   readonly pendingBytesMax: number;
+  /** How long a read waits for D1 in all, in ms: less than a call of the shard may take, or who waits for a database blames the shard. */
+  readonly readMs: number;
   /** Memory for users' entries, in bytes, and entries kept of one user. */
   readonly viewBytesMax: number;
   readonly entriesPerUserMax: number;
@@ -71,7 +73,7 @@ export class Shard {
     const { pending } = this.#durable;
     this.#load = new OwnLoad(deps);
     this.#views = new UserViews({ ...deps, pendingOf: (userId) => pending.ofUser(userId) });
-    this.#reads = new ShardReads({ log: deps.log, views: this.#views });
+    this.#reads = new ShardReads({ ...deps, views: this.#views });
     this.#intake = new ReportIntake({
       ...deps,
       durable: this.#durable,

@@ -1,6 +1,7 @@
 import { CodedError } from "../../contracts/errors.ts";
 import { Bulkhead, BulkheadFullError } from "../../resilience/bulkhead.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import type { Schedule } from "./group-commit.ts";
 import type { FlushQueue, HistoryReader } from "./ports.ts";
 import type { HistoryRecord } from "./record.ts";
 import { RefillRequests } from "./refill-requests.ts";
@@ -13,6 +14,7 @@ interface UserViewsDeps {
   readonly reader: HistoryReader;
   readonly queue: FlushQueue;
   readonly now: Clock;
+  readonly schedule: Schedule;
   readonly databaseOf: (userId: string) => number;
   readonly pendingOf: (userId: string) => readonly HistoryRecord[];
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
@@ -20,8 +22,14 @@ interface UserViewsDeps {
 
 export interface ViewAnswer {
   readonly view: UserView;
-  /** D1 could not be asked: the view holds only what the shard has. */
+  /** D1 could not be asked, or not in time: the view holds only what the shard has. */
   readonly degraded: boolean;
+}
+
+interface Load {
+  readonly extent: ViewExtent;
+  readonly view: UserView;
+  readonly answer: Promise<ViewAnswer>;
 }
 
 /** How much of a user is wanted: what most reads need, or everything. */
@@ -45,7 +53,7 @@ const FULL_RETRY_MS = 1_000;
 export class UserViews {
   readonly #deps: UserViewsDeps;
   readonly #cache: ViewCache;
-  readonly #loads = new Map<string, { readonly extent: ViewExtent; readonly answer: Promise<ViewAnswer> }>();
+  readonly #loads = new Map<string, Load>();
   readonly #places = new Map<number, Bulkhead>();
   readonly #refills: RefillRequests;
 
@@ -60,20 +68,17 @@ export class UserViews {
     return this.#cache.count;
   }
 
-  /** The user's view as far as it is wanted, unless it says `degraded`. Throws `OVERLOADED` where too many users are being loaded. */
-  async of(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
+  /**
+   * The user's view as far as it is wanted, unless it says `degraded`. Throws `OVERLOADED` where too many users are being loaded.
+   *
+   * @param patienceMs - how long the caller waits for D1, a place before it included; without end if absent
+   */
+  of(userId: string, extent: ViewExtent, patienceMs?: number): Promise<ViewAnswer> {
     const cached = this.#cache.get(userId, this.#deps.now());
-    if (cached !== undefined && isEnough(cached, extent)) return { view: cached, degraded: false };
+    if (cached !== undefined && isEnough(cached, extent)) return Promise.resolve({ view: cached, degraded: false });
     const known = this.#loads.get(userId);
-    if (known !== undefined && (extent === "head" || known.extent === "all")) return known.answer;
-    const answer = this.#load(userId, extent);
-    const load = { extent, answer };
-    this.#loads.set(userId, load);
-    try {
-      return await answer;
-    } finally {
-      if (this.#loads.get(userId) === load) this.#loads.delete(userId);
-    }
+    const load = known !== undefined && (extent === "head" || known.extent === "all") ? known : this.#begin(userId, extent);
+    return patienceMs === undefined ? load.answer : this.#inTime(load, patienceMs);
   }
 
   merge(record: HistoryRecord): void {
@@ -86,14 +91,46 @@ export class UserViews {
     this.#loads.delete(userId);
   }
 
-  async #load(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
-    const { reader, now, databaseOf, pendingOf, limits, onBackgroundFailure } = this.#deps;
-    const database = databaseOf(userId);
-    const places = this.#placesOf(database);
-    await enter(places);
+  /** The view is there from now on, whether its load has a place or waits for one: what comes in meanwhile is merged into it. */
+  #begin(userId: string, extent: ViewExtent): Load {
     // What is known of the head stays valid while the rest is loaded.
-    const view = this.#cache.get(userId, now()) ?? this.#cache.open(userId, pendingOf(userId));
+    const view = this.#cache.get(userId, this.#deps.now()) ?? this.#cache.open(userId, this.#deps.pendingOf(userId));
+    const load = { extent, view, answer: this.#fill(userId, view, extent) };
+    this.#loads.set(userId, load);
+    const ended = (): void => {
+      if (this.#loads.get(userId) === load) this.#loads.delete(userId);
+    };
+    load.answer.then(ended, ended);
+    return load;
+  }
+
+  /** What is known when the caller's time is up, if D1 has not answered by then. The load goes on, for whoever reads later. */
+  #inTime({ view, answer }: Load, patienceMs: number): Promise<ViewAnswer> {
+    const { promise, resolve, reject } = Promise.withResolvers<ViewAnswer>();
+    answer.then(resolve, reject);
+    this.#deps.schedule(patienceMs, () => resolve({ view, degraded: true }));
+    return promise;
+  }
+
+  async #fill(userId: string, view: UserView, extent: ViewExtent): Promise<ViewAnswer> {
+    const database = this.#deps.databaseOf(userId);
+    const places = this.#placesOf(database);
     view.loads += 1;
+    try {
+      await enter(places);
+      try {
+        return await this.#ask(userId, view, extent, database);
+      } finally {
+        places.leave();
+      }
+    } finally {
+      view.loads -= 1;
+      if (view.reach === null && view.loads === 0) this.#cache.forget(userId, view);
+    }
+  }
+
+  async #ask(userId: string, view: UserView, extent: ViewExtent, database: number): Promise<ViewAnswer> {
+    const { reader, now, limits, onBackgroundFailure } = this.#deps;
     const limit = extent === "head" ? Math.min(HEAD_ENTRIES, limits.entriesPerUserMax) : limits.entriesPerUserMax;
     try {
       const stored = await reader.newestOf(userId, limit);
@@ -104,13 +141,9 @@ export class UserViews {
       return { view, degraded: false };
     } catch (error) {
       onBackgroundFailure("load a user's history", error);
-      if (view.reach === null && view.loads === 1) this.#cache.drop(userId);
       // Beside the answer: whoever reads has waited for D1 already.
       this.#refills.ask(database, userId);
       return { view, degraded: true };
-    } finally {
-      view.loads -= 1;
-      places.leave();
     }
   }
 

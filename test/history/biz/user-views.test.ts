@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordOf } from "../../support/history-records.ts";
+import type { TurnedClock } from "../../support/turned-clock.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
 
 const T0 = 1_600_000_000_000;
@@ -119,6 +121,65 @@ describe("entries beyond the newest thousand", () => {
 
 describe("a database that hangs", () => {
   const twoDatabases = { databases: 2, databaseOf: (userId: string) => (userId.startsWith("b") ? 1 : 0) };
+
+  /** A database that takes so long for each query. */
+  function slowBy(ms: number, answer: (userId: string) => Promise<readonly HistoryRecord[]>) {
+    const timers: TurnedClock[] = [];
+    const newestOf = async (userId: string): Promise<readonly HistoryRecord[]> => {
+      await new Promise<void>((resolve) => timers[0]?.schedule(ms, resolve));
+      return answer(userId);
+    };
+    const over = shardOver({ reader: { newestOf } });
+    timers.push(over.clock);
+    return over;
+  }
+
+  /** How long each read takes, in ms, whatever becomes of it. */
+  async function timed(clock: TurnedClock, reads: readonly Promise<unknown>[]): Promise<readonly number[]> {
+    const startMs = clock.now();
+    const took = reads.map((read) => read.then(() => clock.now() - startMs));
+    for (let step = 0; step < 40; step += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      clock.turn(50);
+    }
+    return Promise.all(took);
+  }
+
+  it("keeps no reader longer than a call of the shard may take, however many wait for a place, or it would be the shard's fault", async () => {
+    const { clock, start } = slowBy(300, () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")));
+    const shard = start();
+    const reads = Array.from({ length: 60 }, (_, index) => shard.list(`ada-${index}`, { limit: 10 }));
+    expect(Math.max(...(await timed(clock, reads)))).toBeLessThan(CALL_QUOTA_MS.shard);
+    for (const { degraded } of await Promise.all(reads)) expect(degraded).toBe(true);
+  });
+
+  it("keeps no reader longer who needs two queries, and has answered whoever comes after", async () => {
+    const hundred = Array.from({ length: 100 }, (_, index) => recordOf({ itemId: `film-${index}`, atMs: T0 - index, rev: T0 * 1024 }));
+    const { clock, start } = slowBy(200, async () => hundred);
+    const shard = start();
+    const missing = [{ kind: "video", itemId: "missing" }];
+    const first = shard.lookup("ada", missing);
+    expect(Math.max(...(await timed(clock, [first])))).toBeLessThan(CALL_QUOTA_MS.shard);
+    expect(await first).toEqual({ items: [], degraded: true });
+    expect(await shard.lookup("ada", missing)).toEqual({ items: [] });
+  });
+
+  it("shows a report to readers of a user who was forgotten while an earlier query was under way, though that one fails", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const before = shard.list("ada", { limit: 10 });
+    await new Promise((resolve) => setImmediate(resolve));
+    shard.forgetView("ada");
+    const after = shard.list("ada", { limit: 10 });
+    await new Promise((resolve) => setImmediate(resolve));
+    waiting[0]?.fail();
+    await before;
+    await shard.report("ada", beat("film", 7));
+    const own = positions(shard);
+    waiting[1]?.answer([]);
+    expect(await own).toEqual({ film: 7 });
+    await after;
+  });
 
   it("takes its own places and no other database's, and who finds none is refused rather than kept", async () => {
     const { waiting, reader } = heldBack();

@@ -74,6 +74,7 @@ export function shardOver(options: ShardOverOptions = {}) {
         commitSpacingMs: 0,
         pendingRecordsMax: 1_000,
         pendingBytesMax: 5_000_000,
+        readMs: 300,
         viewBytesMax: 1_000_000,
         entriesPerUserMax: 1_000,
         liveRowsMax: 1_000,

@@ -26,6 +26,7 @@ export class LonelyShard extends DurableObject<Env> {
         commitSpacingMs: 0,
         pendingRecordsMax: 20_000,
         pendingBytesMax: 5_000_000,
+        readMs: 300,
         viewBytesMax: 2_000_000,
         entriesPerUserMax: 1_000,
         liveRowsMax: 8_192,
