@@ -210,7 +210,10 @@ export class PendingSet {
     if (user.records.size <= this.#deps.recordsPerUserMax) return;
     // Retention keeps so many of a user's newest entries: the oldest would be deleted as soon as it was written.
     const oldest = oldestOf(user);
+    const dueMs = this.#nextDueMs;
     if (oldest !== null) this.#remove(user, oldest);
+    // Maybe it was the one that is due next. An alarm that comes early sets another; a walk over everybody's records at each report of such a user is dearer.
+    this.#nextDueMs = dueMs;
   }
 
   #replace(user: PendingUser, known: PendingRecord, record: HistoryRecord, seq: number, nowMs: number): void {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { LogRows } from "../../../src/history/biz/log-rows.ts";
+import { PendingIndex } from "../../../src/history/biz/pending-index.ts";
 import { PendingSet } from "../../../src/history/biz/pending-set.ts";
 import { comparePositions, recordBytes, storedBytes, type HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordOf } from "../../support/history-records.ts";
@@ -28,6 +29,25 @@ function pendingSet({ recordsPerUserMax = 1_000, windowMs = 300_000 } = {}) {
 
 const confirm = (pending: PendingSet, record: HistoryRecord, nowMs: number): void =>
   pending.confirm({ ...key(record), rev: record.rev }, nowMs);
+
+describe("a user who has as much pending as is kept of them", () => {
+  it("costs no walk over what everybody has, report by report, and is sent when it is due", () => {
+    const { pending, put } = pendingSet({ recordsPerUserMax: 3 });
+    for (let item = 0; item < 3; item += 1) put("ada", `film-${item}`, {}, T0 + item);
+    put("bob", "film", {}, T0 + 9);
+    expect(pending.nextDueMs()).toBe(T0 + 300_000);
+    const walks = vi.spyOn(PendingIndex.prototype, "each");
+    for (let item = 3; item < 50; item += 1) {
+      put("ada", `film-${item}`, {}, T0 + 100 + item);
+      // Early, if anything: an alarm that finds nothing due sets the next one.
+      expect(pending.nextDueMs()).toBe(T0 + 300_000);
+    }
+    expect(walks).not.toHaveBeenCalled();
+    walks.mockRestore();
+    expect(pending.lease(T0, T0 + 300_000)).toEqual([]);
+    expect(pending.nextDueMs()).toBe(T0 + 300_009);
+  });
+});
 
 describe("leases", () => {
   it("double from one minute to ten while nothing is confirmed", () => {
