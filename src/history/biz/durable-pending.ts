@@ -83,7 +83,9 @@ export class DurablePending {
     const { liveBytes, liveCount } = this.#rows;
     const isLong = liveBytes > LIVE_BYTES_MAX || liveCount > this.#deps.limits.liveRowsMax;
     const isMostlyHistory = liveBytes > Math.max(LIVE_BYTES_MIN, LIVE_TO_PENDING_MAX * this.pending.storedBytes);
-    if ((isLong || isMostlyHistory) && nowMs >= this.#compactNotBeforeMs) this.#compact(nowMs);
+    // A pause longer than any was begun by a clock that has been set back since.
+    const pauseMs = this.#compactNotBeforeMs - nowMs;
+    if ((isLong || isMostlyHistory) && (pauseMs <= 0 || pauseMs > COMPACT_RETRY_MS)) this.#compact(nowMs);
   }
 
   /** All that is pending moves into a snapshot. If that fails the rows are still there, and nobody who reported anything is told. */

@@ -193,6 +193,23 @@ describe("an erased user", () => {
 });
 
 describe("a clock that was a month ahead for one reading", () => {
+  it("does not stop snapshots, though one failed at that time", async () => {
+    const { clock, sql, failures, start } = shardOver({ liveRowsMax: 3 });
+    const shard = start();
+    clock.stepBack(-30 * DAY);
+    for (let item = 0; item < 3; item += 1) await shard.report("ada", beat(`film-${item}`, item));
+    sql.writesLeft = 1;
+    await shard.report("ada", beat("film-3", 3));
+    expect(failures).toContain("write a snapshot");
+    sql.writesLeft = Number.POSITIVE_INFINITY;
+    clock.stepBack(30 * DAY);
+    for (let minute = 0; minute < 20; minute += 1) {
+      clock.turn(MINUTE);
+      await shard.report("ada", beat(`film-${minute % 4}`, minute));
+    }
+    expect(shard.status().liveLogRows).toBeLessThanOrEqual(4);
+  });
+
   it("neither stops the write-back nor dates what comes after it", async () => {
     const { clock, alarms, failures, sent, start } = shardOver();
     let shard = start();
