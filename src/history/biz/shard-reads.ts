@@ -49,7 +49,9 @@ export class ShardReads {
       const record = view.get(name);
       return record !== undefined && view.reaches(record);
     };
-    if (!degraded && view.reach !== "all" && !names.every(isKnown)) ({ view, degraded } = await this.#read(userId, "all", startedMs));
+    // Where the head is there the rest can be asked for, also when rows that can't be read mark every answer as degraded.
+    if (view.reach !== null && view.reach !== "all" && !names.every(isKnown))
+      ({ view, degraded } = await this.#read(userId, "all", startedMs));
     const found = names.flatMap((name) => view.get(name) ?? []);
     return { items: found.map(entryOf), ...markOf(degraded) };
   }

@@ -83,6 +83,16 @@ describe("a user who is not in memory", () => {
     expect(asked).toEqual([100, 1_000]);
   });
 
+  it("is loaded whole for a lookup also while rows of a later release can't be read", async () => {
+    const { asked, reader } = storedEntries(600);
+    const { sql, start } = shardOver({ reader });
+    start();
+    sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[3]', x'ffffffff')");
+    const answer = await start().lookup("ada", [{ kind: "video", itemId: "film-3" }]);
+    expect(answer).toMatchObject({ degraded: true, items: [{ itemId: "film-3" }] });
+    expect(asked).toEqual([100, 1_000]);
+  });
+
   it("has what comes in while either query is under way", async () => {
     const { waiting, reader } = heldBack();
     const shard = shardOver({ reader, viewBytesMax: 1_000 }).start();
