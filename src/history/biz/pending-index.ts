@@ -22,7 +22,7 @@ export interface PendingUser {
 }
 
 /** A user's entry beside their records, in bytes. */
-const USER_OVERHEAD_BYTES = 420;
+export const USER_OVERHEAD_BYTES = 420;
 const STORED_USER_BYTES = 40;
 
 /** Pending records by user, and what they weigh: all together, and for each database. */

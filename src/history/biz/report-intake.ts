@@ -3,6 +3,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { DurablePending } from "./durable-pending.ts";
 import { GroupCommit, type CommitResult, type Schedule } from "./group-commit.ts";
+import { USER_OVERHEAD_BYTES } from "./pending-index.ts";
 import { PendingBudget, type Addition } from "./pending-budget.ts";
 import type { ShardLog } from "./ports.ts";
 import { itemName, recordBytes, type HistoryRecord } from "./record.ts";
@@ -102,7 +103,7 @@ export class ReportIntake {
         fresh.set(itemName(report), recordBytes({ kind, itemId, deviceId: report.deviceId ?? null }));
     }
     const records = Math.min(fresh.size, this.#budget.roomOfUser(userId));
-    let bytes = 0;
+    let bytes = durable.pending.countOf(userId) === 0 ? USER_OVERHEAD_BYTES : 0;
     for (const each of fresh.values()) bytes += each;
     return { database: databaseOf(userId), records, bytes: fresh.size === 0 ? 0 : Math.ceil((bytes * records) / fresh.size) };
   }

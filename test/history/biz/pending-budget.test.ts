@@ -61,6 +61,16 @@ describe("a shard's budget", () => {
     expect((await Promise.allSettled(more)).every(({ status }) => status === "fulfilled")).toBe(true);
   });
 
+  it("is kept to in bytes also by new users' reports that wait for their commit", async () => {
+    const { clock, start } = shardOver({ commitSpacingMs: 50, pendingRecordsMax: 20_000, pendingBytesMax: 1_000_000 });
+    const shard = start();
+    const reports = named("ada", 3_000).map((user) => shard.report(user, beat("film", 1)));
+    clock.turn(1_000);
+    const outcomes = await Promise.allSettled(reports);
+    expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBeGreaterThan(1_000);
+    expect(shard.status().pendingBytes).toBeLessThanOrEqual(1_000_000);
+  });
+
   it("is filled to half by the users of a database that is away, so that those of the other are not refused", async () => {
     const { clock, start } = shardOver({ ...twoDatabases, pendingRecordsMax: 100 });
     const shard = start();
