@@ -113,6 +113,12 @@ export class PendingSet {
     return keys;
   }
 
+  /** Somebody wants everything sent: leases beyond the first, which have grown long, end. */
+  endLongLeases(nowMs: number): void {
+    this.#nextDueMs = undefined;
+    for (const [, pending] of this.#index.each()) if (pending.leases > 1) pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs);
+  }
+
   /** Gives up leases: the keys could not be sent. */
   unlease(keys: readonly RecordKey[]): void {
     this.#nextDueMs = undefined;

@@ -157,8 +157,9 @@ export class Shard {
     await this.#flushes.onAlarm();
   }
 
-  /** Sends everything pending now, whatever its age. */
+  /** Sends everything pending now, whatever its age; what was sent a moment ago and for the first time is still with the job. */
   async flushNow(): Promise<void> {
+    this.#durable.pending.endLongLeases(this.#deps.now());
     await this.#flushes.flush(Number.POSITIVE_INFINITY);
     this.#flushes.rearmQuietly();
   }

@@ -4,6 +4,7 @@ import { LogRows } from "../../../src/history/biz/log-rows.ts";
 import { PendingIndex } from "../../../src/history/biz/pending-index.ts";
 import { PendingSet } from "../../../src/history/biz/pending-set.ts";
 import { comparePositions, recordBytes, storedBytes, type HistoryRecord } from "../../../src/history/biz/record.ts";
+import { beat, shardOver } from "../support/shard-over.ts";
 import { recordOf } from "../../support/history-records.ts";
 
 const T0 = 1_700_000_000_000;
@@ -50,6 +51,23 @@ describe("a user who has as much pending as is kept of them", () => {
 });
 
 describe("leases", () => {
+  it("that have grown long end when an operator has everything sent", async () => {
+    const { clock, sent, start } = shardOver();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    for (let minute = 0; minute < 60; minute += 1) {
+      clock.turn(MINUTE);
+      await shard.onAlarm();
+    }
+    const before = sent.length;
+    await shard.flushNow();
+    expect(sent.length).toBe(before + 1);
+    // With the job now, and trusted to it.
+    clock.turn(MINUTE);
+    await shard.onAlarm();
+    expect(sent.length).toBe(before + 1);
+  });
+
   it("double from one minute to ten while nothing is confirmed", () => {
     const { pending, put } = pendingSet();
     put("ada", "film");
