@@ -32,6 +32,8 @@ export class SqliteShardLog implements ShardLog {
   readonly #unread: UnreadRows;
   /** Slots in use, oldest seq first. */
   #slots: Slot[] = [];
+  /** The largest revision ever written. Each row says it: the one that held it may be overwritten by records of long ago. */
+  #revHigh = 0;
   #hasErased: boolean;
 
   constructor(db: ShardSql) {
@@ -52,6 +54,7 @@ export class SqliteShardLog implements ShardLog {
     this.#slots = rows.map((row) => ({ slot: Number(row["slot"]), seq: Number(row["seq"]) }));
     const newest = rows.at(-1);
     const lowWater = Number(newest?.["low_water"] ?? 0);
+    this.#revHigh = rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0);
     const snapshot = this.#snapshot.describe();
     // A snapshot that was cut off stands for nothing that it claims to replace: all live rows count, and what it has goes with the oldest of them.
     const covered = snapshot === null || snapshot.isDamaged ? 0 : snapshot.seq;
@@ -66,7 +69,7 @@ export class SqliteShardLog implements ShardLog {
     }
     return {
       lastSeq: Math.max(Number(newest?.["seq"] ?? 0), snapshot?.seq ?? 0),
-      revHighWater: rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0),
+      revHighWater: this.#revHigh,
       isDamaged: snapshot?.isDamaged ?? false,
     };
   }
@@ -78,7 +81,7 @@ export class SqliteShardLog implements ShardLog {
       seq,
       slot: index < reusable ? (this.#slots[index]?.slot ?? index) : this.#slots.length + index - reusable,
       statement: index < reusable ? OVERWRITE : INSERT,
-      revHigh: records.reduce((high, record) => Math.max(high, record.rev), 0),
+      revHigh: records.reduce((high, record) => Math.max(high, record.rev), this.#revHigh),
       payload: encodeRow(records).buffer,
     }));
     const write = (): void => {
@@ -89,6 +92,7 @@ export class SqliteShardLog implements ShardLog {
     else this.#db.transaction(write);
     if (adopted !== undefined) this.#unread.recount();
     this.#slots.splice(0, reusable);
+    this.#revHigh = written.reduce((high, row) => Math.max(high, row.revHigh), this.#revHigh);
     for (const { slot, seq } of written) this.#slots.push({ slot, seq });
     return written.map(({ payload }) => payload.byteLength);
   }

@@ -139,6 +139,21 @@ describe("a shard's log", () => {
     for (const shard of [start(), start()]) expect(shard.collect([keyOf("film"), keyOf("film", "bob")])).toHaveLength(2);
   });
 
+  it("never gives a revision twice, though a row of old ones was the last to be written", async () => {
+    const { clock, sql, start } = shardOver();
+    let shard = start();
+    await shard.report("ada", beat("film", 1));
+    shard.erase("ada");
+    const old = encodeRow([recordOf({ userId: "bob", itemId: "film", rev: 1_000 })]).buffer;
+    sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[]', ?)", old);
+    // Its slot is the one that held the newest revision, and the machine's clock is behind.
+    clock.stepBack(30_000);
+    for (let restart = 0; restart < 2; restart += 1) {
+      shard = start();
+      expect(shard.status()).toMatchObject({ unreadRows: 0, clockAheadMs: 30_000 });
+    }
+  });
+
   it("starts with a row of garbage in it", async () => {
     const { sql, start } = shardOver();
     await start().report("ada", beat("film", 1));
