@@ -73,7 +73,7 @@ export interface FlushQueue {
 
 /** Reads what the job has written. */
 export interface HistoryReader {
-  /** The newest entries of a user, at most `limit`, in any order. Throws `UNAVAILABLE`. */
+  /** The newest entries of a user, newest first, at most `limit`. Throws `UNAVAILABLE`. */
   newestOf(userId: string, limit: number): Promise<readonly HistoryRecord[]>;
 }
 

@@ -36,8 +36,11 @@ interface Load {
 export type ViewExtent = "head" | "all";
 
 const EMPTY_TTL_MS = 30_000;
-/** Entries that are loaded of a user who is not in memory; the rest when somebody asks for it. */
-const HEAD_ENTRIES = 100;
+/**
+ * Entries that are loaded of a user who is not in memory: a page at most, and one more to know whether anything follows it. The rest when
+ * somebody asks for it.
+ */
+const HEAD_ENTRIES = 101;
 /**
  * Loads of one database under way at once in this shard, and how many may wait. They are this shard's own: neither another shard of the
  * isolate nor another database can take them.

@@ -45,7 +45,7 @@ describe("a user who is not in memory", () => {
     await shard.continueWatching("ada", 20);
     const second = await shard.list("ada", { limit: 50 });
     await shard.list("ada", { limit: 40, ...(second.nextCursor === undefined ? {} : { cursor: second.nextCursor }) });
-    expect(asked).toEqual([100]);
+    expect(asked).toEqual([101]);
     const pages: string[] = [];
     let cursor: string | undefined;
     do {
@@ -54,7 +54,14 @@ describe("a user who is not in memory", () => {
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     expect(pages).toEqual(Array.from({ length: 600 }, (_, index) => `film-${599 - index}`));
-    expect(asked).toEqual([100, 1_000]);
+    expect(asked).toEqual([101, 1_000]);
+  });
+
+  it("is loaded once for the largest page there is, and what follows it is known", async () => {
+    const { asked, reader } = storedEntries(600);
+    const shard = shardOver({ reader }).start();
+    const { items, nextCursor } = await shard.list("ada", { limit: 100 });
+    expect([items.length, typeof nextCursor, asked]).toEqual([100, "string", [101]]);
   });
 
   it("with fewer entries than that is loaded once", async () => {
@@ -63,7 +70,7 @@ describe("a user who is not in memory", () => {
     expect((await shard.list("ada", { limit: 100 })).items).toHaveLength(60);
     expect((await shard.lookup("ada", [{ kind: "video", itemId: "never-seen" }])).items).toEqual([]);
     expect((await shard.list("ada", { limit: 100, kind: "audio" })).items).toEqual([]);
-    expect(asked).toEqual([100]);
+    expect(asked).toEqual([101]);
   });
 
   it("is loaded whole when an item is looked up that is not among the newest, and what was reported meanwhile is there", async () => {
@@ -71,7 +78,7 @@ describe("a user who is not in memory", () => {
     const shard = shardOver({ reader }).start();
     await shard.report("ada", beat("film-3", 77));
     expect((await shard.lookup("ada", [{ kind: "video", itemId: "film-590" }])).items).toHaveLength(1);
-    expect(asked).toEqual([100]);
+    expect(asked).toEqual([101]);
     const { items } = await shard.lookup("ada", [
       { kind: "video", itemId: "film-3" },
       { kind: "video", itemId: "film-4" },
@@ -80,7 +87,7 @@ describe("a user who is not in memory", () => {
       ["film-3", 77],
       ["film-4", 4],
     ]);
-    expect(asked).toEqual([100, 1_000]);
+    expect(asked).toEqual([101, 1_000]);
   });
 
   it("is loaded whole for a lookup also while rows of a later release can't be read", async () => {
@@ -90,7 +97,7 @@ describe("a user who is not in memory", () => {
     sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[3]', x'ffffffff')");
     const answer = await start().lookup("ada", [{ kind: "video", itemId: "film-3" }]);
     expect(answer).toMatchObject({ degraded: true, items: [{ itemId: "film-3" }] });
-    expect(asked).toEqual([100, 1_000]);
+    expect(asked).toEqual([101, 1_000]);
   });
 
   it("has what comes in while either query is under way", async () => {
@@ -100,7 +107,7 @@ describe("a user who is not in memory", () => {
     await shard.report("ada", beat("film", 5));
     // Others push whatever may leave out of memory.
     for (let user = 0; user < 20; user += 1) await shard.report(`other-${user}`, beat("film", 1));
-    waiting[0]?.answer(Array.from({ length: 100 }, (_, index) => recordOf({ itemId: `old-${index}`, atMs: T0, rev: T0 * 1024 + index })));
+    waiting[0]?.answer(Array.from({ length: 101 }, (_, index) => recordOf({ itemId: `old-${index}`, atMs: T0, rev: T0 * 1024 + index })));
     expect((await whole).items).toMatchObject([{ itemId: "film", positionMs: 5 }]);
     const missing = shard.lookup("ada", [{ kind: "video", itemId: "missing" }]);
     await shard.report("ada", beat("missing", 9));
@@ -164,8 +171,8 @@ describe("a database that hangs", () => {
   });
 
   it("keeps no reader longer who needs two queries, and has answered whoever comes after", async () => {
-    const hundred = Array.from({ length: 100 }, (_, index) => recordOf({ itemId: `film-${index}`, atMs: T0 - index, rev: T0 * 1024 }));
-    const { clock, start } = slowBy(200, async () => hundred);
+    const many = Array.from({ length: 200 }, (_, index) => recordOf({ itemId: `film-${index}`, atMs: T0 - index, rev: T0 * 1024 }));
+    const { clock, start } = slowBy(200, async () => many);
     const shard = start();
     const missing = [{ kind: "video", itemId: "missing" }];
     const first = shard.lookup("ada", missing);
