@@ -58,6 +58,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
       pendingBytesMax: 5_000_000,
       viewBytesMax: 2_000_000,
       entriesPerUserMax: 1_000,
+      headEntries: 100,
       liveRowsMax: 8_192,
     },
     log: new SqliteShardLog(shardSql.sql),

@@ -43,6 +43,7 @@ const PENDING_RECORDS_MAX = 20_000;
 const PENDING_BYTES_MAX = 5_000_000;
 const VIEW_BYTES_MAX = 2_000_000;
 const LIVE_ROWS_MAX = 8_192;
+const HEAD_ENTRIES = 100;
 
 const SHARD_PLACES = 512;
 /** Sixteen shards' own places of a database, and the job's. */
@@ -211,6 +212,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
       pendingBytesMax: PENDING_BYTES_MAX,
       viewBytesMax: VIEW_BYTES_MAX,
       entriesPerUserMax: ENTRIES_PER_USER_MAX,
+      headEntries: HEAD_ENTRIES,
       liveRowsMax: LIVE_ROWS_MAX,
     },
     log: new SqliteShardLog({

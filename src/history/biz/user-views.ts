@@ -9,7 +9,7 @@ import { ViewCache } from "./view-cache.ts";
 
 interface UserViewsDeps {
   readonly shard: number;
-  readonly limits: { readonly viewBytesMax: number; readonly entriesPerUserMax: number };
+  readonly limits: { readonly viewBytesMax: number; readonly entriesPerUserMax: number; readonly headEntries: number };
   readonly reader: HistoryReader;
   readonly queue: FlushQueue;
   readonly now: Clock;
@@ -28,8 +28,6 @@ export interface ViewAnswer {
 export type ViewExtent = "head" | "all";
 
 const EMPTY_TTL_MS = 30_000;
-/** Entries that are loaded of a user who is not in memory; the rest when somebody asks for it. */
-const HEAD_ENTRIES = 100;
 /**
  * Loads of one database under way at once in this shard, and how many may wait. They are this shard's own: neither another shard of the
  * isolate nor another database can take them.
@@ -94,7 +92,7 @@ export class UserViews {
     // What is known of the head stays valid while the rest is loaded.
     const view = this.#cache.get(userId, now()) ?? this.#cache.open(userId, pendingOf(userId));
     view.loads += 1;
-    const limit = extent === "head" ? Math.min(HEAD_ENTRIES, limits.entriesPerUserMax) : limits.entriesPerUserMax;
+    const limit = extent === "head" ? Math.min(limits.headEntries, limits.entriesPerUserMax) : limits.entriesPerUserMax;
     try {
       const stored = await reader.newestOf(userId, limit);
       this.#cache.absorb(view, stored);

@@ -76,6 +76,7 @@ export function shardOver(options: ShardOverOptions = {}) {
         pendingBytesMax: 5_000_000,
         viewBytesMax: 1_000_000,
         entriesPerUserMax: 1_000,
+        headEntries: 100,
         liveRowsMax: 1_000,
         ...limits,
       },

@@ -28,6 +28,7 @@ export class LonelyShard extends DurableObject<Env> {
         pendingBytesMax: 5_000_000,
         viewBytesMax: 2_000_000,
         entriesPerUserMax: 1_000,
+        headEntries: 100,
         liveRowsMax: 8_192,
       },
       log: new SqliteShardLog({
