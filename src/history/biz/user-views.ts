@@ -102,7 +102,7 @@ export class UserViews {
       return { view, degraded: false };
     } catch (error) {
       onBackgroundFailure("load a user's history", error);
-      if (view.reach === null && view.loads === 1) this.#cache.drop(userId);
+      if (view.reach === null && view.loads === 1) this.#cache.dropView(userId, view);
       // Beside the answer: whoever reads has waited for D1 already.
       this.#refills.ask(database, userId);
       return { view, degraded: true };

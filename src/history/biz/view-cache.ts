@@ -90,6 +90,11 @@ export class ViewCache {
     this.#bytes -= slot.view.bytes;
   }
 
+  /** Drops this very view: the user may have been forgotten meanwhile, and have another one that is loading. */
+  dropView(userId: string, view: UserView): void {
+    if (this.#slots.get(userId)?.view === view) this.drop(userId);
+  }
+
   /** Forgets the least recently used views until the rest fit. One that is being loaded is needed by whoever waits for it. */
   #shrink(): void {
     if (this.#bytes <= this.#options.bytesMax) return;

@@ -98,6 +98,42 @@ describe("a user who is not in memory", () => {
   });
 });
 
+describe("what is remembered of a user is forgotten while they are loaded", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  it("and whoever asks from then on is not given the old answer", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const early = shard.list("ada", { limit: 10 });
+    await turn();
+    shard.forgetView("ada");
+    const late = positions(shard);
+    await turn();
+    waiting[0]?.answer([]);
+    waiting[1]?.answer([recordOf({ itemId: "redriven", positionMs: 7 })]);
+    expect(await late).toEqual({ redriven: 7 });
+    expect((await early).items).toEqual([]);
+  });
+
+  it("and a query from before that fails takes nothing from the load that came after", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const early = shard.list("ada", { limit: 10 });
+    await turn();
+    shard.forgetView("ada");
+    const late = shard.list("ada", { limit: 10 });
+    await turn();
+    waiting[0]?.fail();
+    await early;
+    await shard.report("ada", beat("film", 3));
+    const own = positions(shard);
+    await turn();
+    waiting[1]?.answer([]);
+    await late;
+    expect(await own).toEqual({ film: 3 });
+  });
+});
+
 describe("entries beyond the newest thousand", () => {
   it("are found by neither list nor lookup, though a few more are held", async () => {
     const { reader } = storedEntries(1_000);
