@@ -29,6 +29,19 @@ function pendingSet({ recordsPerUserMax = 1_000, windowMs = 300_000 } = {}) {
 const confirm = (pending: PendingSet, record: HistoryRecord, nowMs: number): void =>
   pending.confirm({ ...key(record), rev: record.rev }, nowMs);
 
+describe("a record that was reported again while the job had it", () => {
+  it("waits since that report, not since the job came back", () => {
+    const { pending, put } = pendingSet();
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    pending.collect([key(first)]);
+    put("ada", "film", {}, T0 + 1_000);
+    put("ada", "film", {}, T0 + 30_000);
+    confirm(pending, first, T0 + 50_000);
+    expect(pending.nextDueMs()).toBe(T0 + 1_000 + 300_000);
+  });
+});
+
 describe("leases", () => {
   it("double from one minute to ten while nothing is confirmed", () => {
     const { pending, put } = pendingSet();
