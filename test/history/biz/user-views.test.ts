@@ -134,6 +134,37 @@ describe("what is remembered of a user is forgotten while they are loaded", () =
   });
 });
 
+describe("a user who is loading", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  it("is shown nothing if they are erased before D1 has answered", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const list = shard.list("ada", { limit: 10 });
+    await turn();
+    shard.erase("ada");
+    waiting[0]?.answer([recordOf({ itemId: "film" })]);
+    expect((await list).items).toEqual([]);
+  });
+
+  it("stays in memory, however full it is, until D1 has answered: or whoever joins would miss their own report", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader, viewBytesMax: 100 }).start();
+    const early = shard.list("ada", { limit: 10 });
+    await turn();
+    const other = shard.list("bob", { limit: 10 });
+    await turn();
+    waiting[1]?.answer([recordOf({ userId: "bob", itemId: "film" })]);
+    await other;
+    await shard.report("ada", beat("film", 3));
+    const own = positions(shard);
+    await turn();
+    waiting[0]?.answer([]);
+    await early;
+    expect(await own).toEqual({ film: 3 });
+  });
+});
+
 describe("entries beyond the newest thousand", () => {
   it("are found by neither list nor lookup, though a few more are held", async () => {
     const { reader } = storedEntries(1_000);
