@@ -134,6 +134,19 @@ describe("what is remembered of a user is forgotten while they are loaded", () =
   });
 });
 
+describe("a user without a history", () => {
+  it("is believed to have none for half a minute, and asked for again after that", async () => {
+    const { asked, reader } = storedEntries(0);
+    const { clock, start } = shardOver({ reader });
+    const shard = start();
+    for (const passedMs of [0, 29_000, 2_000]) {
+      clock.turn(passedMs);
+      await positions(shard);
+    }
+    expect(asked).toHaveLength(2);
+  });
+});
+
 describe("a user who is loading", () => {
   const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
