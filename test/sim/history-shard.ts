@@ -180,7 +180,7 @@ export class SimShard {
     const { storage } = object;
     const facts = new ShardFacts(storage.kv, `shard-${this.watch.number}`);
     const log = new SqliteShardLog({
-      exec: storage.sql.exec,
+      exec: (query, ...bindings) => storage.sql.exec(query, ...bindings),
       transaction: mutation.hasTransactions === false ? (work) => work() : storage.transactionSync,
     });
     const call: RemoteCall = (what, effect) => object.leave(what, READER_MS, effect);

@@ -135,7 +135,7 @@ describe("a shard's log", () => {
     // Its place in the log is taken by another row.
     await unable.report("bob", beat("film", 1));
     expect(sql.exec("SELECT slot FROM log").toArray()).toHaveLength(1);
-    sql.exec("UPDATE unread_row SET payload = ?", (row?.["payload"] ?? null) as ArrayBuffer);
+    sql.exec("UPDATE unread_row SET payload = ?", row?.["payload"] ?? null);
     for (const shard of [start(), start()]) expect(shard.collect([keyOf("film"), keyOf("film", "bob")])).toHaveLength(2);
   });
 
