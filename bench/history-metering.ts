@@ -59,6 +59,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
       readMs: 300,
       viewBytesMax: 2_000_000,
       entriesPerUserMax: 1_000,
+      headEntries: 101,
       liveRowsMax: 8_192,
     },
     log: new SqliteShardLog(shardSql.sql),

@@ -1,5 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
+import { ENTRIES_PER_PAGE_MAX } from "../contracts/history.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { clearingTimer, requestTimer, type CallTimer } from "../platform/call-timer.ts";
 import type { Guard } from "../platform/guard.ts";
@@ -43,6 +44,8 @@ const PENDING_RECORDS_MAX = 20_000;
 const PENDING_BYTES_MAX = 5_000_000;
 const VIEW_BYTES_MAX = 2_000_000;
 const LIVE_ROWS_MAX = 8_192;
+/** Loaded of a user who is not in memory: the largest page, and one more to know whether anything follows. */
+const HEAD_ENTRIES = ENTRIES_PER_PAGE_MAX + 1;
 
 const SHARD_PLACES = 512;
 /** Sixteen shards' own places of a database, and the job's. */
@@ -212,6 +215,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
       readMs: CALL_QUOTA_MS.database,
       viewBytesMax: VIEW_BYTES_MAX,
       entriesPerUserMax: ENTRIES_PER_USER_MAX,
+      headEntries: HEAD_ENTRIES,
       liveRowsMax: LIVE_ROWS_MAX,
     },
     log: new SqliteShardLog({

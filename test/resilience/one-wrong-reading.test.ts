@@ -83,13 +83,20 @@ describe.each(OFF_MS)("what refuses, at one reading %d ms off", (offMs) => {
     expect(admitsAfter((nowMs) => isolate.admit(nowMs, 0).kind !== "rejected", 60_000)).toBeLessThanOrEqual(8_000 + 2 * STEP_MS);
   });
 
-  it("an empty retry budget fills again, and a limiter that shed sheds no longer than its cooldown", () => {
+  it("an empty retry budget fills again", () => {
     const budget = new RetryBudget({ retriesPerSecondMin: 1 });
     while (budget.tryWithdraw(wrongMs));
     expect(admitsAfter((nowMs) => budget.tryWithdraw(nowMs), 60_000)).toBeLessThanOrEqual(10_000 + STEP_MS);
-    const limiter = new BbrLimiter();
-    while (limiter.admit(wrongMs, "critical") && limiter.view(wrongMs).inFlight < 5_000);
-    for (let { inFlight } = limiter.view(wrongMs); inFlight > 0; inFlight -= 1) limiter.done(wrongMs, wrongMs, "failure");
-    expect(admitsAfter((nowMs) => limiter.admit(nowMs, "sheddable"), 60_000)).toBeLessThanOrEqual(10_000);
+  });
+
+  it("a limiter that sheds does so no longer than its cooldown", () => {
+    const none = (): void => undefined;
+    const pressure = { high: true, isHigh: () => pressure.high, excess: () => 1, onStart: none, onDone: none, onOverloaded: none };
+    const limiter = new BbrLimiter({ pressure });
+    limiter.view(NOW_MS - 1_000);
+    while (limiter.admit(wrongMs, "critical"));
+    expect(limiter.view(wrongMs).shedding).toBe(true);
+    pressure.high = false;
+    expect(admitsAfter((nowMs) => !limiter.view(nowMs).shedding, 60_000)).toBeLessThanOrEqual(11_000 + STEP_MS);
   });
 });

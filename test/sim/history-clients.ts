@@ -13,6 +13,8 @@ const RETRY_MS_MAX = 30_000;
 const READ_TRIES_MAX = 4;
 const CLIENT_SKEW_MS_MAX = 7_200_000;
 const PAGE_MAX = 100;
+/** Share of acknowledged reports that are read back at once. */
+const READS_OWN = 0.1;
 const DEVICES = ["phone", "tv"] as const;
 
 /** Everybody outside: players that report until they are told, readers that check what they see, and identity, which erases until it is done. */
@@ -79,11 +81,12 @@ export class HistoryClients {
     });
   }
 
-  /** Reads and checks everything of a user. Throws where it was not answered. */
-  async readAll(userId: string): Promise<void> {
+  /** Reads and checks everything of a user; says whether the answer was degraded. Throws where there was none. */
+  async readAll(userId: string): Promise<boolean> {
     const before = beforeRead(this.#world, userId);
     const { items, degraded } = await this.#list(userId, PAGE_MAX);
     checkAnswer(this.#world, userId, before, { items, ...(degraded === true && { degraded }) });
+    return degraded === true;
   }
 
   /** Erases a user, again and again until it has worked. */
@@ -205,6 +208,12 @@ export class HistoryClients {
     counters.note("report acknowledged", reports.length);
     if (erasure !== "none") return;
     for (const { positionMs } of reports) hold(model.reportAt(positionMs) !== undefined, `${userId}: what is acknowledged is durable`);
+    // Whoever has reported looks at it.
+    if (this.#kernel.chance(READS_OWN))
+      this.read(
+        userId,
+        reports.map(({ itemId }) => itemId),
+      );
   }
 
   #ask<T>(what: string, effect: () => Promise<T>): Promise<T> {

@@ -24,6 +24,7 @@ export const COUNTERS = [
   "dead letter counted",
   "caller sent to another shard",
   "mapping not read from D1",
+  "newest entries loaded, not all",
   "record set aside",
   "batch refused as a whole",
   "shard started over a row it could not read",

@@ -34,6 +34,9 @@ export class SimDatabase {
     }
     if (this.state === "refuses" && what.startsWith("db INSERT INTO history ("))
       throw new Error("D1_ERROR: CHECK constraint failed: SQLITE_CONSTRAINT");
+    // It may be away for what is set aside, too: nothing is safe before that is written.
+    if (this.state === "refuses" && what.startsWith("db INSERT INTO history_rejected") && this.#kernel.chance(0.3))
+      throw new Error("D1_ERROR: Network connection lost.");
     return effect();
   }
 }

@@ -2,6 +2,7 @@ import type { Entry, ItemKey } from "../../src/contracts/history.ts";
 import { comparePositions, itemName, type HistoryRecord, type RecordKey } from "../../src/history/biz/record.ts";
 import { must } from "./broken-invariant.ts";
 import type { SimShard } from "./history-shard.ts";
+import { isNamedIn } from "./history-shard-checks.ts";
 import type { HistoryWorld } from "./history-world.ts";
 
 /** What was true of a user when a read was sent. */
@@ -191,8 +192,6 @@ function checkErased(world: HistoryWorld, userId: string): void {
   if (!world.options.faults.has("shard-storage-outlives-erasure")) return;
   const { storage } = world.shardOf(userId).object;
   for (const table of ["log", "snapshot", "unread_row"]) {
-    const rows = storage.inspect(`SELECT payload FROM ${table}`);
-    const isNamed = rows.some(({ payload }) => payload instanceof Uint8Array && Buffer.from(payload).includes(userId));
-    must(!isNamed, `${userId}: no row of the shard's ${table} names who was erased`);
+    must(!isNamedIn(storage, table, userId), `${userId}: no row of the shard's ${table} names who was erased`);
   }
 }

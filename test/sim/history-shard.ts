@@ -13,7 +13,8 @@ import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { SimClock } from "./history-clock.ts";
 import { BUCKETS } from "./history-mapping.ts";
 import { arePending } from "./history-invariants.ts";
-import { checkHandedOut, watchedLog, watchedQueue, type Watch } from "./history-watch.ts";
+import { checkHandedOut, checkShown } from "./history-shard-checks.ts";
+import { watchedLog, watchedQueue, watchedReader, type Watch } from "./history-watch.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import type { RemoteCall } from "./remote-d1.ts";
 import { SimObject } from "./sim-object.ts";
@@ -42,7 +43,17 @@ export class SimShard {
     const { kernel, hardship, faults, mutation } = world.options;
     this.#world = world;
     this.#clock = new SimClock(kernel, hardship, faults.has("month-ahead"));
-    this.watch = { world, number, unknown: new Set(), durableRev: 0, sent: new Map() };
+    this.watch = {
+      world,
+      number,
+      unknown: new Set(),
+      durableRev: 0,
+      sent: new Map(),
+      erased: new Set(),
+      rowsSinceSnapshot: null,
+      refilledAtMs: new Map(),
+      now: this.#clock.now,
+    };
     this.object = new SimObject({
       kernel,
       name: `shard-${number}`,
@@ -71,15 +82,15 @@ export class SimShard {
   }
 
   list(userId: string, query: ListQuery, callers: ShardMapping): Promise<EntryPage | Elsewhere> {
-    return this.object.enter(({ door }) => door.forReader(callers, (shard) => shard.list(userId, query)));
+    return this.#read(userId, callers, (shard) => shard.list(userId, query));
   }
 
   continueWatching(userId: string, limit: number, callers: ShardMapping): Promise<EntryPage | Elsewhere> {
-    return this.object.enter(({ door }) => door.forReader(callers, (shard) => shard.continueWatching(userId, limit)));
+    return this.#read(userId, callers, (shard) => shard.continueWatching(userId, limit));
   }
 
   lookup(userId: string, items: readonly ItemKey[], callers: ShardMapping): Promise<EntryPage | Elsewhere> {
-    return this.object.enter(({ door }) => door.forReader(callers, (shard) => shard.lookup(userId, items)));
+    return this.#read(userId, callers, (shard) => shard.lookup(userId, items));
   }
 
   collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]> {
@@ -141,12 +152,24 @@ export class SimShard {
     return this.object.instance?.door.shard.status().pending ?? 0;
   }
 
+  #read(userId: string, callers: ShardMapping, read: (shard: Shard) => Promise<EntryPage>): Promise<EntryPage | Elsewhere> {
+    return this.object.enter(({ door }) =>
+      door.forReader(callers, async (shard) => {
+        const page = await read(shard);
+        checkShown(userId, page, shard.status().unreadRows, this.watch);
+        return page;
+      }),
+    );
+  }
+
   #serve<T>(work: (shard: Shard) => T | Promise<T>): Promise<T> {
     return this.object.enter(({ door }) => door.forAnybody(work));
   }
 
   #crashed(): void {
     this.watch.sent.clear();
+    this.watch.refilledAtMs.clear();
+    this.watch.rowsSinceSnapshot = null;
     this.#clock.step(() => this.#world.counters.note("clock stepped at a restart"));
   }
 
@@ -176,12 +199,15 @@ export class SimShard {
       // A call of the storage that fails later than at once is heard by nobody.
       alarm: { set: (atMs) => void storage.setAlarm(atMs).catch(() => undefined) },
       queue: watchedQueue(queue, this.watch),
-      reader: mutation.reader?.(reader) ?? reader,
+      reader: watchedReader(mutation.reader?.(reader) ?? reader, this.watch),
       now: this.#clock.now,
       schedule: (delayMs, callback) => object.schedule(delayMs, callback),
       onBackgroundFailure: () => undefined,
     });
-    const askMapping = () => object.leave("ask for the mapping", CALL_QUOTA_MS.database, () => this.#world.mapping.current());
+    const askMapping = () => {
+      this.#world.hold(this.watch.durableRev === 0, `shard-${this.watch.number}: whoever has a copy of the mapping asks for none`);
+      return object.leave("ask for the mapping", CALL_QUOTA_MS.database, () => this.#world.mapping.current());
+    };
     const mapping = new MappingCopy({ store: facts, buckets: BUCKETS, askMapping });
     return { isFromBefore: facts.isFromBefore, door: new ShardDoor(shard, mapping) };
   }

@@ -4,6 +4,7 @@ import { addCounts, COUNTERS } from "./history-counters.ts";
 import { FAULTS_MENDED } from "./history-known-faults.ts";
 import type { Mutation } from "./history-mutation.ts";
 import { MUTATIONS } from "./history-mutations.ts";
+import { MUTATIONS_OF_BOUNDS } from "./history-mutations-of-bounds.ts";
 import { simulateHistory } from "./history-sim.ts";
 
 /** A fixed set; `npm run test:sim` takes ten thousand. */
@@ -64,14 +65,14 @@ describe("the simulated history", () => {
     expect((await simulateHistory(7)).trace).not.toEqual((await simulateHistory(8)).trace);
   });
 
-  it.each(FAULTS_MENDED)("keeps its promises under a trouble of its own: $tells", async ({ name }) => {
+  it.each(FAULTS_MENDED)("keeps its promises under a trouble of its own: $tells", { timeout: 60_000 }, async ({ name }) => {
     for (let seed = 1; seed <= FAULT_SEEDS; seed += 1)
       expect({ seed, failure: (await simulateHistory(seed, { faults: [name] })).failure }).toEqual({ seed, failure: null });
   });
 
   it("breaks for every guard that is broken on purpose", { timeout: 240_000 }, async () => {
     const rows: string[] = [];
-    for (const mutation of MUTATIONS) rows.push(`| ${mutation.name} | ${await caught(mutation)}`);
+    for (const mutation of [...MUTATIONS, ...MUTATIONS_OF_BOUNDS]) rows.push(`| ${mutation.name} | ${await caught(mutation)}`);
     expect(rows.filter((row) => row.includes("| never |"))).toEqual([]);
     const mended = FAULTS_MENDED.map(({ tells, share }) => `| ${tells} | ${share} |`);
     const page = `${HEAD}${rows.join("\n")}\n${MENDED}${mended.join("\n")}\n`;

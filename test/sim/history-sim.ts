@@ -21,14 +21,18 @@ const READ_MS = 60_000;
 const READ_SPACING_MS = 100;
 /** Share of worlds where the release before has been. */
 const OLD = 0.3;
+/** From the first confirmation after an outage to the last: two alarms, a batch, and a message that waits for its next attempt. */
+const RESUMED_MS_MAX = 90_000;
 const BEATS = 16;
 const BEAT_MS = 10_000;
 /** From the last beat to the end of it all: the longest window, and what a flush takes. */
 const QUIET_MS = 150_000;
 
+const EVERYWHERE: readonly FaultName[] = FAULTS_MENDED.filter(({ share }) => share === 1).map(({ name }) => name);
+
 export interface SimOptions {
   readonly mutation?: Mutation;
-  /** Troubles that are on in this world, beside those that its seed brings. */
+  /** Troubles of their own that are on in this world, instead of the one that its seed may bring: two of them would be in each other's way. */
   readonly faults?: readonly FaultName[];
 }
 
@@ -45,7 +49,8 @@ export interface SimResult {
 export async function simulateHistory(seed: number, { mutation = HEALTHY, faults = [] }: SimOptions = {}): Promise<SimResult> {
   const undo = mutation.patch?.();
   try {
-    const sim = new HistorySim(seed, mutation, new Set([...faults, ...(mutation.under === undefined ? mendedIn(seed) : [mutation.under])]));
+    const asked = mutation.under === undefined ? faults : [...faults, mutation.under];
+    const sim = new HistorySim(seed, mutation, new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed)));
     let failure: string | null = null;
     try {
       await sim.run();
@@ -60,15 +65,14 @@ export async function simulateHistory(seed: number, { mutation = HEALTHY, faults
 }
 
 /** The mended faults whose trouble is part of this world: those of every world, and at most one of those that need a world of their own. */
-function mendedIn(seed: number): FaultName[] {
+function mendedIn(seed: number): readonly FaultName[] {
   let luck = mulberry32(seed)();
-  const names = FAULTS_MENDED.filter(({ share }) => share === 1).map(({ name }) => name);
   for (const { name, share } of FAULTS_MENDED) {
     if (share === 1) continue;
-    if (luck < share) return [...names, name];
+    if (luck < share) return [...EVERYWHERE, name];
     luck -= share;
   }
-  return names;
+  return EVERYWHERE;
 }
 
 class HistorySim {
@@ -110,6 +114,7 @@ class HistorySim {
     if (faults.has("unknown-row")) world.rollForward();
     this.#redrive();
     this.#watchOn();
+    if (faults.has("resends-without-backoff")) this.#resume();
     await this.#runFor(HEALED_MS);
     must(this.#clients.open === 0, "every caller has an answer");
     for (const { object, pending } of world.shards) must(pending === 0, `${object.process.name}: nothing is pending any more`);
@@ -120,13 +125,27 @@ class HistorySim {
     for (const [place, userId] of users.entries()) {
       this.kernel.after(place * READ_SPACING_MS, "", () => {
         this.#clients.readAll(userId).then(
-          () => (unread -= 1),
+          (isDegraded) => {
+            world.hold(!isDegraded, `${userId}: nothing is degraded when all is well`);
+            unread -= 1;
+          },
           (error: unknown) => world.hold(false, error instanceof Error ? error.message : String(error)),
         );
       });
     }
     await this.#runFor(READ_MS);
     must(unread === 0, "every reader has an answer");
+  }
+
+  /** A database that was away for long takes something new: what was left alone for longer and longer comes with it. */
+  #resume(): void {
+    const { kernel, world } = this;
+    const { flushWindowMs } = world.options.limits;
+    for (const userId of USERS) this.#clients.report(userId, ["after-the-outage"], "tv");
+    kernel.after(flushWindowMs + RESUMED_MS_MAX, "", () => {
+      for (const { object, pending } of world.shards)
+        world.hold(pending === 0, `${object.process.name}: what waited through an outage doesn't wait on`);
+    });
   }
 
   /** Operators try again what was set aside. */

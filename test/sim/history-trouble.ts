@@ -55,6 +55,7 @@ export function drawLimits(kernel: Kernel): ShardLimits {
     readMs: 300,
     viewBytesMax: kernel.pick([1_500, 6_000, 100_000]),
     entriesPerUserMax: ENTRIES_PER_USER_MAX,
+    headEntries: kernel.pick([2, 100]),
     liveRowsMax: kernel.pick([3, 8, 1_000]),
   };
 }

@@ -16,7 +16,7 @@ import { simulateLedgers } from "./ledger-sim.ts";
 const SEEDS = 10_000;
 /** From so many seeds on each thing that can happen has happened, or something is wrong with the trouble. */
 const SEEDS_TELL = 150;
-const SECONDS_MAX = 600;
+const SECONDS_MAX = 900;
 const FAILURES_SHOWN = 5;
 
 interface Outcome {

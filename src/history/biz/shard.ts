@@ -25,6 +25,8 @@ export interface ShardLimits {
   /** Memory for users' entries, in bytes, and entries kept of one user. */
   readonly viewBytesMax: number;
   readonly entriesPerUserMax: number;
+  /** Entries that are loaded of a user who is not in memory; the rest when somebody asks for it. */
+  readonly headEntries: number;
   /** Live log rows beyond which what is pending moves into a snapshot. */
   readonly liveRowsMax: number;
 }

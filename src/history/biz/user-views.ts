@@ -10,7 +10,7 @@ import { ViewCache } from "./view-cache.ts";
 
 interface UserViewsDeps {
   readonly shard: number;
-  readonly limits: { readonly viewBytesMax: number; readonly entriesPerUserMax: number };
+  readonly limits: { readonly viewBytesMax: number; readonly entriesPerUserMax: number; readonly headEntries: number };
   readonly reader: HistoryReader;
   readonly queue: FlushQueue;
   readonly now: Clock;
@@ -36,11 +36,6 @@ interface Load {
 export type ViewExtent = "head" | "all";
 
 const EMPTY_TTL_MS = 30_000;
-/**
- * Entries that are loaded of a user who is not in memory: a page at most, and one more to know whether anything follows it. The rest when
- * somebody asks for it.
- */
-const HEAD_ENTRIES = 101;
 /**
  * Loads of one database under way at once in this shard, and how many may wait. They are this shard's own: neither another shard of the
  * isolate nor another database can take them.
@@ -134,7 +129,7 @@ export class UserViews {
 
   async #ask(userId: string, view: UserView, extent: ViewExtent, database: number): Promise<ViewAnswer> {
     const { reader, now, limits, onBackgroundFailure } = this.#deps;
-    const limit = extent === "head" ? Math.min(HEAD_ENTRIES, limits.entriesPerUserMax) : limits.entriesPerUserMax;
+    const limit = extent === "head" ? Math.min(limits.headEntries, limits.entriesPerUserMax) : limits.entriesPerUserMax;
     try {
       const stored = await reader.newestOf(userId, limit);
       this.#cache.absorb(view, stored);

@@ -67,6 +67,7 @@ export class SqliteShardLog implements ShardLog {
       const [row] = this.#db.exec("SELECT payload FROM log WHERE slot = ?", slot).toArray();
       this.#give({ seq, part: 0, payload: bytesOf(row?.["payload"]) }, take);
     }
+    this.#revHigh = rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0);
     return {
       lastSeq: Math.max(Number(newest?.["seq"] ?? 0), snapshot?.seq ?? 0),
       revHighWater: this.#revHigh,
@@ -77,22 +78,23 @@ export class SqliteShardLog implements ShardLog {
   append(rows: readonly UnwrittenRow[], lowWater: number, adopted?: number): readonly number[] {
     let reusable = 0;
     while (reusable < rows.length && (this.#slots[reusable]?.seq ?? lowWater) < lowWater) reusable += 1;
+    let revHigh = this.#revHigh;
+    for (const { records } of rows) for (const { rev } of records) revHigh = Math.max(revHigh, rev);
     const written = rows.map(({ seq, records }, index) => ({
       seq,
       slot: index < reusable ? (this.#slots[index]?.slot ?? index) : this.#slots.length + index - reusable,
       statement: index < reusable ? OVERWRITE : INSERT,
-      revHigh: records.reduce((high, record) => Math.max(high, record.rev), this.#revHigh),
       payload: encodeRow(records).buffer,
     }));
     const write = (): void => {
-      for (const { statement, seq, revHigh, payload, slot } of written) this.#db.exec(statement, seq, lowWater, revHigh, payload, slot);
+      for (const { statement, seq, payload, slot } of written) this.#db.exec(statement, seq, lowWater, revHigh, payload, slot);
       if (adopted !== undefined) this.#unread.forget(adopted);
     };
     if (written.length === 1 && adopted === undefined) write();
     else this.#db.transaction(write);
     if (adopted !== undefined) this.#unread.recount();
+    this.#revHigh = revHigh;
     this.#slots.splice(0, reusable);
-    this.#revHigh = written.reduce((high, row) => Math.max(high, row.revHigh), this.#revHigh);
     for (const { slot, seq } of written) this.#slots.push({ slot, seq });
     return written.map(({ payload }) => payload.byteLength);
   }

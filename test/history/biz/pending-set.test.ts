@@ -50,6 +50,20 @@ describe("a user who has as much pending as is kept of them", () => {
   });
 });
 
+describe("a record that was reported again while the job had it", () => {
+  it("waits since that report, not since the job came back", () => {
+    const { pending, put } = pendingSet({ windowMs: 5_000 });
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    pending.collect([key(first)]);
+    put("ada", "film", {}, T0 + 1_000);
+    put("ada", "film", {}, T0 + 30_000);
+    expect(pending.nextDueMs()).toBe(T0 + MINUTE);
+    confirm(pending, first, T0 + 50_000);
+    expect(pending.nextDueMs()).toBe(T0 + 1_000 + 5_000);
+  });
+});
+
 describe("leases", () => {
   it("that have grown long end when an operator has everything sent", async () => {
     const { clock, sent, start } = shardOver();

@@ -117,6 +117,86 @@ describe("a user who is not in memory", () => {
   });
 });
 
+describe("what is remembered of a user is forgotten while they are loaded", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  it("and whoever asks from then on is not given the old answer", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const early = shard.list("ada", { limit: 10 });
+    await turn();
+    shard.forgetView("ada");
+    const late = positions(shard);
+    await turn();
+    waiting[0]?.answer([]);
+    waiting[1]?.answer([recordOf({ itemId: "redriven", positionMs: 7 })]);
+    expect(await late).toEqual({ redriven: 7 });
+    expect((await early).items).toEqual([]);
+  });
+
+  it("and a query from before that fails takes nothing from the load that came after", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const early = shard.list("ada", { limit: 10 });
+    await turn();
+    shard.forgetView("ada");
+    const late = shard.list("ada", { limit: 10 });
+    await turn();
+    waiting[0]?.fail();
+    await early;
+    await shard.report("ada", beat("film", 3));
+    const own = positions(shard);
+    await turn();
+    waiting[1]?.answer([]);
+    await late;
+    expect(await own).toEqual({ film: 3 });
+  });
+});
+
+describe("a user without a history", () => {
+  it("is believed to have none for half a minute, and asked for again after that", async () => {
+    const { asked, reader } = storedEntries(0);
+    const { clock, start } = shardOver({ reader });
+    const shard = start();
+    for (const passedMs of [0, 29_000, 2_000]) {
+      clock.turn(passedMs);
+      await positions(shard);
+    }
+    expect(asked).toHaveLength(2);
+  });
+});
+
+describe("a user who is loading", () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  it("is shown nothing if they are erased before D1 has answered", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const list = shard.list("ada", { limit: 10 });
+    await turn();
+    shard.erase("ada");
+    waiting[0]?.answer([recordOf({ itemId: "film" })]);
+    expect((await list).items).toEqual([]);
+  });
+
+  it("stays in memory, however full it is, until D1 has answered: or whoever joins would miss their own report", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader, viewBytesMax: 100 }).start();
+    const early = shard.list("ada", { limit: 10 });
+    await turn();
+    const other = shard.list("bob", { limit: 10 });
+    await turn();
+    waiting[1]?.answer([recordOf({ userId: "bob", itemId: "film" })]);
+    await other;
+    await shard.report("ada", beat("film", 3));
+    const own = positions(shard);
+    await turn();
+    waiting[0]?.answer([]);
+    await early;
+    expect(await own).toEqual({ film: 3 });
+  });
+});
+
 describe("entries beyond the newest thousand", () => {
   it("are found by neither list nor lookup, though a few more are held", async () => {
     const { reader } = storedEntries(1_000);

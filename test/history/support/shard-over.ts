@@ -52,13 +52,22 @@ interface ShardOverOptions extends Partial<ShardLimits> {
   readonly databases?: number;
   readonly databaseOf?: (userId: string) => number;
   readonly reader?: HistoryReader;
+  /** Whether the queue refuses what it is sent now. */
+  readonly queueFails?: () => boolean;
   /** How late the object's timers go off, as they do behind other work. */
   readonly timersLateMs?: number;
 }
 
 /** A shard over real SQLite that can be restarted: memory goes, storage and clock stay. */
 export function shardOver(options: ShardOverOptions = {}) {
-  const { databases = 1, databaseOf = () => 0, reader = { newestOf: async () => [] }, timersLateMs = 0, ...limits } = options;
+  const {
+    databases = 1,
+    databaseOf = () => 0,
+    reader = { newestOf: async () => [] },
+    timersLateMs = 0,
+    queueFails = () => false,
+    ...limits
+  } = options;
   const { sql = new BreakableSql() } = options;
   const clock = new TurnedClock();
   const sent: QueueMessage[] = [];
@@ -77,13 +86,19 @@ export function shardOver(options: ShardOverOptions = {}) {
         readMs: 300,
         viewBytesMax: 1_000_000,
         entriesPerUserMax: 1_000,
+        headEntries: 101,
         liveRowsMax: 1_000,
         ...limits,
       },
       log: new SqliteShardLog(sql),
       alarmAtMs: null,
       alarm: { set: (atMs) => void alarms.push(atMs) },
-      queue: { send: async (messages) => void sent.push(...messages) },
+      queue: {
+        send: async (messages) => {
+          if (queueFails()) throw new Error("the queue is away");
+          sent.push(...messages);
+        },
+      },
       reader,
       now: clock.now,
       schedule: (delayMs, callback) => clock.schedule(delayMs + timersLateMs, callback),

@@ -29,6 +29,7 @@ export class LonelyShard extends DurableObject<Env> {
         readMs: 300,
         viewBytesMax: 2_000_000,
         entriesPerUserMax: 1_000,
+        headEntries: 101,
         liveRowsMax: 8_192,
       },
       log: new SqliteShardLog({

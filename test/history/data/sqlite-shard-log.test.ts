@@ -1,0 +1,16 @@
+import { describe, expect, it } from "vitest";
+import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
+import { recordOf } from "../../support/history-records.ts";
+import { BreakableSql } from "../support/shard-over.ts";
+
+describe("the log of a shard", () => {
+  it("remembers the largest revision though the row that carried it is overwritten by older ones", () => {
+    const sql = new BreakableSql();
+    const log = new SqliteShardLog(sql);
+    log.replay(() => undefined);
+    log.append([{ seq: 1, records: [recordOf({ rev: 100 })] }], 1);
+    // A row of a later release is adopted: its record is old, and takes the place of what D1 has confirmed.
+    log.append([{ seq: 2, records: [recordOf({ rev: 50 })] }], 2);
+    expect(new SqliteShardLog(sql).replay(() => undefined).revHighWater).toBe(100);
+  });
+});
