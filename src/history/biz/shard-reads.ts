@@ -1,7 +1,8 @@
 import type { EntryPage, ItemKey, ListQuery } from "../../contracts/history.ts";
 import { entryOf, isUnfinished, itemName } from "./record.ts";
 import { decodeCursor, encodeCursor, pageOf, pageOfAll, UserView, type Page, type PageQuery } from "./user-view.ts";
-import type { UserViews, ViewAnswer, ViewExtent } from "./user-views.ts";
+import type { Schedule } from "./group-commit.ts";
+import type { TimeUp, UserViews, ViewAnswer, ViewExtent } from "./user-views.ts";
 
 interface ShardReadsDeps {
   readonly views: UserViews;
@@ -9,7 +10,14 @@ interface ShardReadsDeps {
     readonly unreadRows: number;
     isErased(userId: string): boolean;
   };
+  readonly schedule: Schedule;
 }
+
+/**
+ * What one read waits for D1, its places and second load included, in ms: as long as one query may take. Callers give a shard little more, and one
+ * that is late is left alone by them, with the reports that it would have taken.
+ */
+const READ_MS = 300;
 
 /** What clients see of a user's entries. */
 export class ShardReads {
@@ -40,31 +48,39 @@ export class ShardReads {
   /** Those of the items that the user has, in the order asked for, each once. */
   async lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage> {
     const names = [...new Set(items.map(itemName))];
-    let { view, degraded } = await this.#read(userId, "head");
+    const timeUp = this.#timeUp();
+    let { view, degraded } = await this.#read(userId, "head", timeUp);
     const isKnown = (name: string): boolean => {
       const record = view.get(name);
       return record !== undefined && view.reaches(record);
     };
-    if (!degraded && view.reach !== "all" && !names.every(isKnown)) ({ view, degraded } = await this.#read(userId, "all"));
+    if (!degraded && view.reach !== "all" && !names.every(isKnown)) ({ view, degraded } = await this.#read(userId, "all", timeUp));
     const found = names.flatMap((name) => view.get(name) ?? []);
     return { items: found.map(entryOf), ...markOf(degraded) };
   }
 
+  /** The end of one read. No timer is set where nothing has to be loaded. */
+  #timeUp(): TimeUp {
+    let up: Promise<null> | null = null;
+    return () => (up ??= new Promise((resolve) => this.#deps.schedule(READ_MS, () => resolve(null))));
+  }
+
   /** A page of a user's entries: of their newest ones if those will do. */
   async #page(userId: string, query: PageQuery): Promise<{ readonly page: Page; readonly degraded: boolean }> {
-    const head = await this.#read(userId, "head");
+    const timeUp = this.#timeUp();
+    const head = await this.#read(userId, "head", timeUp);
     const page = pageOf(head.view, query);
     if (page !== null) return { page, degraded: head.degraded };
     if (head.degraded && head.view.reach === null) return { page: pageOfAll(head.view, query), degraded: true };
-    const whole = await this.#read(userId, "all");
+    const whole = await this.#read(userId, "all", timeUp);
     return { page: pageOf(whole.view, query) ?? pageOfAll(whole.view, query), degraded: whole.degraded };
   }
 
   /** A user's entries; of an erased user nothing is shown, though D1 may still be deleting. */
-  async #read(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
+  async #read(userId: string, extent: ViewExtent, timeUp: TimeUp): Promise<ViewAnswer> {
     const { log, views } = this.#deps;
     if (log.isErased(userId)) return NOTHING;
-    const { view, degraded } = await views.of(userId, extent);
+    const { view, degraded } = await views.of(userId, extent, timeUp);
     // They may have been erased while D1 was asked. Rows that can't be read may say anything about anybody.
     return log.isErased(userId) ? NOTHING : { view, degraded: degraded || log.unreadRows > 0 };
   }

@@ -71,7 +71,7 @@ export class Shard {
     const { pending } = this.#durable;
     this.#load = new OwnLoad(deps);
     this.#views = new UserViews({ ...deps, pendingOf: (userId) => pending.ofUser(userId) });
-    this.#reads = new ShardReads({ log: deps.log, views: this.#views });
+    this.#reads = new ShardReads({ ...deps, views: this.#views });
     this.#intake = new ReportIntake({
       ...deps,
       durable: this.#durable,

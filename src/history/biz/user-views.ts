@@ -4,7 +4,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import type { FlushQueue, HistoryReader } from "./ports.ts";
 import type { HistoryRecord } from "./record.ts";
 import { RefillRequests } from "./refill-requests.ts";
-import type { UserView } from "./user-view.ts";
+import { UserView } from "./user-view.ts";
 import { ViewCache } from "./view-cache.ts";
 
 interface UserViewsDeps {
@@ -23,6 +23,9 @@ export interface ViewAnswer {
   /** D1 could not be asked: the view holds only what the shard has. */
   readonly degraded: boolean;
 }
+
+/** Ends when whoever reads must be answered; null says so. */
+export type TimeUp = () => Promise<null>;
 
 /** How much of a user is wanted: what most reads need, or everything. */
 export type ViewExtent = "head" | "all";
@@ -60,20 +63,17 @@ export class UserViews {
     return this.#cache.count;
   }
 
-  /** The user's view as far as it is wanted, unless it says `degraded`. Throws `OVERLOADED` where too many users are being loaded. */
-  async of(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
+  /**
+   * The user's view as far as it is wanted, unless it says `degraded`. A load that is not through when time is up goes on, for those who come next.
+   * Throws `OVERLOADED` where too many users are being loaded.
+   */
+  async of(userId: string, extent: ViewExtent, timeUp?: TimeUp): Promise<ViewAnswer> {
     const cached = this.#cache.get(userId, this.#deps.now());
     if (cached !== undefined && isEnough(cached, extent)) return { view: cached, degraded: false };
     const known = this.#loads.get(userId);
-    if (known !== undefined && (extent === "head" || known.extent === "all")) return known.answer;
-    const answer = this.#load(userId, extent);
-    const load = { extent, answer };
-    this.#loads.set(userId, load);
-    try {
-      return await answer;
-    } finally {
-      if (this.#loads.get(userId) === load) this.#loads.delete(userId);
-    }
+    const answer = known !== undefined && (extent === "head" || known.extent === "all") ? known.answer : this.#begin(userId, extent);
+    if (timeUp === undefined) return answer;
+    return (await Promise.race([answer, timeUp()])) ?? { view: this.#asKnown(userId), degraded: true };
   }
 
   merge(record: HistoryRecord): void {
@@ -84,6 +84,26 @@ export class UserViews {
   drop(userId: string): void {
     this.#cache.drop(userId);
     this.#loads.delete(userId);
+  }
+
+  #begin(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
+    const load = { extent, answer: this.#load(userId, extent) };
+    this.#loads.set(userId, load);
+    const end = (): void => {
+      if (this.#loads.get(userId) === load) this.#loads.delete(userId);
+    };
+    load.answer.then(end, end);
+    return load.answer;
+  }
+
+  /** What this shard has of a user, without D1. */
+  #asKnown(userId: string): UserView {
+    const { now, pendingOf, limits } = this.#deps;
+    const cached = this.#cache.get(userId, now());
+    if (cached !== undefined) return cached;
+    const view = new UserView(limits.entriesPerUserMax);
+    for (const record of pendingOf(userId)) view.merge(record);
+    return view;
   }
 
   async #load(userId: string, extent: ViewExtent): Promise<ViewAnswer> {
