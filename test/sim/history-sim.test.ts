@@ -64,7 +64,7 @@ describe("the simulated history", () => {
     expect((await simulateHistory(7)).trace).not.toEqual((await simulateHistory(8)).trace);
   });
 
-  it.each(FAULTS_MENDED)("keeps its promises under a trouble of its own: $tells", async ({ name }) => {
+  it.each(FAULTS_MENDED)("keeps its promises under a trouble of its own: $tells", { timeout: 60_000 }, async ({ name }) => {
     for (let seed = 1; seed <= FAULT_SEEDS; seed += 1)
       expect({ seed, failure: (await simulateHistory(seed, { faults: [name] })).failure }).toEqual({ seed, failure: null });
   });
