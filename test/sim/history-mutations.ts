@@ -288,6 +288,6 @@ export const MUTATIONS: readonly Mutation[] = [
       };
     }),
   },
-  { name: "an unlimited number of records is set aside", writer: unlimited },
+  { name: "an unlimited number of records is set aside", under: "everything-set-aside", writer: unlimited },
   { name: "nobody sweeps", hasSweep: false },
 ];
