@@ -111,12 +111,12 @@ export interface HistoryOverview {
   readonly flushWindowMs: number;
   readonly mappingVersion: number;
   readonly shards: readonly ShardStatus[];
-  /** Messages the queue gave up on since ever (their records are still pending and will be sent again). */
-  readonly deadLetters: number;
+  /** Messages the queue gave up on since ever (their records are still pending and will be sent again). This and what follows is null while a database is away. */
+  readonly deadLetters: number | null;
   /** Records D1 refused for good, kept with their reason; counted up to 10,000. */
-  readonly rejected: number;
+  readonly rejected: number | null;
   /** What has gone wrong, by kind. `refused_batch`: so many records were refused at once that none is set aside, and all come again. */
-  readonly failures: readonly FailureCount[];
+  readonly failures: readonly FailureCount[] | null;
 }
 
 export interface FailureCount {

@@ -73,7 +73,7 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
       logger: loggerOf(env),
     });
   const makeGuard = guardsWith(clearingTimer);
-  // Shards are called from requests and jobs, never from an object: what these leave behind ends with them, and each report would pay for the clearing.
+  // Shards are called from requests and jobs, and from the mapping object only until there is a mapping: what is left behind ends with them, and each report would pay for the clearing.
   const makeShardGuard = guardsWith(requestTimer);
   const database = (index: number): Guard =>
     makeGuard(`history-db-${index}`, { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES });

@@ -5,7 +5,7 @@ import { internalTokenMinter } from "../../src/platform/internal-token.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
 import { unpackState, type UnpackedState } from "../fixtures/unpack-state.ts";
 import { ApiClient } from "../support/api-client.ts";
-import { d1HistoryRows, stateOf } from "../support/d1-history-rows.ts";
+import { d1HistoryRows, historyRowsOnDisk, stateOf } from "../support/d1-history-rows.ts";
 import { startPlatformOn } from "../support/e2e-platform.ts";
 import { KeptViewer, nameOf } from "../support/kept-viewer.ts";
 
@@ -15,11 +15,16 @@ import { KeptViewer, nameOf } from "../support/kept-viewer.ts";
  */
 
 const FIXTURE = "state-0.1";
-/** Nothing reaches D1 by itself: what is found at first is found in the logs that release wrote. */
-const VARS = { FLUSH_WINDOW_MS: "3600000" };
+/**
+ * What the platform is told at its first start leaves the shards when an operator says so. What it left in them is older by now than any window. The
+ * seed of shards is another than then: how many there are is known from D1 alone.
+ */
+const VARS = { FLUSH_WINDOW_MS: "3600000", HISTORY_SHARDS: "4" };
+const SHARDS = 16;
 const PATIENCE = { timeout: 20_000, interval: 100 };
 
 let kept: UnpackedState;
+let storedBefore: ReturnType<typeof historyRowsOnDisk>;
 let platform: RunningPlatform;
 let api: ApiClient;
 let operator: string;
@@ -34,6 +39,7 @@ async function start(): Promise<void> {
 
 beforeAll(async () => {
   kept = unpackState(FIXTURE);
+  storedBefore = historyRowsOnDisk(kept.state);
   viewers = kept.manifest.users.map((user) => new KeptViewer(user));
   await start();
 });
@@ -46,9 +52,13 @@ afterAll(async () => {
 const byOperator = (method: string, path: string) => api.call(method, path, { token: operator });
 const refresh = (refreshToken: unknown) => api.call("POST", "/v1/account/refresh", { body: { refreshToken } });
 
-async function pendingRecords(): Promise<number> {
+async function shards(): Promise<HistoryOverview["shards"]> {
   const { history } = (await byOperator("GET", "/v1/ops/overview")).body as { readonly history: HistoryOverview };
-  return history.shards.reduce((sum, { pending }) => sum + pending, 0);
+  return history.shards;
+}
+
+async function pendingRecords(): Promise<number> {
+  return (await shards()).reduce((sum, { pending }) => sum + pending, 0);
 }
 
 /** Asks the history past the gateway, as someone who can't sign in. */
@@ -62,14 +72,22 @@ async function listAs(userId: string): Promise<readonly Entry[]> {
 }
 
 describe("a history that an earlier release was killed with", () => {
+  it("is spread over as many shards as before", async () => {
+    expect(await shards()).toHaveLength(SHARDS);
+  });
+
   it("is found whole, though part of it is in the shards' logs only", async () => {
-    const rows = await d1HistoryRows(platform);
+    let [inLogs, inD1] = [0, 0];
     for (const viewer of viewers) {
-      const { database, pending, userId } = viewer.user;
+      const { pending, userId } = viewer.user;
+      const stored = storedBefore.get(userId);
       const inLog = viewer.kept.filter((entry) => pending.includes(nameOf(entry)));
-      expect(inLog.filter((entry) => rows[database]?.get(userId)?.get(nameOf(entry)) === stateOf(entry))).toEqual([]);
+      expect(inLog.filter((entry) => stored?.get(nameOf(entry)) === stateOf(entry))).toEqual([]);
+      inLogs += inLog.length;
+      inD1 += stored?.size ?? 0;
       expect(await viewer.finds()).toEqual(viewer.mustFind());
     }
+    expect([inLogs > 100, inD1 > 100]).toEqual([true, true]);
   });
 
   it("takes new reports on its items, which win unless they are older", async () => {

@@ -2,7 +2,7 @@ import { getTableConfig } from "drizzle-orm/sqlite-core";
 import { env, exports } from "cloudflare:workers";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { HistoryPlayback, Report } from "../../src/contracts/history.ts";
+import type { HistoryOperations, HistoryPlayback, Report } from "../../src/contracts/history.ts";
 import * as schema from "../../src/history/data/schema.ts";
 
 /** Every query fails from before the first start on, as it does where a database is away. */
@@ -11,6 +11,7 @@ beforeAll(async () => {
     for (const { name } of Object.values(schema).map((table) => getTableConfig(table))) await db.prepare(`DROP TABLE ${name}`).run();
 });
 
+const operations = (exports as unknown as { readonly Operations: HistoryOperations }).Operations;
 const playback = (exports as unknown as { readonly Playback: HistoryPlayback }).Playback;
 const contextOf = (userId: string): CallContext => ({
   requestId: "a-request",
@@ -36,5 +37,11 @@ describe("history without any database", () => {
 
   it("is ready, since what it needs to be is there", async () => {
     await expect(playback.ready(contextOf("nobody"))).resolves.toBeUndefined();
+  });
+
+  it("tells operators what it knows, and that it does not know what the databases would say", async () => {
+    const overview = await operations.overview(contextOf("op"));
+    expect(overview).toMatchObject({ deadLetters: null, rejected: null, failures: null });
+    expect(overview.shards.reduce((sum, { pending }) => sum + pending, 0)).toBeGreaterThan(0);
   });
 });

@@ -1,7 +1,8 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import { Erasure, Operations, Playback } from "../../src/history/worker.ts";
+import { Erasure, HistoryMapping, Operations, Playback } from "../../src/history/worker.ts";
 import { testGarbageCalls } from "../support/garbage-calls.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
@@ -80,5 +81,16 @@ describe("what is asked of history", () => {
     world,
     calls: { erase: { ctx, userId: "eve" } },
     bad: { "erase userId": ["", "x".repeat(65), "two words"] },
+  });
+
+  // The first answer is kept for good: garbage in it would be every shard's copy.
+  const mapping = env.MAPPING.getByName("garbage");
+  testGarbageCalls({
+    name: "HistoryMapping",
+    entrypoint: HistoryMapping,
+    remote: () => mapping,
+    world: () => runInDurableObject(mapping, (_object, state) => JSON.stringify(state.storage.kv.get("mapping") ?? null)),
+    calls: { current: { buckets: 7 } },
+    bad: { "current buckets": [-1, 0.5, 2 ** 32, "7", null] },
   });
 });

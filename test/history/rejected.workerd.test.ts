@@ -1,11 +1,15 @@
 import { createExecutionContext } from "cloudflare:test";
-import { env } from "cloudflare:workers";
+import { env, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
+import type { HistoryOperations, HistoryPlayback } from "../../src/contracts/history.ts";
 import type { RejectedKey, RejectedQuery, RejectedRecord } from "../../src/contracts/rejected.ts";
+import { bucketOf } from "../../src/history/biz/buckets.ts";
 import { redriveRejected } from "../../src/history/biz/redrive.ts";
 import { listRejected, type RejectedStore } from "../../src/history/biz/rejected.ts";
 import type { HistoryRecord } from "../../src/history/biz/record.ts";
+import { ShardDirectory } from "../../src/history/biz/shard-directory.ts";
+import type { ShardRpc } from "../../src/history/biz/shard-rpc.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
@@ -181,21 +185,46 @@ describe("operators", () => {
     principal: userId === null ? null : { userId, sessionId: "s", roles: ["admin"] },
   });
 
-  function operations() {
+  function operations(forgetView: () => Promise<null> = async () => null) {
     const lines: object[] = [];
-    const logger = { info: (event, fields) => void lines.push({ event, ...fields }) } as Partial<Logger> as Logger;
-    const deps = { rejected: stores, logger } as unknown as OperationsDeps;
+    const told: string[] = [];
+    const write = (event: string, fields?: object): void => void lines.push({ event, ...fields });
+    const deps = {
+      rejected: stores,
+      logger: { info: write, warn: write } as Partial<Logger> as Logger,
+      directory: new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) }),
+      callShard: (_shard, _what, _options, call) =>
+        call({ forgetView: (userId: string) => (told.push(userId), forgetView()) } as Partial<ShardRpc> as ShardRpc),
+    } satisfies Partial<OperationsDeps> as unknown as OperationsDeps;
     const Operations = operationsEntrypoint<typeof env>(() => deps);
-    return { service: new Operations(createExecutionContext(), env), lines };
+    return { service: new Operations(createExecutionContext(), env), lines, told };
   }
 
   it("are named in one line of the log for each redrive", async () => {
-    const { service, lines } = operations();
-    await setAside(recordOf({ userId: freshUser() }));
+    const { service, lines, told } = operations();
+    const { userId } = await setAside(recordOf({ userId: freshUser() }));
     await service.redriveRejected(ctx("admin-1"), { all: true });
     expect(lines).toEqual([
       { event: "rejected records redriven", requestId: "r-1", actor: "admin-1", which: "all", dryRun: false, redriven: 1, refused: 0 },
     ]);
+    expect(told).toEqual([userId]);
+  });
+
+  it("are told of what is done, also where a shard can't be told of it", async () => {
+    const { service, lines } = operations(() => Promise.reject(new Error("the shard is away")));
+    await setAside(recordOf({ userId: freshUser() }));
+    await expect(service.redriveRejected(ctx("admin-1"), { all: true })).resolves.toMatchObject({ refused: [], more: false });
+    expect(lines.map((line) => (line as { event: string }).event)).toEqual(["view not forgotten", "rejected records redriven"]);
+  });
+
+  it("show a user at once what they redrive, though the user's shard has looked already", async () => {
+    const { Operations, Playback } = exports as unknown as { readonly Operations: HistoryOperations; readonly Playback: HistoryPlayback };
+    for (const userId of [freshUser(), freshUser(), freshUser(), freshUser()]) {
+      expect((await Playback.list(ctx(userId), { limit: 10 })).items).toEqual([]);
+      await setAside(recordOf({ userId }), { database: bucketOf(userId) < 512 ? 0 : 1 });
+      await Operations.redriveRejected(ctx("admin-1"), { all: true });
+      expect((await Playback.list(ctx(userId), { limit: 10 })).items).toMatchObject([{ itemId: "m1" }]);
+    }
   });
 
   it("must be somebody, and must say what is meant", async () => {

@@ -16,6 +16,7 @@ interface MappingCopyDeps {
 export class MappingCopy {
   readonly #deps: MappingCopyDeps;
   #mapping: StoredMapping | null;
+  #learning: Promise<void> | null = null;
 
   constructor(deps: MappingCopyDeps) {
     this.#deps = deps;
@@ -27,8 +28,16 @@ export class MappingCopy {
   }
 
   /** Learns the mapping, unless it is known. Throws `UNAVAILABLE` while it can't be. */
-  async learn(): Promise<void> {
-    if (this.#mapping !== null) return;
+  learn(): Promise<void> {
+    if (this.#mapping !== null) return Promise.resolve();
+    // One question for all who wait: after a deploy every shard has a crowd before its door, and places with the mapping object are few.
+    this.#learning ??= this.#ask().finally(() => {
+      this.#learning = null;
+    });
+    return this.#learning;
+  }
+
+  async #ask(): Promise<void> {
     const mapping = await this.#deps.askMapping();
     this.#deps.store.writeMapping(mapping);
     this.#mapping = mapping;

@@ -1,6 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
+import * as z from "zod";
+import { validate } from "../../platform/validate.ts";
 import type { MappingKeeper, StoredMapping } from "../biz/mapping-keeper.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
+
+/** A fingerprint of 32 bits. The first one that comes is kept for good, so that garbage in it would end the platform. */
+const bucketsSchema = z.int().min(0).max(0xffff_ffff);
 
 /** The Durable Object around the one {@link MappingKeeper}. */
 export function mappingObject<E extends object>(wireMapping: (state: DurableObjectState, env: E) => MappingKeeper) {
@@ -13,7 +18,7 @@ export function mappingObject<E extends object>(wireMapping: (state: DurableObje
     }
 
     async current(buckets: number): Promise<StoredMapping> {
-      return this.#keeper.current(buckets);
+      return this.#keeper.current(validate(bucketsSchema, buckets, "buckets"));
     }
   };
 }

@@ -23,11 +23,13 @@ import { redriveRejected } from "../biz/redrive.ts";
 import { listRejected, type RejectedStore } from "../biz/rejected.ts";
 import type { ShardCall } from "../biz/shard-rpc.ts";
 
+type Failures = Pick<HistoryOverview, "deadLetters" | "rejected" | "failures">;
+
 export interface OperationsDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
   readonly flushWindowMs: number;
-  readonly readFailures: () => Promise<Pick<HistoryOverview, "deadLetters" | "rejected" | "failures">>;
+  readonly readFailures: () => Promise<Failures>;
   /** One for each database, in their order. */
   readonly rejected: readonly RejectedStore[];
   readonly logger: Logger;
@@ -46,16 +48,16 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     async overview(ctx: CallContext): Promise<HistoryOverview> {
-      const { directory, callShard, flushWindowMs, readFailures } = wire(this.env);
+      const { directory, callShard, flushWindowMs } = wire(this.env);
       const options = { kind: "read", ...timeOf(ctx) } as const;
+      const failures = this.#failures(ctx);
       const { version, shards } = await directory.mapping();
       const statuses: ShardStatus[] = [];
       await everyShard(shards, async (shard) => {
         statuses.push(await callShard(shard, "read a shard's status", options, (stub) => stub.status()));
       });
       statuses.sort((a, b) => a.shard - b.shard);
-      const failures = await withinTimeOf(ctx, Date.now, readFailures);
-      return { flushWindowMs, mappingVersion: version, shards: statuses, ...failures };
+      return { flushWindowMs, mappingVersion: version, shards: statuses, ...(await failures) };
     }
 
     async rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage> {
@@ -65,6 +67,17 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
 
     async redriveRejected(ctx: CallContext, given: RedriveRejected): Promise<RedriveReceipt> {
       return withinTimeOf(ctx, Date.now, () => this.#redrive(ctx, validate(redriveRejectedSchema, given, "order")));
+    }
+
+    /** Never throws: while a database is away operators need the rest all the more. */
+    async #failures(ctx: CallContext): Promise<Failures> {
+      const { readFailures, logger } = wire(this.env);
+      try {
+        return await withinTimeOf(ctx, Date.now, readFailures);
+      } catch (error) {
+        logger.warn("failures not read", { requestId: ctx.requestId, causes: describeCauses(error) });
+        return { deadLetters: null, rejected: null, failures: null };
+      }
     }
 
     #forgetViews(ctx: CallContext, userIds: ReadonlySet<string>): Promise<void> {

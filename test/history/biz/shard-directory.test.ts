@@ -137,6 +137,17 @@ describe("finding a user's shard", () => {
     expect(world.keeperCalls).toBe(calls);
   });
 
+  it("is asked of the mapping object once by all who come to a shard at once, and again where that fails", async () => {
+    const { world, copyOf } = platform({ keeperIsAway: true });
+    const copy = copyOf(0);
+    const learn = () => Promise.allSettled(Array.from({ length: 100 }, () => copy.learn()));
+    expect((await learn()).every(({ status }) => status === "rejected")).toBe(true);
+    expect(world.keeperCalls).toBe(1);
+    world.keeperIsAway = false;
+    expect((await learn()).every(({ status }) => status === "fulfilled")).toBe(true);
+    expect([world.keeperCalls, copy.isKnown]).toEqual([2, true]);
+  });
+
   it("puts a caller right who goes by another mapping, be its version lower or higher", async () => {
     const { copyOf, copies } = platform();
     copies.set(0, { version: 5, shards: 8, buckets: BUCKETS });
