@@ -82,10 +82,11 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
 
     #forgetViews(ctx: CallContext, userIds: ReadonlySet<string>): Promise<void> {
       const { directory, callShard, logger } = wire(this.env);
-      const options = { kind: "write", idempotent: true, ...timeOf(ctx) } as const;
       const forget = async (userId: string): Promise<void> => {
         await directory.ofUser(userId, (shard, mapping) =>
-          callShard(shard, "forget a view", options, (stub) => stub.forgetView(userId, mapping)),
+          callShard(shard, "forget a view", { kind: "write", idempotent: true, ...timeOf(ctx) }, (stub) =>
+            stub.forgetView(userId, mapping),
+          ),
         );
       };
       const onFailure = (error: unknown): void =>
