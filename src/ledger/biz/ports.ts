@@ -61,6 +61,8 @@ export interface DueMessage {
   readonly userId: string;
   readonly amount: Amount;
   readonly attempts: number;
+  /** How many of those were before it was last redriven. */
+  readonly attemptsBefore: number;
   readonly createdAtMs: number;
   readonly drivenAtMs: number;
   readonly lastError: string | null;
@@ -84,7 +86,7 @@ export interface OutboxStore {
   message(id: string): Promise<DueMessage | null>;
   /** Ends the lease of a failed send of `attempts`. Answers when it is sent again; null where it has been since. */
   release(id: string, attempts: number, reason: string): Promise<number | null>;
-  /** Makes due now what is put off beyond `beyondMs`. */
+  /** Makes due now what is put off beyond `beyondMs`, some thousand messages at once. */
   recall(beyondMs: number, nowMs: number): Promise<void>;
   /** The other ledger has it: ends the transfer, once. */
   settle(id: string, nowMs: number): Promise<void>;
@@ -137,8 +139,8 @@ export interface ChangeStore {
 
 /** What is thrown away when it is old enough, a bounded number of rows at a time. */
 export interface Retention {
-  /** Answers how many rows went. */
-  prune(nowMs: number): Promise<number>;
+  /** Answers whether there is more. */
+  prune(nowMs: number): Promise<boolean>;
 }
 
 export interface DeadLetterStore {
