@@ -131,8 +131,9 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
     const plainChanges = d1Changes(remote, name);
     const changes = mutation.changeStore?.(plainChanges) ?? plainChanges;
     const settlement = new Settlement({ outbox, inbox, schedule: SCHEDULE, wakePublisher, ids, now });
-    const publisher = new Publisher({ ledger: name, outbox, sender, schedule: SCHEDULE, now, random });
-    const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(remote, now), peer: theirs, wakePublisher, ids, now });
+    const publisher = new Publisher({ ledger: name, outbox, sender, schedule: SCHEDULE, deliveriesPerSecond: 50, now, random });
+    const deadLetters = d1DeadLetters(remote, now);
+    const receiver = new Receiver({ store: inbox, deadLetters, peer: theirs, wakePublisher, ids, now });
     const sink = {
       publish: (batch: readonly LedgerChange[]) => kernel.call(process, "publish changes", () => void ledger.published.push([...batch])),
     };
@@ -153,7 +154,7 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
       random,
     });
     ledger.deposit = createDeposit({ store, wakePublisher, hashPayload, ids, now });
-    ledger.operators = new Operators({ store: d1Operators(remote), settlement, peer: theirs, wakePublisher, ids, now });
+    ledger.operators = new Operators({ store: d1Operators(remote), deadLetters, settlement, peer: theirs, wakePublisher, ids, now });
     const receive = receiver.receive.bind(receiver);
     ledger.queue ??= new SimQueue({
       kernel,

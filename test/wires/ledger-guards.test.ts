@@ -24,6 +24,7 @@ function wallet({ databaseHangs = false } = {}) {
     ...guardBindings(),
     LEDGER: "wallet",
     DELIVERY_SCHEDULE_MS: "2000,4000",
+    DELIVERIES_PER_SECOND: "50",
     CHANGE_STREAM: "on",
     LEDGER_DB: databaseHangs ? hungD1() : sqliteD1(LEDGER_MIGRATIONS),
     PEER: hungService(),

@@ -27,7 +27,15 @@ async function setUp({ reporterAheadMs = 0 } = {}) {
   const pruned: number[] = [];
   const wakePublisher = (atMs: number): void => void woken.push(atMs);
   const sender = { send: async (deliveries: readonly Delivery[]) => void sent.push(...deliveries) };
-  const publisher = new Publisher({ ledger: "wallet", outbox, sender, schedule: SCHEDULE, random: () => 0.5, now: clock.now });
+  const publisher = new Publisher({
+    ledger: "wallet",
+    outbox,
+    sender,
+    schedule: SCHEDULE,
+    deliveriesPerSecond: 50,
+    random: () => 0.5,
+    now: clock.now,
+  });
   const reporter = (): number => clock.now() + reporterAheadMs;
   const settlement = new Settlement({ outbox, inbox: d1Inbox(db), wakePublisher, ...common, now: reporter });
   const sweep = createSweep({
