@@ -148,7 +148,7 @@ async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean):
     };
     await d1Transfers(metered, "wallet").deposit(deposit);
     await d1Changes(metered, "wallet").published(Number.MAX_SAFE_INTEGER);
-    while ((await d1Retention(metered).prune(nowMs + 2 * INBOX_RETENTION_MS)) > 0);
+    while (await d1Retention(metered).prune(nowMs + 2 * INBOX_RETENTION_MS));
   }
   const before = wallet.rows() + savings.rows();
   const id = ids.id();
@@ -169,7 +169,7 @@ async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean):
   await d1Outbox(wallet.metered).settle(id, nowMs);
   for (const { metered } of [wallet, savings]) {
     if (changeStream) await d1Changes(metered, "wallet").published(Number.MAX_SAFE_INTEGER);
-    while ((await d1Retention(metered).prune(nowMs + 2 * INBOX_RETENTION_MS)) > 0);
+    while (await d1Retention(metered).prune(nowMs + 2 * INBOX_RETENTION_MS));
   }
   return wallet.rows() + savings.rows() - before;
 }

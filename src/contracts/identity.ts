@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { AuditView, AuditPage } from "./audit.ts";
 import type { CallContext } from "./call-context.ts";
 import { ROLES, type Role } from "./permissions.ts";
 
@@ -101,6 +102,8 @@ export interface IdentityAdministration {
   setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile>;
   /** Adds a key that signs after every gateway has had time to learn it. */
   rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
+  /** The audit trail, newest first. */
+  audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]>;
   overview(ctx: CallContext): Promise<IdentityOverview>;
   ready(ctx: CallContext): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
+import { accountStateSchema, redriveCursorSchema } from "./ledger-operators.ts";
 import {
-  accountStateSchema,
   CHANGES_PER_PAGE_MAX,
   FINDINGS_MAX,
   MESSAGES_PER_PAGE_MAX,
@@ -22,7 +22,7 @@ export const outboxPageSchema = outboxQuerySchema.omit({ ledger: true }).extend(
 export const changesPageSchema = z.object({ after: z.int().min(0), limit: z.int().min(1).max(CHANGES_PER_PAGE_MAX) });
 export const redriveWhichSchema = z.union([
   z.object({ ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_PAGE_MAX) }),
-  z.object({ status: z.literal("parked") }),
+  z.object({ status: z.literal("parked"), cursor: redriveCursorSchema.optional() }),
 ]);
 export const dryRunSchema = z.boolean();
 export const accountStateOnlySchema = accountStateSchema.shape.state;

@@ -1,5 +1,7 @@
 import * as z from "zod";
+import type { AuditView, AuditPage } from "./audit.ts";
 import type { CallContext } from "./call-context.ts";
+import type { AccountState, DeadLetter, MessagesRedriven, PageQuery, RedriveWhich } from "./ledger-operators.ts";
 
 export const LEDGERS = ["wallet", "savings"] as const;
 export type LedgerName = (typeof LEDGERS)[number];
@@ -37,15 +39,6 @@ export const outboxQuerySchema = z.object({
   limit: pageLimit(MESSAGES_PER_PAGE_MAX),
   cursor: transferIdSchema.optional(),
 });
-export const redriveSchema = z
-  .object({
-    ledger: ledgerSchema,
-    ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_PAGE_MAX).optional(),
-    status: z.literal("parked").optional(),
-    dryRun: z.boolean().optional(),
-  })
-  .refine(({ ids, status }) => (ids === undefined) !== (status === undefined), { path: ["ids"], message: "give either ids or status" });
-export const accountStateSchema = z.object({ ledger: ledgerSchema, state: z.enum(["open", "closed"]) });
 export const changesQuerySchema = z.object({
   ledger: ledgerSchema,
   after: z.coerce.number().pipe(z.int().min(0)).default(0),
@@ -79,7 +72,8 @@ export interface LedgerFunds {
   funds(ctx: CallContext): Promise<Funds>;
   /**
    * Sends money to the other ledger. The same key and amount give the same transfer with its present status, for good. Throws
-   * `INSUFFICIENT_FUNDS` (then and whenever that key comes again), and `INVALID` where the key was used for something else.
+   * `INSUFFICIENT_FUNDS` (then and whenever that key comes again), `INVALID` where the key was used for something else, and `FORBIDDEN` while the account is
+   * frozen: that leaves no trace of the key.
    */
   transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt>;
   /** Null where this ledger has sent no such transfer of the caller's. */
@@ -151,19 +145,30 @@ export interface LedgerOperations {
     ctx: CallContext,
     query: { readonly status?: OutboxState | undefined; readonly limit: number; readonly cursor?: string | undefined },
   ): Promise<readonly OutboxMessage[]>;
-  /** Makes messages due now: the given ones, or the oldest parked ones (at most {@link MESSAGES_PER_PAGE_MAX}). Answers their ids. */
-  redrive(
-    ctx: CallContext,
-    which: { readonly ids: readonly string[] } | { readonly status: "parked" },
-    dryRun: boolean,
-  ): Promise<readonly string[]>;
+  /**
+   * Makes messages due now, and begins their schedule anew: the given ones, or parked ones, whoever was driven longest ago first (at most
+   * {@link MESSAGES_PER_PAGE_MAX}). They leave at the pace of `DELIVERIES_PER_SECOND`.
+   */
+  redrive(ctx: CallContext, which: RedriveWhich, dryRun: boolean): Promise<MessagesRedriven>;
+  /** Holds pending messages back until they are redriven; one that has arrived all the same is settled. Answers the ids of those that were pending. */
+  park(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]>;
+  /** Newest first. */
+  deadLetters(ctx: CallContext, page: PageQuery): Promise<readonly DeadLetter[]>;
+  /** Those of the ids that are kept. */
+  deadLettersNamed(ctx: CallContext, ids: readonly string[]): Promise<readonly DeadLetter[]>;
+  /** Throws away letters whose messages their origin has been asked to send again. Answers the ids that were there. */
+  forgetDeadLetters(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]>;
+  /** Newest first. */
+  audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]>;
   /**
    * Takes a parked transfer back, after the other ledger has promised never to credit it. Null where this ledger has sent no such
    * transfer; throws `CONFLICT` where it is under way or has been credited. Idempotent.
    */
   refund(ctx: CallContext, transferId: string): Promise<TransferReceipt | null>;
-  /** A closed account takes no money from the other ledger; what comes is parked over there. Throws `NOT_FOUND`. */
-  setAccountState(ctx: CallContext, userId: string, state: "open" | "closed"): Promise<void>;
+  /**
+   * A closed account takes no money, what comes is parked over there; a frozen one sends none either. What is under way from it goes on. Throws `NOT_FOUND`.
+   */
+  setAccountState(ctx: CallContext, userId: string, state: AccountState): Promise<void>;
   books(ctx: CallContext): Promise<LedgerBooks>;
   /** Which of the ids are transfers that left this ledger. */
   sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]>;

@@ -21,6 +21,7 @@ import { createSetRoles } from "./biz/set-roles.ts";
 import { createSignIn } from "./biz/sign-in.ts";
 import { readIdentityConfig } from "./config.ts";
 import { d1Accounts } from "./data/d1-accounts.ts";
+import { d1Audit } from "./data/d1-audit.ts";
 import { d1Erasures } from "./data/d1-erasures.ts";
 import { d1Sessions } from "./data/d1-sessions.ts";
 import { d1SigningKeys } from "./data/d1-signing-keys.ts";
@@ -86,6 +87,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     sessions,
     keys,
     erasures,
+    auditTrail: d1Audit(db),
     overview: () => upkeep.count(now()),
     ping: () => upkeep.ping(),
     sweep: createSweep({ pruning: upkeep, erasures, now, logger }),

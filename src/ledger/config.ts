@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { ledgerSchema } from "../contracts/ledger.ts";
-import { readConfig } from "../platform/config.ts";
+import { readConfig, wholeNumberVar } from "../platform/config.ts";
 import { guardVars } from "../platform/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
@@ -13,10 +13,13 @@ const scheduleVar = z
   .transform((text) => text.split(",").map(Number))
   .pipe(z.array(z.int().min(1).max(PAUSE_MS_MAX)).max(PAUSES_MAX));
 
+const DELIVERIES_PER_SECOND_MAX = 10_000;
+
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   LEDGER: ledgerSchema,
   DELIVERY_SCHEDULE_MS: scheduleVar,
+  DELIVERIES_PER_SECOND: wholeNumberVar(1, DELIVERIES_PER_SECOND_MAX),
   CHANGE_STREAM: z.enum(["on", "off"]),
   ...guardVars,
 });

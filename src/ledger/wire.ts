@@ -24,6 +24,7 @@ import { Settlement } from "./biz/settlement.ts";
 import { createSweep } from "./biz/sweep.ts";
 import { Transfers } from "./biz/transfers.ts";
 import { readLedgerConfig } from "./config.ts";
+import { d1Audit } from "./data/d1-audit.ts";
 import { d1Changes } from "./data/d1-changes.ts";
 import { d1DeadLetters } from "./data/d1-dead-letters.ts";
 import { isDataFault } from "./data/d1-errors.ts";
@@ -104,8 +105,10 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const operatorStore = d1Operators(db);
   const changes = d1Changes(db, ledger);
   const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now });
-  const publisher = new Publisher({ ledger, outbox, sender, schedule, now, random });
-  const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(db, now), peer, wakePublisher, ids, now });
+  const deliveriesPerSecond = config.DELIVERIES_PER_SECOND;
+  const publisher = new Publisher({ ledger, outbox, sender, schedule, deliveriesPerSecond, now, random });
+  const deadLetters = d1DeadLetters(db, now);
+  const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
   return {
     store: d1Transfers(readersDb, ledger),
     transfers: new Transfers({
@@ -123,8 +126,10 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     }),
     deposit: createDeposit({ store, wakePublisher, hashPayload, ids, now }),
     settlement,
-    operators: new Operators({ store: operatorStore, settlement, peer, wakePublisher, ids, now }),
+    operators: new Operators({ store: operatorStore, deadLetters, settlement, peer, wakePublisher, ids, now }),
     operatorStore,
+    deadLetters,
+    auditTrail: d1Audit(db),
     changes,
     consume: deliveryConsumer({ receiver, logger }),
     publishOnce: () => publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),

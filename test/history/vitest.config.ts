@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -16,6 +17,7 @@ export default defineConfig({
           LOG_LEVEL: "silent",
           HISTORY_SHARDS: "4",
           MIGRATIONS: await readD1Migrations(`${root}migrations/history`),
+          STATEMENTS_DOC: readFileSync(`${root}docs/design/history.md`, "utf8"),
         },
         workers: [durableWorker(root)],
       },

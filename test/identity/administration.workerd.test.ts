@@ -77,6 +77,15 @@ describe("a key rotation", () => {
     expect(await auditOf("rotate-keys", kid)).toEqual([{ actor: "op", detail: JSON.stringify({ signsFromMs }) }]);
   });
 
+  it("is in the audit trail, which is read newest first, page by page", async () => {
+    const { userId } = await newAccount();
+    for (const roles of [["operator"], ["user"]] as const) await administration.setRoles(operator, userId, roles);
+    const [last, before] = await administration.audit(operator, { limit: 2 });
+    expect(last).toMatchObject({ actor: "op", action: "set-roles", target: userId, detail: { from: ["operator"], to: ["user"] } });
+    expect(before).toMatchObject({ action: "set-roles", target: userId, detail: { from: ["user"], to: ["operator"] } });
+    expect(await administration.audit(operator, { limit: 1, cursor: last?.id })).toEqual([before]);
+  });
+
   it("is refused while four keys live", async () => {
     for (;;) {
       const { keys } = await trust.snapshot(anyone, 0);

@@ -48,10 +48,15 @@ describe("what is asked of identity", () => {
     calls: {
       setRoles: async () => ({ ctx: operator, userId: (await newAccount()).userId, roles: ["user", "operator"] }),
       rotateKeys: { ctx: operator },
+      audit: { ctx: operator, page: { limit: 101 } },
       overview: { ctx: operator },
       ready: { ctx: anyone },
     },
-    bad: { "setRoles roles": [[], ["king"], "admin"], "setRoles userId": ["x' OR 1=1"] },
+    bad: {
+      "audit page": [{ limit: 0 }, { limit: 102 }, { limit: 1, cursor: "x" }],
+      "setRoles roles": [[], ["king"], "admin"],
+      "setRoles userId": ["x' OR 1=1"],
+    },
   });
 
   testGarbageCalls({

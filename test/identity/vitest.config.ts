@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -19,6 +20,7 @@ export default defineConfig({
           ADMIN_PASSWORD: "the operator's own",
           RATE_LIMIT_SCALE: "1",
           MIGRATIONS: await readD1Migrations(`${root}migrations/identity`),
+          STATEMENTS_DOC: readFileSync(`${root}docs/design/identity.md`, "utf8"),
         },
         workers: [
           durableWorker(root),

@@ -80,7 +80,7 @@ describe("a failed delivery", () => {
       nextAttemptAt: null,
       attempts: 1,
     });
-    expect(await operations.redrive(operator, { ids: [transferId] }, true)).toEqual([transferId]);
+    expect(await operations.redrive(operator, { ids: [transferId] }, true)).toEqual({ redriven: [transferId] });
     expect(await funds.read(ctx, transferId)).toMatchObject({ status: "parked" });
     await peer.behave({ fence: "void" });
     expect(await operations.refund(operator, transferId)).toEqual({ transferId, status: "refunded" });

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -12,7 +13,11 @@ export default defineConfig({
     cloudflareTest(async () => ({
       wrangler: { configPath: `${root}src/ledger/wallet/wrangler.toml` },
       miniflare: {
-        bindings: { LOG_LEVEL: "silent", MIGRATIONS: await readD1Migrations(`${root}migrations/ledger`) },
+        bindings: {
+          LOG_LEVEL: "silent",
+          MIGRATIONS: await readD1Migrations(`${root}migrations/ledger`),
+          STATEMENTS_DOC: readFileSync(`${root}docs/design/ledger.md`, "utf8"),
+        },
         workers: [
           durableWorker(root),
           {

@@ -109,7 +109,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "the inbox is pruned at once, and the entries are not asked",
     rewrites: [
-      within("DELETE FROM inbox", "message_id < ?1 AND at < ?2", "?1 = ?1 AND ?2 = ?2"),
+      within("SELECT message_id, at FROM inbox", "message_id < ?1", "?1 = ?1"),
+      within("DELETE FROM inbox", "at < ?4", "?4 = ?4"),
       without("AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)"),
     ],
   },

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { peerOf, type DeliveryReport, type LedgerChange, type LedgerName } from "../../src/contracts/ledger.ts";
 import { ChangeTailer } from "../../src/ledger/biz/change-tailer.ts";
 import { createDeposit } from "../../src/ledger/biz/deposits.ts";
@@ -20,13 +18,13 @@ import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
 import { d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
+import { LEDGER_MIGRATIONS } from "../support/ledger-migrations.ts";
 import { sqliteD1, type SqliteD1 } from "../support/sqlite-d1.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
 import { NO_TROUBLE } from "./trouble.ts";
 import { remoteD1, type RemoteCall } from "./remote-d1.ts";
 import { SimQueue } from "./sim-queue.ts";
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
 const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 const QUEUE_RETRIES_MAX = 10;
 const CRON_MS = 60_000;
@@ -75,7 +73,7 @@ export function simLedgers(kernel: Kernel, mutation: Mutation): Readonly<Record<
 
 function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: () => SimLedger): SimLedger {
   const process = new SimProcess(name, () => build());
-  const db = sqliteD1(MIGRATIONS);
+  const db = sqliteD1(LEDGER_MIGRATIONS);
   const ledger = { name, process, db, published: [], sends: [] } as unknown as SimLedger;
   const { now, random } = kernel;
   let alarmAtMs: number | null = null;
@@ -133,8 +131,9 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
     const plainChanges = d1Changes(remote, name);
     const changes = mutation.changeStore?.(plainChanges) ?? plainChanges;
     const settlement = new Settlement({ outbox, inbox, schedule: SCHEDULE, wakePublisher, ids, now });
-    const publisher = new Publisher({ ledger: name, outbox, sender, schedule: SCHEDULE, now, random });
-    const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(remote, now), peer: theirs, wakePublisher, ids, now });
+    const publisher = new Publisher({ ledger: name, outbox, sender, schedule: SCHEDULE, deliveriesPerSecond: 50, now, random });
+    const deadLetters = d1DeadLetters(remote, now);
+    const receiver = new Receiver({ store: inbox, deadLetters, peer: theirs, wakePublisher, ids, now });
     const sink = {
       publish: (batch: readonly LedgerChange[]) => kernel.call(process, "publish changes", () => void ledger.published.push([...batch])),
     };
@@ -155,7 +154,7 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
       random,
     });
     ledger.deposit = createDeposit({ store, wakePublisher, hashPayload, ids, now });
-    ledger.operators = new Operators({ store: d1Operators(remote), settlement, peer: theirs, wakePublisher, ids, now });
+    ledger.operators = new Operators({ store: d1Operators(remote), deadLetters, settlement, peer: theirs, wakePublisher, ids, now });
     const receive = receiver.receive.bind(receiver);
     ledger.queue ??= new SimQueue({
       kernel,

@@ -1,36 +1,56 @@
-/** D1 as it is, with a count of the rows it says it has written, and read. */
+/** What one statement has cost so far. */
+export interface StatementCost {
+  readonly runs: number;
+  /** Of the dearest run. */
+  readonly rowsReadMax: number;
+}
+
+/** D1 as it is, with a count of the rows it says it has written, and read: in all, and by the statement. */
 export function meteredD1(db: D1Database): {
   readonly metered: D1Database;
   readonly rows: () => number;
   readonly rowsRead: () => number;
+  /** By the statement's text, each run of white space as one blank. */
+  readonly statements: ReadonlyMap<string, StatementCost>;
 } {
   let rows = 0;
   let rowsRead = 0;
-  const originals = new WeakMap<object, D1PreparedStatement>();
-  const count = <T extends D1Result>(result: T): T => {
-    rows += result.meta.rows_written;
-    rowsRead += result.meta.rows_read;
+  const statements = new Map<string, StatementCost>();
+  const originals = new WeakMap<object, { readonly statement: D1PreparedStatement; readonly query: string }>();
+  const count = <T extends D1Result>(result: T, query: string): T => {
+    const { rows_read: read, rows_written: written } = result.meta;
+    rows += written;
+    rowsRead += read;
+    const { runs, rowsReadMax } = statements.get(query) ?? { runs: 0, rowsReadMax: 0 };
+    statements.set(query, { runs: runs + 1, rowsReadMax: Math.max(rowsReadMax, read) });
     return result;
   };
-  const wrap = (statement: D1PreparedStatement): D1PreparedStatement => {
+  const wrap = (statement: D1PreparedStatement, query: string): D1PreparedStatement => {
+    const all = async (): Promise<D1Result> => count(await statement.all(), query);
     const wrapped = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values)),
-      run: async () => count(await statement.run()),
-      all: async () => count(await statement.all()),
-      first: async () => count(await statement.all()).results[0] ?? null,
+      bind: (...values: unknown[]) => wrap(statement.bind(...values), query),
+      run: async () => count(await statement.run(), query),
+      all,
+      first: async (column?: string) => {
+        const row = ((await all()).results[0] ?? null) as Record<string, unknown> | null;
+        return row === null || column === undefined ? row : row[column];
+      },
       // D1 tells no numbers with raw rows.
-      raw: async () => count(await statement.all()).results.map((row) => Object.values(row)),
+      raw: async () => (await all()).results.map((row) => Object.values(row as object)),
     } as unknown as D1PreparedStatement;
-    originals.set(wrapped, statement);
+    originals.set(wrapped, { statement, query });
     return wrapped;
   };
   const database = {
-    prepare: (query: string) => wrap(db.prepare(query)),
-    batch: async (statements: D1PreparedStatement[]) => {
-      const results = await db.batch(statements.map((statement) => originals.get(statement) ?? statement));
-      results.forEach(count);
+    prepare: (query: string) => wrap(db.prepare(query), query.trim().replaceAll(/\s+/g, " ")),
+    batch: async (batch: D1PreparedStatement[]) => {
+      const results = await db.batch(batch.map((item) => originals.get(item)?.statement ?? item));
+      results.forEach((result, index) => {
+        const item = batch[index];
+        count(result, (item === undefined ? undefined : originals.get(item)?.query) ?? "");
+      });
       return results;
     },
   } as unknown as D1Database;
-  return { metered: database, rows: () => rows, rowsRead: () => rowsRead };
+  return { metered: database, rows: () => rows, rowsRead: () => rowsRead, statements };
 }

@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { LEDGER_MIGRATIONS } from "../support/ledger-migrations.ts";
 import { sqliteD1 } from "../support/sqlite-d1.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
@@ -17,7 +16,6 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
 });
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
 const CALLS = 40;
 
 /** The wallet as it is deployed, all of whose upstreams hang; its database too if it says so. */
@@ -26,8 +24,9 @@ function wallet({ databaseHangs = false } = {}) {
     ...guardBindings(),
     LEDGER: "wallet",
     DELIVERY_SCHEDULE_MS: "2000,4000",
+    DELIVERIES_PER_SECOND: "50",
     CHANGE_STREAM: "on",
-    LEDGER_DB: databaseHangs ? hungD1() : sqliteD1(MIGRATIONS),
+    LEDGER_DB: databaseHangs ? hungD1() : sqliteD1(LEDGER_MIGRATIONS),
     PEER: hungService(),
     PEER_QUEUE: hungService(),
     CHANGES_QUEUE: hungService(),

@@ -26,7 +26,7 @@ function identity(): object {
 }
 
 function ledger(name: string): object {
-  const vars = { LEDGER: name, DELIVERY_SCHEDULE_MS: "2000", CHANGE_STREAM: "off" };
+  const vars = { LEDGER: name, DELIVERY_SCHEDULE_MS: "2000", DELIVERIES_PER_SECOND: "50", CHANGE_STREAM: "off" };
   const hung = hungService();
   const bindings = { LEDGER_DB: hungD1(), PEER: hung, PEER_QUEUE: hung, CHANGES_QUEUE: hung, PUBLISHER: hungObjects() };
   return new Funds(CTX, { ...guardBindings(), ...vars, ...bindings } as unknown as LedgerEnv);

@@ -2,13 +2,12 @@ import type { Hono } from "hono";
 import { CodedError } from "../../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER, parseIdempotencyKey } from "../../contracts/idempotency-key.ts";
 import { userIdSchema } from "../../contracts/identity.ts";
+import { accountStateSchema, redriveSchema } from "../../contracts/ledger-operators.ts";
 import {
-  accountStateSchema,
   changesQuerySchema,
   depositSchema,
   LEDGERS,
   outboxQuerySchema,
-  redriveSchema,
   transferIdSchema,
   type LedgerName,
   type LedgerOperations,
@@ -56,10 +55,9 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, sleep }: LedgerRou
   });
 
   app.post("/v1/ops/outbox/redrive", async function redrive(c) {
-    const { ledger, ids, dryRun = false } = await readJson(c.req.raw, redriveSchema);
-    const which = ids === undefined ? ({ status: "parked" } as const) : { ids: ids.map((id) => id.toLowerCase()) };
-    const redriven = await ledgers[ledger].write(c.env.scope, "redrive messages", (service, ctx) => service.redrive(ctx, which, dryRun));
-    return c.json({ redriven });
+    const { ledger, ids, cursor, dryRun = false } = await readJson(c.req.raw, redriveSchema);
+    const which = ids === undefined ? ({ status: "parked", cursor } as const) : { ids: ids.map((id) => id.toLowerCase()) };
+    return c.json(await ledgers[ledger].write(c.env.scope, "redrive messages", (service, ctx) => service.redrive(ctx, which, dryRun)));
   });
 
   app.post("/v1/ops/transfers/:id/refund", async function refund(c) {

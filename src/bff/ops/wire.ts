@@ -17,6 +17,7 @@ import { wireGuards } from "../../platform/wire-guards.ts";
 import { addAvailabilityRoutes } from "./availability-routes.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addLedgerRoutes } from "./ledger-routes.ts";
+import { addMessageRoutes } from "./message-routes.ts";
 import { addOpsRoutes } from "./routes.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
@@ -54,6 +55,7 @@ export function wire(env: OpsBffEnv) {
       addOpsRoutes(app, { history, identity, ledgers, now });
       addHistoryRoutes(app, { history });
       addLedgerRoutes(app, { ledgers, sleep });
+      addMessageRoutes(app, { ledgers, identity });
       addAvailabilityRoutes(app, {
         guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
         breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),

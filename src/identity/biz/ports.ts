@@ -1,3 +1,4 @@
+import type { AuditView } from "../../contracts/audit.ts";
 import type { IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 
@@ -187,4 +188,9 @@ export interface IdentityCounts {
 export interface Pruning {
   /** Deletes one bounded batch of what has expired; how many rows went. */
   pruneBatch(nowMs: number): Promise<number>;
+}
+
+/** The audit trail, newest first. */
+export interface AuditTrail {
+  list(limit: number, before: string | null): Promise<readonly AuditView[]>;
 }

@@ -8,16 +8,20 @@ const ROWS_PER_STATEMENT_MAX = 500;
 
 const PRUNE_EXPIRED_TOKENS = `
   DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at <= ?1 LIMIT ?2)`;
-/** A revoked session stays until the last of its access tokens has expired: gateways must be able to learn of it. */
-const DEAD = "(s.expires_at <= ?1 OR s.revoked_at <= ?3)";
+/**
+ * The sessions that have been over for longest, a bounded number of them whatever is dead: both statements look at the same ones. A revoked session stays until
+ * the last of its access tokens has expired: gateways must be able to learn of it.
+ */
+const DEAD = `(
+  SELECT id FROM (SELECT id FROM session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
+  UNION SELECT id FROM (SELECT id FROM session WHERE revoked_at <= ?3 ORDER BY revoked_at LIMIT ?2))`;
 /** CROSS JOIN keeps the order of the tables: from the few dead sessions to their tokens, never through all tokens. */
 const PRUNE_TOKENS_OF_DEAD = `
   DELETE FROM refresh_token WHERE hash IN (
-    SELECT t.hash FROM session s CROSS JOIN refresh_token t ON t.session_id = s.id WHERE ${DEAD} LIMIT ?2)`;
+    SELECT t.hash FROM ${DEAD} s CROSS JOIN refresh_token t ON t.session_id = s.id LIMIT ?2)`;
 const PRUNE_DEAD_SESSIONS = `
   DELETE FROM session WHERE id IN (
-    SELECT s.id FROM session s
-    WHERE ${DEAD} AND NOT EXISTS (SELECT 1 FROM refresh_token t WHERE t.session_id = s.id) LIMIT ?2)`;
+    SELECT s.id FROM ${DEAD} s WHERE NOT EXISTS (SELECT 1 FROM refresh_token t WHERE t.session_id = s.id))`;
 const PRUNE_KEYS = "DELETE FROM signing_key WHERE verify_until <= ?1";
 
 const COUNTS = `SELECT

@@ -1,15 +1,18 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import { auditPageSchema, type AuditView, type AuditPage } from "../../contracts/audit.ts";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { rolesSchema, userIdSchema, type IdentityAdministration, type IdentityOverview, type Profile } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
+import type { AuditTrail } from "../biz/ports.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 
 export interface AdministrationDeps {
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
   readonly keys: Pick<KeyRing, "rotate">;
+  readonly auditTrail: AuditTrail;
   readonly overview: () => Promise<IdentityOverview>;
   readonly ping: () => Promise<void>;
 }
@@ -25,6 +28,13 @@ export function administrationEntrypoint<E extends object>(wire: (env: E) => Adm
 
     rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
       return this.#inTime(ctx, ({ keys }) => keys.rotate(requirePrincipal(ctx).userId));
+    }
+
+    audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]> {
+      return this.#inTime(ctx, ({ auditTrail }) => {
+        const { limit, cursor } = validate(auditPageSchema, page, "page");
+        return auditTrail.list(limit, cursor?.toLowerCase() ?? null);
+      });
     }
 
     overview(ctx: CallContext): Promise<IdentityOverview> {

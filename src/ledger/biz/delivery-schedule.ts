@@ -11,6 +11,8 @@ export interface DeliverySchedule {
 interface TriedMessage {
   readonly drivenAtMs: number;
   readonly attempts: number;
+  /** Sends before it was last redriven: they count for no schedule any more. */
+  readonly attemptsBefore: number;
 }
 
 /** How far the clocks of two machines may be apart. */
@@ -26,7 +28,7 @@ export const LEASE_MS = 15_000;
 export const DELIVERY_SLA_MS = 600_000;
 
 /**
- * The pause after the `attempts`th send, in ms.
+ * The pause after the `attempts`th send since the message was made or last redriven, in ms.
  *
  * @param random in [0, 1)
  */
@@ -40,7 +42,7 @@ export function pauseAfter({ pausesMs, slowMs }: DeliverySchedule, attempts: num
  * reading gives nothing up, nor does a time in which nothing could be sent.
  */
 export function isGivenUp({ givesUpAfterMs, slowMs }: DeliverySchedule, message: TriedMessage, nowMs: number): boolean {
-  return nowMs - message.drivenAtMs >= givesUpAfterMs && message.attempts >= givesUpAfterMs / slowMs / 2;
+  return nowMs - message.drivenAtMs >= givesUpAfterMs && message.attempts - message.attemptsBefore >= givesUpAfterMs / slowMs / 2;
 }
 
 /** No schedule puts a message off for longer, in ms, whatever machine's clock did it: what lies further ahead was put there by a clock gone wrong. */

@@ -1,12 +1,15 @@
 import { CodedError } from "../../contracts/errors.ts";
+import type { AccountState, MessagesRedriven, RedriveWhich } from "../../contracts/ledger-operators.ts";
 import { MESSAGES_PER_PAGE_MAX, type TransferReceipt } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { AuditLine, Ids, OperatorStore, PeerLedger, WakePublisher } from "./ports.ts";
+import type { AuditLine, DeadLetterStore, Ids, OperatorStore, PeerLedger, WakePublisher } from "./ports.ts";
 import type { Settlement } from "./settlement.ts";
+import { FROM_THE_BEGINNING, placeIn, placeText, type RedrivePlace } from "./redrive-place.ts";
 import { statusOf } from "./transfers.ts";
 
 interface OperatorsDeps {
   readonly store: OperatorStore;
+  readonly deadLetters: Pick<DeadLetterStore, "forget">;
   readonly settlement: Pick<Settlement, "conclude">;
   readonly peer: PeerLedger;
   readonly wakePublisher: WakePublisher;
@@ -22,17 +25,33 @@ export class Operators {
     this.#deps = deps;
   }
 
-  async redrive(
-    actor: string,
-    which: { readonly ids: readonly string[] } | { readonly status: "parked" },
-    dryRun: boolean,
-  ): Promise<readonly string[]> {
-    const { store, wakePublisher, now } = this.#deps;
-    const ids = await store.redrivable(which, MESSAGES_PER_PAGE_MAX);
-    if (dryRun || ids.length === 0) return ids;
-    const redriven = await store.redrive(ids, this.#audit(actor));
-    wakePublisher(now());
-    return redriven;
+  /** The given messages, or a page of the parked ones: then the answer says where the next redrive goes on. */
+  async redrive(actor: string, which: RedriveWhich, dryRun: boolean): Promise<MessagesRedriven> {
+    if ("ids" in which) return { redriven: await this.#redrive(actor, await this.#deps.store.redrivable(which.ids), dryRun) };
+    const { store, now } = this.#deps;
+    const startMs = now();
+    const place: RedrivePlace = which.cursor === undefined ? FROM_THE_BEGINNING : placeIn(which.cursor);
+    const found = await store.parked(place, place.beforeMs, MESSAGES_PER_PAGE_MAX + 1);
+    const page = found.slice(0, MESSAGES_PER_PAGE_MAX);
+    const redriven = await this.#redrive(
+      actor,
+      page.map(({ id }) => id),
+      dryRun,
+    );
+    const last = page.at(-1);
+    if (last === undefined || found.length === page.length) return { redriven };
+    // Whoever is driven from now on, by this walk too, is not for its later pages.
+    return { redriven, nextCursor: placeText({ ...last, beforeMs: Math.min(place.beforeMs, startMs) }) };
+  }
+
+  /** Messages that are pending stay where they are until they are redriven. */
+  park(actor: string, ids: readonly string[]): Promise<readonly string[]> {
+    return this.#deps.store.park(ids, "held back by an operator", this.#audit(actor));
+  }
+
+  /** For letters whose messages their origin has been asked to send again. */
+  forgetDeadLetters(actor: string, ids: readonly string[]): Promise<readonly string[]> {
+    return this.#deps.deadLetters.forget(ids, this.#audit(actor));
   }
 
   /**
@@ -54,9 +73,17 @@ export class Operators {
     return { transferId, status: statusOf("refunded", false) };
   }
 
-  async setAccountState(actor: string, userId: string, state: "open" | "closed"): Promise<void> {
+  async setAccountState(actor: string, userId: string, state: AccountState): Promise<void> {
     const found = await this.#deps.store.setAccountState(userId, state, this.#audit(actor));
     if (!found) throw new CodedError("NOT_FOUND", "There is no such account");
+  }
+
+  async #redrive(actor: string, ids: readonly string[], dryRun: boolean): Promise<readonly string[]> {
+    const { store, wakePublisher, now } = this.#deps;
+    if (dryRun || ids.length === 0) return ids;
+    const redriven = await store.redrive(ids, this.#audit(actor));
+    wakePublisher(now());
+    return redriven;
   }
 
   #audit(actor: string): AuditLine {

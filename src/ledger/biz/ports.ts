@@ -1,3 +1,5 @@
+import type { AuditView } from "../../contracts/audit.ts";
+import type { AccountState, DeadLetter } from "../../contracts/ledger-operators.ts";
 import type {
   DeliveryReport,
   Funds,
@@ -11,6 +13,7 @@ import type {
 } from "../../contracts/ledger.ts";
 import type { Amount } from "./amount.ts";
 import type { Delivery } from "./delivery.ts";
+import type { DrivenPlace } from "./redrive-place.ts";
 
 /** What is stored about a message that came in. */
 export type StoredOutcome = "credited" | "void";
@@ -35,6 +38,11 @@ export interface KeyedTransfer {
   readonly parked: boolean;
 }
 
+/** What a frozen account's transfer comes to, unless its key is known: nothing is written, the key neither. */
+export interface FrozenTransfer extends Omit<KeyedTransfer, "outcome"> {
+  readonly outcome: "frozen";
+}
+
 export interface NewDeposit {
   readonly id: string;
   readonly actor: string;
@@ -48,7 +56,7 @@ export interface NewDeposit {
 
 /** Requests of users. Each method is one unit of work. */
 export interface TransferStore {
-  open(transfer: NewTransfer): Promise<KeyedTransfer>;
+  open(transfer: NewTransfer): Promise<KeyedTransfer | FrozenTransfer>;
   deposit(deposit: NewDeposit): Promise<Pick<KeyedTransfer, "payloadHash" | "outcome"> & { readonly balance: number }>;
   funds(userId: string): Promise<Funds>;
   read(owner: string, id: string): Promise<TransferView | null>;
@@ -61,6 +69,8 @@ export interface DueMessage {
   readonly userId: string;
   readonly amount: Amount;
   readonly attempts: number;
+  /** How many of those were before it was last redriven. */
+  readonly attemptsBefore: number;
   readonly createdAtMs: number;
   readonly drivenAtMs: number;
   readonly lastError: string | null;
@@ -84,7 +94,7 @@ export interface OutboxStore {
   message(id: string): Promise<DueMessage | null>;
   /** Ends the lease of a failed send of `attempts`. Answers when it is sent again; null where it has been since. */
   release(id: string, attempts: number, reason: string): Promise<number | null>;
-  /** Makes due now what is put off beyond `beyondMs`. */
+  /** Makes due now what is put off beyond `beyondMs`, some thousand messages at once. */
   recall(beyondMs: number, nowMs: number): Promise<void>;
   /** The other ledger has it: ends the transfer, once. */
   settle(id: string, nowMs: number): Promise<void>;
@@ -107,12 +117,21 @@ export interface AuditLine {
   readonly actor: string;
 }
 
+/** The audit trail, newest first. */
+export interface AuditTrail {
+  list(limit: number, before: string | null): Promise<readonly AuditView[]>;
+}
+
 /** What operators read and do. Each change is one unit of work with its audit line. */
 export interface OperatorStore {
   outbox(status: OutboxState | null, limit: number, after: string | null): Promise<readonly OutboxMessage[]>;
-  /** Which messages a redrive would take, oldest first. */
-  redrivable(which: { readonly ids: readonly string[] } | { readonly status: "parked" }, limit: number): Promise<readonly string[]>;
+  /** Those of the ids that a redrive would take. */
+  redrivable(ids: readonly string[]): Promise<readonly string[]>;
+  /** Parked ones behind a place in the order in which they were driven, the longest ago first; of those driven before `beforeMs`. */
+  parked(after: DrivenPlace, beforeMs: number, limit: number): Promise<readonly DrivenPlace[]>;
   redrive(ids: readonly string[], audit: AuditLine): Promise<readonly string[]>;
+  /** Holds those back that are pending. Answers their ids. */
+  park(ids: readonly string[], reason: string, audit: AuditLine): Promise<readonly string[]>;
   /** What became of a transfer that left this ledger; null where none did. */
   sentTransfer(
     id: string,
@@ -120,7 +139,7 @@ export interface OperatorStore {
   /** Says that a refund was asked for, and later what came of it: whoever dies in between leaves the first line. */
   auditRefund(id: string, result: "asked for" | "refunded" | "was credited", audit: AuditLine): Promise<void>;
   /** False where there is no such account. */
-  setAccountState(userId: string, state: "open" | "closed", audit: AuditLine): Promise<boolean>;
+  setAccountState(userId: string, state: AccountState, audit: AuditLine): Promise<boolean>;
   books(lateBeforeMs: number): Promise<LedgerBooks>;
   sent(ids: readonly string[]): Promise<readonly string[]>;
   overview(nowMs: number): Promise<LedgerOverview>;
@@ -137,11 +156,16 @@ export interface ChangeStore {
 
 /** What is thrown away when it is old enough, a bounded number of rows at a time. */
 export interface Retention {
-  /** Answers how many rows went. */
-  prune(nowMs: number): Promise<number>;
+  /** Answers whether there is more. */
+  prune(nowMs: number): Promise<boolean>;
 }
 
 export interface DeadLetterStore {
+  /** Newest first, behind the letter that is named. */
+  list(limit: number, after: { readonly atMs: number; readonly id: string } | null): Promise<readonly DeadLetter[]>;
+  named(ids: readonly string[]): Promise<readonly DeadLetter[]>;
+  /** Throws letters away. Answers the ids that were there. */
+  forget(ids: readonly string[], audit: AuditLine): Promise<readonly string[]>;
   keep(letter: { readonly id: string; readonly body: unknown; readonly reason: string; readonly attempts: number }): Promise<void>;
 }
 

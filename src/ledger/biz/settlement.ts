@@ -1,6 +1,6 @@
 import type { DeliveryReport } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { isGivenUp, type DeliverySchedule } from "./delivery-schedule.ts";
+import { CHANGES_WITHIN_MS, isGivenUp, type DeliverySchedule } from "./delivery-schedule.ts";
 import type { Ids, InboxStore, OutboxStore, StoredOutcome, WakePublisher } from "./ports.ts";
 
 interface SettlementDeps {
@@ -27,9 +27,12 @@ export class Settlement {
 
   /** Acts on what the other ledger has stored: the only two ways in which a transfer ends. */
   async conclude(transferId: string, stored: StoredOutcome): Promise<void> {
-    const { outbox, ids, now } = this.#deps;
-    if (stored === "credited") await outbox.settle(transferId, now());
-    else await outbox.reverse(transferId, { id: ids.id(), nowMs: now() });
+    const { outbox, ids, now, wakePublisher } = this.#deps;
+    const nowMs = now();
+    if (stored === "credited") return outbox.settle(transferId, nowMs);
+    await outbox.reverse(transferId, { id: ids.id(), nowMs });
+    // For the change stream: a refund is a movement like any other.
+    wakePublisher(nowMs + CHANGES_WITHIN_MS);
   }
 
   fence(transferId: string): Promise<StoredOutcome> {

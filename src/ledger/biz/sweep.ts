@@ -15,8 +15,8 @@ interface SweepDeps {
   readonly onFailure: (what: string, error: unknown) => void;
 }
 
-/** Batches pruned in one run. */
-const PRUNES_MAX = 10;
+/** Steps of pruning in one run: at a thousand rows a step more than twice what a ledger at full speed writes in that minute. */
+const PRUNES_MAX = 20;
 
 /** What the cron does each minute: it makes due what a wrong clock has put off, sends what a lost alarm has left lying, wakes the publisher, and prunes. No step holds up the next. */
 export function createSweep({
@@ -36,7 +36,7 @@ export function createSweep({
     "publish due messages": () => publisher.publishDue(),
     // By the earlier of two clocks: what is thrown away doesn't come back when a wrong reading is over.
     prune: async (scheduledAtMs) => {
-      for (let batch = 0; batch < PRUNES_MAX && (await retention.prune(Math.min(now(), scheduledAtMs))) > 0; batch += 1);
+      for (let step = 0; step < PRUNES_MAX && (await retention.prune(Math.min(now(), scheduledAtMs))); step += 1);
     },
   };
   return async function sweep(scheduledAtMs) {

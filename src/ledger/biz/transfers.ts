@@ -38,6 +38,7 @@ export class Transfers {
     const hash = hashPayload(["transfer", amount]);
     const stored = await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs });
     refuseOther(stored, hash);
+    if (stored.outcome === "frozen") throw new CodedError("FORBIDDEN", "The account is frozen");
     if (stored.outcome === "failed") throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
     if (stored.id === id) this.#sendAtOnce({ v: 1, transferId: id, from: this.#deps.ledger, userId: owner, amount, attempt: 1 }, nextAtMs);
     return { transferId: stored.id, status: statusOf(stored.outcome, stored.parked) };

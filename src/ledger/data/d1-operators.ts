@@ -1,5 +1,6 @@
 import { FINDINGS_MAX, type LedgerBooks, type LedgerOverview, type OutboxMessage, type OutboxState } from "../../contracts/ledger.ts";
 import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
+import type { DrivenPlace } from "../biz/redrive-place.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 import { accountOf } from "./d1-transfers.ts";
@@ -9,8 +10,11 @@ const OUTBOX = `
   SELECT id AS transferId, user_id AS userId, amount, state AS status, attempts, last_error AS lastError,
     CASE state WHEN 'pending' THEN next_at END AS nextAttemptAt, created_at AS createdAt
   FROM outbox WHERE (?1 IS NULL OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2`;
-const BY_IDS = "SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id LIMIT ?2";
-const PARKED = "SELECT id FROM outbox WHERE state = 'parked' ORDER BY id LIMIT ?1";
+const BY_IDS = "SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id";
+/** 1 driven at, 2 id, 3 driven before, 4 limit. */
+const PARKED = `
+  SELECT driven_at AS drivenAtMs, id FROM outbox
+  WHERE state = 'parked' AND (driven_at, id) > (?1, ?2) AND driven_at < ?3 ORDER BY driven_at, id LIMIT ?4`;
 
 /** 1 ids, 2 now, 3 audit id, 4 actor. Written before the change: it says what was found. */
 const AUDIT_REDRIVE = `
@@ -18,8 +22,18 @@ const AUDIT_REDRIVE = `
   SELECT ?3, ?2, ?4, 'redrive', 'outbox', json_object('messages', json_group_array(json_object('id', id, 'state', state, 'attempts', attempts)))
   FROM outbox WHERE id IN (SELECT value FROM json_each(?1))`;
 const REDRIVE = `
-  UPDATE outbox SET state = 'pending', next_at = ?2, leased_until = 0, driven_at = ?2
+  UPDATE outbox SET state = 'pending', next_at = ?2, leased_until = 0, driven_at = ?2, attempts_before = attempts
   WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id`;
+
+/** 1 ids, 2 now, 3 audit id, 4 actor. Written before the change, where there is one. */
+const AUDIT_PARK = `
+  INSERT INTO audit (id, at, actor, action, target, detail)
+  SELECT ?3, ?2, ?4, 'park', 'outbox', json_object('messages', json_group_array(json_object('id', id, 'attempts', attempts)))
+  FROM outbox WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'pending' HAVING count(*) > 0`;
+/** 1 ids, 2 reason. */
+const PARK = `
+  UPDATE outbox SET state = 'parked', last_error = ?2, leased_until = 0
+  WHERE id IN (SELECT value FROM json_each(?1)) AND state = 'pending' RETURNING id`;
 
 const SENT_TRANSFER = `
   SELECT t.owner AS owner, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
@@ -30,9 +44,11 @@ const SENT = `
   JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = asked.value AND e.amount > 0`;
 
 const AUDIT = "INSERT INTO audit (id, at, actor, action, target, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-/** 1 account, 2 now, 3 state. */
+/** 1 account, 2 now, 3 state. A frozen account is closed as well. */
 const SET_STATE = `
-  UPDATE account SET closed_at = CASE ?3 WHEN 'closed' THEN coalesce(closed_at, ?2) END WHERE id = ?1 RETURNING id`;
+  UPDATE account SET closed_at = CASE WHEN ?3 IN ('closed', 'frozen') THEN coalesce(closed_at, ?2) END,
+    frozen_at = CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END
+  WHERE id = ?1 RETURNING id`;
 /** 1 account, 2 now, 3 state, 4 audit id, 5 actor. */
 const AUDIT_STATE = `
   INSERT INTO audit (id, at, actor, action, target, detail)
@@ -75,10 +91,15 @@ export function d1Operators(db: D1Database): OperatorStore {
       return results;
     },
 
-    async redrivable(which, limit) {
-      const statement = "ids" in which ? db.prepare(BY_IDS).bind(JSON.stringify(which.ids), limit) : db.prepare(PARKED).bind(limit);
-      const { results } = await d1Call("read what to redrive", () => statement.all<{ id: string }>());
+    async redrivable(asked) {
+      const { results } = await d1Call("read what to redrive", () => db.prepare(BY_IDS).bind(JSON.stringify(asked)).all<{ id: string }>());
       return ids(results);
+    },
+
+    async parked({ drivenAtMs, id }, beforeMs, limit) {
+      const statement = db.prepare(PARKED).bind(drivenAtMs, id, beforeMs, limit);
+      const { results } = await d1Call("read what is parked", () => statement.all<DrivenPlace>());
+      return results;
     },
 
     async redrive(which, audit) {
@@ -86,6 +107,15 @@ export function d1Operators(db: D1Database): OperatorStore {
       const results = await d1Batch("redrive messages", db, [
         db.prepare(AUDIT_REDRIVE).bind(json, audit.atMs, audit.id, audit.actor),
         db.prepare(REDRIVE).bind(json, audit.atMs),
+      ]);
+      return ids(rowsOf(results, 1));
+    },
+
+    async park(which, reason, audit) {
+      const json = JSON.stringify(which);
+      const results = await d1Batch("park messages", db, [
+        db.prepare(AUDIT_PARK).bind(json, audit.atMs, audit.id, audit.actor),
+        db.prepare(PARK).bind(json, reason),
       ]);
       return ids(rowsOf(results, 1));
     },

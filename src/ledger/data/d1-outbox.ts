@@ -2,8 +2,10 @@ import type { DueMessage, OutboxStore } from "../biz/ports.ts";
 import { d1Batch, d1Call } from "../../platform/d1-call.ts";
 
 const MESSAGE = `
-  SELECT id, user_id AS userId, amount, attempts, created_at AS createdAtMs, driven_at AS drivenAtMs, last_error AS lastError FROM outbox`;
-const DUE = `${MESSAGE} WHERE state = 'pending' AND next_at <= ?1 AND leased_until <= ?1 ORDER BY next_at LIMIT ?2`;
+  SELECT id, user_id AS userId, amount, attempts, attempts_before AS attemptsBefore, created_at AS createdAtMs, driven_at AS drivenAtMs, last_error AS lastError FROM outbox`;
+/** When a message is due: one that is leased not before its lease ends. Written as the index `outbox_due_at` has it. */
+const DUE_AT = "max(next_at, leased_until)";
+const DUE = `${MESSAGE} WHERE state = 'pending' AND ${DUE_AT} <= ?1 ORDER BY ${DUE_AT} LIMIT ?2`;
 /** 1 leases as JSON, 2 now, 3 leased until. A compare-and-set on the number of sends: of two publishers one gets each message. */
 const LEASE = `
   UPDATE outbox SET attempts = attempts + 1, leased_until = ?3, next_at = lease.value ->> '$.nextAtMs'
@@ -15,14 +17,13 @@ const PARK = `
   UPDATE outbox SET state = 'parked', last_error = ?3, leased_until = 0 WHERE id = ?1 AND attempts = ?2 AND state = 'pending'`;
 const RELEASE = `
   UPDATE outbox SET last_error = ?3, leased_until = 0 WHERE id = ?1 AND attempts = ?2 AND state = 'pending' RETURNING next_at AS nextAtMs`;
-/** 1 beyond, 2 now. A lease that lies as far ahead was set with the same reading. */
-const RECALL = "UPDATE outbox SET next_at = ?2, leased_until = 0 WHERE state = 'pending' AND next_at > ?1";
-/** A message that is leased is due when its lease ends, if it is due before. */
-const NEXT_AT = `
-  SELECT min(max(next_at, leased_until)) AS nextAtMs FROM (
-    SELECT next_at, leased_until FROM outbox WHERE state = 'pending' ORDER BY next_at LIMIT ?1)`;
-/** Messages looked at for the next due one: those that are leased may be due later than some behind them. */
-const NEXT_LOOKED_AT = 100;
+/** 1 beyond, 2 now, 3 limit. A lease that lies as far ahead was set with the same reading. */
+const RECALL = `
+  UPDATE outbox SET next_at = ?2, leased_until = 0 WHERE id IN (
+    SELECT id FROM outbox WHERE state = 'pending' AND ${DUE_AT} > ?1 ORDER BY ${DUE_AT} DESC LIMIT ?3)`;
+/** About what leaves in the minute until the next recall. */
+const RECALLED_MAX = 3_000;
+const NEXT_AT = `SELECT ${DUE_AT} AS nextAtMs FROM outbox WHERE state = 'pending' ORDER BY ${DUE_AT} LIMIT 1`;
 
 /* A transfer that leaves this ledger is found through its entry on the clearing account, whose other side is the owner's account. */
 const OWNER = "(SELECT substr(contra_id, 6) FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount > 0)";
@@ -78,9 +79,7 @@ export function d1Outbox(db: D1Database): OutboxStore {
     },
 
     async nextAtMs() {
-      const row = await d1Call("read the next due time", () =>
-        db.prepare(NEXT_AT).bind(NEXT_LOOKED_AT).first<{ nextAtMs: number | null }>(),
-      );
+      const row = await d1Call("read the next due time", () => db.prepare(NEXT_AT).first<{ nextAtMs: number }>());
       return row?.nextAtMs ?? null;
     },
 
@@ -95,7 +94,7 @@ export function d1Outbox(db: D1Database): OutboxStore {
     },
 
     async recall(beyondMs, nowMs) {
-      await d1Call("recall messages", () => db.prepare(RECALL).bind(beyondMs, nowMs).run());
+      await d1Call("recall messages", () => db.prepare(RECALL).bind(beyondMs, nowMs, RECALLED_MAX).run());
     },
 
     async settle(id, nowMs) {

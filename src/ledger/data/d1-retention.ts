@@ -1,5 +1,5 @@
 import type { Retention } from "../biz/ports.ts";
-import { d1Batch } from "../../platform/d1-call.ts";
+import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 
 const DAY_MS = 86_400_000;
@@ -8,36 +8,57 @@ export const INBOX_RETENTION_MS = 35 * DAY_MS;
 const CHANGES_RETENTION_MS = 7 * DAY_MS;
 const DEAD_LETTER_RETENTION_MS = 30 * DAY_MS;
 const DEAD_LETTERS_MAX = 10_000;
-const ROWS_PER_BATCH = 500;
+/** Rows of each table that one step looks at. */
+const ROWS_PER_STEP = 1_000;
 
-/** 1 oldest id kept, 2 received before, 3 limit. Ids begin with their time, so the range is read from its old end. */
+/*
+ * Nothing here looks for what is old: it looks at the next rows from the old end, in the order in which they lie, and deletes those that are old. So a step
+ * reads as many rows as it may delete, whatever there is.
+ */
+
+/** 1 oldest id kept, 2 from, 3 limit. Ids begin with their time. */
+const OLD_IDS = `
+  SELECT message_id, at FROM inbox WHERE consumer = '${CONSUMER}' AND message_id > ?2 AND message_id < ?1 ORDER BY message_id LIMIT ?3`;
+const LOOKED_AT = `SELECT max(message_id) AS last, count(*) AS rows FROM (${OLD_IDS})`;
+/** 1 oldest id kept, 2 from, 3 limit, 4 received before. */
 const PRUNE_INBOX = `
-  DELETE FROM inbox WHERE consumer = '${CONSUMER}' AND message_id IN (
-    SELECT message_id FROM inbox WHERE consumer = '${CONSUMER}' AND message_id < ?1 AND at < ?2 LIMIT ?3)
-  RETURNING 1`;
+  DELETE FROM inbox WHERE consumer = '${CONSUMER}' AND message_id IN (SELECT message_id FROM (${OLD_IDS}) WHERE at < ?4) RETURNING 1`;
 /** 1 before, 2 limit. Never the newest row: its number would be given again. */
 const PRUNE_CHANGES = `
   DELETE FROM change_log WHERE seq IN (
-    SELECT seq FROM change_log WHERE at < ?1 AND seq <= (SELECT published_seq FROM change_stream WHERE id = 1)
-      AND seq < (SELECT max(seq) FROM change_log) ORDER BY seq LIMIT ?2)
+    SELECT seq FROM (SELECT seq, at FROM change_log ORDER BY seq LIMIT ?2)
+    WHERE at < ?1 AND seq <= (SELECT published_seq FROM change_stream WHERE id = 1) AND seq < (SELECT max(seq) FROM change_log))
   RETURNING 1`;
-/** 1 before, 2 limit, 3 most kept. */
-const PRUNE_DEAD_LETTERS = `
-  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE at < ?1
-    OR id IN (SELECT id FROM dead_letter ORDER BY at DESC LIMIT -1 OFFSET ?3) LIMIT ?2)
-  RETURNING 1`;
+/** 1 before, 2 limit. */
+const PRUNE_OLD_LETTERS = `
+  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE at < ?1 ORDER BY at, id LIMIT ?2) RETURNING 1`;
+/** 1 most kept, 2 limit. */
+const PRUNE_SURPLUS_LETTERS = `
+  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY at DESC, id DESC LIMIT ?2 OFFSET ?1) RETURNING 1`;
 
-/** Deletes what is old, some hundred rows at a time: whoever calls this often enough keeps up. */
+/**
+ * Deletes what is old, some thousand rows a step. From where it goes on in the inbox it keeps in memory: rows that are old by their id and young by their time,
+ * as whoever redrives after weeks leaves them, are passed by. An isolate that has forgotten begins at the old end again.
+ */
 export function d1Retention(db: D1Database): Retention {
+  let from = "";
   return {
     async prune(nowMs) {
       const inboxBeforeMs = nowMs - INBOX_RETENTION_MS;
+      const range = [firstIdAt(inboxBeforeMs), from, ROWS_PER_STEP] as const;
       const results = await d1Batch("prune", db, [
-        db.prepare(PRUNE_INBOX).bind(firstIdAt(inboxBeforeMs), inboxBeforeMs, ROWS_PER_BATCH),
-        db.prepare(PRUNE_CHANGES).bind(nowMs - CHANGES_RETENTION_MS, ROWS_PER_BATCH),
-        db.prepare(PRUNE_DEAD_LETTERS).bind(nowMs - DEAD_LETTER_RETENTION_MS, ROWS_PER_BATCH, DEAD_LETTERS_MAX),
+        db.prepare(LOOKED_AT).bind(...range),
+        db.prepare(PRUNE_INBOX).bind(...range, inboxBeforeMs),
+        db.prepare(PRUNE_CHANGES).bind(nowMs - CHANGES_RETENTION_MS, ROWS_PER_STEP),
+        db.prepare(PRUNE_OLD_LETTERS).bind(nowMs - DEAD_LETTER_RETENTION_MS, ROWS_PER_STEP),
+        db.prepare(PRUNE_SURPLUS_LETTERS).bind(DEAD_LETTERS_MAX, ROWS_PER_STEP),
       ]);
-      return results.reduce((sum, { results: rows }) => sum + rows.length, 0);
+      const [lookedAt] = rowsOf<{ readonly last: string | null; readonly rows: number }>(results, 0);
+      const isWholeStep = (lookedAt?.rows ?? 0) >= ROWS_PER_STEP;
+      // At the end of the range it begins again: something may have come at the old end meanwhile.
+      const hasMoreIds = isWholeStep || from !== "";
+      from = isWholeStep ? (lookedAt?.last ?? "") : "";
+      return hasMoreIds || results.slice(2).some((result) => result.results.length >= ROWS_PER_STEP);
     },
   };
 }

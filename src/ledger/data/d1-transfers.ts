@@ -13,7 +13,7 @@ const OPEN = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
   SELECT ?1, ?2, 'transfer', ?3, ?4, ?5,
     CASE WHEN EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND balance >= ?5) THEN 'pending' ELSE 'failed' END, ?6
-  WHERE true ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
+  WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL) ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'pending')";
 /** 1 owner, 2 id, 3 amount. */
 const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3 WHERE id = 'user:' || ?1 AND ${OPENED}`;
@@ -52,10 +52,10 @@ const ENTRIES_OF_DEPOSIT = `
   INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
   SELECT ?4, ?2, ?3, 'equity', ?5 WHERE ${DEPOSITED}
   UNION ALL SELECT 'equity', ?2, -?3, ?4, ?5 WHERE ${DEPOSITED}`;
-/** 1 actor, 2 id, 3 audit id, 4 user, 5 amount, 6 now. */
+/** 1 actor, 2 id, 3 audit id, 4 user, 5 amount, 6 now. A number that is bound comes as a double, which JSON would write as one. */
 const AUDIT_DEPOSIT = `
   INSERT INTO audit (id, at, actor, action, target, detail)
-  SELECT ?3, ?6, ?1, 'deposit', ?4, json_object('amount', ?5, 'transferId', ?2) WHERE ${DEPOSITED}`;
+  SELECT ?3, ?6, ?1, 'deposit', ?4, json_object('amount', CAST(?5 AS INTEGER), 'transferId', ?2) WHERE ${DEPOSITED}`;
 
 const FUNDS = "SELECT balance, in_flight AS inFlight FROM account WHERE id = ?1";
 const VIEW = `
@@ -102,7 +102,8 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
         db.prepare(TO_OUTBOX).bind(owner, id, amount, nowMs, nextAtMs),
         db.prepare(BY_KEY).bind(owner, "transfer", key),
       ]);
-      return keyedIn(results, 5);
+      // Only a frozen account leaves neither a new row nor an old one.
+      return rowsOf(results, 5).length === 0 ? { id, payloadHash, outcome: "frozen", parked: false } : keyedIn(results, 5);
     },
 
     async deposit({ id, actor, userId, key, payloadHash, amount, auditId, nowMs }: NewDeposit) {

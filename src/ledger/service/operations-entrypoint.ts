@@ -1,6 +1,17 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
+import { auditPageSchema, type AuditView, type AuditPage } from "../../contracts/audit.ts";
+import {
+  lettersNamedSchema,
+  lettersPageSchema,
+  parkIdsSchema,
+  type AccountState,
+  type DeadLetter,
+  type MessagesRedriven,
+  type PageQuery,
+  type RedriveWhich,
+} from "../../contracts/ledger-operators.ts";
 import {
   accountStateOnlySchema,
   changesPageSchema,
@@ -26,12 +37,14 @@ import { validate } from "../../platform/validate.ts";
 import { amountOf, type Amount } from "../biz/amount.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
-import type { ChangeStore, OperatorStore } from "../biz/ports.ts";
+import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore } from "../biz/ports.ts";
 
 export interface OperationsDeps {
   readonly deposit: (actor: string, userId: string, amount: Amount, key: string) => Promise<{ readonly balance: number }>;
   readonly operators: Operators;
   readonly operatorStore: OperatorStore;
+  readonly deadLetters: Pick<DeadLetterStore, "list" | "named">;
+  readonly auditTrail: AuditTrail;
   readonly changes: Pick<ChangeStore, "after">;
 }
 
@@ -55,14 +68,38 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       });
     }
 
-    redrive(
-      ctx: CallContext,
-      which: { readonly ids: readonly string[] } | { readonly status: "parked" },
-      dryRun: boolean,
-    ): Promise<readonly string[]> {
+    redrive(ctx: CallContext, which: RedriveWhich, dryRun: boolean): Promise<MessagesRedriven> {
       return this.#inTime(ctx, ({ operators }) => {
         const messages = validate(redriveWhichSchema, which, "which");
         return operators.redrive(requirePrincipal(ctx).userId, messages, validate(dryRunSchema, dryRun, "dryRun"));
+      });
+    }
+
+    park(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]> {
+      return this.#inTime(ctx, ({ operators }) => operators.park(requirePrincipal(ctx).userId, validate(parkIdsSchema, ids, "ids")));
+    }
+
+    deadLetters(ctx: CallContext, page: PageQuery): Promise<readonly DeadLetter[]> {
+      return this.#inTime(ctx, ({ deadLetters }) => {
+        const { limit, cursor } = validate(lettersPageSchema, page, "page");
+        return deadLetters.list(limit, cursor === undefined ? null : letterIn(cursor));
+      });
+    }
+
+    deadLettersNamed(ctx: CallContext, ids: readonly string[]): Promise<readonly DeadLetter[]> {
+      return this.#inTime(ctx, ({ deadLetters }) => deadLetters.named(validate(lettersNamedSchema, ids, "ids")));
+    }
+
+    forgetDeadLetters(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]> {
+      return this.#inTime(ctx, ({ operators }) =>
+        operators.forgetDeadLetters(requirePrincipal(ctx).userId, validate(lettersNamedSchema, ids, "ids")),
+      );
+    }
+
+    audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]> {
+      return this.#inTime(ctx, ({ auditTrail }) => {
+        const { limit, cursor } = validate(auditPageSchema, page, "page");
+        return auditTrail.list(limit, cursor?.toLowerCase() ?? null);
       });
     }
 
@@ -72,7 +109,7 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       );
     }
 
-    setAccountState(ctx: CallContext, userId: string, state: "open" | "closed"): Promise<void> {
+    setAccountState(ctx: CallContext, userId: string, state: AccountState): Promise<void> {
       return this.#inTime(ctx, ({ operators }) => {
         const owner = validate(ownerSchema, userId, "userId");
         return operators.setAccountState(requirePrincipal(ctx).userId, owner, validate(accountStateOnlySchema, state, "state"));
@@ -102,4 +139,10 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
     }
   };
+}
+
+/** The letter that a cursor names, which its schema has let through: an id may hold any dots. */
+function letterIn(cursor: string): { readonly atMs: number; readonly id: string } {
+  const end = cursor.indexOf(".");
+  return { atMs: Number(cursor.slice(0, end)), id: cursor.slice(end + 1) };
 }

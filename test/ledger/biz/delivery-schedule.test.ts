@@ -16,9 +16,10 @@ describe("a message that is not confirmed", () => {
   });
 
   it("is given up a day after it was last driven, not before, and not without a day's sends", () => {
-    const tried = { drivenAtMs: 1_000, attempts: 144 };
+    const tried = { drivenAtMs: 1_000, attempts: 144, attemptsBefore: 0 };
     expect([isGivenUp(SCHEDULE, tried, 86_400_999), isGivenUp(SCHEDULE, tried, 86_401_000)]).toEqual([false, true]);
     expect(isGivenUp(SCHEDULE, { ...tried, attempts: 143 }, 86_401_000)).toBe(false);
+    expect(isGivenUp(SCHEDULE, { ...tried, attempts: 200, attemptsBefore: 144 }, 86_401_000)).toBe(false);
   });
 });
 
@@ -26,6 +27,7 @@ describe("the var DELIVERY_SCHEDULE_MS", () => {
   const vars = {
     LOG_LEVEL: "info",
     LEDGER: "wallet",
+    DELIVERIES_PER_SECOND: "50",
     CHANGE_STREAM: "on",
     BREAKER_ENGINES: "",
     HEDGED_UPSTREAMS: "",

@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { Delivery } from "../../../src/ledger/biz/delivery.ts";
 import { Publisher } from "../../../src/ledger/biz/publisher.ts";
@@ -10,10 +8,10 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
+import { LEDGER_MIGRATIONS } from "../../support/ledger-migrations.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
 const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;
@@ -21,7 +19,7 @@ const SKEW_MS = 300_000;
 /** One ledger's outbox with a message in it, and machines around it whose clocks may differ. */
 async function setUp({ reporterAheadMs = 0 } = {}) {
   const clock = new TurnedClock();
-  const db = sqliteD1(MIGRATIONS);
+  const db = sqliteD1(LEDGER_MIGRATIONS);
   const outbox = d1Outbox(db);
   const sent: Delivery[] = [];
   const common = { schedule: SCHEDULE, ids };
@@ -29,7 +27,15 @@ async function setUp({ reporterAheadMs = 0 } = {}) {
   const pruned: number[] = [];
   const wakePublisher = (atMs: number): void => void woken.push(atMs);
   const sender = { send: async (deliveries: readonly Delivery[]) => void sent.push(...deliveries) };
-  const publisher = new Publisher({ ledger: "wallet", outbox, sender, schedule: SCHEDULE, random: () => 0.5, now: clock.now });
+  const publisher = new Publisher({
+    ledger: "wallet",
+    outbox,
+    sender,
+    schedule: SCHEDULE,
+    deliveriesPerSecond: 50,
+    random: () => 0.5,
+    now: clock.now,
+  });
   const reporter = (): number => clock.now() + reporterAheadMs;
   const settlement = new Settlement({ outbox, inbox: d1Inbox(db), wakePublisher, ...common, now: reporter });
   const sweep = createSweep({
@@ -39,7 +45,7 @@ async function setUp({ reporterAheadMs = 0 } = {}) {
     retention: {
       prune: async (nowMs) => {
         pruned.push(nowMs);
-        return 0;
+        return false;
       },
     },
     changes: { enable: async () => undefined },

@@ -1,0 +1,46 @@
+import * as z from "zod";
+import { LEDGERS } from "./ledger.ts";
+
+/* The audit trail: who changed what, kept for good by each service that has something to change. */
+
+export const AUDIT_SOURCES = ["identity", ...LEDGERS] as const;
+export type AuditSource = (typeof AUDIT_SOURCES)[number];
+
+const LINES_PER_PAGE_MAX = 100;
+/** The id of the last line seen: ids are UUIDv7, so their order is that of time. */
+const cursorSchema = z.uuid();
+
+/** Whose trail: `ledger=wallet` is short for `source=wallet`. */
+export const auditQuerySchema = z
+  .object({
+    source: z.enum(AUDIT_SOURCES).optional(),
+    ledger: z.enum(LEDGERS).optional(),
+    limit: z.coerce.number().pipe(z.int().min(1).max(LINES_PER_PAGE_MAX)).default(20),
+    cursor: cursorSchema.optional(),
+  })
+  .refine(({ source, ledger }) => (source === undefined) !== (ledger === undefined), {
+    path: ["source"],
+    message: "give either source or ledger",
+  });
+
+/** Between workers a page is asked for with one more, which tells whether another follows. */
+export const auditPageSchema = z.object({
+  limit: z
+    .int()
+    .min(1)
+    .max(LINES_PER_PAGE_MAX + 1),
+  cursor: cursorSchema.optional(),
+});
+
+export type AuditPage = Readonly<z.infer<typeof auditPageSchema>>;
+
+export interface AuditView {
+  readonly id: string;
+  readonly at: number;
+  /** The operator's user id. */
+  readonly actor: string;
+  readonly action: string;
+  readonly target: string;
+  /** What was changed, by the action. */
+  readonly detail: unknown;
+}

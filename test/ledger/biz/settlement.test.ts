@@ -1,0 +1,37 @@
+import { describe, expect, it } from "vitest";
+import { amountOf } from "../../../src/ledger/biz/amount.ts";
+import { CHANGES_WITHIN_MS } from "../../../src/ledger/biz/delivery-schedule.ts";
+import { Settlement } from "../../../src/ledger/biz/settlement.ts";
+import { d1Changes } from "../../../src/ledger/data/d1-changes.ts";
+import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
+import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
+import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
+import { ids } from "../../../src/ledger/data/ids.ts";
+import { LEDGER_MIGRATIONS } from "../../support/ledger-migrations.ts";
+import { sqliteD1 } from "../../support/sqlite-d1.ts";
+
+const NOW_MS = 1_700_000_000_000;
+const SCHEDULE = { pausesMs: [2_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
+
+describe("a refund", () => {
+  it("is a movement like any other: it wakes the publisher for the change stream, and its change is there", async () => {
+    const db = sqliteD1(LEDGER_MIGRATIONS);
+    const woken: number[] = [];
+    const now = (): number => NOW_MS;
+    const settlement = new Settlement({
+      outbox: d1Outbox(db),
+      inbox: d1Inbox(db),
+      schedule: SCHEDULE,
+      wakePublisher: (atMs) => void woken.push(atMs),
+      ids,
+      now,
+    });
+    const store = d1Transfers(db, "wallet");
+    const money = { payloadHash: "h", amount: amountOf(10), nowMs: NOW_MS };
+    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "ann", key: "d", auditId: ids.id() });
+    const { id } = await store.open({ ...money, id: ids.id(), owner: "ann", key: "k", nextAtMs: NOW_MS });
+    await settlement.report({ transferId: id, result: "void" });
+    expect(woken).toEqual([NOW_MS + CHANGES_WITHIN_MS]);
+    expect((await d1Changes(db, "wallet").after(0, 10)).map(({ amount }) => amount)).toEqual([10, -10, 10]);
+  });
+});
