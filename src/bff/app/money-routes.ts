@@ -54,8 +54,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { scope } = c.env;
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { from, amount } = await readJson(c.req.raw, transferSchema);
-    // Its key makes it safe to try again.
-    const receipt = await movers[from].idempotentWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
+    const receipt = await movers[from].keyedWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
     return c.json(receipt, 202);
   });
 

@@ -19,14 +19,14 @@ export function createDeposit({ store, wakePublisher, hashPayload, ids, now }: D
     const hash = hashPayload(["deposit", userId, amount]);
     const id = ids.id();
     const nowMs = now();
+    // For the change stream, and before the batch, whose answer may be lost.
+    wakePublisher(nowMs + CHANGES_WITHIN_MS);
     const stored = await store.deposit({ id, actor, userId, key, payloadHash: hash, amount, auditId: ids.id(), nowMs });
     refuseOther(stored, hash);
     if (stored.outcome === "failed") {
       const message = "would be more than the account or the ledger can hold, or the account is closed";
       throw new CodedError("INVALID", "The deposit can't be booked", { errors: [{ path: "amount", message }] });
     }
-    // For the change stream.
-    wakePublisher(nowMs + CHANGES_WITHIN_MS);
     return { balance: stored.balance };
   };
 }

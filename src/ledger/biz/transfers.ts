@@ -31,22 +31,23 @@ export class Transfers {
 
   /** See {@link LedgerFunds.transfer}. Once this answers, the money is on its way, whatever dies. */
   async transfer(owner: string, amount: Amount, key: string): Promise<TransferReceipt> {
-    const { store, hashPayload, ids, now, schedule, random } = this.#deps;
+    const { store, hashPayload, ids, now, schedule, random, wakePublisher } = this.#deps;
     const id = ids.id();
     const nowMs = now();
     const nextAtMs = nowMs + pauseAfter(schedule, 1, random());
     const hash = hashPayload(["transfer", amount]);
+    // Before the batch: if its answer is lost, the publisher still finds what it has committed.
+    wakePublisher(nextAtMs);
     const stored = await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs });
     refuseOther(stored, hash);
     if (stored.outcome === "failed") throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
-    if (stored.id === id) this.#sendAtOnce({ v: 1, transferId: id, from: this.#deps.ledger, userId: owner, amount, attempt: 1 }, nextAtMs);
+    if (stored.id === id) this.#sendAtOnce({ v: 1, transferId: id, from: this.#deps.ledger, userId: owner, amount, attempt: 1 });
     return { transferId: stored.id, status: statusOf(stored.outcome, stored.parked) };
   }
 
   /** The fast path: usually the money is there before anybody asks. If this is lost, the publisher sends it again. */
-  #sendAtOnce(delivery: Delivery, nextAtMs: number): void {
-    const { sender, background, onFailure, wakePublisher } = this.#deps;
-    wakePublisher(nextAtMs);
+  #sendAtOnce(delivery: Delivery): void {
+    const { sender, background, onFailure } = this.#deps;
     background(sender.send([delivery]).catch((error: unknown) => onFailure("send a delivery at once", error)));
   }
 }
