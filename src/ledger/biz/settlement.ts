@@ -1,6 +1,7 @@
 import type { DeliveryReport } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { isGivenUp, type DeliverySchedule } from "./delivery-schedule.ts";
+import { readStoredOutcome } from "./stored-outcome.ts";
 import type { Ids, InboxStore, OutboxStore, StoredOutcome, WakePublisher } from "./ports.ts";
 
 interface SettlementDeps {
@@ -22,14 +23,16 @@ export class Settlement {
 
   async report(report: DeliveryReport): Promise<void> {
     if (report.result === "failed") return this.#failed(report);
-    return this.conclude(report.transferId, report.result);
+    return this.conclude(report.transferId, readStoredOutcome(report.result, "the other ledger"));
   }
 
   /** Acts on what the other ledger has stored: the only two ways in which a transfer ends. */
   async conclude(transferId: string, stored: StoredOutcome): Promise<void> {
     const { outbox, ids, now } = this.#deps;
-    if (stored === "credited") await outbox.settle(transferId, now());
-    else await outbox.reverse(transferId, { id: ids.id(), nowMs: now() });
+    if (stored === "credited") return outbox.settle(transferId, now());
+    if (stored === "void") return outbox.reverse(transferId, { id: ids.id(), nowMs: now() });
+    // Types end at the worker's edge: what is neither ends no transfer.
+    readStoredOutcome(stored, "the other ledger");
   }
 
   fence(transferId: string): Promise<StoredOutcome> {

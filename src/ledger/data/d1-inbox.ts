@@ -1,5 +1,6 @@
 import { AMOUNT_MAX } from "../../contracts/ledger.ts";
 import type { InboxStore, StoredOutcome } from "../biz/ports.ts";
+import { readStoredOutcome } from "../biz/stored-outcome.ts";
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./d1-transfers.ts";
 
@@ -9,7 +10,8 @@ export const CONSUMER = "transfers";
 /*
  * `OR IGNORE` would also swallow what NOT NULL and CHECK refuse, and report it as done; so here and in the other files a conflict is ignored by the name of its
  * key. The inbox row is written once, with the token of the attempt that wrote it; whatever else an attempt does asks for its own token. An inbox row that has been
- * pruned is not missed: the entry it led to stays, and an entry of that transfer stands for "credited".
+ * pruned is not missed: the entry it led to stays, and an entry of that transfer out of the clearing account stands for "credited". One *into* it is a transfer
+ * that left this ledger, and says nothing about what came in.
  */
 
 /** 1 message, 2 token, 3 now, 4 account, 5 amount. Nothing is written where the account can't take the money. */
@@ -17,7 +19,7 @@ const TAKE = `
   INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at)
   SELECT '${CONSUMER}', ?1, 'credited', ?2, ?3
   WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?4 AND (closed_at IS NOT NULL OR balance > ${AMOUNT_MAX} - ?5))
-    AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)
+    AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)
   ON CONFLICT (consumer, message_id) DO NOTHING`;
 const MINE = `EXISTS (SELECT 1 FROM inbox WHERE consumer = '${CONSUMER}' AND message_id = ?1 AND attempt_token = ?2)`;
 /** 1 message, 2 token, 3 account, 4 user, 5 now. */
@@ -36,19 +38,21 @@ const ENTRIES_IN = `
 const STORED = `
   SELECT coalesce(
     (SELECT outcome FROM inbox WHERE consumer = '${CONSUMER}' AND message_id = ?1),
-    (SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)) AS outcome`;
+    (SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)) AS outcome`;
 
 /** 1 message, 2 token, 3 now. */
 const FENCE = `
   INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at)
   SELECT '${CONSUMER}', ?1, 'void', ?2, ?3
-  WHERE NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)
+  WHERE NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)
   ON CONFLICT (consumer, message_id) DO NOTHING`;
 
 /** The inbox of one ledger's D1. */
 export function d1Inbox(db: D1Database): InboxStore {
-  const storedIn = (results: readonly D1Result[], index: number): StoredOutcome | null =>
-    rowsOf<{ readonly outcome: StoredOutcome | null }>(results, index)[0]?.outcome ?? null;
+  const storedIn = (results: readonly D1Result[], index: number): StoredOutcome | null => {
+    const word = rowsOf<{ readonly outcome: string | null }>(results, index)[0]?.outcome ?? null;
+    return word === null ? null : readStoredOutcome(word, "the inbox");
+  };
 
   return {
     async credit({ transferId, userId, amount }, token, nowMs) {
