@@ -16,6 +16,7 @@ export const ERROR_CATALOGUE = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: "Unsupported media type" },
   INVALID: { status: 422, title: "Invalid values" },
   INSUFFICIENT_FUNDS: { status: 422, title: "Insufficient funds" },
+  LEDGER_FULL: { status: 422, title: "Ledger full" },
   RATE_LIMITED: { status: 429, title: "Too many requests" },
   OVERLOADED: { status: 503, title: "Overloaded" },
   CIRCUIT_OPEN: { status: 503, title: "Circuit open" },

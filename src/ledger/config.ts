@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ledgerSchema } from "../contracts/ledger.ts";
+import { AMOUNT_MAX, ledgerSchema } from "../contracts/ledger.ts";
 import { readConfig } from "../platform/config.ts";
 import { guardVars } from "../platform/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
@@ -13,11 +13,19 @@ const scheduleVar = z
   .transform((text) => text.split(",").map(Number))
   .pipe(z.array(z.int().min(1).max(PAUSE_MS_MAX)).max(PAUSES_MAX));
 
+const amountVar = z
+  .string()
+  .regex(/^\d{1,16}$/, "must be a whole number of minor units")
+  .transform(Number)
+  .pipe(z.int().min(1).max(AMOUNT_MAX));
+
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   LEDGER: ledgerSchema,
   DELIVERY_SCHEDULE_MS: scheduleVar,
   CHANGE_STREAM: z.enum(["on", "off"]),
+  DEPOSIT_MAX: amountVar,
+  DEPOSITS_PER_DAY_MAX: amountVar,
   ...guardVars,
 });
 

@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
-import { sqliteD1 } from "../support/sqlite-d1.ts";
+import { ledgerD1 } from "../ledger/support/ledger-d1.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -17,7 +15,6 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
 });
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
 const CALLS = 40;
 
 /** The wallet as it is deployed, all of whose upstreams hang; its database too if it says so. */
@@ -27,7 +24,9 @@ function wallet({ databaseHangs = false } = {}) {
     LEDGER: "wallet",
     DELIVERY_SCHEDULE_MS: "2000,4000",
     CHANGE_STREAM: "on",
-    LEDGER_DB: databaseHangs ? hungD1() : sqliteD1(MIGRATIONS),
+    DEPOSIT_MAX: "1000",
+    DEPOSITS_PER_DAY_MAX: "100000",
+    LEDGER_DB: databaseHangs ? hungD1() : ledgerD1(),
     PEER: hungService(),
     PEER_QUEUE: hungService(),
     CHANGES_QUEUE: hungService(),

@@ -2,7 +2,7 @@ import { AMOUNT_MAX } from "../../contracts/ledger.ts";
 import type { InboxStore, StoredOutcome } from "../biz/ports.ts";
 import { readStoredOutcome } from "../biz/stored-outcome.ts";
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
-import { accountOf } from "./d1-transfers.ts";
+import { accountOf } from "./account-of.ts";
 
 /** Whose messages they are: another kind of message would have a consumer of its own. */
 export const CONSUMER = "transfers";
@@ -34,6 +34,9 @@ const ENTRIES_IN = `
   INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
   SELECT ?3, ?1, ?4, 'clearing', ?5 WHERE ${MINE}
   UNION ALL SELECT 'clearing', ?1, -?4, ?3, ?5 WHERE ${MINE}`;
+/** 1 message, 2 token, 3 user, 4 digest of the key or null: messages of the release before carry none. */
+const KEEP_KEY = `
+  INSERT INTO received_key (owner, key_digest) SELECT ?3, ?4 WHERE ?4 IS NOT NULL AND ${MINE} ON CONFLICT (owner, key_digest) DO NOTHING`;
 /** 1 message. */
 const STORED = `
   SELECT coalesce(
@@ -55,7 +58,7 @@ export function d1Inbox(db: D1Database): InboxStore {
   };
 
   return {
-    async credit({ transferId, userId, amount }, token, nowMs) {
+    async credit({ transferId, userId, amount, keyDigest }, token, nowMs) {
       const account = accountOf(userId);
       const results = await d1Batch("credit a delivery", db, [
         db.prepare(TAKE).bind(transferId, token, nowMs, account, amount),
@@ -63,9 +66,10 @@ export function d1Inbox(db: D1Database): InboxStore {
         db.prepare(CREDIT).bind(transferId, token, account, amount),
         db.prepare(FROM_CLEARING).bind(transferId, token, amount),
         db.prepare(ENTRIES_IN).bind(transferId, token, account, amount, nowMs),
+        db.prepare(KEEP_KEY).bind(transferId, token, userId, keyDigest ?? null),
         db.prepare(STORED).bind(transferId),
       ]);
-      return storedIn(results, 5);
+      return storedIn(results, 6);
     },
 
     async fence(messageId, token, nowMs) {

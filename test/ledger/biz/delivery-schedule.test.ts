@@ -27,6 +27,8 @@ describe("the var DELIVERY_SCHEDULE_MS", () => {
     LOG_LEVEL: "info",
     LEDGER: "wallet",
     CHANGE_STREAM: "on",
+    DEPOSIT_MAX: "1000",
+    DEPOSITS_PER_DAY_MAX: "100000",
     BREAKER_ENGINES: "",
     HEDGED_UPSTREAMS: "",
     FAULTS: "off",

@@ -1,7 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
+import { AMOUNT_MAX } from "../../../src/contracts/ledger.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
-import type { NewDeposit } from "../../../src/ledger/biz/ports.ts";
+import type { DepositLimits, NewDeposit } from "../../../src/ledger/biz/ports.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
 
@@ -16,6 +17,9 @@ export function ledgerD1(): SqliteD1 {
   return sqliteD1(LEDGER_MIGRATIONS);
 }
 
+/** More than any test pays in. */
+export const UNLIMITED: DepositLimits = { depositMax: AMOUNT_MAX, depositsPerDayMax: AMOUNT_MAX };
+
 /** A deposit like any other, but for what is said. */
 export function aDeposit(more: Partial<NewDeposit> & Pick<NewDeposit, "userId">): NewDeposit {
   return {
@@ -26,6 +30,7 @@ export function aDeposit(more: Partial<NewDeposit> & Pick<NewDeposit, "userId">)
     amount: amountOf(100),
     auditId: ids.id(),
     nowMs: Date.now(),
+    limits: UNLIMITED,
     ...more,
   };
 }
