@@ -71,6 +71,7 @@ export const ROUTES: readonly Route[] = [
   { ...OPERATOR, path: "/v1/ops/limits", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/faults", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/deposits", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...MONEY_BY_OPERATOR, path: "/v1/ops/deposits/:id/reverse", methods: ["POST"], upstream: "ops", permission: "ops:write" },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/state", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/outbox", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/outbox/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },

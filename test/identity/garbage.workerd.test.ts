@@ -47,11 +47,12 @@ describe("what is asked of identity", () => {
     world: stolenDatabase,
     calls: {
       setRoles: async () => ({ ctx: operator, userId: (await newAccount()).userId, roles: ["user", "operator"] }),
+      accountState: async () => ({ ctx: operator, userId: (await newAccount()).userId }),
       rotateKeys: { ctx: operator },
       overview: { ctx: operator },
       ready: { ctx: anyone },
     },
-    bad: { "setRoles roles": [[], ["king"], "admin"], "setRoles userId": ["x' OR 1=1"] },
+    bad: { "setRoles roles": [[], ["king"], "admin"], "setRoles userId": ["x' OR 1=1"], "accountState userId": ["", "x"] },
   });
 
   testGarbageCalls({

@@ -62,9 +62,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { scope, every } = c.env;
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
-    const found = await ofBoth(ledgers, (ledger) =>
-      ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data.toLowerCase())),
-    );
+    const found = await ofBoth(ledgers, (ledger) => ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data)));
     const transfer = found.wallet ?? found.savings;
     if (transfer === null) throw new CodedError("NOT_FOUND", "No such transfer");
     return every.json(transfer, scope);
@@ -74,7 +72,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { scope, every } = c.env;
     const { limit, cursor } = readQuery(c.req.url, transfersQuerySchema);
     const pages = await ofBoth(ledgers, (ledger) =>
-      ledger.read(scope, "list transfers", (service, ctx) => service.list(ctx, limit + 1, cursor?.toLowerCase() ?? null)),
+      ledger.read(scope, "list transfers", (service, ctx) => service.list(ctx, limit + 1, cursor ?? null)),
     );
     // Ids begin with their time, so the newest of both are the greatest.
     const newest = [...pages.wallet, ...pages.savings].sort((a, b) => (a.transferId < b.transferId ? 1 : -1));
