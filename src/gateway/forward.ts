@@ -56,7 +56,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       kind: isRead ? "read" : "write",
       idempotent: isRead,
       // A client whose answer was lost on the way asks again by its key.
-      keyed: request.headers.has(IDEMPOTENCY_KEY_HEADER),
+      keyed: route.keyedByPath === true || request.headers.has(IDEMPOTENCY_KEY_HEADER),
       deadlineAtMs: scope.deadlineAtMs,
       isHurried: scope.isHurried,
       // The time of the route is all that a BFF is granted.
