@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
 import type { RunningPlatform } from "../scripts/runtime/platform.ts";
 import type { LedgerChange, LedgerName } from "../src/contracts/ledger.ts";
+import { AMOUNT_MAX } from "../src/contracts/ledger.ts";
 import { amountOf } from "../src/ledger/biz/amount.ts";
 import { d1Changes } from "../src/ledger/data/d1-changes.ts";
 import { d1Inbox } from "../src/ledger/data/d1-inbox.ts";
@@ -145,6 +146,7 @@ async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean):
       amount: amountOf(10),
       auditId: ids.id(),
       nowMs,
+      limits: { depositMax: 10, depositsPerDayMax: AMOUNT_MAX },
     };
     await d1Transfers(metered, "wallet").deposit(deposit);
     await d1Changes(metered, "wallet").published(Number.MAX_SAFE_INTEGER);
@@ -162,7 +164,7 @@ async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean):
     nextAtMs: nowMs + 2_000,
   });
   await d1Inbox(savings.metered).credit(
-    { v: 1, transferId: id, from: "wallet", userId: owner, amount: amountOf(1), attempt: 1 },
+    { v: 1, transferId: id, from: "wallet", userId: owner, amount: amountOf(1), attempt: 1, keyDigest: id.slice(0, 22) },
     ids.token(),
     nowMs,
   );

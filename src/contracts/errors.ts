@@ -16,6 +16,7 @@ export const ERROR_CATALOGUE = {
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: "Unsupported media type" },
   INVALID: { status: 422, title: "Invalid values" },
   INSUFFICIENT_FUNDS: { status: 422, title: "Insufficient funds" },
+  LEDGER_FULL: { status: 422, title: "Ledger full" },
   RATE_LIMITED: { status: 429, title: "Too many requests" },
   OVERLOADED: { status: 503, title: "Overloaded" },
   CIRCUIT_OPEN: { status: 503, title: "Circuit open" },
@@ -37,8 +38,15 @@ export interface CodedErrorOptions {
   readonly errors?: readonly FieldError[];
   /** How long the caller should wait before it tries again, in ms. */
   readonly retryAfterMs?: number;
-  /** A layer below has spent its attempts: nobody above may retry. */
+  /** A layer below has spent its attempts: no layer above makes more of them. */
   readonly alreadyRetried?: boolean;
+  /**
+   * Trying again at once does no good or does harm: nobody may, clients neither. The layer furthest out that says yes or no is believed: only it
+   * knows whether a key tells one effect from two.
+   */
+  readonly mustNotRetry?: boolean;
+  /** What failed lies behind whoever answers this: they are well themselves, and no breaker counts it against them. */
+  readonly failedBelow?: boolean;
 }
 
 /**
@@ -50,6 +58,8 @@ export class CodedError extends Error {
   readonly errors?: readonly FieldError[];
   readonly retryAfterMs?: number;
   readonly alreadyRetried?: boolean;
+  readonly mustNotRetry?: boolean;
+  readonly failedBelow?: boolean;
 
   constructor(code: ErrorCode, message: string, options: CodedErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -58,6 +68,8 @@ export class CodedError extends Error {
     if (options.errors !== undefined) this.errors = options.errors;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
     if (options.alreadyRetried !== undefined) this.alreadyRetried = options.alreadyRetried;
+    if (options.mustNotRetry !== undefined) this.mustNotRetry = options.mustNotRetry;
+    if (options.failedBelow !== undefined) this.failedBelow = options.failedBelow;
   }
 }
 
@@ -104,13 +116,12 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set(["UNAVAILABLE"]);
 
 /**
  * Whether the same call may succeed if made again. Never after `.overloaded` (a retry feeds the overload), never where a layer below has
- * already retried.
+ * already retried, or says that nobody must.
  */
 export function isRetryable(error: unknown): boolean {
-  for (const cause of causesOf(error)) {
-    if (cause.alreadyRetried === true || (cause as { overloaded?: unknown }).overloaded === true) return false;
-  }
-  return RETRYABLE.has(codeOf(error));
+  for (const cause of causesOf(error)) if ((cause as { overloaded?: unknown }).overloaded === true) return false;
+  const { alreadyRetried, mustNotRetry } = hintsOf(error);
+  return alreadyRetried !== true && mustNotRetry !== true && RETRYABLE.has(codeOf(error));
 }
 
 /**
@@ -124,19 +135,17 @@ export function wrap(cause: unknown, what: string, code: ErrorCode = codeOf(caus
   return new CodedError(code, what, { cause, ...hints });
 }
 
-interface ErrorHints {
-  readonly errors?: readonly FieldError[];
-  readonly retryAfterMs?: number;
-  readonly alreadyRetried?: boolean;
-}
+type ErrorHints = Omit<CodedErrorOptions, "cause">;
 
-/** What an error tells a client beside its code: rejected fields and when to come back. */
+/** What an error tells beside its code: rejected fields, when to come back, and who may try again. */
 export function hintsOf(error: unknown): ErrorHints {
-  const hints: { errors?: readonly FieldError[]; retryAfterMs?: number; alreadyRetried?: boolean } = {};
+  const hints: { -readonly [Hint in keyof ErrorHints]: ErrorHints[Hint] } = {};
   for (const cause of causesOf(error)) {
     if (hints.errors === undefined && Array.isArray(cause.errors)) hints.errors = cause.errors;
     if (hints.retryAfterMs === undefined && typeof cause.retryAfterMs === "number") hints.retryAfterMs = cause.retryAfterMs;
     if (cause.alreadyRetried === true) hints.alreadyRetried = true;
+    if (hints.mustNotRetry === undefined && typeof cause.mustNotRetry === "boolean") hints.mustNotRetry = cause.mustNotRetry;
+    if (cause.failedBelow === true) hints.failedBelow = true;
   }
   return hints;
 }

@@ -15,7 +15,8 @@ export const refreshSchema = z.object({ refreshToken: z.string().min(1).max(256)
 export const changePasswordSchema = z.object({ password: presentedPasswordSchema, newPassword: newPasswordSchema });
 export const eraseAccountSchema = z.object({ password: presentedPasswordSchema });
 export const setRolesSchema = z.object({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) });
-export const userIdSchema = z.uuid();
+/** As it is stored, however it was written: an id is compared in lower case. */
+export const userIdSchema = z.uuid().toLowerCase();
 /** What is inside of those, where it travels alone. */
 export const refreshTokenSchema = refreshSchema.shape.refreshToken;
 export const passwordSchema = eraseAccountSchema.shape.password;
@@ -100,6 +101,8 @@ export interface IdentityTrust {
 export interface IdentityAdministration {
   /** Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`. */
   setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile>;
+  /** Whether there is such an account; `erased` where there was one, null where there never was. */
+  accountState(ctx: CallContext, userId: string): Promise<AccountState | null>;
   /** Adds a key that signs after every gateway has had time to learn it. */
   rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
   /** The audit trail, newest first. */
@@ -107,6 +110,8 @@ export interface IdentityAdministration {
   overview(ctx: CallContext): Promise<IdentityOverview>;
   ready(ctx: CallContext): Promise<void>;
 }
+
+export type AccountState = "open" | "erased";
 
 export interface IdentityOverview {
   readonly accounts: number;

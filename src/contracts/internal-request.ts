@@ -13,8 +13,10 @@ export const ATTEMPT_HEADER = "x-attempt";
 export const CLIENT_ADDRESS_HEADER = "x-client-address";
 /** Says of a 503 that its sender had too much to do. Stays inside. */
 export const OVERLOADED_HEADER = "x-overloaded";
-/** Says of a 503 or 504 that whoever could try again has done so. */
+/** Says of a 503 or 504 that nobody must try again at once. */
 export const NO_RETRY_HEADER = "x-no-retry";
+/** Says of a 503 or 504 that its sender is well: what failed lies behind it. Stays inside. */
+export const FAILED_BELOW_HEADER = "x-failed-below";
 /** What the client's quota is and what is left of it (IETF draft-ietf-httpapi-ratelimit-headers-11). The gateway says it on the way in: the BFF puts it on its answer. */
 export const RATE_LIMIT_POLICY_HEADER = "ratelimit-policy";
 export const RATE_LIMIT_HEADER = "ratelimit";

@@ -31,9 +31,12 @@ export const ownerSchema = z.string().min(1).max(64);
 
 export const transferIdsSchema = z.array(transferIdSchema).max(FINDINGS_MAX);
 
+/** What is stored about a delivery, as the other ledger's word for it. */
+export const storedOutcomeSchema = z.enum(["credited", "void"]);
+
 /** A report of a delivery, as the other ledger's word for it. */
 export const deliveryReportSchema = z.discriminatedUnion("result", [
-  z.object({ transferId: transferIdSchema, result: z.enum(["credited", "void"]) }),
+  z.object({ transferId: transferIdSchema, result: storedOutcomeSchema }),
   z.object({
     transferId: transferIdSchema,
     result: z.literal("failed"),

@@ -19,7 +19,8 @@ export const CHANGES_PER_PAGE_MAX = 500;
 
 const amountSchema = z.int().min(1).max(AMOUNT_MAX);
 export const ledgerSchema = z.enum(LEDGERS);
-export const transferIdSchema = z.uuid();
+/** As it is stored, however it was written: an id is compared in lower case. */
+export const transferIdSchema = z.uuid().toLowerCase();
 
 export const transferSchema = z
   .object({ from: ledgerSchema, to: ledgerSchema, amount: amountSchema })
@@ -137,10 +138,23 @@ export interface LedgerOverview {
   readonly changes: { readonly newestSeq: number; readonly publishedSeq: number };
 }
 
+/** A deposit, and what the account holds now. */
+export interface DepositReceipt {
+  readonly depositId: string;
+  readonly balance: number;
+}
+
 /** What the ops BFF may ask of a ledger (entrypoint `Operations`). Every change is written to its audit table. */
 export interface LedgerOperations {
-  /** Pays money from the ledger's equity into a user's account. Keys are the caller's, as in transfers. Throws `INVALID` beyond what an account may hold. */
-  deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }>;
+  /**
+   * Pays money from the ledger's equity into a user's account, whoever that is: only identity knows its users. Keys are the caller's, as in transfers. Throws `INVALID`
+   * beyond a maximum, `LEDGER_FULL`.
+   */
+  deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt>;
+  /** What {@link deposit} has answered or thrown under the key; null where it was never asked. */
+  findDeposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt | null>;
+  /** Takes a deposit back, once: its id is the key. Throws `NOT_FOUND`, and `INSUFFICIENT_FUNDS` where the money has gone on. */
+  reverseDeposit(ctx: CallContext, depositId: string): Promise<DepositReceipt>;
   outbox(
     ctx: CallContext,
     query: { readonly status?: OutboxState | undefined; readonly limit: number; readonly cursor?: string | undefined },

@@ -96,7 +96,12 @@ export class ClientLimits {
     } catch (cause) {
       decision = share.quota.unreachable(now(), 1);
       if (decision === null) {
-        throw new CodedError("UNAVAILABLE", "The client's quota cannot be checked", { cause, retryAfterMs: 1_000, alreadyRetried: true });
+        throw new CodedError("UNAVAILABLE", "The client's quota cannot be checked", {
+          cause,
+          retryAfterMs: 1_000,
+          mustNotRetry: true,
+          failedBelow: true,
+        });
       }
     }
     if (!decision.allowed && index + 1 < shares.length) return this.#decide(shares, first, index + 1, patience);
@@ -195,7 +200,7 @@ export class DeniedError extends CodedError {
   readonly quota: QuotaHeaders;
 
   constructor(quota: QuotaHeaders, retryAfterMs: number) {
-    super("RATE_LIMITED", "Too many requests: see Retry-After", { retryAfterMs, alreadyRetried: true });
+    super("RATE_LIMITED", "Too many requests: see Retry-After", { retryAfterMs });
     this.quota = quota;
   }
 }

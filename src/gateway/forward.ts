@@ -1,9 +1,11 @@
 import { CodedError } from "../contracts/errors.ts";
+import { IDEMPOTENCY_KEY_HEADER } from "../contracts/idempotency-key.ts";
 import {
   ATTEMPT_HEADER,
   audienceOf,
   CLIENT_ADDRESS_HEADER,
   DEADLINE_HEADER,
+  FAILED_BELOW_HEADER,
   HURRIED_HEADER,
   INTERNAL_TOKEN_HEADER,
   NO_RETRY_HEADER,
@@ -53,6 +55,8 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
     const plan = {
       kind: isRead ? "read" : "write",
       idempotent: isRead,
+      // A client whose answer was lost on the way asks again by its key.
+      keyed: route.keyedByPath === true || request.headers.has(IDEMPOTENCY_KEY_HEADER),
       deadlineAtMs: scope.deadlineAtMs,
       isHurried: scope.isHurried,
       // The time of the route is all that a BFF is granted.
@@ -97,9 +101,11 @@ function outbound(request: Request, upstream: BffName, scope: GatewayScope, toke
   return new Request(request, { headers, redirect: "manual" });
 }
 
-/** A 5xx is a failure of the BFF, unless it only passes on what has failed, and been tried again, further down. */
+/** A 5xx is a failure of the BFF, unless it only passes on what has failed further down. */
 function judge(response: Response, upstream: BffName): Response {
-  if (response.status < 500 || response.status === NOT_IMPLEMENTED || response.headers.has(NO_RETRY_HEADER)) return response;
+  const { status, headers } = response;
+  // A BFF of the version before says so by the other header.
+  if (status < 500 || status === NOT_IMPLEMENTED || headers.has(FAILED_BELOW_HEADER) || headers.has(NO_RETRY_HEADER)) return response;
   throw new FailedAnswer(response, upstream);
 }
 
@@ -120,7 +126,6 @@ async function publicAnswer(response: Response, upstream: BffName, cause: unknow
   throw new CodedError("UNAVAILABLE", `${upstream} failed with status ${response.status}`, {
     cause,
     retryAfterMs: 1_000,
-    alreadyRetried: true,
   });
 }
 

@@ -20,6 +20,8 @@ export interface Route {
   readonly criticality: Criticality;
   /** Bytes a body may have. */
   readonly bodyBytesMax: number;
+  /** Its path names all that it does, so that twice is as good as once: whoever hears nothing may ask again. False if absent. */
+  readonly keyedByPath?: boolean;
 }
 
 const KIB = 1024;
@@ -71,6 +73,14 @@ export const ROUTES: readonly Route[] = [
   { ...OPERATOR, path: "/v1/ops/limits", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/faults", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/deposits", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/deposits/:id/reverse",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+    keyedByPath: true,
+  },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/state", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/outbox", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/outbox/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
@@ -78,7 +88,14 @@ export const ROUTES: readonly Route[] = [
   { ...OPERATOR, path: "/v1/ops/dead-letters", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...MONEY_BY_OPERATOR, path: "/v1/ops/dead-letters/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/audit", methods: ["GET"], upstream: "ops", permission: "ops:read" },
-  { ...MONEY_BY_OPERATOR, path: "/v1/ops/transfers/:id/refund", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/transfers/:id/refund",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+    keyedByPath: true,
+  },
   { ...OPERATOR, path: "/v1/ops/reconcile", methods: ["GET"], upstream: "ops", permission: "ops:read", timeoutMs: 20_000 },
   { ...OPERATOR, path: "/v1/ops/changes", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write" },

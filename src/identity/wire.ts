@@ -83,6 +83,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
     signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, attempts, now }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
+    accountState: (userId: string) => accountStore.state(userId),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionStore, now, sinceMs),
     sessions,
     keys,

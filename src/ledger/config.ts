@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { ledgerSchema } from "../contracts/ledger.ts";
+import { AMOUNT_MAX, ledgerSchema } from "../contracts/ledger.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
 import { guardVars } from "../platform/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
@@ -14,6 +14,11 @@ const scheduleVar = z
   .pipe(z.array(z.int().min(1).max(PAUSE_MS_MAX)).max(PAUSES_MAX));
 
 const DELIVERIES_PER_SECOND_MAX = 10_000;
+const amountVar = z
+  .string()
+  .regex(/^\d{1,16}$/, "must be a whole number of minor units")
+  .transform(Number)
+  .pipe(z.int().min(1).max(AMOUNT_MAX));
 
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
@@ -21,6 +26,8 @@ const schema = z.object({
   DELIVERY_SCHEDULE_MS: scheduleVar,
   DELIVERIES_PER_SECOND: wholeNumberVar(1, DELIVERIES_PER_SECOND_MAX),
   CHANGE_STREAM: z.enum(["on", "off"]),
+  DEPOSIT_MAX: amountVar,
+  DEPOSITS_PER_DAY_MAX: amountVar,
   ...guardVars,
 });
 

@@ -14,9 +14,10 @@ import { currentPatience } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { ChangeTailer } from "./biz/change-tailer.ts";
-import { createDeposit } from "./biz/deposits.ts";
+import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
 import { Operators } from "./biz/operators.ts";
+import type { Retention } from "./biz/ports.ts";
 import { Publisher } from "./biz/publisher.ts";
 import { publishOnce } from "./biz/publishing-loop.ts";
 import { Receiver } from "./biz/receiver.ts";
@@ -31,6 +32,7 @@ import { isDataFault } from "./data/d1-errors.ts";
 import { d1Inbox } from "./data/d1-inbox.ts";
 import { d1Operators } from "./data/d1-operators.ts";
 import { d1Outbox } from "./data/d1-outbox.ts";
+import { d1Refused } from "./data/d1-refused.ts";
 import { d1Retention } from "./data/d1-retention.ts";
 import { d1Transfers } from "./data/d1-transfers.ts";
 import { faultyInbox } from "./data/faulty-inbox.ts";
@@ -124,7 +126,14 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
       now,
       random,
     }),
-    deposit: createDeposit({ store, wakePublisher, hashPayload, ids, now }),
+    deposits: new Deposits({
+      store,
+      limits: { depositMax: config.DEPOSIT_MAX, depositsPerDayMax: config.DEPOSITS_PER_DAY_MAX },
+      wakePublisher,
+      hashPayload,
+      ids,
+      now,
+    }),
     settlement,
     operators: new Operators({ store: operatorStore, deadLetters, settlement, peer, wakePublisher, ids, now }),
     operatorStore,
@@ -137,7 +146,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
       publisher,
       outbox,
       schedule,
-      retention: d1Retention(db),
+      retention: retentionOf(d1Retention(db), d1Refused(db)),
       changes,
       changeStream: config.CHANGE_STREAM === "on",
       wakePublisher,
@@ -146,6 +155,17 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     }),
   };
 });
+
+/** All that is thrown away when it is old enough. */
+function retentionOf(...parts: readonly Retention[]): Retention {
+  return {
+    async prune(nowMs) {
+      let hasMore = false;
+      for (const part of parts) hasMore = (await part.prune(nowMs)) || hasMore;
+      return hasMore;
+    },
+  };
+}
 
 /** Of the publisher's object, which must be able to say that its ledger can't be wired. */
 export const publisherLogger = createLogger({ worker: "playhead-ledger", level: "warn" });

@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import {
+  FAILED_BELOW_HEADER,
   OVERLOADED_HEADER,
   RATE_LIMIT_HEADER,
   RATE_LIMIT_POLICY_HEADER,
@@ -46,6 +47,7 @@ export async function prepareEveryResponse(): Promise<EveryResponse> {
         headers[name] = value;
       });
       delete headers[OVERLOADED_HEADER];
+      delete headers[FAILED_BELOW_HEADER];
       withScope(headers, scope);
       return new Response(BODYLESS.has(response.status) ? null : response.body, { status: response.status, headers });
     },

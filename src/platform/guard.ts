@@ -1,4 +1,4 @@
-import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRetryable } from "../contracts/errors.ts";
+import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRefusal, isRetryable } from "../contracts/errors.ts";
 import type { Breaker, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
@@ -54,6 +54,13 @@ export interface CallPlan<T> extends Patience {
   readonly kind: CallKind;
   /** Whether the call may be made twice. */
   readonly idempotent: boolean;
+  /**
+   * Whether somebody further out may know that twice is as good as once, by a key: what fails here without being known to have failed there is not
+   * said to be final. False if absent.
+   */
+  readonly keyed?: boolean;
+  /** Tries, the first one included; {@link ATTEMPTS_MAX} if absent. */
+  readonly attemptsMax?: number;
   /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
@@ -80,7 +87,8 @@ const SHED_RETRY_MS = 1_000;
 
 /**
  * Everything between a worker and one of its upstreams: deadline, overload protection, bulkhead, breaker, retries, time limit, faults,
- * in this order (docs/design/resilience.md says why). Whatever fails leaves it marked `alreadyRetried`: nobody above tries again.
+ * in this order (docs/design/resilience.md says why). Whatever fails leaves it with three marks: whether it was tried again, whether nobody must,
+ * and that no breaker further out counts it.
  */
 export class Guard {
   readonly #parts: GuardParts;
@@ -163,12 +171,15 @@ export class Guard {
   async #attempts<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
     const { budget, now, sleep } = this.#parts;
     budget.request(now());
+    let isUnknown = false;
     for (let number = 1; ; number += 1) {
       try {
         return await this.#attempt(what, plan, run, number);
       } catch (error) {
+        // What one try may have done, no refusal of a later one undoes.
+        isUnknown ||= mayHaveTakenEffect(error);
         const delayMs = this.#delayBeforeNext(plan, error, number);
-        if (delayMs === null) throw spent(error, what);
+        if (delayMs === null) throw spent(error, what, plan, isUnknown);
         await sleep(delayMs);
       }
     }
@@ -223,7 +234,7 @@ export class Guard {
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const delayMs = nextAttempt({
       attempt,
-      attemptsMax: ATTEMPTS_MAX,
+      attemptsMax: plan.attemptsMax ?? ATTEMPTS_MAX,
       remainingMs: remainingMs(plan.deadlineAtMs, nowMs),
       random: random(),
       // Whoever hangs, hangs: a short wait more would only make the caller late as well, and its caller blame it.
@@ -247,19 +258,30 @@ export class Guard {
   /** Refused here, before anything was sent. */
   #refuse(code: "OVERLOADED" | "CIRCUIT_OPEN", retryAfterMs: number): CodedError {
     const why = code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
-    return new CodedError(code, `${this.#parts.upstream} ${why}`, { retryAfterMs, alreadyRetried: true });
+    return new CodedError(code, `${this.#parts.upstream} ${why}`, { retryAfterMs, mustNotRetry: true, failedBelow: true });
   }
 }
 
 function outOfTime(what: string): CodedError {
-  return new CodedError("DEADLINE_EXCEEDED", `No time left to ${what}`, { alreadyRetried: true });
+  return new CodedError("DEADLINE_EXCEEDED", `No time left to ${what}`, { mustNotRetry: true, failedBelow: true });
 }
 
-/** What failed here stays failed: the error as the caller sees it, and nobody above may retry. */
-function spent(error: unknown, what: string): CodedError {
+/** Whether a call that failed so may have done its work all the same: not where it was refused, nor where it was answered. */
+function mayHaveTakenEffect(error: unknown): boolean {
   const code = codeOf(error);
-  const isFailure = ERROR_CATALOGUE[code].status >= 500;
-  return new CodedError(code, what, { cause: error, ...hintsOf(error), ...(isFailure ? { alreadyRetried: true } : {}) });
+  return ERROR_CATALOGUE[code].status >= 500 && !isRefusal(code);
+}
+
+/**
+ * What failed here stays failed: the error as the caller sees it. Where this guard could have tried again, nobody above does; where a key may know better,
+ * and only there, what is unknown is left for the key's owner to ask about.
+ */
+function spent<T>(error: unknown, what: string, { idempotent, keyed = false }: CallPlan<T>, isUnknown: boolean): CodedError {
+  const code = codeOf(error);
+  const hints = hintsOf(error);
+  if (ERROR_CATALOGUE[code].status < 500) return new CodedError(code, what, { cause: error, ...hints });
+  const retried = idempotent ? { alreadyRetried: true } : {};
+  return new CodedError(code, what, { cause: error, ...hints, ...retried, mustNotRetry: !(keyed && isUnknown), failedBelow: true });
 }
 
 function isLate(error: unknown): boolean {
@@ -274,7 +296,7 @@ function outcomeOf(error: unknown, hadTime: boolean): BreakerOutcome {
   if (error instanceof LateError) return hadTime ? "failure" : "cancelled";
   const code = codeOf(error);
   if (ERROR_CATALOGUE[code].status < 500) return "success";
-  if (hintsOf(error).alreadyRetried === true) return "success";
+  if (hintsOf(error).failedBelow === true) return "success";
   if (code === "OVERLOADED" || code === "DEADLINE_EXCEEDED") return "cancelled";
   return "failure";
 }

@@ -19,7 +19,7 @@ const READS = /^\s*select\b/i;
 
 /**
  * A D1 database whose every query passes a guard. Reads are tried again when they fail, writes and batches never: whether a failed one took effect
- * is not known. A query that is late goes on in the database and can't be recalled; its answer is dropped.
+ * is not known here, and only who has a key for it may ask again. A query that is late goes on in the database and can't be recalled; its answer is dropped.
  */
 export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database {
   const { guard, patience, quotaMs, isDataFault = () => false } = options;
@@ -29,6 +29,8 @@ export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database
       {
         kind: isRead ? "read" : "write",
         idempotent: isRead,
+        // This place can't know what a write's key is; who does may ask again.
+        keyed: !isRead,
         ...(patience === "one quota" ? guard.patienceOfOne(quotaMs) : patience()),
         ...(quotaMs === undefined ? {} : { quotaMs }),
       },

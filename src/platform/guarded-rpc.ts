@@ -10,13 +10,20 @@ export interface GuardedRpc<T> {
   write<R>(scope: RequestScope, what: string, call: (service: T, ctx: CallContext) => Promise<R>): Promise<R>;
   /** Changes something, and twice is as good as once: may be tried again. */
   idempotentWrite<R>(scope: RequestScope, what: string, call: (service: T, ctx: CallContext) => Promise<R>): Promise<R>;
+  /**
+   * Changes something under a key of the client's: where the answer is lost it is asked for once more by that key, and where it stays unknown
+   * the client may ask.
+   */
+  keyedWrite<R>(scope: RequestScope, what: string, call: (service: T, ctx: CallContext) => Promise<R>): Promise<R>;
 }
+
+const KEYED = { keyed: true, attemptsMax: 2 } as const;
 
 /** A service behind its guard: every call carries the user, the trace and the time that is left. */
 export function guardedRpc<T extends object>(service: T, guard: Guard, options: { readonly quotaMs?: number } = {}): GuardedRpc<T> {
-  function caller(kind: CallKind, idempotent: boolean): GuardedRpc<T>["read"] {
+  function caller(kind: CallKind, idempotent: boolean, more: Partial<typeof KEYED> = {}): GuardedRpc<T>["read"] {
     return function callService(scope, what, call) {
-      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, isHurried: scope.isHurried === true, ...options };
+      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, isHurried: scope.isHurried === true, ...options, ...more };
       return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
         const { requestId, traceparent, principal, clientAddress } = scope;
         return call(service, {
@@ -31,5 +38,10 @@ export function guardedRpc<T extends object>(service: T, guard: Guard, options: 
       });
     };
   }
-  return { read: caller("read", true), write: caller("write", false), idempotentWrite: caller("write", true) };
+  return {
+    read: caller("read", true),
+    write: caller("write", false),
+    idempotentWrite: caller("write", true),
+    keyedWrite: caller("write", true, KEYED),
+  };
 }

@@ -1,4 +1,4 @@
-import { NO_RETRY_HEADER, OVERLOADED_HEADER } from "../contracts/internal-request.ts";
+import { FAILED_BELOW_HEADER, NO_RETRY_HEADER, OVERLOADED_HEADER } from "../contracts/internal-request.ts";
 import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail } from "../contracts/errors.ts";
 
 interface ProblemContext {
@@ -19,7 +19,7 @@ const RETRY_AFTER_DEFAULT_MS = 1_000;
 export function problemResponse(error: unknown, { requestId, instance, headers, extra }: ProblemContext): Response {
   const code = codeOf(error);
   const { status, title } = ERROR_CATALOGUE[code];
-  const { errors, retryAfterMs, alreadyRetried } = hintsOf(error);
+  const { errors, retryAfterMs, mustNotRetry, failedBelow } = hintsOf(error);
   const body = {
     type: `urn:playhead:problem:${code.toLowerCase().replaceAll("_", "-")}`,
     title,
@@ -36,7 +36,8 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
   // Also where a layer below has tried again already: later is another time.
   const waitMs = retryAfterMs ?? (status === 503 ? RETRY_AFTER_DEFAULT_MS : undefined);
   if (waitMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(waitMs / 1000));
-  if (alreadyRetried === true && status >= 503) all[NO_RETRY_HEADER] = "1";
+  if (mustNotRetry === true && status >= 503) all[NO_RETRY_HEADER] = "1";
+  if (failedBelow === true && status >= 503) all[FAILED_BELOW_HEADER] = "1";
   if (code === "OVERLOADED") all[OVERLOADED_HEADER] = "1";
   return new Response(JSON.stringify(body), { status, headers: all });
 }

@@ -148,6 +148,59 @@ describe("an account", () => {
   });
 });
 
+describe("deposits", () => {
+  const reverse = (id: unknown) => byAdmin("POST", `/v1/ops/deposits/${String(id)}/reverse`, {});
+
+  it("go to users whom identity knows, by one id however it is written, and to nobody else", async () => {
+    const { token, userId } = await userWith(0);
+    const capitals = await deposit(userId.toUpperCase(), 7_000, `capitals-${userId}`);
+    expect(capitals).toMatchObject({ status: 201, body: { depositId: expect.any(String), balance: 7_000 } });
+    expect(await deposit(userId, 7_000, `capitals-${userId}`)).toMatchObject({ body: capitals.body });
+    expect(await wallet(token)).toMatchObject({ wallet: { balance: 7_000 } });
+    for (const nobody of ["00000000-0000-0000-0000-000000000000", crypto.randomUUID()]) {
+      expect((await deposit(nobody, 1, `nobody-${nobody}`)).status).toBe(404);
+    }
+    await api.call("DELETE", "/v1/account/me", { token, body: { password: "correct horse battery" } });
+    expect((await deposit(userId, 1, `erased-${userId}`)).status).toBe(404);
+    expect(await deposit(userId, 7_000, `capitals-${userId}`)).toMatchObject({ status: 201, body: capitals.body });
+    expect((await reverse(capitals.body["depositId"])).body).toEqual({ depositId: capitals.body["depositId"], balance: 0 });
+  });
+
+  it("are taken back whole and once, or not at all where the money has gone on, by admins only", async () => {
+    const { token, userId } = await userWith(0);
+    const id = (await deposit(userId, 100, `first-of-${userId}`)).body["depositId"];
+    const asUser = await api.call("POST", `/v1/ops/deposits/${String(id)}/reverse`, { token, body: {} });
+    expect(asUser.body["code"]).toBe("FORBIDDEN");
+    const { body } = await transfer(token, "spend", 1);
+    await settled(token, body["transferId"]);
+    expect((await reverse(id)).body).toMatchObject({ code: "INSUFFICIENT_FUNDS", status: 422 });
+    await settled(token, (await transfer(token, "come-back", 1, "savings", "wallet")).body["transferId"]);
+    expect((await reverse(id)).body).toEqual({ depositId: id, balance: 0 });
+    expect((await reverse(String(id).toUpperCase())).body).toEqual({ depositId: id, balance: 0 });
+    expect((await reverse(crypto.randomUUID())).status).toBe(404);
+  });
+
+  it("that are mistyped are refused by the rule they break, and take nothing from the ledger", async () => {
+    const { userId } = await userWith(0);
+    expect((await deposit(userId, 9_007_199_250_000_000, "mistyped")).body).toMatchObject({
+      code: "INVALID",
+      errors: [{ path: "amount", message: "must be at most 100000000" }],
+    });
+    expect((await deposit(userId, 100_000_000, "most")).status).toBe(201);
+  });
+});
+
+describe("an idempotency key", () => {
+  it("under which money has arrived sends none back", async () => {
+    const { token } = await userWith(100);
+    const there = await transfer(token, "both-ways", 60);
+    await settled(token, there.body["transferId"]);
+    expect((await transfer(token, "both-ways", 60, "savings", "wallet")).body).toMatchObject({ code: "INVALID", status: 422 });
+    expect(await wallet(token)).toEqual({ wallet: { balance: 40 }, savings: { balance: 60 }, inFlight: 0 });
+    expect((await transfer(token, "both-ways", 60)).body).toEqual({ transferId: there.body["transferId"], status: "settled" });
+  });
+});
+
 describe("bad input", () => {
   it.each([
     ["no amount", undefined, "INVALID", "amount"],

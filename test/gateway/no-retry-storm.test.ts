@@ -79,6 +79,14 @@ describe("one request of a client makes", () => {
     }
   });
 
+  it("one call at a BFF that crashes under a key, and the client is not kept from asking again by it", async () => {
+    const { ask, calls } = await threeLayers({ bff: "before" });
+    const noRetry = async (headers: Record<string, string>) =>
+      (await ask("POST", "/v1/history/reports", REPORT, headers)).headers.get("x-no-retry");
+    expect([await noRetry({ "idempotency-key": "k" }), await noRetry({})]).toEqual([null, "1"]);
+    expect(calls.bff).toBe(2);
+  });
+
   it("three calls at the service where it reads by POST: the gateway knows no reads but GET", async () => {
     const { ask, calls } = await threeLayers({});
     expect((await ask("POST", "/v1/history/lookup", LOOKUP)).status).toBe(503);

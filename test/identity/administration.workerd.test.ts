@@ -5,10 +5,12 @@ import {
   accounts,
   administration,
   anyone,
+  bearerOf,
   db,
   logIn,
   newAccount,
   operator,
+  PASSWORD,
   revokedSessions,
   sessionOf,
   trust,
@@ -17,6 +19,17 @@ import {
 
 const auditOf = async (action: string, target: string) =>
   (await db.prepare("SELECT actor, detail FROM audit WHERE action = ? AND target = ?").bind(action, target).all()).results;
+
+describe("an account's state", () => {
+  it("is open, then erased for good, and unknown where there never was one; ids mean the same in capitals", async () => {
+    const { email, userId } = await newAccount();
+    expect(await administration.accountState(operator, userId.toUpperCase())).toBe("open");
+    await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
+    expect(await administration.accountState(operator, userId)).toBe("erased");
+    expect(await administration.accountState(operator, "00000000-0000-0000-0000-000000000000")).toBeNull();
+    expect(await administration.accountState(operator, crypto.randomUUID())).toBeNull();
+  });
+});
 
 describe("a role change", () => {
   it("counts from the next login, ends all sessions, and is written down", async () => {

@@ -47,12 +47,14 @@ describe("what is asked of identity", () => {
     world: stolenDatabase,
     calls: {
       setRoles: async () => ({ ctx: operator, userId: (await newAccount()).userId, roles: ["user", "operator"] }),
+      accountState: async () => ({ ctx: operator, userId: (await newAccount()).userId }),
       rotateKeys: { ctx: operator },
       audit: { ctx: operator, page: { limit: 101 } },
       overview: { ctx: operator },
       ready: { ctx: anyone },
     },
     bad: {
+      "accountState userId": ["", "x"],
       "audit page": [{ limit: 0 }, { limit: 102 }, { limit: 1, cursor: "x" }],
       "setRoles roles": [[], ["king"], "admin"],
       "setRoles userId": ["x' OR 1=1"],

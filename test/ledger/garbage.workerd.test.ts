@@ -2,7 +2,7 @@ import { exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import { Funds, Operations, OutboxPublisher, Settlement } from "../../src/ledger/worker.ts";
 import { testGarbageCalls } from "../support/garbage-calls.ts";
-import { as, db, env, newId, operator, peer, userWith, funds } from "./support/ledger-worker.ts";
+import { as, db, env, newId, operator, operations, peer, userWith, funds } from "./support/ledger-worker.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
 const remote = (name: string) => (): object => remotes[name] ?? {};
@@ -10,7 +10,7 @@ const ctx = as("somebody");
 
 /** Every row of every table, but for the publisher's lease on what earlier tests have left. */
 async function world(): Promise<string> {
-  const tables = ["account", "entry", "transfer", "inbox", "change_log", "dead_letter", "audit"];
+  const tables = ["account", "entry", "transfer", "inbox", "refused", "received_key", "deposit_day", "change_log", "dead_letter", "audit"];
   const dumps = await db.batch(tables.map((table) => db.prepare(`SELECT * FROM ${table}`)));
   return JSON.stringify(dumps.map(({ results }) => results));
 }
@@ -52,6 +52,12 @@ describe("what is asked of a ledger", () => {
     world,
     calls: {
       deposit: () => ({ ctx: operator, userId: `u-${crypto.randomUUID()}`, amount: 5, key: crypto.randomUUID() }),
+      findDeposit: { ctx: operator, userId: "somebody", amount: 5, key: "never" },
+      reverseDeposit: async () => {
+        const key = crypto.randomUUID();
+        const { depositId } = await operations.deposit(operator, `u-${key}`, 5, key);
+        return { ctx: operator, depositId };
+      },
       outbox: { ctx: operator, query: { limit: 101, status: "parked", cursor: newId() } },
       redrive: { ctx: operator, which: { status: "parked" }, dryRun: true },
       park: { ctx: operator, ids: [newId()] },
@@ -69,6 +75,8 @@ describe("what is asked of a ledger", () => {
     bad: {
       "deposit amount": [0, -1, 0.5],
       "deposit userId": [""],
+      "findDeposit amount": [0, 0.5],
+      "reverseDeposit depositId": ["", "x"],
       "outbox query": [{ limit: 0 }, { limit: 10, status: "lost" }, { limit: 10, cursor: "x" }],
       "redrive which": [{ ids: [] }, { ids: ["x"] }, { status: "pending" }, { status: "parked", cursor: "1.2.x" }],
       "park ids": [[], ["x"], Array.from({ length: 101 }, newId)],

@@ -22,6 +22,7 @@ async function rowsOfTransfer(changeStream: boolean): Promise<number> {
     amount: amountOf(100),
     auditId: newId(),
     nowMs,
+    limits: { depositMax: 1_000, depositsPerDayMax: Number.MAX_SAFE_INTEGER },
   });
   // The newest row is kept for its number's sake; another one takes that part.
   const { metered: own, rows } = meteredD1(db);
@@ -36,7 +37,11 @@ async function rowsOfTransfer(changeStream: boolean): Promise<number> {
     nextAtMs: nowMs + 2_000,
   });
   const arrived = newId();
-  await d1Inbox(own).credit({ v: 1, transferId: arrived, from: "savings", userId, amount: amountOf(10), attempt: 1 }, "token", nowMs);
+  await d1Inbox(own).credit(
+    { v: 1, transferId: arrived, from: "savings", userId, amount: amountOf(10), attempt: 1, keyDigest: "d" },
+    "token",
+    nowMs,
+  );
   await d1Outbox(own).settle(id, nowMs);
   if (changeStream) await d1Changes(own, "wallet").published(1_000_000);
   const before = rows();
@@ -47,7 +52,7 @@ async function rowsOfTransfer(changeStream: boolean): Promise<number> {
 }
 
 describe("a transfer writes, in both ledgers together and with pruning", () => {
-  it("at most 18 rows of D1 without the change stream", async () => {
+  it("at most 18 rows of D1 without the change stream, the key's digest at the destination included", async () => {
     const rows = await rowsOfTransfer(false);
     expect(rows).toBeGreaterThanOrEqual(15);
     expect(rows).toBeLessThanOrEqual(18);

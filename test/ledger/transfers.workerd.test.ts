@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { codeOf } from "../../src/contracts/errors.ts";
+import type { DeliveryReport } from "../../src/contracts/ledger.ts";
 import { as, funds, newId, operations, operator, peer, rowOf, settlement, userWith } from "./support/ledger-worker.ts";
 
 const outcomes = async (calls: readonly Promise<unknown>[]): Promise<readonly string[]> =>
@@ -100,6 +101,20 @@ describe("a failed delivery", () => {
     await peer.behave({});
   });
 
+  it("of which the other ledger says a word that nobody knows is neither settled nor refunded, and the operator is told", async () => {
+    const { ctx } = await userWith(100);
+    const { transferId } = await funds.transfer(ctx, 10, "k");
+    await settlement.report(ctx, { transferId, result: "failed", attempt: 1, reason: "closed", permanent: true });
+    await peer.behave({ fence: "credited_v2" });
+    await expect(operations.refund(operator, transferId)).rejects.toMatchObject({ code: "CONFLICT" });
+    const report = { transferId, result: "credited_v2" } as unknown as DeliveryReport;
+    await expect(settlement.report(ctx, report)).rejects.toMatchObject({ code: "INVALID" });
+    expect(await funds.read(ctx, transferId)).toMatchObject({ status: "parked" });
+    expect(await funds.funds(ctx)).toEqual({ balance: 90, inFlight: 10 });
+    await peer.behave({});
+    expect(await operations.refund(operator, transferId)).toMatchObject({ status: "refunded" });
+  });
+
   it("that is under way can't be refunded", async () => {
     const { ctx } = await userWith(100);
     const { transferId } = await funds.transfer(ctx, 10, "k");
@@ -111,15 +126,40 @@ describe("deposits", () => {
   it("are booked once for each key of the operator's, out of equity", async () => {
     const { userId, ctx } = await userWith(0);
     const deposits = Array.from({ length: 10 }, () => operations.deposit(operator, userId, 500, `d-${userId}`));
-    for (const receipt of await Promise.all(deposits)) expect(receipt).toEqual({ balance: 500 });
+    const receipts = await Promise.all(deposits);
+    expect(new Set(receipts.map((receipt) => JSON.stringify(receipt)))).toEqual(
+      new Set([JSON.stringify({ depositId: receipts[0]?.depositId, balance: 500 })]),
+    );
     await expect(operations.deposit(operator, userId, 501, `d-${userId}`)).rejects.toMatchObject({ code: "INVALID" });
-    expect(await operations.deposit(as("another operator"), userId, 1, `d-${userId}`)).toEqual({ balance: 501 });
+    expect(await operations.deposit(as("another operator"), userId, 1, `d-${userId}`)).toMatchObject({ balance: 501 });
     expect(await funds.funds(ctx)).toEqual({ balance: 501, inFlight: 0 });
   });
 
-  it("beyond what a number holds are refused", async () => {
+  it("beyond what one may be are refused by that rule, and the ledger takes others as before", async () => {
     const { userId } = await userWith(1);
-    await expect(operations.deposit(operator, userId, Number.MAX_SAFE_INTEGER, "huge")).rejects.toMatchObject({ code: "INVALID" });
+    await expect(operations.deposit(operator, userId, 9_007_199_250_000_000, "huge")).rejects.toMatchObject({
+      code: "INVALID",
+      errors: [{ path: "amount", message: "must be at most 100000000" }],
+    });
+    expect(await operations.deposit(operator, userId, 1, "small")).toMatchObject({ balance: 2 });
+  });
+
+  it("are taken back once, by their id, whether or not anybody waits for the first answer", async () => {
+    const { userId, ctx } = await userWith(0);
+    const { depositId } = await operations.deposit(operator, userId, 500, `d-${userId}`);
+    const answers = await Promise.all(Array.from({ length: 8 }, () => operations.reverseDeposit(operator, depositId)));
+    expect(new Set(answers.map(({ balance }) => balance))).toEqual(new Set([0]));
+    expect(await funds.funds(ctx)).toEqual({ balance: 0, inFlight: 0 });
+    expect(await operations.findDeposit(operator, userId, 500, `d-${userId}`)).toEqual({ depositId, balance: 0 });
+    await expect(operations.reverseDeposit(operator, newId())).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  it("that have been spent are not taken back", async () => {
+    const { userId, ctx } = await userWith(0);
+    const { depositId } = await operations.deposit(operator, userId, 500, `d-${userId}`);
+    await funds.transfer(ctx, 1, "k");
+    await expect(operations.reverseDeposit(operator, depositId)).rejects.toMatchObject({ code: "INSUFFICIENT_FUNDS" });
+    expect((await funds.funds(ctx)).balance).toBe(499);
   });
 });
 

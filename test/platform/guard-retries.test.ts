@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CodedError } from "../../src/contracts/errors.ts";
+import { CodedError, hintsOf } from "../../src/contracts/errors.ts";
 import { LateError } from "../../src/platform/call-timer.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import { testGuard } from "../support/test-guard.ts";
@@ -61,6 +61,7 @@ describe("it is not tried again", () => {
   it.each([
     ["if twice is not as good as once", DOWN, { idempotent: false }],
     ["if a layer below has", new CodedError("UNAVAILABLE", "down", { alreadyRetried: true }), {}],
+    ["if somebody below says that nobody must", new CodedError("UNAVAILABLE", "down", { mustNotRetry: true }), {}],
     ["if the upstream has too much to do", new CodedError("OVERLOADED", "full"), {}],
     ["if an object says it is overloaded", Object.assign(new Error("busy"), { overloaded: true }), {}],
     ["if the answer is no", new CodedError("NOT_FOUND", "no"), {}],
@@ -86,6 +87,50 @@ describe("it is not tried again", () => {
     const before = numbers.length;
     await call(DOWN);
     expect([before, numbers.length - before]).toEqual([5, 1]);
+  });
+});
+
+describe("what a failed call says", () => {
+  const failedAs = async (plan: { idempotent: boolean; keyed?: boolean; attemptsMax?: number }, errors: readonly CodedError[]) => {
+    const guard = testGuard();
+    let tries = 0;
+    const error = await guard
+      .call("ask", { kind: "write", deadlineAtMs: Date.now() + 1_000, ...plan }, async () => {
+        tries += 1;
+        throw errors[Math.min(tries, errors.length) - 1] ?? DOWN;
+      })
+      .catch((failure: unknown) => failure);
+    const { alreadyRetried, mustNotRetry, failedBelow } = hintsOf(error);
+    return { tries, alreadyRetried, mustNotRetry, failedBelow };
+  };
+
+  it("of a write that nobody may repeat: that it was tried once, and that nobody must again", async () => {
+    expect(await failedAs({ idempotent: false }, [DOWN])).toEqual({
+      tries: 1,
+      alreadyRetried: undefined,
+      mustNotRetry: true,
+      failedBelow: true,
+    });
+  });
+
+  it("of a write next to its database: that who has its key may ask again, who has not may not", async () => {
+    const below = await failedAs({ idempotent: false, keyed: true }, [DOWN]);
+    expect(below).toEqual({ tries: 1, alreadyRetried: undefined, mustNotRetry: false, failedBelow: true });
+    const lost = new CodedError("UNAVAILABLE", "lost", { mustNotRetry: false, failedBelow: true });
+    expect(await failedAs({ idempotent: true, keyed: true, attemptsMax: 2 }, [lost])).toEqual({
+      tries: 2,
+      alreadyRetried: true,
+      mustNotRetry: false,
+      failedBelow: true,
+    });
+    expect(await failedAs({ idempotent: false }, [lost])).toMatchObject({ tries: 1, mustNotRetry: true });
+  });
+
+  it("of a keyed write: what one try may have done, the refusal of the next does not make final; a refusal alone is", async () => {
+    const refused = new CodedError("CIRCUIT_OPEN", "open", { mustNotRetry: true, failedBelow: true });
+    const keyed = { idempotent: true, keyed: true };
+    expect(await failedAs(keyed, [DOWN, refused])).toMatchObject({ tries: 2, mustNotRetry: false });
+    expect(await failedAs(keyed, [refused])).toMatchObject({ tries: 1, mustNotRetry: true });
   });
 });
 

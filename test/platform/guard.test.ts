@@ -87,14 +87,14 @@ describe("refused without a call is", () => {
   it("what has less than 10 ms left", async () => {
     const { call, passed } = watched();
     const { state, run } = failing();
-    await expect(call(run, {}, 9)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED", alreadyRetried: true });
+    await expect(call(run, {}, 9)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED", mustNotRetry: true, failedBelow: true });
     expect([state.calls, passed]).toEqual([0, []]);
   });
 
   it("what overload protection sheds", async () => {
     const { call } = watched({ overload: { admit: () => false } as unknown as OverloadLimiter });
     const { state, run } = failing();
-    await expect(call(run)).rejects.toMatchObject({ code: "OVERLOADED", alreadyRetried: true, retryAfterMs: 1_000 });
+    await expect(call(run)).rejects.toMatchObject({ code: "OVERLOADED", mustNotRetry: true, retryAfterMs: 1_000 });
     expect(state.calls).toBe(0);
   });
 
@@ -102,7 +102,7 @@ describe("refused without a call is", () => {
     const { call } = watched({ placesMax: 1 });
     const held = Promise.withResolvers<number>();
     const first = call(() => held.promise);
-    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED", alreadyRetried: true });
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED", mustNotRetry: true, failedBelow: true });
     expect(await call(async () => 2, { kind: "write" })).toBe(2);
     held.resolve(3);
     expect([await first, await call(async () => 4)]).toEqual([3, 4]);
@@ -112,7 +112,7 @@ describe("refused without a call is", () => {
     const { call } = watched();
     const { state, run } = failing();
     for (let number = 0; number < 20; number += 1) await call(run, { idempotent: false }).catch(() => undefined);
-    await expect(call(run)).rejects.toMatchObject({ code: "CIRCUIT_OPEN", alreadyRetried: true });
+    await expect(call(run)).rejects.toMatchObject({ code: "CIRCUIT_OPEN", mustNotRetry: true, failedBelow: true });
     expect(state.calls).toBe(20);
   });
 });
@@ -186,7 +186,12 @@ describe("a breaker hears", () => {
   });
 
   it("nothing bad of a messenger: what is marked is the fault of something further down", async () => {
-    expect(await opens(failing(new CodedError("UNAVAILABLE", "down there", { alreadyRetried: true })).run)).toBe(false);
+    expect(await opens(failing(new CodedError("UNAVAILABLE", "down there", { failedBelow: true })).run)).toBe(false);
+  });
+
+  it("and of an upstream that has tried in vain itself, or asks not to be tried again, what it deserves", async () => {
+    const error = new CodedError("UNAVAILABLE", "its own fault", { alreadyRetried: true, mustNotRetry: true });
+    expect(await opens(failing(error).run)).toBe(true);
   });
 });
 

@@ -59,7 +59,8 @@ describe("a guarded database", () => {
     const own = guarded(write.db);
     await expect(own.prepare("INSERT INTO thing (name) VALUES ('x')").run()).rejects.toMatchObject({
       code: "UNAVAILABLE",
-      alreadyRetried: true,
+      mustNotRetry: false,
+      failedBelow: true,
     });
     expect(write.state.calls).toBe(1);
     const batch = failingD1(1);

@@ -144,7 +144,8 @@ class LedgerSim {
           promised.transferId = transferId;
           break;
         } catch (error) {
-          if (codeOf(error) === "INSUFFICIENT_FUNDS") {
+          // The other direction uses the same keys: whoever comes second with one is refused for good.
+          if (["INSUFFICIENT_FUNDS", "INVALID"].includes(codeOf(error))) {
             this.#holds(promised.transferId === null, `${full}: a key that was taken stays taken`);
             promised.failed = true;
             break;

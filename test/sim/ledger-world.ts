@@ -1,6 +1,6 @@
 import { peerOf, type DeliveryReport, type LedgerChange, type LedgerName } from "../../src/contracts/ledger.ts";
 import { ChangeTailer } from "../../src/ledger/biz/change-tailer.ts";
-import { createDeposit } from "../../src/ledger/biz/deposits.ts";
+import { Deposits } from "../../src/ledger/biz/deposits.ts";
 import type { Delivery } from "../../src/ledger/biz/delivery.ts";
 import { Operators } from "../../src/ledger/biz/operators.ts";
 import type { ChangeStore, DeliverySender, Ids, PeerLedger, TransferStore } from "../../src/ledger/biz/ports.ts";
@@ -18,8 +18,8 @@ import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
 import { d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
-import { LEDGER_MIGRATIONS } from "../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../support/sqlite-d1.ts";
+import { ledgerD1, UNLIMITED } from "../ledger/support/ledger-d1.ts";
+import type { SqliteD1 } from "../support/sqlite-d1.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
 import { NO_TROUBLE } from "./trouble.ts";
 import { remoteD1, type RemoteCall } from "./remote-d1.ts";
@@ -59,7 +59,7 @@ export interface SimLedger {
   readonly sends: string[];
   queue: SimQueue;
   transfers: Transfers;
-  deposit: ReturnType<typeof createDeposit>;
+  deposit: Deposits["deposit"];
   operators: Operators;
   settlement: Settlement;
 }
@@ -73,7 +73,7 @@ export function simLedgers(kernel: Kernel, mutation: Mutation): Readonly<Record<
 
 function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: () => SimLedger): SimLedger {
   const process = new SimProcess(name, () => build());
-  const db = sqliteD1(LEDGER_MIGRATIONS);
+  const db = ledgerD1();
   const ledger = { name, process, db, published: [], sends: [] } as unknown as SimLedger;
   const { now, random } = kernel;
   let alarmAtMs: number | null = null;
@@ -153,7 +153,8 @@ function simLedger(kernel: Kernel, name: LedgerName, mutation: Mutation, peer: (
       now,
       random,
     });
-    ledger.deposit = createDeposit({ store, wakePublisher, hashPayload, ids, now });
+    const deposits = new Deposits({ store, limits: UNLIMITED, wakePublisher, hashPayload, ids, now });
+    ledger.deposit = deposits.deposit.bind(deposits);
     ledger.operators = new Operators({ store: d1Operators(remote), deadLetters, settlement, peer: theirs, wakePublisher, ids, now });
     const receive = receiver.receive.bind(receiver);
     ledger.queue ??= new SimQueue({

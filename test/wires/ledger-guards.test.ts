@@ -4,8 +4,7 @@ import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
-import { LEDGER_MIGRATIONS } from "../support/ledger-migrations.ts";
-import { sqliteD1 } from "../support/sqlite-d1.ts";
+import { ledgerD1 } from "../ledger/support/ledger-d1.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -26,7 +25,9 @@ function wallet({ databaseHangs = false } = {}) {
     DELIVERY_SCHEDULE_MS: "2000,4000",
     DELIVERIES_PER_SECOND: "50",
     CHANGE_STREAM: "on",
-    LEDGER_DB: databaseHangs ? hungD1() : sqliteD1(LEDGER_MIGRATIONS),
+    DEPOSIT_MAX: "1000",
+    DEPOSITS_PER_DAY_MAX: "100000",
+    LEDGER_DB: databaseHangs ? hungD1() : ledgerD1(),
     PEER: hungService(),
     PEER_QUEUE: hungService(),
     CHANGES_QUEUE: hungService(),

@@ -26,7 +26,8 @@ function identity(): object {
 }
 
 function ledger(name: string): object {
-  const vars = { LEDGER: name, DELIVERY_SCHEDULE_MS: "2000", DELIVERIES_PER_SECOND: "50", CHANGE_STREAM: "off" };
+  const amounts = { DEPOSIT_MAX: "1000", DEPOSITS_PER_DAY_MAX: "100000" };
+  const vars = { LEDGER: name, DELIVERY_SCHEDULE_MS: "2000", DELIVERIES_PER_SECOND: "50", CHANGE_STREAM: "off", ...amounts };
   const hung = hungService();
   const bindings = { LEDGER_DB: hungD1(), PEER: hung, PEER_QUEUE: hung, CHANGES_QUEUE: hung, PUBLISHER: hungObjects() };
   return new Funds(CTX, { ...guardBindings(), ...vars, ...bindings } as unknown as LedgerEnv);

@@ -63,5 +63,10 @@ function allFailed(failures: readonly unknown[]): CodedError {
   const cause = failures.find((failure) => isCode(failure, "UNAUTHENTICATED")) ?? failures[0];
   if (isCode(cause, "UNAUTHENTICATED")) return new CodedError("UNAUTHENTICATED", "The account is gone", { cause });
   const code = failures.every((failure) => isCode(failure, "DEADLINE_EXCEEDED")) ? "DEADLINE_EXCEEDED" : "UNAVAILABLE";
-  return new CodedError(code, "No part of the home screen can be had now", { cause, alreadyRetried: true });
+  return new CodedError(code, "No part of the home screen can be had now", {
+    cause,
+    alreadyRetried: true,
+    mustNotRetry: true,
+    failedBelow: true,
+  });
 }

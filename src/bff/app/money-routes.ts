@@ -54,8 +54,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { scope } = c.env;
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { from, amount } = await readJson(c.req.raw, transferSchema);
-    // Its key makes it safe to try again.
-    const receipt = await movers[from].idempotentWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
+    const receipt = await movers[from].keyedWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
     return c.json(receipt, 202);
   });
 
@@ -63,9 +62,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { scope, every } = c.env;
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
-    const found = await ofBoth(ledgers, (ledger) =>
-      ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data.toLowerCase())),
-    );
+    const found = await ofBoth(ledgers, (ledger) => ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data)));
     const transfer = found.wallet ?? found.savings;
     if (transfer === null) throw new CodedError("NOT_FOUND", "No such transfer");
     return every.json(transfer, scope);
@@ -75,7 +72,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { scope, every } = c.env;
     const { limit, cursor } = readQuery(c.req.url, transfersQuerySchema);
     const pages = await ofBoth(ledgers, (ledger) =>
-      ledger.read(scope, "list transfers", (service, ctx) => service.list(ctx, limit + 1, cursor?.toLowerCase() ?? null)),
+      ledger.read(scope, "list transfers", (service, ctx) => service.list(ctx, limit + 1, cursor ?? null)),
     );
     // Ids begin with their time, so the newest of both are the greatest.
     const newest = [...pages.wallet, ...pages.savings].sort((a, b) => (a.transferId < b.transferId ? 1 : -1));

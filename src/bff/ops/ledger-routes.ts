@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { CodedError } from "../../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER, parseIdempotencyKey } from "../../contracts/idempotency-key.ts";
-import { userIdSchema } from "../../contracts/identity.ts";
+import { userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
 import { accountStateSchema, redriveSchema } from "../../contracts/ledger-operators.ts";
 import {
   changesQuerySchema,
@@ -15,25 +15,34 @@ import {
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
+import { depositOf } from "./deposit.ts";
 import { reconcile } from "./reconcile.ts";
 
 export type LedgersOfOperators = Readonly<Record<LedgerName, GuardedRpc<LedgerOperations>>>;
 
 interface LedgerRoutesDeps {
   readonly ledgers: LedgersOfOperators;
+  readonly identity: GuardedRpc<IdentityAdministration>;
   readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** What operators see and do about money. The gateway has checked the permission of each route; the ledgers write the audit. */
-export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, sleep }: LedgerRoutesDeps): void {
+export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, sleep }: LedgerRoutesDeps): void {
   app.post("/v1/ops/wallets/:userId/deposits", async function deposit(c) {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { amount } = await readJson(c.req.raw, depositSchema);
     const userId = userIn(c.req.param("userId"));
-    const receipt = await ledgers.wallet.idempotentWrite(c.env.scope, "deposit", (service, ctx) =>
-      service.deposit(ctx, userId, amount, key),
+    const deposit = { userId, amount, key };
+    return c.json(await depositOf({ scope: c.env.scope, wallet: ledgers.wallet, identity }, deposit), 201);
+  });
+
+  app.post("/v1/ops/deposits/:id/reverse", async function reverseDeposit(c) {
+    const id = transferIdSchema.safeParse(c.req.param("id"));
+    if (!id.success) throw new CodedError("NOT_FOUND", "No such deposit");
+    // Deposits are made in the wallet only. The id is the key.
+    return c.json(
+      await ledgers.wallet.keyedWrite(c.env.scope, "reverse a deposit", (service, ctx) => service.reverseDeposit(ctx, id.data)),
     );
-    return c.json(receipt, 201);
   });
 
   app.put("/v1/ops/wallets/:userId/state", async function setAccountState(c) {
@@ -56,7 +65,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, sleep }: LedgerRou
 
   app.post("/v1/ops/outbox/redrive", async function redrive(c) {
     const { ledger, ids, cursor, dryRun = false } = await readJson(c.req.raw, redriveSchema);
-    const which = ids === undefined ? ({ status: "parked", cursor } as const) : { ids: ids.map((id) => id.toLowerCase()) };
+    const which = ids === undefined ? ({ status: "parked", cursor } as const) : { ids };
     return c.json(await ledgers[ledger].write(c.env.scope, "redrive messages", (service, ctx) => service.redrive(ctx, which, dryRun)));
   });
 
@@ -64,9 +73,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, sleep }: LedgerRou
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (id.success) {
       for (const name of LEDGERS) {
-        const receipt = await ledgers[name].idempotentWrite(c.env.scope, "refund a transfer", (service, ctx) =>
-          service.refund(ctx, id.data.toLowerCase()),
-        );
+        const receipt = await ledgers[name].keyedWrite(c.env.scope, "refund a transfer", (service, ctx) => service.refund(ctx, id.data));
         if (receipt !== null) return c.json(receipt);
       }
     }

@@ -1,5 +1,5 @@
 import type { AuditView } from "../../contracts/audit.ts";
-import type { IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
+import type { AccountState, IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 
 /** What the rules of identity need from outside. `data/` implements each; a failed store throws `UNAVAILABLE`. */
@@ -45,6 +45,8 @@ export interface RoleChange {
 export interface AccountStore {
   byEmail(email: string): Promise<Account | null>;
   byId(userId: string): Promise<Account | null>;
+  /** Null where there never was such an account. */
+  state(userId: string): Promise<AccountState | null>;
   /** False where the e-mail is taken. */
   add(account: Account): Promise<boolean>;
   /** Replaces the password and ends all other sessions; false where account or password are no longer the known ones. */

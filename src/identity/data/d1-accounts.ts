@@ -1,5 +1,6 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import type { AccountState } from "../../contracts/identity.ts";
 import type { AccountErasure, AccountStore, PasswordChange, RoleChange } from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
@@ -26,6 +27,10 @@ const DELETE_TOKENS = `
   AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?1)`;
 const END_SESSIONS_OF_ERASED = revokeSessionsSql("erased", "account_id = ?2 AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?2)");
 
+/** An erasure is the mark that stays of an account. */
+const STATE = `SELECT CASE
+  WHEN EXISTS (SELECT 1 FROM account WHERE id = ?1) THEN 'open' WHEN EXISTS (SELECT 1 FROM erasure WHERE user_id = ?1) THEN 'erased' END AS state`;
+
 /** Accounts in D1. Each change is one batch whose later statements ask whether the first one held. */
 export function d1Accounts(db: D1Database): AccountStore {
   const orm = drizzle(db);
@@ -37,6 +42,11 @@ export function d1Accounts(db: D1Database): AccountStore {
 
   return {
     byId,
+
+    async state(userId) {
+      const row = await d1Call("read an account's state", () => db.prepare(STATE).bind(userId).first<{ state: AccountState | null }>());
+      return row?.state ?? null;
+    },
 
     async byEmail(email) {
       const [found] = await d1Call("find an account", () => orm.select().from(account).where(eq(account.email, email)));

@@ -1,7 +1,14 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { auditPageSchema, type AuditView, type AuditPage } from "../../contracts/audit.ts";
 import type { CallContext } from "../../contracts/call-context.ts";
-import { rolesSchema, userIdSchema, type IdentityAdministration, type IdentityOverview, type Profile } from "../../contracts/identity.ts";
+import {
+  rolesSchema,
+  userIdSchema,
+  type AccountState,
+  type IdentityAdministration,
+  type IdentityOverview,
+  type Profile,
+} from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
@@ -11,6 +18,7 @@ import type { KeyRing } from "../biz/key-ring.ts";
 
 export interface AdministrationDeps {
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
+  readonly accountState: (userId: string) => Promise<AccountState | null>;
   readonly keys: Pick<KeyRing, "rotate">;
   readonly auditTrail: AuditTrail;
   readonly overview: () => Promise<IdentityOverview>;
@@ -24,6 +32,10 @@ export function administrationEntrypoint<E extends object>(wire: (env: E) => Adm
       return this.#inTime(ctx, ({ setRoles }) =>
         setRoles(requirePrincipal(ctx).userId, validate(userIdSchema, userId, "userId"), validate(rolesSchema, roles, "roles")),
       );
+    }
+
+    accountState(ctx: CallContext, userId: string): Promise<AccountState | null> {
+      return this.#inTime(ctx, ({ accountState }) => accountState(validate(userIdSchema, userId, "userId")));
     }
 
     rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {

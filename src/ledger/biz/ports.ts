@@ -34,13 +34,30 @@ export interface NewTransfer {
 export interface KeyedTransfer {
   readonly id: string;
   readonly payloadHash: string;
-  readonly outcome: "pending" | "settled" | "refunded" | "failed";
+  readonly outcome: "pending" | "settled" | "refunded";
   readonly parked: boolean;
+  /** What the other ledger will know the key by. */
+  readonly keyDigest: string;
 }
 
-/** What a frozen account's transfer comes to, unless its key is known: nothing is written, the key neither. */
-export interface FrozenTransfer extends Omit<KeyedTransfer, "outcome"> {
-  readonly outcome: "frozen";
+/** What came of asking for a transfer under a key. */
+export type OpenedTransfer =
+  | KeyedTransfer
+  /** Refused, now or before, for want of money. */
+  | { readonly outcome: "failed"; readonly payloadHash: string }
+  /** Nothing was written: money came in from the other ledger under this key. */
+  | { readonly outcome: "used_the_other_way" }
+  /** Nothing was written, not even the key: the account is frozen. */
+  | { readonly outcome: "frozen" }
+  /** Nothing was written: there is not enough money, and the user holds as many refused keys as anybody may. */
+  | { readonly outcome: "too_many_refused" };
+
+/** Why a deposit is refused: more than one may be, more than a day's may be, more than the ledger or the account can take. */
+export type DepositRefusal = "deposit_max" | "day_max" | "ledger_full" | "account";
+
+export interface DepositLimits {
+  readonly depositMax: number;
+  readonly depositsPerDayMax: number;
 }
 
 export interface NewDeposit {
@@ -52,12 +69,38 @@ export interface NewDeposit {
   readonly amount: Amount;
   readonly auditId: string;
   readonly nowMs: number;
+  readonly limits: DepositLimits;
+}
+
+/** The deposit that a key stands for, and what the account holds now. */
+export interface KeyedDeposit {
+  readonly id: string;
+  readonly payloadHash: string;
+  readonly outcome: "settled" | "failed";
+  /** Null where it was not refused, or by the release before. */
+  readonly refusal: DepositRefusal | null;
+  readonly balance: number;
+}
+
+export interface DepositReversal {
+  readonly id: string;
+  readonly actor: string;
+  readonly auditId: string;
+  readonly nowMs: number;
+}
+
+/** Deposits. Each method is one unit of work. */
+export interface DepositStore {
+  deposit(deposit: NewDeposit): Promise<KeyedDeposit>;
+  /** The deposit made or refused under the key; null where there is none. */
+  findDeposit(actor: string, userId: string, key: string): Promise<KeyedDeposit | null>;
+  /** Takes a deposit back, whole and once, or leaves it where the account can't pay. Null where there is no such deposit. */
+  reverseDeposit(depositId: string, reversal: DepositReversal): Promise<{ readonly balance: number; readonly isReversed: boolean } | null>;
 }
 
 /** Requests of users. Each method is one unit of work. */
-export interface TransferStore {
-  open(transfer: NewTransfer): Promise<KeyedTransfer | FrozenTransfer>;
-  deposit(deposit: NewDeposit): Promise<Pick<KeyedTransfer, "payloadHash" | "outcome"> & { readonly balance: number }>;
+export interface TransferStore extends DepositStore {
+  open(transfer: NewTransfer): Promise<OpenedTransfer>;
   funds(userId: string): Promise<Funds>;
   read(owner: string, id: string): Promise<TransferView | null>;
   list(owner: string, limit: number, before: string | null): Promise<readonly TransferView[]>;
@@ -74,6 +117,8 @@ export interface DueMessage {
   readonly createdAtMs: number;
   readonly drivenAtMs: number;
   readonly lastError: string | null;
+  /** Null where its key is not known. */
+  readonly keyDigest: string | null;
 }
 
 /** A lease on one message: taken only if nobody else has sent it since `attempts` was read. */
@@ -135,7 +180,7 @@ export interface OperatorStore {
   /** What became of a transfer that left this ledger; null where none did. */
   sentTransfer(
     id: string,
-  ): Promise<{ readonly owner: string; readonly outcome: KeyedTransfer["outcome"]; readonly parked: boolean } | null>;
+  ): Promise<{ readonly owner: string; readonly outcome: KeyedTransfer["outcome"] | "failed"; readonly parked: boolean } | null>;
   /** Says that a refund was asked for, and later what came of it: whoever dies in between leaves the first line. */
   auditRefund(id: string, result: "asked for" | "refunded" | "was credited", audit: AuditLine): Promise<void>;
   /** False where there is no such account. */

@@ -71,8 +71,9 @@ export class Publisher {
     const taken = new Set(leases.length === 0 ? [] : await outbox.lease(leases, nowMs, nowMs + LEASE_MS));
     const deliveries = tried
       .filter(({ id }) => taken.has(id))
-      .map(({ id, userId, amount, attempts }): Delivery => {
-        return { v: 1, transferId: id, from: ledger, userId, amount, attempt: attempts + 1 };
+      .map(({ id, userId, amount, attempts, keyDigest }): Delivery => {
+        const key = keyDigest === null ? {} : { keyDigest };
+        return { v: 1, transferId: id, from: ledger, userId, amount, attempt: attempts + 1, ...key };
       });
     if (deliveries.length === 0) return;
     this.#bucket.absorb(nowMs, deliveries.length);

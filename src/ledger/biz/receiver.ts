@@ -51,11 +51,12 @@ export class Receiver {
     const { transferId, attempt } = delivery;
     try {
       const nowMs = now();
+      // Before the batch, whose answer may be lost: what it has committed is to be published too.
+      wakePublisher(nowMs + CHANGES_WITHIN_MS);
       const stored = await store.credit(delivery, ids.token(), nowMs);
       if (stored === null) {
         return { transferId, result: "failed", attempt, reason: "the account is closed or would hold too much", permanent: true };
       }
-      wakePublisher(nowMs + CHANGES_WITHIN_MS);
       return { transferId, result: stored };
     } catch (error) {
       // Whether it was credited is not known; the next attempt will find out.

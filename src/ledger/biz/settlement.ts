@@ -1,6 +1,7 @@
 import type { DeliveryReport } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { CHANGES_WITHIN_MS, isGivenUp, type DeliverySchedule } from "./delivery-schedule.ts";
+import { readStoredOutcome } from "./stored-outcome.ts";
 import type { Ids, InboxStore, OutboxStore, StoredOutcome, WakePublisher } from "./ports.ts";
 
 interface SettlementDeps {
@@ -22,7 +23,7 @@ export class Settlement {
 
   async report(report: DeliveryReport): Promise<void> {
     if (report.result === "failed") return this.#failed(report);
-    return this.conclude(report.transferId, report.result);
+    return this.conclude(report.transferId, readStoredOutcome(report.result, "the other ledger"));
   }
 
   /** Acts on what the other ledger has stored: the only two ways in which a transfer ends. */
@@ -30,6 +31,8 @@ export class Settlement {
     const { outbox, ids, now, wakePublisher } = this.#deps;
     const nowMs = now();
     if (stored === "credited") return outbox.settle(transferId, nowMs);
+    // Types end at the worker's edge: what is neither ends no transfer.
+    if (stored !== "void") return void readStoredOutcome(stored, "the other ledger");
     await outbox.reverse(transferId, { id: ids.id(), nowMs });
     // For the change stream: a refund is a movement like any other.
     wakePublisher(nowMs + CHANGES_WITHIN_MS);

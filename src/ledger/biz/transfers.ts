@@ -4,7 +4,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import type { Amount } from "./amount.ts";
 import type { Delivery } from "./delivery.ts";
 import { pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
-import type { DeliverySender, HashPayload, Ids, KeyedTransfer, TransferStore, WakePublisher } from "./ports.ts";
+import type { DeliverySender, HashPayload, Ids, KeyedTransfer, OpenedTransfer, TransferStore, WakePublisher } from "./ports.ts";
 
 interface TransfersDeps {
   readonly ledger: LedgerName;
@@ -21,6 +21,9 @@ interface TransfersDeps {
   readonly random: () => number;
 }
 
+/** When to come back with a transfer that can't be paid, where no more of those are remembered: refused keys are forgotten by the month. */
+const REFUSED_RETRY_MS = 3_600_000;
+
 /** What users ask for: money out of this ledger into the other. */
 export class Transfers {
   readonly #deps: TransfersDeps;
@@ -31,35 +34,52 @@ export class Transfers {
 
   /** See {@link LedgerFunds.transfer}. Once this answers, the money is on its way, whatever dies. */
   async transfer(owner: string, amount: Amount, key: string): Promise<TransferReceipt> {
-    const { store, hashPayload, ids, now, schedule, random } = this.#deps;
+    const { store, hashPayload, ids, now, schedule, random, wakePublisher } = this.#deps;
     const id = ids.id();
     const nowMs = now();
     const nextAtMs = nowMs + pauseAfter(schedule, 1, random());
     const hash = hashPayload(["transfer", amount]);
-    const stored = await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs });
-    refuseOther(stored, hash);
-    if (stored.outcome === "frozen") throw new CodedError("FORBIDDEN", "The account is frozen");
-    if (stored.outcome === "failed") throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
-    if (stored.id === id) this.#sendAtOnce({ v: 1, transferId: id, from: this.#deps.ledger, userId: owner, amount, attempt: 1 }, nextAtMs);
-    return { transferId: stored.id, status: statusOf(stored.outcome, stored.parked) };
+    // Before the batch: if its answer is lost, the publisher still finds what it has committed.
+    wakePublisher(nextAtMs);
+    const opened = takenOrRefused(await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs }), hash);
+    if (opened.id === id) {
+      this.#sendAtOnce({ v: 1, transferId: id, from: this.#deps.ledger, userId: owner, amount, attempt: 1, keyDigest: opened.keyDigest });
+    }
+    return { transferId: opened.id, status: statusOf(opened.outcome, opened.parked) };
   }
 
   /** The fast path: usually the money is there before anybody asks. If this is lost, the publisher sends it again. */
-  #sendAtOnce(delivery: Delivery, nextAtMs: number): void {
-    const { sender, background, onFailure, wakePublisher } = this.#deps;
-    wakePublisher(nextAtMs);
+  #sendAtOnce(delivery: Delivery): void {
+    const { sender, background, onFailure } = this.#deps;
     background(sender.send([delivery]).catch((error: unknown) => onFailure("send a delivery at once", error)));
   }
 }
 
-/** Throws `INVALID` where a key comes back with another payload. */
-export function refuseOther(stored: Pick<KeyedTransfer, "payloadHash">, hash: string): void {
-  if (stored.payloadHash === hash) return;
-  const message = "was used with another payload";
-  throw new CodedError("INVALID", "The Idempotency-Key was used with another payload", { errors: [{ path: "Idempotency-Key", message }] });
+/** The transfer that the key stands for. Throws what its caller is told where there is none. */
+function takenOrRefused(opened: OpenedTransfer, hash: string): KeyedTransfer {
+  if (opened.outcome === "used_the_other_way") throw otherUse("money came in from the other ledger under it");
+  if (opened.outcome === "frozen") throw new CodedError("FORBIDDEN", "The account is frozen");
+  if (opened.outcome === "too_many_refused") throw tooManyRefused();
+  refuseOther(opened, hash);
+  if (opened.outcome === "failed") throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
+  return opened;
 }
 
-/** What clients are told of a transfer that is not failed. */
-export function statusOf(outcome: Exclude<KeyedTransfer["outcome"], "failed">, parked: boolean): TransferReceipt["status"] {
+function tooManyRefused(): CodedError {
+  const what = "There is not enough money in that account, and too many transfers were refused for that already";
+  return new CodedError("RATE_LIMITED", what, { retryAfterMs: REFUSED_RETRY_MS });
+}
+
+/** Throws `INVALID` where a key comes back with another payload. */
+export function refuseOther(stored: Pick<KeyedTransfer, "payloadHash">, hash: string): void {
+  if (stored.payloadHash !== hash) throw otherUse("was used with another payload");
+}
+
+function otherUse(message: string): CodedError {
+  return new CodedError("INVALID", "The Idempotency-Key was used for something else", { errors: [{ path: "Idempotency-Key", message }] });
+}
+
+/** What clients are told of a transfer that was taken. */
+export function statusOf(outcome: KeyedTransfer["outcome"], parked: boolean): TransferReceipt["status"] {
   return outcome === "pending" && parked ? "parked" : outcome;
 }

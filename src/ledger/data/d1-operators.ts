@@ -3,7 +3,7 @@ import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
 import type { DrivenPlace } from "../biz/redrive-place.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import { CONSUMER } from "./d1-inbox.ts";
-import { accountOf } from "./d1-transfers.ts";
+import { accountOf } from "./account-of.ts";
 
 /** 1 state or null, 2 limit, 3 after. */
 const OUTBOX = `
@@ -122,7 +122,7 @@ export function d1Operators(db: D1Database): OperatorStore {
 
     async sentTransfer(id) {
       const row = await d1Call("read a transfer", () =>
-        db.prepare(SENT_TRANSFER).bind(id).first<{ owner: string; outcome: KeyedTransfer["outcome"]; parked: number }>(),
+        db.prepare(SENT_TRANSFER).bind(id).first<{ owner: string; outcome: KeyedTransfer["outcome"] | "failed"; parked: number }>(),
       );
       return row === null ? null : { ...row, parked: row.parked === 1 };
     },

@@ -1,8 +1,12 @@
 import type { DueMessage, OutboxStore } from "../biz/ports.ts";
 import { d1Batch, d1Call } from "../../platform/d1-call.ts";
+import { digestIn } from "./stored-key.ts";
 
 const MESSAGE = `
-  SELECT id, user_id AS userId, amount, attempts, attempts_before AS attemptsBefore, created_at AS createdAtMs, driven_at AS drivenAtMs, last_error AS lastError FROM outbox`;
+  SELECT id, user_id AS userId, amount, attempts, attempts_before AS attemptsBefore, created_at AS createdAtMs, driven_at AS drivenAtMs, last_error AS lastError,
+    (SELECT idempotency_key FROM transfer WHERE owner = outbox.user_id AND id = outbox.id) AS storedKey
+  FROM outbox`;
+type MessageRow = Omit<DueMessage, "keyDigest"> & { readonly storedKey: string | null };
 /** When a message is due: one that is leased not before its lease ends. Written as the index `outbox_due_at` has it. */
 const DUE_AT = "max(next_at, leased_until)";
 const DUE = `${MESSAGE} WHERE state = 'pending' AND ${DUE_AT} <= ?1 ORDER BY ${DUE_AT} LIMIT ?2`;
@@ -60,12 +64,16 @@ const REFUNDED = `
   UPDATE transfer SET outcome = 'refunded', ended_at = ?3
   WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending' AND ${REVERSING}`;
 
+function messageOf({ storedKey, ...message }: MessageRow): DueMessage {
+  return { ...message, keyDigest: storedKey === null ? null : digestIn(storedKey) };
+}
+
 /** The outbox of one ledger's D1. */
 export function d1Outbox(db: D1Database): OutboxStore {
   return {
     async due(nowMs, limit) {
-      const { results } = await d1Call("read due messages", () => db.prepare(DUE).bind(nowMs, limit).all<DueMessage>());
-      return results;
+      const { results } = await d1Call("read due messages", () => db.prepare(DUE).bind(nowMs, limit).all<MessageRow>());
+      return results.map(messageOf);
     },
 
     async lease(leases, nowMs, untilMs) {
@@ -83,8 +91,9 @@ export function d1Outbox(db: D1Database): OutboxStore {
       return row?.nextAtMs ?? null;
     },
 
-    message(id) {
-      return d1Call("read a message", () => db.prepare(`${MESSAGE} WHERE id = ?1`).bind(id).first<DueMessage>());
+    async message(id) {
+      const row = await d1Call("read a message", () => db.prepare(`${MESSAGE} WHERE id = ?1`).bind(id).first<MessageRow>());
+      return row === null ? null : messageOf(row);
     },
 
     async release(id, attempts, reason) {

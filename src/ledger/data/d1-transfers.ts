@@ -1,19 +1,36 @@
-import { AMOUNT_MAX, peerOf, type LedgerName, type TransferView } from "../../contracts/ledger.ts";
-import type { KeyedTransfer, NewDeposit, NewTransfer, TransferStore } from "../biz/ports.ts";
+import { peerOf, type LedgerName, type TransferView } from "../../contracts/ledger.ts";
+import type { KeyedTransfer, NewTransfer, OpenedTransfer, TransferStore } from "../biz/ports.ts";
 import { statusOf } from "../biz/transfers.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
+import { accountOf } from "./account-of.ts";
+import { d1Deposits } from "./d1-deposits.ts";
+import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";
+import { comparable } from "./payload-hash.ts";
+import { digestOfKey, keyToWrite, storedAs } from "./stored-key.ts";
 
 /*
- * Every rule is a guard in SQL. The first statement writes the transfer with its outcome; the others ask whether *this* attempt's row (its id is new) is there
- * with the outcome they are for. So a key sent thirty times at once moves money once, and a refused one leaves its key behind.
+ * Every rule is a guard in SQL. The first statement writes the transfer if it can be paid; the others ask whether *this* attempt's row (its id is new) is there
+ * and pending. So a key sent thirty times at once moves money once. One that is refused is written down apart, so that it stays refused.
  */
 
-/** 1 owner, 2 id, 3 key, 4 payload hash, 5 amount, 6 now. */
+/* 1 owner, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 plain key, 8 period. */
+const KNOWN = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND operation = 'transfer' AND idempotency_key IN (?3, ?7))";
+const REFUSED = `FROM refused WHERE period IN ${periodsAround("?8")} AND owner = ?1`;
+const REFUSED_KEY = `${REFUSED} AND key_digest = substr(?3, 2)`;
+const RECEIVED = "EXISTS (SELECT 1 FROM received_key WHERE owner = ?1 AND key_digest = substr(?3, 2))";
+const PAYABLE = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND balance >= ?5)";
+const FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL)";
+const IS_NEW = `NOT ${KNOWN} AND NOT EXISTS (SELECT 1 ${REFUSED_KEY}) AND NOT ${RECEIVED}`;
 const OPEN = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
-  SELECT ?1, ?2, 'transfer', ?3, ?4, ?5,
-    CASE WHEN EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND balance >= ?5) THEN 'pending' ELSE 'failed' END, ?6
-  WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL) ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
+  SELECT ?1, ?2, 'transfer', ${keyToWrite("?3", "?7", "?6")}, ?4, ?5, 'pending', ?6
+  WHERE ${PAYABLE} AND NOT ${FROZEN} AND ${IS_NEW} ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
+/** What could not be paid. A CASE, since of terms joined by AND the database evaluates all: only who is refused has their keys counted. */
+const REFUSE = `
+  INSERT INTO refused (period, owner, key_digest, amount) SELECT ?8, ?1, substr(?3, 2), ?5
+  WHERE CASE WHEN ${IS_NEW} AND NOT ${PAYABLE} AND NOT ${FROZEN} THEN (SELECT count(*) ${REFUSED}) < ${REFUSED_KEYS_MAX} ELSE 0 END
+  ON CONFLICT (period, owner, key_digest) DO NOTHING`;
+const WHY_NOT = `SELECT (SELECT amount ${REFUSED_KEY}) AS refusedAmount, ${RECEIVED} AS isReceived, ${FROZEN} AS isFrozen`;
 const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'pending')";
 /** 1 owner, 2 id, 3 amount. */
 const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3 WHERE id = 'user:' || ?1 AND ${OPENED}`;
@@ -27,35 +44,11 @@ const ENTRIES_OUT = `
 const TO_OUTBOX = `
   INSERT INTO outbox (id, user_id, amount, state, attempts, next_at, created_at, driven_at)
   SELECT ?2, ?1, ?3, 'pending', 1, ?5, ?4, ?4 WHERE ${OPENED}`;
-/** 1 owner, 2 operation, 3 key. */
+/** 1 owner, 2 key as a digest, 3 plain key. Left to itself the planner reads all that an owner has ever sent. */
 const BY_KEY = `
   SELECT t.id AS id, t.payload_hash AS payloadHash, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
-  FROM transfer t LEFT JOIN outbox o ON o.id = t.id
-  WHERE t.owner = ?1 AND t.operation = ?2 AND t.idempotency_key = ?3`;
-
-/** 1 actor, 2 id, 3 key, 4 payload hash, 5 amount, 6 now, 7 account. */
-const OPEN_DEPOSIT = `
-  INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
-  SELECT ?1, ?2, 'deposit', ?3, ?4, ?5,
-    CASE WHEN (SELECT balance FROM account WHERE id = 'equity') >= ?5 - ${AMOUNT_MAX}
-      AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?7 AND (closed_at IS NOT NULL OR balance > ${AMOUNT_MAX} - ?5))
-    THEN 'settled' ELSE 'failed' END, ?6, ?6
-  WHERE true ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
-const DEPOSITED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'settled')";
-/** 1 actor, 2 id, 3 account, 4 user, 5 now. */
-const ACCOUNT_OF_DEPOSIT = `
-  INSERT INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${DEPOSITED} ON CONFLICT (id) DO NOTHING`;
-/** 1 actor, 2 id, 3 amount, 4 account, 5 now. */
-const FROM_EQUITY = `UPDATE account SET balance = balance - ?3 WHERE id = 'equity' AND ${DEPOSITED}`;
-const TO_ACCOUNT = `UPDATE account SET balance = balance + ?3 WHERE id = ?4 AND ${DEPOSITED}`;
-const ENTRIES_OF_DEPOSIT = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT ?4, ?2, ?3, 'equity', ?5 WHERE ${DEPOSITED}
-  UNION ALL SELECT 'equity', ?2, -?3, ?4, ?5 WHERE ${DEPOSITED}`;
-/** 1 actor, 2 id, 3 audit id, 4 user, 5 amount, 6 now. A number that is bound comes as a double, which JSON would write as one. */
-const AUDIT_DEPOSIT = `
-  INSERT INTO audit (id, at, actor, action, target, detail)
-  SELECT ?3, ?6, ?1, 'deposit', ?4, json_object('amount', CAST(?5 AS INTEGER), 'transferId', ?2) WHERE ${DEPOSITED}`;
+  FROM transfer t INDEXED BY transfer_key LEFT JOIN outbox o ON o.id = t.id
+  WHERE t.owner = ?1 AND t.operation = 'transfer' AND t.idempotency_key IN (?2, ?3) LIMIT 1`;
 
 const FUNDS = "SELECT balance, in_flight AS inFlight FROM account WHERE id = ?1";
 const VIEW = `
@@ -73,11 +66,10 @@ interface ViewRow {
   readonly parked: number;
 }
 
-type KeyedRow = Omit<KeyedTransfer, "parked"> & { readonly parked: number };
-
-/** Name of a user's account. */
-export function accountOf(userId: string): string {
-  return `user:${userId}`;
+interface KeyedRow extends Pick<KeyedTransfer, "id" | "payloadHash"> {
+  /** `failed` was written by the release before. */
+  readonly outcome: KeyedTransfer["outcome"] | "failed";
+  readonly parked: number;
 }
 
 /** What users and operators ask of one ledger's D1: each a single batch. */
@@ -93,33 +85,24 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
   });
 
   return {
-    async open({ id, owner, key, payloadHash, amount, nowMs, nextAtMs }: NewTransfer) {
+    ...d1Deposits(db),
+
+    async open(transfer: NewTransfer) {
+      const { id, owner, key, payloadHash, amount, nowMs, nextAtMs } = transfer;
+      const keyDigest = digestOfKey(key);
+      const stored = storedAs(keyDigest);
+      const asked = [owner, id, stored, payloadHash, amount, nowMs, key, periodOf(nowMs)] as const;
       const results = await d1Batch("open a transfer", db, [
-        db.prepare(OPEN).bind(owner, id, key, payloadHash, amount, nowMs),
+        db.prepare(OPEN).bind(...asked),
         db.prepare(DEBIT).bind(owner, id, amount),
         db.prepare(INTO_CLEARING).bind(owner, id, amount),
         db.prepare(ENTRIES_OUT).bind(owner, id, amount, nowMs),
         db.prepare(TO_OUTBOX).bind(owner, id, amount, nowMs, nextAtMs),
-        db.prepare(BY_KEY).bind(owner, "transfer", key),
+        db.prepare(REFUSE).bind(...asked),
+        db.prepare(BY_KEY).bind(owner, stored, key),
+        db.prepare(WHY_NOT).bind(...asked),
       ]);
-      // Only a frozen account leaves neither a new row nor an old one.
-      return rowsOf(results, 5).length === 0 ? { id, payloadHash, outcome: "frozen", parked: false } : keyedIn(results, 5);
-    },
-
-    async deposit({ id, actor, userId, key, payloadHash, amount, auditId, nowMs }: NewDeposit) {
-      const account = accountOf(userId);
-      const results = await d1Batch("deposit", db, [
-        db.prepare(OPEN_DEPOSIT).bind(actor, id, key, payloadHash, amount, nowMs, account),
-        db.prepare(ACCOUNT_OF_DEPOSIT).bind(actor, id, account, userId, nowMs),
-        db.prepare(FROM_EQUITY).bind(actor, id, amount),
-        db.prepare(TO_ACCOUNT).bind(actor, id, amount, account),
-        db.prepare(ENTRIES_OF_DEPOSIT).bind(actor, id, amount, account, nowMs),
-        db.prepare(AUDIT_DEPOSIT).bind(actor, id, auditId, userId, amount, nowMs),
-        db.prepare(BY_KEY).bind(actor, "deposit", key),
-        db.prepare(FUNDS).bind(account),
-      ]);
-      const [funds] = rowsOf<{ readonly balance: number }>(results, 7);
-      return { ...keyedIn(results, 6), balance: funds?.balance ?? 0 };
+      return openedIn(results, 6, transfer, keyDigest);
     },
 
     async funds(userId) {
@@ -143,9 +126,27 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
   };
 }
 
-/** There always is a row by the key: the batch has just inserted it or found it there. */
-function keyedIn(results: readonly D1Result[], index: number): KeyedTransfer {
+/** The row by the key, written now or before; else what stood against it. */
+function openedIn(
+  results: readonly D1Result[],
+  index: number,
+  { amount, payloadHash }: Pick<NewTransfer, "amount" | "payloadHash">,
+  keyDigest: string,
+): OpenedTransfer {
   const [row] = rowsOf<KeyedRow>(results, index);
-  if (row === undefined) throw new Error("a transfer was neither inserted nor found by its key");
-  return { ...row, parked: row.parked === 1 };
+  if (row !== undefined) {
+    const stored = comparable(row.payloadHash);
+    if (row.outcome === "failed") return { outcome: "failed", payloadHash: stored };
+    return { id: row.id, outcome: row.outcome, payloadHash: stored, parked: row.parked === 1, keyDigest };
+  }
+  const [why] = rowsOf<{ readonly refusedAmount: number | null; readonly isReceived: number; readonly isFrozen: number }>(
+    results,
+    index + 1,
+  );
+  if (why === undefined) throw new Error("a transfer was neither taken nor refused");
+  if (why.refusedAmount !== null) {
+    return { outcome: "failed", payloadHash: why.refusedAmount === amount ? payloadHash : `for ${why.refusedAmount}` };
+  }
+  if (why.isReceived === 1) return { outcome: "used_the_other_way" };
+  return { outcome: why.isFrozen === 1 ? "frozen" : "too_many_refused" };
 }

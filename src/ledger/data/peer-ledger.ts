@@ -4,6 +4,7 @@ import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { currentPatience } from "../../platform/request-scope.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { PeerLedger } from "../biz/ports.ts";
+import { readStoredOutcome } from "../biz/stored-outcome.ts";
 
 /** The other ledger, by RPC: within the time of the request that asks, or of a job if none does. */
 export function peerLedger(name: LedgerName, rpc: GuardedRpc<LedgerSettlement>, now: Clock): PeerLedger {
@@ -15,6 +16,9 @@ export function peerLedger(name: LedgerName, rpc: GuardedRpc<LedgerSettlement>, 
   return {
     name,
     report: (report) => rpc.idempotentWrite(scope(report.transferId), "report a delivery", (service, ctx) => service.report(ctx, report)),
-    fence: (transferId) => rpc.idempotentWrite(scope(transferId), "fence a transfer", (service, ctx) => service.fence(ctx, transferId)),
+    async fence(transferId) {
+      const word = await rpc.idempotentWrite(scope(transferId), "fence a transfer", (service, ctx) => service.fence(ctx, transferId));
+      return readStoredOutcome(word, name);
+    },
   };
 }

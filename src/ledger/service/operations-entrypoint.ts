@@ -23,6 +23,7 @@ import {
 } from "../../contracts/ledger-arguments.ts";
 import {
   transferIdSchema,
+  type DepositReceipt,
   type LedgerBooks,
   type LedgerChange,
   type LedgerOperations,
@@ -34,13 +35,14 @@ import {
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
-import { amountOf, type Amount } from "../biz/amount.ts";
+import { amountOf } from "../biz/amount.ts";
+import type { Deposits } from "../biz/deposits.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
 import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore } from "../biz/ports.ts";
 
 export interface OperationsDeps {
-  readonly deposit: (actor: string, userId: string, amount: Amount, key: string) => Promise<{ readonly balance: number }>;
+  readonly deposits: Pick<Deposits, "deposit" | "find" | "reverse">;
   readonly operators: Operators;
   readonly operatorStore: OperatorStore;
   readonly deadLetters: Pick<DeadLetterStore, "list" | "named">;
@@ -51,11 +53,24 @@ export interface OperationsDeps {
 /** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be written down under. */
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements LedgerOperations {
-    deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }> {
-      return this.#inTime(ctx, ({ deposit }) => {
+    deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt> {
+      return this.#inTime(ctx, ({ deposits }) => {
         const owner = validate(ownerSchema, userId, "userId");
-        return deposit(requirePrincipal(ctx).userId, owner, amountOf(amount), validate(idempotencyKeySchema, key, "key"));
+        return deposits.deposit(requirePrincipal(ctx).userId, owner, amountOf(amount), validate(idempotencyKeySchema, key, "key"));
       });
+    }
+
+    findDeposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt | null> {
+      return this.#inTime(ctx, ({ deposits }) => {
+        const owner = validate(ownerSchema, userId, "userId");
+        return deposits.find(requirePrincipal(ctx).userId, owner, amountOf(amount), validate(idempotencyKeySchema, key, "key"));
+      });
+    }
+
+    reverseDeposit(ctx: CallContext, depositId: string): Promise<DepositReceipt> {
+      return this.#inTime(ctx, ({ deposits }) =>
+        deposits.reverse(requirePrincipal(ctx).userId, validate(transferIdSchema, depositId, "depositId")),
+      );
     }
 
     outbox(

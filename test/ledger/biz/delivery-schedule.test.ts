@@ -29,6 +29,8 @@ describe("the var DELIVERY_SCHEDULE_MS", () => {
     LEDGER: "wallet",
     DELIVERIES_PER_SECOND: "50",
     CHANGE_STREAM: "on",
+    DEPOSIT_MAX: "1000",
+    DEPOSITS_PER_DAY_MAX: "100000",
     BREAKER_ENGINES: "",
     HEDGED_UPSTREAMS: "",
     FAULTS: "off",

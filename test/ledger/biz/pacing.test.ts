@@ -9,7 +9,7 @@ import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash } from "../../../src/ledger/data/payload-hash.ts";
-import { LEDGER_MIGRATIONS } from "../../support/ledger-migrations.ts";
+import { LEDGER_MIGRATIONS, UNLIMITED } from "../support/ledger-d1.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 
@@ -88,7 +88,7 @@ describe("what is due all at once", () => {
     await runUntil(clock.now() + 2_000, () => publisher);
     const store = d1Transfers(db, "wallet");
     const money = { amount: amountOf(10), payloadHash: "h", nowMs: clock.now() };
-    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "bob", key: "d", auditId: ids.id() });
+    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "bob", key: "d", auditId: ids.id(), limits: UNLIMITED });
     const transfers = new Transfers({
       ledger: "wallet",
       store,

@@ -7,7 +7,7 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { LEDGER_MIGRATIONS } from "../../support/ledger-migrations.ts";
+import { LEDGER_MIGRATIONS, UNLIMITED } from "../support/ledger-d1.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 
 const NOW_MS = 1_700_000_000_000;
@@ -28,8 +28,9 @@ describe("a refund", () => {
     });
     const store = d1Transfers(db, "wallet");
     const money = { payloadHash: "h", amount: amountOf(10), nowMs: NOW_MS };
-    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "ann", key: "d", auditId: ids.id() });
-    const { id } = await store.open({ ...money, id: ids.id(), owner: "ann", key: "k", nextAtMs: NOW_MS });
+    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "ann", key: "d", auditId: ids.id(), limits: UNLIMITED });
+    const id = ids.id();
+    expect(await store.open({ ...money, id, owner: "ann", key: "k", nextAtMs: NOW_MS })).toMatchObject({ id, outcome: "pending" });
     await settlement.report({ transferId: id, result: "void" });
     expect(woken).toEqual([NOW_MS + CHANGES_WITHIN_MS]);
     expect((await d1Changes(db, "wallet").after(0, 10)).map(({ amount }) => amount)).toEqual([10, -10, 10]);

@@ -8,9 +8,8 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { LEDGER_MIGRATIONS } from "../../support/ledger-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
+import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
 const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 const MONTH_MS = 30 * 86_400_000;
@@ -19,7 +18,7 @@ const SKEW_MS = 300_000;
 /** One ledger's outbox with a message in it, and machines around it whose clocks may differ. */
 async function setUp({ reporterAheadMs = 0 } = {}) {
   const clock = new TurnedClock();
-  const db = sqliteD1(LEDGER_MIGRATIONS);
+  const db = ledgerD1();
   const outbox = d1Outbox(db);
   const sent: Delivery[] = [];
   const common = { schedule: SCHEDULE, ids };
@@ -58,10 +57,11 @@ async function setUp({ reporterAheadMs = 0 } = {}) {
   });
   const transfers = d1Transfers(db, "wallet");
   const owner = { payloadHash: "h", amount: amountOf(10) };
-  await transfers.deposit({ ...owner, id: ids.id(), actor: "op", userId: "ann", key: "d", auditId: ids.id(), nowMs: clock.now() });
+  await transfers.deposit(aDeposit({ ...owner, userId: "ann", nowMs: clock.now() }));
   const open = async (): Promise<string> => {
-    const nowMs = clock.now();
-    return (await transfers.open({ ...owner, id: ids.id(), owner: "ann", key: "k", nowMs, nextAtMs: nowMs + 2_000 })).id;
+    const [nowMs, id] = [clock.now(), ids.id()];
+    await transfers.open({ ...owner, id, owner: "ann", key: "k", nowMs, nextAtMs: nowMs + 2_000 });
+    return id;
   };
   const fail = (transferId: string, attempt: number) =>
     settlement.report({ transferId, result: "failed", attempt, reason: "away", permanent: false });

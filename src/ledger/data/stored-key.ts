@@ -1,0 +1,21 @@
+import { payloadHash } from "./payload-hash.ts";
+
+/** What both ledgers know an idempotency key by. */
+export function digestOfKey(key: string): string {
+  return payloadHash(["key", key]);
+}
+
+/** How a digest lies beside plain keys of an earlier release, none of which has a space in it. */
+export function storedAs(digest: string): string {
+  return ` ${digest}`;
+}
+
+/** The digest of a key as it is stored, whichever release stored it. */
+export function digestIn(storedKey: string): string {
+  return storedKey.startsWith(" ") ? storedKey.slice(1) : digestOfKey(storedKey);
+}
+
+/** In SQL: the form in which a key is written. Plain while the release before, which finds no other, may still answer. */
+export function keyToWrite(digest: string, plain: string, now: string): string {
+  return `CASE WHEN (SELECT since FROM key_digests) <= ${now} THEN ${digest} ELSE ${plain} END`;
+}
