@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { CallContext } from "./call-context.ts";
+import type { FundsCut, StatementPage } from "./ledger-statement.ts";
 
 export const LEDGERS = ["wallet", "savings"] as const;
 export type LedgerName = (typeof LEDGERS)[number];
@@ -76,6 +77,11 @@ export interface Funds {
 
 /** What the app BFF may ask of a ledger (entrypoint `Funds`). The owner is always `ctx.principal`. */
 export interface LedgerFunds {
+  /** Balance and newest movements at one moment: two ledgers' answers are made one picture by what they have in common. */
+  cut(ctx: CallContext, movementsMax: number): Promise<FundsCut>;
+  /** Every movement on the caller's account, newest first. Throws `INVALID` for a cursor of nobody's. */
+  statement(ctx: CallContext, limit: number, cursor: string | null): Promise<StatementPage>;
+  /** What a BFF of an older release asks, while it still runs. */
   funds(ctx: CallContext): Promise<Funds>;
   /**
    * Sends money to the other ledger. The same key and amount give the same transfer with its present status, for good. Throws

@@ -31,6 +31,7 @@ import { d1Inbox } from "./data/d1-inbox.ts";
 import { d1Operators } from "./data/d1-operators.ts";
 import { d1Outbox } from "./data/d1-outbox.ts";
 import { d1Retention } from "./data/d1-retention.ts";
+import { d1Statement } from "./data/d1-statement.ts";
 import { d1Transfers } from "./data/d1-transfers.ts";
 import { faultyInbox } from "./data/faulty-inbox.ts";
 import { ids } from "./data/ids.ts";
@@ -108,6 +109,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const receiver = new Receiver({ store: inbox, deadLetters: d1DeadLetters(db, now), peer, wakePublisher, ids, now });
   return {
     store: d1Transfers(readersDb, ledger),
+    statement: d1Statement(readersDb),
     transfers: new Transfers({
       ledger,
       store,

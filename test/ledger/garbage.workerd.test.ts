@@ -30,6 +30,8 @@ describe("what is asked of a ledger", () => {
     remote: remote("Funds"),
     world,
     calls: {
+      cut: { ctx, movementsMax: 500 },
+      statement: { ctx, limit: 100, cursor: null },
       funds: { ctx },
       transfer: async () => ({ ctx: (await userWith(100)).ctx, amount: 10, key: "k" }),
       read: { ctx, transferId: newId() },
@@ -37,6 +39,9 @@ describe("what is asked of a ledger", () => {
       ready: { ctx },
     },
     bad: {
+      "cut movementsMax": [0, 501],
+      "statement limit": [0, 101],
+      "statement cursor": ["", "no cursor", "bm9uc2Vuc2U"],
       "transfer amount": [0, -1, 0.5, 2 ** 53, "10", 10n],
       "transfer key": ["", "two\nlines"],
       "read transferId": ["", "nobody's"],

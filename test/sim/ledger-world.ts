@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { peerOf, type DeliveryReport, type LedgerChange, type LedgerName } from "../../src/contracts/ledger.ts";
 import { ChangeTailer } from "../../src/ledger/biz/change-tailer.ts";
 import { createDeposit } from "../../src/ledger/biz/deposits.ts";
@@ -20,13 +18,14 @@ import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
 import { d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
+import { ledgerMigrations } from "../support/ledger-migrations.ts";
 import { sqliteD1, type SqliteD1 } from "../support/sqlite-d1.ts";
 import { SimProcess, type Kernel } from "./kernel.ts";
 import { NO_TROUBLE } from "./trouble.ts";
 import { remoteD1, type RemoteCall } from "./remote-d1.ts";
 import { SimQueue } from "./sim-queue.ts";
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
+const MIGRATIONS = ledgerMigrations();
 const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 const QUEUE_RETRIES_MAX = 10;
 const CRON_MS = 60_000;

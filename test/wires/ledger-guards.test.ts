@@ -1,11 +1,10 @@
-import { readFileSync } from "node:fs";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { ledgerMigrations } from "../support/ledger-migrations.ts";
 import { sqliteD1 } from "../support/sqlite-d1.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
@@ -17,7 +16,7 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
 });
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
+const MIGRATIONS = ledgerMigrations();
 const CALLS = 40;
 
 /** The wallet as it is deployed, all of whose upstreams hang; its database too if it says so. */

@@ -10,7 +10,9 @@ import type {
   TransferView,
 } from "../../contracts/ledger.ts";
 import type { Amount } from "./amount.ts";
+import type { FundsCut } from "../../contracts/ledger-statement.ts";
 import type { Delivery } from "./delivery.ts";
+import type { StatementPlace, StoredStatement } from "./statement.ts";
 
 /** What is stored about a message that came in. */
 export type StoredOutcome = "credited" | "void";
@@ -53,6 +55,14 @@ export interface TransferStore {
   funds(userId: string): Promise<Funds>;
   read(owner: string, id: string): Promise<TransferView | null>;
   list(owner: string, limit: number, before: string | null): Promise<readonly TransferView[]>;
+}
+
+/** What users see of the movements on their account. */
+export interface StatementStore {
+  /** From `place` on, from the newest where that is null: of either kind up to `limit`. */
+  page(userId: string, limit: number, place: StatementPlace | null): Promise<StoredStatement>;
+  /** The account and its newest movements, at one moment. */
+  cut(userId: string, movementsMax: number): Promise<FundsCut>;
 }
 
 /** A message due to be sent. */

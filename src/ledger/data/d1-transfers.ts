@@ -2,6 +2,7 @@ import { AMOUNT_MAX, peerOf, type LedgerName, type TransferView } from "../../co
 import type { KeyedTransfer, NewDeposit, NewTransfer, TransferStore } from "../biz/ports.ts";
 import { statusOf } from "../biz/transfers.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
+import { nextEntry, previousEntry } from "./entry-chain.ts";
 
 /*
  * Every rule is a guard in SQL. The first statement writes the transfer with its outcome; the others ask whether *this* attempt's row (its id is new) is there
@@ -16,13 +17,13 @@ const OPEN = `
   WHERE true ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'pending')";
 /** 1 owner, 2 id, 3 amount. */
-const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3 WHERE id = 'user:' || ?1 AND ${OPENED}`;
+const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3, ${nextEntry("?2")} WHERE id = 'user:' || ?1 AND ${OPENED}`;
 const INTO_CLEARING = `UPDATE account SET balance = balance + ?3 WHERE id = 'clearing' AND ${OPENED}`;
 /** 1 owner, 2 id, 3 amount, 4 now. */
 const ENTRIES_OUT = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT 'user:' || ?1, ?2, -?3, 'clearing', ?4 WHERE ${OPENED}
-  UNION ALL SELECT 'clearing', ?2, ?3, 'user:' || ?1, ?4 WHERE ${OPENED}`;
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT 'user:' || ?1, ?2, -?3, 'clearing', ?4, ${previousEntry("'user:' || ?1")} WHERE ${OPENED}
+  UNION ALL SELECT 'clearing', ?2, ?3, 'user:' || ?1, ?4, NULL WHERE ${OPENED}`;
 /** 1 owner, 2 id, 3 amount, 4 now, 5 next at. */
 const TO_OUTBOX = `
   INSERT INTO outbox (id, user_id, amount, state, attempts, next_at, created_at, driven_at)
@@ -47,11 +48,11 @@ const ACCOUNT_OF_DEPOSIT = `
   INSERT INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${DEPOSITED} ON CONFLICT (id) DO NOTHING`;
 /** 1 actor, 2 id, 3 amount, 4 account, 5 now. */
 const FROM_EQUITY = `UPDATE account SET balance = balance - ?3 WHERE id = 'equity' AND ${DEPOSITED}`;
-const TO_ACCOUNT = `UPDATE account SET balance = balance + ?3 WHERE id = ?4 AND ${DEPOSITED}`;
+const TO_ACCOUNT = `UPDATE account SET balance = balance + ?3, ${nextEntry("?2")} WHERE id = ?4 AND ${DEPOSITED}`;
 const ENTRIES_OF_DEPOSIT = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT ?4, ?2, ?3, 'equity', ?5 WHERE ${DEPOSITED}
-  UNION ALL SELECT 'equity', ?2, -?3, ?4, ?5 WHERE ${DEPOSITED}`;
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT ?4, ?2, ?3, 'equity', ?5, ${previousEntry("?4")} WHERE ${DEPOSITED}
+  UNION ALL SELECT 'equity', ?2, -?3, ?4, ?5, NULL WHERE ${DEPOSITED}`;
 /** 1 actor, 2 id, 3 audit id, 4 user, 5 amount, 6 now. */
 const AUDIT_DEPOSIT = `
   INSERT INTO audit (id, at, actor, action, target, detail)

@@ -1,6 +1,4 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { Delivery } from "../../../src/ledger/biz/delivery.ts";
 import { Publisher } from "../../../src/ledger/biz/publisher.ts";
@@ -10,10 +8,11 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
+import { ledgerMigrations } from "../../support/ledger-migrations.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
+const MIGRATIONS = ledgerMigrations();
 const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;

@@ -4,9 +4,10 @@ import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
+import { ledgerMigrations } from "../../support/ledger-migrations.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 
-const MIGRATIONS = readFileSync(`${PROJECT_ROOT}migrations/ledger/0001_ledger.sql`, "utf8");
+const MIGRATIONS = ledgerMigrations();
 const ID = "01920000-0000-7000-8000-000000000001";
 /** What a value of ours that is no number arrives as. */
 const NO_TIME = null as unknown as number;
