@@ -2,7 +2,6 @@ import * as z from "zod";
 import {
   accountStateSchema,
   CHANGES_PER_PAGE_MAX,
-  FINDINGS_MAX,
   MESSAGES_PER_PAGE_MAX,
   outboxQuerySchema,
   transferIdSchema,
@@ -28,8 +27,6 @@ export const dryRunSchema = z.boolean();
 export const accountStateOnlySchema = accountStateSchema.shape.state;
 /** A user as a ledger knows them: an opaque name. */
 export const ownerSchema = z.string().min(1).max(64);
-
-export const transferIdsSchema = z.array(transferIdSchema).max(FINDINGS_MAX);
 
 /** A report of a delivery, as the other ledger's word for it. */
 export const deliveryReportSchema = z.discriminatedUnion("result", [

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { CallContext } from "./call-context.ts";
+import type { LedgerReconciliation } from "./ledger-reconciliation.ts";
 import type { FundsCut, StatementPage } from "./ledger-statement.ts";
 
 export const LEDGERS = ["wallet", "savings"] as const;
@@ -109,23 +110,6 @@ export interface OutboxMessage {
   readonly createdAt: number;
 }
 
-/** Sums over one ledger at one moment, and what is wrong in it by itself. At most {@link FINDINGS_MAX} of each. */
-export interface LedgerBooks {
-  readonly sumOfEntries: number;
-  readonly clearing: number;
-  readonly inFlight: number;
-  /** Transfers whose entries don't sum to zero. */
-  readonly unbalanced: readonly string[];
-  /** Accounts whose balance is not the sum of their entries. */
-  readonly wrongBalances: readonly string[];
-  /** Messages that have been under way for longer than they may. */
-  readonly late: readonly string[];
-  /** The newest messages credited here, for the other ledger to look for: each must be a transfer of its own. */
-  readonly newestCredited: readonly string[];
-}
-
-export const FINDINGS_MAX = 100;
-
 /** One movement on a user's account, as the change stream tells it. In order of `seq`. */
 export interface LedgerChange {
   readonly seq: number;
@@ -150,7 +134,7 @@ export interface LedgerOverview {
 }
 
 /** What the ops BFF may ask of a ledger (entrypoint `Operations`). Every change is written to its audit table. */
-export interface LedgerOperations {
+export interface LedgerOperations extends LedgerReconciliation {
   /** Pays money from the ledger's equity into a user's account. Keys are the caller's, as in transfers. Throws `INVALID` beyond what an account may hold. */
   deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<{ readonly balance: number }>;
   outbox(
@@ -170,9 +154,6 @@ export interface LedgerOperations {
   refund(ctx: CallContext, transferId: string): Promise<TransferReceipt | null>;
   /** A closed account takes no money from the other ledger; what comes is parked over there. Throws `NOT_FOUND`. */
   setAccountState(ctx: CallContext, userId: string, state: "open" | "closed"): Promise<void>;
-  books(ctx: CallContext): Promise<LedgerBooks>;
-  /** Which of the ids are transfers that left this ledger. */
-  sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]>;
   changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]>;
   overview(ctx: CallContext): Promise<LedgerOverview>;
 }

@@ -30,6 +30,7 @@ import { isDataFault } from "./data/d1-errors.ts";
 import { d1Inbox } from "./data/d1-inbox.ts";
 import { d1Operators } from "./data/d1-operators.ts";
 import { d1Outbox } from "./data/d1-outbox.ts";
+import { d1Reconciliation } from "./data/d1-reconciliation.ts";
 import { d1Retention } from "./data/d1-retention.ts";
 import { d1Statement } from "./data/d1-statement.ts";
 import { d1Transfers } from "./data/d1-transfers.ts";
@@ -127,6 +128,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     settlement,
     operators: new Operators({ store: operatorStore, settlement, peer, wakePublisher, ids, now }),
     operatorStore,
+    reconciliation: d1Reconciliation(db),
     changes,
     consume: deliveryConsumer({ receiver, logger }),
     publishOnce: () => publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),

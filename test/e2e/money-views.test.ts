@@ -53,9 +53,9 @@ describe("what a user sees", () => {
     const { token } = await userWith(1_000);
     await transfer(token, "first", 500);
     await atRest(token);
-    let isReading = true;
+    const until = new AbortController();
     const move = async (from: "wallet" | "savings") => {
-      for (let number = 0; isReading; number += 1) await transfer(token, `${from}-${number}`, 1 + (number % 5), from);
+      for (let number = 0; !until.signal.aborted; number += 1) await transfer(token, `${from}-${number}`, 1 + (number % 5), from);
     };
     const moving = [move("wallet"), move("savings")];
     const odd: Wallet[] = [];
@@ -69,7 +69,7 @@ describe("what a user sees", () => {
       }
     };
     await Promise.all(Array.from({ length: READERS }, read));
-    isReading = false;
+    until.abort();
     await Promise.all(moving);
     expect(odd).toEqual([]);
     expect(moved).toBeGreaterThan(10);

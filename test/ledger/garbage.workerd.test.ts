@@ -10,7 +10,7 @@ const ctx = as("somebody");
 
 /** Every row of every table, but for the publisher's lease on what earlier tests have left. */
 async function world(): Promise<string> {
-  const tables = ["account", "entry", "transfer", "inbox", "change_log", "dead_letter", "audit"];
+  const tables = ["account", "entry", "transfer", "inbox", "change_log", "dead_letter", "audit", "reconciliation", "reconciliation_open"];
   const dumps = await db.batch(tables.map((table) => db.prepare(`SELECT * FROM ${table}`)));
   return JSON.stringify(dumps.map(({ results }) => results));
 }
@@ -61,8 +61,15 @@ describe("what is asked of a ledger", () => {
       redrive: { ctx: operator, which: { status: "parked" }, dryRun: true },
       refund: async () => ({ ctx: operator, transferId: await parkedTransfer() }),
       setAccountState: async () => ({ ctx: operator, userId: (await userWith(1)).userId, state: "open" }),
+      progress: { ctx: operator },
+      compared: { ctx: operator, range: { after: "", before: newId(), limit: 250 } },
+      comparedOf: { ctx: operator, ids: [newId()] },
+      checkAccounts: { ctx: operator, range: { after: "user:x", limit: 50 } },
       books: { ctx: operator },
-      sent: { ctx: operator, transferIds: [newId()] },
+      passed: { ctx: operator, step: { from: "", to: newId(), open: [newId()] } },
+      rested: { ctx: operator, ids: [newId()] },
+      passedAccounts: { ctx: operator, account: "user:x" },
+      restart: { ctx: operator },
       changes: { ctx: operator, after: 0, limit: 500 },
       overview: { ctx: operator },
     },
@@ -72,7 +79,13 @@ describe("what is asked of a ledger", () => {
       "outbox query": [{ limit: 0 }, { limit: 10, status: "lost" }, { limit: 10, cursor: "x" }],
       "redrive which": [{ ids: [] }, { ids: ["x"] }, { status: "pending" }],
       "setAccountState state": ["gone"],
-      "sent transferIds": [["x"], Array.from({ length: 101 }, newId)],
+      "compared range": [
+        { after: "%", before: "", limit: 1 },
+        { after: "", before: newId(), limit: 251 },
+      ],
+      "comparedOf ids": [["x"], Array.from({ length: 251 }, newId)],
+      "checkAccounts range": [{ after: "user:x", limit: 51 }],
+      "passed step": [{ from: "", to: "x", open: [] }],
       "changes after": [-1],
       "changes limit": [0, 501],
     },

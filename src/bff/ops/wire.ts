@@ -53,7 +53,7 @@ export function wire(env: OpsBffEnv) {
     addRoutes(app) {
       addOpsRoutes(app, { history, identity, ledgers, now });
       addHistoryRoutes(app, { history });
-      addLedgerRoutes(app, { ledgers, sleep });
+      addLedgerRoutes(app, { ledgers, now, sleep });
       addAvailabilityRoutes(app, {
         guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
         breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),

@@ -1,7 +1,6 @@
 import type {
   DeliveryReport,
   Funds,
-  LedgerBooks,
   LedgerChange,
   LedgerName,
   LedgerOverview,
@@ -10,6 +9,15 @@ import type {
   TransferView,
 } from "../../contracts/ledger.ts";
 import type { Amount } from "./amount.ts";
+import type {
+  AccountsRange,
+  CheckedAccounts,
+  ComparedRange,
+  ComparedRow,
+  LedgerBooks,
+  PassedStep,
+  ReconciliationProgress,
+} from "../../contracts/ledger-reconciliation.ts";
 import type { FundsCut } from "../../contracts/ledger-statement.ts";
 import type { Delivery } from "./delivery.ts";
 import type { StatementPlace, StoredStatement } from "./statement.ts";
@@ -131,9 +139,20 @@ export interface OperatorStore {
   auditRefund(id: string, result: "asked for" | "refunded" | "was credited", audit: AuditLine): Promise<void>;
   /** False where there is no such account. */
   setAccountState(userId: string, state: "open" | "closed", audit: AuditLine): Promise<boolean>;
-  books(lateBeforeMs: number): Promise<LedgerBooks>;
-  sent(ids: readonly string[]): Promise<readonly string[]>;
   overview(nowMs: number): Promise<LedgerOverview>;
+}
+
+/** What a reconciliation reads and how far it has come, each within one moment. */
+export interface ReconciliationStore {
+  progress(): Promise<ReconciliationProgress>;
+  compared(range: ComparedRange): Promise<readonly ComparedRow[]>;
+  comparedOf(ids: readonly string[]): Promise<readonly ComparedRow[]>;
+  checkAccounts(range: AccountsRange): Promise<CheckedAccounts>;
+  books(lateBeforeMs: number): Promise<LedgerBooks>;
+  passed(step: PassedStep): Promise<void>;
+  rested(ids: readonly string[]): Promise<void>;
+  passedAccounts(account: string): Promise<void>;
+  restart(): Promise<void>;
 }
 
 /** The change log and how far it has been published. */

@@ -8,11 +8,23 @@ import {
   outboxPageSchema,
   ownerSchema,
   redriveWhichSchema,
-  transferIdsSchema,
 } from "../../contracts/ledger-arguments.ts";
 import {
-  transferIdSchema,
+  accountPlaceSchema,
+  accountsRangeSchema,
+  comparedIdsSchema,
+  comparedRangeSchema,
+  passedSchema,
+  type AccountsRange,
+  type CheckedAccounts,
+  type ComparedRange,
+  type ComparedRow,
   type LedgerBooks,
+  type PassedStep,
+  type ReconciliationProgress,
+} from "../../contracts/ledger-reconciliation.ts";
+import {
+  transferIdSchema,
   type LedgerChange,
   type LedgerOperations,
   type LedgerOverview,
@@ -26,12 +38,13 @@ import { validate } from "../../platform/validate.ts";
 import { amountOf, type Amount } from "../biz/amount.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
-import type { ChangeStore, OperatorStore } from "../biz/ports.ts";
+import type { ChangeStore, OperatorStore, ReconciliationStore } from "../biz/ports.ts";
 
 export interface OperationsDeps {
   readonly deposit: (actor: string, userId: string, amount: Amount, key: string) => Promise<{ readonly balance: number }>;
   readonly operators: Operators;
   readonly operatorStore: OperatorStore;
+  readonly reconciliation: ReconciliationStore;
   readonly changes: Pick<ChangeStore, "after">;
 }
 
@@ -79,12 +92,40 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       });
     }
 
-    books(ctx: CallContext): Promise<LedgerBooks> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.books(Date.now() - DELIVERY_SLA_MS));
+    progress(ctx: CallContext): Promise<ReconciliationProgress> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.progress());
     }
 
-    sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.sent(validate(transferIdsSchema, transferIds, "transferIds")));
+    compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.compared(validate(comparedRangeSchema, range, "range")));
+    }
+
+    comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.comparedOf(validate(comparedIdsSchema, ids, "ids")));
+    }
+
+    checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.checkAccounts(validate(accountsRangeSchema, range, "range")));
+    }
+
+    books(ctx: CallContext): Promise<LedgerBooks> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.books(Date.now() - DELIVERY_SLA_MS));
+    }
+
+    passed(ctx: CallContext, step: PassedStep): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passed(validate(passedSchema, step, "step")));
+    }
+
+    rested(ctx: CallContext, ids: readonly string[]): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.rested(validate(comparedIdsSchema, ids, "ids")));
+    }
+
+    passedAccounts(ctx: CallContext, account: string): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passedAccounts(validate(accountPlaceSchema, account, "account")));
+    }
+
+    restart(ctx: CallContext): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.restart());
     }
 
     changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {
