@@ -3,7 +3,7 @@ import type { CallContext } from "./call-context.ts";
 import { transferIdSchema } from "./ledger.ts";
 
 /** Transfers read at once: few enough that no transfer waits long behind the read. */
-export const COMPARED_PER_PAGE_MAX = 250;
+export const COMPARED_PER_PAGE_MAX = 200;
 /** Transfers that were passed before they had come to rest, at most. Where they are more, nothing further is passed. */
 export const OPEN_MAX = 1_000;
 export const ACCOUNTS_PER_PAGE_MAX = 50;

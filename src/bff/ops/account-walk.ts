@@ -11,10 +11,10 @@ export interface AccountWalk {
 }
 
 /** So many movements are read in some ms. */
-const MOVEMENTS_PER_STEP = 1_000;
+const MOVEMENTS_PER_STEP = 500;
 
 /**
- * Looks at accounts from where the last walk ended, once around at most, and remembers where this one did. Each step takes as many accounts as have few enough
+ * Looks at accounts from where the last walk ended, at one at least and once around at most, and remembers where this one did. Each step takes as many accounts as have few enough
  * movements together: how many that is, is learnt from the step before.
  */
 export async function walkAccounts(
@@ -28,7 +28,7 @@ export async function walkAccounts(
   let after = from;
   let hasWrapped = from === "";
   let isWhole = false;
-  while (!isWhole && hasTime()) {
+  for (let isFirst = true; isFirst || (!isWhole && hasTime()); isFirst = false) {
     const range = { after, limit };
     const checked = await pace(() => ledger.checkAccounts(range));
     findings.push(...checked.findings);

@@ -30,12 +30,13 @@ export interface Reconciliation {
 const SECOND_LOOK_MS = 10_000;
 /** A transfer is passed for good when it is older, in ms: by then it has ended, or is remembered by itself. Longer than clocks are apart. */
 const REST_MS = 600_000;
-/** How long the three walks go on, from the beginning, in ms. */
+/** Until when the three walks go on, from the beginning, in ms. The last leaves time for a second look within an operator's twenty seconds. */
 const NEWEST_UNTIL_MS = 2_000;
-const PASS_UNTIL_MS = 4_000;
-const ACCOUNTS_UNTIL_MS = 5_500;
-/** Between two reads, in ms, and at least as long as the one before took: transfers have their turn as often. */
-const PAUSE_MS = 5;
+const ACCOUNTS_UNTIL_MS = 4_000;
+const PASS_UNTIL_MS = 7_000;
+/** After each read there is a pause: three times as long as the read took, so that most of the time belongs to transfers. */
+const PAUSE_MS_MIN = 10;
+const PAUSE_SHARE = 3;
 const MISMATCHES_MAX = 200;
 
 /**
@@ -48,7 +49,7 @@ export async function reconcile({ ledgers, now, sleep }: ReconcileInput): Promis
   const pace = async <T>(step: () => Promise<T>): Promise<T> => {
     const beganAtMs = now();
     const result = await step();
-    await sleep(Math.max(PAUSE_MS, now() - beganAtMs));
+    await sleep(Math.max(PAUSE_MS_MIN, PAUSE_SHARE * (now() - beganAtMs)));
     return result;
   };
   const progress = await ofBoth((name) => ledgers[name].progress());
@@ -56,8 +57,8 @@ export async function reconcile({ ledgers, now, sleep }: ReconcileInput): Promis
   const restsBeforeMs = startedAtMs - REST_MS;
   await walk.lookAtOpen();
   const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), until(NEWEST_UNTIL_MS));
-  const passedAll = await walk.pass(restsBeforeMs, until(PASS_UNTIL_MS));
   const accounts = await ofBoth((name) => walkAccounts(ledgers[name], progress[name].account, pace, until(ACCOUNTS_UNTIL_MS)));
+  const passedAll = await walk.pass(restsBeforeMs, until(PASS_UNTIL_MS));
   const books = await ofBoth((name) => ledgers[name].books());
   const between = await seenAgain(walk, now() + SECOND_LOOK_MS, now, sleep);
   const sums = { wallet: sumOf(books, walk, "wallet"), savings: sumOf(books, walk, "savings") };

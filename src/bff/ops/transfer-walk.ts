@@ -55,9 +55,9 @@ export class TransferWalk {
     return false;
   }
 
-  /** Passes what is older than `beforeMs`. Answers whether it came there. */
+  /** Passes what is older than `beforeMs`: a page at least, so that every call comes further. Answers whether it came there. */
   async pass(beforeMs: number, hasTime: () => boolean): Promise<boolean> {
-    while (hasTime()) {
+    for (let isFirst = true; isFirst || hasTime(); isFirst = false) {
       const { rows, to } = await this.#page(this.through, firstIdAt(beforeMs));
       const last = to ?? lastId(rows);
       if (last === null) return true;
