@@ -14,6 +14,7 @@ import { ids } from "../src/ledger/data/ids.ts";
 import { ApiClient } from "../test/support/api-client.ts";
 import { meteredD1 } from "../test/support/metered-d1.ts";
 import { OPERATOR, startWhole } from "./support/contestants.ts";
+import { reconcileBeside } from "./support/reconcile-beside.ts";
 
 const USERS = 24;
 const SECONDS = 6;
@@ -61,6 +62,11 @@ export async function run(): Promise<void> {
   const { body } = await api.call("GET", "/v1/ops/reconcile", { token: operator });
   console.log(`the books afterwards: ${JSON.stringify(body)}\n`);
   await tellRows(platform);
+  if (process.env["BENCH_RECONCILE"] === "1") {
+    let next = 0;
+    const one = (): Promise<number> => transfer(api, tokens[(next += 1) % USERS] ?? "");
+    await reconcileBeside({ platform, api, operator, transfer: one, percentiles });
+  }
   await platform.stop();
 }
 

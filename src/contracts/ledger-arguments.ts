@@ -1,13 +1,6 @@
 import * as z from "zod";
 import { accountStateSchema, redriveCursorSchema } from "./ledger-operators.ts";
-import {
-  CHANGES_PER_PAGE_MAX,
-  FINDINGS_MAX,
-  MESSAGES_PER_PAGE_MAX,
-  outboxQuerySchema,
-  transferIdSchema,
-  TRANSFERS_PER_PAGE_MAX,
-} from "./ledger.ts";
+import { CHANGES_PER_PAGE_MAX, MESSAGES_PER_PAGE_MAX, outboxQuerySchema, transferIdSchema, TRANSFERS_PER_PAGE_MAX } from "./ledger.ts";
 
 /* What a ledger's RPC methods take, as other workers' word for it. What clients may send is in `ledger.ts`. */
 
@@ -28,8 +21,6 @@ export const dryRunSchema = z.boolean();
 export const accountStateOnlySchema = accountStateSchema.shape.state;
 /** A user as a ledger knows them: an opaque name. */
 export const ownerSchema = z.string().min(1).max(64);
-
-export const transferIdsSchema = z.array(transferIdSchema).max(FINDINGS_MAX);
 
 /** What is stored about a delivery, as the other ledger's word for it. */
 export const storedOutcomeSchema = z.enum(["credited", "void"]);

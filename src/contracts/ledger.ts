@@ -2,6 +2,8 @@ import * as z from "zod";
 import type { AuditView, AuditPage } from "./audit.ts";
 import type { CallContext } from "./call-context.ts";
 import type { AccountState, DeadLetter, MessagesRedriven, PageQuery, RedriveWhich } from "./ledger-operators.ts";
+import type { LedgerReconciliation } from "./ledger-reconciliation.ts";
+import type { FundsCut, StatementPage } from "./ledger-statement.ts";
 
 export const LEDGERS = ["wallet", "savings"] as const;
 export type LedgerName = (typeof LEDGERS)[number];
@@ -70,6 +72,11 @@ export interface Funds {
 
 /** What the app BFF may ask of a ledger (entrypoint `Funds`). The owner is always `ctx.principal`. */
 export interface LedgerFunds {
+  /** Balance and newest movements at one moment: two ledgers' answers are made one picture by what they have in common. */
+  cut(ctx: CallContext, movementsMax: number): Promise<FundsCut>;
+  /** Every movement on the caller's account, newest first. Throws `INVALID` for a cursor of nobody's. */
+  statement(ctx: CallContext, limit: number, cursor: string | null): Promise<StatementPage>;
+  /** What a BFF of an older release asks, while it still runs. */
   funds(ctx: CallContext): Promise<Funds>;
   /**
    * Sends money to the other ledger. The same key and amount give the same transfer with its present status, for good. Throws
@@ -97,23 +104,6 @@ export interface OutboxMessage {
   readonly nextAttemptAt: number | null;
   readonly createdAt: number;
 }
-
-/** Sums over one ledger at one moment, and what is wrong in it by itself. At most {@link FINDINGS_MAX} of each. */
-export interface LedgerBooks {
-  readonly sumOfEntries: number;
-  readonly clearing: number;
-  readonly inFlight: number;
-  /** Transfers whose entries don't sum to zero. */
-  readonly unbalanced: readonly string[];
-  /** Accounts whose balance is not the sum of their entries. */
-  readonly wrongBalances: readonly string[];
-  /** Messages that have been under way for longer than they may. */
-  readonly late: readonly string[];
-  /** The newest messages credited here, for the other ledger to look for: each must be a transfer of its own. */
-  readonly newestCredited: readonly string[];
-}
-
-export const FINDINGS_MAX = 100;
 
 /** One movement on a user's account, as the change stream tells it. In order of `seq`. */
 export interface LedgerChange {
@@ -145,7 +135,7 @@ export interface DepositReceipt {
 }
 
 /** What the ops BFF may ask of a ledger (entrypoint `Operations`). Every change is written to its audit table. */
-export interface LedgerOperations {
+export interface LedgerOperations extends LedgerReconciliation {
   /**
    * Pays money from the ledger's equity into a user's account, whoever that is: only identity knows its users. Keys are the caller's, as in transfers. Throws `INVALID`
    * beyond a maximum, `LEDGER_FULL`.
@@ -183,9 +173,6 @@ export interface LedgerOperations {
    * A closed account takes no money, what comes is parked over there; a frozen one sends none either. What is under way from it goes on. Throws `NOT_FOUND`.
    */
   setAccountState(ctx: CallContext, userId: string, state: AccountState): Promise<void>;
-  books(ctx: CallContext): Promise<LedgerBooks>;
-  /** Which of the ids are transfers that left this ledger. */
-  sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]>;
   changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]>;
   overview(ctx: CallContext): Promise<LedgerOverview>;
 }

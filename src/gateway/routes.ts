@@ -60,6 +60,7 @@ export const ROUTES: readonly Route[] = [
   { ...DEFAULTS, path: "/v1/home", methods: ["GET"], upstream: "app", permission: "home:own", criticality: "sheddable_plus" },
 
   { ...DEFAULTS, path: "/v1/wallet", methods: ["GET"], upstream: "app", permission: "money:own" },
+  { ...DEFAULTS, path: "/v1/wallet/entries", methods: ["GET"], upstream: "app", permission: "money:own" },
   { ...MONEY, path: "/v1/transfers", methods: ["POST"], upstream: "app", permission: "money:own" },
   { ...DEFAULTS, path: "/v1/transfers", methods: ["GET"], upstream: "app", permission: "money:own" },
   { ...DEFAULTS, path: "/v1/transfers/:id", methods: ["GET"], upstream: "app", permission: "money:own" },

@@ -32,8 +32,10 @@ import { isDataFault } from "./data/d1-errors.ts";
 import { d1Inbox } from "./data/d1-inbox.ts";
 import { d1Operators } from "./data/d1-operators.ts";
 import { d1Outbox } from "./data/d1-outbox.ts";
+import { d1Reconciliation } from "./data/d1-reconciliation.ts";
 import { d1Refused } from "./data/d1-refused.ts";
 import { d1Retention } from "./data/d1-retention.ts";
+import { d1Statement } from "./data/d1-statement.ts";
 import { d1Transfers } from "./data/d1-transfers.ts";
 import { faultyInbox } from "./data/faulty-inbox.ts";
 import { ids } from "./data/ids.ts";
@@ -113,6 +115,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
   return {
     store: d1Transfers(readersDb, ledger),
+    statement: d1Statement(readersDb),
     transfers: new Transfers({
       ledger,
       store,
@@ -139,6 +142,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     operatorStore,
     deadLetters,
     auditTrail: d1Audit(db),
+    reconciliation: d1Reconciliation(db),
     changes,
     consume: deliveryConsumer({ receiver, logger }),
     publishOnce: () => publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),

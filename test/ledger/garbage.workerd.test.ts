@@ -10,7 +10,20 @@ const ctx = as("somebody");
 
 /** Every row of every table, but for the publisher's lease on what earlier tests have left. */
 async function world(): Promise<string> {
-  const tables = ["account", "entry", "transfer", "inbox", "refused", "received_key", "deposit_day", "change_log", "dead_letter", "audit"];
+  const tables = [
+    "account",
+    "entry",
+    "transfer",
+    "inbox",
+    "refused",
+    "received_key",
+    "deposit_day",
+    "change_log",
+    "dead_letter",
+    "audit",
+    "reconciliation",
+    "reconciliation_open",
+  ];
   const dumps = await db.batch(tables.map((table) => db.prepare(`SELECT * FROM ${table}`)));
   return JSON.stringify(dumps.map(({ results }) => results));
 }
@@ -30,6 +43,8 @@ describe("what is asked of a ledger", () => {
     remote: remote("Funds"),
     world,
     calls: {
+      cut: { ctx, movementsMax: 500 },
+      statement: { ctx, limit: 100, cursor: null },
       funds: { ctx },
       transfer: async () => ({ ctx: (await userWith(100)).ctx, amount: 10, key: "k" }),
       read: { ctx, transferId: newId() },
@@ -37,6 +52,9 @@ describe("what is asked of a ledger", () => {
       ready: { ctx },
     },
     bad: {
+      "cut movementsMax": [0, 501],
+      "statement limit": [0, 101],
+      "statement cursor": ["", "no cursor", "bm9uc2Vuc2U"],
       "transfer amount": [0, -1, 0.5, 2 ** 53, "10", 10n],
       "transfer key": ["", "two\nlines"],
       "read transferId": ["", "nobody's"],
@@ -67,8 +85,15 @@ describe("what is asked of a ledger", () => {
       audit: { ctx: operator, page: { limit: 101, cursor: newId() } },
       refund: async () => ({ ctx: operator, transferId: await parkedTransfer() }),
       setAccountState: async () => ({ ctx: operator, userId: (await userWith(1)).userId, state: "open" }),
+      progress: { ctx: operator },
+      compared: { ctx: operator, range: { after: "", before: newId(), limit: 200 } },
+      comparedOf: { ctx: operator, ids: [newId()] },
+      checkAccounts: { ctx: operator, range: { after: "user:x", limit: 50 } },
       books: { ctx: operator },
-      sent: { ctx: operator, transferIds: [newId()] },
+      passed: { ctx: operator, step: { from: "", to: newId(), open: [newId()] } },
+      rested: { ctx: operator, ids: [newId()] },
+      passedAccounts: { ctx: operator, account: "user:x" },
+      restart: { ctx: operator },
       changes: { ctx: operator, after: 0, limit: 500 },
       overview: { ctx: operator },
     },
@@ -85,7 +110,13 @@ describe("what is asked of a ledger", () => {
       "forgetDeadLetters ids": [[], [""]],
       "audit page": [{ limit: 0 }, { limit: 102 }, { limit: 1, cursor: "x" }],
       "setAccountState state": ["gone"],
-      "sent transferIds": [["x"], Array.from({ length: 101 }, newId)],
+      "compared range": [
+        { after: "%", before: "", limit: 1 },
+        { after: "", before: newId(), limit: 201 },
+      ],
+      "comparedOf ids": [["x"], Array.from({ length: 201 }, newId)],
+      "checkAccounts range": [{ after: "user:x", limit: 51 }],
+      "passed step": [{ from: "", to: "x", open: [] }],
       "changes after": [-1],
       "changes limit": [0, 501],
     },

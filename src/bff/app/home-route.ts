@@ -7,7 +7,7 @@ import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
-import { readWallet, type Ledgers } from "./money-routes.ts";
+import { readWholeWallet, type Ledgers } from "./read-wallet.ts";
 
 interface HomeDeps {
   readonly history: GuardedRpc<HistoryPlayback>;
@@ -37,7 +37,7 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
         if (page.degraded === true) degraded.add("continue");
         return page.items;
       },
-      wallet: () => readWallet(scope, ledgers),
+      wallet: () => readWholeWallet(scope, ledgers),
     };
     const answer: Record<string, unknown> = { profile: null, continue: null, wallet: null };
     const failures: unknown[] = [];

@@ -6,36 +6,16 @@ import {
   transferIdSchema,
   transferSchema,
   transfersQuerySchema,
-  type Funds,
   type LedgerFunds,
   type LedgerName,
   type TransferView,
 } from "../../contracts/ledger.ts";
+import { statementQuerySchema } from "../../contracts/ledger-statement.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
-import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
-
-export type Ledgers = Readonly<Record<LedgerName, GuardedRpc<LedgerFunds>>>;
-
-/** What a user has, as clients see it. */
-export interface WalletView {
-  readonly wallet: { readonly balance: number };
-  readonly savings: { readonly balance: number };
-  /** On its way between the two, or held back there. */
-  readonly inFlight: number;
-}
-
-/** Both ledgers' word on the caller's money. */
-export async function readWallet(scope: RequestScope, ledgers: Ledgers): Promise<WalletView> {
-  const funds = await ofBoth(ledgers, (ledger) => ledger.read(scope, "read funds", (service, ctx) => service.funds(ctx)));
-  return { wallet: balanceOf(funds.wallet), savings: balanceOf(funds.savings), inFlight: funds.wallet.inFlight + funds.savings.inFlight };
-}
-
-function balanceOf({ balance }: Funds): { readonly balance: number } {
-  return { balance };
-}
+import { readWallet, type Ledgers } from "./read-wallet.ts";
 
 interface MoneyRoutesDeps {
   readonly ledgers: Ledgers;
@@ -48,6 +28,13 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
   app.get("/v1/wallet", async function showWallet(c) {
     const { scope, every } = c.env;
     return every.json(await readWallet(scope, ledgers), scope);
+  });
+
+  app.get("/v1/wallet/entries", async function listEntries(c) {
+    const { scope, every } = c.env;
+    const { ledger, limit, cursor } = readQuery(c.req.url, statementQuerySchema);
+    const page = await ledgers[ledger].read(scope, "read a statement", (service, ctx) => service.statement(ctx, limit, cursor ?? null));
+    return every.json(page, scope);
   });
 
   app.post("/v1/transfers", async function postTransfer(c) {

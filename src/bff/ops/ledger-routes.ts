@@ -15,7 +15,9 @@ import {
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import { depositOf } from "./deposit.ts";
+import { reconcilableLedger } from "./reconcilable-ledger.ts";
 import { reconcile } from "./reconcile.ts";
 
 export type LedgersOfOperators = Readonly<Record<LedgerName, GuardedRpc<LedgerOperations>>>;
@@ -23,11 +25,12 @@ export type LedgersOfOperators = Readonly<Record<LedgerName, GuardedRpc<LedgerOp
 interface LedgerRoutesDeps {
   readonly ledgers: LedgersOfOperators;
   readonly identity: GuardedRpc<IdentityAdministration>;
+  readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** What operators see and do about money. The gateway has checked the permission of each route; the ledgers write the audit. */
-export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, sleep }: LedgerRoutesDeps): void {
+export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, now, sleep }: LedgerRoutesDeps): void {
   app.post("/v1/ops/wallets/:userId/deposits", async function deposit(c) {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { amount } = await readJson(c.req.raw, depositSchema);
@@ -81,7 +84,9 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, sleep }:
   });
 
   app.get("/v1/ops/reconcile", async function showReconciliation(c) {
-    return c.json(await reconcile({ ledgers, scope: c.env.scope, sleep }));
+    const { scope } = c.env;
+    const both = { wallet: reconcilableLedger(ledgers.wallet, scope), savings: reconcilableLedger(ledgers.savings, scope) };
+    return c.json(await reconcile({ ledgers: both, now, sleep }));
   });
 
   app.get("/v1/ops/changes", async function listChanges(c) {

@@ -1,92 +1,136 @@
-import { LEDGERS, peerOf, type LedgerBooks, type LedgerName } from "../../contracts/ledger.ts";
-import type { RequestScope } from "../../platform/call-context.ts";
+import { firstIdAt, timeOfId } from "../../contracts/id-time.ts";
+import { LEDGERS, type LedgerName } from "../../contracts/ledger.ts";
+import { COMPARED_PER_PAGE_MAX, type LedgerBooks, type ReconciliationProgress } from "../../contracts/ledger-reconciliation.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
-import type { LedgersOfOperators } from "./ledger-routes.ts";
+import { walkAccounts, type AccountWalk } from "./account-walk.ts";
+import type { Mismatch } from "./compare-transfers.ts";
+import { TransferWalk, type ReconcilableLedgers } from "./transfer-walk.ts";
 
 interface ReconcileInput {
-  readonly ledgers: LedgersOfOperators;
-  readonly scope: RequestScope;
+  readonly ledgers: ReconcilableLedgers;
+  readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
-}
-
-/** Something that should not be. `ledger` is where it was found, null where it is between the two. */
-export interface Mismatch {
-  readonly kind: "unbalanced_transfer" | "wrong_balance" | "late_message" | "credit_without_transfer" | "sum_of_entries" | "clearing";
-  readonly ledger: LedgerName | null;
-  readonly id?: string;
-  readonly difference?: number;
 }
 
 export interface Reconciliation {
   readonly ok: boolean;
-  readonly ledgers: Readonly<Record<LedgerName, Pick<LedgerBooks, "sumOfEntries" | "clearing">>>;
+  readonly ledgers: Readonly<Record<LedgerName, { readonly sumOfEntries: number; readonly clearing: number }>>;
   readonly inFlight: number;
   readonly mismatches: readonly Mismatch[];
+  /** Transfers made up to then, ms since the epoch, are compared for good; null before the first. */
+  readonly through: number | null;
+  /** How far that is behind what could be, in ms: 0 where every transfer there is was looked at. */
+  readonly behind: number;
+  /** Accounts looked at this time, whether those are all, and how many have too many movements to be. */
+  readonly accounts: { readonly checked: number; readonly all: boolean; readonly unchecked: number };
 }
 
-type Books = Readonly<Record<LedgerName, LedgerBooks>>;
-
-/** Two databases are never read at the same moment: a difference between them counts only if it is there again after this time, in ms. */
+/** Two databases are never read at the same moment: what differs between them counts only if it still does after this time, in ms. */
 const SECOND_LOOK_MS = 10_000;
+/** A transfer is passed for good when it is older, in ms: by then it has ended, or is remembered by itself. Longer than clocks are apart. */
+const REST_MS = 600_000;
+/** Until when the three walks go on, from the beginning, in ms. The last leaves time for a second look within an operator's twenty seconds. */
+const NEWEST_UNTIL_MS = 2_000;
+const ACCOUNTS_UNTIL_MS = 4_000;
+const PASS_UNTIL_MS = 7_000;
+/** After each read there is a pause: three times as long as the read took, so that most of the time belongs to transfers. */
+const PAUSE_MS_MIN = 10;
+const PAUSE_SHARE = 3;
 const MISMATCHES_MAX = 200;
 
 /**
- * Holds the books of each ledger against themselves, and of both against each other: what has left one is in flight or has arrived in the other.
- * Where the two differ it looks again ten seconds later, and says only what it has seen twice.
+ * Holds the two ledgers against each other, transfer by transfer, and each against itself, account by account. What is young is looked at each time; what is older
+ * is passed once, some thousand transfers a call, from where the last call ended. Sums need no second look: each is taken at one moment with what it must equal.
  */
-export async function reconcile(input: ReconcileInput): Promise<Reconciliation> {
-  let books = await readBooks(input);
-  let between = await differencesBetween(input, books);
-  if (between.length > 0) {
-    await input.sleep(SECOND_LOOK_MS);
-    books = await readBooks(input);
-    const again = new Set((await differencesBetween(input, books)).map((mismatch) => JSON.stringify(mismatch)));
-    between = between.filter((mismatch) => again.has(JSON.stringify(mismatch)));
-  }
-  const mismatches = [...LEDGERS.flatMap((ledger) => differencesWithin(ledger, books[ledger])), ...between].slice(0, MISMATCHES_MAX);
+export async function reconcile({ ledgers, now, sleep }: ReconcileInput): Promise<Reconciliation> {
+  const startedAtMs = now();
+  const until = (ms: number) => (): boolean => now() < startedAtMs + ms;
+  const pace = async <T>(step: () => Promise<T>): Promise<T> => {
+    const beganAtMs = now();
+    const result = await step();
+    await sleep(Math.max(PAUSE_MS_MIN, PAUSE_SHARE * (now() - beganAtMs)));
+    return result;
+  };
+  const progress = await ofBoth((name) => ledgers[name].progress());
+  const walk = new TransferWalk(ledgers, pace, startOf(progress));
+  const restsBeforeMs = startedAtMs - REST_MS;
+  await walk.lookAtOpen();
+  const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), until(NEWEST_UNTIL_MS));
+  const accounts = await ofBoth((name) => walkAccounts(ledgers[name], progress[name].account, pace, until(ACCOUNTS_UNTIL_MS)));
+  const passedAll = await walk.pass(restsBeforeMs, until(PASS_UNTIL_MS));
+  const books = await ofBoth((name) => ledgers[name].books());
+  const between = await seenAgain(walk, now() + SECOND_LOOK_MS, now, sleep);
+  const sums = { wallet: sumOf(books, walk, "wallet"), savings: sumOf(books, walk, "savings") };
+  const within = LEDGERS.flatMap((name) => differencesWithin(name, books[name], accounts[name], sums[name].sumOfEntries));
+  // Whatever was passed and has changed since is found by passing it again.
+  for (const name of LEDGERS) if ((books[name].clearingExcess ?? 0) !== 0) await ledgers[name].restart();
+  const mismatches = [...within, ...between].slice(0, MISMATCHES_MAX);
+  const throughMs = walk.through === "" ? null : timeOfId(walk.through);
   return {
     ok: mismatches.length === 0,
-    ledgers: { wallet: sumsOf(books.wallet), savings: sumsOf(books.savings) },
+    ledgers: sums,
     inFlight: books.wallet.inFlight + books.savings.inFlight,
     mismatches,
+    through: throughMs,
+    behind: passedAll && sawNewest ? 0 : Math.max(0, passedAll ? REST_MS : restsBeforeMs - (throughMs ?? 0)),
+    accounts: {
+      checked: accounts.wallet.accounts + accounts.savings.accounts,
+      all: accounts.wallet.isWhole && accounts.savings.isWhole,
+      unchecked: accounts.wallet.unchecked + accounts.savings.unchecked,
+    },
   };
 }
 
-function sumsOf({ sumOfEntries, clearing }: LedgerBooks): Pick<LedgerBooks, "sumOfEntries" | "clearing"> {
-  return { sumOfEntries, clearing };
+function startOf({ wallet, savings }: Readonly<Record<LedgerName, ReconciliationProgress>>) {
+  return { through: { wallet: wallet.through, savings: savings.through }, open: [...new Set([...wallet.open, ...savings.open])] };
 }
 
-async function readBooks({ ledgers, scope }: ReconcileInput): Promise<Books> {
-  const books: Partial<Record<LedgerName, LedgerBooks>> = {};
-  const group = new TaskGroup();
-  for (const name of LEDGERS) {
-    group.go(async () => {
-      books[name] = await ledgers[name].read(scope, "read the books", (service, ctx) => service.books(ctx));
-    });
-  }
-  await group.wait();
-  return books as Books;
+/** What is wrong with the suspects at once, and ten seconds later too. */
+async function seenAgain(walk: TransferWalk, againAtMs: number, now: Clock, sleep: ReconcileInput["sleep"]): Promise<readonly Mismatch[]> {
+  let suspects = [...walk.suspects].slice(0, COMPARED_PER_PAGE_MAX);
+  if (suspects.length === 0) return [];
+  // The first look may have read one ledger before a transfer and the other after it.
+  const first = await mismatchesOf(walk, suspects);
+  if (first.size === 0) return [];
+  suspects = suspects.filter((id) => [...first.values()].some((mismatch) => mismatch.id === id));
+  await sleep(Math.max(0, againAtMs - now()));
+  const second = await mismatchesOf(walk, suspects);
+  return [...second].flatMap(([text, mismatch]) => (first.has(text) ? [mismatch] : []));
 }
 
-function differencesWithin(ledger: LedgerName, { sumOfEntries, unbalanced, wrongBalances, late }: LedgerBooks): readonly Mismatch[] {
+async function mismatchesOf(walk: TransferWalk, ids: readonly string[]): Promise<ReadonlyMap<string, Mismatch>> {
+  const compared = await walk.lookAt(ids);
+  return new Map([...compared.values()].flatMap(({ mismatches }) => mismatches.map((mismatch) => [JSON.stringify(mismatch), mismatch])));
+}
+
+function sumOf(books: Readonly<Record<LedgerName, LedgerBooks>>, walk: TransferWalk, name: LedgerName) {
+  return { sumOfEntries: books[name].sumOfEntries + walk.unpassedSum[name], clearing: books[name].clearing };
+}
+
+function differencesWithin(
+  ledger: LedgerName,
+  { clearingExcess, equityExcess, late }: LedgerBooks,
+  { findings }: AccountWalk,
+  sumOfEntries: number,
+): readonly Mismatch[] {
   return [
     ...(sumOfEntries === 0 ? [] : [{ kind: "sum_of_entries", ledger, difference: sumOfEntries } as const]),
-    ...unbalanced.map((id) => ({ kind: "unbalanced_transfer", ledger, id }) as const),
-    ...wrongBalances.map((id) => ({ kind: "wrong_balance", ledger, id }) as const),
+    ...((clearingExcess ?? 0) === 0 ? [] : [{ kind: "clearing", ledger, difference: clearingExcess ?? 0 } as const]),
+    ...((equityExcess ?? 0) === 0 ? [] : [{ kind: "wrong_balance", ledger, id: "equity", difference: equityExcess ?? 0 } as const]),
+    ...findings.map((finding) => ({ ...finding, ledger })),
     ...late.map((id) => ({ kind: "late_message", ledger, id }) as const),
   ];
 }
 
-/** Money in clearing that is not in flight, and credits that no transfer of the other ledger's led to. */
-async function differencesBetween({ ledgers, scope }: ReconcileInput, books: Books): Promise<readonly Mismatch[]> {
-  const found: Mismatch[] = [];
-  const difference = books.wallet.clearing + books.savings.clearing - books.wallet.inFlight - books.savings.inFlight;
-  if (difference !== 0) found.push({ kind: "clearing", ledger: null, difference });
-  for (const ledger of LEDGERS) {
-    const ids = books[ledger].newestCredited;
-    if (ids.length === 0) continue;
-    const sent = new Set(await ledgers[peerOf(ledger)].read(scope, "look for transfers", (service, ctx) => service.sent(ctx, ids)));
-    for (const id of ids) if (!sent.has(id)) found.push({ kind: "credit_without_transfer", ledger, id });
+async function ofBoth<T>(ask: (name: LedgerName) => Promise<T>): Promise<Record<LedgerName, T>> {
+  const answers: Partial<Record<LedgerName, T>> = {};
+  const group = new TaskGroup();
+  for (const name of LEDGERS) {
+    group.go(async () => {
+      answers[name] = await ask(name);
+    });
   }
-  return found;
+  await group.wait();
+  return answers as Record<LedgerName, T>;
 }

@@ -54,7 +54,7 @@ export function wire(env: OpsBffEnv) {
     addRoutes(app) {
       addOpsRoutes(app, { history, identity, ledgers, now });
       addHistoryRoutes(app, { history });
-      addLedgerRoutes(app, { ledgers, identity, sleep });
+      addLedgerRoutes(app, { ledgers, identity, now, sleep });
       addMessageRoutes(app, { ledgers, identity });
       addAvailabilityRoutes(app, {
         guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),

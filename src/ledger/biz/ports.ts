@@ -3,7 +3,6 @@ import type { AccountState, DeadLetter } from "../../contracts/ledger-operators.
 import type {
   DeliveryReport,
   Funds,
-  LedgerBooks,
   LedgerChange,
   LedgerName,
   LedgerOverview,
@@ -12,8 +11,19 @@ import type {
   TransferView,
 } from "../../contracts/ledger.ts";
 import type { Amount } from "./amount.ts";
+import type {
+  AccountsRange,
+  CheckedAccounts,
+  ComparedRange,
+  ComparedRow,
+  LedgerBooks,
+  PassedStep,
+  ReconciliationProgress,
+} from "../../contracts/ledger-reconciliation.ts";
+import type { FundsCut } from "../../contracts/ledger-statement.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DrivenPlace } from "./redrive-place.ts";
+import type { StatementPlace, StoredStatement } from "./statement.ts";
 
 /** What is stored about a message that came in. */
 export type StoredOutcome = "credited" | "void";
@@ -106,6 +116,14 @@ export interface TransferStore extends DepositStore {
   list(owner: string, limit: number, before: string | null): Promise<readonly TransferView[]>;
 }
 
+/** What users see of the movements on their account. */
+export interface StatementStore {
+  /** From `place` on, from the newest where that is null: of either kind up to `limit`. */
+  page(userId: string, limit: number, place: StatementPlace | null): Promise<StoredStatement>;
+  /** The account and its newest movements, at one moment. */
+  cut(userId: string, movementsMax: number): Promise<FundsCut>;
+}
+
 /** A message due to be sent. */
 export interface DueMessage {
   readonly id: string;
@@ -185,9 +203,20 @@ export interface OperatorStore {
   auditRefund(id: string, result: "asked for" | "refunded" | "was credited", audit: AuditLine): Promise<void>;
   /** False where there is no such account. */
   setAccountState(userId: string, state: AccountState, audit: AuditLine): Promise<boolean>;
-  books(lateBeforeMs: number): Promise<LedgerBooks>;
-  sent(ids: readonly string[]): Promise<readonly string[]>;
   overview(nowMs: number): Promise<LedgerOverview>;
+}
+
+/** What a reconciliation reads and how far it has come, each within one moment. */
+export interface ReconciliationStore {
+  progress(): Promise<ReconciliationProgress>;
+  compared(range: ComparedRange): Promise<readonly ComparedRow[]>;
+  comparedOf(ids: readonly string[]): Promise<readonly ComparedRow[]>;
+  checkAccounts(range: AccountsRange): Promise<CheckedAccounts>;
+  books(lateBeforeMs: number): Promise<LedgerBooks>;
+  passed(step: PassedStep): Promise<void>;
+  rested(ids: readonly string[]): Promise<void>;
+  passedAccounts(account: string): Promise<void>;
+  restart(): Promise<void>;
 }
 
 /** The change log and how far it has been published. */

@@ -2,6 +2,7 @@ import { AMOUNT_MAX } from "../../contracts/ledger.ts";
 import type { DepositReversal, DepositStore, KeyedDeposit, NewDeposit } from "../biz/ports.ts";
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./account-of.ts";
+import { nextEntry, previousEntry } from "./entry-chain.ts";
 import { comparable } from "./payload-hash.ts";
 import { digestOfKey, keyToWrite, storedAs } from "./stored-key.ts";
 
@@ -32,11 +33,11 @@ const ACCOUNT = `
   INSERT INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${DEPOSITED} ON CONFLICT (id) DO NOTHING`;
 /** 1 actor, 2 id, 3 amount, 4 account, 5 now. */
 const FROM_EQUITY = `UPDATE account SET balance = balance - ?3 WHERE id = 'equity' AND ${DEPOSITED}`;
-const TO_ACCOUNT = `UPDATE account SET balance = balance + ?3 WHERE id = ?4 AND ${DEPOSITED}`;
+const TO_ACCOUNT = `UPDATE account SET balance = balance + ?3, ${nextEntry("?2")} WHERE id = ?4 AND ${DEPOSITED}`;
 const ENTRIES = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT ?4, ?2, ?3, 'equity', ?5 WHERE ${DEPOSITED}
-  UNION ALL SELECT 'equity', ?2, -?3, ?4, ?5 WHERE ${DEPOSITED}`;
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT ?4, ?2, ?3, 'equity', ?5, ${previousEntry("?4")} WHERE ${DEPOSITED}
+  UNION ALL SELECT 'equity', ?2, -?3, ?4, ?5, NULL WHERE ${DEPOSITED}`;
 /** 1 actor, 2 id, 3 amount, 4 day. */
 const INTO_DAY = `
   INSERT INTO deposit_day (day, amount) SELECT ?4, ?3 WHERE ${DEPOSITED} ON CONFLICT (day) DO UPDATE SET amount = amount + excluded.amount`;
@@ -62,13 +63,13 @@ const REVERSED = `(SELECT id FROM transfer WHERE owner = (SELECT a.user_id ${DEP
 const REVERSING = `?2 = ${REVERSED}`;
 /** 1 the deposit's id, 2 the correcting transfer's id. */
 const FROM_ACCOUNT = `
-  UPDATE account SET balance = balance + (SELECT e.amount ${DEPOSIT}) WHERE id = (SELECT e.contra_id ${DEPOSIT}) AND ${REVERSING}`;
+  UPDATE account SET balance = balance + (SELECT e.amount ${DEPOSIT}), ${nextEntry("?2")} WHERE id = (SELECT e.contra_id ${DEPOSIT}) AND ${REVERSING}`;
 const TO_EQUITY = `UPDATE account SET balance = balance - (SELECT e.amount ${DEPOSIT}) WHERE id = 'equity' AND ${REVERSING}`;
 /** 1 the deposit's id, 2 the correcting transfer's id, 3 now. */
 const ENTRIES_BACK = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT e.contra_id, ?2, e.amount, 'equity', ?3 ${DEPOSIT} AND ${REVERSING}
-  UNION ALL SELECT 'equity', ?2, -e.amount, e.contra_id, ?3 ${DEPOSIT} AND ${REVERSING}`;
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT e.contra_id, ?2, e.amount, 'equity', ?3, ${previousEntry("e.contra_id")} ${DEPOSIT} AND ${REVERSING}
+  UNION ALL SELECT 'equity', ?2, -e.amount, e.contra_id, ?3, NULL ${DEPOSIT} AND ${REVERSING}`;
 /** 1 the deposit's id, 2 the correcting transfer's id, 3 now, 4 audit id, 5 actor. */
 const AUDIT_REVERSAL = `
   INSERT INTO audit (id, at, actor, action, target, detail)

@@ -3,6 +3,7 @@ import type { InboxStore, StoredOutcome } from "../biz/ports.ts";
 import { readStoredOutcome } from "../biz/stored-outcome.ts";
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./account-of.ts";
+import { nextEntry, previousEntry } from "./entry-chain.ts";
 
 /** Whose messages they are: another kind of message would have a consumer of its own. */
 export const CONSUMER = "transfers";
@@ -26,14 +27,14 @@ const MINE = `EXISTS (SELECT 1 FROM inbox WHERE consumer = '${CONSUMER}' AND mes
 const ACCOUNT = `
   INSERT INTO account (id, user_id, kind, opened_at) SELECT ?3, ?4, 'user', ?5 WHERE ${MINE} ON CONFLICT (id) DO NOTHING`;
 /** 1 message, 2 token, 3 account, 4 amount. */
-const CREDIT = `UPDATE account SET balance = balance + ?4 WHERE id = ?3 AND ${MINE}`;
+const CREDIT = `UPDATE account SET balance = balance + ?4, ${nextEntry("?1")} WHERE id = ?3 AND ${MINE}`;
 /** 1 message, 2 token, 3 amount. */
 const FROM_CLEARING = `UPDATE account SET balance = balance - ?3 WHERE id = 'clearing' AND ${MINE}`;
 /** 1 message, 2 token, 3 account, 4 amount, 5 now. */
 const ENTRIES_IN = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT ?3, ?1, ?4, 'clearing', ?5 WHERE ${MINE}
-  UNION ALL SELECT 'clearing', ?1, -?4, ?3, ?5 WHERE ${MINE}`;
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT ?3, ?1, ?4, 'clearing', ?5, ${previousEntry("?3")} WHERE ${MINE}
+  UNION ALL SELECT 'clearing', ?1, -?4, ?3, ?5, NULL WHERE ${MINE}`;
 /** 1 message, 2 token, 3 user, 4 digest of the key or null: messages of the release before carry none. */
 const KEEP_KEY = `
   INSERT INTO received_key (owner, key_digest) SELECT ?3, ?4 WHERE ?4 IS NOT NULL AND ${MINE} ON CONFLICT (owner, key_digest) DO NOTHING`;

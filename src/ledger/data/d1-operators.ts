@@ -1,8 +1,7 @@
-import { FINDINGS_MAX, type LedgerBooks, type LedgerOverview, type OutboxMessage, type OutboxState } from "../../contracts/ledger.ts";
+import type { LedgerOverview, OutboxMessage, OutboxState } from "../../contracts/ledger.ts";
 import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
 import type { DrivenPlace } from "../biz/redrive-place.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
-import { CONSUMER } from "./d1-inbox.ts";
 import { accountOf } from "./account-of.ts";
 
 /** 1 state or null, 2 limit, 3 after. */
@@ -39,9 +38,6 @@ const SENT_TRANSFER = `
   SELECT t.owner AS owner, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
   FROM entry e JOIN transfer t ON t.owner = substr(e.contra_id, 6) AND t.id = e.transfer_id LEFT JOIN outbox o ON o.id = t.id
   WHERE e.account_id = 'clearing' AND e.transfer_id = ?1 AND e.amount > 0 AND t.operation = 'transfer'`;
-const SENT = `
-  SELECT e.transfer_id AS id FROM json_each(?1) AS asked
-  JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = asked.value AND e.amount > 0`;
 
 const AUDIT = "INSERT INTO audit (id, at, actor, action, target, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 /** 1 account, 2 now, 3 state. A frozen account is closed as well. */
@@ -53,17 +49,6 @@ const SET_STATE = `
 const AUDIT_STATE = `
   INSERT INTO audit (id, at, actor, action, target, detail)
   SELECT ?4, ?2, ?5, 'set-account-state', user_id, json_object('state', ?3) FROM account WHERE id = ?1`;
-
-const SUMS = `
-  SELECT (SELECT coalesce(sum(amount), 0) FROM entry) AS sumOfEntries, (SELECT balance FROM account WHERE id = 'clearing') AS clearing,
-    (SELECT coalesce(sum(amount), 0) FROM outbox) AS inFlight`;
-const UNBALANCED = "SELECT transfer_id AS id FROM entry GROUP BY transfer_id HAVING sum(amount) <> 0 LIMIT ?1";
-const WRONG_BALANCES = `
-  SELECT a.id AS id FROM account a LEFT JOIN entry e ON e.account_id = a.id
-  GROUP BY a.id HAVING a.balance <> coalesce(sum(e.amount), 0) LIMIT ?1`;
-const LATE = "SELECT id FROM outbox WHERE created_at < ?2 ORDER BY id LIMIT ?1";
-const NEWEST_CREDITED = `
-  SELECT message_id AS id FROM inbox WHERE consumer = '${CONSUMER}' AND outcome = 'credited' ORDER BY message_id DESC LIMIT ?1`;
 
 const OVERVIEW = `
   SELECT (SELECT count(*) FROM account WHERE kind = 'user') AS accounts,
@@ -139,30 +124,6 @@ export function d1Operators(db: D1Database): OperatorStore {
         db.prepare(AUDIT_STATE).bind(account, atMs, state, id, actor),
       ]);
       return rowsOf(results, 0).length > 0;
-    },
-
-    async books(lateBeforeMs): Promise<LedgerBooks> {
-      const results = await d1Batch("read the books", db, [
-        db.prepare(SUMS),
-        db.prepare(UNBALANCED).bind(FINDINGS_MAX),
-        db.prepare(WRONG_BALANCES).bind(FINDINGS_MAX),
-        db.prepare(LATE).bind(FINDINGS_MAX, lateBeforeMs),
-        db.prepare(NEWEST_CREDITED).bind(FINDINGS_MAX),
-      ]);
-      const [sums] = rowsOf<Pick<LedgerBooks, "sumOfEntries" | "clearing" | "inFlight">>(results, 0);
-      if (sums === undefined) throw new Error("the books have no sums");
-      return {
-        ...sums,
-        unbalanced: ids(rowsOf(results, 1)),
-        wrongBalances: ids(rowsOf(results, 2)),
-        late: ids(rowsOf(results, 3)),
-        newestCredited: ids(rowsOf(results, 4)),
-      };
-    },
-
-    async sent(asked) {
-      const { results } = await d1Call("look for transfers", () => db.prepare(SENT).bind(JSON.stringify(asked)).all<{ id: string }>());
-      return ids(results);
     },
 
     async overview(nowMs): Promise<LedgerOverview> {

@@ -1,5 +1,6 @@
 import type { DueMessage, OutboxStore } from "../biz/ports.ts";
 import { d1Batch, d1Call } from "../../platform/d1-call.ts";
+import { nextEntry, previousEntry } from "./entry-chain.ts";
 import { digestIn } from "./stored-key.ts";
 
 const MESSAGE = `
@@ -51,14 +52,14 @@ const REVERSING = `EXISTS (SELECT 1 FROM transfer WHERE owner = ${OWNER} AND id 
 const AMOUNT = "(SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1)";
 /** 1 id, 2 the correcting transfer's id. */
 const GIVE_BACK = `
-  UPDATE account SET balance = balance + ${AMOUNT}, in_flight = in_flight - ${AMOUNT} WHERE id = 'user:' || ${OWNER} AND ${REVERSING}`;
+  UPDATE account SET balance = balance + ${AMOUNT}, in_flight = in_flight - ${AMOUNT}, ${nextEntry("?2")} WHERE id = 'user:' || ${OWNER} AND ${REVERSING}`;
 const OUT_OF_CLEARING = `UPDATE account SET balance = balance - ${AMOUNT} WHERE id = 'clearing' AND ${REVERSING}`;
 /** 1 id, 2 the correcting transfer's id, 3 now. */
 const ENTRIES_BACK = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT contra_id, ?2, amount, 'clearing', ?3 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND ${REVERSING}
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT contra_id, ?2, amount, 'clearing', ?3, ${previousEntry("entry.contra_id")} FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND ${REVERSING}
   UNION ALL
-  SELECT 'clearing', ?2, -amount, contra_id, ?3 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND ${REVERSING}`;
+  SELECT 'clearing', ?2, -amount, contra_id, ?3, NULL FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND ${REVERSING}`;
 const FORGET_REVERSED = `DELETE FROM outbox WHERE id = ?1 AND ${REVERSING}`;
 const REFUNDED = `
   UPDATE transfer SET outcome = 'refunded', ended_at = ?3

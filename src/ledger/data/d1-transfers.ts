@@ -5,6 +5,7 @@ import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./account-of.ts";
 import { d1Deposits } from "./d1-deposits.ts";
 import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";
+import { nextEntry, previousEntry } from "./entry-chain.ts";
 import { comparable } from "./payload-hash.ts";
 import { digestOfKey, keyToWrite, storedAs } from "./stored-key.ts";
 
@@ -33,13 +34,13 @@ const REFUSE = `
 const WHY_NOT = `SELECT (SELECT amount ${REFUSED_KEY}) AS refusedAmount, ${RECEIVED} AS isReceived, ${FROZEN} AS isFrozen`;
 const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'pending')";
 /** 1 owner, 2 id, 3 amount. */
-const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3 WHERE id = 'user:' || ?1 AND ${OPENED}`;
+const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3, ${nextEntry("?2")} WHERE id = 'user:' || ?1 AND ${OPENED}`;
 const INTO_CLEARING = `UPDATE account SET balance = balance + ?3 WHERE id = 'clearing' AND ${OPENED}`;
 /** 1 owner, 2 id, 3 amount, 4 now. */
 const ENTRIES_OUT = `
-  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at)
-  SELECT 'user:' || ?1, ?2, -?3, 'clearing', ?4 WHERE ${OPENED}
-  UNION ALL SELECT 'clearing', ?2, ?3, 'user:' || ?1, ?4 WHERE ${OPENED}`;
+  INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
+  SELECT 'user:' || ?1, ?2, -?3, 'clearing', ?4, ${previousEntry("'user:' || ?1")} WHERE ${OPENED}
+  UNION ALL SELECT 'clearing', ?2, ?3, 'user:' || ?1, ?4, NULL WHERE ${OPENED}`;
 /** 1 owner, 2 id, 3 amount, 4 now, 5 next at. */
 const TO_OUTBOX = `
   INSERT INTO outbox (id, user_id, amount, state, attempts, next_at, created_at, driven_at)

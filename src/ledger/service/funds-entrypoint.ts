@@ -2,17 +2,20 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
 import { transfersPageSchema } from "../../contracts/ledger-arguments.ts";
+import { cutMovementsSchema, statementPageSchema, type FundsCut, type StatementPage } from "../../contracts/ledger-statement.ts";
 import { transferIdSchema, type Funds, type LedgerFunds, type TransferReceipt, type TransferView } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
 import { amountOf } from "../biz/amount.ts";
-import type { TransferStore } from "../biz/ports.ts";
+import type { StatementStore, TransferStore } from "../biz/ports.ts";
+import { placeOf, statementPage } from "../biz/statement.ts";
 import type { Transfers } from "../biz/transfers.ts";
 
 export interface FundsDeps {
   readonly transfers: Pick<Transfers, "transfer">;
   readonly store: Pick<TransferStore, "funds" | "read" | "list">;
+  readonly statement: StatementStore;
 }
 
 /** Whose account a readiness check reads: nobody's. */
@@ -23,6 +26,21 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
   return class FundsEntrypoint extends WorkerEntrypoint<E> implements LedgerFunds {
     funds(ctx: CallContext): Promise<Funds> {
       return this.#inTime(ctx, ({ store }) => store.funds(requirePrincipal(ctx).userId));
+    }
+
+    cut(ctx: CallContext, movementsMax: number): Promise<FundsCut> {
+      return this.#inTime(ctx, ({ statement }) =>
+        statement.cut(requirePrincipal(ctx).userId, validate(cutMovementsSchema, movementsMax, "movementsMax")),
+      );
+    }
+
+    statement(ctx: CallContext, limit: number, cursor: string | null): Promise<StatementPage> {
+      return this.#inTime(ctx, async ({ statement }) => {
+        const page = validate(statementPageSchema, { limit, cursor });
+        const place = page.cursor === null ? null : placeOf(page.cursor);
+        // One more than the page: it tells whether another follows.
+        return statementPage(await statement.page(requirePrincipal(ctx).userId, page.limit + 1, place), page.limit);
+      });
     }
 
     transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt> {

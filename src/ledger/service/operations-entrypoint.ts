@@ -19,12 +19,24 @@ import {
   outboxPageSchema,
   ownerSchema,
   redriveWhichSchema,
-  transferIdsSchema,
 } from "../../contracts/ledger-arguments.ts";
+import {
+  accountPlaceSchema,
+  accountsRangeSchema,
+  comparedIdsSchema,
+  comparedRangeSchema,
+  passedSchema,
+  type AccountsRange,
+  type CheckedAccounts,
+  type ComparedRange,
+  type ComparedRow,
+  type LedgerBooks,
+  type PassedStep,
+  type ReconciliationProgress,
+} from "../../contracts/ledger-reconciliation.ts";
 import {
   transferIdSchema,
   type DepositReceipt,
-  type LedgerBooks,
   type LedgerChange,
   type LedgerOperations,
   type LedgerOverview,
@@ -39,7 +51,7 @@ import { amountOf } from "../biz/amount.ts";
 import type { Deposits } from "../biz/deposits.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
-import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore } from "../biz/ports.ts";
+import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore, ReconciliationStore } from "../biz/ports.ts";
 
 export interface OperationsDeps {
   readonly deposits: Pick<Deposits, "deposit" | "find" | "reverse">;
@@ -47,6 +59,7 @@ export interface OperationsDeps {
   readonly operatorStore: OperatorStore;
   readonly deadLetters: Pick<DeadLetterStore, "list" | "named">;
   readonly auditTrail: AuditTrail;
+  readonly reconciliation: ReconciliationStore;
   readonly changes: Pick<ChangeStore, "after">;
 }
 
@@ -131,12 +144,40 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       });
     }
 
-    books(ctx: CallContext): Promise<LedgerBooks> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.books(Date.now() - DELIVERY_SLA_MS));
+    progress(ctx: CallContext): Promise<ReconciliationProgress> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.progress());
     }
 
-    sent(ctx: CallContext, transferIds: readonly string[]): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.sent(validate(transferIdsSchema, transferIds, "transferIds")));
+    compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.compared(validate(comparedRangeSchema, range, "range")));
+    }
+
+    comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.comparedOf(validate(comparedIdsSchema, ids, "ids")));
+    }
+
+    checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.checkAccounts(validate(accountsRangeSchema, range, "range")));
+    }
+
+    books(ctx: CallContext): Promise<LedgerBooks> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.books(Date.now() - DELIVERY_SLA_MS));
+    }
+
+    passed(ctx: CallContext, step: PassedStep): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passed(validate(passedSchema, step, "step")));
+    }
+
+    rested(ctx: CallContext, ids: readonly string[]): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.rested(validate(comparedIdsSchema, ids, "ids")));
+    }
+
+    passedAccounts(ctx: CallContext, account: string): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passedAccounts(validate(accountPlaceSchema, account, "account")));
+    }
+
+    restart(ctx: CallContext): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.restart());
     }
 
     changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {

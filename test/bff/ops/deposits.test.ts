@@ -57,6 +57,7 @@ function opsBff() {
       addLedgerRoutes(app, {
         ledgers: { wallet: rpc, savings: rpc },
         identity: guardedRpc(identity, testGuard()),
+        now: Date.now,
         sleep: async () => undefined,
       }),
   });

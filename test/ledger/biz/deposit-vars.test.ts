@@ -5,6 +5,7 @@ describe("the vars DEPOSIT_MAX and DEPOSITS_PER_DAY_MAX", () => {
   const vars = {
     LOG_LEVEL: "info",
     LEDGER: "wallet",
+    DELIVERIES_PER_SECOND: "50",
     CHANGE_STREAM: "on",
     BREAKER_ENGINES: "",
     HEDGED_UPSTREAMS: "",

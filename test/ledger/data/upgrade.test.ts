@@ -1,12 +1,10 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { d1Operators } from "../../../src/ledger/data/d1-operators.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Retention } from "../../../src/ledger/data/d1-retention.ts";
+import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 
-const read = (file: string): string => readFileSync(`${PROJECT_ROOT}migrations/ledger/${file}`, "utf8");
 const AUDIT = { id: "audit-1", atMs: 9, actor: "op" };
 /** As the release before writes them, which knows none of the new columns. */
 const messages = (prefix: string): string => `
@@ -15,10 +13,10 @@ const messages = (prefix: string): string => `
 
 describe("a ledger of the release before", () => {
   it("is served as it was, and goes on being written by that release beside this one", async () => {
-    const db = sqliteD1(read("0001_ledger.sql"));
+    const db = sqliteD1(ledgerMigrations("0001"));
     db.sqlite.exec("INSERT INTO account (id, user_id, kind, opened_at, closed_at) VALUES ('user:ann', 'ann', 'user', 1, 2)");
     db.sqlite.exec(messages("old"));
-    db.sqlite.exec(read("0003_operators.sql"));
+    db.sqlite.exec(ledgerMigrationsAfter("0001"));
     db.sqlite.exec(messages("new"));
 
     const due = await d1Outbox(db).due(6, 10);

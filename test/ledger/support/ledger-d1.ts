@@ -1,16 +1,12 @@
-import { globSync, readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { AMOUNT_MAX } from "../../../src/contracts/ledger.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { DepositLimits, NewDeposit } from "../../../src/ledger/biz/ports.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
+import { ledgerMigrations } from "../../support/ledger-migrations.ts";
 import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
 
 /** Every migration of a ledger, in order. */
-export const LEDGER_MIGRATIONS = globSync("migrations/ledger/*.sql", { cwd: PROJECT_ROOT })
-  .sort()
-  .map((path) => readFileSync(PROJECT_ROOT + path, "utf8"))
-  .join("\n");
+export const LEDGER_MIGRATIONS = ledgerMigrations();
 
 /** A ledger's database in Node. */
 export function ledgerD1(): SqliteD1 {

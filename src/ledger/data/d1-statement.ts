@@ -1,0 +1,87 @@
+import type { FundsCut, StatementItem } from "../../contracts/ledger-statement.ts";
+import { d1Call } from "../../platform/d1-call.ts";
+import { newestFirst, type StatementPlace } from "../biz/statement.ts";
+import type { StatementStore } from "../biz/ports.ts";
+import { accountOf } from "./account-of.ts";
+
+/** What an entry says to its owner. 1 account. A refund and a reversal are found by the correcting transfer that booked them, a transfer in by having none here. */
+const shown = (entries: string, user: string): string => `
+  SELECT m.transfer_id AS id, m.at AS at, m.amount AS amount, m.previous_entry AS previous, t.idempotency_key AS refunds,
+    CASE WHEN m.contra_id = 'equity' THEN CASE WHEN m.amount > 0 THEN 'deposit' ELSE 'reversal' END
+      WHEN t.operation = 'refund' THEN 'refund' ELSE 'transfer' END AS kind
+  FROM (${entries}) m LEFT JOIN transfer t ON (m.amount > 0 OR m.contra_id = 'equity') AND t.owner = ${user} AND t.id = m.transfer_id AND t.operation = 'refund'`;
+
+/** 1 account, 2 user, 3 the first entry, 4 limit. Each step is a look-up by key. */
+const CHAIN = shown(
+  `WITH RECURSIVE chain (transfer_id, at, amount, contra_id, previous_entry, place) AS (
+    SELECT transfer_id, at, amount, contra_id, previous_entry, 1 FROM entry WHERE account_id = ?1 AND transfer_id = ?3
+    UNION ALL
+    SELECT e.transfer_id, e.at, e.amount, e.contra_id, e.previous_entry, c.place + 1
+    FROM chain c JOIN entry e ON e.account_id = ?1 AND e.transfer_id = c.previous_entry WHERE c.place < ?4
+  ) SELECT * FROM chain`,
+  "?2",
+).concat(" ORDER BY m.place");
+/** 1 account, 2 user, 3 before (time), 4 before (id), 5 limit. Through the index of the unchained. */
+const UNCHAINED = shown(
+  `SELECT transfer_id, at, amount, contra_id, previous_entry FROM entry INDEXED BY entry_unchained
+   WHERE account_id = ?1 AND previous_entry IS NULL AND account_id > 'user:' AND (at, transfer_id) < (?3, ?4)
+   ORDER BY at DESC, transfer_id DESC LIMIT ?5`,
+  "?2",
+).concat(" ORDER BY m.at DESC, m.transfer_id DESC");
+/** 1 account. */
+const NEWEST = "SELECT balance, newest_entry AS chained FROM account WHERE id = ?1";
+
+/** 1 account, 2 user, 3 limit. One statement, so that it is one moment. The greatest ids are read by the key of the entries. */
+const CUT = `
+  SELECT a.balance AS balance, a.in_flight AS inFlight, a.paid_in AS paidIn, (
+    SELECT json_group_array(json_object('id', m.transfer_id, 'amount', m.amount, 'outcome', t.outcome, 'isTransfer',
+      m.contra_id = 'clearing' AND coalesce(t.operation, 'transfer') = 'transfer'))
+    FROM (SELECT transfer_id, amount, contra_id FROM entry WHERE account_id = ?1 ORDER BY transfer_id DESC LIMIT ?3) m
+    LEFT JOIN transfer t ON t.owner = ?2 AND t.id = m.transfer_id) AS movements
+  FROM account a WHERE a.id = ?1`;
+
+type CutRow = Omit<FundsCut, "movements" | "since"> & { readonly movements: string };
+type CutMovement = FundsCut["movements"][number] & { readonly isTransfer: 0 | 1 };
+type EntryRow = StatementItem & { readonly id: string; readonly previous: string | null; readonly refunds: string | null };
+
+const NOBODYS: FundsCut = { balance: 0, inFlight: 0, paidIn: 0, movements: [], since: "" };
+
+/** The movements of users in one ledger's D1. */
+export function d1Statement(db: D1Database): StatementStore {
+  const chained = async (userId: string, from: string, limit: number) => {
+    if (from === "") return [];
+    const statement = db.prepare(CHAIN).bind(accountOf(userId), userId, from, limit);
+    return (await d1Call("read a statement", () => statement.all<EntryRow>())).results;
+  };
+  const unchained = async (userId: string, { atMs, id }: StatementPlace["unchainedBefore"], limit: number) => {
+    const statement = db.prepare(UNCHAINED).bind(accountOf(userId), userId, atMs, id, limit);
+    return (await d1Call("read an old statement", () => statement.all<EntryRow>())).results;
+  };
+
+  return {
+    async page(userId, limit, place) {
+      const newest = () =>
+        d1Call("read an account", () =>
+          db.prepare(NEWEST).bind(accountOf(userId)).first<{ readonly balance: number; readonly chained: string | null }>(),
+        );
+      const from = place ?? newestFirst(await newest());
+      const [chain, old] = [await chained(userId, from.chained, limit), await unchained(userId, from.unchainedBefore, limit)];
+      return { from, chained: chain.map(movementOf), unchained: old.map(movementOf) };
+    },
+
+    async cut(userId, movementsMax) {
+      const row = await d1Call("read an account's movements", () =>
+        db.prepare(CUT).bind(accountOf(userId), userId, movementsMax).first<CutRow>(),
+      );
+      if (row === null) return NOBODYS;
+      const read = JSON.parse(row.movements) as readonly CutMovement[];
+      const since = read.length < movementsMax ? "" : read.reduce((least, { id }) => (id < least ? id : least), read[0]?.id ?? "");
+      const transfers = read.filter(({ isTransfer }) => isTransfer === 1);
+      return { ...row, since, movements: transfers.map(({ id, amount, outcome }) => ({ id, amount, outcome })) };
+    },
+  };
+}
+
+function movementOf({ id, at, amount, kind, previous, refunds }: EntryRow) {
+  return { id, at, amount, kind, previous: previous ?? "", of: refunds ?? id };
+}
