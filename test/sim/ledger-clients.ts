@@ -33,13 +33,13 @@ export class LedgerClients {
     this.#ops = ops;
   }
 
-  transfer(from: LedgerName, user: string, key: string, amount: number): void {
-    const { kernel, counters } = this.#world;
+  transfer(from: LedgerName, user: string, key: string, amount: number, callers = this.#draw([1, 1, 3])): void {
+    const { counters } = this.#world;
     const promised = this.#model.transfer(from, user, key);
     if (promised.transferId !== null) counters.note("taken key asked for again");
     if (promised.isRejected) counters.note("rejected key asked for again");
     promised.asked.add(amount);
-    for (let times = kernel.pick([1, 1, 3]); times > 0; times -= 1) {
+    for (let caller = 0; caller < callers; caller += 1) {
       void this.#untilTold(promised, {
         ask: () =>
           this.#app.idempotently(from, `transfer ${user} ${key} ${amount}`, ({ transfers }) =>
@@ -51,12 +51,12 @@ export class LedgerClients {
     }
   }
 
-  deposit(to: LedgerName, user: string, key: string, amount: number): void {
-    const { kernel, counters } = this.#world;
+  deposit(to: LedgerName, user: string, key: string, amount: number, callers = this.#draw([1, 1, 2])): void {
+    const { counters } = this.#world;
     const promised = this.#model.deposit(to, user, key);
     if (promised.booked !== null) counters.note("deposit asked for again");
     promised.asked.add(amount);
-    for (let times = kernel.pick([1, 1, 2]); times > 0; times -= 1) {
+    for (let caller = 0; caller < callers; caller += 1) {
       void this.#untilTold(promised, {
         ask: () =>
           this.#ops.idempotently(to, `deposit ${user} ${key} ${amount}`, ({ deposit }) => deposit(ACTOR, user, amountOf(amount), key)),
@@ -68,9 +68,14 @@ export class LedgerClients {
 
   /** Everybody asks once more for what they were promised. */
   askAgain(): void {
-    for (const { from, user, key, amount } of this.#model.transfers.values()) if (amount !== null) this.transfer(from, user, key, amount);
+    for (const { from, user, key, amount } of this.#model.transfers.values())
+      if (amount !== null) this.transfer(from, user, key, amount, 1);
     for (const { to, user, key, booked } of this.#model.deposits.values())
-      if (booked !== null && booked > 0) this.deposit(to, user, key, booked);
+      if (booked !== null && booked > 0) this.deposit(to, user, key, booked, 1);
+  }
+
+  #draw(counts: readonly number[]): number {
+    return this.#world.kernel.pick(counts);
   }
 
   /** Whether everybody has an answer. */

@@ -29,6 +29,11 @@ const WRONG: Readonly<Record<string, string>> = {
     - (SELECT count(*) FROM audit WHERE action = 'deposit')`,
 };
 
+/** All of them at one go, which is much faster. */
+const ALL_WRONG = `SELECT ${Object.entries(WRONG)
+  .map(([what, query]) => `(${query}) AS "${what}"`)
+  .join(", ")}`;
+
 /** What came in, and for whom. */
 const CREDITED = `
   SELECT transfer_id AS id, contra_id AS account, -amount AS amount FROM entry
@@ -40,7 +45,7 @@ export function checkBooks(ledgers: Ledgers, model: LedgerModel): void {
   let [clearing, inFlight] = [0, 0];
   for (const name of LEDGERS) {
     const ledger = ledgers[name];
-    for (const [what, query] of Object.entries(WRONG)) must(numberIn(ledger, query) === 0, `${name}: ${what}`);
+    for (const [what, wrong] of Object.entries(rowsIn(ledger, ALL_WRONG)[0] ?? {})) must(wrong === 0, `${name}: ${what}`);
     clearing += numberIn(ledger, "SELECT balance FROM account WHERE id = 'clearing'");
     inFlight += checkSent(ledger);
   }

@@ -23,7 +23,7 @@ const START_MS = 1_800_000_000_000;
 const LATE_MS = 60_000;
 /** Every message that can arrive has: the slow lane comes every five minutes, by clocks that are ten apart. */
 const HEALED_MS = 2_700_000;
-const QUIET_CRON_MS = 300_000;
+const QUIET_CRON_MS = 600_000;
 const MINUTE_MS = 60_000;
 /** What one machine puts off until a time, another one does by its own clock. */
 const SKEWED_MS = 1_200_000;
@@ -111,7 +111,8 @@ class LedgerSim {
     }
     await this.#runFor(LATE_MS);
     world.cronMs = QUIET_CRON_MS;
-    for (const { ledger, user } of accountsOf(model.users)) operators.setState(ledger, user, "open");
+    for (const { ledger, user } of accountsOf(model.users))
+      if (model.everClosed.has(`${ledger} ${user}`)) operators.setState(ledger, user, "open");
     await this.#runFor(HEALED_MS);
   }
 

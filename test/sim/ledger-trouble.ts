@@ -11,7 +11,7 @@ import type { Trouble } from "./trouble.ts";
 const NAMES = ["u-ann", "u-bob", "u-cyd", "u-dan", "u-eve"] as const;
 const USERS_MIN = 2;
 export const TROUBLE_MS = 90_000;
-const OPERATIONS = 24;
+const OPERATIONS = 22;
 const OUTAGES_MAX = 2;
 const OUTAGE_MS_MAX = 60_000;
 const QUICK_MS_MAX = 10_000;
