@@ -35,7 +35,8 @@ export async function liveLong(kernel: Kernel, cast: Cast, runFor: (ms: number) 
   // The next movement lets the change log's newest row be pruned that was kept for its number.
   clients.deposit("wallet", kernel.pick(model.users), "later", 10);
   await runFor(2 * CRON_MS);
-  for (const name of LEDGERS) if (kernel.chance(0.5)) operators.redrive(name, kernel.chance(0.5), false);
+  if (kernel.chance(0.3)) operators.refundParked();
+  else for (const name of LEDGERS) if (kernel.chance(0.7)) operators.redrive(name, kernel.chance(0.5), false);
   await runFor(HOUR_MS);
 }
 

@@ -32,7 +32,7 @@ export class LedgerOperators {
   /** Makes everything due that is parked, or some messages whatever they are. */
   redrive(ledger: LedgerName, isByIds: boolean, isDryRun: boolean): void {
     const ids = outboxOf(this.#world.ledgers[ledger])
-      .filter(() => this.#world.kernel.chance(0.5))
+      .filter(() => this.#world.kernel.chance(0.8))
       .map(({ id }) => id);
     const which = isByIds && ids.length > 0 ? { ids } : ({ status: "parked" } as const);
     void this.#act(async () => {

@@ -44,7 +44,7 @@ export function drawTrouble(kernel: Kernel): Trouble {
     failsAfter: kernel.random() * often,
     crashes: kernel.pick([0, 0.005, 0.02]),
     duplicates: kernel.pick([0, 0.2, 0.6]),
-    lateEffects: kernel.pick([0, 0, 0.02, 0.1]),
+    lateEffects: kernel.pick([0, 0, 0.02, 0.15]),
     delayMsMax: kernel.pick([20, 500, 6_000]),
     storageThrows: kernel.pick([0, 0, 0.1]),
     alarmsLost: kernel.pick([0, 0, 0.2]),
@@ -73,9 +73,9 @@ function operate(kernel: Kernel, { world, model, clients, operators }: Cast, num
   const kind = kernel.random();
   if (kind < 0.56) return transfer(kernel, clients, name, user, number);
   if (kind < 0.66) return deposit(kernel, clients, user, number);
-  if (kind < 0.75) return operators.setState(name, user, kernel.chance(0.6) ? "closed" : "open");
-  if (kind < 0.86) return poison(kernel, world, operators, name);
-  if (kind < 0.94) return operators.redrive(name, kernel.chance(0.5), kernel.chance(0.2));
+  if (kind < 0.74) return operators.setState(name, user, kernel.chance(0.6) ? "closed" : "open");
+  if (kind < 0.84) return poison(kernel, world, operators, name);
+  if (kind < 0.94) return operators.redrive(name, kernel.chance(0.7), kernel.chance(0.2));
   const under = outboxOf(world.ledgers[name]);
   for (const { id, state } of under) if (state === "parked" || kernel.chance(0.2)) operators.refund(name, id);
 }
