@@ -17,12 +17,11 @@ import { ChangeTailer } from "./biz/change-tailer.ts";
 import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
 import { Operators } from "./biz/operators.ts";
-import type { Retention } from "./biz/ports.ts";
 import { Publisher } from "./biz/publisher.ts";
 import { publishOnce } from "./biz/publishing-loop.ts";
 import { Receiver } from "./biz/receiver.ts";
 import { Settlement } from "./biz/settlement.ts";
-import { createSweep } from "./biz/sweep.ts";
+import { createSweep, retentionOf } from "./biz/sweep.ts";
 import { Transfers } from "./biz/transfers.ts";
 import { readLedgerConfig } from "./config.ts";
 import { d1Audit } from "./data/d1-audit.ts";
@@ -159,17 +158,6 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     }),
   };
 });
-
-/** All that is thrown away when it is old enough. */
-function retentionOf(...parts: readonly Retention[]): Retention {
-  return {
-    async prune(nowMs) {
-      let hasMore = false;
-      for (const part of parts) hasMore = (await part.prune(nowMs)) || hasMore;
-      return hasMore;
-    },
-  };
-}
 
 /** Of the publisher's object, which must be able to say that its ledger can't be wired. */
 export const publisherLogger = createLogger({ worker: "playhead-ledger", level: "warn" });

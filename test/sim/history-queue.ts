@@ -43,15 +43,12 @@ export class HistoryQueue {
       kernel,
       name: "flush",
       consume: (message) => {
-        if (message.attempts > 1) counters.note("message delivered again");
         const isDropped = kernel.chance(hardship.drops);
         if (isDropped) counters.note("message given up");
         return this.#deliver(isDropped ? DEAD_LETTERS : QUEUE, message);
       },
-      bury: (message) => {
-        counters.note("message given up");
-        return this.#deliver(DEAD_LETTERS, message);
-      },
+      bury: (message) => this.#deliver(DEAD_LETTERS, message),
+      note: (event) => counters.note(event === "message delivered again" ? event : "message given up"),
       // Who dies with a message in hand never answers for it; the queue itself does not die.
       consumer: new SimProcess("queue"),
       retriesMax: RETRIES_MAX,

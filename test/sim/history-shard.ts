@@ -10,7 +10,7 @@ import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { ShardFacts } from "../../src/history/data/shard-facts.ts";
 import { SqliteShardLog } from "../../src/history/data/sqlite-shard-log.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
-import { SimClock } from "./history-clock.ts";
+import { SimClock } from "./sim-clock.ts";
 import { BUCKETS } from "./history-mapping.ts";
 import { arePending } from "./history-invariants.ts";
 import { checkHandedOut, checkShown } from "./history-shard-checks.ts";

@@ -1,6 +1,6 @@
 import type { ShardLimits } from "../../src/history/biz/shard.ts";
 import type { HistoryClients } from "./history-clients.ts";
-import type { DatabaseState } from "./history-database.ts";
+import type { DatabaseState } from "./sim-database.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Trouble } from "./trouble.ts";
@@ -35,6 +35,8 @@ export function drawHardship(kernel: Kernel): Hardship {
       failsAfter: kernel.random() * often,
       crashes: kernel.pick([0, 0.004, 0.02]),
       duplicates: kernel.pick([0, 0.2, 0.6]),
+      // Here consumers stall and databases hang instead.
+      lateEffects: 0,
       delayMsMax: kernel.pick([20, 200, 2_000]),
       storageThrows: kernel.pick([0, 0, 0.01, 0.05]),
       alarmsLost: kernel.pick([0, 0, 0.2, 0.6]),

@@ -13,7 +13,7 @@ import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { isElsewhere, shardOf, type Elsewhere, type ShardMapping } from "../../src/history/biz/shard-mapping.ts";
 import { BrokenInvariant } from "./broken-invariant.ts";
 import { Counters } from "./history-counters.ts";
-import { SimDatabase } from "./history-database.ts";
+import { SimDatabase } from "./sim-database.ts";
 import { jobConsumer, JobProcess } from "./history-job.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import { HistoryModel } from "./history-model.ts";

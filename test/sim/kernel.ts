@@ -30,6 +30,8 @@ export class InjectedError extends Error {
 
 const TRACE_MAX = 40;
 const RPC_TIMEOUT_MS = 10_000;
+/** How much later than usual an effect may come, in ms: after any patience, and before all is healed for good. */
+const EFFECT_LATE_MS_MAX = 45_000;
 
 /**
  * A world in one thread whose time and luck come from a seed. Every call through {@link call} is a step: it may be late, fail before or
@@ -38,6 +40,8 @@ const RPC_TIMEOUT_MS = 10_000;
 export class Kernel {
   readonly random: () => number;
   readonly trace: string[] = [];
+  /** Effects that came late, and those among them whose callers had died. */
+  readonly late = { effects: 0, orphans: 0 };
   readonly #events = new EventHeap<Event>();
   readonly #turnEnds: (() => void)[] = [];
   readonly #check: () => void;
@@ -87,24 +91,32 @@ export class Kernel {
   /** Asks for something outside of `caller`. `effect` happens at one moment, or not at all. */
   call<T>(caller: SimProcess, what: string, effect: () => T | Promise<T>): Promise<T> {
     const { life } = caller;
+    const { lateEffects } = this.trouble;
+    const isLate = lateEffects > 0 && this.chance(lateEffects);
     return new Promise<T>((resolve, reject) => {
-      this.after(this.#delay(), `${caller.name}: ${what}`, () => {
-        if (caller.life !== life) return;
-        const { failsBefore, failsAfter, crashes } = this.trouble;
-        if (caller.restart !== null && this.chance(crashes)) return this.crash(caller);
-        if (this.chance(failsBefore)) return this.#answer(caller, life, `${what} fails`, () => reject(new InjectedError(`${what} failed`)));
-        this.#dirty = true;
-        const isLost = this.chance(failsAfter);
-        const settle = (answer: () => void): void => this.#answer(caller, life, isLost ? `${what}: reply lost` : "", answer);
-        const lost = (): void => settle(() => reject(new InjectedError(`the reply to ${what} got lost`)));
-        Promise.resolve()
-          .then(effect)
-          .then(
-            (value) => (isLost ? lost() : settle(() => resolve(value))),
-            (error: unknown) => settle(() => reject(error)),
-          );
-        if (this.chance(crashes)) this.crash(caller);
-      });
+      this.after(
+        isLate ? Math.floor(this.random() * EFFECT_LATE_MS_MAX) : this.#delay(),
+        `${caller.name}: ${what}${isLate ? ", late" : ""}`,
+        () => {
+          if (isLate) this.late.effects += 1;
+          if (caller.life !== life) return isLate ? this.#orphaned(effect) : undefined;
+          const { failsBefore, failsAfter, crashes } = this.trouble;
+          if (caller.restart !== null && this.chance(crashes)) return this.crash(caller);
+          if (this.chance(failsBefore))
+            return this.#answer(caller, life, `${what} fails`, () => reject(new InjectedError(`${what} failed`)));
+          this.#dirty = true;
+          const isLost = this.chance(failsAfter);
+          const settle = (answer: () => void): void => this.#answer(caller, life, isLost ? `${what}: reply lost` : "", answer);
+          const lost = (): void => settle(() => reject(new InjectedError(`the reply to ${what} got lost`)));
+          Promise.resolve()
+            .then(effect)
+            .then(
+              (value) => (isLost ? lost() : settle(() => resolve(value))),
+              (error: unknown) => settle(() => reject(error)),
+            );
+          if (this.chance(crashes)) this.crash(caller);
+        },
+      );
     });
   }
 
@@ -138,6 +150,15 @@ export class Kernel {
       });
       this.call(caller, what, effect).then(resolve, reject);
     });
+  }
+
+  /** What was on its way when its caller died. */
+  #orphaned(effect: () => unknown): void {
+    this.late.orphans += 1;
+    this.#dirty = true;
+    Promise.resolve()
+      .then(effect)
+      .catch(() => undefined);
   }
 
   crash(process: SimProcess): void {

@@ -1,49 +1,96 @@
-import { LEDGERS, peerOf, type LedgerName } from "../../src/contracts/ledger.ts";
+import { LEDGERS, type LedgerName } from "../../src/contracts/ledger.ts";
 import { must } from "./broken-invariant.ts";
-import type { SimLedger } from "./ledger-world.ts";
+import { accountsOf } from "./ledger-clients.ts";
+import type { LedgerModel } from "./ledger-model.ts";
+import { numberIn, rowsIn, type Row } from "./ledger-rows.ts";
+import type { SimLedger } from "./sim-ledger.ts";
 
-interface Row {
-  readonly [column: string]: unknown;
-}
+type Ledgers = Readonly<Record<LedgerName, SimLedger>>;
 
-const rows = ({ db }: SimLedger, query: string): readonly Row[] => db.statement(query).all();
-const number = (ledger: SimLedger, query: string): number => Number(Object.values(rows(ledger, query)[0] ?? {})[0] ?? 0);
+/** Each answers how much is wrong. */
+const WRONG: Readonly<Record<string, string>> = {
+  "the entries sum to zero": "SELECT coalesce(sum(amount), 0) FROM entry",
+  "the entries of each transfer sum to zero": "SELECT count(*) FROM (SELECT 1 FROM entry GROUP BY transfer_id HAVING sum(amount) <> 0)",
+  "balances are the sums of their entries":
+    "SELECT count(*) FROM account a WHERE balance <> (SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = a.id)",
+  "nobody is in debt": "SELECT count(*) FROM account WHERE kind = 'user' AND balance < 0",
+  "in flight is what is pending": `SELECT count(*) FROM account a WHERE kind = 'user' AND in_flight <>
+    (SELECT coalesce(sum(amount), 0) FROM transfer WHERE owner = a.user_id AND operation = 'transfer' AND outcome = 'pending')`,
+  "what is pending is in the outbox":
+    "SELECT count(*) FROM transfer WHERE operation = 'transfer' AND outcome = 'pending' AND id NOT IN (SELECT id FROM outbox)",
+  "a transfer leaves its owner's account": `SELECT count(*) FROM transfer t WHERE operation = 'transfer' AND outcome <> 'failed'
+    AND NOT EXISTS (SELECT 1 FROM entry e WHERE e.transfer_id = t.id AND e.account_id = 'user:' || t.owner AND e.amount = -t.amount)`,
+  "what is refused leaves nothing but its key":
+    "SELECT count(*) FROM transfer t JOIN entry e ON e.transfer_id = t.id WHERE t.outcome = 'failed'",
+  "refunds go to whom they were taken from": `SELECT count(*) FROM account a WHERE kind = 'user' AND
+    (SELECT coalesce(sum(amount), 0) FROM transfer WHERE owner = a.user_id AND operation = 'transfer' AND outcome = 'refunded') <>
+    (SELECT coalesce(sum(e.amount), 0) FROM transfer t JOIN entry e ON e.transfer_id = t.id WHERE e.account_id = a.id AND t.operation = 'refund')`,
+  "each deposit is in the audit trail": `SELECT (SELECT count(*) FROM transfer WHERE operation = 'deposit' AND outcome = 'settled')
+    - (SELECT count(*) FROM audit WHERE action = 'deposit')`,
+};
 
-const CREDITED =
-  "SELECT transfer_id AS id FROM entry WHERE account_id = 'clearing' AND amount < 0 AND transfer_id NOT IN (SELECT id FROM transfer)";
+/** All of them at one go, which is much faster. */
+const ALL_WRONG = `SELECT ${Object.entries(WRONG)
+  .map(([what, query]) => `(${query}) AS "${what}"`)
+  .join(", ")}`;
+
+/** What came in, and for whom. */
+const CREDITED = `
+  SELECT transfer_id AS id, contra_id AS account, -amount AS amount FROM entry
+  WHERE account_id = 'clearing' AND amount < 0 AND transfer_id NOT IN (SELECT id FROM transfer)`;
+const SENT = "SELECT id, owner, outcome, amount FROM transfer WHERE operation = 'transfer'";
 
 /** What holds at every moment, whatever has failed so far. Throws {@link BrokenInvariant}. */
-export function checkBooks(ledgers: Readonly<Record<LedgerName, SimLedger>>): void {
+export function checkBooks(ledgers: Ledgers, model: LedgerModel): void {
   let [clearing, inFlight] = [0, 0];
   for (const name of LEDGERS) {
     const ledger = ledgers[name];
-    must(number(ledger, "SELECT coalesce(sum(amount), 0) FROM entry") === 0, `${name}: the entries sum to zero`);
-    const unbalanced = "SELECT count(*) FROM (SELECT 1 FROM entry GROUP BY transfer_id HAVING sum(amount) <> 0)";
-    must(number(ledger, unbalanced) === 0, `${name}: the entries of each transfer sum to zero`);
-    const wrong = "SELECT count(*) FROM account a WHERE balance <> (SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = a.id)";
-    must(number(ledger, wrong) === 0, `${name}: balances are the sums of their entries`);
-    must(number(ledger, "SELECT count(*) FROM account WHERE kind = 'user' AND balance < 0") === 0, `${name}: nobody is in debt`);
-    const underWay = `SELECT count(*) FROM account a WHERE kind = 'user' AND in_flight <>
-      (SELECT coalesce(sum(amount), 0) FROM transfer WHERE owner = a.user_id AND operation = 'transfer' AND outcome = 'pending')`;
-    must(number(ledger, underWay) === 0, `${name}: in flight is what is pending`);
-    const lost = "SELECT count(*) FROM transfer WHERE operation = 'transfer' AND outcome = 'pending' AND id NOT IN (SELECT id FROM outbox)";
-    must(number(ledger, lost) === 0, `${name}: what is pending is in the outbox`);
-    clearing += number(ledger, "SELECT balance FROM account WHERE id = 'clearing'");
-
-    const credited = new Set(rows(ledgers[peerOf(name)], CREDITED).map(({ id }) => id));
-    for (const { id, outcome, amount } of rows(ledger, "SELECT id, outcome, amount FROM transfer WHERE operation = 'transfer'")) {
-      must(!(outcome === "refunded" && credited.has(id)), `${name}: nothing is both refunded and credited`);
-      must(!(outcome === "settled" && !credited.has(id)), `${name}: what is settled is credited`);
-      must(!(outcome === "failed" && credited.has(id)), `${name}: what failed is not credited`);
-      if (outcome === "pending" && !credited.has(id)) inFlight += Number(amount);
-      credited.delete(id);
-    }
-    must(credited.size === 0, `${name}: each credit over there has a transfer here`);
+    for (const [what, wrong] of Object.entries(rowsIn(ledger, ALL_WRONG)[0] ?? {})) must(wrong === 0, `${name}: ${what}`);
+    clearing += numberIn(ledger, "SELECT balance FROM account WHERE id = 'clearing'");
+    inFlight += checkSent(ledger);
   }
   must(clearing === inFlight, "clearing is what is in flight");
+  checkDeposits(ledgers, model);
 }
 
-/** What the change stream has published so far: in order, without gaps, again at most from where it was. */
+/** Holds what has left a ledger against what came into the other. Answers how much is on its way. */
+function checkSent(ledger: SimLedger): number {
+  const { name } = ledger;
+  const credited = new Map(rowsIn(ledger.peer, CREDITED).map((row): [unknown, Row] => [row["id"], row]));
+  let inFlight = 0;
+  for (const { id, owner, outcome, amount } of rowsIn(ledger, SENT)) {
+    const credit = credited.get(id);
+    must(!(outcome === "refunded" && credit !== undefined), `${name}: nothing is both refunded and credited`);
+    must(!(outcome === "settled" && credit === undefined), `${name}: what is settled is credited`);
+    must(!(outcome === "failed" && credit !== undefined), `${name}: what failed is not credited`);
+    if (outcome === "pending" && credit === undefined) inFlight += Number(amount);
+    if (credit === undefined) continue;
+    must(credit["account"] === `user:${String(owner)}`, `${name}: a transfer arrives at whom it left`);
+    must(credit["amount"] === amount, `${name}: a transfer arrives whole`);
+    credited.delete(id);
+  }
+  must(credited.size === 0, `${name}: each credit over there has a transfer here`);
+  return inFlight;
+}
+
+const DEPOSITED =
+  "SELECT account_id AS account, sum(amount) AS amount, count(*) AS count FROM entry WHERE contra_id = 'equity' GROUP BY account_id";
+
+/** Nobody has more from deposits than was asked for. */
+function checkDeposits(ledgers: Ledgers, model: LedgerModel): void {
+  for (const name of LEDGERS) {
+    const owners = new Map(model.users.map((user) => [`user:${user}`, user]));
+    for (const { account, amount, count } of rowsIn(ledgers[name], DEPOSITED)) {
+      const user = owners.get(String(account));
+      must(user !== undefined, `${name}: deposits are for whom they were meant`);
+      if (user === undefined) continue;
+      const most = model.depositsAtMost(name, user);
+      must(Number(amount) <= most.amount && Number(count) <= most.count, `${name}: nobody is given more than was deposited`);
+    }
+  }
+}
+
+/** What the change stream has published so far: in order, without gaps, again at most from where it was. Answers the last number. */
 export function checkStream({ name, published }: SimLedger): number {
   let seen = 0;
   for (const batch of published) {
@@ -55,24 +102,16 @@ export function checkStream({ name, published }: SimLedger): number {
   return seen;
 }
 
-/** What holds when everything has been healed for long enough. */
-export function checkSettled(ledger: SimLedger): void {
-  const { name } = ledger;
-  must(number(ledger, "SELECT count(*) FROM outbox") === 0, `${name}: nothing is under way any more`);
-  must(number(ledger, "SELECT count(*) FROM transfer WHERE outcome = 'pending'") === 0, `${name}: every transfer has ended`);
-  must(number(ledger, "SELECT coalesce(sum(in_flight), 0) FROM account") === 0, `${name}: nothing is in flight`);
-  must(checkStream(ledger) === number(ledger, "SELECT coalesce(max(seq), 0) FROM change_log"), `${name}: the change stream is complete`);
-}
-
-/** Ids of parked messages with why they are. */
-export function parked(ledger: SimLedger): readonly { readonly id: string; readonly reason: string }[] {
-  return rows(ledger, "SELECT id, last_error AS reason FROM outbox WHERE state = 'parked'").map(({ id, reason }) => ({
-    id: String(id),
-    reason: String(reason),
-  }));
+/** What the shadow says that everybody has, against what they have: nothing else need be known. */
+export function checkBalances(ledgers: Ledgers, model: LedgerModel): void {
+  for (const { ledger, user } of accountsOf(model.users)) {
+    const balance = numberIn(ledgers[ledger], "SELECT balance FROM account WHERE id = 'user:' || ?1", user);
+    const promised = model.balance(ledger, user);
+    must(balance === promised, `${ledger}: ${user} has what was promised (${promised}, not ${balance})`);
+  }
 }
 
 /** Rows written in a ledger's database so far. */
 export function totalChanges(ledger: SimLedger): number {
-  return number(ledger, "SELECT total_changes()");
+  return numberIn(ledger, "SELECT total_changes()");
 }

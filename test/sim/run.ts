@@ -5,17 +5,22 @@ import { isMainThread, parentPort, Worker, workerData } from "node:worker_thread
 import { addCounts, COUNTERS, type Counts } from "./history-counters.ts";
 import { FAULTS_MENDED } from "./history-known-faults.ts";
 import { simulateHistory } from "./history-sim.ts";
+import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger-counters.ts";
 import { simulateLedgers } from "./ledger-sim.ts";
 
 /*
- * npm run test:sim [-- --only history|ledger] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history and the ledgers from many seeds, one
+ * npm run test:sim [-- --only history|ledger|ledger-long] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history and the ledgers from many seeds, one
  * thread a core, or replays one, where NAME is a known fault of the history whose trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed
  * fails, if time ran out before the seeds did, or if something never happened.
  */
 
-const SEEDS = 10_000;
-/** From so many seeds on each thing that can happen has happened, or something is wrong with the trouble. */
-const SEEDS_TELL = 150;
+/** From so many seeds on (`tell`) each thing that can happen has happened, or something is wrong with the trouble. */
+const SEEDS: Readonly<Record<Name, { readonly usual: number; readonly tell: number }>> = {
+  history: { usual: 10_000, tell: 150 },
+  ledger: { usual: 10_000, tell: 150 },
+  // Each lives for weeks.
+  "ledger-long": { usual: 300, tell: 20 },
+};
 const SECONDS_MAX = 900;
 const FAILURES_SHOWN = 5;
 
@@ -27,8 +32,16 @@ interface Outcome {
   readonly counts?: Counts;
 }
 
-const SIMULATORS = { history: simulateHistory, ledger: simulateLedgers } satisfies Record<string, (seed: number) => Promise<Outcome>>;
-const COUNTED: Readonly<Record<Name, readonly string[]>> = { history: COUNTERS, ledger: [] };
+const SIMULATORS = {
+  history: simulateHistory,
+  ledger: simulateLedgers,
+  "ledger-long": (seed: number) => simulateLedgers(seed, { profile: "long" }),
+} satisfies Record<string, (seed: number) => Promise<Outcome>>;
+const COUNTED: Readonly<Record<Name, readonly string[]>> = {
+  history: COUNTERS,
+  ledger: LEDGER_COUNTERS,
+  "ledger-long": LONG_COUNTERS,
+};
 type Name = keyof typeof SIMULATORS;
 
 interface Share {
@@ -90,7 +103,7 @@ async function simulateMany(name: Name, seeds: number, from: number): Promise<bo
   for (const report of reports) addCounts(counts, report.counts);
   for (const failure of failures.slice(0, FAILURES_SHOWN)) show(name, failure);
   for (const [what, times] of [...counts].toSorted(([a], [b]) => a.localeCompare(b))) console.log(`  ${what}: ${times}`);
-  const never = done < SEEDS_TELL ? [] : COUNTED[name].filter((what) => !counts.has(what));
+  const never = done < SEEDS[name].tell ? [] : COUNTED[name].filter((what) => !counts.has(what));
   if (never.length > 0) console.log(`${name}: never happened: ${never.join("; ")}`);
   const seconds = Math.max(0.001, (Date.now() - startedAtMs) / 1_000);
   console.log(
@@ -125,7 +138,7 @@ async function main(): Promise<void> {
       show(name, result);
       isClean &&= result.failure === null;
     } else {
-      const simulated = await simulateMany(name, Number(values.seeds ?? SEEDS), Number(values.from ?? 1));
+      const simulated = await simulateMany(name, Number(values.seeds ?? SEEDS[name].usual), Number(values.from ?? 1));
       isClean &&= simulated;
     }
   }

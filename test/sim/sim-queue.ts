@@ -8,6 +8,7 @@ interface QueueOptions {
   readonly bury: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
   readonly consumer: SimProcess;
   readonly retriesMax: number;
+  readonly note: (event: "message delivered again" | "queue gave a message up") => void;
 }
 
 const VISIBILITY_MS = 30_000;
@@ -25,14 +26,16 @@ export class SimQueue {
     this.#options = options;
   }
 
-  send(bodies: readonly unknown[]): void {
-    for (const body of bodies) {
+  /** Answers the ids of the messages. */
+  send(bodies: readonly unknown[]): readonly string[] {
+    return bodies.map((body) => {
       this.#sent += 1;
       const id = `${this.#options.name}-${this.#sent}`;
       this.#plan(id, structuredClone(body), 1, 0);
       if (this.#options.kernel.chance(this.#options.kernel.trouble.duplicates))
         this.#plan(id, structuredClone(body), 1, Math.floor(this.#options.kernel.random() ** 2 * DUPLICATE_MS_MAX));
-    }
+      return id;
+    });
   }
 
   #plan(id: string, body: unknown, attempts: number, delayMs: number): void {
@@ -43,8 +46,9 @@ export class SimQueue {
   }
 
   #deliver(id: string, body: unknown, attempts: number): void {
-    const { kernel, consume, bury, consumer, retriesMax } = this.#options;
+    const { kernel, consume, bury, consumer, retriesMax, note } = this.#options;
     const isDead = attempts > retriesMax + 1;
+    if (attempts > 1) note(isDead ? "queue gave a message up" : "message delivered again");
     const { life } = consumer;
     let isDone = false;
     const again = (delayMs: number): void => {

@@ -8,6 +8,8 @@ export interface Trouble {
   readonly crashes: number;
   /** A message is delivered twice. */
   readonly duplicates: number;
+  /** What a call asks for happens much later, when whoever asked has long given up on it, or is dead. */
+  readonly lateEffects: number;
   /** How late things may be, in ms. */
   readonly delayMsMax: number;
   /** A call of an object's storage throws, and nothing has happened. */
@@ -21,6 +23,7 @@ export const NO_TROUBLE: Trouble = {
   failsAfter: 0,
   crashes: 0,
   duplicates: 0,
+  lateEffects: 0,
   delayMsMax: 20,
   storageThrows: 0,
   alarmsLost: 0,

@@ -44,3 +44,14 @@ export function createSweep({
     wakePublisher(now());
   };
 }
+
+/** All that is thrown away when it is old enough. */
+export function retentionOf(...parts: readonly Retention[]): Retention {
+  return {
+    async prune(nowMs) {
+      let hasMore = false;
+      for (const part of parts) hasMore = (await part.prune(nowMs)) || hasMore;
+      return hasMore;
+    },
+  };
+}

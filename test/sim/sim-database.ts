@@ -10,7 +10,7 @@ export type DatabaseState = "well" | "away" | "hangs" | "refuses";
 
 const HANG_MS_MAX = 60_000;
 
-/** One D1 database of the history, which may be away or hang for a while. */
+/** One D1 database, which may be away or hang for a while. */
 export class SimDatabase {
   readonly #kernel: Kernel;
   readonly db: SqliteD1;
