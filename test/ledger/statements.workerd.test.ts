@@ -43,6 +43,8 @@ async function fill(count: number): Promise<void> {
     "UPDATE change_stream SET published_seq = (SELECT max(seq) FROM change_log) - 2500",
     `INSERT INTO dead_letter (id, body, reason, attempts, at) ${numbers}
       SELECT 'letter-' || i, '{}', 'why', 1, CASE WHEN i <= 1500 THEN i ELSE ${nowMs} - i END FROM n`,
+    // Refused long ago, and lately.
+    `INSERT INTO refused (period, owner, key_digest, amount) ${numbers} SELECT i % 2 * ${Math.floor(nowMs / (30 * DAY_MS))}, 'user-' || i, 'k', 1 FROM n`,
     `INSERT INTO audit (id, at, actor, action, target, detail) ${numbers} SELECT 'audit-' || i, 0, 'op', 'deposit', 'x', '{}' FROM n`,
   ];
   for (const statement of statements) await db.prepare(statement).run();
