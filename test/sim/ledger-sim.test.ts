@@ -7,7 +7,7 @@ import type { Mutation } from "./ledger-mutation.ts";
 import { MUTATIONS } from "./ledger-mutations.ts";
 import { simulateLedgers, type SimOptions } from "./ledger-sim.ts";
 
-/** Fixed sets; `npm run test:sim` takes ten thousand, and three hundred long ones. */
+/** Fixed sets; `npm run test:sim` takes ten thousand, and a hundred long ones. */
 const SEEDS = 150;
 const LONG_SEEDS = 20;
 /** The seeds in which a broken guard must show, in those with everything and in those that only know who has what. */
@@ -21,7 +21,7 @@ month ahead for one reading), the real guards around each call. Ninety seconds o
 crashes; duplicated, late and reordered messages; poison; databases away or hanging; a ledger that nobody reaches; alarms lost, late and twice; operators who redrive, refund, close and
 open accounts. Then healing. After each write the books are checked. In the end every transfer must be settled or refunded, every caller answered, every change published in order, each dead
 letter kept, everything audited; money must move both ways; and every user must have what the answers promised, by a shadow that knows nothing of the tables. A long profile lives through a
-day's outage and the weeks after which things are pruned. \`npm run test:sim\` takes 10,000 seeds and 300 long ones, and says how often each thing happened;
+day's outage and the weeks after which things are pruned. \`npm run test:sim\` takes 10,000 seeds and 100 long ones, and says how often each thing happened;
 \`npm run test:sim -- --only ledger --seed N\` (or \`ledger-long\`) replays one with its last steps.
 
 Below, each guard is broken on purpose. Written by \`npx vitest run --project unit test/sim/ledger-sim.test.ts -u\`; the same test fails when a broken guard is no longer caught by that seed.

@@ -19,7 +19,7 @@ const SEEDS: Readonly<Record<Name, { readonly usual: number; readonly tell: numb
   history: { usual: 10_000, tell: 150 },
   ledger: { usual: 10_000, tell: 150 },
   // Each lives for weeks.
-  "ledger-long": { usual: 300, tell: 20 },
+  "ledger-long": { usual: 100, tell: 20 },
 };
 const SECONDS_MAX = 900;
 const FAILURES_SHOWN = 5;
