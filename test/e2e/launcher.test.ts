@@ -61,7 +61,10 @@ describe("npm start", () => {
     expect(list).toContain('"itemId":"big-buck-bunny"');
     expect(unfinished).toContain('"itemId":"big-buck-bunny"');
     expect(home).toContain('"continue":');
-    expect([deposited, JSON.parse(sent ?? "")]).toEqual(['{"balance":10000}', { transferId: expect.any(String), status: "pending" }]);
+    expect([deposited, sent].map((answer) => JSON.parse(answer ?? ""))).toEqual([
+      { depositId: expect.any(String), balance: 10_000 },
+      { transferId: expect.any(String), status: "pending" },
+    ]);
     expect(wallet).toContain('"wallet":{"balance":7500}');
     expect(flush).toMatch(/^\{"shards":\d+\}$/);
 

@@ -1,5 +1,5 @@
 import { codeOf } from "../../src/contracts/errors.ts";
-import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt } from "../../src/contracts/history.ts";
+import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../src/contracts/history.ts";
 import { MappingCopy } from "../../src/history/biz/mapping-copy.ts";
 import type { FlushQueue } from "../../src/history/biz/ports.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../../src/history/biz/record.ts";
@@ -50,6 +50,7 @@ export class SimShard {
       durableRev: 0,
       sent: new Map(),
       erased: new Set(),
+      erasedDurably: new Set(),
       rowsSinceSnapshot: null,
       refilledAtMs: new Map(),
       now: this.#clock.now,
@@ -149,7 +150,12 @@ export class SimShard {
 
   /** Records that wait for D1, where the shard is alive. */
   get pending(): number {
-    return this.object.instance?.door.shard.status().pending ?? 0;
+    return this.status?.pending ?? 0;
+  }
+
+  /** What the shard says of itself, where it is alive. */
+  get status(): ShardStatus | null {
+    return this.object.instance?.door.shard.status() ?? null;
   }
 
   #read(userId: string, callers: ShardMapping, read: (shard: Shard) => Promise<EntryPage>): Promise<EntryPage | Elsewhere> {
@@ -168,6 +174,9 @@ export class SimShard {
 
   #crashed(): void {
     this.watch.sent.clear();
+    // Whoever asked for what never became durable has no answer, and asks again.
+    this.watch.erased.clear();
+    for (const userId of this.watch.erasedDurably) this.watch.erased.add(userId);
     this.watch.refilledAtMs.clear();
     this.watch.rowsSinceSnapshot = null;
     this.#clock.step(() => this.#world.counters.note("clock stepped at a restart"));

@@ -137,14 +137,24 @@ class HistorySim {
     must(unread === 0, "every reader has an answer");
   }
 
-  /** A database that was away for long takes something new: what was left alone for longer and longer comes with it. */
+  /**
+   * A database that was away for long takes something new: what was left alone for longer and longer comes with it. Where it has taken nothing, because the
+   * shard was full of what waits for it, the longest lease is the end.
+   */
   #resume(): void {
     const { kernel, world } = this;
     const { flushWindowMs } = world.options.limits;
+    const { nowMs: resumedAtMs } = kernel;
     for (const userId of USERS) this.#clients.report(userId, ["after-the-outage"], "tv");
     kernel.after(flushWindowMs + RESUMED_MS_MAX, "", () => {
-      for (const { object, pending } of world.shards)
-        world.hold(pending === 0, `${object.process.name}: what waited through an outage doesn't wait on`);
+      for (const { object, status } of world.shards)
+        world.hold(
+          status === null ||
+            status.pending === 0 ||
+            status.failingDatabases.length > 0 ||
+            status.oldestPendingMs < kernel.nowMs - resumedAtMs,
+          `${object.process.name}: what waited through an outage doesn't wait on`,
+        );
     });
   }
 

@@ -20,6 +20,7 @@ export interface Watch {
   readonly sent: Map<string, { readonly times: number; readonly database: number }>;
   /** Users whom the shard has erased. */
   readonly erased: Set<string>;
+  readonly erasedDurably: Set<string>;
   /** Rows written in this life since its last snapshot; null before the first. */
   rowsSinceSnapshot: number | null;
   /** When a load of each database was last asked for anew in this life, with no load since that succeeded. */
@@ -106,6 +107,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
       checkShares(pending, watch);
       const bytes = log.erase(userId, atMs, seq, pending);
       watch.erased.add(userId);
+      storage.whenDurable(() => void watch.erasedDurably.add(userId));
       for (const table of ["log", "snapshot", "unread_row"])
         hold(!isNamedIn(storage, table, userId), `${userId}: no row of the shard's ${table} names who is erased`);
       watch.rowsSinceSnapshot = null;
