@@ -41,6 +41,12 @@ export function walletCut(cuts: Cuts): WalletCut {
       inFlight += amount;
     }
   }
+  for (const name of LEDGERS) {
+    // A deposit that was taken back took some of it: so it had come, and has left the other ledger, whose answer is the older one.
+    const lacking = Math.max(0, -balances[name]);
+    balances[name] += lacking;
+    balances[peerOf(name)] -= lacking;
+  }
   return { balances, inFlight, excess: balances.wallet + balances.savings + inFlight - wallet.paidIn - savings.paidIn };
 }
 

@@ -3,8 +3,8 @@ import type { DepositReversal, DepositStore, KeyedDeposit, NewDeposit } from "..
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./account-of.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
-import { comparable } from "./payload-hash.ts";
-import { digestOfKey, keyToWrite, storedAs } from "./stored-key.ts";
+import { comparable, longPayloadHash } from "./payload-hash.ts";
+import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
 
 /*
  * Guards in SQL, as in `d1-transfers.ts`. What a deposit was refused for is written down with its key, so that a refused one stays refused. A deposit is taken back by a
@@ -15,10 +15,10 @@ const DAY_MS = 86_400_000;
 /** Sums of days are kept for longer than any clock goes wrong. */
 const DAYS_KEPT = 400;
 
-/** 1 actor, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 account, 8 plain key, 9 most of one, 10 day, 11 most of a day. */
+/** 1 actor, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 account, 8 plain key, 9 most of one, 10 day, 11 most of a day, 12 payload hash of the release before. */
 const OPEN = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at, refusal)
-  SELECT ?1, ?2, 'deposit', ${keyToWrite("?3", "?8", "?6")}, ?4, ?5, CASE WHEN refusal IS NULL THEN 'settled' ELSE 'failed' END, ?6, ?6, refusal
+  SELECT ?1, ?2, 'deposit', ${formToWrite("?3", "?8", "?6")}, ${formToWrite("?4", "?12", "?6")}, ?5, CASE WHEN refusal IS NULL THEN 'settled' ELSE 'failed' END, ?6, ?6, refusal
   FROM (SELECT CASE
     WHEN ?5 > ?9 THEN 'deposit_max'
     WHEN (SELECT balance FROM account WHERE id = 'equity') < ?5 - ${AMOUNT_MAX} THEN 'ledger_full'
@@ -87,10 +87,11 @@ export function d1Deposits(db: D1Database): DepositStore {
       const account = accountOf(userId);
       const digest = storedAs(digestOfKey(key));
       const day = Math.floor(nowMs / DAY_MS);
+      const before = longPayloadHash(["deposit", userId, amount]);
       const results = await d1Batch("deposit", db, [
         db
           .prepare(OPEN)
-          .bind(actor, id, digest, payloadHash, amount, nowMs, account, key, limits.depositMax, day, limits.depositsPerDayMax),
+          .bind(actor, id, digest, payloadHash, amount, nowMs, account, key, limits.depositMax, day, limits.depositsPerDayMax, before),
         db.prepare(ACCOUNT).bind(actor, id, account, userId, nowMs),
         db.prepare(FROM_EQUITY).bind(actor, id, amount),
         db.prepare(TO_ACCOUNT).bind(actor, id, amount, account),

@@ -6,15 +6,15 @@ import { accountOf } from "./account-of.ts";
 import { d1Deposits } from "./d1-deposits.ts";
 import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
-import { comparable } from "./payload-hash.ts";
-import { digestOfKey, keyToWrite, storedAs } from "./stored-key.ts";
+import { comparable, longPayloadHash } from "./payload-hash.ts";
+import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
 
 /*
  * Every rule is a guard in SQL. The first statement writes the transfer if it can be paid; the others ask whether *this* attempt's row (its id is new) is there
  * and pending. So a key sent thirty times at once moves money once. One that is refused is written down apart, so that it stays refused.
  */
 
-/* 1 owner, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 plain key, 8 period. */
+/* 1 owner, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 plain key, 8 period; the first one also 9 payload hash of the release before. */
 const KNOWN = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND operation = 'transfer' AND idempotency_key IN (?3, ?7))";
 const REFUSED = `FROM refused WHERE period IN ${periodsAround("?8")} AND owner = ?1`;
 const REFUSED_KEY = `${REFUSED} AND key_digest = substr(?3, 2)`;
@@ -24,7 +24,7 @@ const FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND froze
 const IS_NEW = `NOT ${KNOWN} AND NOT EXISTS (SELECT 1 ${REFUSED_KEY}) AND NOT ${RECEIVED}`;
 const OPEN = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
-  SELECT ?1, ?2, 'transfer', ${keyToWrite("?3", "?7", "?6")}, ?4, ?5, 'pending', ?6
+  SELECT ?1, ?2, 'transfer', ${formToWrite("?3", "?7", "?6")}, ${formToWrite("?4", "?9", "?6")}, ?5, 'pending', ?6
   WHERE ${PAYABLE} AND NOT ${FROZEN} AND ${IS_NEW} ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
 /** What could not be paid. A CASE, since of terms joined by AND the database evaluates all: only who is refused has their keys counted. */
 const REFUSE = `
@@ -94,7 +94,7 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
       const stored = storedAs(keyDigest);
       const asked = [owner, id, stored, payloadHash, amount, nowMs, key, periodOf(nowMs)] as const;
       const results = await d1Batch("open a transfer", db, [
-        db.prepare(OPEN).bind(...asked),
+        db.prepare(OPEN).bind(...asked, longPayloadHash(["transfer", amount])),
         db.prepare(DEBIT).bind(owner, id, amount),
         db.prepare(INTO_CLEARING).bind(owner, id, amount),
         db.prepare(ENTRIES_OUT).bind(owner, id, amount, nowMs),

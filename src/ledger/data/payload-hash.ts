@@ -9,7 +9,10 @@ const SIX_BITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const BITS_OF_THREE_HEX = 12;
 
 /** The beginning of SHA-256 in base64url. Synchronous: what it hashes is some dozen bytes. */
-export const payloadHash: HashPayload = (parts) => shortened(createHash("sha256").update(JSON.stringify(parts)).digest("hex"));
+export const payloadHash: HashPayload = (parts) => shortened(longPayloadHash(parts));
+
+/** As an earlier release writes and compares it. */
+export const longPayloadHash: HashPayload = (parts) => createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 
 /** A hash as it is compared, whichever release stored it. */
 export function comparable(storedHash: string): string {

@@ -15,7 +15,7 @@ export function digestIn(storedKey: string): string {
   return storedKey.startsWith(" ") ? storedKey.slice(1) : digestOfKey(storedKey);
 }
 
-/** In SQL: the form in which a key is written. Plain while the release before, which finds no other, may still answer. */
-export function keyToWrite(digest: string, plain: string, now: string): string {
-  return `CASE WHEN (SELECT since FROM key_digests) <= ${now} THEN ${digest} ELSE ${plain} END`;
+/** In SQL: the form in which a key or a payload's hash is written. As the release before writes it while that, which knows no other, may still answer. */
+export function formToWrite(digest: string, before: string, now: string): string {
+  return `CASE WHEN (SELECT since FROM key_digests) <= ${now} THEN ${digest} ELSE ${before} END`;
 }

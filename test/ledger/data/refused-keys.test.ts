@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { OpenedTransfer } from "../../../src/ledger/biz/ports.ts";
@@ -140,6 +141,23 @@ describe("keys of the release before", () => {
     expect(await open("k", 7, nowMs + 3 * 3_600_000)).toMatchObject({ id: "id" in first ? first.id : "" });
     await open("later", 7, nowMs + 2 * 3_600_000);
     expect(keys()).toEqual(expect.arrayContaining([{ key: ` ${digestOfKey("later")}` }, { key: "k" }]));
+  });
+
+  it("come with payload hashes that its code compares: it answers a key of this release's as this one does", async () => {
+    const db = earlier();
+    const nowMs = Date.now();
+    const amount = amountOf(7);
+    const common = { key: "k", amount, nowMs };
+    const asked = { ...common, id: ids.id(), owner: USER, payloadHash: payloadHash(["transfer", amount]), nextAtMs: nowMs };
+    const opened = await d1Transfers(db, "wallet").open(asked);
+    const deposit = { ...aDeposit({ userId: USER }), ...common, payloadHash: payloadHash(["deposit", USER, amount]) };
+    const deposited = await d1Transfers(db, "wallet").deposit(deposit);
+    expect([opened, deposited]).toMatchObject([{ payloadHash: asked.payloadHash }, { payloadHash: deposit.payloadHash }]);
+    const sha256 = (...parts: readonly unknown[]) => createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+    expect(db.sqlite.prepare("SELECT payload_hash AS hash FROM transfer WHERE idempotency_key = 'k' ORDER BY operation DESC").all()).toEqual([
+      { hash: sha256("transfer", 7) },
+      { hash: sha256("deposit", USER, 7) },
+    ]);
   });
 
   it("go with messages that were under way as if they had been digests", async () => {
