@@ -10,7 +10,7 @@ const LINES_PER_PAGE_MAX = 100;
 /** The id of the last line seen: ids are UUIDv7, so their order is that of time. */
 const cursorSchema = z.uuid();
 
-/** Whose trail: `ledger=wallet` is short for `source=wallet`. */
+/** Whose trail: `ledger=wallet` is short for `source=wallet`; identity's if neither is given. */
 export const auditQuerySchema = z
   .object({
     source: z.enum(AUDIT_SOURCES).optional(),
@@ -18,9 +18,9 @@ export const auditQuerySchema = z
     limit: z.coerce.number().pipe(z.int().min(1).max(LINES_PER_PAGE_MAX)).default(20),
     cursor: cursorSchema.optional(),
   })
-  .refine(({ source, ledger }) => (source === undefined) !== (ledger === undefined), {
+  .refine(({ source, ledger }) => source === undefined || ledger === undefined, {
     path: ["source"],
-    message: "give either source or ledger",
+    message: "give source or ledger, not both",
   });
 
 /** Between workers a page is asked for with one more, which tells whether another follows. */

@@ -46,10 +46,10 @@ export const redriveSchema = z
   })
   .refine(({ ids, status }) => (ids === undefined) !== (status === undefined), { path: ["ids"], message: "give either ids or status" })
   .refine(({ status, cursor }) => cursor === undefined || status !== undefined, { path: ["cursor"], message: "goes with status" });
-/** A closed account takes no money, a frozen one neither takes nor sends. */
+/** A closed account takes no money, a frozen one neither takes nor sends. Without `ledger` it is about the accounts in both. */
 export const ACCOUNT_STATES = ["open", "closed", "frozen"] as const;
 export type AccountState = (typeof ACCOUNT_STATES)[number];
-export const accountStateSchema = z.object({ ledger: ledgerSchema, state: z.enum(ACCOUNT_STATES) });
+export const accountStateSchema = z.object({ ledger: ledgerSchema.optional(), state: z.enum(ACCOUNT_STATES) });
 
 /** Between workers a page is asked for with one more, which tells whether another follows. */
 export const lettersPageSchema = z.object({

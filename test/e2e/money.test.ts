@@ -138,8 +138,8 @@ describe("money", () => {
 describe("an account", () => {
   it("that an operator has frozen sends nothing, is audited, and sends with the same key once it is open", async () => {
     const { token, userId } = await userWith(100);
-    const state = (value: string) => byAdmin("PUT", `/v1/ops/wallets/${userId}/state`, { ledger: "wallet", state: value });
-    expect((await state("frozen")).body).toEqual({ userId, ledger: "wallet", state: "frozen" });
+    const state = (value: string) => byAdmin("PUT", `/v1/ops/wallets/${userId}/state`, { state: value });
+    expect((await state("frozen")).body).toEqual({ userId, ledgers: ["wallet"], state: "frozen" });
     expect(await transfer(token, "k", 10)).toMatchObject({ status: 403, body: { code: "FORBIDDEN", detail: "The account is frozen" } });
     const { body } = await byAdmin("GET", "/v1/ops/audit?ledger=wallet&limit=1");
     expect(body["items"]).toMatchObject([{ action: "set-account-state", target: userId, detail: { state: "frozen" } }]);

@@ -30,7 +30,8 @@ export function letterCursor({ at, id }: DeadLetter): string {
 export async function redriveDeadLetters({ ledgers, scope, order }: RedriveLettersInput): Promise<LettersRedriven> {
   const { ledger, dryRun } = order;
   const { letters, nextCursor } = await lettersOf(ledgers, scope, order);
-  const transferIds = [...new Set(letters.flatMap(({ transferId }) => (transferId === null ? [] : [transferId])))];
+  const readable = letters.filter((letter) => tellsTransferFrom(letter, peerOf(ledger)));
+  const transferIds = [...new Set(readable.flatMap(({ transferId }) => transferId ?? []))];
   const { redriven: sent } =
     transferIds.length === 0
       ? { redriven: [] }
@@ -38,7 +39,6 @@ export async function redriveDeadLetters({ ledgers, scope, order }: RedriveLette
           service.redrive(ctx, { ids: transferIds }, dryRun),
         );
   const underWay = new Set(sent);
-  const readable = letters.filter(({ transferId }) => transferId !== null);
   const idsWhere = (wanted: boolean): readonly string[] =>
     readable.filter(({ transferId }) => underWay.has(transferId ?? "") === wanted).map(({ id }) => id);
   if (!dryRun && readable.length > 0) {
@@ -48,9 +48,15 @@ export async function redriveDeadLetters({ ledgers, scope, order }: RedriveLette
   return {
     redriven: idsWhere(true),
     ended: idsWhere(false),
-    unreadable: letters.filter(({ transferId }) => transferId === null).map(({ id }) => id),
+    unreadable: letters.filter((letter) => !readable.includes(letter)).map(({ id }) => id),
     ...(nextCursor === undefined ? {} : { nextCursor }),
   };
+}
+
+/** Whether the ledger can be asked what became of it: one that names a transfer of somebody else's says nothing about any of theirs. */
+function tellsTransferFrom({ transferId, body }: DeadLetter, from: LedgerName): boolean {
+  const sender: unknown = typeof body === "object" && body !== null && "from" in body ? body.from : from;
+  return transferId !== null && sender === from;
 }
 
 interface Letters {

@@ -1,5 +1,5 @@
 import type { Hono } from "hono";
-import { CodedError } from "../../contracts/errors.ts";
+import { CodedError, codeOf } from "../../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER, parseIdempotencyKey } from "../../contracts/idempotency-key.ts";
 import { userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
 import { accountStateSchema, redriveSchema } from "../../contracts/ledger-operators.ts";
@@ -51,9 +51,23 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, now, sle
   app.put("/v1/ops/wallets/:userId/state", async function setAccountState(c) {
     const { ledger, state } = await readJson(c.req.raw, accountStateSchema);
     const userId = userIn(c.req.param("userId"));
-    // Each change is audited, so that none is made twice.
-    await ledgers[ledger].write(c.env.scope, "set the state of an account", (service, ctx) => service.setAccountState(ctx, userId, state));
-    return c.json({ userId, ledger, state });
+    const isSet = async (name: LedgerName): Promise<boolean> => {
+      try {
+        // Each change is audited, so that none is made twice.
+        await ledgers[name].write(c.env.scope, "set the state of an account", (service, ctx) =>
+          service.setAccountState(ctx, userId, state),
+        );
+        return true;
+      } catch (error) {
+        // Who has an account in one ledger only has it set in that one.
+        if (ledger !== undefined || codeOf(error) !== "NOT_FOUND") throw error;
+        return false;
+      }
+    };
+    const set: LedgerName[] = [];
+    for (const name of ledger === undefined ? LEDGERS : [ledger]) if (await isSet(name)) set.push(name);
+    if (set.length === 0) throw new CodedError("NOT_FOUND", "There is no such account");
+    return c.json({ userId, ...(ledger === undefined ? { ledgers: set } : { ledger }), state });
   });
 
   app.get("/v1/ops/outbox", async function listOutbox(c) {

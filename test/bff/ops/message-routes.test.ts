@@ -83,6 +83,14 @@ describe("dead letters", () => {
     ]);
   });
 
+  it("that say they are from another than the other ledger stay: it knows nothing of them", async () => {
+    const stranger = { ...letter(1), body: { v: 1, transferId: transfer(1), from: "savings" } };
+    const { call, asked } = opsBff([stranger], [transfer(1)]);
+    const { body } = await call("POST", REDRIVE, { ledger: "savings", all: true });
+    expect(body).toEqual({ redriven: [], ended: [], unreadable: ["letter-1"] });
+    expect(asked.map(([, method]) => method)).toEqual(["deadLetters"]);
+  });
+
   it("stay in a dry run, which says what would become of them", async () => {
     const { call, asked } = opsBff([letter(1), letter(2)], [transfer(2)]);
     const order = { ledger: "savings", ids: ["letter-1", "letter-2", "letter-9"], dryRun: true };
@@ -111,6 +119,12 @@ describe("dead letters", () => {
 });
 
 describe("the audit trail", () => {
+  it("is that of identity where nothing is named", async () => {
+    const { call, asked } = opsBff();
+    expect((await call("GET", "/v1/ops/audit")).body).toEqual({ items: [] });
+    expect(asked.map(([of]) => of)).toEqual(["identity"]);
+  });
+
   it("is that of the ledger or service which is named", async () => {
     const { call, asked } = opsBff();
     expect((await call("GET", "/v1/ops/audit?ledger=wallet&limit=2")).body).toEqual({ items: [line(9), line(8)], nextCursor: transfer(8) });
@@ -141,7 +155,6 @@ describe("an order that says too little or too much", () => {
     ["POST", "/v1/ops/outbox/park", { ledger: "wallet", ids: [] }],
     ["GET", "/v1/ops/dead-letters?limit=10", undefined],
     ["GET", "/v1/ops/dead-letters?ledger=wallet&limit=101", undefined],
-    ["GET", "/v1/ops/audit", undefined],
     ["GET", "/v1/ops/audit?ledger=wallet&source=wallet", undefined],
     ["GET", "/v1/ops/audit?source=history", undefined],
   ])("is INVALID: %s %s %j", async (method, path, body) => {

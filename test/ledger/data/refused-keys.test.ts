@@ -154,10 +154,9 @@ describe("keys of the release before", () => {
     const deposited = await d1Transfers(db, "wallet").deposit(deposit);
     expect([opened, deposited]).toMatchObject([{ payloadHash: asked.payloadHash }, { payloadHash: deposit.payloadHash }]);
     const sha256 = (...parts: readonly unknown[]) => createHash("sha256").update(JSON.stringify(parts)).digest("hex");
-    expect(db.sqlite.prepare("SELECT payload_hash AS hash FROM transfer WHERE idempotency_key = 'k' ORDER BY operation DESC").all()).toEqual([
-      { hash: sha256("transfer", 7) },
-      { hash: sha256("deposit", USER, 7) },
-    ]);
+    expect(
+      db.sqlite.prepare("SELECT payload_hash AS hash FROM transfer WHERE idempotency_key = 'k' ORDER BY operation DESC").all(),
+    ).toEqual([{ hash: sha256("transfer", 7) }, { hash: sha256("deposit", USER, 7) }]);
   });
 
   it("go with messages that were under way as if they had been digests", async () => {
