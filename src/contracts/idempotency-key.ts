@@ -1,13 +1,9 @@
-import * as z from "zod";
 import { CodedError } from "./errors.ts";
 
 export const IDEMPOTENCY_KEY_HEADER = "Idempotency-Key";
 
 const BARE = /^[\x21-\x7e]{1,128}$/;
 const QUOTED = /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,128})"$/;
-
-/** A key as it travels between workers, taken out of its quotes. */
-export const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,128}$/, "must be 1-128 visible characters");
 
 /**
  * The key in an `Idempotency-Key` header: a structured-field string (draft-ietf-httpapi-idempotency-key-header) or the bare token; both ways

@@ -19,6 +19,9 @@ export const redriveWhichSchema = z.union([
 ]);
 export const dryRunSchema = z.boolean();
 export const accountStateOnlySchema = accountStateSchema.shape.state;
+/** A key as it travels between workers, taken out of its quotes. */
+export const idempotencyKeySchema = z.string().regex(/^[\x21-\x7e]{1,128}$/, "must be 1-128 visible characters");
+
 /** A user as a ledger knows them: an opaque name. */
 export const ownerSchema = z.string().min(1).max(64);
 

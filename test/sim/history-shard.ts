@@ -106,6 +106,8 @@ export class SimShard {
     return this.#serve((shard) => {
       shard.confirm(confirmations);
       // A database that takes something is asked again for all it has not taken.
+      // What is pending has shrunk: the log may be too large for it at once.
+      this.watch.rowsSinceSnapshot = null;
       const answered = new Set(confirmations.map(({ userId }) => this.#world.databaseOf(userId)));
       for (const [name, { database }] of this.watch.sent) if (answered.has(database)) this.watch.sent.delete(name);
     });

@@ -1,7 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
-import { transfersPageSchema } from "../../contracts/ledger-arguments.ts";
+import { idempotencyKeySchema, transfersPageSchema } from "../../contracts/ledger-arguments.ts";
 import { cutMovementsSchema, statementPageSchema, type FundsCut, type StatementPage } from "../../contracts/ledger-statement.ts";
 import { transferIdSchema, type Funds, type LedgerFunds, type TransferReceipt, type TransferView } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";

@@ -1,6 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import { idempotencyKeySchema } from "../../contracts/idempotency-key.ts";
 import { auditPageSchema, type AuditView, type AuditPage } from "../../contracts/audit.ts";
 import {
   lettersNamedSchema,
@@ -16,6 +15,7 @@ import {
   accountStateOnlySchema,
   changesPageSchema,
   dryRunSchema,
+  idempotencyKeySchema,
   outboxPageSchema,
   ownerSchema,
   redriveWhichSchema,
