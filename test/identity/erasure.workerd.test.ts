@@ -28,6 +28,21 @@ async function sweepLater(): Promise<void> {
 
 afterEach(() => history.setFailing(false));
 
+/** A user whose erasure has failed once and is due in so long, after a turn of the cron. */
+async function erasedAndPutOff(ms: number): Promise<string> {
+  const { email, userId } = await newAccount();
+  await history.setFailing(true);
+  await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
+  await vi.waitFor(async () => expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }));
+  await history.setFailing(false);
+  await db
+    .prepare("UPDATE erasure SET next_at = ?2 WHERE user_id = ?1")
+    .bind(userId, Date.now() + ms)
+    .run();
+  await worker.scheduled(createScheduledController(), env);
+  return userId;
+}
+
 describe("an erasure", () => {
   it("takes credentials and sessions at once, and the history right after", async () => {
     const { email, userId } = await newAccount();
@@ -55,30 +70,12 @@ describe("an erasure", () => {
   });
 
   it("that a clock a month ahead has put off for a month is tried at the next turn of the cron", async () => {
-    const { email, userId } = await newAccount();
-    await history.setFailing(true);
-    await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
-    await vi.waitFor(async () => expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }));
-    await history.setFailing(false);
-    await db
-      .prepare("UPDATE erasure SET next_at = ?2 WHERE user_id = ?1")
-      .bind(userId, Date.now() + 30 * 86_400_000)
-      .run();
-    await worker.scheduled(createScheduledController(), env);
+    const userId = await erasedAndPutOff(30 * 86_400_000);
     expect(await erasureOf(userId)).toMatchObject({ attempts: 2, done_at: expect.any(Number) });
   });
 
   it("is put off as its schedule says, also by a clock five minutes ahead", async () => {
-    const { email, userId } = await newAccount();
-    await history.setFailing(true);
-    await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
-    await vi.waitFor(async () => expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }));
-    await history.setFailing(false);
-    await db
-      .prepare("UPDATE erasure SET next_at = ?2 WHERE user_id = ?1")
-      .bind(userId, Date.now() + 64 * 60_000)
-      .run();
-    await worker.scheduled(createScheduledController(), env);
+    const userId = await erasedAndPutOff(64 * 60_000);
     expect(await erasureOf(userId)).toMatchObject({ attempts: 1, done_at: null });
     await sweepLater();
     expect(await erasureOf(userId)).toMatchObject({ attempts: 2, done_at: expect.any(Number) });
