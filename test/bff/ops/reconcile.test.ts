@@ -152,6 +152,21 @@ describe("reconciliation tells nothing", () => {
     expect(await reconcile(input(true))).toMatchObject({ ok: true });
   });
 
+  it("that is another thing the second time: that one is told when it has been there twice", async () => {
+    const sent = await world.debit("wallet", "ann", 100);
+    await world.settle(sent);
+    const answer = await reconcile({
+      ledgers: { wallet: world.reconcilable("wallet"), savings: world.reconcilable("savings") },
+      now: () => world.nowMs,
+      sleep: async (ms: number) => {
+        world.nowMs += ms;
+        if (ms > 9_000) await world.credit({ ...sent, amount: 90 });
+      },
+    });
+    expect(kinds(answer)).toEqual([]);
+    expect(kinds(await look())).toEqual([["wrong_amount", "wallet", sent.id]]);
+  });
+
   it("but the truth to two operators who ask at once", async () => {
     for (let number = 0; number < 300; number += 1) await arrived("ann", 1);
     world.nowMs += HOUR_MS;
