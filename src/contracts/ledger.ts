@@ -118,6 +118,7 @@ export interface LedgerChange {
   readonly at: number;
 }
 
+/** How much there is of each, counted up to 10,000. */
 export interface LedgerOverview {
   readonly accounts: number;
   readonly pending: number;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
+import { namingStatements, preparedStatements } from "./support/prepared-statements.ts";
 import { bundled, durableWorker } from "../support/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
@@ -10,6 +11,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url).href);
 export default defineConfig({
   root,
   plugins: [
+    namingStatements(`${root}src/ledger/`),
     cloudflareTest(async () => ({
       wrangler: { configPath: `${root}src/ledger/wallet/wrangler.toml` },
       miniflare: {
@@ -17,6 +19,7 @@ export default defineConfig({
           LOG_LEVEL: "silent",
           MIGRATIONS: await readD1Migrations(`${root}migrations/ledger`),
           STATEMENTS_DOC: readFileSync(`${root}docs/design/ledger.md`, "utf8"),
+          STATEMENTS: [...preparedStatements(`${root}src/ledger`)],
         },
         workers: [
           durableWorker(root),

@@ -3,6 +3,14 @@ export interface StatementCost {
   readonly runs: number;
   /** Of the dearest run. */
   readonly rowsReadMax: number;
+  readonly rowsWrittenMax: number;
+  /** What was bound in the last run. */
+  readonly values: readonly unknown[];
+}
+
+interface Run {
+  readonly query: string;
+  readonly values: readonly unknown[];
 }
 
 /** D1 as it is, with a count of the rows it says it has written, and read: in all, and by the statement. */
@@ -16,20 +24,21 @@ export function meteredD1(db: D1Database): {
   let rows = 0;
   let rowsRead = 0;
   const statements = new Map<string, StatementCost>();
-  const originals = new WeakMap<object, { readonly statement: D1PreparedStatement; readonly query: string }>();
-  const count = <T extends D1Result>(result: T, query: string): T => {
+  const originals = new WeakMap<object, { readonly statement: D1PreparedStatement; readonly run: Run }>();
+  const count = <T extends D1Result>(result: T, { query, values }: Run): T => {
     const { rows_read: read, rows_written: written } = result.meta;
     rows += written;
     rowsRead += read;
-    const { runs, rowsReadMax } = statements.get(query) ?? { runs: 0, rowsReadMax: 0 };
-    statements.set(query, { runs: runs + 1, rowsReadMax: Math.max(rowsReadMax, read) });
+    const { runs, rowsReadMax, rowsWrittenMax } = statements.get(query) ?? { runs: 0, rowsReadMax: 0, rowsWrittenMax: 0 };
+    const maxima = { rowsReadMax: Math.max(rowsReadMax, read), rowsWrittenMax: Math.max(rowsWrittenMax, written) };
+    statements.set(query, { runs: runs + 1, ...maxima, values });
     return result;
   };
-  const wrap = (statement: D1PreparedStatement, query: string): D1PreparedStatement => {
-    const all = async (): Promise<D1Result> => count(await statement.all(), query);
+  const wrap = (statement: D1PreparedStatement, run: Run): D1PreparedStatement => {
+    const all = async (): Promise<D1Result> => count(await statement.all(), run);
     const wrapped = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values), query),
-      run: async () => count(await statement.run(), query),
+      bind: (...values: unknown[]) => wrap(statement.bind(...values), { query: run.query, values }),
+      run: async () => count(await statement.run(), run),
       all,
       first: async (column?: string) => {
         const row = ((await all()).results[0] ?? null) as Record<string, unknown> | null;
@@ -38,16 +47,16 @@ export function meteredD1(db: D1Database): {
       // D1 tells no numbers with raw rows.
       raw: async () => (await all()).results.map((row) => Object.values(row as object)),
     } as unknown as D1PreparedStatement;
-    originals.set(wrapped, { statement, query });
+    originals.set(wrapped, { statement, run });
     return wrapped;
   };
   const database = {
-    prepare: (query: string) => wrap(db.prepare(query), query.trim().replaceAll(/\s+/g, " ")),
+    prepare: (query: string) => wrap(db.prepare(query), { query: query.trim().replaceAll(/\s+/g, " "), values: [] }),
     batch: async (batch: D1PreparedStatement[]) => {
       const results = await db.batch(batch.map((item) => originals.get(item)?.statement ?? item));
       results.forEach((result, index) => {
         const item = batch[index];
-        count(result, (item === undefined ? undefined : originals.get(item)?.query) ?? "");
+        count(result, (item === undefined ? undefined : originals.get(item)?.run) ?? { query: "", values: [] });
       });
       return results;
     },

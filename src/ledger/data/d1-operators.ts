@@ -3,12 +3,15 @@ import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
 import type { DrivenPlace } from "../biz/redrive-place.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import { accountOf } from "./account-of.ts";
+import { pickedInSlices } from "./picked-in-slices.ts";
 
-/** 1 state or null, 2 limit, 3 after. */
-const OUTBOX = `
+const MESSAGE = `
   SELECT id AS transferId, user_id AS userId, amount, state AS status, attempts, last_error AS lastError,
     CASE state WHEN 'pending' THEN next_at END AS nextAttemptAt, created_at AS createdAt
-  FROM outbox WHERE (?1 IS NULL OR state = ?1) AND id > ?3 ORDER BY id LIMIT ?2`;
+  FROM outbox`;
+/** 1 after, 2 limit. */
+const OUTBOX = `${MESSAGE} WHERE id > ?1 ORDER BY id LIMIT ?2`;
+const PARKED_BY_ID = `${MESSAGE} INDEXED BY outbox_parked_id WHERE state = 'parked' AND id > ?1 ORDER BY id LIMIT ?2`;
 const BY_IDS = "SELECT id FROM outbox WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY id";
 /** 1 driven at, 2 id, 3 driven before, 4 limit. */
 const PARKED = `
@@ -50,14 +53,26 @@ const AUDIT_STATE = `
   INSERT INTO audit (id, at, actor, action, target, detail)
   SELECT ?4, ?2, ?5, 'set-account-state', user_id, json_object('state', ?3) FROM account WHERE id = ?1`;
 
+/** An overview counts this far: it must not read a whole table. */
+const COUNTED_MAX = 10_000;
+const counted = (rows: string): string => `(SELECT count(*) FROM (SELECT 1 FROM ${rows} LIMIT ${COUNTED_MAX}))`;
+/**
+ * The oldest message is looked for among those due first, which are all there are unless those are counted to the end, and then among those first by id as well.
+ * No index has them by age: it would cost each transfer two rows.
+ */
 const OVERVIEW = `
-  SELECT (SELECT count(*) FROM account WHERE kind = 'user') AS accounts,
-    (SELECT count(*) FROM outbox WHERE state = 'pending') AS pending, (SELECT count(*) FROM outbox WHERE state = 'parked') AS parked,
-    (SELECT min(created_at) FROM outbox WHERE state = 'pending') AS oldestAtMs, (SELECT count(*) FROM dead_letter) AS deadLetters,
-    (SELECT coalesce(max(seq), 0) FROM change_log) AS newestSeq, (SELECT published_seq FROM change_stream) AS publishedSeq`;
+  SELECT ${counted("account WHERE id > 'user:'")} AS accounts, due.messages AS pending, ${counted("outbox WHERE state = 'parked'")} AS parked,
+    due.oldest AS oldestDueMs, CASE due.messages WHEN ${COUNTED_MAX} THEN
+      (SELECT min(created_at) FROM (SELECT state, created_at FROM outbox ORDER BY id LIMIT ${COUNTED_MAX}) WHERE state = 'pending')
+    END AS oldestByIdMs,
+    ${counted("dead_letter")} AS deadLetters,
+    (SELECT coalesce(max(seq), 0) FROM change_log) AS newestSeq, (SELECT published_seq FROM change_stream) AS publishedSeq
+  FROM (SELECT count(*) AS messages, min(created_at) AS oldest FROM (
+    SELECT created_at FROM outbox WHERE state = 'pending' ORDER BY max(next_at, leased_until) LIMIT ${COUNTED_MAX})) AS due`;
 
 interface OverviewRow extends Omit<LedgerOverview, "oldestPendingMs" | "changes"> {
-  readonly oldestAtMs: number | null;
+  readonly oldestDueMs: number | null;
+  readonly oldestByIdMs: number | null;
   readonly newestSeq: number;
   readonly publishedSeq: number;
 }
@@ -67,13 +82,16 @@ export function d1Operators(db: D1Database): OperatorStore {
   const ids = (rows: readonly { readonly id: string }[]): readonly string[] => rows.map(({ id }) => id);
   return {
     async outbox(status: OutboxState | null, limit, after) {
-      const { results } = await d1Call("read the outbox", () =>
-        db
-          .prepare(OUTBOX)
-          .bind(status, limit, after ?? "")
-          .all<OutboxMessage>(),
-      );
-      return results;
+      const read = async (query: D1PreparedStatement, from: string, rows: number) =>
+        (await d1Call("read the outbox", () => query.bind(from, rows).all<OutboxMessage>())).results;
+      if (status === "parked") return read(db.prepare(PARKED_BY_ID), after ?? "", limit);
+      return pickedInSlices({
+        limit,
+        from: after ?? "",
+        read: (from, rows) => read(db.prepare(OUTBOX), from, rows),
+        placeOf: ({ transferId }) => transferId,
+        isWanted: (message) => status === null || message.status === status,
+      });
     },
 
     async redrivable(asked) {
@@ -129,10 +147,10 @@ export function d1Operators(db: D1Database): OperatorStore {
     async overview(nowMs): Promise<LedgerOverview> {
       const row = await d1Call("read the overview", () => db.prepare(OVERVIEW).first<OverviewRow>());
       if (row === null) throw new Error("the overview has no row");
-      const { oldestAtMs, newestSeq, publishedSeq, ...counts } = row;
+      const { oldestDueMs, oldestByIdMs, newestSeq, publishedSeq, ...counts } = row;
       return {
         ...counts,
-        oldestPendingMs: oldestAtMs === null ? 0 : Math.max(0, nowMs - oldestAtMs),
+        oldestPendingMs: Math.max(0, nowMs - Math.min(oldestDueMs ?? nowMs, oldestByIdMs ?? nowMs)),
         changes: { newestSeq, publishedSeq },
       };
     },

@@ -7,6 +7,7 @@ const MESSAGE = `
   SELECT id, user_id AS userId, amount, attempts, attempts_before AS attemptsBefore, created_at AS createdAtMs, driven_at AS drivenAtMs, last_error AS lastError,
     (SELECT idempotency_key FROM transfer WHERE owner = outbox.user_id AND id = outbox.id) AS storedKey
   FROM outbox`;
+const NAMED = `${MESSAGE} WHERE id = ?1`;
 type MessageRow = Omit<DueMessage, "keyDigest"> & { readonly storedKey: string | null };
 /** When a message is due: one that is leased not before its lease ends. Written as the index `outbox_due_at` has it. */
 const DUE_AT = "max(next_at, leased_until)";
@@ -93,7 +94,7 @@ export function d1Outbox(db: D1Database): OutboxStore {
     },
 
     async message(id) {
-      const row = await d1Call("read a message", () => db.prepare(`${MESSAGE} WHERE id = ?1`).bind(id).first<MessageRow>());
+      const row = await d1Call("read a message", () => db.prepare(NAMED).bind(id).first<MessageRow>());
       return row === null ? null : messageOf(row);
     },
 

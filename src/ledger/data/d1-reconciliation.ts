@@ -29,7 +29,8 @@ const PASS = `
     sum_of_entries = sum_of_entries + ${between("clearing")} + ${between("equity")} + ${othersBetween("clearing")} + ${othersBetween("equity")}
   WHERE id = 1 AND through_id = ?1`;
 
-const UNCOUNTED = "reconciliation_open o JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = o.id WHERE o.counted = 0";
+/** From the few that are open: left to itself the planner begins with every entry of the clearing account. */
+const UNCOUNTED = "reconciliation_open o CROSS JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = o.id WHERE o.counted = 0";
 /** 1 ids as JSON. */
 const COUNT_RESTED = `
   UPDATE reconciliation SET clearing = clearing + (SELECT coalesce(sum(e.amount), 0) FROM ${UNCOUNTED} AND o.id IN (SELECT value FROM json_each(?1))),

@@ -6,6 +6,7 @@ import { accountOf } from "./account-of.ts";
 import { d1Deposits } from "./d1-deposits.ts";
 import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
+import { pickedInSlices } from "./picked-in-slices.ts";
 import { comparable, longPayloadHash } from "./payload-hash.ts";
 import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
 
@@ -54,9 +55,14 @@ const BY_KEY = `
 const FUNDS = "SELECT balance, in_flight AS inFlight FROM account WHERE id = ?1";
 const VIEW = `
   SELECT t.id AS id, t.amount AS amount, t.outcome AS outcome, t.created_at AS createdAtMs, t.ended_at AS endedAtMs,
-    coalesce(o.state = 'parked', 0) AS parked
-  FROM transfer t LEFT JOIN outbox o ON o.id = t.id
-  WHERE t.owner = ?1 AND t.operation = 'transfer' AND t.outcome <> 'failed'`;
+    coalesce(o.state = 'parked', 0) AS parked, t.operation = 'transfer' AND t.outcome <> 'failed' AS isShown
+  FROM transfer t LEFT JOIN outbox o ON o.id = t.id WHERE t.owner = ?1`;
+/** 1 owner, 2 id. */
+const NAMED = `${VIEW} AND t.id = ?2`;
+/** 1 owner, 2 before, 3 limit. With what is no transfer of theirs: no index leads past that, since it would cost each transfer a row. */
+const NEWEST = `${VIEW} AND t.id < ?2 ORDER BY t.id DESC LIMIT ?3`;
+/** Behind every id. */
+const END = "~";
 
 interface ViewRow {
   readonly id: string;
@@ -65,6 +71,8 @@ interface ViewRow {
   readonly createdAtMs: number;
   readonly endedAtMs: number | null;
   readonly parked: number;
+  /** Not of deposits, refunds, and what the release before has refused. */
+  readonly isShown: number;
 }
 
 interface KeyedRow extends Pick<KeyedTransfer, "id" | "payloadHash"> {
@@ -114,15 +122,20 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
     },
 
     async read(owner, id) {
-      const row = await d1Call("read a transfer", () => db.prepare(`${VIEW} AND t.id = ?2`).bind(owner, id).first<ViewRow>());
-      return row === null ? null : viewOf(row);
+      const row = await d1Call("read a transfer", () => db.prepare(NAMED).bind(owner, id).first<ViewRow>());
+      return row?.isShown === 1 ? viewOf(row) : null;
     },
 
     async list(owner, limit, before) {
-      const page = before === null ? db.prepare(`${VIEW} ORDER BY t.id DESC LIMIT ?2`).bind(owner, limit) : null;
-      const statement = page ?? db.prepare(`${VIEW} AND t.id < ?3 ORDER BY t.id DESC LIMIT ?2`).bind(owner, limit, before);
-      const { results } = await d1Call("list transfers", () => statement.all<ViewRow>());
-      return results.map(viewOf);
+      const shown = await pickedInSlices({
+        limit,
+        from: before ?? END,
+        read: async (from, rows) =>
+          (await d1Call("list transfers", () => db.prepare(NEWEST).bind(owner, from, rows).all<ViewRow>())).results,
+        placeOf: ({ id }) => id,
+        isWanted: ({ isShown }) => isShown === 1,
+      });
+      return shown.map(viewOf);
     },
   };
 }

@@ -27,6 +27,7 @@ describe("a ledger of the release before", () => {
     const operators = d1Operators(db);
     const parked = await operators.parked({ drivenAtMs: -1, id: "" }, 100, 10);
     expect(parked.map(({ id }) => id)).toEqual(["new-parked", "old-parked"]);
+    expect((await operators.outbox("parked", 10, null)).map(({ transferId }) => transferId)).toEqual(["new-parked", "old-parked"]);
     expect(await operators.setAccountState("ann", "frozen", AUDIT)).toBe(true);
     // The time at which it was closed stays; the release before sees a closed account.
     expect(db.sqlite.prepare("SELECT closed_at, frozen_at FROM account WHERE id = 'user:ann'").get()).toEqual({
