@@ -1,5 +1,4 @@
 import type { Context, Hono } from "hono";
-import { CodedError } from "../../contracts/errors.ts";
 import {
   changePasswordSchema,
   eraseAccountSchema,
@@ -8,9 +7,8 @@ import {
   registerSchema,
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
-import { mayDo } from "../../contracts/permissions.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
-import { requirePrincipal, type RequestScope } from "../../platform/call-context.ts";
+import { requirePermission, type RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -66,7 +64,7 @@ function addSignInRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccount
 function addOwnAccountRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
   function mine(c: Context<BffEnv>): RequestScope {
     const { scope } = c.env;
-    if (!mayDo(requirePrincipal(scope).roles, "account:own")) throw new CodedError("FORBIDDEN", "Your roles don't allow this");
+    requirePermission(scope, "account:own");
     return scope;
   }
 

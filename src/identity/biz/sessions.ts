@@ -48,15 +48,19 @@ export class Sessions {
     const [presentedHash, nextHash] = await Promise.all([secrets.digest(presented), secrets.digest(refreshToken)]);
     const nowMs = now();
     const subject = await store.rotate({ presentedHash, nextHash, attemptId: secrets.newId(), nowMs, expiresAtMs: nowMs + SESSION_TTL_MS });
-    if (subject === null) throw new CodedError("UNAUTHENTICATED", "The refresh token is not valid; sign in again");
+    if (subject === null) throw invalid("The refresh token is not valid; sign in again");
     return grant(sign, subject, refreshToken, nowMs);
   }
 
   /** Ends a session. Ending one that has ended is fine. Throws `UNAUTHENTICATED` where the account is gone. */
   async end(userId: string, sessionId: string): Promise<void> {
     const known = await this.#deps.store.end(userId, sessionId, this.#deps.now());
-    if (!known) throw new CodedError("UNAUTHENTICATED", "The account is gone");
+    if (!known) throw invalid("The account is gone");
   }
+}
+
+function invalid(message: string): CodedError {
+  return new CodedError("UNAUTHENTICATED", message, { tokenFault: "invalid_token" });
 }
 
 /**
