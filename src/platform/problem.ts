@@ -26,7 +26,7 @@ const FAULTY: Readonly<Record<TokenFault, string>> = {
 export function problemResponse(error: unknown, { requestId, instance, headers, extra }: ProblemContext): Response {
   const code = codeOf(error);
   const { status, title } = ERROR_CATALOGUE[code];
-  const { errors, retryAfterMs, mustNotRetry, failedBelow, tokenFault } = hintsOf(error);
+  const { errors, retryAfterMs, alreadyRetried, mustNotRetry, failedBelow, tokenFault } = hintsOf(error);
   const body = {
     type: `urn:playhead:problem:${code.toLowerCase().replaceAll("_", "-")}`,
     title,
@@ -41,8 +41,10 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
   const all: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store", ...headers };
   const challenge = challengeOf(status, tokenFault);
   if (challenge !== null) all["www-authenticate"] = challenge;
-  // Also where a layer below has tried again already: later is another time.
-  const waitMs = retryAfterMs ?? (status === 503 ? RETRY_AFTER_DEFAULT_MS : undefined);
+  // Also where a layer below has tried again already: later is another time. But what nobody could try again, and nobody refused, may have been done:
+  // to say when to come back would be to say "come back".
+  const mayBeDone = mustNotRetry === true && alreadyRetried !== true;
+  const waitMs = retryAfterMs ?? (status === 503 && !mayBeDone ? RETRY_AFTER_DEFAULT_MS : undefined);
   if (waitMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(waitMs / 1000));
   if (mustNotRetry === true && status >= 503) all[NO_RETRY_HEADER] = "1";
   if (failedBelow === true && status >= 503) all[FAILED_BELOW_HEADER] = "1";

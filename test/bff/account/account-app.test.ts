@@ -62,6 +62,7 @@ async function accountBff({ failure }: { readonly failure?: Error } = {}) {
   const identity = guardedRpc(obedientIdentity(calls, failure), testGuard());
   const app = createAccountApp({
     identity,
+    sessions: identity,
     passwords: identity,
     verifyInternalToken: internalTokenVerifier({
       jwks: { keys: [{ kty: "OKP", crv: "Ed25519", x, kid: "gateway-1" }] },
