@@ -33,6 +33,9 @@ export interface FieldError {
   readonly message: string;
 }
 
+/** What is wrong with the token that a caller came with, in the words of RFC 6750, 3.1. Whoever came with none, or with a wrong password, has no such fault. */
+export type TokenFault = "invalid_token" | "insufficient_scope";
+
 export interface CodedErrorOptions {
   readonly cause?: unknown;
   readonly errors?: readonly FieldError[];
@@ -47,6 +50,8 @@ export interface CodedErrorOptions {
   readonly mustNotRetry?: boolean;
   /** What failed lies behind whoever answers this: they are well themselves, and no breaker counts it against them. */
   readonly failedBelow?: boolean;
+  /** Of an `UNAUTHENTICATED` or `FORBIDDEN` that is the token's fault. */
+  readonly tokenFault?: TokenFault;
 }
 
 /**
@@ -60,6 +65,7 @@ export class CodedError extends Error {
   readonly alreadyRetried?: boolean;
   readonly mustNotRetry?: boolean;
   readonly failedBelow?: boolean;
+  readonly tokenFault?: TokenFault;
 
   constructor(code: ErrorCode, message: string, options: CodedErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -70,6 +76,7 @@ export class CodedError extends Error {
     if (options.alreadyRetried !== undefined) this.alreadyRetried = options.alreadyRetried;
     if (options.mustNotRetry !== undefined) this.mustNotRetry = options.mustNotRetry;
     if (options.failedBelow !== undefined) this.failedBelow = options.failedBelow;
+    if (options.tokenFault !== undefined) this.tokenFault = options.tokenFault;
   }
 }
 
@@ -146,6 +153,7 @@ export function hintsOf(error: unknown): ErrorHints {
     if (cause.alreadyRetried === true) hints.alreadyRetried = true;
     if (hints.mustNotRetry === undefined && typeof cause.mustNotRetry === "boolean") hints.mustNotRetry = cause.mustNotRetry;
     if (cause.failedBelow === true) hints.failedBelow = true;
+    if (hints.tokenFault === undefined && cause.tokenFault !== undefined) hints.tokenFault = cause.tokenFault;
   }
   return hints;
 }

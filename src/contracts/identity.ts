@@ -53,7 +53,10 @@ export interface IdentityAccounts {
   register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }>;
   /** Throws `UNAUTHENTICATED`, after the same work whether or not the e-mail exists. */
   login(ctx: CallContext, input: LoginInput): Promise<TokenGrant>;
-  /** Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`. */
+  /**
+   * Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`, and `RATE_LIMITED` where the session is refreshed too often:
+   * the token is as good as before then. An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; of one without nobody knows.
+   */
   refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant>;
   logout(ctx: CallContext): Promise<void>;
   /** Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong. */

@@ -24,6 +24,15 @@ export const RATE_LIMIT_HEADER = "ratelimit";
 /** Issuer of the internal token; its audiences are the names of the workers. */
 export const INTERNAL_ISSUER = "playhead-gateway";
 
+/*
+ * What kind a token is, in its header (RFC 8725, 3.11): none passes for another, whatever keys and claims they come to share. The release before wrote other
+ * kinds, and its workers live beside ours during a deployment: those are taken for one release more (docs/decisions/0010).
+ */
+export const INTERNAL_TOKEN_TYPE = "internal+jwt";
+/** RFC 9068, 2.1. */
+export const ACCESS_TOKEN_TYPE = "at+jwt";
+export const ACCESS_TOKEN_TYPE_BEFORE = "JWT";
+
 /** Issuer and audience of the access tokens that clients hold. */
 export const ACCESS_TOKEN_ISSUER = "playhead";
 export const ACCESS_TOKEN_AUDIENCE = "playhead";

@@ -38,7 +38,7 @@ type FetchHandler = (request: Request, env: unknown, ctx: ExecutionContext) => P
 
 const PREFLIGHT_MAX_AGE_S = 600;
 const ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "X-Request-Timeout-Ms", "traceparent"];
-const EXPOSED_HEADERS = ["X-Request-Id", "traceparent", "RateLimit", "RateLimit-Policy", "Retry-After", "X-No-Retry"];
+const EXPOSED_HEADERS = ["X-Request-Id", "traceparent", "RateLimit", "RateLimit-Policy", "Retry-After", "X-No-Retry", "WWW-Authenticate"];
 
 /**
  * The gateway as a fetch handler. Around everything: the scope, the headers of every response and one log line. Inside, Hono finds
@@ -107,7 +107,7 @@ function routeHandler(deps: GatewayDeps, routes: readonly Route[]): (c: Context<
     if (quota !== undefined) await quota;
     // 3. May they?
     if (route.permission !== null && !mayDo(scope.principal?.roles ?? [], route.permission)) {
-      throw new CodedError("FORBIDDEN", "Your role does not allow this");
+      throw new CodedError("FORBIDDEN", "Your role does not allow this", { tokenFault: "insufficient_scope" });
     }
     // 4. Is the body one that may travel on?
     await admit(c, route.bodyBytesMax);

@@ -1,7 +1,7 @@
-import { jwtVerify, type CryptoKey } from "jose";
+import { decodeProtectedHeader, jwtVerify, type CryptoKey } from "jose";
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError, isCode } from "../contracts/errors.ts";
-import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER } from "../contracts/internal-request.ts";
+import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TYPE, ACCESS_TOKEN_TYPE_BEFORE } from "../contracts/internal-request.ts";
 import { principalOf } from "../platform/internal-token.ts";
 import { LateError, requestTimer } from "../platform/call-timer.ts";
 import { importEd25519 } from "../platform/jwk.ts";
@@ -24,7 +24,8 @@ const TOKEN_LENGTH_MAX = 4_096;
 const CLOCK_SKEW_S = 5;
 /** Longer than the trust store waits for identity itself. */
 const PATIENCE_MS_MAX = 2_000;
-const BEARER = /^[Bb]earer ([A-Za-z0-9._-]+)$/;
+const BEARER = /^bearer ([A-Za-z0-9._-]+)$/i;
+const BEARER_SCHEME = /^bearer\b/i;
 
 /**
  * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by the whole header, so that an
@@ -55,6 +56,8 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
       clockTolerance: CLOCK_SKEW_S,
       currentDate: new Date(now()),
       requiredClaims: ["exp", "iat", "sub"],
+      // Of the release before there are tokens for ten minutes more, and in a deployment an identity that makes them.
+      typ: decodeProtectedHeader(token).typ === ACCESS_TOKEN_TYPE_BEFORE ? ACCESS_TOKEN_TYPE_BEFORE : ACCESS_TOKEN_TYPE,
     });
     const principal = principalOf(payload);
     if (principal === null) throw new TypeError("the token names no user");
@@ -70,7 +73,7 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     if (trust.keys.length === 0)
       throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
     const principal = verified.get(authorization) ?? (await verifyInTime(authorization, deadlineAtMs));
-    if (trust.isRevoked(principal.sessionId)) throw new CodedError("UNAUTHENTICATED", "The session has ended");
+    if (trust.isRevoked(principal.sessionId)) throw notValid("The session has ended");
     return principal;
   };
 
@@ -80,7 +83,7 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     } catch (cause) {
       if (isCode(cause, "UNAUTHENTICATED")) throw cause;
       if (cause instanceof LateError) throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
-      throw new CodedError("UNAUTHENTICATED", "The access token is not valid", { cause });
+      throw notValid("The access token is not valid", cause);
     }
   }
 
@@ -95,6 +98,12 @@ function ignoreLateness(error: unknown): void {
 
 function bearerOf(authorization: string): string {
   const token = authorization.length <= TOKEN_LENGTH_MAX ? BEARER.exec(authorization)?.[1] : undefined;
-  if (token === undefined) throw new CodedError("UNAUTHENTICATED", "Authorization must be a bearer token");
-  return token;
+  if (token !== undefined) return token;
+  // With another scheme there was no token that could have a fault.
+  const why = "Authorization must be a bearer token";
+  throw BEARER_SCHEME.test(authorization) ? notValid(why) : new CodedError("UNAUTHENTICATED", why);
+}
+
+function notValid(message: string, cause?: unknown): CodedError {
+  return new CodedError("UNAUTHENTICATED", message, { cause, tokenFault: "invalid_token" });
 }

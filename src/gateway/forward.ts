@@ -1,4 +1,4 @@
-import { CodedError } from "../contracts/errors.ts";
+import { CodedError, codeOf, hintsOf } from "../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER } from "../contracts/idempotency-key.ts";
 import {
   ATTEMPT_HEADER,
@@ -32,13 +32,15 @@ export interface ForwardDeps {
 /** Client headers that mean something to a BFF. Everything else stays outside, forged internal headers above all. */
 const FORWARDED_HEADERS = ["content-type", "idempotency-key"] as const;
 const NOT_IMPLEMENTED = 501;
+/** When to come back where the gateway knows no better. */
+const RETRY_AFTER_DEFAULT_MS = 1_000;
 /** What the gateway may need of a route's time for itself, in ms. */
 const ROUTE_MARGIN_MS = 25;
 
 /** A BFF answered with an error of its own making: thrown, so that the guard counts it and may try again. */
 class FailedAnswer extends CodedError {
-  constructor(response: Response, upstream: BffName) {
-    const retryAfterMs = retryAfterMsOf(response);
+  constructor(response: Response, { upstream, singleUse = false }: Route) {
+    const retryAfterMs = singleUse ? 0 : retryAfterMsOf(response);
     super("UNAVAILABLE", `${upstream} answered ${response.status}`, retryAfterMs > 0 ? { retryAfterMs } : {});
   }
 }
@@ -70,11 +72,11 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
         await last?.body?.cancel();
         last = null;
         last = await upstreams[upstream].fetch(outbound(request, upstream, scope, token, attempt));
-        return judge(last, upstream);
+        return judge(last, route);
       });
     } catch (error) {
-      if (last === null || !failedByAnswer(error)) throw error;
-      return publicAnswer(last, upstream, error);
+      if (last === null || !failedByAnswer(error)) throw inviting(error, route);
+      return publicAnswer(last, route, error);
     }
   };
 }
@@ -102,11 +104,11 @@ function outbound(request: Request, upstream: BffName, scope: GatewayScope, toke
 }
 
 /** A 5xx is a failure of the BFF, unless it only passes on what has failed further down. */
-function judge(response: Response, upstream: BffName): Response {
+function judge(response: Response, route: Route): Response {
   const { status, headers } = response;
   // A BFF of the version before says so by the other header.
   if (status < 500 || status === NOT_IMPLEMENTED || headers.has(FAILED_BELOW_HEADER) || headers.has(NO_RETRY_HEADER)) return response;
-  throw new FailedAnswer(response, upstream);
+  throw new FailedAnswer(response, route);
 }
 
 function outcomeOf(response: Response): WorkOutcome {
@@ -120,13 +122,17 @@ function failedByAnswer(error: unknown): boolean {
 }
 
 /** A BFF's own errors are problems and may be shown; a 5xx that isn't one comes from a crash, and its body is nobody's business. */
-async function publicAnswer(response: Response, upstream: BffName, cause: unknown): Promise<Response> {
+async function publicAnswer(response: Response, route: Route, cause: unknown): Promise<Response> {
   if (response.headers.get("content-type")?.startsWith("application/problem+json") ?? false) return response;
   await response.body?.cancel();
-  throw new CodedError("UNAVAILABLE", `${upstream} failed with status ${response.status}`, {
-    cause,
-    retryAfterMs: 1_000,
-  });
+  throw inviting(new CodedError("UNAVAILABLE", `${route.upstream} failed with status ${response.status}`, { cause }), route);
+}
+
+/** Says when to come back, where nobody has yet and coming back does no harm: later, whatever has been done, it can be asked for again. */
+function inviting(error: unknown, { singleUse = false }: Route): unknown {
+  const hints = hintsOf(error);
+  if (singleUse || hints.retryAfterMs !== undefined) return error;
+  return new CodedError(codeOf(error), "no answer", { cause: error, ...hints, retryAfterMs: RETRY_AFTER_DEFAULT_MS });
 }
 
 function retryAfterMsOf(response: Response): number {

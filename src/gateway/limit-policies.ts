@@ -11,7 +11,7 @@ export interface LimitPolicy {
   readonly onUnreachable: "open" | "closed";
 }
 
-export const LIMIT_POLICY_NAMES = ["default", "anonymous", "reports", "register", "login", "transfers"] as const;
+export const LIMIT_POLICY_NAMES = ["default", "anonymous", "reports", "register", "login", "refresh", "transfers"] as const;
 export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
 
 const MINUTE_MS = 60_000;
@@ -26,6 +26,8 @@ const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
   reports: { name: "reports", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   register: { name: "register", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
   login: { name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
+  /** Hundreds of people share an address: this only keeps floods off. How often one session may be refreshed is counted where sessions are known. */
+  refresh: { name: "refresh", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   /** The quota is that of all other requests; here each is counted before it is passed on. */
   transfers: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "open" },
 };
@@ -42,6 +44,7 @@ export function limitPolicies(modes: LimitModes): LimitPolicies {
     reports: withMode("reports"),
     register: withMode("register"),
     login: withMode("login"),
+    refresh: withMode("refresh"),
     transfers: withMode("transfers"),
   };
 }

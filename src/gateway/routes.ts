@@ -20,6 +20,11 @@ export interface Route {
   readonly criticality: Criticality;
   /** Bytes a body may have. */
   readonly bodyBytesMax: number;
+  /**
+   * Done once, it can't be done again: a token is spent, a password replaced. Whoever hears nothing of such a request is never invited to send it again,
+   * since nobody knows whether it was done. False if absent.
+   */
+  readonly singleUse?: boolean;
   /** Its path names all that it does, so that twice is as good as once: whoever hears nothing may ask again. False if absent. */
   readonly keyedByPath?: boolean;
 }
@@ -27,7 +32,9 @@ export interface Route {
 const KIB = 1024;
 const DEFAULTS = { timeoutMs: 1_000, limit: "default", criticality: "critical", bodyBytesMax: 64 * KIB } as const;
 /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
-const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000 } as const;
+const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000, singleUse: true } as const;
+/** A database that is slow logs nobody out. */
+const SESSION = { ...DEFAULTS, timeoutMs: 3_000 } as const;
 /** Money may take its time, and is the last thing to be shed. */
 const MONEY = { ...DEFAULTS, timeoutMs: 3_000, limit: "transfers", criticality: "critical_plus" } as const;
 /** Operators look at all shards at once. */
@@ -38,8 +45,17 @@ const MONEY_BY_OPERATOR = { ...OPERATOR, criticality: "critical" } as const;
 export const ROUTES: readonly Route[] = [
   { ...PASSWORD, path: "/v1/account/register", methods: ["POST"], upstream: "account", permission: null, limit: "register" },
   { ...PASSWORD, path: "/v1/account/login", methods: ["POST"], upstream: "account", permission: null, limit: "login" },
-  { ...DEFAULTS, path: "/v1/account/refresh", methods: ["POST"], upstream: "account", permission: null, criticality: "critical_plus" },
-  { ...DEFAULTS, path: "/v1/account/logout", methods: ["POST"], upstream: "account", permission: "account:own" },
+  {
+    ...SESSION,
+    path: "/v1/account/refresh",
+    methods: ["POST"],
+    upstream: "account",
+    permission: null,
+    limit: "refresh",
+    criticality: "critical_plus",
+    singleUse: true,
+  },
+  { ...SESSION, path: "/v1/account/logout", methods: ["POST"], upstream: "account", permission: "account:own" },
   { ...PASSWORD, path: "/v1/account/password", methods: ["POST"], upstream: "account", permission: "account:own" },
   { ...DEFAULTS, path: "/v1/account/me", methods: ["GET"], upstream: "account", permission: "account:own" },
   { ...PASSWORD, path: "/v1/account/me", methods: ["DELETE"], upstream: "account", permission: "account:own" },
@@ -99,5 +115,5 @@ export const ROUTES: readonly Route[] = [
   },
   { ...OPERATOR, path: "/v1/ops/reconcile", methods: ["GET"], upstream: "ops", permission: "ops:read", timeoutMs: 20_000 },
   { ...OPERATOR, path: "/v1/ops/changes", methods: ["GET"], upstream: "ops", permission: "ops:read" },
-  { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write", singleUse: true },
 ];

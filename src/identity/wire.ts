@@ -4,17 +4,19 @@ import { describeCauses } from "../contracts/errors.ts";
 import type { HistoryErasure } from "../contracts/history.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { requestTimer } from "../platform/call-timer.ts";
+import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
-import { createLogger } from "../platform/logger.ts";
+import { createLogger, type Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { currentPatience } from "../platform/request-scope.ts";
+import { currentPatience, patienceToSpend } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { KeyRing } from "./biz/key-ring.ts";
+import { REFRESHES_PER_MINUTE } from "./biz/lifetimes.ts";
 import { pullRevocations } from "./biz/revocation-list.ts";
 import { Sessions } from "./biz/sessions.ts";
 import { createSetRoles } from "./biz/set-roles.ts";
@@ -25,6 +27,7 @@ import { d1Audit } from "./data/d1-audit.ts";
 import { d1Erasures } from "./data/d1-erasures.ts";
 import { d1Sessions } from "./data/d1-sessions.ts";
 import { d1SigningKeys } from "./data/d1-signing-keys.ts";
+import { d1Trades } from "./data/d1-trades.ts";
 import { d1Upkeep } from "./data/d1-upkeep.ts";
 import { historyEraser } from "./data/history-eraser.ts";
 import { loginAttempts } from "./data/login-attempts.ts";
@@ -39,6 +42,38 @@ const now = Date.now;
 const DATABASE_PLACES = 64;
 const PLACES = 64;
 
+/**
+ * The database, one guard for four kinds of callers. What changes accounts and sessions may be slow, and so may what is read for it. Whoever only looks waits
+ * no longer than for any other page: measured by a refresh's time, a database that hangs would never be late for them.
+ */
+function wireDatabases(env: IdentityEnv, makeGuard: MakeGuard) {
+  const places = { readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES };
+  const guard = makeGuard("identity-db", { quotaMs: CALL_QUOTA_MS.accountDatabase, ...places });
+  const within = (quotaMs: number): D1Database => guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience, quotaMs });
+  return {
+    db: within(CALL_QUOTA_MS.accountDatabase),
+    readersDb: within(CALL_QUOTA_MS.database),
+    jobsDb: within(CALL_QUOTA_MS.job),
+    tradesDb: guardedD1(env.IDENTITY_DB, { guard, patience: () => patienceToSpend(now) }),
+  };
+}
+
+/** What carries erasures to the history. */
+function wireErasures(env: IdentityEnv, db: D1Database, makeGuard: MakeGuard, logger: Logger): Erasures {
+  return new Erasures({
+    store: d1Erasures(db),
+    eraseHistory: historyEraser(
+      guardedRpc(
+        bindRpc<HistoryErasure>(env.HISTORY),
+        makeGuard("history", { quotaMs: CALL_QUOTA_MS.erasureRpc, readsMax: PLACES, writesMax: PLACES }),
+      ),
+      now,
+    ),
+    now,
+    onFailure: (what, error) => logger.error("erasure failed", { what, causes: describeCauses(error) }),
+  });
+}
+
 /** Everything an isolate of the identity worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: IdentityEnv) => {
   const config = readIdentityConfig(env);
@@ -51,46 +86,45 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     background: waitUntil,
     logger,
   });
-  const db = guardedD1(env.IDENTITY_DB, {
-    guard: makeGuard("identity-db", { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES }),
-    patience: currentPatience,
-  });
+  const { db, readersDb, jobsDb, tradesDb } = wireDatabases(env, makeGuard);
   const accountStore = d1Accounts(db);
-  const sessionStore = d1Sessions(db);
-  const upkeep = d1Upkeep(db);
+  const accountReader = d1Accounts(readersDb);
+  const sessionReader = d1Sessions(readersDb);
+  const upkeep = d1Upkeep(readersDb);
   const operator = operatorSecret(config.ADMIN_EMAIL, config.ADMIN_PASSWORD);
-  const keys = new KeyRing({ store: d1SigningKeys(db), vault: keyVault(config.KEY_ENCRYPTION_KEY), secrets, now });
-  const sessions = new Sessions({ store: sessionStore, keys, secrets, now });
-  const erasures = new Erasures({
-    store: d1Erasures(db),
-    eraseHistory: historyEraser(
-      guardedRpc(
-        bindRpc<HistoryErasure>(env.HISTORY),
-        makeGuard("history", { quotaMs: CALL_QUOTA_MS.erasureRpc, readsMax: PLACES, writesMax: PLACES }),
-      ),
-      now,
-    ),
+  // What signs may wait for its keys as long as for the rest; what gateways are told is read like any page. Each ring knows what another isolate's would.
+  const vault = keyVault(config.KEY_ENCRYPTION_KEY);
+  const keys = new KeyRing({ store: d1SigningKeys(db), vault, secrets, now });
+  const publishedKeys = new KeyRing({ store: d1SigningKeys(readersDb), vault, secrets, now });
+  const sessions = new Sessions({
+    store: { ...d1Sessions(db), ...d1Trades(tradesDb) },
+    keys,
+    secrets,
+    ageMsMax: config.SESSION_AGE_MS_MAX,
+    refreshLimit: { limit: Math.max(1, Math.round(REFRESHES_PER_MINUTE * config.RATE_LIMIT_SCALE)), windowMs: 60_000 },
     now,
-    onFailure: (what, error) => logger.error("erasure failed", { what, causes: describeCauses(error) }),
   });
+  const erasures = wireErasures(env, db, makeGuard, logger);
   const attempts = loginAttempts({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES }),
     scale: config.RATE_LIMIT_SCALE,
     background: waitUntil,
   });
+  const book = new AccountBook({ store: accountReader, hasher, operator, secrets, now });
   return {
     accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
+    profileOf: (userId: string) => book.profile(userId),
     signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, attempts, now }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
-    accountState: (userId: string) => accountStore.state(userId),
-    pullRevocations: (sinceMs: number) => pullRevocations(sessionStore, now, sinceMs),
+    accountState: (userId: string) => accountReader.state(userId),
+    pullRevocations: (sinceMs: number) => pullRevocations(sessionReader, now, sinceMs),
     sessions,
-    keys,
+    keys: { rotate: (actor: string) => keys.rotate(actor), publicKeys: () => publishedKeys.publicKeys() },
     erasures,
-    auditTrail: d1Audit(db),
+    auditTrail: d1Audit(readersDb),
     overview: () => upkeep.count(now()),
     ping: () => upkeep.ping(),
-    sweep: createSweep({ pruning: upkeep, erasures, now, logger }),
+    sweep: createSweep({ pruning: d1Upkeep(jobsDb), erasures, now, logger }),
   };
 });

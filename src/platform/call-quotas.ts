@@ -13,6 +13,10 @@ export const CALL_QUOTA_MS = {
   database: 300,
   /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
   passwordRpc: 4_500,
+  /** A refresh spends its token when it commits: cut short by a time that is meant for reads, it would cost the session. So may what ends one. */
+  sessionRpc: 2_500,
+  /** What changes accounts and sessions, and what has to be read for it. */
+  accountDatabase: 2_000,
   /** Moving money may be slow, but not twice. Looking at it is a call like any other. */
   moneyRpc: 2_500,
   moneyDatabase: 2_000,

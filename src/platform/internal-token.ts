@@ -1,7 +1,7 @@
-import { errors as joseErrors, jwtVerify, SignJWT, type CryptoKey } from "jose";
+import { decodeProtectedHeader, errors as joseErrors, jwtVerify, SignJWT, type CryptoKey } from "jose";
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
-import { INTERNAL_ISSUER } from "../contracts/internal-request.ts";
+import { INTERNAL_ISSUER, INTERNAL_TOKEN_TYPE } from "../contracts/internal-request.ts";
 import { isRole } from "../contracts/permissions.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
@@ -37,7 +37,7 @@ export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): Inte
     key ??= await importEd25519(privateJwk);
     const issuedAtMs = now();
     const unsigned = new SignJWT(principal === null ? { roles: [] } : { roles: [...principal.roles], sid: principal.sessionId })
-      .setProtectedHeader({ alg: "EdDSA", kid: privateJwk.kid })
+      .setProtectedHeader({ alg: "EdDSA", kid: privateJwk.kid, typ: INTERNAL_TOKEN_TYPE })
       .setIssuer(INTERNAL_ISSUER)
       .setAudience(audience)
       .setIssuedAt(Math.floor(issuedAtMs / 1000))
@@ -80,6 +80,8 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
     const known = verified.get(token);
     if (known !== undefined) return known.principal;
     try {
+      // A gateway of the release before says nothing of the kind.
+      const kind = decodeProtectedHeader(token).typ === undefined ? {} : { typ: INTERNAL_TOKEN_TYPE };
       const { payload } = await jwtVerify(token, (header) => keyOf(header.kid), {
         algorithms: ["EdDSA"],
         issuer: INTERNAL_ISSUER,
@@ -87,6 +89,7 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
         clockTolerance: CLOCK_SKEW_MS / 1000,
         currentDate: new Date(now()),
         requiredClaims: ["exp", "iat"],
+        ...kind,
       });
       const principal = principalOf(payload);
       verified.set(token, { principal }, (payload.exp ?? 0) * 1000 + CLOCK_SKEW_MS);

@@ -82,6 +82,31 @@ describe("a dead history", () => {
   });
 });
 
+describe("an identity that is a second late", () => {
+  it("logs nobody out: sessions are refreshed, once each time, and ended", async () => {
+    const { token, refreshToken } = await api.signUp(`late-${crypto.randomUUID()}@example.com`);
+    const refresh = (given: unknown) => api.call("POST", "/v1/account/refresh", { body: { refreshToken: given } });
+    let newest: unknown = refreshToken;
+    await during("identity", { latencyMs: 1_000 }, async () => {
+      const { status, body } = await refresh(newest);
+      expect(status).toBe(200);
+      newest = body["refreshToken"];
+    });
+    expect((await refresh(newest)).status).toBe(200);
+    await during("identity", { latencyMs: 1_000 }, async () => {
+      expect((await api.call("POST", "/v1/account/logout", { token })).status).toBe(204);
+    });
+  });
+
+  it("and, later than it may be, invites nobody to try a token again that may be spent", async () => {
+    const { refreshToken } = await api.signUp(`lost-${crypto.randomUUID()}@example.com`);
+    await during("identity", { latencyMs: 2_700 }, async () => {
+      const { status, headers } = await api.call("POST", "/v1/account/refresh", { body: { refreshToken } });
+      expect([status, headers.get("x-no-retry"), headers.get("retry-after")]).toEqual([503, "1", null]);
+    });
+  });
+});
+
 describe("a client with 150 ms of patience is answered within 300 ms", () => {
   const hint = { "x-request-timeout-ms": "150" };
   it.each([

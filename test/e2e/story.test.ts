@@ -220,6 +220,35 @@ describe("a BFF", () => {
   );
 });
 
+describe("what WWW-Authenticate says", () => {
+  const PLAIN = 'Bearer realm="playhead"';
+  const challengeOf = async (...args: Parameters<ApiClient["call"]>) => {
+    const { status, headers } = await api.call(...args);
+    return `${status} ${(headers.get("www-authenticate") ?? "nothing").replace(/, error_description="[^"]+"$/, "")}`;
+  };
+
+  it("tells a token that is no good from none, from a wrong password and from roles that don't suffice", async () => {
+    const email = freshEmail();
+    const { token } = await api.signUp(email);
+    const password = "not the password";
+    expect([
+      await challengeOf("GET", "/v1/account/me"),
+      await challengeOf("GET", "/v1/account/me", { token: "a.b.c" }),
+      await challengeOf("POST", "/v1/account/refresh", { body: { refreshToken: "made up" } }),
+      await challengeOf("POST", "/v1/account/login", { body: { email, password } }),
+      await challengeOf("DELETE", "/v1/account/me", { token, body: { password } }),
+      await challengeOf("GET", "/v1/ops/overview", { token }),
+    ]).toEqual([
+      `401 ${PLAIN}`,
+      `401 ${PLAIN}, error="invalid_token"`,
+      `401 ${PLAIN}, error="invalid_token"`,
+      `401 ${PLAIN}`,
+      `401 ${PLAIN}`,
+      `403 ${PLAIN}, error="insufficient_scope"`,
+    ]);
+  });
+});
+
 describe("bad input", () => {
   const big = "x".repeat(70_000);
   it.each([

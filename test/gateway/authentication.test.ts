@@ -21,6 +21,14 @@ describe("the gateway lets in", () => {
     expect((await call("/v1/history", bearer(token))).status).toBe(200);
   });
 
+  it.each(["at+jwt", "application/at+jwt", "AT+JWT", "JWT"])(
+    "a token of the kind %s, the last of which is that of the release before",
+    async (type) => {
+      const { call, clock, identityKey } = await testGateway();
+      expect((await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), type })))).status).toBe(200);
+    },
+  );
+
   it("a token signed by a key that was rotated in since the last pull", async () => {
     const { call, clock, identity, identityKey } = await testGateway();
     await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now() })));
@@ -63,6 +71,12 @@ describe("the gateway answers 401 to", () => {
     expect(response.status).toBe(401);
     expect(response.headers.get("www-authenticate")).toContain("Bearer");
     expect(await response.json()).toMatchObject({ code: "UNAUTHENTICATED", status: 401 });
+  });
+
+  it.each(["internal+jwt", "device+jwt", "jwt", "at", "", null])("a token of the kind %j, in all else like a good one", async (type) => {
+    const { call, clock, identityKey } = await testGateway();
+    const response = await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), type })));
+    expect(response.status).toBe(401);
   });
 
   it("a token that was tampered with", async () => {

@@ -42,6 +42,37 @@ describe("every answer of a limited route carries the client's quota", () => {
   });
 });
 
+describe("refreshes", () => {
+  it("of two hundred users behind one address within a minute are refused to none, whatever else comes from there", async () => {
+    const { call, clock, forwarded, background } = await testGateway();
+    const post = (path: string): Promise<Response> =>
+      call(path, { method: "POST", body: "{}", headers: { "cf-connecting-ip": "198.51.100.5", "content-type": "application/json" } });
+    for (let guess = 0; guess < 61; guess += 1) await call("/v1/history", from("198.51.100.5", { authorization: "Bearer guess" }));
+    const statuses: number[] = [];
+    for (let user = 0; user < 200; user += 1) {
+      clock.turn(250);
+      statuses.push((await post("/v1/account/refresh")).status);
+      await Promise.all(background);
+    }
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(forwarded).toHaveLength(200);
+    expect((await post("/v1/account/refresh")).headers.get(POLICY)).toBe('"refresh";q=600;w=60');
+  });
+
+  it("of a flood from one address end as 429", async () => {
+    const { call } = await testGateway();
+    const refresh = (): Promise<Response> => call("/v1/account/refresh", login("198.51.100.6"));
+    for (let number = 0; number < 600; number += 1) expect((await refresh()).status).toBe(200);
+    expect((await refresh()).status).toBe(429);
+  });
+
+  it("go on while the address's window can't be reached", async () => {
+    const { call, windows } = await testGateway();
+    windows.unreachable = true;
+    expect((await call("/v1/account/refresh", login("198.51.100.7"))).status).toBe(200);
+  });
+});
+
 describe("guessed tokens", () => {
   it("count against the address they come from, and end as 429", async () => {
     const { call } = await testGateway();

@@ -1,3 +1,4 @@
+import { decodeProtectedHeader } from "jose";
 import { describe, expect, it } from "vitest";
 import { codeOf } from "../../src/contracts/errors.ts";
 import {
@@ -26,6 +27,7 @@ describe("registration", () => {
     const profile = await accounts.me(bearerOf(grant));
     expect(profile).toEqual({ userId, email, roles: ["user"], createdAt: expect.any(Number) });
     expect(await verified(grant)).toMatchObject({ sub: userId, sid: sessionOf(grant), roles: ["user"] });
+    expect(decodeProtectedHeader(grant.accessToken)).toMatchObject({ typ: "at+jwt", alg: "EdDSA", kid: expect.any(String) });
   });
 
   it("takes an e-mail once, whatever its case and however many ask at once", async () => {

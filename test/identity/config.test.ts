@@ -4,6 +4,7 @@ import { readIdentityConfig } from "../../src/identity/config.ts";
 const KEY = "A".repeat(43);
 const VARS = {
   LOG_LEVEL: "info",
+  SESSION_AGE_MS_MAX: "15552000000",
   RATE_LIMIT_SCALE: "1",
   BREAKER_ENGINES: "",
   HEDGED_UPSTREAMS: "",

@@ -16,6 +16,8 @@ const NESTED: readonly (readonly [inner: Quota, outer: Quota])[] = [
   ["database", "rpc"],
   ["rpc", "trustPull"],
   ["rpc", "passwordRpc"],
+  ["accountDatabase", "sessionRpc"],
+  ["sessionRpc", "passwordRpc"],
   ["moneyDatabase", "moneyRpc"],
   ["moneyRpc", "operatorRpc"],
   ["operatorShard", "operatorRpc"],
@@ -30,7 +32,7 @@ const NESTED: readonly (readonly [inner: Quota, outer: Quota])[] = [
 /** Which call a route makes, by the time that the route has. */
 const FROM_ROUTES: ReadonlyMap<number, readonly Quota[]> = new Map([
   [1_000, ["rpc"]],
-  [3_000, ["moneyRpc"]],
+  [3_000, ["moneyRpc", "sessionRpc"]],
   [5_000, ["passwordRpc", "operatorRpc"]],
   [20_000, ["operatorRpc"]],
 ]);

@@ -1,4 +1,4 @@
-import { decodeJwt } from "jose";
+import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { internalTokenMinter, internalTokenVerifier } from "../../src/platform/internal-token.ts";
 import { testKey } from "../support/ed25519.ts";
@@ -11,13 +11,31 @@ const PRINCIPAL = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 
 async function setUp(bffAheadMs = 0) {
   const clock = new TurnedClock();
-  const { privateJwk, publicJwk } = await testKey("gateway-1");
+  const { privateKey, privateJwk, publicJwk } = await testKey("gateway-1");
   const mint = internalTokenMinter(privateJwk, clock.now);
   const verify = internalTokenVerifier({ jwks: { keys: [publicJwk] }, audience: AUDIENCE, now: () => clock.now() + bffAheadMs });
-  return { clock, mint: () => mint(PRINCIPAL, AUDIENCE), verify };
+  /** One like the gateway's, of another kind. */
+  const like = async (header: object): Promise<string> =>
+    new SignJWT(decodeJwt(await mint(PRINCIPAL, AUDIENCE)))
+      .setProtectedHeader({ alg: "EdDSA", kid: "gateway-1", ...header })
+      .sign(privateKey);
+  return { clock, mint: () => mint(PRINCIPAL, AUDIENCE), verify, like };
 }
 
 describe("an internal token", () => {
+  it("says what it is, and no other kind passes for one, whoever has signed it", async () => {
+    const { mint, verify, like } = await setUp();
+    expect(decodeProtectedHeader(await mint()).typ).toBe("internal+jwt");
+    for (const typ of ["at+jwt", "JWT", "device+jwt", ""]) {
+      await expect(verify(await like({ typ }))).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    }
+  });
+
+  it("of a gateway of the release before, which doesn't say, is taken", async () => {
+    const { verify, like } = await setUp();
+    expect(await verify(await like({}))).toEqual(PRINCIPAL);
+  });
+
   it.each([-SKEW_MS, 0, SKEW_MS])(
     "is taken by a BFF whose clock is %d ms off, for as long as the gateway hands it out",
     async (aheadMs) => {

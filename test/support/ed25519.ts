@@ -1,5 +1,5 @@
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from "jose";
-import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER } from "../../src/contracts/internal-request.ts";
+import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TYPE } from "../../src/contracts/internal-request.ts";
 import type { PublicJwk } from "../../src/contracts/identity.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
 
@@ -26,14 +26,16 @@ interface AccessTokenOptions {
   readonly audience?: string;
   readonly issuer?: string;
   readonly expiresInS?: number;
+  /** Null for a token that doesn't say what kind it is. */
+  readonly type?: string | null;
 }
 
 /** An access token as identity would sign it, or one that differs where the test says so. */
 export function accessToken(options: AccessTokenOptions): Promise<string> {
-  const { key, nowMs, userId = "ada", sessionId = "s-1", roles = ["user"], expiresInS = 600 } = options;
+  const { key, nowMs, userId = "ada", sessionId = "s-1", roles = ["user"], expiresInS = 600, type = ACCESS_TOKEN_TYPE } = options;
   const nowS = Math.floor(nowMs / 1000);
   return new SignJWT({ roles: [...roles], sid: sessionId })
-    .setProtectedHeader({ alg: "EdDSA", kid: key.publicJwk.kid })
+    .setProtectedHeader({ alg: "EdDSA", kid: key.publicJwk.kid, ...(type === null ? {} : { typ: type }) })
     .setIssuer(options.issuer ?? ACCESS_TOKEN_ISSUER)
     .setAudience(options.audience ?? ACCESS_TOKEN_AUDIENCE)
     .setSubject(userId)

@@ -25,6 +25,8 @@ const ASKS: Readonly<Record<string, Readonly<Record<string, readonly Ask[]>>>> =
   account: {
     identity: [
       () => ({ route: "GET /v1/account/me", ms: 970 }),
+      () => ({ route: "POST /v1/account/refresh", ms: 2_970, body: { refreshToken: "r" } }),
+      () => ({ route: "POST /v1/account/logout", ms: 2_970 }),
       () => ({ route: "POST /v1/account/login", ms: 4_970, body: { email: "ada@example.com", password: "correct horse" } }),
     ],
   },

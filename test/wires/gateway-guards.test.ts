@@ -70,6 +70,7 @@ const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: Wo
   account: [
     ["GET /v1/account/me", {}],
     ["POST /v1/account/login", { windowMs: 300 }],
+    ["POST /v1/account/refresh", {}],
     ["GET /readyz", {}],
   ],
   app: [

@@ -21,6 +21,7 @@ function identity() {
     KEY_ENCRYPTION_KEY: "A".repeat(43),
     ADMIN_EMAIL: "",
     ADMIN_PASSWORD: "",
+    SESSION_AGE_MS_MAX: "15552000000",
     RATE_LIMIT_SCALE: "1",
     IDENTITY_DB: hungD1(),
     RATE_WINDOW: hungObjects(),
@@ -48,7 +49,12 @@ interface Row {
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "identity-db": [
     { what: "a profile", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.me(contextOf(ms)) },
-    { what: "a refresh", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.refresh(contextOf(ms), "r".repeat(43)) },
+    { what: "a refresh", call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.refresh(contextOf(ms), "r".repeat(43)) },
+    { what: "a logout", call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.logout(contextOf(ms)) },
+    {
+      what: "an account's erasure",
+      call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.erase(contextOf(ms), LOGIN.password),
+    },
     { what: "keys and revocations", call: ({ trust }, ms = CALL_QUOTA_MS.rpc) => trust.snapshot(contextOf(ms), 0) },
     {
       what: "an operator's overview",

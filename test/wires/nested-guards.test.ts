@@ -20,7 +20,13 @@ const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;
 const gatewayKey = await testKey("gateway-1");
 
 function identity(): object {
-  const vars = { KEY_ENCRYPTION_KEY: "A".repeat(43), ADMIN_EMAIL: "", ADMIN_PASSWORD: "", RATE_LIMIT_SCALE: "1" };
+  const vars = {
+    KEY_ENCRYPTION_KEY: "A".repeat(43),
+    ADMIN_EMAIL: "",
+    ADMIN_PASSWORD: "",
+    SESSION_AGE_MS_MAX: "15552000000",
+    RATE_LIMIT_SCALE: "1",
+  };
   const bindings = { IDENTITY_DB: hungD1(), RATE_WINDOW: hungObjects(), HISTORY: hungService() };
   return new Accounts(CTX, { ...guardBindings(), ...vars, ...bindings } as unknown as IdentityEnv);
 }

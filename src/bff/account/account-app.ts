@@ -1,5 +1,4 @@
 import type { Context, Hono } from "hono";
-import { CodedError } from "../../contracts/errors.ts";
 import {
   changePasswordSchema,
   eraseAccountSchema,
@@ -8,9 +7,8 @@ import {
   registerSchema,
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
-import { mayDo } from "../../contracts/permissions.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
-import { requirePrincipal, type RequestScope } from "../../platform/call-context.ts";
+import { requirePermission, type RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -19,6 +17,8 @@ import type { Clock } from "../../resilience/clock.ts";
 
 export interface AccountAppOptions {
   readonly identity: GuardedRpc<IdentityAccounts>;
+  /** The same service for what refreshes sessions or ends them, which may be slow. */
+  readonly sessions: GuardedRpc<IdentityAccounts>;
   /** The same service for what hashes passwords, which takes longer. */
   readonly passwords: GuardedRpc<IdentityAccounts>;
   readonly verifyInternalToken: InternalTokenVerifier;
@@ -27,7 +27,7 @@ export interface AccountAppOptions {
 }
 
 /** The account routes of the public contract. What comes back holds tokens, so no cache may keep it. */
-export function createAccountApp({ identity, passwords, verifyInternalToken, logger, now }: AccountAppOptions): BffFetch {
+export function createAccountApp({ identity, sessions, passwords, verifyInternalToken, logger, now }: AccountAppOptions): BffFetch {
   return createBff({
     verifyInternalToken,
     logger,
@@ -38,14 +38,17 @@ export function createAccountApp({ identity, passwords, verifyInternalToken, log
         await next();
         c.header("cache-control", "no-store");
       });
-      addSignInRoutes(app, identity, passwords);
-      addOwnAccountRoutes(app, identity, passwords);
+      addSignInRoutes(app, sessions, passwords);
+      addOwnAccountRoutes(app, { identity, sessions, passwords });
     },
   });
 }
 
-/** What anybody may call. None of it is ever tried again: a refresh token works once, and using it twice ends its family. */
-function addSignInRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
+/**
+ * What anybody may call. None of it is ever tried again: a refresh token works once, and using it twice ends its family. Nor is anybody told to come
+ * back where the answer is lost (`problem.ts`).
+ */
+function addSignInRoutes(app: Hono<BffEnv>, sessions: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
   app.post("/v1/account/register", async function register(c) {
     const input = await readJson(c.req.raw, registerSchema);
     return c.json(await passwords.write(c.env.scope, "register an account", (service, ctx) => service.register(ctx, input)), 201);
@@ -58,20 +61,23 @@ function addSignInRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccount
 
   app.post("/v1/account/refresh", async function refresh(c) {
     const { refreshToken } = await readJson(c.req.raw, refreshSchema);
-    return c.json(await identity.write(c.env.scope, "trade a refresh token", (service, ctx) => service.refresh(ctx, refreshToken)));
+    return c.json(await sessions.write(c.env.scope, "trade a refresh token", (service, ctx) => service.refresh(ctx, refreshToken)));
   });
 }
 
 /** What is about the caller: there has to be one, and their roles must allow it. */
-function addOwnAccountRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
+function addOwnAccountRoutes(
+  app: Hono<BffEnv>,
+  { identity, sessions, passwords }: Pick<AccountAppOptions, "identity" | "sessions" | "passwords">,
+): void {
   function mine(c: Context<BffEnv>): RequestScope {
     const { scope } = c.env;
-    if (!mayDo(requirePrincipal(scope).roles, "account:own")) throw new CodedError("FORBIDDEN", "Your roles don't allow this");
+    requirePermission(scope, "account:own");
     return scope;
   }
 
   app.post("/v1/account/logout", async function logout(c) {
-    await identity.idempotentWrite(mine(c), "log out", (service, ctx) => service.logout(ctx));
+    await sessions.idempotentWrite(mine(c), "log out", (service, ctx) => service.logout(ctx));
     return c.body(null, 204);
   });
 

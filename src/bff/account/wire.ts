@@ -31,6 +31,7 @@ export function wire(env: AccountBffEnv) {
   const guard = makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES });
   return createAccountApp({
     identity: guardedRpc(identity, guard),
+    sessions: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.sessionRpc }),
     passwords: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.passwordRpc }),
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,

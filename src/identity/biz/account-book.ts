@@ -64,7 +64,7 @@ export class AccountBook {
 
   async #present(userId: string): Promise<Account> {
     const account = await this.#deps.store.byId(userId);
-    if (account === null) throw new CodedError("UNAUTHENTICATED", "The account is gone");
+    if (account === null) throw new CodedError("UNAUTHENTICATED", "The account is gone", { tokenFault: "invalid_token" });
     return account;
   }
 

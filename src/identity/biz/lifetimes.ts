@@ -3,6 +3,9 @@ import { ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
 /** A session ends this long after its last refresh: the window slides. A refresh token lives as long as the session it would extend. */
 export const SESSION_TTL_MS = 30 * 24 * 60 * 60_000;
 
+/** Refreshes of one session, a minute. An access token lives for ten, so a client that keeps to its `expiresIn` makes one in that time. */
+export const REFRESHES_PER_MINUTE = 10;
+
 /** How far the clocks of two machines may be apart. */
 export const CLOCK_SKEW_MS = 300_000;
 

@@ -1,6 +1,7 @@
 import type { AuditView } from "../../contracts/audit.ts";
 import type { AccountState, IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
+import type { RateLimit } from "../../resilience/rate-limit.ts";
 
 /** What the rules of identity need from outside. `data/` implements each; a failed store throws `UNAVAILABLE`. */
 
@@ -84,8 +85,19 @@ export interface Rotation {
   /** Unique to this attempt: of two that present the same token only one finds its own name on it. */
   readonly attemptId: string;
   readonly nowMs: number;
+  /** Until when the session lives unless it is refreshed again. */
   readonly expiresAtMs: number;
+  /** How old a session may get, however often it is refreshed. */
+  readonly ageMsMax: number;
+  /** How often one session may be refreshed. */
+  readonly limit: RateLimit;
 }
+
+/** What came of a presented token. One that is refused is unknown, expired, of a dead session or used before; only a traded one is spent. */
+export type Trade =
+  | { readonly kind: "traded"; readonly subject: SessionSubject }
+  | { readonly kind: "too often"; readonly retryAfterMs: number }
+  | { readonly kind: "refused" };
 
 /** A session as a new access token must state it. */
 export interface SessionSubject {
@@ -97,8 +109,8 @@ export interface SessionSubject {
 export interface SessionStore {
   /** The roles at the moment the session came to be; null where account or password are no longer the known ones. */
   open(session: NewSession): Promise<readonly Role[] | null>;
-  /** Trades a token for the next one; null where it may not be traded. One that was used before ends its session. */
-  rotate(rotation: Rotation): Promise<SessionSubject | null>;
+  /** Trades a token for the next one. One that was used before ends its session. */
+  rotate(rotation: Rotation): Promise<Trade>;
   /** Ends a session of the user if it still runs; false where the account is gone. */
   end(userId: string, sessionId: string, nowMs: number): Promise<boolean>;
   /** Sessions with `revokedAtMs >= sinceMs` in the order of their revocation, each with a time of its own. */

@@ -1,7 +1,7 @@
 import { base64url, SignJWT, type CryptoKey } from "jose";
 import { wrap } from "../../contracts/errors.ts";
 import type { PublicJwk } from "../../contracts/identity.ts";
-import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
+import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TTL_MS, ACCESS_TOKEN_TYPE } from "../../contracts/internal-request.ts";
 import type { AccessTokenSigner, KeyVault } from "../biz/ports.ts";
 
 const ED25519 = { name: "Ed25519" } as const;
@@ -61,7 +61,7 @@ function accessTokenSigner(kid: string, key: CryptoKey): AccessTokenSigner {
   return function signAccessToken({ userId, sessionId, roles, issuedAtMs }) {
     const issuedAt = Math.floor(issuedAtMs / 1000);
     return new SignJWT({ roles: [...roles], sid: sessionId })
-      .setProtectedHeader({ alg: "EdDSA", kid, typ: "JWT" })
+      .setProtectedHeader({ alg: "EdDSA", kid, typ: ACCESS_TOKEN_TYPE })
       .setIssuer(ACCESS_TOKEN_ISSUER)
       .setAudience(ACCESS_TOKEN_AUDIENCE)
       .setSubject(userId)

@@ -21,7 +21,9 @@ import type { Erasures } from "../biz/erasures.ts";
 import type { Sessions } from "../biz/sessions.ts";
 
 export interface AccountsDeps {
-  readonly accounts: AccountBook;
+  readonly accounts: Omit<AccountBook, "profile">;
+  /** Apart from the rest of the book: whoever only looks waits no longer than for any other page. */
+  readonly profileOf: (userId: string) => Promise<Profile>;
   readonly signIn: (input: LoginInput, clientAddress: string) => Promise<TokenGrant>;
   readonly sessions: Sessions;
   readonly erasures: Pick<Erasures, "attempt">;
@@ -60,7 +62,7 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
     }
 
     me(ctx: CallContext): Promise<Profile> {
-      return this.#inTime(ctx, ({ accounts }) => accounts.profile(requirePrincipal(ctx).userId));
+      return this.#inTime(ctx, ({ profileOf }) => profileOf(requirePrincipal(ctx).userId));
     }
 
     erase(ctx: CallContext, password: string): Promise<void> {

@@ -62,6 +62,7 @@ async function accountBff({ failure }: { readonly failure?: Error } = {}) {
   const identity = guardedRpc(obedientIdentity(calls, failure), testGuard());
   const app = createAccountApp({
     identity,
+    sessions: identity,
     passwords: identity,
     verifyInternalToken: internalTokenVerifier({
       jwks: { keys: [{ kty: "OKP", crv: "Ed25519", x, kid: "gateway-1" }] },
@@ -130,6 +131,29 @@ describe("the account BFF", () => {
       expect(calls).toEqual([]);
     },
   );
+
+  it.each([
+    ["a token that is no good", { tokenFault: "invalid_token" }, 'Bearer realm="playhead", error="invalid_token"'],
+    ["a password that is wrong, which is no token's fault", {}, 'Bearer realm="playhead"'],
+  ] as const)("says with a 401 of identity whether it is for %s", async (_what, hints, challenge) => {
+    const { call } = await accountBff({ failure: new CodedError("UNAUTHENTICATED", "no", hints) });
+    for (const [route, body] of PUBLIC_ROUTES) {
+      const answer = await call(route, body);
+      expect([answer.status, answer.headers.get("www-authenticate")?.replace(/, error_description="[^"]+"$/, "")]).toEqual([
+        401,
+        challenge,
+      ]);
+    }
+  });
+
+  it("names no error to whoever has no token, and the scope to whoever's roles don't suffice", async () => {
+    const { call, tokenOf } = await accountBff();
+    const challengeTo = async (token?: string) => (await call("GET /v1/account/me", undefined, token)).headers.get("www-authenticate");
+    expect([await challengeTo(), await challengeTo(await tokenOf([]))]).toEqual([
+      'Bearer realm="playhead"',
+      'Bearer realm="playhead", error="insufficient_scope", error_description="The roles of the token do not allow this"',
+    ]);
+  });
 
   it.each(PUBLIC_ROUTES)("lets anybody %s", async (route, body, status) => {
     const { call, calls } = await accountBff();

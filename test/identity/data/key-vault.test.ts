@@ -21,7 +21,7 @@ describe("the key vault", () => {
     });
     const iat = Math.floor(issuedAtMs / 1000);
     expect(payload).toEqual({ iss: "playhead", aud: "playhead", sub: "ada", sid: "s1", roles: ["user", "operator"], iat, exp: iat + 600 });
-    expect(decodeProtectedHeader(token)).toEqual({ alg: "EdDSA", kid: "k1", typ: "JWT" });
+    expect(decodeProtectedHeader(token)).toEqual({ alg: "EdDSA", kid: "k1", typ: "at+jwt" });
     expect(decodeJwt(token).sub).toBe("ada");
   });
 

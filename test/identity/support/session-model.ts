@@ -6,14 +6,22 @@ import type { Account } from "../../../src/identity/biz/ports.ts";
 import { Sessions } from "../../../src/identity/biz/sessions.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { d1Sessions } from "../../../src/identity/data/d1-sessions.ts";
+import { d1Trades } from "../../../src/identity/data/d1-trades.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { plainSecrets, readPlainToken } from "./plain-parts.ts";
 
 const db = env.IDENTITY_DB;
 export const accountStore = d1Accounts(db);
 
+/** Short enough for models to get there. */
+export const AGE_MS_MAX = 3 * SESSION_TTL_MS;
+export const REFRESH_LIMIT = { limit: 10, windowMs: 60_000 } as const;
+
 /** An account of its own over the real tables, with a clock that can be turned and tokens that can be read. */
-export async function newFamily() {
+export async function newFamily({
+  ageMsMax = AGE_MS_MAX,
+  database = db,
+}: { readonly ageMsMax?: number; readonly database?: D1Database } = {}) {
   const clock = new TurnedClock();
   const account: Account = {
     id: crypto.randomUUID(),
@@ -24,7 +32,8 @@ export async function newFamily() {
   };
   await accountStore.add(account);
   const keys = { signer: async () => async (claims: object) => JSON.stringify(claims) };
-  const sessions = new Sessions({ store: d1Sessions(db), keys, secrets: plainSecrets, now: clock.now });
+  const store = { ...d1Sessions(database), ...d1Trades(database) };
+  const sessions = new Sessions({ store, keys, secrets: plainSecrets, ageMsMax, refreshLimit: REFRESH_LIMIT, now: clock.now });
   const open = async (passwordHash = account.passwordHash): Promise<TokenGrant> => {
     const grant = await sessions.open({ ...account, passwordHash });
     if (grant === null) throw new Error("the session was refused");
@@ -54,10 +63,13 @@ export const sessionAction = fc.oneof(
 
 type SessionAction = typeof sessionAction extends fc.Arbitrary<infer A> ? A : never;
 
-/** A session on paper: its tokens, of which all but the last are used, and when the last one expires. */
+/** A session on paper: its tokens, of which all but the last are used, and when the last one expires, at the end of its age at the latest. */
 interface PaperSession {
   readonly id: string;
   readonly tokens: string[];
+  /** When each of them but the newest was traded. */
+  readonly tradedAtMs: number[];
+  readonly openedAtMs: number;
   expiresAtMs: number;
   dead: boolean;
 }
@@ -88,21 +100,27 @@ export class SessionModel {
 
   async #open(): Promise<void> {
     const grant = await this.#family.open(this.#passwordHash);
-    this.#paper.push({ id: sessionIdOf(grant), tokens: [grant.refreshToken], expiresAtMs: this.#expiry(), dead: false });
+    const openedAtMs = this.#family.clock.now();
+    const expiresAtMs = this.#expiry(openedAtMs);
+    this.#paper.push({ id: sessionIdOf(grant), tokens: [grant.refreshToken], tradedAtMs: [], openedAtMs, expiresAtMs, dead: false });
   }
 
   async #trade(paper: PaperSession, index: number): Promise<void> {
     const isNewest = index === paper.tokens.length - 1;
-    const isGood = isNewest && !paper.dead && paper.expiresAtMs > this.#family.clock.now();
+    const nowMs = this.#family.clock.now();
+    const isGood = isNewest && !paper.dead && paper.expiresAtMs > nowMs;
+    const tradedLately = paper.tradedAtMs.filter((atMs) => atMs > nowMs - REFRESH_LIMIT.windowMs).length;
+    const refusal = !isGood ? "UNAUTHENTICATED" : tradedLately >= REFRESH_LIMIT.limit ? "RATE_LIMITED" : null;
     const outcome = await this.#family.sessions.refresh(paper.tokens[index] ?? "").catch((error: { code: string }) => error.code);
     if (!isNewest) paper.dead = true;
     if (typeof outcome === "string") {
-      this.#agree(`a trade of token ${index}`, outcome, isGood ? "traded" : "UNAUTHENTICATED");
+      this.#agree(`a trade of token ${index}`, outcome, refusal ?? "traded");
       return;
     }
-    this.#agree(`a trade of token ${index}`, sessionIdOf(outcome), isGood ? paper.id : "UNAUTHENTICATED");
+    this.#agree(`a trade of token ${index}`, sessionIdOf(outcome), refusal ?? paper.id);
     paper.tokens.push(outcome.refreshToken);
-    paper.expiresAtMs = this.#expiry();
+    paper.tradedAtMs.push(nowMs);
+    paper.expiresAtMs = this.#expiry(paper.openedAtMs);
   }
 
   async #end(paper: PaperSession): Promise<void> {
@@ -118,8 +136,8 @@ export class SessionModel {
     for (const other of this.#paper) if (other !== keep) other.dead = true;
   }
 
-  #expiry(): number {
-    return this.#family.clock.now() + SESSION_TTL_MS;
+  #expiry(openedAtMs: number): number {
+    return Math.min(this.#family.clock.now() + SESSION_TTL_MS, openedAtMs + AGE_MS_MAX);
   }
 
   #agree(what: string, real: unknown, paper: unknown): void {

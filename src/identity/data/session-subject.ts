@@ -1,0 +1,16 @@
+import * as z from "zod";
+import { isRole } from "../../contracts/permissions.ts";
+import type { SessionSubject } from "../biz/ports.ts";
+
+/** A row of a session and its account. Roles this version doesn't know are left out: they grant nothing. */
+const subjectSchema = z.object({
+  sessionId: z.string(),
+  userId: z.string(),
+  roles: z.string().transform((json) => z.array(z.string()).parse(JSON.parse(json)).filter(isRole)),
+});
+
+/** Whose session one statement of a batch has found; null where it found none. */
+export function subjectIn(results: readonly D1Result[], index: number): SessionSubject | null {
+  const row = results[index]?.results[0];
+  return row === undefined ? null : subjectSchema.parse(row);
+}
