@@ -40,8 +40,8 @@ const MISMATCHES_MAX = 200;
 const NO_WALK: AccountWalk = { findings: [], accounts: 0, unchecked: 0, isWhole: true };
 
 /**
- * Holds the two ledgers against each other, transfer by transfer, and each against itself, account by account. What is young is looked at each time; what is older
- * is passed once, some thousand transfers a call, from where the last call ended. Sums need no second look: each is taken at one moment with what it must equal.
+ * Holds the two ledgers against each other, transfer by transfer, and each against itself, account by account. What is young is looked at when somebody asks; what is
+ * older is passed once, some thousand transfers a round, from where the last one ended. Sums need no second look: each is taken at one moment with what it must equal.
  */
 export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: ReconcileInput): Promise<Reconciliation> {
   const startedAtMs = now();
@@ -54,7 +54,7 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
   const progress = await ofBoth((name) => ledgers[name].progress());
   const walk = new TransferWalk(ledgers, pace, startOf(progress));
   const restsBeforeMs = startedAtMs - REST_MS;
-  await walk.lookAtOpen();
+  await walk.lookAtOpen(() => pace.goesOnUntil(round.passUntilMs));
   const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), () => pace.goesOnUntil(round.newestUntilMs));
   const accounts = await ofBoth(async (name) => {
     const { account: from, walkedAtMs } = progress[name];

@@ -108,9 +108,9 @@ export class TransferWalk {
   }
 
   /** Looks again at those that were passed before they had come to rest, and lets go of those that have. */
-  async lookAtOpen(): Promise<void> {
+  async lookAtOpen(hasTime: () => boolean): Promise<void> {
     const ids = [...this.#open];
-    for (let start = 0; start < ids.length; start += TRANSFERS_PER_PAGE) {
+    for (let start = 0; start < ids.length && hasTime(); start += TRANSFERS_PER_PAGE) {
       const compared = await this.lookAt(ids.slice(start, start + TRANSFERS_PER_PAGE));
       this.#note(compared);
       const rested = [...compared].flatMap(([id, { hasEnded, mismatches }]) => (hasEnded && mismatches.length === 0 ? [id] : []));
