@@ -65,7 +65,7 @@ export async function run(): Promise<void> {
   if (process.env["BENCH_RECONCILE"] === "1") {
     let next = 0;
     const one = (): Promise<number> => transfer(api, tokens[(next += 1) % USERS] ?? "");
-    await reconcileBeside({ platform, api, operator, transfer: one, percentiles });
+    await reconcileBeside({ platform, api, operator, transfer: one });
   }
   await platform.stop();
 }

@@ -64,7 +64,10 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
     });
     undo.splice(-1, 0, platform.stop);
     recordRuntime(stateDir);
-    undo.push(fireCrons(deps.configs, platform, (worker, error) => deps.complain(`cron of ${worker} failed: ${String(error)}`)));
+    // One that runs while everything is stopped ends with it.
+    undo.push(
+      fireCrons(deps.configs, platform, (worker, error) => void (stopping || deps.complain(`cron of ${worker} failed: ${String(error)}`))),
+    );
     deps.say(
       welcomeText({
         url: platform.url.replace("127.0.0.1", "localhost"),

@@ -135,6 +135,27 @@ describe("money", () => {
   });
 });
 
+describe("reconciliation", () => {
+  it("is driven by the cron of the ops BFF, in the name of nobody", async () => {
+    const { token } = await userWith(100);
+    await settled(token, (await transfer(token, "k", 10)).body["transferId"]);
+    const database = (worker: string) => platform.miniflare.getD1Database("LEDGER_DB", worker);
+    const progress = async (worker: string) => (await database(worker)).prepare("SELECT walked_at, account_id FROM reconciliation").first();
+    const workers = ["playhead-wallet", "playhead-savings"];
+    // Operators of other tests may have been here.
+    for (const worker of workers) await (await database(worker)).prepare("UPDATE reconciliation SET walked_at = NULL").run();
+    // All accounts may be more than one run has time for on a busy machine.
+    await eventually(
+      async () => {
+        await platform.fireCron("playhead-ops-bff", "* * * * *");
+        return Promise.all(workers.map(progress));
+      },
+      (rows) => rows.every((row) => typeof row?.["walked_at"] === "number" && row["account_id"] === ""),
+    );
+    expect((await byAdmin("GET", "/v1/ops/reconcile")).body).toMatchObject({ ok: true });
+  });
+});
+
 describe("an account", () => {
   it("that an operator has frozen sends nothing, is audited, and sends with the same key once it is open", async () => {
     const { token, userId } = await userWith(100);

@@ -25,7 +25,11 @@ export const judgeReconciliation: Judge = async ({ ledgers, kernel }) => {
   let { nowMs } = kernel;
   const reconcilable = ({ database: { db } }: SimLedger): ReconcilableLedger => {
     const store = d1Reconciliation(db);
-    return { ...store, books: () => store.books(nowMs - DELIVERY_SLA_MS) };
+    return {
+      ...store,
+      books: ({ withSums }) => store.books(nowMs - DELIVERY_SLA_MS, withSums),
+      passedAccounts: (step) => store.passedAccounts(step, nowMs),
+    };
   };
   const { ok, mismatches } = await reconcile({
     ledgers: { wallet: reconcilable(ledgers.wallet), savings: reconcilable(ledgers.savings) },

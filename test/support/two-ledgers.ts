@@ -80,7 +80,11 @@ export class TwoLedgers {
   /** As a reconciliation asks it. `before` runs before each answer. */
   reconcilable(ledger: LedgerName, before: () => Promise<void> = async () => undefined): ReconcilableLedger {
     const store = d1Reconciliation(this.db[ledger]);
-    const own = { ...store, books: () => store.books(this.nowMs - DELIVERY_SLA_MS) };
+    const own: ReconcilableLedger = {
+      ...store,
+      books: ({ withSums }) => store.books(this.nowMs - DELIVERY_SLA_MS, withSums),
+      passedAccounts: (step) => store.passedAccounts(step, this.nowMs),
+    };
     return Object.fromEntries(
       Object.entries(own).map(([name, method]) => [
         name,

@@ -74,7 +74,11 @@ async function bff(name: string) {
     SAVINGS: service,
     RATE_WINDOW: hungObjects(),
   };
-  const wires: Readonly<Record<string, (from: never) => BffFetch>> = { account: wireAccount, app: wireApp, ops: wireOps };
+  const wires: Readonly<Record<string, (from: never) => BffFetch>> = {
+    account: wireAccount,
+    app: wireApp,
+    ops: (env) => wireOps(env).fetch,
+  };
   const fetchBff = wires[name]?.(env as never);
   if (fetchBff === undefined) throw new Error(`there is no BFF ${name}`);
   const mint = internalTokenMinter(gatewayKey.privateJwk, Date.now);

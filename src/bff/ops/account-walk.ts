@@ -1,48 +1,124 @@
-import type { LedgerFinding } from "../../contracts/ledger-reconciliation.ts";
-import { ACCOUNTS_PER_PAGE_MAX } from "../../contracts/ledger-reconciliation.ts";
+import {
+  ACCOUNTS_PER_PAGE_MAX,
+  findingsOfAccount,
+  MOVEMENTS_MAX,
+  type LedgerFinding,
+  type MovementsPart,
+} from "../../contracts/ledger-reconciliation.ts";
+import type { Pace } from "./pace.ts";
 import type { ReconcilableLedger } from "./reconcilable-ledger.ts";
 
 export interface AccountWalk {
   readonly findings: readonly LedgerFinding[];
   readonly accounts: number;
+  /** Those that could not be: they have too many movements, or moved each time. */
   readonly unchecked: number;
   /** Whether every account there is was looked at. */
   readonly isWhole: boolean;
 }
 
-/** So many movements are read in some ms. */
-const MOVEMENTS_PER_STEP = 500;
+interface AccountWalkInput {
+  readonly ledger: Pick<ReconcilableLedger, "checkAccounts" | "accountPart" | "passedAccounts">;
+  /** The last account that was looked at; '' before the first. */
+  readonly from: string;
+  readonly pace: Pace;
+  readonly hasTime: () => boolean;
+  /** Whether it goes on from the beginning after the last account. */
+  readonly goesRound: boolean;
+}
+
+/** An account that has moved while it was read is read again, so many times. */
+const TRIES_MAX = 3;
+
+/** Looks at accounts from where the last walk ended, at one at least and once around at most, and remembers where this one did. */
+export async function walkAccounts({ ledger, from, pace, hasTime, goesRound }: AccountWalkInput): Promise<AccountWalk> {
+  const findings: LedgerFinding[] = [];
+  let [accounts, unchecked, after] = [0, 0, from];
+  let [hasWrapped, cameToEnd, isAround, isDone] = [from === "", false, false, false];
+  do {
+    const range = { after, limit: ACCOUNTS_PER_PAGE_MAX };
+    const page = await pace.step(() => ledger.checkAccounts(range));
+    findings.push(...page.findings);
+    accounts += page.accounts - page.long.length;
+    for (const id of page.long) {
+      const found = await checkLong(ledger, id, pace, hasTime);
+      isDone ||= found === "late";
+      // Who had no time begins with this one next time; but who begins with it and has none either would never come further.
+      if (isDone && after !== from) break;
+      accounts += 1;
+      after = id;
+      if (typeof found === "string") unchecked += 1;
+      else findings.push(...found);
+      if (isDone) break;
+    }
+    if (isDone) break;
+    const { next } = page;
+    after = next ?? "";
+    isAround = hasWrapped && (next === null || (from !== "" && next >= from));
+    if (next === null) [hasWrapped, cameToEnd] = [true, true];
+    isDone = isAround || (cameToEnd && !goesRound);
+  } while (!isDone && hasTime());
+  await pace.step(() => ledger.passedAccounts({ from, to: after, cameToEnd }));
+  return { findings: unique(findings), accounts, unchecked, isWhole: isAround };
+}
 
 /**
- * Looks at accounts from where the last walk ended, at one at least and once around at most, and remembers where this one did. Each step takes as many accounts as have few enough
- * movements together: how many that is, is learnt from the step before.
+ * An account with many movements, part by part. Each movement changes what it holds, what it has in flight or which is its newest: where none of these was another
+ * in any part, nothing has moved from the first part to the last, and all of them are of one moment.
  */
-export async function walkAccounts(
-  ledger: Pick<ReconcilableLedger, "checkAccounts" | "passedAccounts">,
-  from: string,
-  pace: <T>(step: () => Promise<T>) => Promise<T>,
+async function checkLong(
+  ledger: AccountWalkInput["ledger"],
+  id: string,
+  pace: Pace,
   hasTime: () => boolean,
-): Promise<AccountWalk> {
-  const findings: LedgerFinding[] = [];
-  let [accounts, unchecked, limit] = [0, 0, 1];
-  let after = from;
-  let hasWrapped = from === "";
-  let isWhole = false;
-  for (let isFirst = true; isFirst || (!isWhole && hasTime()); isFirst = false) {
-    const range = { after, limit };
-    const checked = await pace(() => ledger.checkAccounts(range));
-    findings.push(...checked.findings);
-    accounts += checked.accounts;
-    unchecked += checked.unchecked;
-    if (checked.movements < MOVEMENTS_PER_STEP / 2) limit = Math.min(ACCOUNTS_PER_PAGE_MAX, limit * 2);
-    if (checked.movements > MOVEMENTS_PER_STEP) limit = Math.max(1, Math.floor(limit / 2));
-    const { next } = checked;
-    after = next ?? "";
-    isWhole = hasWrapped && (next === null || (from !== "" && next >= from));
-    if (next === null) hasWrapped = true;
+): Promise<readonly LedgerFinding[] | "late" | "many" | "moving"> {
+  for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+    const read = await readInParts(ledger, id, pace, hasTime);
+    if (read !== "moving") return read;
   }
-  await ledger.passedAccounts(after);
-  return { findings: unique(findings), accounts, unchecked, isWhole };
+  return "moving";
+}
+
+async function readInParts(
+  ledger: AccountWalkInput["ledger"],
+  account: string,
+  pace: Pace,
+  hasTime: () => boolean,
+): Promise<readonly LedgerFinding[] | "late" | "many" | "moving"> {
+  const [entries, transfers] = [new Movements(), new Movements()];
+  let seen: string | null = null;
+  while (entries.next !== null || transfers.next !== null) {
+    if (!hasTime()) return "late";
+    const part = { account, entriesAfter: entries.next, transfersAfter: transfers.next };
+    const read = await pace.step(() => ledger.accountPart(part));
+    if (read === null) return [];
+    const { balance, inFlight, newestEntry } = read;
+    const now = JSON.stringify([balance, inFlight, newestEntry]);
+    if (seen !== null && now !== seen) return "moving";
+    seen = now;
+    entries.add(read.entries);
+    transfers.add(read.transfers);
+    if (Math.max(entries.count, transfers.count) > MOVEMENTS_MAX) return "many";
+    if (entries.next === null && transfers.next === null) return findingsOfAccount(account, { balance, inFlight, entries, transfers });
+  }
+  return [];
+}
+
+/** What the parts of one kind come to. */
+class Movements {
+  sum = 0;
+  count = 0;
+  lonely: readonly string[] = [];
+  /** Where the next part begins; null after the last. */
+  next: string | null = "";
+
+  add(part: MovementsPart): void {
+    if (this.next === null) return;
+    this.sum += part.sum;
+    this.count += part.count;
+    this.lonely = [...this.lonely, ...part.lonely];
+    this.next = part.next;
+  }
 }
 
 /** What is found twice on the way around is told once. */

@@ -15,22 +15,17 @@ import {
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import { depositOf } from "./deposit.ts";
-import { reconcilableLedger } from "./reconcilable-ledger.ts";
-import { reconcile } from "./reconcile.ts";
 
 export type LedgersOfOperators = Readonly<Record<LedgerName, GuardedRpc<LedgerOperations>>>;
 
 interface LedgerRoutesDeps {
   readonly ledgers: LedgersOfOperators;
   readonly identity: GuardedRpc<IdentityAdministration>;
-  readonly now: Clock;
-  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** What operators see and do about money. The gateway has checked the permission of each route; the ledgers write the audit. */
-export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, now, sleep }: LedgerRoutesDeps): void {
+export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: LedgerRoutesDeps): void {
   app.post("/v1/ops/wallets/:userId/deposits", async function deposit(c) {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { amount } = await readJson(c.req.raw, depositSchema);
@@ -95,12 +90,6 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, now, sle
       }
     }
     throw new CodedError("NOT_FOUND", "No such transfer");
-  });
-
-  app.get("/v1/ops/reconcile", async function showReconciliation(c) {
-    const { scope } = c.env;
-    const both = { wallet: reconcilableLedger(ledgers.wallet, scope), savings: reconcilableLedger(ledgers.savings, scope) };
-    return c.json(await reconcile({ ledgers: both, now, sleep }));
   });
 
   app.get("/v1/ops/changes", async function listChanges(c) {

@@ -25,10 +25,12 @@ export function reconcilableLedger(rpc: GuardedRpc<LedgerOperations>, scope: Req
     compared: (range) => read("read transfers to compare", (service, ctx) => service.compared(ctx, range)),
     comparedOf: (ids) => read("read transfers to compare again", (service, ctx) => service.comparedOf(ctx, ids)),
     checkAccounts: (range) => read("check accounts", (service, ctx) => service.checkAccounts(ctx, range)),
-    books: () => read("read the books", (service, ctx) => service.books(ctx)),
+    accountPart: (part) => read("check a part of an account", (service, ctx) => service.accountPart(ctx, part)),
+    books: (which) => read("read the books", (service, ctx) => service.books(ctx, which)),
     passed: (step) => write("pass compared transfers", (service, ctx) => service.passed(ctx, step)),
     rested: (ids) => write("close compared transfers", (service, ctx) => service.rested(ctx, ids)),
-    passedAccounts: (account) => write("pass checked accounts", (service, ctx) => service.passedAccounts(ctx, account)),
-    restart: () => write("reconcile anew", (service, ctx) => service.restart(ctx)),
+    passedAccounts: (step) => write("pass checked accounts", (service, ctx) => service.passedAccounts(ctx, step)),
+    restart: (restart) => write("reconcile anew", (service, ctx) => service.restart(ctx, restart)),
+    explained: (through) => write("forget a difference", (service, ctx) => service.explained(ctx, through)),
   };
 }

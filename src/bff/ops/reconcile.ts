@@ -5,12 +5,17 @@ import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { walkAccounts, type AccountWalk } from "./account-walk.ts";
 import type { Mismatch } from "./compare-transfers.ts";
+import { Pace } from "./pace.ts";
+import { ASKED_FOR, type Round } from "./reconcile-round.ts";
+import type { ReconcilableLedger } from "./reconcilable-ledger.ts";
 import { TransferWalk, type ReconcilableLedgers } from "./transfer-walk.ts";
 
 interface ReconcileInput {
   readonly ledgers: ReconcilableLedgers;
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
+  /** {@link ASKED_FOR} if absent. */
+  readonly round?: Round;
 }
 
 export interface Reconciliation {
@@ -30,41 +35,41 @@ export interface Reconciliation {
 const SECOND_LOOK_MS = 10_000;
 /** A transfer is passed for good when it is older, in ms: by then it has ended, or is remembered by itself. Longer than clocks are apart. */
 const REST_MS = 600_000;
-/** Until when the three walks go on, from the beginning, in ms. The last leaves time for a second look within an operator's twenty seconds. */
-const NEWEST_UNTIL_MS = 2_000;
-const ACCOUNTS_UNTIL_MS = 4_000;
-const PASS_UNTIL_MS = 7_000;
-/** After each read there is a pause: three times as long as the read took, so that most of the time belongs to transfers. */
-const PAUSE_MS_MIN = 10;
-const PAUSE_SHARE = 3;
 const MISMATCHES_MAX = 200;
+/** Where accounts were looked at not long ago. */
+const NO_WALK: AccountWalk = { findings: [], accounts: 0, unchecked: 0, isWhole: true };
 
 /**
- * Holds the two ledgers against each other, transfer by transfer, and each against itself, account by account. What is young is looked at each time; what is older
- * is passed once, some thousand transfers a call, from where the last call ended. Sums need no second look: each is taken at one moment with what it must equal.
+ * Holds the two ledgers against each other, transfer by transfer, and each against itself, account by account. What is young is looked at when somebody asks; what is
+ * older is passed once, some thousand transfers a round, from where the last one ended. Sums need no second look: each is taken at one moment with what it must equal.
  */
-export async function reconcile({ ledgers, now, sleep }: ReconcileInput): Promise<Reconciliation> {
+export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: ReconcileInput): Promise<Reconciliation> {
   const startedAtMs = now();
-  const until = (ms: number) => (): boolean => now() < startedAtMs + ms;
-  const pace = async <T>(step: () => Promise<T>): Promise<T> => {
-    const beganAtMs = now();
-    const result = await step();
-    await sleep(Math.max(PAUSE_MS_MIN, PAUSE_SHARE * (now() - beganAtMs)));
-    return result;
+  const paceOf = (stepsMax: number): Pace => new Pace({ now, sleep, stepsMax });
+  const { transfers: pace, ...paces } = {
+    transfers: paceOf(round.stepsMax.transfers),
+    wallet: paceOf(round.stepsMax.accounts),
+    savings: paceOf(round.stepsMax.accounts),
   };
   const progress = await ofBoth((name) => ledgers[name].progress());
   const walk = new TransferWalk(ledgers, pace, startOf(progress));
   const restsBeforeMs = startedAtMs - REST_MS;
-  await walk.lookAtOpen();
-  const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), until(NEWEST_UNTIL_MS));
-  const accounts = await ofBoth((name) => walkAccounts(ledgers[name], progress[name].account, pace, until(ACCOUNTS_UNTIL_MS)));
-  const passedAll = await walk.pass(restsBeforeMs, until(PASS_UNTIL_MS));
-  const books = await ofBoth((name) => ledgers[name].books());
+  await walk.lookAtOpen(() => pace.goesOnUntil(round.passUntilMs));
+  const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), () => pace.goesOnUntil(round.newestUntilMs));
+  const accounts = await ofBoth(async (name) => {
+    const { account: from, walkedAtMs } = progress[name];
+    const agoMs = startedAtMs - (walkedAtMs ?? Number.NEGATIVE_INFINITY);
+    // A walk that has ended in the future is one of a wrong clock.
+    if (from === "" && agoMs >= 0 && agoMs < round.accountsEveryMs) return NO_WALK;
+    const hasTime = (): boolean => paces[name].goesOnUntil(round.accountsUntilMs);
+    return walkAccounts({ ledger: ledgers[name], from, pace: paces[name], hasTime, goesRound: round.goesRound });
+  });
+  const passedAll = await walk.pass(restsBeforeMs, () => pace.goesOnUntil(round.passUntilMs));
+  const books = await ofBoth((name) => ledgers[name].books({ withSums: passedAll }));
   const between = await seenAgain(walk, now() + SECOND_LOOK_MS, now, sleep);
   const sums = { wallet: sumOf(books, walk, "wallet"), savings: sumOf(books, walk, "savings") };
   const within = LEDGERS.flatMap((name) => differencesWithin(name, books[name], accounts[name], sums[name].sumOfEntries));
-  // Whatever was passed and has changed since is found by passing it again.
-  for (const name of LEDGERS) if ((books[name].clearingExcess ?? 0) !== 0) await ledgers[name].restart();
+  for (const name of LEDGERS) await lookForReason(ledgers[name], books[name]);
   const mismatches = [...within, ...between].slice(0, MISMATCHES_MAX);
   const throughMs = walk.through === "" ? null : timeOfId(walk.through);
   return {
@@ -80,6 +85,12 @@ export async function reconcile({ ledgers, now, sleep }: ReconcileInput): Promis
       unchecked: accounts.wallet.unchecked + accounts.savings.unchecked,
     },
   };
+}
+
+/** Whatever was passed and has changed since is found by passing it again: once, where that doesn't explain it. */
+async function lookForReason(ledger: ReconcilableLedger, { through, clearingExcess, unexplained }: LedgerBooks): Promise<void> {
+  if (clearingExcess === null || clearingExcess === (unexplained ?? 0)) return;
+  await (clearingExcess === 0 ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess }));
 }
 
 function startOf({ wallet, savings }: Readonly<Record<LedgerName, ReconciliationProgress>>) {
@@ -110,13 +121,14 @@ function sumOf(books: Readonly<Record<LedgerName, LedgerBooks>>, walk: TransferW
 
 function differencesWithin(
   ledger: LedgerName,
-  { clearingExcess, equityExcess, late }: LedgerBooks,
+  { clearingExcess, equityExcess, unexplained, late }: LedgerBooks,
   { findings }: AccountWalk,
   sumOfEntries: number,
 ): readonly Mismatch[] {
+  const clearing = clearingExcess ?? unexplained ?? 0;
   return [
     ...(sumOfEntries === 0 ? [] : [{ kind: "sum_of_entries", ledger, difference: sumOfEntries } as const]),
-    ...((clearingExcess ?? 0) === 0 ? [] : [{ kind: "clearing", ledger, difference: clearingExcess ?? 0 } as const]),
+    ...(clearing === 0 ? [] : [{ kind: "clearing", ledger, difference: clearing } as const]),
     ...((equityExcess ?? 0) === 0 ? [] : [{ kind: "wrong_balance", ledger, id: "equity", difference: equityExcess ?? 0 } as const]),
     ...findings.map((finding) => ({ ...finding, ledger })),
     ...late.map((id) => ({ kind: "late_message", ledger, id }) as const),

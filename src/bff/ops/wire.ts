@@ -6,27 +6,36 @@ import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
+import { backgroundScope, type RequestScope } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
 import { requestTimer } from "../../platform/call-timer.ts";
 import { guardedRpc } from "../../platform/guarded-rpc.ts";
 import { internalTokenVerifier } from "../../platform/internal-token.ts";
 import { createLogger } from "../../platform/logger.ts";
 import { objectsOf } from "../../platform/objects.ts";
+import { oncePerEnv } from "../../platform/once-per-env.ts";
+import { randomHex } from "../../platform/random-hex.ts";
 import { bindRpc } from "../../platform/rpc.ts";
+import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
 import { addAvailabilityRoutes } from "./availability-routes.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addLedgerRoutes } from "./ledger-routes.ts";
 import { addMessageRoutes } from "./message-routes.ts";
+import { reconcilableLedger } from "./reconcilable-ledger.ts";
+import { addReconcileRoute } from "./reconcile-route.ts";
+import { createReconcileSweep } from "./reconcile-sweep.ts";
 import { addOpsRoutes } from "./routes.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Operators are few. */
 const PLACES = 32;
+/** What the cron's run may take, in ms: it comes again each minute. */
+const SWEEP_MS = 58_000;
 
 /** Everything an isolate of the ops BFF runs on. */
-export function wire(env: OpsBffEnv) {
+export const wire = oncePerEnv((env: OpsBffEnv) => {
   const config = readBffConfig(env);
   const now = Date.now;
   const audience = audienceOf("ops");
@@ -46,7 +55,14 @@ export function wire(env: OpsBffEnv) {
   const ledger = (name: LedgerName, binding: object) =>
     guardedRpc(bindRpc<LedgerOperations>(binding), makeGuard(name, { quotaMs, ...places }));
   const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
-  return createBff({
+  const bothOf = (scope: RequestScope) => ({
+    wallet: reconcilableLedger(ledgers.wallet, scope),
+    savings: reconcilableLedger(ledgers.savings, scope),
+  });
+  const scopeOfRun = (): RequestScope =>
+    backgroundScope(`reconcile-${randomHex(8)}`, formatTraceparent(continueTrace(null, randomHex)), now(), SWEEP_MS);
+  const sweep = createReconcileSweep({ ledgersOfRun: () => bothOf(scopeOfRun()), now, sleep, logger });
+  const fetch = createBff({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
@@ -54,7 +70,8 @@ export function wire(env: OpsBffEnv) {
     addRoutes(app) {
       addOpsRoutes(app, { history, identity, ledgers, now });
       addHistoryRoutes(app, { history });
-      addLedgerRoutes(app, { ledgers, identity, now, sleep });
+      addLedgerRoutes(app, { ledgers, identity });
+      addReconcileRoute(app, { ledgersOf: bothOf, now, sleep });
       addMessageRoutes(app, { ledgers, identity });
       addAvailabilityRoutes(app, {
         guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
@@ -65,4 +82,5 @@ export function wire(env: OpsBffEnv) {
       });
     },
   });
-}
+  return { fetch, sweep };
+});

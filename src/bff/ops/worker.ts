@@ -1,4 +1,7 @@
 import { serve } from "../../platform/serve.ts";
 import { wire } from "./wire.ts";
 
-export default { fetch: serve(wire) } satisfies ExportedHandler<OpsBffEnv>;
+export default {
+  fetch: serve((env: OpsBffEnv) => wire(env).fetch),
+  scheduled: (_controller, env) => wire(env).sweep(),
+} satisfies ExportedHandler<OpsBffEnv>;

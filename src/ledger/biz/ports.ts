@@ -12,6 +12,8 @@ import type {
 } from "../../contracts/ledger.ts";
 import type { Amount } from "./amount.ts";
 import type {
+  AccountInPart,
+  AccountPart,
   AccountsRange,
   CheckedAccounts,
   ComparedRange,
@@ -19,6 +21,8 @@ import type {
   LedgerBooks,
   PassedStep,
   ReconciliationProgress,
+  Restart,
+  WalkedStep,
 } from "../../contracts/ledger-reconciliation.ts";
 import type { FundsCut } from "../../contracts/ledger-statement.ts";
 import type { Delivery } from "./delivery.ts";
@@ -212,11 +216,13 @@ export interface ReconciliationStore {
   compared(range: ComparedRange): Promise<readonly ComparedRow[]>;
   comparedOf(ids: readonly string[]): Promise<readonly ComparedRow[]>;
   checkAccounts(range: AccountsRange): Promise<CheckedAccounts>;
-  books(lateBeforeMs: number): Promise<LedgerBooks>;
+  accountPart(part: AccountPart): Promise<AccountInPart | null>;
+  books(lateBeforeMs: number, withSums: boolean): Promise<LedgerBooks>;
   passed(step: PassedStep): Promise<void>;
   rested(ids: readonly string[]): Promise<void>;
-  passedAccounts(account: string): Promise<void>;
-  restart(): Promise<void>;
+  passedAccounts(step: WalkedStep, nowMs: number): Promise<void>;
+  restart(restart: Restart): Promise<void>;
+  explained(through: string): Promise<void>;
 }
 
 /** The change log and how far it has been published. */

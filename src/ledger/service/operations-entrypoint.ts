@@ -21,11 +21,17 @@ import {
   redriveWhichSchema,
 } from "../../contracts/ledger-arguments.ts";
 import {
-  accountPlaceSchema,
+  accountPartSchema,
   accountsRangeSchema,
+  booksSchema,
   comparedIdsSchema,
   comparedRangeSchema,
+  explainedSchema,
   passedSchema,
+  restartSchema,
+  walkedSchema,
+  type AccountInPart,
+  type AccountPart,
   type AccountsRange,
   type CheckedAccounts,
   type ComparedRange,
@@ -33,6 +39,8 @@ import {
   type LedgerBooks,
   type PassedStep,
   type ReconciliationProgress,
+  type Restart,
+  type WalkedStep,
 } from "../../contracts/ledger-reconciliation.ts";
 import {
   transferIdSchema,
@@ -160,8 +168,14 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       return this.#inTime(ctx, ({ reconciliation }) => reconciliation.checkAccounts(validate(accountsRangeSchema, range, "range")));
     }
 
-    books(ctx: CallContext): Promise<LedgerBooks> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.books(Date.now() - DELIVERY_SLA_MS));
+    accountPart(ctx: CallContext, part: AccountPart): Promise<AccountInPart | null> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.accountPart(validate(accountPartSchema, part, "part")));
+    }
+
+    books(ctx: CallContext, which: { readonly withSums: boolean }): Promise<LedgerBooks> {
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.books(Date.now() - DELIVERY_SLA_MS, validate(booksSchema, which, "which").withSums),
+      );
     }
 
     passed(ctx: CallContext, step: PassedStep): Promise<void> {
@@ -172,12 +186,16 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       return this.#inTime(ctx, ({ reconciliation }) => reconciliation.rested(validate(comparedIdsSchema, ids, "ids")));
     }
 
-    passedAccounts(ctx: CallContext, account: string): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passedAccounts(validate(accountPlaceSchema, account, "account")));
+    passedAccounts(ctx: CallContext, step: WalkedStep): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passedAccounts(validate(walkedSchema, step, "step"), Date.now()));
     }
 
-    restart(ctx: CallContext): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.restart());
+    restart(ctx: CallContext, restart: Restart): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.restart(validate(restartSchema, restart, "restart")));
+    }
+
+    explained(ctx: CallContext, through: string): Promise<void> {
+      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.explained(validate(explainedSchema, through, "through")));
     }
 
     changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {

@@ -57,8 +57,6 @@ function opsBff() {
       addLedgerRoutes(app, {
         ledgers: { wallet: rpc, savings: rpc },
         identity: guardedRpc(identity, testGuard()),
-        now: Date.now,
-        sleep: async () => undefined,
       }),
   });
   async function post(path: string, key?: string, body: unknown = {}) {

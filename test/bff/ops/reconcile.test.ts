@@ -344,4 +344,28 @@ describe("reconciliation goes on from where it was", () => {
     expect(kinds(await look())).toEqual([["clearing", "savings", undefined]]);
     expect(kinds(await look())).toEqual([["credit_without_transfer", "savings", made.id]]);
   });
+
+  it("once for a difference, which is told all the while, and until it is no more", async () => {
+    for (let number = 0; number < 120; number += 1) await arrived("ann", 1);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.tamper("wallet", "UPDATE account SET balance = balance - 5 WHERE id = 'clearing'");
+    const lost = [{ kind: "clearing", ledger: "wallet", difference: -5 }];
+    expect((await look()).mismatches).toEqual(lost);
+    // The walk has begun anew, and doesn't come to its end this time: each step takes too long.
+    const slow = { ...counted(world), sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)) };
+    const anew = await reconcile(slow);
+    expect(anew).toMatchObject({ ok: false, mismatches: lost });
+    expect(anew.behind).toBeGreaterThan(0);
+    expect((await look()).mismatches).toEqual(lost);
+    compares.calls = 0;
+    expect((await reconcile(counted(world))).mismatches).toEqual(lost);
+    expect(compares.calls).toBeLessThanOrEqual(4);
+    world.tamper("wallet", "UPDATE account SET balance = balance + 5 WHERE id = 'clearing'");
+    expect((await look()).mismatches).toEqual([]);
+    // The same again is another difference.
+    world.tamper("wallet", "UPDATE account SET balance = balance - 5 WHERE id = 'clearing'");
+    expect((await look()).mismatches).toEqual(lost);
+    expect((await world.reconcilable("wallet").progress()).through).toBe("");
+  });
 });

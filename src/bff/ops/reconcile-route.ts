@@ -1,0 +1,19 @@
+import type { Hono } from "hono";
+import type { BffEnv } from "../../platform/bff-app.ts";
+import type { RequestScope } from "../../platform/call-context.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import { reconcile } from "./reconcile.ts";
+import type { ReconcilableLedgers } from "./transfer-walk.ts";
+
+interface ReconcileRouteDeps {
+  readonly ledgersOf: (scope: RequestScope) => ReconcilableLedgers;
+  readonly now: Clock;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** Whether the books balance, for an operator who waits for the answer. */
+export function addReconcileRoute(app: Hono<BffEnv>, { ledgersOf, now, sleep }: ReconcileRouteDeps): void {
+  app.get("/v1/ops/reconcile", async function showReconciliation(c) {
+    return c.json(await reconcile({ ledgers: ledgersOf(c.env.scope), now, sleep }));
+  });
+}
