@@ -6,10 +6,17 @@ import type { ObjectEvent } from "./sim-object.ts";
 export const LEDGER_COUNTERS = [
   "deposit booked",
   "deposit refused: account closed",
+  "deposit refused: account frozen",
   "deposit asked for again",
+  "deposit reversed",
+  "deposit reversed on a frozen account",
+  "reversal asked for again",
+  "reversal refused: INSUFFICIENT_FUNDS",
+  "reversal refused: no deposit",
   "transfer settled",
   "transfer refunded",
   "transfer rejected: INSUFFICIENT_FUNDS",
+  "transfer refused: account frozen",
   "rejected key asked for again",
   "taken key asked for again",
   "key refused with another payload",
@@ -18,7 +25,9 @@ export const LEDGER_COUNTERS = [
   "message sent",
   "message sent again",
   "message parked",
+  "message held back",
   "closed account bounced a credit",
+  "frozen account bounced a credit",
   "unreadable message parked",
   "message redriven",
   "message redriven under way",
@@ -71,7 +80,14 @@ export type LedgerEvent = Counter | RareCounter;
 export class LedgerCounters {
   readonly counts = new Map<string, number>();
 
+  #isClosed = false;
+
   readonly note = (what: LedgerEvent, times = 1): void => {
-    if (times > 0) this.counts.set(what, (this.counts.get(what) ?? 0) + times);
+    if (times > 0 && !this.#isClosed) this.counts.set(what, (this.counts.get(what) ?? 0) + times);
   };
+
+  /** What happens from now on does not count. */
+  close(): void {
+    this.#isClosed = true;
+  }
 }

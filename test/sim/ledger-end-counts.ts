@@ -7,7 +7,9 @@ const CREDITS_WITHOUT_INBOX = `SELECT count(*) FROM entry WHERE account_id = 'cl
   AND transfer_id NOT IN (SELECT id FROM transfer) AND transfer_id NOT IN (SELECT message_id FROM inbox)`;
 
 /** Counts what can be told at the end. */
-export function countEnd({ ledgers, counters: { note } }: LedgerWorld): void {
+export function countEnd({ kernel, ledgers, counters: { note } }: LedgerWorld): void {
+  note("effect came late", kernel.late.effects);
+  note("effect came after its caller's death", kernel.late.orphans);
   for (const name of LEDGERS) {
     const ledger = ledgers[name];
     note("transfer settled", numberIn(ledger, TRANSFERS, "settled"));

@@ -24,9 +24,17 @@ const WRONG: Readonly<Record<string, string>> = {
     "SELECT count(*) FROM transfer t JOIN entry e ON e.transfer_id = t.id WHERE t.outcome = 'failed'",
   "refunds go to whom they were taken from": `SELECT count(*) FROM account a WHERE kind = 'user' AND
     (SELECT coalesce(sum(amount), 0) FROM transfer WHERE owner = a.user_id AND operation = 'transfer' AND outcome = 'refunded') <>
-    (SELECT coalesce(sum(e.amount), 0) FROM transfer t JOIN entry e ON e.transfer_id = t.id WHERE e.account_id = a.id AND t.operation = 'refund')`,
-  "each deposit is in the audit trail": `SELECT (SELECT count(*) FROM transfer WHERE operation = 'deposit' AND outcome = 'settled')
-    - (SELECT count(*) FROM audit WHERE action = 'deposit')`,
+    (SELECT coalesce(sum(e.amount), 0) FROM transfer t JOIN entry e ON e.transfer_id = t.id WHERE e.account_id = a.id AND e.contra_id = 'clearing' AND t.operation = 'refund')`,
+  // Its key is the deposit's id, and an owner's keys are different ones: so there is one at most.
+  "a deposit is taken back whole, and from whom it was given to": `SELECT count(*) FROM entry b
+    LEFT JOIN transfer t ON t.owner = substr(b.contra_id, 6) AND t.id = b.transfer_id AND t.operation = 'refund'
+    LEFT JOIN entry d ON d.account_id = b.contra_id AND d.transfer_id = t.idempotency_key AND d.contra_id = 'equity'
+    LEFT JOIN entry u ON u.account_id = b.contra_id AND u.transfer_id = b.transfer_id
+    WHERE b.account_id = 'equity' AND b.amount > 0 AND (d.amount IS NOT b.amount OR u.amount IS NOT -b.amount)`,
+  "a day keeps the sum of its deposits, taken back or not":
+    "SELECT (SELECT coalesce(sum(amount), 0) FROM deposit_day) + (SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = 'equity' AND amount < 0)",
+  "each deposit is in the audit trail, and each reversal": `SELECT (SELECT count(*) FROM entry WHERE account_id = 'equity')
+    - (SELECT count(*) FROM audit WHERE action IN ('deposit', 'reverse-deposit'))`,
 };
 
 /** All of them at one go, which is much faster. */
@@ -73,19 +81,24 @@ function checkSent(ledger: SimLedger): number {
   return inFlight;
 }
 
-const DEPOSITED =
-  "SELECT account_id AS account, sum(amount) AS amount, count(*) AS count FROM entry WHERE contra_id = 'equity' GROUP BY account_id";
+/** What was given to each account, and what was taken back from it. */
+const DEPOSITED = `
+  SELECT account_id AS account, sum(amount) FILTER (WHERE amount > 0) AS given, count(*) FILTER (WHERE amount > 0) AS deposits,
+    -sum(amount) FILTER (WHERE amount < 0) AS taken, count(*) FILTER (WHERE amount < 0) AS reversals
+  FROM entry WHERE contra_id = 'equity' GROUP BY account_id`;
 
-/** Nobody has more from deposits than was asked for. */
+/** Nobody has more from deposits than was asked for, and from nobody more is taken back than was asked for. */
 function checkDeposits(ledgers: Ledgers, model: LedgerModel): void {
   for (const name of LEDGERS) {
     const owners = new Map(model.users.map((user) => [`user:${user}`, user]));
-    for (const { account, amount, count } of rowsIn(ledgers[name], DEPOSITED)) {
+    for (const { account, given, deposits, taken, reversals } of rowsIn(ledgers[name], DEPOSITED)) {
       const user = owners.get(String(account));
       must(user !== undefined, `${name}: deposits are for whom they were meant`);
       if (user === undefined) continue;
       const most = model.depositsAtMost(name, user);
-      must(Number(amount) <= most.amount && Number(count) <= most.count, `${name}: nobody is given more than was deposited`);
+      must(Number(given) <= most.amount && Number(deposits) <= most.count, `${name}: nobody is given more than was deposited`);
+      const wanted = model.reversalsAtMost(name, user);
+      must(Number(taken) <= wanted.amount && Number(reversals) <= wanted.count, `${name}: nobody loses more than was to be taken back`);
     }
   }
 }

@@ -18,9 +18,9 @@ const CRON_MS = 12 * HOUR_MS;
  * while is gone, then operators find what was parked. The steps are of hours, and nothing else goes wrong: that is what the usual profile is for.
  */
 export async function liveLong(kernel: Kernel, cast: Cast, runFor: (ms: number) => Promise<void>): Promise<void> {
-  const { world, model, clients, operators } = cast;
+  const { world, model, depositors, operators } = cast;
   world.cronMs = CRON_MS;
-  for (const [number, user] of model.users.entries()) clients.deposit("wallet", user, `first-${number}`, 1_000);
+  for (const [number, user] of model.users.entries()) depositors.deposit("wallet", user, `first-${number}`, 1_000);
   await runFor(HOUR_MS);
   move(kernel, cast, "before");
   await runFor(HOUR_MS);
@@ -33,7 +33,7 @@ export async function liveLong(kernel: Kernel, cast: Cast, runFor: (ms: number) 
   move(kernel, cast, "after");
   await runFor(QUIET_MS.least + Math.floor(kernel.random() * QUIET_MS.more));
   // The next movement lets the change log's newest row be pruned that was kept for its number.
-  clients.deposit("wallet", kernel.pick(model.users), "later", 10);
+  depositors.deposit("wallet", kernel.pick(model.users), "later", 10);
   await runFor(2 * CRON_MS);
   if (kernel.chance(0.3)) operators.refundParked();
   else for (const name of LEDGERS) if (kernel.chance(0.7)) operators.redrive(name, kernel.chance(0.5), false);

@@ -1,7 +1,8 @@
 import type { LedgerName, TransferStatus } from "../../src/contracts/ledger.ts";
+import type { Promised } from "./ledger-asking.ts";
 
 /** A key of a user's, and what its callers were told. */
-export interface KeyedTransfer {
+export interface KeyedTransfer extends Promised {
   readonly from: LedgerName;
   readonly user: string;
   readonly key: string;
@@ -11,21 +12,24 @@ export interface KeyedTransfer {
   amount: number | null;
   transferId: string | null;
   isRejected: boolean;
+  /** How often somebody was told that the account is frozen. */
+  forbidden: number;
   /** Once it has ended. */
   ended: "settled" | "refunded" | null;
-  /** Callers who still wait for an answer. */
-  open: number;
 }
 
 /** A key of an operator's, and what its callers were told. */
-export interface KeyedDeposit {
+export interface KeyedDeposit extends Promised {
   readonly to: LedgerName;
   readonly user: string;
   readonly key: string;
   readonly asked: Set<number>;
   /** What was booked; 0 where it was refused. */
   booked: number | null;
-  open: number;
+  depositId: string | null;
+  /** Somebody wanted it back: it may be gone, whatever they were told so far. */
+  isReversalAsked: boolean;
+  isReversed: boolean;
 }
 
 /**
@@ -36,10 +40,13 @@ export class LedgerModel {
   readonly users: readonly string[];
   readonly transfers = new Map<string, KeyedTransfer>();
   readonly deposits = new Map<string, KeyedDeposit>();
-  /** `<ledger> <user>` of accounts that somebody wanted to close. */
+  /** `<ledger> <user>` of accounts that somebody wanted to close, those to be frozen included. */
   readonly everClosed = new Set<string>();
+  readonly everFrozen = new Set<string>();
+  /** What was asked for and stands for nothing. */
+  readonly others: Promised = { open: 0 };
   /** Changes that an operator was told of, each of which is in the audit trail. */
-  readonly audited = { redrive: 0, "set-account-state": 0 };
+  readonly audited = { redrive: 0, park: 0, "set-account-state": 0, "reverse-deposit": 0 };
 
   constructor(users: readonly string[]) {
     this.users = users;
@@ -49,7 +56,7 @@ export class LedgerModel {
     const name = `${from} ${user} ${key}`;
     let made = this.transfers.get(name);
     if (made === undefined) {
-      made = { from, user, key, asked: new Set(), amount: null, transferId: null, isRejected: false, ended: null, open: 0 };
+      made = { from, user, key, asked: new Set(), amount: null, transferId: null, isRejected: false, forbidden: 0, ended: null, open: 0 };
       this.transfers.set(name, made);
     }
     return made;
@@ -58,7 +65,7 @@ export class LedgerModel {
   deposit(to: LedgerName, user: string, key: string): KeyedDeposit {
     let made = this.deposits.get(`${to} ${key}`);
     if (made === undefined) {
-      made = { to, user, key, asked: new Set(), booked: null, open: 0 };
+      made = { to, user, key, asked: new Set(), booked: null, depositId: null, isReversalAsked: false, isReversed: false, open: 0 };
       this.deposits.set(`${to} ${key}`, made);
     }
     return made;
@@ -75,10 +82,27 @@ export class LedgerModel {
     return { amount, count };
   }
 
+  /** The most that can have been taken back of it. */
+  reversalsAtMost(to: LedgerName, user: string): { readonly amount: number; readonly count: number } {
+    let [amount, count] = [0, 0];
+    for (const deposit of this.deposits.values()) {
+      if (deposit.to !== to || deposit.user !== user || !deposit.isReversalAsked) continue;
+      amount += deposit.booked ?? 0;
+      count += 1;
+    }
+    return { amount, count };
+  }
+
+  /** Whether everybody has an answer. */
+  get isQuiet(): boolean {
+    return [...this.transfers.values(), ...this.deposits.values(), this.others].every(({ open }) => open === 0);
+  }
+
   /** What a user must have in a ledger when everything has ended. */
   balance(ledger: LedgerName, user: string): number {
     let balance = 0;
-    for (const deposit of this.deposits.values()) if (deposit.to === ledger && deposit.user === user) balance += deposit.booked ?? 0;
+    for (const { to, user: owner, booked, isReversed } of this.deposits.values())
+      if (to === ledger && owner === user && !isReversed) balance += booked ?? 0;
     for (const { from, user: owner, amount, ended } of this.transfers.values()) {
       if (owner !== user || ended !== "settled" || amount === null) continue;
       balance += from === ledger ? -amount : amount;

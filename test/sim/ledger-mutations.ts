@@ -5,8 +5,8 @@ import { within, without, type Mutation } from "./ledger-mutation.ts";
 /** Who gets what is everybody's. */
 const ONE_USER = "u-ann";
 
-/** Every guard of the ledgers, broken on purpose, one at a time. */
-export const MUTATIONS: readonly Mutation[] = [
+/** Guards of what is paid in and of what is on its way, broken on purpose, one at a time. */
+export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a transfer's statements ask for any pending transfer of the owner's, not for this attempt's",
     rewrites: [without("owner = ?1 AND id = ?2 AND outcome = 'pending'", "owner = ?1 AND outcome = 'pending'")],

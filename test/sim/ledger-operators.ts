@@ -1,6 +1,7 @@
+import type { AccountState } from "../../src/contracts/ledger-operators.ts";
 import { LEDGERS, type LedgerName } from "../../src/contracts/ledger.ts";
 import type { LedgerFront } from "./ledger-front.ts";
-import { refusalOf } from "./ledger-clients.ts";
+import { refusalOf } from "./ledger-asking.ts";
 import { outboxOf } from "./ledger-rows.ts";
 import type { LedgerModel } from "./ledger-model.ts";
 import type { LedgerWorld } from "./sim-ledger.ts";
@@ -21,8 +22,9 @@ export class LedgerOperators {
     this.#front = front;
   }
 
-  setState(ledger: LedgerName, user: string, state: "open" | "closed"): void {
-    if (state === "closed") this.#model.everClosed.add(`${ledger} ${user}`);
+  setState(ledger: LedgerName, user: string, state: AccountState): void {
+    if (state !== "open") this.#model.everClosed.add(`${ledger} ${user}`);
+    if (state === "frozen") this.#model.everFrozen.add(`${ledger} ${user}`);
     void this.#act(async () => {
       await this.#front.once(ledger, `${state} ${user}`, ({ operators }) => operators.setAccountState(ACTOR, user, state));
       this.#model.audited["set-account-state"] += 1;
@@ -38,6 +40,18 @@ export class LedgerOperators {
     void this.#act(async () => {
       const { redriven } = await this.#front.once(ledger, "redrive", ({ operators }) => operators.redrive(ACTOR, which, isDryRun));
       if (!isDryRun && redriven.length > 0) this.#model.audited.redrive += 1;
+    });
+  }
+
+  /** Holds back some of what is under way. */
+  park(ledger: LedgerName): void {
+    const ids = outboxOf(this.#world.ledgers[ledger])
+      .filter(() => this.#world.kernel.chance(0.5))
+      .map(({ id }) => id);
+    if (ids.length === 0) return;
+    void this.#act(async () => {
+      const parked = await this.#front.once(ledger, "park", ({ operators }) => operators.park(ACTOR, ids));
+      if (parked.length > 0) this.#model.audited.park += 1;
     });
   }
 

@@ -14,6 +14,10 @@ export function numberIn(ledger: SimLedger, query: string, ...values: readonly (
   return Number(Object.values(rowsIn(ledger, query, ...values)[0] ?? {})[0] ?? 0);
 }
 
+export function isFrozen(ledger: SimLedger, user: string): boolean {
+  return numberIn(ledger, "SELECT count(*) FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL", user) > 0;
+}
+
 export interface OutboxRow {
   readonly id: string;
   readonly user_id: string;

@@ -2,8 +2,10 @@ import { LEDGERS } from "../../src/contracts/ledger.ts";
 import { BrokenInvariant, must } from "./broken-invariant.ts";
 import type { Counts } from "./history-counters.ts";
 import { Kernel } from "./kernel.ts";
+import { Asking } from "./ledger-asking.ts";
 import { accountsOf, LedgerClients } from "./ledger-clients.ts";
 import { LedgerCounters } from "./ledger-counters.ts";
+import { LedgerDepositors } from "./ledger-depositors.ts";
 import { LedgerFront } from "./ledger-front.ts";
 import { checkBooks, checkStream, totalChanges } from "./ledger-invariants.ts";
 import { judgeAll, type Judge } from "./ledger-judges.ts";
@@ -15,6 +17,7 @@ import { LedgerOperators } from "./ledger-operators.ts";
 import { outboxOf } from "./ledger-rows.ts";
 import { drawClocks, drawTrouble, drawUsers, endOutages, planTrouble, TROUBLE_MS, type Cast } from "./ledger-trouble.ts";
 import { LedgerWatch } from "./ledger-watch.ts";
+import { liveWhenWell, SKEWED_MS } from "./ledger-when-well.ts";
 import { ledgerWorld } from "./sim-ledger.ts";
 import { NO_TROUBLE } from "./trouble.ts";
 
@@ -25,8 +28,6 @@ const LATE_MS = 60_000;
 const HEALED_MS = 2_700_000;
 const QUIET_CRON_MS = 600_000;
 const MINUTE_MS = 60_000;
-/** What one machine puts off until a time, another one does by its own clock. */
-const SKEWED_MS = 1_200_000;
 
 export interface SimOptions {
   readonly mutation?: Mutation;
@@ -55,14 +56,13 @@ export async function simulateLedgers(seed: number, options: SimOptions = {}): P
     failure = error instanceof BrokenInvariant ? error.message : String(error instanceof Error ? error.stack : error);
   }
   const { kernel, counters } = sim;
-  counters.note("effect came late", kernel.late.effects);
-  counters.note("effect came after its caller's death", kernel.late.orphans);
   return { seed, steps: kernel.steps, failure, trace: kernel.trace, counts: counters.counts };
 }
 
 class LedgerSim {
   readonly kernel: Kernel;
   readonly counters = new LedgerCounters();
+  readonly #asking: Asking;
   readonly #cast: Cast;
   readonly #watch: LedgerWatch;
   readonly #profile: "usual" | "long";
@@ -74,17 +74,24 @@ class LedgerSim {
     const { kernel, counters } = this;
     this.#profile = profile;
     this.#judge = judge;
+    this.#asking = new Asking(kernel);
     const { skewMsMax, jumps } = drawClocks(kernel);
     const model = new LedgerModel(drawUsers(kernel));
     const world = ledgerWorld({ kernel, mutation, counters, hardship: { skewMsMax }, jumps });
     const ops = new LedgerFront(world, "ops");
-    this.#cast = { world, model, clients: new LedgerClients(world, model, ops), operators: new LedgerOperators(world, model, ops) };
+    this.#cast = {
+      world,
+      model,
+      clients: new LedgerClients(world, model, this.#asking),
+      depositors: new LedgerDepositors(world, model, ops, this.#asking),
+      operators: new LedgerOperators(world, model, ops),
+    };
     this.#watch = new LedgerWatch(world);
   }
 
   async run(): Promise<void> {
-    const { kernel } = this;
-    const { world, clients } = this.#cast;
+    const { kernel, counters } = this;
+    const { world, model, clients, depositors } = this.#cast;
     if (this.#profile === "long") await liveLong(kernel, this.#cast, (ms) => this.#runFor(ms));
     else {
       kernel.trouble = drawTrouble(kernel);
@@ -92,14 +99,16 @@ class LedgerSim {
       await this.#runFor(TROUBLE_MS);
     }
     await this.#heal();
-    this.#must(clients.isQuiet, "every caller has an answer");
+    this.#must(model.isQuiet, "every caller has an answer");
     await this.#endParked();
     clients.askAgain();
+    depositors.askAgain();
     await this.#runFor(MINUTE_MS);
     // What follows happens in every world, and would tell nothing.
     countEnd(world);
-    await this.#moveMoney();
-    await this.#runFor(SKEWED_MS);
+    counters.close();
+    const checkWell = await liveWhenWell(this.#cast, (ms) => this.#runFor(ms));
+    if (this.#judge === judgeAll) checkWell();
     await this.#judge(world, this.#cast.model);
   }
 
@@ -123,7 +132,8 @@ class LedgerSim {
     for (const name of LEDGERS) {
       for (const { state, last_error: reason } of outboxOf(world.ledgers[name])) {
         if (state !== "parked") continue;
-        const isForGood = /closed|can't read/.test(reason ?? "") || (this.#profile === "long" && /given up/.test(reason ?? ""));
+        const isForGood =
+          /closed|can't read|held back by an operator/.test(reason ?? "") || (this.#profile === "long" && /given up/.test(reason ?? ""));
         this.#must(isForGood, `${name}: only what can't be delivered is parked (${reason})`);
       }
       if (this.kernel.chance(0.5)) operators.redrive(name, false, false);
@@ -131,30 +141,6 @@ class LedgerSim {
     await this.#runFor(2 * MINUTE_MS);
     operators.refundParked();
     await this.#runFor(SKEWED_MS);
-  }
-
-  /** When all is well money moves, both ways, and not more than there is. */
-  async #moveMoney(): Promise<void> {
-    const { model, clients } = this.#cast;
-    const user = this.kernel.pick(model.users);
-    clients.deposit("wallet", user, "last", 500);
-    await this.#runFor(MINUTE_MS);
-    const tooMuch = model.balance("wallet", user) + 1;
-    clients.transfer("wallet", user, "last-too-much", tooMuch);
-    clients.transfer("wallet", user, "last-there", 123);
-    await this.#runFor(MINUTE_MS);
-    clients.transfer("savings", user, "last-back", 45);
-    await this.#runFor(MINUTE_MS);
-    for (const [from, key, amount] of [
-      ["wallet", "last-there", 123],
-      ["savings", "last-back", 45],
-    ] as const)
-      clients.transfer(from, user, key, amount);
-    await this.#runFor(MINUTE_MS);
-    this.#must(model.deposit("wallet", user, "last").booked === 500, "a deposit is booked when all is well");
-    this.#must(model.transfer("wallet", user, "last-too-much").isRejected, "nobody sends more than they have");
-    this.#must(model.transfer("wallet", user, "last-there").ended === "settled", "money moves when all is well");
-    this.#must(model.transfer("savings", user, "last-back").ended === "settled", "money moves back when all is well");
   }
 
   /** Looks at the books if somebody has written to them. */
@@ -169,11 +155,11 @@ class LedgerSim {
   }
 
   async #runFor(ms: number): Promise<void> {
-    const { world, clients } = this.#cast;
+    const { world } = this.#cast;
     await this.kernel.runUntil(this.kernel.nowMs + ms);
     if (this.#judge !== judgeAll) return;
     for (const name of LEDGERS) checkStream(world.ledgers[name]);
-    if (clients.broken !== null) throw clients.broken;
+    if (this.#asking.broken !== null) throw this.#asking.broken;
   }
 
   #must(holds: boolean, what: string): void {

@@ -1,5 +1,6 @@
 import { LEDGERS, peerOf, type LedgerName } from "../../src/contracts/ledger.ts";
 import type { LedgerClients } from "./ledger-clients.ts";
+import type { LedgerDepositors } from "./ledger-depositors.ts";
 import type { LedgerModel } from "./ledger-model.ts";
 import type { LedgerOperators } from "./ledger-operators.ts";
 import { outboxOf } from "./ledger-rows.ts";
@@ -11,7 +12,8 @@ import type { Trouble } from "./trouble.ts";
 const NAMES = ["u-ann", "u-bob", "u-cyd", "u-dan", "u-eve"] as const;
 const USERS_MIN = 2;
 export const TROUBLE_MS = 90_000;
-const OPERATIONS = 22;
+const OPERATIONS = 24;
+const STATES = ["open", "open", "closed", "closed", "frozen", "frozen"] as const;
 const OUTAGES_MAX = 2;
 const OUTAGE_MS_MAX = 60_000;
 const QUICK_MS_MAX = 10_000;
@@ -24,6 +26,7 @@ export interface Cast {
   readonly world: LedgerWorld;
   readonly model: LedgerModel;
   readonly clients: LedgerClients;
+  readonly depositors: LedgerDepositors;
   readonly operators: LedgerOperators;
 }
 
@@ -58,24 +61,27 @@ export function drawAmount(kernel: Kernel): number {
 
 /** Everything that is going to happen by itself in the usual profile. */
 export function planTrouble(kernel: Kernel, cast: Cast): void {
-  const { world, model, clients } = cast;
+  const { world, model, depositors } = cast;
   for (const [number, user] of model.users.entries())
-    clients.deposit("wallet", user, `first-${number}`, 60 + Math.floor(kernel.random() * 200));
+    depositors.deposit("wallet", user, `first-${number}`, 80 + Math.floor(kernel.random() * 200));
   for (let number = 0; number < OPERATIONS; number += 1)
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "", () => operate(kernel, cast, number));
   for (let outages = Math.floor(kernel.random() * (OUTAGES_MAX + 1)); outages > 0; outages -= 1)
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "outage", () => outage(kernel, world));
 }
 
-function operate(kernel: Kernel, { world, model, clients, operators }: Cast, number: number): void {
+function operate(kernel: Kernel, cast: Cast, number: number): void {
+  const { world, model, clients, depositors, operators } = cast;
   const user = kernel.pick(model.users);
   const name = kernel.pick(LEDGERS);
   const kind = kernel.random();
-  if (kind < 0.56) return transfer(kernel, clients, name, user, number);
-  if (kind < 0.66) return deposit(kernel, clients, user, number);
-  if (kind < 0.74) return operators.setState(name, user, kernel.chance(0.6) ? "closed" : "open");
-  if (kind < 0.84) return poison(kernel, world, operators, name);
-  if (kind < 0.94) return operators.redrive(name, kernel.chance(0.7), kernel.chance(0.2));
+  if (kind < 0.5) return transfer(kernel, clients, name, user, number);
+  if (kind < 0.58) return deposit(kernel, depositors, user, number);
+  if (kind < 0.62) return reverse(kernel, cast);
+  if (kind < 0.7) return operators.setState(name, user, kernel.pick(STATES));
+  if (kind < 0.8) return poison(kernel, world, operators, name);
+  if (kind < 0.88) return operators.redrive(name, kernel.chance(0.7), kernel.chance(0.2));
+  if (kind < 0.94) return park(kernel, operators);
   const under = outboxOf(world.ledgers[name]);
   for (const { id, state } of under) if (state === "parked" || kernel.chance(0.2)) operators.refund(name, id);
 }
@@ -87,10 +93,26 @@ function transfer(kernel: Kernel, clients: LedgerClients, name: LedgerName, user
   clients.transfer(name, user, key, isOld && kernel.chance(0.8) ? 40 : drawAmount(kernel));
 }
 
-function deposit(kernel: Kernel, clients: LedgerClients, user: string, number: number): void {
+function deposit(kernel: Kernel, depositors: LedgerDepositors, user: string, number: number): void {
   const isOld = kernel.chance(0.4);
   const key = `d${isOld ? number % 2 : number + 10}-${user}`;
-  clients.deposit("wallet", user, key, isOld && kernel.chance(0.8) ? 70 : 10 + Math.floor(kernel.random() * 120));
+  depositors.deposit("wallet", user, key, isOld && kernel.chance(0.8) ? 70 : 10 + Math.floor(kernel.random() * 120));
+}
+
+/** What somebody knows to be booked, whatever has become of the money; now and then what is no deposit. */
+function reverse(kernel: Kernel, { model, depositors }: Cast): void {
+  const booked = [...model.deposits.values()].filter(({ depositId }) => depositId !== null);
+  if (kernel.chance(0.1)) depositors.reverseOther("wallet");
+  else if (booked.length > 0) depositors.reverse(kernel.pick(booked));
+}
+
+/** Holds messages back; at times somebody books their money back soon after, or two at once. They may be in the queue already. */
+function park(kernel: Kernel, operators: LedgerOperators): void {
+  for (const ledger of LEDGERS) operators.park(ledger);
+  const refunding = kernel.pick([0, 1, 2, 2]);
+  kernel.after(Math.floor(kernel.random() * QUICK_MS_MAX), "", () => {
+    for (let operator = 0; operator < refunding; operator += 1) operators.refundParked();
+  });
 }
 
 /** Messages that make no sense, and some of a newer version about what is under way: it is parked, and operators are quick to refund it. */

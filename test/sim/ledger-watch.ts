@@ -1,14 +1,18 @@
 import { LEDGERS } from "../../src/contracts/ledger.ts";
 import { must } from "./broken-invariant.ts";
-import { numberIn, outboxOf, rowsIn, type OutboxRow } from "./ledger-rows.ts";
+import { isFrozen, numberIn, outboxOf, rowsIn, type OutboxRow } from "./ledger-rows.ts";
 import { sendOf } from "./ledger-world.ts";
 import type { LedgerWorld, SimLedger } from "./sim-ledger.ts";
 
-/** What came into a closed account from outside of its ledger: refunds, whose transfers are here, may. */
-const INTO_CLOSED = `
+/**
+ * What came into a closed account from outside of its ledger: refunds, whose transfers are here, may. And what has left a frozen one for the other
+ * ledger: deposits that are taken back may.
+ */
+const SHUT = `
   SELECT a.id AS id, (SELECT count(*) FROM entry e WHERE e.account_id = a.id AND e.amount > 0
-    AND (e.contra_id = 'equity' OR e.transfer_id NOT IN (SELECT id FROM transfer))) AS credits
-  FROM account a WHERE a.closed_at IS NOT NULL`;
+    AND (e.contra_id = 'equity' OR e.transfer_id NOT IN (SELECT id FROM transfer))) AS taken,
+    CASE WHEN a.frozen_at IS NOT NULL THEN (SELECT count(*) FROM entry e WHERE e.account_id = a.id AND e.amount < 0 AND e.contra_id = 'clearing') END AS sent
+  FROM account a WHERE a.closed_at IS NOT NULL OR a.frozen_at IS NOT NULL`;
 const CREDITED_BEFORE = "SELECT count(*) FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1";
 const IN_INBOX = "SELECT count(*) FROM inbox WHERE message_id = ?1";
 
@@ -16,8 +20,8 @@ const IN_INBOX = "SELECT count(*) FROM inbox WHERE message_id = ?1";
 export class LedgerWatch {
   readonly #world: LedgerWorld;
   readonly #outbox = new Map<string, OutboxRow>();
-  /** Credits that accounts had when they were first seen closed. */
-  readonly #closed = new Map<string, number>();
+  /** How many movements accounts had when they were last seen closed or frozen: null where they may. */
+  readonly #shut = new Map<string, { readonly taken: number; readonly sent: number | null }>();
 
   constructor(world: LedgerWorld) {
     this.#world = world;
@@ -31,7 +35,7 @@ export class LedgerWatch {
         if (before !== undefined) this.#compare(ledger, before, row);
         this.#outbox.set(row.id, row);
       }
-      this.#lookAtClosed(ledger);
+      this.#lookAtShut(ledger);
     }
   }
 
@@ -46,7 +50,9 @@ export class LedgerWatch {
     if (row.state === "parked" && before.state === "pending") {
       note("message parked");
       if (/given up/.test(row.last_error ?? "")) note("message given up");
-      if (/closed/.test(row.last_error ?? "")) note("closed account bounced a credit");
+      if (/closed/.test(row.last_error ?? ""))
+        note(isFrozen(ledger.peer, row.user_id) ? "frozen account bounced a credit" : "closed account bounced a credit");
+      if (/held back/.test(row.last_error ?? "")) note("message held back");
       if (/can't read/.test(row.last_error ?? "")) note("unreadable message parked");
     }
     if (row.driven_at !== before.driven_at) {
@@ -58,15 +64,17 @@ export class LedgerWatch {
     if (row.driven_at === before.driven_at && row.attempts === before.attempts && row.next_at < before.next_at) note("message recalled");
   }
 
-  #lookAtClosed(ledger: SimLedger): void {
-    const closed = new Set<string>();
-    for (const { id, credits } of rowsIn(ledger, INTO_CLOSED)) {
+  #lookAtShut(ledger: SimLedger): void {
+    const found = new Set<string>();
+    for (const { id, taken, sent } of rowsIn(ledger, SHUT)) {
       const name = `${ledger.name} ${String(id)}`;
-      closed.add(name);
-      const before = this.#closed.get(name);
-      must(before === undefined || before === credits, `${ledger.name}: a closed account takes nothing`);
-      this.#closed.set(name, Number(credits));
+      found.add(name);
+      const before = this.#shut.get(name);
+      must(before === undefined || before.taken === taken, `${ledger.name}: a closed account takes nothing`);
+      const mayHaveSent = before === undefined || before.sent === null || sent === null;
+      must(mayHaveSent || before.sent === sent, `${ledger.name}: a frozen account sends nothing`);
+      this.#shut.set(name, { taken: Number(taken), sent: sent === null ? null : Number(sent) });
     }
-    for (const name of this.#closed.keys()) if (name.startsWith(ledger.name) && !closed.has(name)) this.#closed.delete(name);
+    for (const name of this.#shut.keys()) if (name.startsWith(ledger.name) && !found.has(name)) this.#shut.delete(name);
   }
 }
