@@ -122,10 +122,14 @@ async function forReconciliation({ reconciliation }: Ledger): Promise<void> {
   await reconciliation.comparedOf(ids);
   await reconciliation.passed({ from: through, to: ids.at(-1) ?? "", open: ids });
   await reconciliation.rested(ids);
+  const { account } = await reconciliation.progress();
   await reconciliation.checkAccounts({ after: "", limit: ACCOUNTS_PER_PAGE_MAX });
-  await reconciliation.passedAccounts("user:user-1");
-  await reconciliation.books(Date.now());
-  await reconciliation.restart();
+  await reconciliation.accountPart({ account: `user:${HEAVY}`, entriesAfter: "", transfersAfter: "" });
+  await reconciliation.passedAccounts({ from: account, to: "user:user-1", cameToEnd: false }, Date.now());
+  await reconciliation.books(Date.now(), true);
+  const moved = await reconciliation.progress();
+  await reconciliation.explained(moved.through);
+  await reconciliation.restart({ through: moved.through, difference: 1 });
 }
 
 /** What a ledger does not take. */
