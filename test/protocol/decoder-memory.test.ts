@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { DelimiterDecoder } from "../../src/protocol/delimiter-decoder.ts";
 import type { FrameDecoder } from "../../src/protocol/frame-decoder.ts";
 import { FixedLengthDecoder } from "../../src/protocol/fixed-length-decoder.ts";
+import { FrameInput } from "../../src/protocol/frame-input.ts";
 import { LengthFieldDecoder } from "../../src/protocol/length-field-decoder.ts";
 import { collectGarbage } from "./support/collect-garbage.ts";
 import { latin1 } from "./support/pieces.ts";
@@ -44,6 +45,20 @@ describe.each(DECODERS)("the memory of a %s decoder", (_, build) => {
     // The piece itself is counted too.
     expect((await arrayBytes()) - before).toBeLessThan(3 * 101_000);
     expect(decoder.buffered).toBe(100_005);
+  });
+});
+
+describe("what is held", () => {
+  it("moves only when it doubles, so that a byte is copied twice and not a thousand times", () => {
+    const input = new FrameInput();
+    const memories = new Set<Uint8Array>();
+    for (let length = 1; length <= 16_384; length += 1) {
+      input.write(Uint8Array.of(1));
+      input.hold(length, MEGABYTE);
+      memories.add(input.held);
+    }
+    expect(input.heldLength).toBe(16_384);
+    expect(memories.size).toBeLessThan(20);
   });
 });
 

@@ -74,6 +74,11 @@ describe("frames that tell their length", () => {
     expect([third, fourth].map((frame) => frame && hex(frame))).toEqual(["<000163>", "<000164>"]);
   });
 
+  it("are not written to again, be they short or long", () => {
+    const frames = [3, 70, 80, 3, 3, 90].map((length, index) => concat([Uint8Array.of(0, length), new Uint8Array(length).fill(index)]));
+    for (let size = 1; size < 100; size += 1) expect(decoded(PREFIX, piecesOf(concat(frames), size))).toEqual(frames.map(hex));
+  });
+
   it("are plain byte arrays also where the chunk is a Buffer within a larger one", () => {
     const decoder = new LengthFieldDecoder(PREFIX);
     decoder.write(Buffer.from("ff000161ff", "hex").subarray(1, 4));

@@ -1,9 +1,12 @@
 import type { FrameDecoder } from "../../../src/protocol/frame-decoder.ts";
 import { FrameError } from "../../../src/protocol/frame-error.ts";
 
-/** What came out of a stream, in order: frames as hex, faults by name. Errors that are no FrameError are thrown on. */
+/**
+ * What came out of a stream, in order: frames as hex, faults by name. Frames are looked at when the stream has ended, so that one which was overwritten
+ * meanwhile is seen. Errors that are no FrameError are thrown on.
+ */
 export function outcomesOf(decoder: FrameDecoder, chunks: readonly Uint8Array[], onChunk: () => void = () => undefined): readonly string[] {
-  const outcomes: string[] = [];
+  const outcomes: (string | Uint8Array)[] = [];
   /** False once the stream can't be read any more. */
   const attempt = (step: () => void): boolean => {
     try {
@@ -17,16 +20,16 @@ export function outcomesOf(decoder: FrameDecoder, chunks: readonly Uint8Array[],
     return true;
   };
   const drain = (): void => {
-    for (let frame = decoder.next(); frame !== null; frame = decoder.next()) outcomes.push(hex(frame));
+    for (let frame = decoder.next(); frame !== null; frame = decoder.next()) outcomes.push(frame);
   };
-  for (const chunk of chunks) {
+  const goesOn = chunks.every((chunk) => {
     decoder.write(chunk);
-    const goesOn = attempt(drain);
+    const isReadable = attempt(drain);
     onChunk();
-    if (!goesOn) return outcomes;
-  }
-  attempt(() => decoder.end());
-  return outcomes;
+    return isReadable;
+  });
+  if (goesOn) attempt(() => decoder.end());
+  return outcomes.map((outcome) => (typeof outcome === "string" ? outcome : hex(outcome)));
 }
 
 export function hex(bytes: Uint8Array): string {
