@@ -23,7 +23,7 @@ export class DelimiterEncoder implements FrameEncoder {
     const bytes = new Uint8Array(frame.length + this.#delimiter.length);
     bytes.set(frame);
     bytes.set(this.#delimiter, frame.length);
-    if (this.#delimiters.find(bytes.subarray(0, -1))) throw new RangeError("the frame holds a delimiter");
+    if (this.#delimiters.occursIn(bytes.subarray(0, -1))) throw new RangeError("the frame holds a delimiter");
     return bytes;
   }
 }

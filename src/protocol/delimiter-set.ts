@@ -21,7 +21,7 @@ export class DelimiterSet {
     requireLength("the number of delimiters", delimiters.length, 1, DELIMITERS_MAX);
     for (const { length } of delimiters) requireLength("a delimiter's length", length, 1, DELIMITER_LENGTH_MAX);
     this.#delimiters = delimiters.map((delimiter) => delimiter.slice()).toSorted((a, b) => b.length - a.length);
-    if (this.#delimiters.some((delimiter) => this.find(delimiter.subarray(0, -1)))) {
+    if (this.#delimiters.some((delimiter) => this.occursIn(delimiter.subarray(0, -1)))) {
       throw new RangeError("a delimiter holds another one before its end, and would never be found");
     }
     for (const delimiter of this.#delimiters) this.#isLast[delimiter.at(-1) ?? 0] = 1;
@@ -30,7 +30,7 @@ export class DelimiterSet {
   }
 
   /** Whether one of them stands anywhere in these bytes. */
-  find(bytes: Uint8Array): boolean {
+  occursIn(bytes: Uint8Array): boolean {
     for (let end = 0; end < bytes.length; end += 1) if (this.lengthAt(bytes, 0, end, bytes, 0) > 0) return true;
     return false;
   }
