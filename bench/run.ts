@@ -10,6 +10,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<voi
   gateway: () => import("./gateway.ts"),
   overload: () => import("./overload.ts"),
   primitives: () => import("./primitives.ts"),
+  codec: () => import("./codec.ts"),
 };
 
 const name = process.argv[2] ?? "";
