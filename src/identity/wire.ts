@@ -15,6 +15,7 @@ import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { KeyRing } from "./biz/key-ring.ts";
+import { OperatorAccount } from "./biz/operator-account.ts";
 import { pullRevocations } from "./biz/revocation-list.ts";
 import { Sessions } from "./biz/sessions.ts";
 import { createSetRoles } from "./biz/set-roles.ts";
@@ -38,6 +39,8 @@ const now = Date.now;
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
 const DATABASE_PLACES = 64;
 const PLACES = 64;
+const UNAPPLIED =
+  "the account with ADMIN_EMAIL was not made by it, or its KEY_ENCRYPTION_KEY is gone: its own password holds. Change that, or log in once with ADMIN_PASSWORD as it was";
 
 /** Everything an isolate of the identity worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: IdentityEnv) => {
@@ -58,8 +61,22 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const accountStore = d1Accounts(db);
   const sessionStore = d1Sessions(db);
   const upkeep = d1Upkeep(db);
-  const operator = operatorSecret(config.ADMIN_EMAIL, config.ADMIN_PASSWORD);
-  const keys = new KeyRing({ store: d1SigningKeys(db), vault: keyVault(config.KEY_ENCRYPTION_KEY), secrets, now });
+  const operator = operatorSecret({ email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD, sealing: config.KEY_ENCRYPTION_KEY });
+  const operatorAccount = new OperatorAccount({
+    accounts: accountStore,
+    hasher,
+    operator,
+    secrets,
+    now,
+    onUnapplied: (userId) => logger.warn("ADMIN_PASSWORD is not applied", { userId, why: UNAPPLIED }),
+  });
+  const keys = new KeyRing({
+    store: d1SigningKeys(db),
+    vault: keyVault(config.KEY_ENCRYPTION_KEY),
+    secrets,
+    now,
+    onReplaced: (kid) => logger.warn("signing keys replaced: none could be opened; was KEY_ENCRYPTION_KEY changed?", { kid }),
+  });
   const sessions = new Sessions({ store: sessionStore, keys, secrets, now });
   const erasures = new Erasures({
     store: d1Erasures(db),
@@ -81,7 +98,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   });
   return {
     accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
-    signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, attempts, now }),
+    signIn: createSignIn({ accounts: accountStore, hasher, operator, operatorAccount, sessions, attempts }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
     accountState: (userId: string) => accountStore.state(userId),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionStore, now, sinceMs),

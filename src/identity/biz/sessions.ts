@@ -4,7 +4,8 @@ import { ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { SESSION_TTL_MS } from "./lifetimes.ts";
-import type { AccessTokenSigner, Account, SecretSource, SessionStore, SessionSubject } from "./ports.ts";
+import type { AccessTokenSigner } from "./key-ports.ts";
+import type { Account, SecretSource, SessionStore, SessionSubject } from "./ports.ts";
 
 export interface SessionsDeps {
   readonly store: SessionStore;
