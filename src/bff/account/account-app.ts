@@ -1,5 +1,4 @@
 import type { Context, Hono } from "hono";
-import { CodedError } from "../../contracts/errors.ts";
 import {
   changePasswordSchema,
   eraseAccountSchema,
@@ -8,12 +7,12 @@ import {
   registerSchema,
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
-import { mayDo } from "../../contracts/permissions.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
-import { requirePrincipal, type RequestScope } from "../../platform/call-context.ts";
+import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { permitted } from "../../platform/permitted.ts";
 import { readJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
@@ -64,11 +63,7 @@ function addSignInRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccount
 
 /** What is about the caller: there has to be one, and their roles must allow it. */
 function addOwnAccountRoutes(app: Hono<BffEnv>, identity: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
-  function mine(c: Context<BffEnv>): RequestScope {
-    const { scope } = c.env;
-    if (!mayDo(requirePrincipal(scope).roles, "account:own")) throw new CodedError("FORBIDDEN", "Your roles don't allow this");
-    return scope;
-  }
+  const mine = (c: Context<BffEnv>): RequestScope => permitted(c.env.scope, "account:own");
 
   app.post("/v1/account/logout", async function logout(c) {
     await identity.idempotentWrite(mine(c), "log out", (service, ctx) => service.logout(ctx));

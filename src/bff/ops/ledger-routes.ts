@@ -29,7 +29,7 @@ interface LedgerRoutesDeps {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-/** What operators see and do about money. The gateway has checked the permission of each route; the ledgers write the audit. */
+/** What operators see and do about money. `ops-app.ts` has checked the permission of each route; the ledgers write the audit. */
 export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity, now, sleep }: LedgerRoutesDeps): void {
   app.post("/v1/ops/wallets/:userId/deposits", async function deposit(c) {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));

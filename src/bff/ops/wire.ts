@@ -4,7 +4,6 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
-import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
 import { requestTimer } from "../../platform/call-timer.ts";
@@ -14,11 +13,7 @@ import { createLogger } from "../../platform/logger.ts";
 import { objectsOf } from "../../platform/objects.ts";
 import { bindRpc } from "../../platform/rpc.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
-import { addAvailabilityRoutes } from "./availability-routes.ts";
-import { addHistoryRoutes } from "./history-routes.ts";
-import { addLedgerRoutes } from "./ledger-routes.ts";
-import { addMessageRoutes } from "./message-routes.ts";
-import { addOpsRoutes } from "./routes.ts";
+import { createOpsApp } from "./ops-app.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
@@ -46,23 +41,17 @@ export function wire(env: OpsBffEnv) {
   const ledger = (name: LedgerName, binding: object) =>
     guardedRpc(bindRpc<LedgerOperations>(binding), makeGuard(name, { quotaMs, ...places }));
   const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
-  return createBff({
+  return createOpsApp({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
-    checkReady: (scope) => identity.read(scope, "check identity", (service, ctx) => service.ready(ctx)),
-    addRoutes(app) {
-      addOpsRoutes(app, { history, identity, ledgers, now });
-      addHistoryRoutes(app, { history });
-      addLedgerRoutes(app, { ledgers, identity, now, sleep });
-      addMessageRoutes(app, { ledgers, identity });
-      addAvailabilityRoutes(app, {
-        guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
-        breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
-        windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-        faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,
-        now,
-      });
+    sleep,
+    services: { history, identity, ledgers },
+    availability: {
+      guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
+      breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
+      windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
+      faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,
     },
   });
 }
