@@ -11,7 +11,7 @@ describe("two rotations at once", () => {
   it("leave the key signing that was committed last, though the other one's begins later", async () => {
     const clock = new TurnedClock(Date.now());
     const secret = [new Uint8Array(32).fill(7)];
-    const vault = keyVault(secret as never);
+    const vault = keyVault(secret);
     let commit = (): void => undefined;
     const mayCommit = new Promise<void>((resolve) => void (commit = resolve));
     const slow = { ...vault, generate: async (kid: string) => (await mayCommit, vault.generate(kid)) };
