@@ -2,13 +2,14 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { isOperatorPassword, OPERATOR_PASSWORD_RULE } from "../../src/contracts/identity.ts";
 
 const secretsSchema = z.object({
   GATEWAY_SIGNING_KEY: z.string().min(1),
   INTERNAL_JWKS: z.string().min(1),
   KEY_ENCRYPTION_KEY: z.string().min(1),
   ADMIN_EMAIL: z.email(),
-  ADMIN_PASSWORD: z.string().min(10),
+  ADMIN_PASSWORD: z.string().refine(isOperatorPassword, OPERATOR_PASSWORD_RULE),
 });
 
 /** Everything secret that a local start needs. */
@@ -45,8 +46,8 @@ export function localSecrets(stateDir: string, environment: Readonly<Record<stri
     ...(ADMIN_PASSWORD === undefined ? {} : { ADMIN_PASSWORD }),
   });
   if (parsed.success) return parsed.data;
-  const names = parsed.error.issues.map((issue) => issue.path.join(".")).join(", ");
-  throw new Error(`not usable: ${names} (in ${path} or the environment)`);
+  const reasons = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+  throw new Error(`not usable: ${reasons} (in ${path} or the environment)`);
 }
 
 function readJson(path: string): object {

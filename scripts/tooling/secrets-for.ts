@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as z from "zod";
+import { isOperatorPassword, OPERATOR_PASSWORD_RULE } from "../../src/contracts/identity.ts";
 import { LaunchError } from "../runtime/launch-error.ts";
 import type { WorkerConfig } from "../runtime/worker-configs.ts";
 
@@ -16,7 +17,7 @@ export function readSecretsFile(path: string): Readonly<Record<string, string>> 
   }
 }
 
-/** The secrets that one worker requires, and no other: nobody gets a key that isn't theirs. Throws where one is missing. */
+/** The secrets that one worker requires, and no other: nobody gets a key that isn't theirs. Throws where one is missing, or would be refused by its worker. */
 export function secretsFor({ name, config }: WorkerConfig, all: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const required = config.secrets?.required ?? [];
   return Object.fromEntries(
@@ -24,6 +25,9 @@ export function secretsFor({ name, config }: WorkerConfig, all: Readonly<Record<
       const value = all[secret];
       if (value === undefined)
         throw new LaunchError(`${name} requires the secret ${secret}, which the secrets file doesn't hold`, { exitCode: 2 });
+      if (secret === "ADMIN_PASSWORD" && value !== "" && !isOperatorPassword(value)) {
+        throw new LaunchError(`${secret} ${OPERATOR_PASSWORD_RULE}`, { exitCode: 2 });
+      }
       return [secret, value];
     }),
   );

@@ -6,6 +6,9 @@ import { ROLES, type Role } from "./permissions.ts";
 /** E-mail addresses are case-folded before anything else looks at them. */
 const emailSchema = z.string().trim().toLowerCase().max(254).pipe(z.email());
 const newPasswordSchema = z.string().min(10).max(200);
+/** Whether the secret `ADMIN_PASSWORD` may be so: as any new password. */
+export const isOperatorPassword = (password: string): boolean => newPasswordSchema.safeParse(password).success;
+export const OPERATOR_PASSWORD_RULE = "must have 10 to 200 characters";
 /** A password that is only compared: its length limit bounds the work, nothing else is asked of it. */
 const presentedPasswordSchema = z.string().min(1).max(200);
 
@@ -14,6 +17,9 @@ export const loginSchema = z.object({ email: z.string().trim().toLowerCase().min
 export const refreshSchema = z.object({ refreshToken: z.string().min(1).max(256) });
 export const changePasswordSchema = z.object({ password: presentedPasswordSchema, newPassword: newPasswordSchema });
 export const eraseAccountSchema = z.object({ password: presentedPasswordSchema });
+/** Strict: a misspelt `distrust` would let a leaked key go on. */
+export const rotateKeysSchema = z.strictObject({ distrust: z.string().min(1).max(64).optional() });
+export const kidSchema = rotateKeysSchema.shape.distrust.unwrap();
 export const setRolesSchema = z.object({ roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length) });
 /** As it is stored, however it was written: an id is compared in lower case. */
 export const userIdSchema = z.uuid().toLowerCase();
@@ -62,7 +68,10 @@ export interface IdentityAccounts {
   /** Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong. */
   changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void>;
   me(ctx: CallContext): Promise<Profile>;
-  /** Erases credentials and sessions now, history as soon as it can be reached. Throws `UNAUTHENTICATED` if the password is wrong. */
+  /**
+   * Erases credentials and sessions now, history as soon as it can be reached. Throws `UNAUTHENTICATED` if the password is wrong, `CONFLICT` for the
+   * last admin where no operator could sign in anew.
+   */
   erase(ctx: CallContext, password: string): Promise<void>;
   ready(ctx: CallContext): Promise<void>;
 }
@@ -102,12 +111,17 @@ export interface IdentityTrust {
 
 /** What the ops BFF may ask of identity (entrypoint `Administration`); each change is written to the audit table. */
 export interface IdentityAdministration {
-  /** Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`. */
+  /** Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`, `CONFLICT` where nobody would be admin any more. */
   setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile>;
   /** Whether there is such an account; `erased` where there was one, null where there never was. */
   accountState(ctx: CallContext, userId: string): Promise<AccountState | null>;
   /** Adds a key that signs after every gateway has had time to learn it. */
   rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
+  /**
+   * Adds a key as a rotation does, and ends the given one at once, with all tokens it has signed. A method of its own: an older identity
+   * must not take it for a rotation. Throws `NOT_FOUND`.
+   */
+  distrustKey(ctx: CallContext, kid: string): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
   /** The audit trail, newest first. */
   audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]>;
   overview(ctx: CallContext): Promise<IdentityOverview>;

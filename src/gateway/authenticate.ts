@@ -19,6 +19,12 @@ interface AuthenticateDeps {
   readonly background: (work: Promise<unknown>) => void;
 }
 
+/** Who holds a verified token, and by which key it was verified. */
+interface VerifiedToken {
+  readonly principal: Principal;
+  readonly kid: string;
+}
+
 const TOKENS_MAX = 20_000;
 const TOKEN_LENGTH_MAX = 4_096;
 const CLOCK_SKEW_S = 5;
@@ -29,10 +35,10 @@ const BEARER_SCHEME = /^bearer\b/i;
 
 /**
  * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by the whole header, so that an
- * EdDSA verification is paid once a token and not once a heartbeat; whether its session is revoked is looked up every time.
+ * EdDSA verification is paid once a token and not once a heartbeat; whether its session is revoked, and its key still counts, is looked up every time.
  */
 export function accessTokenAuthenticator({ trust, now, background }: AuthenticateDeps): Authenticate {
-  const verified = new BoundedCache<Principal>({ entriesMax: TOKENS_MAX, now });
+  const verified = new BoundedCache<VerifiedToken>({ entriesMax: TOKENS_MAX, now });
   const keys = new BoundedCache<CryptoKey>({ entriesMax: 64, now });
 
   async function keyOf(kid: string | undefined): Promise<CryptoKey> {
@@ -47,9 +53,9 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     return key;
   }
 
-  async function verify(authorization: string): Promise<Principal> {
+  async function verify(authorization: string): Promise<VerifiedToken> {
     const token = bearerOf(authorization);
-    const { payload } = await jwtVerify(token, (header) => keyOf(header.kid), {
+    const { payload, protectedHeader } = await jwtVerify(token, (header) => keyOf(header.kid), {
       algorithms: ["EdDSA"],
       issuer: ACCESS_TOKEN_ISSUER,
       audience: ACCESS_TOKEN_AUDIENCE,
@@ -61,8 +67,9 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     });
     const principal = principalOf(payload);
     if (principal === null) throw new TypeError("the token names no user");
-    verified.set(authorization, principal, (payload.exp ?? 0) * 1000);
-    return principal;
+    const known = { principal, kid: protectedHeader.kid ?? "" };
+    verified.set(authorization, known, (payload.exp ?? 0) * 1000);
+    return known;
   }
 
   return async function authenticate(authorization, deadlineAtMs) {
@@ -72,16 +79,17 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     if (waiting !== undefined) await requestTimer.inTime(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
     if (trust.keys.length === 0)
       throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
-    const principal = verified.get(authorization) ?? (await verifyInTime(authorization, deadlineAtMs));
+    const known = verified.get(authorization);
+    const { principal } = known !== undefined && trust.hasKey(known.kid) ? known : await verifyInTime(authorization, deadlineAtMs);
     if (trust.isRevoked(principal.sessionId)) throw notValid("The session has ended");
     return principal;
   };
 
-  async function verifyInTime(authorization: string, deadlineAtMs: number): Promise<Principal> {
+  async function verifyInTime(authorization: string, deadlineAtMs: number): Promise<VerifiedToken> {
     try {
       return await requestTimer.inTime(verify(authorization), patienceMs(deadlineAtMs));
     } catch (cause) {
-      if (isCode(cause, "UNAUTHENTICATED")) throw cause;
+      if (isCode(cause, "UNAUTHENTICATED") || isCode(cause, "UNAVAILABLE")) throw cause;
       if (cause instanceof LateError) throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
       throw notValid("The access token is not valid", cause);
     }

@@ -1,4 +1,5 @@
 import { ACCESS_TOKEN_TTL_MS } from "../contracts/internal-request.ts";
+import { CodedError } from "../contracts/errors.ts";
 import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
@@ -22,13 +23,15 @@ const PULL_PATIENCE_MS = CALL_QUOTA_MS.trustPull;
 /** After a failed pull the last word holds for this long before identity is asked again. */
 const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;
-/** An unknown key id makes the store ask again, but not more often than this. */
+/** An unknown key id makes the store ask again, but not more often than this, whoever makes ids up; and what was not found is not looked for again meanwhile. */
 const KEY_MISS_SPACING_MS = 1_000;
+const MISSES_MAX = 1_000;
 const REVOKED_MAX = 100_000;
 /** From when it is learned, on this clock: no token of the session is good for longer, though clocks differ by minutes. */
 const REVOKED_MS = 2 * ACCESS_TOKEN_TTL_MS;
 /** After this long without a pull what is known of revocations may have expired, or the clock have jumped: everything is asked for again. */
 const ANEW_AFTER_MS = ACCESS_TOKEN_TTL_MS;
+/** What one request asks for at most. Where that was not all, the list goes on being read beside it, and counts as unread until its end. */
 const PAGES_PER_PULL_MAX = 20;
 
 /**
@@ -44,14 +47,22 @@ export class TrustStore {
   readonly #deps: TrustStoreDeps;
   readonly #time = new SteadyTime(STALE_MS);
   readonly #revoked: BoundedCache<true>;
+  readonly #missed: BoundedCache<true>;
   #keys: readonly PublicJwk[] = [];
   #sinceMs = 0;
   #pulledAtMs = Number.NEGATIVE_INFINITY;
   #pullingSinceMs: number | null = null;
+  /** When the last page came, and how many have. */
+  #heardAtMs = Number.NEGATIVE_INFINITY;
+  #heard = 0;
+  /** The last pull went well and was not enough. */
+  #isHalfRead = false;
+  #missPulledAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: TrustStoreDeps) {
     this.#deps = deps;
     this.#revoked = new BoundedCache({ entriesMax: REVOKED_MAX, now: () => this.#nowMs() });
+    this.#missed = new BoundedCache({ entriesMax: MISSES_MAX, now: () => this.#nowMs() });
   }
 
   get keys(): readonly PublicJwk[] {
@@ -62,40 +73,72 @@ export class TrustStore {
     return this.#revoked.get(sessionId) === true;
   }
 
+  /** Whether tokens of this key count now. One that is gone has been distrusted, or its last token has expired. */
+  hasKey(kid: string): boolean {
+    return this.#keys.some((key) => key.kid === kid);
+  }
+
   /** Makes sure that what is known is young enough to decide by. `inBackground` takes work that the answer need not wait for. */
   ensureFresh(inBackground: (work: Promise<void>) => void): Promise<void> | undefined {
     const ageMs = this.#nowMs() - this.#pulledAtMs;
     if (ageMs < FRESH_MS) return undefined;
-    if (ageMs >= STALE_MS) return this.#pullOrWait();
+    if (ageMs >= STALE_MS) return this.#pullOrWait(inBackground);
     if (this.#pullingSinceMs === null) inBackground(this.#pull());
     return undefined;
   }
 
-  /** Looks for a key that was not among the known ones: it may be younger than the last pull. */
+  /**
+   * The key of that id, which may be younger than the last pull; undefined where identity has none. Throws `UNAVAILABLE` where it can't be asked now:
+   * the token may be good, and its client should keep it.
+   */
   async keyOf(kid: string): Promise<PublicJwk | undefined> {
-    const known = this.#keys.find((key) => key.kid === kid);
-    if (known !== undefined || this.#nowMs() - this.#pulledAtMs < KEY_MISS_SPACING_MS) return known;
-    await this.#pullOrWait();
+    const known = this.#known(kid);
+    if (known !== undefined || this.#missed.get(kid) === true) return known;
+    const heardBefore = this.#heard;
+    const nowMs = this.#nowMs();
+    if (this.#pullingSinceMs !== null || nowMs - this.#missPulledAtMs >= KEY_MISS_SPACING_MS) {
+      this.#missPulledAtMs = nowMs;
+      await this.#pullOrWait();
+    }
+    const found = this.#known(kid);
+    if (found !== undefined) return found;
+    if (this.#heard === heardBefore) {
+      throw new CodedError("UNAVAILABLE", "The token's key cannot be looked up now", { retryAfterMs: KEY_MISS_SPACING_MS });
+    }
+    this.#missed.set(kid, true, this.#nowMs() + KEY_MISS_SPACING_MS);
+    return undefined;
+  }
+
+  #known(kid: string): PublicJwk | undefined {
     return this.#keys.find((key) => key.kid === kid);
   }
 
-  async #pullOrWait(): Promise<void> {
+  async #pullOrWait(inBackground?: (work: Promise<void>) => void): Promise<void> {
     const startedAtMs = this.#nowMs();
-    if (this.#pullingSinceMs === null || startedAtMs - this.#pullingSinceMs >= PULL_PATIENCE_MS) return this.#pull();
+    if (this.#pullingSinceMs === null || startedAtMs - this.#pullingSinceMs >= PULL_PATIENCE_MS) {
+      await this.#pull();
+      if (this.#isHalfRead && this.#pullingSinceMs === null) inBackground?.(this.#pull());
+      return;
+    }
     while (this.#pullingSinceMs !== null && this.#nowMs() - startedAtMs < PULL_PATIENCE_MS) await this.#deps.sleep(POLL_MS);
   }
 
+  /** Reads on where the last pull ended. Where that is not the end of the list, what is known stays as old as it was. */
   async #pull(): Promise<void> {
     const startedAtMs = this.#nowMs();
     this.#pullingSinceMs = startedAtMs;
-    if (startedAtMs - this.#pulledAtMs >= ANEW_AFTER_MS) this.#sinceMs = 0;
+    if (startedAtMs - this.#heardAtMs >= ANEW_AFTER_MS) this.#sinceMs = 0;
+    this.#isHalfRead = false;
     try {
-      for (let page = 0; page < PAGES_PER_PULL_MAX; page += 1) {
+      let more = true;
+      for (let page = 0; more && page < PAGES_PER_PULL_MAX; page += 1) {
+        this.#pullingSinceMs = this.#nowMs();
         const snapshot = await this.#inTime(this.#deps.pull(this.#sinceMs));
         this.#take(snapshot);
-        if (!snapshot.more) break;
+        more = snapshot.more;
       }
-      this.#pulledAtMs = startedAtMs;
+      this.#isHalfRead = more;
+      if (!more) this.#pulledAtMs = startedAtMs;
     } catch (error) {
       this.#deps.onFailure(error);
       // Asking again at every request would add load to a service that is down: the last word holds for a little longer.
@@ -116,7 +159,9 @@ export class TrustStore {
   #take(snapshot: TrustSnapshot): void {
     this.#keys = snapshot.keys;
     this.#sinceMs = snapshot.nextSinceMs;
-    const untilMs = this.#nowMs() + REVOKED_MS;
+    this.#heard += 1;
+    this.#heardAtMs = this.#nowMs();
+    const untilMs = this.#heardAtMs + REVOKED_MS;
     for (const { sessionId } of snapshot.revoked) this.#revoked.set(sessionId, true, untilMs);
   }
 

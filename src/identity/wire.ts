@@ -17,6 +17,7 @@ import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { KeyRing } from "./biz/key-ring.ts";
 import { REFRESHES_PER_MINUTE } from "./biz/lifetimes.ts";
+import { OperatorAccount } from "./biz/operator-account.ts";
 import { pullRevocations } from "./biz/revocation-list.ts";
 import { Sessions } from "./biz/sessions.ts";
 import { createSetRoles } from "./biz/set-roles.ts";
@@ -41,6 +42,8 @@ const now = Date.now;
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
 const DATABASE_PLACES = 64;
 const PLACES = 64;
+const UNAPPLIED =
+  "the account with ADMIN_EMAIL was not made by it, or its KEY_ENCRYPTION_KEY is gone: its own password holds. Change that, or log in once with ADMIN_PASSWORD as it was";
 
 /**
  * The database, one guard for four kinds of callers. What changes accounts and sessions may be slow, and so may what is read for it. Whoever only looks waits
@@ -91,11 +94,21 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const accountReader = d1Accounts(readersDb);
   const sessionReader = d1Sessions(readersDb);
   const upkeep = d1Upkeep(readersDb);
-  const operator = operatorSecret(config.ADMIN_EMAIL, config.ADMIN_PASSWORD);
+  const operator = operatorSecret({ email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD, sealing: config.KEY_ENCRYPTION_KEY });
+  const operatorAccount = new OperatorAccount({
+    accounts: accountStore,
+    hasher,
+    operator,
+    secrets,
+    now,
+    onUnapplied: (userId) => logger.warn("ADMIN_PASSWORD is not applied", { userId, why: UNAPPLIED }),
+  });
   // What signs may wait for its keys as long as for the rest; what gateways are told is read like any page. Each ring knows what another isolate's would.
+  const onReplaced = (kid: string): void =>
+    logger.warn("signing keys replaced: none could be opened; was KEY_ENCRYPTION_KEY changed?", { kid });
   const vault = keyVault(config.KEY_ENCRYPTION_KEY);
-  const keys = new KeyRing({ store: d1SigningKeys(db), vault, secrets, now });
-  const publishedKeys = new KeyRing({ store: d1SigningKeys(readersDb), vault, secrets, now });
+  const keys = new KeyRing({ store: d1SigningKeys(db), vault, secrets, now, onReplaced });
+  const publishedKeys = new KeyRing({ store: d1SigningKeys(readersDb), vault, secrets, now, onReplaced });
   const sessions = new Sessions({
     store: { ...d1Sessions(db), ...d1Trades(tradesDb) },
     keys,
@@ -115,12 +128,16 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   return {
     accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
     profileOf: (userId: string) => book.profile(userId),
-    signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, attempts, now }),
+    signIn: createSignIn({ accounts: accountStore, hasher, operator, operatorAccount, sessions, attempts }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
     accountState: (userId: string) => accountReader.state(userId),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionReader, now, sinceMs),
     sessions,
-    keys: { rotate: (actor: string) => keys.rotate(actor), publicKeys: () => publishedKeys.publicKeys() },
+    keys: {
+      rotate: (actor: string) => keys.rotate(actor),
+      distrust: (actor: string, kid: string) => keys.distrust(actor, kid),
+      publicKeys: () => publishedKeys.publicKeys(),
+    },
     erasures,
     auditTrail: d1Audit(readersDb),
     overview: () => upkeep.count(now()),

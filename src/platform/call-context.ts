@@ -1,6 +1,5 @@
 import type { CallContext, Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
-import { mayDo, type Permission } from "../contracts/permissions.ts";
 import type { Patience } from "./patience.ts";
 
 /** What a call without a request behind it (cron, queue, launcher) may take, in ms. */
@@ -24,13 +23,4 @@ export function backgroundScope(requestId: string, traceparent: string, nowMs: n
 export function requirePrincipal(ctx: Pick<CallContext, "principal">): Principal {
   if (ctx.principal === null) throw new CodedError("UNAUTHENTICATED", "Sign in first");
   return ctx.principal;
-}
-
-/** The user of a call whose roles allow what it is about. Throws `UNAUTHENTICATED` where nobody is signed in, `FORBIDDEN` where the roles don't. */
-export function requirePermission(ctx: Pick<CallContext, "principal">, permission: Permission): Principal {
-  const principal = requirePrincipal(ctx);
-  if (!mayDo(principal.roles, permission)) {
-    throw new CodedError("FORBIDDEN", "Your roles don't allow this", { tokenFault: "insufficient_scope" });
-  }
-  return principal;
 }

@@ -21,7 +21,10 @@ const CLOCK_SKEW_MS = 300_000;
 /** Mints the token for one worker. `principal` is null on routes anybody may call. */
 export type InternalTokenMinter = (principal: Principal | null, audience: string) => Promise<string>;
 
-/** The caller a token speaks for. Throws `UNAUTHENTICATED` for a token that is missing, forged, expired or meant for another worker. */
+/**
+ * The caller a token speaks for. Throws `UNAUTHENTICATED` for a token that is missing, forged, expired or meant for another worker, and `UNAVAILABLE` for one
+ * of a key that isn't known: the gateway has got a new one before its BFFs have, and no client should throw a good token away for that.
+ */
 export type InternalTokenVerifier = (token: string | null) => Promise<Principal | null>;
 
 /** The gateway's side: signs with the key only it holds. Tokens are reused for {@link REUSE_MS} per session and audience. */
@@ -95,6 +98,8 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
       verified.set(token, { principal }, (payload.exp ?? 0) * 1000 + CLOCK_SKEW_MS);
       return principal;
     } catch (cause) {
+      if (cause instanceof joseErrors.JWKSNoMatchingKey)
+        throw new CodedError("UNAVAILABLE", "The gateway's key is not known here", { cause });
       throw new CodedError("UNAUTHENTICATED", "The internal token was refused", { cause });
     }
   };

@@ -44,7 +44,16 @@ function invalid(issues: readonly { readonly path: readonly PropertyKey[]; reado
 
 /** The JSON body as the schema sees it. Throws `MALFORMED` where it is not UTF-8 or not JSON, `INVALID` where values are not valid. */
 export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
+  return parseJson(await request.text(), schema);
+}
+
+/** The same where a request may do without a body: none is an object without members. */
+export async function readOptionalJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
   const text = await request.text();
+  return text === "" ? validate(schema, {}) : parseJson(text, schema);
+}
+
+function parseJson<S extends z.ZodType>(text: string, schema: S): z.output<S> {
   let value: unknown;
   try {
     value = JSON.parse(text);

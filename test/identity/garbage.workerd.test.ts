@@ -2,7 +2,7 @@ import { exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
 import { testGarbageCalls } from "../support/garbage-calls.ts";
-import { anyone, bearerOf, logIn, newAccount, operator, PASSWORD, stolenDatabase } from "./support/identity-worker.ts";
+import { anyone, bearerOf, logIn, newAccount, operator, PASSWORD, stolenDatabase, trust } from "./support/identity-worker.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
 const remote = (name: string) => (): object => remotes[name] ?? {};
@@ -49,12 +49,14 @@ describe("what is asked of identity", () => {
       setRoles: async () => ({ ctx: operator, userId: (await newAccount()).userId, roles: ["user", "operator"] }),
       accountState: async () => ({ ctx: operator, userId: (await newAccount()).userId }),
       rotateKeys: { ctx: operator },
+      distrustKey: async () => ({ ctx: operator, kid: (await trust.snapshot(anyone, 0)).keys[0]?.kid ?? "" }),
       audit: { ctx: operator, page: { limit: 101 } },
       overview: { ctx: operator },
       ready: { ctx: anyone },
     },
     bad: {
       "accountState userId": ["", "x"],
+      "distrustKey kid": ["", "x".repeat(65), 5],
       "audit page": [{ limit: 0 }, { limit: 102 }, { limit: 1, cursor: "x" }],
       "setRoles roles": [[], ["king"], "admin"],
       "setRoles userId": ["x' OR 1=1"],

@@ -57,7 +57,7 @@ describe("a session", () => {
   it("is not opened for a password that has changed since it was checked, nor for an account that is gone", async () => {
     const { account, sessions } = await newFamily();
     expect(await sessions.open({ ...account, passwordHash: "plain:before" })).toBeNull();
-    await accountStore.erase({ userId: account.id, knownHash: account.passwordHash, nowMs: 1, retryAtMs: 1 });
+    await accountStore.erase({ userId: account.id, knownHash: account.passwordHash, nowMs: 1, retryAtMs: 1, operatorEmail: null });
     expect(await sessions.open(account)).toBeNull();
   });
 

@@ -69,4 +69,11 @@ describe("an internal token", () => {
       expect(await expiresIn()).toBeGreaterThan(0);
     }
   });
+
+  it("of a key that a BFF doesn't know yet is no reason for a client to throw its own token away", async () => {
+    const { mint } = await setUp();
+    const { publicJwk } = await testKey("gateway-2");
+    const verify = internalTokenVerifier({ jwks: { keys: [publicJwk] }, audience: AUDIENCE, now: Date.now });
+    await expect(verify(await mint())).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  });
 });

@@ -24,6 +24,12 @@ describe("the secrets of a deployment", () => {
     expect(() => configs.map((config) => secretsFor(config, {}))).toThrow("playhead-gateway requires the secret GATEWAY_SIGNING_KEY");
   });
 
+  it("are refused with the rule where the operator's password is one that identity would not start with", () => {
+    const wanted = (password: string) => () => configs.map((config) => secretsFor(config, { ...secrets, ADMIN_PASSWORD: password }));
+    expect(wanted("short")).toThrow("ADMIN_PASSWORD must have 10 to 200 characters");
+    expect(wanted("")).not.toThrow();
+  });
+
   it("lie in a file of their owner's, which is gone afterwards", async () => {
     const path = await withSecretsFile({ A: "1" }, async (file) => {
       expect(statSync(file).mode & 0o777).toBe(0o600);

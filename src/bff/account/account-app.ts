@@ -8,10 +8,11 @@ import {
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
-import { requirePermission, type RequestScope } from "../../platform/call-context.ts";
+import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { permitted } from "../../platform/permitted.ts";
 import { readJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
@@ -70,11 +71,7 @@ function addOwnAccountRoutes(
   app: Hono<BffEnv>,
   { identity, sessions, passwords }: Pick<AccountAppOptions, "identity" | "sessions" | "passwords">,
 ): void {
-  function mine(c: Context<BffEnv>): RequestScope {
-    const { scope } = c.env;
-    requirePermission(scope, "account:own");
-    return scope;
-  }
+  const mine = (c: Context<BffEnv>): RequestScope => permitted(c.env.scope, "account:own");
 
   app.post("/v1/account/logout", async function logout(c) {
     await sessions.idempotentWrite(mine(c), "log out", (service, ctx) => service.logout(ctx));

@@ -9,6 +9,7 @@ import {
 } from "../../contracts/history.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { permitted } from "../../platform/permitted.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
@@ -20,7 +21,8 @@ interface HistoryRoutesDeps {
 /** The history routes of api.md: validate, ask the history service for the caller's own, answer. */
 export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRoutesDeps): void {
   app.post("/v1/history/reports", async function postReports(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "history:own");
     const { reports } = await readJson(c.req.raw, reportsSchema);
     // Before the first attempt, and never again: a report that were dated when its retry arrives would overtake what another device said meanwhile.
     const dated = datedBy(now(), reports);
@@ -28,19 +30,22 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRou
   });
 
   app.get("/v1/history", async function listHistory(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "history:own");
     const query = readQuery(c.req.url, listQuerySchema);
     return every.json(await history.read(scope, "list history", (service, ctx) => service.list(ctx, query)), scope);
   });
 
   app.get("/v1/history/continue", async function continueWatching(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "history:own");
     const { limit } = readQuery(c.req.url, continueQuerySchema);
     return every.json(await history.read(scope, "list what to continue", (service, ctx) => service.continueWatching(ctx, limit)), scope);
   });
 
   app.post("/v1/history/lookup", async function lookUpItems(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "history:own");
     const { items } = await readJson(c.req.raw, lookupSchema);
     return every.json(await history.read(scope, "look up items", (service, ctx) => service.lookup(ctx, items)), scope);
   });

@@ -5,6 +5,7 @@ import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { permitted } from "../../platform/permitted.ts";
 import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { readWholeWallet, type Ledgers } from "./read-wallet.ts";
@@ -28,7 +29,8 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
   app.get("/v1/home", async function home(c) {
     const { every } = c.env;
     // Guards answer by the deadline at the latest: late parts are known in time to send the others.
-    const scope = { ...c.env.scope, deadlineAtMs: c.env.scope.deadlineAtMs - ASSEMBLY_MS };
+    const own = permitted(c.env.scope, "home:own");
+    const scope = { ...own, deadlineAtMs: own.deadlineAtMs - ASSEMBLY_MS };
     const degraded = new Set<string>();
     const parts: Record<string, () => Promise<unknown>> = {
       profile: () => identity.read(scope, "read the profile", (service, ctx) => service.me(ctx)),
@@ -54,7 +56,7 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
     }
     await group.wait();
     if (failures.length === Object.keys(parts).length) throw allFailed(failures);
-    return every.json({ ...answer, degraded: [...degraded].sort() }, c.env.scope);
+    return every.json({ ...answer, degraded: [...degraded].sort() }, own);
   });
 }
 

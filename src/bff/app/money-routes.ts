@@ -13,6 +13,7 @@ import {
 import { statementQuerySchema } from "../../contracts/ledger-statement.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { permitted } from "../../platform/permitted.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { readWallet, type Ledgers } from "./read-wallet.ts";
@@ -26,19 +27,21 @@ interface MoneyRoutesDeps {
 /** The money routes of api.md. A transfer lives in the ledger that it leaves: what is asked without saying which is asked of both. */
 export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRoutesDeps): void {
   app.get("/v1/wallet", async function showWallet(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "money:own");
     return every.json(await readWallet(scope, ledgers), scope);
   });
 
   app.get("/v1/wallet/entries", async function listEntries(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "money:own");
     const { ledger, limit, cursor } = readQuery(c.req.url, statementQuerySchema);
     const page = await ledgers[ledger].read(scope, "read a statement", (service, ctx) => service.statement(ctx, limit, cursor ?? null));
     return every.json(page, scope);
   });
 
   app.post("/v1/transfers", async function postTransfer(c) {
-    const { scope } = c.env;
+    const scope = permitted(c.env.scope, "money:own");
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { from, amount } = await readJson(c.req.raw, transferSchema);
     const receipt = await movers[from].keyedWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
@@ -46,7 +49,8 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
   });
 
   app.get("/v1/transfers/:id", async function showTransfer(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "money:own");
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
     const found = await ofBoth(ledgers, (ledger) => ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data)));
@@ -56,7 +60,8 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
   });
 
   app.get("/v1/transfers", async function listTransfers(c) {
-    const { scope, every } = c.env;
+    const { every } = c.env;
+    const scope = permitted(c.env.scope, "money:own");
     const { limit, cursor } = readQuery(c.req.url, transfersQuerySchema);
     const pages = await ofBoth(ledgers, (ledger) =>
       ledger.read(scope, "list transfers", (service, ctx) => service.list(ctx, limit + 1, cursor ?? null)),

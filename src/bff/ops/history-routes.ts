@@ -9,7 +9,7 @@ interface HistoryRoutesDeps {
   readonly history: GuardedRpc<HistoryOperations>;
 }
 
-/** What operators see and do about the history. The gateway has checked the permission of each route; history logs who changed something. */
+/** What operators see and do about the history. `ops-app.ts` has checked the permission of each route; history logs who changed something. */
 export function addHistoryRoutes(app: Hono<BffEnv>, { history }: HistoryRoutesDeps): void {
   app.post("/v1/ops/history/flush", async function flushHistory(c) {
     return c.json(await history.idempotentWrite(c.env.scope, "flush the history", (service, ctx) => service.flush(ctx)), 202);

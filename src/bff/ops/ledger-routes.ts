@@ -24,7 +24,7 @@ interface LedgerRoutesDeps {
   readonly identity: GuardedRpc<IdentityAdministration>;
 }
 
-/** What operators see and do about money. The gateway has checked the permission of each route; the ledgers write the audit. */
+/** What operators see and do about money. `ops-app.ts` has checked the permission of each route; the ledgers write the audit. */
 export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: LedgerRoutesDeps): void {
   app.post("/v1/ops/wallets/:userId/deposits", async function deposit(c) {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));

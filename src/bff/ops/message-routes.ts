@@ -13,7 +13,7 @@ interface MessageRoutesDeps {
   readonly identity: GuardedRpc<IdentityAdministration>;
 }
 
-/** What was given up, what is held back, and who has done what. The gateway has checked the permission of each route. */
+/** What was given up, what is held back, and who has done what. `ops-app.ts` has checked the permission of each route. */
 export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: MessageRoutesDeps): void {
   app.post("/v1/ops/outbox/park", async function park(c) {
     const { ledger, ids } = await readJson(c.req.raw, parkSchema);

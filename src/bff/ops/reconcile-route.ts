@@ -5,7 +5,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { reconcile } from "./reconcile.ts";
 import type { ReconcilableLedgers } from "./transfer-walk.ts";
 
-interface ReconcileRouteDeps {
+export interface ReconcileRouteDeps {
   readonly ledgersOf: (scope: RequestScope) => ReconcilableLedgers;
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;

@@ -1,23 +1,23 @@
 import type { Hono } from "hono";
 import type { HistoryOperations } from "../../contracts/history.ts";
-import { setRolesSchema, userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
+import { rotateKeysSchema, setRolesSchema, userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
 import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
-import { readJson } from "../../platform/validate.ts";
+import { readJson, readOptionalJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import type { LedgersOfOperators } from "./ledger-routes.ts";
 
-interface OpsRoutesDeps {
+export interface OpsRoutesDeps {
   readonly history: GuardedRpc<HistoryOperations>;
   readonly identity: GuardedRpc<IdentityAdministration>;
   readonly ledgers: LedgersOfOperators;
   readonly now: Clock;
 }
 
-/** What operators see and do. The gateway has checked the permission of each route; identity writes the audit. */
+/** What operators see and do. `ops-app.ts` has checked the permission; identity writes the audit. */
 export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, now }: OpsRoutesDeps): void {
   app.get("/v1/ops/overview", async function overview(c) {
     const { scope } = c.env;
@@ -47,6 +47,11 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
   });
 
   app.post("/v1/ops/keys/rotate", async function rotateKeys(c) {
-    return c.json(await identity.write(c.env.scope, "rotate keys", (service, ctx) => service.rotateKeys(ctx)), 201);
+    const { distrust } = await readOptionalJson(c.req.raw, rotateKeysSchema);
+    const next =
+      distrust === undefined
+        ? await identity.write(c.env.scope, "rotate keys", (service, ctx) => service.rotateKeys(ctx))
+        : await identity.write(c.env.scope, "distrust a key", (service, ctx) => service.distrustKey(ctx, distrust));
+    return c.json(next, 201);
   });
 }

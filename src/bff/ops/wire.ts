@@ -4,7 +4,6 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
-import { createBff } from "../../platform/bff-app.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
@@ -18,14 +17,9 @@ import { randomHex } from "../../platform/random-hex.ts";
 import { bindRpc } from "../../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
-import { addAvailabilityRoutes } from "./availability-routes.ts";
-import { addHistoryRoutes } from "./history-routes.ts";
-import { addLedgerRoutes } from "./ledger-routes.ts";
-import { addMessageRoutes } from "./message-routes.ts";
+import { createOpsApp } from "./ops-app.ts";
 import { reconcilableLedger } from "./reconcilable-ledger.ts";
-import { addReconcileRoute } from "./reconcile-route.ts";
 import { createReconcileSweep } from "./reconcile-sweep.ts";
-import { addOpsRoutes } from "./routes.ts";
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
@@ -62,24 +56,17 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
   const scopeOfRun = (): RequestScope =>
     backgroundScope(`reconcile-${randomHex(8)}`, formatTraceparent(continueTrace(null, randomHex)), now(), SWEEP_MS);
   const sweep = createReconcileSweep({ ledgersOfRun: () => bothOf(scopeOfRun()), now, sleep, logger });
-  const fetch = createBff({
+  const fetch = createOpsApp({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,
-    checkReady: (scope) => identity.read(scope, "check identity", (service, ctx) => service.ready(ctx)),
-    addRoutes(app) {
-      addOpsRoutes(app, { history, identity, ledgers, now });
-      addHistoryRoutes(app, { history });
-      addLedgerRoutes(app, { ledgers, identity });
-      addReconcileRoute(app, { ledgersOf: bothOf, now, sleep });
-      addMessageRoutes(app, { ledgers, identity });
-      addAvailabilityRoutes(app, {
-        guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
-        breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
-        windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-        faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,
-        now,
-      });
+    services: { history, identity, ledgers },
+    reconciliation: { ledgersOf: bothOf, sleep },
+    availability: {
+      guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
+      breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
+      windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
+      faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,
     },
   });
   return { fetch, sweep };

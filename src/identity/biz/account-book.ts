@@ -52,14 +52,19 @@ export class AccountBook {
     if (!(await store.changePassword(change))) throw wrongPassword();
   }
 
-  /** Removes credentials and sessions now, and leaves the erasure of the history to be done. Throws as a password change does. */
+  /**
+   * Removes credentials and sessions now, and leaves the erasure of the history to be done. Throws as a password change does, and `CONFLICT` for the last
+   * admin where no operator could sign in anew.
+   */
   async erase(userId: string, password: string): Promise<void> {
-    const { store, now } = this.#deps;
+    const { store, operator, now } = this.#deps;
     const account = await this.#present(userId);
     await this.#mustFit(password, account);
     const nowMs = now();
-    const erased = await store.erase({ userId, knownHash: account.passwordHash, nowMs, retryAtMs: nowMs + erasureRetryMs(1) });
-    if (!erased) throw wrongPassword();
+    const erasure = { userId, knownHash: account.passwordHash, nowMs, retryAtMs: nowMs + erasureRetryMs(1), operatorEmail: operator.email };
+    const outcome = await store.erase(erasure);
+    if (outcome === "last admin") throw new CodedError("CONFLICT", "You are the last admin: make somebody else one first");
+    if (outcome === "changed") throw wrongPassword();
   }
 
   async #present(userId: string): Promise<Account> {

@@ -2,14 +2,25 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { PublicJwk } from "../../contracts/identity.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
-import { CLOCK_SKEW_MS, KEY_LEAD_MS, KEY_LIST_TTL_MS, KEYS_LIVE_MAX } from "./lifetimes.ts";
-import type { AccessTokenSigner, KeyVault, SecretSource, SigningKeyRecord, SigningKeyStore } from "./ports.ts";
+import {
+  CLOCK_SKEW_MS,
+  KEY_LEAD_MS,
+  KEY_LIST_TTL_MS,
+  KEY_REPLACEMENT_SPACING_MS,
+  KEYS_LIVE_MAX,
+  KEYS_LIVE_MAX_REPLACING,
+} from "./lifetimes.ts";
+import type { AccessTokenSigner, KeyVault, SigningKeyRecord, SigningKeyStore } from "./key-ports.ts";
+import type { SecretSource } from "./ports.ts";
+import { newestKey, signingCandidates, signingKeyAt } from "./signing-key-at.ts";
 
 interface KeyRingDeps {
   readonly store: SigningKeyStore;
   readonly vault: KeyVault;
   readonly secrets: Pick<SecretSource, "newId">;
   readonly now: Clock;
+  /** Hears that a key was made since none could be opened. */
+  readonly onReplaced: (kid: string) => void;
 }
 
 interface KeyList {
@@ -19,10 +30,14 @@ interface KeyList {
   readonly number: number;
 }
 
-/** The key that signs at `nowMs`: the latest that has begun to. A lone key from a clock ahead of ours may sign early. */
-export function signingKeyAt(keys: readonly SigningKeyRecord[], nowMs: number): SigningKeyRecord | undefined {
-  return keys.findLast((key) => key.signsFromMs <= nowMs) ?? keys[0];
+/** A key that has been announced. */
+export interface AnnouncedKey {
+  readonly kid: string;
+  readonly signsFromMs: number;
 }
+
+/** Who replaces keys that nobody can open. */
+const SYSTEM = "system";
 
 /**
  * The keys that sign access tokens. The table is the truth; an isolate remembers the list for {@link KEY_LIST_TTL_MS} and the opened keys
@@ -38,18 +53,20 @@ export class KeyRing {
     this.#deps = deps;
   }
 
-  /** What signs now. Asked for before a token is traded, so that a key that can't be opened costs nobody a session. */
+  /**
+   * What signs now. Asked for before a token is traded, so that a key that can't be opened costs nobody a session. Where none can be
+   * opened a new one is made here: whoever would have to order it needs a key to sign in with. Throws `UNAVAILABLE` where one was made a moment ago.
+   */
   async signer(): Promise<AccessTokenSigner> {
     const nowMs = this.#deps.now();
     const list = this.#list;
     const known = list !== null && Math.abs(nowMs - list.readAtMs) < KEY_LIST_TTL_MS ? list.keys : await this.#read();
-    const key = signingKeyAt(known, nowMs);
-    if (key === undefined) throw new CodedError("INTERNAL", "No signing key, though one was just made");
-    const opened = this.#signers.get(key.kid);
-    if (opened !== undefined) return opened;
-    const signer = await this.#deps.vault.open(key);
-    this.#signers.set(key.kid, signer);
-    return signer;
+    const signer = await this.#openOne(known, nowMs);
+    if (signer !== null) return signer;
+    await this.#replace(known, nowMs);
+    const replaced = await this.#openOne(await this.#read(), nowMs);
+    if (replaced !== null) return replaced;
+    throw new CodedError("UNAVAILABLE", "No signing key can be opened", { retryAfterMs: KEY_REPLACEMENT_SPACING_MS });
   }
 
   /** Every key a token that still lives may be signed with, and the one that signs next. Always from the table. */
@@ -58,22 +75,64 @@ export class KeyRing {
   }
 
   /** Announces a successor, which signs once every gateway knows it. Throws `CONFLICT` while too many keys live. */
-  async rotate(actor: string): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
-    const { store, secrets, now } = this.#deps;
+  async rotate(actor: string): Promise<AnnouncedKey> {
+    const { store } = this.#deps;
     await this.#read();
+    const nowMs = this.#deps.now();
+    const next = await this.#next(actor, nowMs, nowMs + KEY_LEAD_MS);
+    if (!(await store.addNext({ ...next, liveMax: KEYS_LIVE_MAX }))) {
+      throw new CodedError("CONFLICT", "Too many signing keys live; rotate again when the oldest has retired");
+    }
+    this.#list = null;
+    return announced(next.key);
+  }
+
+  /**
+   * Ends a key at once, whatever was signed with it, and announces another. That one signs at once if the ended one would have signed now or next:
+   * gateways look for a key they don't know. Ending a key again changes nothing. Throws `NOT_FOUND`.
+   */
+  async distrust(actor: string, kid: string): Promise<AnnouncedKey> {
+    const { store, now } = this.#deps;
+    const keys = await this.#read();
     const nowMs = now();
-    const signsFromMs = nowMs + KEY_LEAD_MS;
-    const key = await this.#generate(nowMs, signsFromMs);
-    const added = await store.addNext({
-      key,
+    const isNeeded = newestKey(keys)?.kid === kid || signingKeyAt(keys, nowMs)?.kid === kid;
+    const next = await this.#next(actor, nowMs, isNeeded ? nowMs : nowMs + KEY_LEAD_MS);
+    const outcome = await store.distrust({ ...next, kid });
+    this.#list = null;
+    if (outcome === "distrusted") return announced(next.key);
+    const newest = newestKey(keys);
+    if (outcome === "unknown" || newest === undefined) throw new CodedError("NOT_FOUND", "No such signing key");
+    return announced(newest);
+  }
+
+  /** A key behind all that there are, and what becomes of those. */
+  async #next(actor: string, nowMs: number, signsFromMs: number) {
+    return {
+      key: await this.#generate(nowMs, signsFromMs),
       // An isolate may have read its list just before; it signs by the old key until the new one starts, and its last token must live.
       othersVerifyUntilMs: signsFromMs + ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS,
-      liveMax: KEYS_LIVE_MAX,
-      audit: { id: secrets.newId(), atMs: nowMs, actor },
-    });
-    if (!added) throw new CodedError("CONFLICT", "Too many signing keys live; rotate again when the oldest has retired");
-    this.#list = null;
-    return { kid: key.kid, signsFromMs };
+      audit: { id: this.#deps.secrets.newId(), atMs: nowMs, actor },
+    };
+  }
+
+  /** The first of the keys that may sign which can be opened. */
+  async #openOne(keys: readonly SigningKeyRecord[], nowMs: number): Promise<AccessTokenSigner | null> {
+    for (const key of signingCandidates(keys, nowMs)) {
+      const signer = this.#signers.get(key.kid) ?? (await this.#deps.vault.open(key));
+      if (signer === null) continue;
+      this.#signers.set(key.kid, signer);
+      return signer;
+    }
+    return null;
+  }
+
+  /** Signs at once: nobody here can sign by another, and whoever waited for gateways to learn it would keep everybody out for as long. */
+  async #replace(keys: readonly SigningKeyRecord[], nowMs: number): Promise<void> {
+    const { store, onReplaced } = this.#deps;
+    const next = await this.#next(SYSTEM, nowMs, nowMs);
+    const newestKid = newestKey(keys)?.kid ?? "";
+    const limits = { liveMax: KEYS_LIVE_MAX_REPLACING, spacingMs: KEY_REPLACEMENT_SPACING_MS };
+    if (await store.replace({ ...next, ...limits, newestKid })) onReplaced(next.key.kid);
   }
 
   async #read(): Promise<readonly SigningKeyRecord[]> {
@@ -95,4 +154,8 @@ export class KeyRing {
     const kid = this.#deps.secrets.newId();
     return { kid, ...(await this.#deps.vault.generate(kid)), createdAtMs, signsFromMs, verifyUntilMs: null };
   }
+}
+
+function announced({ kid, signsFromMs }: SigningKeyRecord): AnnouncedKey {
+  return { kid, signsFromMs };
 }

@@ -21,6 +21,12 @@ export const KEY_LIST_TTL_MS = 5_000;
 /** Keys that may verify at once. Each rotation adds one, and each leaves some fifteen minutes after its successor starts to sign. */
 export const KEYS_LIVE_MAX = 4;
 
+/** A key that replaces unreadable ones is made at most this often, whatever goes wrong. */
+export const KEY_REPLACEMENT_SPACING_MS = 15_000;
+
+/** A replacement is not refused for the unreadable keys that still verify; but even then there is an end. */
+export const KEYS_LIVE_MAX_REPLACING = 2 * KEYS_LIVE_MAX;
+
 /** How far a pull of the revocation list reaches back behind the one before it. */
 export const REVOCATION_OVERLAP_MS = 5_000;
 

@@ -1,5 +1,5 @@
 import type { AuditView } from "../../contracts/audit.ts";
-import type { AccountState, IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
+import type { AccountState, IdentityOverview, RevokedSession } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import type { RateLimit } from "../../resilience/rate-limit.ts";
 
@@ -11,6 +11,8 @@ export interface Account {
   readonly passwordHash: string;
   readonly roles: readonly Role[];
   readonly createdAtMs: number;
+  /** Says which operator's secret was last applied to it; absent or null where none was. */
+  readonly operatorDigest?: string | null;
 }
 
 export interface PasswordChange {
@@ -29,6 +31,8 @@ export interface AccountErasure {
   readonly nowMs: number;
   /** When the erasure of the history is due again, should the first attempt be lost. */
   readonly retryAtMs: number;
+  /** Whose next login would make a new admin; null where nobody's would. */
+  readonly operatorEmail: string | null;
 }
 
 export interface AuditEntry {
@@ -43,6 +47,25 @@ export interface RoleChange {
   readonly audit: AuditEntry;
 }
 
+/** The present secret takes the place of the password that an account has. */
+export interface SecretApplication {
+  readonly userId: string;
+  /** What was found: whoever changes either in between wins. */
+  readonly knownHash: string;
+  readonly knownDigest: string;
+  /** A hash that no password has. */
+  readonly newHash: string;
+  readonly newDigest: string;
+  readonly audit: AuditEntry;
+}
+
+export interface DigestChange {
+  readonly userId: string;
+  readonly knownHash: string;
+  readonly knownDigest: string | null;
+  readonly newDigest: string;
+}
+
 export interface AccountStore {
   byEmail(email: string): Promise<Account | null>;
   byId(userId: string): Promise<Account | null>;
@@ -52,10 +75,16 @@ export interface AccountStore {
   add(account: Account): Promise<boolean>;
   /** Replaces the password and ends all other sessions; false where account or password are no longer the known ones. */
   changePassword(change: PasswordChange): Promise<boolean>;
-  /** Replaces the roles and ends all sessions, audited; null where there is no such user. */
-  setRoles(change: RoleChange): Promise<Account | null>;
-  /** Removes the account and ends its sessions, leaving an erasure to be done; false as for a password change. */
-  erase(erasure: AccountErasure): Promise<boolean>;
+  /** Replaces the hash by one that no password has and ends all sessions, audited; false where hash or digest are no longer the known ones. */
+  applySecret(application: SecretApplication): Promise<boolean>;
+  /** Notes which secret the account's password is; nothing where hash or digest are no longer the known ones. */
+  noteDigest(change: DigestChange): Promise<void>;
+  /** Gives the account a hash in the place of the known one; false where it has another. */
+  replaceHash(userId: string, knownHash: string, newHash: string): Promise<boolean>;
+  /** Replaces the roles and ends all sessions, audited. Null where there is no such user; nothing is done where nobody would be admin any more. */
+  setRoles(change: RoleChange): Promise<Account | "last admin" | null>;
+  /** Removes the account and ends its sessions, leaving an erasure to be done; `changed` where the hash isn't the known one. */
+  erase(erasure: AccountErasure): Promise<"erased" | "changed" | "last admin">;
 }
 
 /** One login under way, already counted as failed. */
@@ -117,46 +146,6 @@ export interface SessionStore {
   revokedSince(sinceMs: number, limit: number): Promise<readonly RevokedSession[]>;
 }
 
-export interface SigningKeyRecord {
-  readonly kid: string;
-  readonly publicJwk: PublicJwk;
-  readonly sealedPrivateKey: string;
-  readonly createdAtMs: number;
-  readonly signsFromMs: number;
-  /** Null while no successor is known. */
-  readonly verifyUntilMs: number | null;
-}
-
-export interface NextKey {
-  readonly key: SigningKeyRecord;
-  /** Until when the keys before it verify. */
-  readonly othersVerifyUntilMs: number;
-  readonly liveMax: number;
-  readonly audit: AuditEntry;
-}
-
-export interface SigningKeyStore {
-  /** Keys that still verify, by the time they start to sign. */
-  live(nowMs: number): Promise<readonly SigningKeyRecord[]>;
-  /** Adds the key unless there is one already, whoever made it. */
-  addFirst(key: SigningKeyRecord): Promise<void>;
-  /** Adds a successor, audited; false where `liveMax` keys live already. */
-  addNext(next: NextKey): Promise<boolean>;
-}
-
-export interface AccessClaims extends SessionSubject {
-  readonly issuedAtMs: number;
-}
-
-/** Signs with one certain key. */
-export type AccessTokenSigner = (claims: AccessClaims) => Promise<string>;
-
-/** Makes keys and keeps their private halves sealed. */
-export interface KeyVault {
-  generate(kid: string): Promise<{ readonly publicJwk: PublicJwk; readonly sealedPrivateKey: string }>;
-  open(key: SigningKeyRecord): Promise<AccessTokenSigner>;
-}
-
 export interface PasswordHasher {
   hash(password: string): Promise<string>;
   /** Does the same work for null, and answers false. */
@@ -168,6 +157,12 @@ export interface OperatorSecret {
   isEmail(email: string): boolean;
   /** Compares in constant time; false where no operator is set. */
   matches(email: string, password: string): boolean;
+  /** Null where no operator is set. */
+  readonly email: string | null;
+  /** The present secret's, to be kept with the account. Keyed: whoever has stolen the table can't guess by it. */
+  readonly digest: string;
+  /** What a kept digest says of the present secret. `unknown` where its key is not given any more: it says nothing then. */
+  compare(digest: string): "same" | "other" | "unknown";
 }
 
 /** Randomness and digests. */

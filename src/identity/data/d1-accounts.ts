@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AccountState } from "../../contracts/identity.ts";
-import type { AccountErasure, AccountStore, PasswordChange, RoleChange } from "../biz/ports.ts";
+import type { AccountErasure, AccountStore, DigestChange, PasswordChange, RoleChange, SecretApplication } from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
@@ -12,13 +12,36 @@ const END_OTHER_SESSIONS = revokeSessionsSql(
   "account_id = ?2 AND id <> ?3 AND EXISTS (SELECT 1 FROM account WHERE id = ?2 AND password_hash = ?4)",
 );
 
+const APPLY_SECRET = `
+  UPDATE account SET password_hash = ?4, operator_digest = ?5
+  WHERE id = ?1 AND password_hash = ?2 AND operator_digest = ?3 RETURNING id`;
+const AUDIT_SECRET = `
+  INSERT INTO audit (id, at, actor, action, target, detail)
+  SELECT ?1, ?2, ?3, 'apply-secret', id, '{}' FROM account WHERE id = ?4 AND operator_digest = ?5 AND changes() > 0`;
+const END_SESSIONS_OF_OLD_SECRET = revokeSessionsSql("secret", "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)");
+const NOTE_DIGEST = "UPDATE account SET operator_digest = ?4 WHERE id = ?1 AND password_hash = ?2 AND operator_digest IS ?3";
+const REPLACE_HASH = "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+
+/** As the index on admins spells it: whoever asks in other words reads all accounts. */
+const isAdmin = (roles: string): string => `instr(${roles}, '"admin"') > 0`;
+const anotherAdminThan = (id: string): string =>
+  `EXISTS (SELECT 1 FROM account AS other WHERE ${isAdmin("other.roles")} AND other.id <> ${id})`;
+
+/** The guard sits in the first statement, the others ask for its line. */
 const AUDIT_ROLES = `
   INSERT INTO audit (id, at, actor, action, target, detail)
-  SELECT ?1, ?2, ?3, 'set-roles', id, json_object('from', json(roles), 'to', json(?5)) FROM account WHERE id = ?4`;
-const SET_ROLES = "UPDATE account SET roles = ?2 WHERE id = ?1";
-const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql("roles", "account_id = ?2");
+  SELECT ?1, ?2, ?3, 'set-roles', id, json_object('from', json(roles), 'to', json(?5)) FROM account
+  WHERE id = ?4 AND (${isAdmin("?5")} OR NOT ${isAdmin("roles")} OR ${anotherAdminThan("?4")}) RETURNING id`;
+const SET_ROLES = "UPDATE account SET roles = ?2 WHERE id = ?1 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
+const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql("roles", "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)");
 
-const DELETE_ACCOUNT = "DELETE FROM account WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+/** An admin goes if another stays, or if the operator's secrets make one anew: their e-mail is free, or is the one that goes. */
+const DELETE_ACCOUNT = `
+  DELETE FROM account WHERE id = ?1 AND password_hash = ?2 AND (
+    NOT ${isAdmin("roles")} OR ${anotherAdminThan("?1")}
+    OR (?3 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account AS named WHERE named.email = ?3 AND named.id <> ?1)))
+  RETURNING id`;
+const STILL_FITS = "SELECT 1 FROM account WHERE id = ?1 AND password_hash = ?2";
 const ADD_ERASURE = `
   INSERT INTO erasure (user_id, requested_at, attempts, next_at)
   SELECT ?1, ?2, 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?1) ON CONFLICT (user_id) DO NOTHING`;
@@ -68,24 +91,45 @@ export function d1Accounts(db: D1Database): AccountStore {
       return gaveRow(results, 0);
     },
 
-    async setRoles({ userId, roles, audit }: RoleChange) {
-      const json = JSON.stringify(roles);
-      await d1Batch("set the roles of a user", db, [
-        db.prepare(AUDIT_ROLES).bind(audit.id, audit.atMs, audit.actor, userId, json),
-        db.prepare(SET_ROLES).bind(userId, json),
-        db.prepare(END_SESSIONS_OF_OLD_ROLES).bind(audit.atMs, userId),
+    async applySecret({ userId, knownHash, knownDigest, newHash, newDigest, audit }: SecretApplication) {
+      const results = await d1Batch("apply the operator's secret", db, [
+        db.prepare(APPLY_SECRET).bind(userId, knownHash, knownDigest, newHash, newDigest),
+        db.prepare(AUDIT_SECRET).bind(audit.id, audit.atMs, audit.actor, userId, newDigest),
+        db.prepare(END_SESSIONS_OF_OLD_SECRET).bind(audit.atMs, userId, audit.id),
       ]);
-      return byId(userId);
+      return gaveRow(results, 0);
     },
 
-    async erase({ userId, knownHash, nowMs, retryAtMs }: AccountErasure) {
+    async noteDigest({ userId, knownHash, knownDigest, newDigest }: DigestChange) {
+      await d1Call("note the operator's secret", () => db.prepare(NOTE_DIGEST).bind(userId, knownHash, knownDigest, newDigest).run());
+    },
+
+    async replaceHash(userId, knownHash, newHash) {
+      const statement = db.prepare(REPLACE_HASH).bind(userId, knownHash, newHash);
+      return (await d1Call("replace a password's hash", () => statement.first())) !== null;
+    },
+
+    async setRoles({ userId, roles, audit }: RoleChange) {
+      const json = JSON.stringify(roles);
+      const results = await d1Batch("set the roles of a user", db, [
+        db.prepare(AUDIT_ROLES).bind(audit.id, audit.atMs, audit.actor, userId, json),
+        db.prepare(SET_ROLES).bind(userId, json, audit.id),
+        db.prepare(END_SESSIONS_OF_OLD_ROLES).bind(audit.atMs, userId, audit.id),
+      ]);
+      const account = await byId(userId);
+      return account === null || gaveRow(results, 0) ? account : "last admin";
+    },
+
+    async erase({ userId, knownHash, nowMs, retryAtMs, operatorEmail }: AccountErasure) {
       const results = await d1Batch("erase an account", db, [
-        db.prepare(DELETE_ACCOUNT).bind(userId, knownHash),
+        db.prepare(DELETE_ACCOUNT).bind(userId, knownHash, operatorEmail),
         db.prepare(ADD_ERASURE).bind(userId, nowMs, retryAtMs),
         db.prepare(DELETE_TOKENS).bind(userId),
         db.prepare(END_SESSIONS_OF_ERASED).bind(nowMs, userId),
+        db.prepare(STILL_FITS).bind(userId, knownHash),
       ]);
-      return gaveRow(results, 0);
+      if (gaveRow(results, 0)) return "erased";
+      return gaveRow(results, 4) ? "last admin" : "changed";
     },
   };
 }

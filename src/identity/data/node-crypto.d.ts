@@ -15,4 +15,5 @@ declare module "node:crypto" {
   ): void;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
   export function createHash(algorithm: "sha256"): { update(text: string): { digest(): Uint8Array; digest(encoding: "hex"): string } };
+  export function createHmac(algorithm: "sha256", key: Uint8Array): { update(text: string): { digest(): Uint8Array } };
 }

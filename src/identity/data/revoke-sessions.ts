@@ -1,5 +1,5 @@
 /** Why a session was ended, as its row keeps it. */
-export type RevokeReason = "logout" | "reuse" | "roles" | "password" | "erased";
+export type RevokeReason = "logout" | "reuse" | "roles" | "password" | "secret" | "erased";
 
 /**
  * SQL that ends each live session that `filter` selects. `?1` is now; the filter's own parameters follow from `?2`.

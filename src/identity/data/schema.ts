@@ -10,6 +10,7 @@ export const account = sqliteTable("account", {
   passwordHash: text("password_hash").notNull(),
   roles: text("roles", { mode: "json" }).$type<readonly Role[]>().notNull(),
   createdAtMs: integer("created_at").notNull(),
+  operatorDigest: text("operator_digest"),
 });
 
 export const session = sqliteTable("session", {

@@ -2,6 +2,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import { auditPageSchema, type AuditView, type AuditPage } from "../../contracts/audit.ts";
 import type { CallContext } from "../../contracts/call-context.ts";
 import {
+  kidSchema,
   rolesSchema,
   userIdSchema,
   type AccountState,
@@ -19,7 +20,7 @@ import type { KeyRing } from "../biz/key-ring.ts";
 export interface AdministrationDeps {
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
   readonly accountState: (userId: string) => Promise<AccountState | null>;
-  readonly keys: Pick<KeyRing, "rotate">;
+  readonly keys: Pick<KeyRing, "rotate" | "distrust">;
   readonly auditTrail: AuditTrail;
   readonly overview: () => Promise<IdentityOverview>;
   readonly ping: () => Promise<void>;
@@ -40,6 +41,10 @@ export function administrationEntrypoint<E extends object>(wire: (env: E) => Adm
 
     rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
       return this.#inTime(ctx, ({ keys }) => keys.rotate(requirePrincipal(ctx).userId));
+    }
+
+    distrustKey(ctx: CallContext, kid: string): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
+      return this.#inTime(ctx, ({ keys }) => keys.distrust(requirePrincipal(ctx).userId, validate(kidSchema, kid, "kid")));
     }
 
     audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]> {

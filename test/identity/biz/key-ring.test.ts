@@ -3,15 +3,17 @@ import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts"
 import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
 import { CLOCK_SKEW_MS, KEY_LEAD_MS, KEY_LIST_TTL_MS, KEYS_LIVE_MAX } from "../../../src/identity/biz/lifetimes.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
-import { MemoryKeys } from "../support/memory-stores.ts";
+import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 
 /** Two isolates over one table. */
 function twoRings() {
   const clock = new TurnedClock();
-  const store = new MemoryKeys();
-  const ring = () => new KeyRing({ store, vault: plainVault, secrets: plainSecrets, now: clock.now });
-  return { clock, store, here: ring(), there: ring() };
+  const table = keyTable();
+  const replaced: string[] = [];
+  const deps = { store: table.store, secrets: plainSecrets, now: clock.now, onReplaced: (kid: string) => void replaced.push(kid) };
+  const ring = (vault = plainVault) => new KeyRing({ ...deps, vault });
+  return { clock, ...table, replaced, ring, here: ring(), there: ring() };
 }
 
 async function kidThatSigns(ring: KeyRing): Promise<string> {
@@ -23,10 +25,10 @@ const kids = async (ring: KeyRing): Promise<string[]> => (await ring.publicKeys(
 
 describe("the key ring", () => {
   it("makes one first key though two isolates need it at once, and shows it before anybody signs", async () => {
-    const { store, here, there } = twoRings();
+    const { all, here, there } = twoRings();
     const [one, other] = await Promise.all([kids(here), kids(there)]);
     expect(one).toEqual(other);
-    expect(store.keys).toHaveLength(1);
+    expect(await all()).toHaveLength(1);
     expect(await kidThatSigns(here)).toBe(one[0]);
   });
 
@@ -63,22 +65,22 @@ describe("the key ring", () => {
   });
 
   it("reads the table once for many tokens, and opens a key once", async () => {
-    const { store, here } = twoRings();
+    const { counts, here } = twoRings();
     await kidThatSigns(here);
-    const [reads, opened] = [store.reads, plainVault.opened];
+    const [reads, opened] = [counts.reads, plainVault.opened];
     for (let token = 0; token < 50; token += 1) await kidThatSigns(here);
-    expect([store.reads, plainVault.opened]).toEqual([reads, opened]);
+    expect([counts.reads, plainVault.opened]).toEqual([reads, opened]);
   });
 
   it("reads the table as seldom after one reading of its clock a month ahead", async () => {
-    const { clock, store, here } = twoRings();
+    const { clock, counts, here } = twoRings();
     clock.turn(30 * 86_400_000);
     await kidThatSigns(here);
     clock.stepBack(30 * 86_400_000);
     await kidThatSigns(here);
-    const reads = store.reads;
+    const reads = counts.reads;
     for (let token = 0; token < 50; token += 1) await kidThatSigns(here);
-    expect(store.reads).toBe(reads);
+    expect(counts.reads).toBe(reads);
   });
 
   it("shows the old key to gateways five minutes off until its last token has expired there", async () => {
@@ -104,5 +106,57 @@ describe("the key ring", () => {
     const [kid] = await kids(here);
     clock.stepBack(500);
     expect(await kidThatSigns(there)).toBe(kid);
+  });
+});
+
+describe("a key that is distrusted", () => {
+  it("verifies no more and signs no more, at once and on every clock, and another signs in its place", async () => {
+    const { clock, here, there, audit } = twoRings();
+    const old = await kidThatSigns(here);
+    const { kid, signsFromMs } = await here.distrust("op", old);
+    expect(signsFromMs).toBe(clock.now());
+    expect(await kidThatSigns(here)).toBe(kid);
+    clock.stepBack(CLOCK_SKEW_MS);
+    expect([await kids(here), await kids(there)]).toEqual([[kid], [kid]]);
+    expect(await kidThatSigns(there)).toBe(kid);
+    expect(audit()).toEqual([{ actor: "op", action: "distrust-key", target: old, detail: JSON.stringify({ kid, signsFromMs }) }]);
+  });
+
+  it("and was announced only, leaves the old key signing until the other does", async () => {
+    const { clock, here } = twoRings();
+    const old = await kidThatSigns(here);
+    const { kid: announced } = await here.rotate("op");
+    clock.turn(1_000);
+    const { kid } = await here.distrust("op", announced);
+    expect([await kids(here), await kidThatSigns(here)]).toEqual([[old, kid], kid]);
+  });
+
+  it("and signs no more anyway, is followed by a key that gateways have time to learn", async () => {
+    const { clock, here } = twoRings();
+    const old = await kidThatSigns(here);
+    const { kid: signing } = await here.rotate("op");
+    clock.turn(KEY_LEAD_MS);
+    const { kid, signsFromMs } = await here.distrust("op", old);
+    expect(signsFromMs).toBe(clock.now() + KEY_LEAD_MS);
+    expect([await kids(here), await kidThatSigns(here)]).toEqual([[signing, kid], signing]);
+  });
+
+  it("is NOT_FOUND if nobody has it, and distrusted twice it is once", async () => {
+    const { here, all } = twoRings();
+    const old = await kidThatSigns(here);
+    await expect(here.distrust("op", "nobody's")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(await kids(here)).toEqual([old]);
+    const first = await here.distrust("op", old);
+    expect(await here.distrust("op", old)).toEqual(first);
+    expect(await all()).toHaveLength(1);
+  });
+
+  it("is not hindered by the number of keys that live", async () => {
+    const { here } = twoRings();
+    const old = await kidThatSigns(here);
+    for (let live = 1; live < KEYS_LIVE_MAX; live += 1) await here.rotate("op");
+    await here.distrust("op", old);
+    expect(await kids(here)).toHaveLength(KEYS_LIVE_MAX);
+    expect(await kids(here)).not.toContain(old);
   });
 });

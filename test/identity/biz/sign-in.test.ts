@@ -1,10 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { LoginInput, TokenGrant } from "../../../src/contracts/identity.ts";
 import type { Account, AccountStore } from "../../../src/identity/biz/ports.ts";
+import { OperatorAccount } from "../../../src/identity/biz/operator-account.ts";
 import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
-import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
+import { operatorSecret as secretOf } from "../../../src/identity/data/operator-secret.ts";
 import { MemoryAccounts } from "../support/memory-stores.ts";
 import { CountingHasher, plainSecrets } from "../support/plain-parts.ts";
+
+const operatorSecret = (email: string, password: string) => secretOf({ email, password, sealing: [new Uint8Array(32)] });
 
 const OPERATOR = { email: "op@example.com", password: "the operator's own" };
 
@@ -17,11 +20,19 @@ function signInWith({ operator = operatorSecret(OPERATOR.email, OPERATOR.passwor
   const hasher = new CountingHasher();
   const begun: string[] = [];
   const given: string[] = [];
+  const store = accounts as unknown as AccountStore;
   const signIn = createSignIn({
-    accounts: accounts as unknown as AccountStore,
+    accounts: store,
     hasher,
     operator,
-    secrets: plainSecrets,
+    operatorAccount: new OperatorAccount({
+      accounts: store,
+      hasher,
+      operator,
+      secrets: plainSecrets,
+      now: () => 1,
+      onUnapplied: () => undefined,
+    }),
     sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
     attempts: {
       begin: async (email, clientAddress) => {
@@ -29,7 +40,6 @@ function signInWith({ operator = operatorSecret(OPERATOR.email, OPERATOR.passwor
         return { succeeded: () => void given.push(email) };
       },
     },
-    now: () => 1,
   });
   return { accounts, hasher, begun, given, signIn: (input: LoginInput) => signIn(input, "192.0.2.1") };
 }

@@ -1,5 +1,5 @@
 import type { RevokedSession } from "../../../src/contracts/identity.ts";
-import type { Account, AccountStore, NextKey, SessionStore, SigningKeyRecord, SigningKeyStore } from "../../../src/identity/biz/ports.ts";
+import type { Account, AccountStore, SessionStore } from "../../../src/identity/biz/ports.ts";
 
 /** The part of the account store that login uses, with room for another login to come in between. */
 export class MemoryAccounts implements Pick<AccountStore, "byEmail" | "add"> {
@@ -14,26 +14,6 @@ export class MemoryAccounts implements Pick<AccountStore, "byEmail" | "add"> {
     this.beforeAdd();
     if (this.accounts.has(account.email)) return false;
     this.accounts.set(account.email, account);
-    return true;
-  }
-}
-
-export class MemoryKeys implements SigningKeyStore {
-  keys: SigningKeyRecord[] = [];
-  reads = 0;
-
-  async live(nowMs: number): Promise<readonly SigningKeyRecord[]> {
-    this.reads += 1;
-    return this.keys.filter((key) => key.verifyUntilMs === null || key.verifyUntilMs > nowMs);
-  }
-
-  async addFirst(key: SigningKeyRecord): Promise<void> {
-    if (this.keys.length === 0) this.keys = [key];
-  }
-
-  async addNext({ key, othersVerifyUntilMs, liveMax }: NextKey): Promise<boolean> {
-    if ((await this.live(key.createdAtMs)).length >= liveMax) return false;
-    this.keys = [...this.keys.map((other) => ({ ...other, verifyUntilMs: other.verifyUntilMs ?? othersVerifyUntilMs })), key];
     return true;
   }
 }

@@ -1,0 +1,42 @@
+import type { MiddlewareHandler } from "hono";
+import { createBff, type BffEnv, type BffFetch, type BffOptions } from "../../platform/bff-app.ts";
+import { permitted } from "../../platform/permitted.ts";
+import { addAvailabilityRoutes, type AvailabilityRoutesDeps } from "./availability-routes.ts";
+import { addHistoryRoutes } from "./history-routes.ts";
+import { addLedgerRoutes } from "./ledger-routes.ts";
+import { addMessageRoutes } from "./message-routes.ts";
+import { addReconcileRoute, type ReconcileRouteDeps } from "./reconcile-route.ts";
+import { addOpsRoutes, type OpsRoutesDeps } from "./routes.ts";
+
+interface OpsAppOptions extends Pick<BffOptions, "verifyInternalToken" | "logger" | "now"> {
+  readonly services: Omit<OpsRoutesDeps, "now">;
+  readonly availability: Omit<AvailabilityRoutesDeps, "now">;
+  readonly reconciliation: Omit<ReconcileRouteDeps, "now">;
+}
+
+const READING = new Set(["GET", "HEAD"]);
+
+/** Whoever reads needs `ops:read`, whoever does anything else `ops:write`: a route that is added later, too. */
+const byMethod: MiddlewareHandler<BffEnv> = async function checkPermission(c, next) {
+  permitted(c.env.scope, READING.has(c.req.method) ? "ops:read" : "ops:write");
+  await next();
+};
+
+/** The operators' routes of the public contract. */
+export function createOpsApp({ services, availability, reconciliation, now, ...options }: OpsAppOptions): BffFetch {
+  const { history, identity, ledgers } = services;
+  return createBff({
+    ...options,
+    now,
+    checkReady: (scope) => identity.read(scope, "check identity", (service, ctx) => service.ready(ctx)),
+    addRoutes(app) {
+      app.use(byMethod);
+      addOpsRoutes(app, { history, identity, ledgers, now });
+      addHistoryRoutes(app, { history });
+      addLedgerRoutes(app, { ledgers, identity });
+      addReconcileRoute(app, { ...reconciliation, now });
+      addMessageRoutes(app, { ledgers, identity });
+      addAvailabilityRoutes(app, { ...availability, now });
+    },
+  });
+}

@@ -1,0 +1,34 @@
+import { describe, expect, it } from "vitest";
+import { signingKeyAt } from "../../../src/identity/biz/signing-key-at.ts";
+import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
+import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
+import { identityMigrations, identityMigrationsAfter } from "../../support/identity-migrations.ts";
+import { sqliteD1 } from "../../support/sqlite-d1.ts";
+
+/** As the release before writes it, which knows no digest. */
+const account = (id: string): string =>
+  `INSERT INTO account (id, email, password_hash, roles, created_at) VALUES ('${id}', '${id}@example.com', 'h', '["admin"]', 1)`;
+const key = (kid: string, signsFrom: number, verifyUntil: string): string =>
+  `INSERT INTO signing_key VALUES ('${kid}', '{"kid":"${kid}"}', 'sealed', 0, ${signsFrom}, ${verifyUntil})`;
+
+describe("identity's database of the release before", () => {
+  it("is served as it was, and goes on being written by that release beside this one", async () => {
+    const db = sqliteD1(identityMigrations("0001"));
+    db.sqlite.exec(account("old"));
+    db.sqlite.exec(identityMigrationsAfter("0001"));
+    db.sqlite.exec(account("new"));
+    const accounts = d1Accounts(db);
+    for (const id of ["old", "new"]) expect(await accounts.byEmail(`${id}@example.com`)).toMatchObject({ id, operatorDigest: null });
+    const audit = { id: "a-1", atMs: 1, actor: "op" };
+    expect(await accounts.setRoles({ userId: "old", roles: ["user"], audit })).toMatchObject({ roles: ["user"] });
+    expect(await accounts.setRoles({ userId: "new", roles: ["user"], audit: { ...audit, id: "a-2" } })).toBe("last admin");
+  });
+
+  it("has a retired key that begins to sign behind its successor, and that one doesn't sign", async () => {
+    const db = sqliteD1(identityMigrations());
+    for (const row of [key("first", 0, "500000"), key("overtaken", 9_000, "900000"), key("last", 8_000, "NULL")]) db.sqlite.exec(row);
+    const keys = await d1SigningKeys(db).live(10_000);
+    expect(keys.map(({ kid }) => kid)).toEqual(["first", "last", "overtaken"]);
+    expect(signingKeyAt(keys, 10_000)?.kid).toBe("last");
+  });
+});

@@ -1,0 +1,19 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+
+const FOLDER = `${PROJECT_ROOT}migrations/identity`;
+
+function migrations(isWanted: (file: string) => boolean): string {
+  const files = readdirSync(FOLDER).toSorted().filter(isWanted);
+  return files.map((file) => readFileSync(`${FOLDER}/${file}`, "utf8")).join("\n");
+}
+
+/** What makes identity's database, one migration after the other, up to the one whose name begins so; all of them if absent. */
+export function identityMigrations(upTo = "9999"): string {
+  return migrations((file) => file.slice(0, upTo.length) <= upTo);
+}
+
+/** What brings a database that has the migrations up to that one up to date. */
+export function identityMigrationsAfter(last: string): string {
+  return migrations((file) => file.slice(0, last.length) > last);
+}
