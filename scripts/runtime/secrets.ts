@@ -3,12 +3,14 @@ import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 
+const PASSWORD_RULE = "has 10 to 200 characters";
+
 const secretsSchema = z.object({
   GATEWAY_SIGNING_KEY: z.string().min(1),
   INTERNAL_JWKS: z.string().min(1),
   KEY_ENCRYPTION_KEY: z.string().min(1),
-  ADMIN_EMAIL: z.email(),
-  ADMIN_PASSWORD: z.string().min(10),
+  ADMIN_EMAIL: z.email("must be an e-mail address").max(254, "has at most 254 characters"),
+  ADMIN_PASSWORD: z.string("is missing").min(10, PASSWORD_RULE).max(200, PASSWORD_RULE),
 });
 
 /** Everything secret that a local start needs. */
@@ -45,8 +47,8 @@ export function localSecrets(stateDir: string, environment: Readonly<Record<stri
     ...(ADMIN_PASSWORD === undefined ? {} : { ADMIN_PASSWORD }),
   });
   if (parsed.success) return parsed.data;
-  const names = parsed.error.issues.map((issue) => issue.path.join(".")).join(", ");
-  throw new Error(`not usable: ${names} (in ${path} or the environment)`);
+  const reasons = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ");
+  throw new Error(`not usable: ${reasons} (in ${path} or the environment)`);
 }
 
 function readJson(path: string): object {
