@@ -37,7 +37,7 @@ async function main(): Promise<number> {
       // A stop that hangs holds nobody up: whatever is left of what was started ends now.
       endDescendants();
       process.exit(exitCodeOf(group.signal.reason));
-    }, STOP_PATIENCE_MS).unref();
+    }, STOP_PATIENCE_MS);
   });
   group.go(async (signal) => {
     const onDeath = (part: string): void => group.cancel(new LaunchError(`${part} died; everything stops`));

@@ -88,7 +88,7 @@ async function run(
   undo: Undo,
   where: Pick<Parameters<typeof startPlatform>[0], "workers" | "port" | "alsoOnIpv6">,
 ): Promise<RunningPlatform> {
-  const log = new LogFile(logPathOf(state));
+  const log = new LogFile(logPathOf(state), (error) => terminal.complain(`the log is not written any more: ${error.message}`));
   const lines = logLines(log, terminal.complain);
   undo.push(() => log.close(), lines.stop);
   terminal.say("starting the runtime …");
