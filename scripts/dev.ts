@@ -9,6 +9,7 @@ import { PROJECT_ROOT } from "./runtime/project-root.ts";
 import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
 import { localSecrets } from "./runtime/secrets.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
+import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
@@ -38,38 +39,38 @@ async function main(): Promise<number> {
     return 0;
   }
   const stateDir = options.state;
+  const signal = stopSignal();
   const giveBack = claimStateFolder(stateDir, options);
   try {
     const secrets = localSecrets(stateDir, process.env);
     const settings = { ...localVars(), ...options.vars };
     refuseBadVars(configs, settings, secrets);
     const envFile = writeEnvFile(stateDir, secrets);
-    await migrateLocally(databasesOf(configs), stateDir);
-    process.stdout.write(`operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}\n`);
+    await migrateLocally(databasesOf(configs), stateDir, signal);
+    process.stdout.write(
+      `operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}  (unless that account was there before as another)\n`,
+    );
     const vars = Object.entries(settings).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
     const where = ["--ip", "127.0.0.1", "--port", String(options.port), "--inspector-ip", "127.0.0.1", "--persist-to", stateDir];
     const args = ["dev", ...configs.flatMap(({ path }) => ["-c", path]), ...where, "--env-file", envFile, ...vars];
-    return await untilEnded(args, { ...wranglerEnvironment(stateDir), WRANGLER_LOG: "log" });
+    return await untilEnded(args, { ...wranglerEnvironment(stateDir), WRANGLER_LOG: "log" }, signal);
+  } catch (error) {
+    if (signal.aborted) return 0;
+    throw error;
   } finally {
     giveBack();
   }
 }
 
 /** A signal reaches wrangler by the process group or from us, and ends it; that is no failure. */
-async function untilEnded(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+async function untilEnded(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
   const child = spawn(wranglerBin(), args, { cwd: PROJECT_ROOT, env, stdio: "inherit" });
-  let told = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      told = true;
-      child.kill(signal);
-    });
-  }
+  signal.addEventListener("abort", () => child.kill(), { once: true });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", resolve);
   });
-  return told ? 0 : (code ?? 1);
+  return signal.aborted ? 0 : (code ?? 1);
 }
 
 try {

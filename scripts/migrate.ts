@@ -4,6 +4,7 @@ import { LaunchError } from "./runtime/launch-error.ts";
 import { applyMigrations, databasesOf, migrateLocally } from "./runtime/migrate.ts";
 import { callerFolder, statePath } from "./runtime/options.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
+import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
@@ -17,16 +18,17 @@ async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { state: { type: "string" }, remote: { type: "boolean", default: false } },
   });
+  const signal = stopSignal();
   const databases = databasesOf(readWorkerConfigs());
   if (values.remote) {
-    const group = new TaskGroup({ concurrencyMax: 1 });
+    const group = new TaskGroup({ concurrencyMax: 1, signal });
     for (const database of databases) group.go((signal) => applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal));
     await group.wait();
   } else {
     const stateDir = statePath(values.state, callerFolder());
     const giveBack = claimStateFolder(stateDir, { fresh: false });
     try {
-      await migrateLocally(databases, stateDir);
+      await migrateLocally(databases, stateDir, signal);
     } finally {
       giveBack();
     }

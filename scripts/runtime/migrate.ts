@@ -96,7 +96,7 @@ export async function applyMigrations(
   { databaseName, configPath }: MigratedDatabase,
   where: readonly string[],
   env: NodeJS.ProcessEnv,
-  signal: AbortSignal = new AbortController().signal,
+  signal: AbortSignal,
 ): Promise<void> {
   const args = ["d1", "migrations", "apply", databaseName, ...where, "-c", configPath];
   const { code, stderr } = await runAsGroup(wranglerBin(), args, env, signal);
