@@ -1,8 +1,8 @@
 import { LaunchError } from "./launch-error.ts";
 
-const PERIOD_MS = 4_000;
+const PERIOD_MS = 3_000;
 /** How long an answer may take, and the pause after one that failed at once. */
-const PATIENCE_MS = 4_000;
+const PATIENCE_MS = 3_000;
 const PAUSE_AFTER_MISS_MS = 1_000;
 const MISSES_MAX = 3;
 

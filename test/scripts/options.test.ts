@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import { describe, expect, it } from "vitest";
-import { readOptions } from "../../scripts/runtime/options.ts";
+import { describe, expect, it, vi } from "vitest";
+import { callerFolder, readOptions } from "../../scripts/runtime/options.ts";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 
 const CALLER = "/home/ada/somewhere";
@@ -15,6 +15,14 @@ describe("--state", () => {
     expect(read("--state", "mine").state).toBe("/home/ada/somewhere/mine");
     expect(read("--state", "../mine").state).toBe("/home/ada/mine");
     expect(read("--state", "/srv/mine").state).toBe("/srv/mine");
+  });
+
+  it("counts from where npm was called, which runs its scripts elsewhere", () => {
+    vi.stubEnv("INIT_CWD", CALLER);
+    expect(callerFolder()).toBe(CALLER);
+    vi.stubEnv("INIT_CWD", undefined);
+    expect(callerFolder()).toBe(process.cwd());
+    vi.unstubAllEnvs();
   });
 
   it.each(["", "  "])("is never nothing: %j would be the checkout itself", (state) => {

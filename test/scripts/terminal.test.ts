@@ -14,15 +14,20 @@ describe("what is told to the user", () => {
   });
 
   it("may lose its reader, who takes nobody else along", async () => {
-    const gone = (): Writable =>
-      new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })) });
-    const terminal = openTerminal(asTerminal(gone()), asTerminal(gone()));
+    const failures: string[] = [];
+    const gone = (): Writable => {
+      const stream = new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })) });
+      return stream.on("error", ({ message }) => failures.push(message));
+    };
+    const [out, err] = [gone(), gone()];
+    const terminal = openTerminal(asTerminal(out), asTerminal(err));
+    for (const stream of [out, err]) expect(stream.listenerCount("error")).toBe(2);
     for (let line = 0; line < 3; line += 1) {
       terminal.say("anybody?");
       terminal.complain("anybody?");
-      // An error of a stream without a listener would end the process, and this test.
       await new Promise((resolve) => setImmediate(resolve));
     }
+    expect(failures.length).toBeGreaterThanOrEqual(2);
   });
 
   it("fills no memory where its reader has stopped reading", () => {
