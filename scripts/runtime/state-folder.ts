@@ -1,5 +1,7 @@
 import {
   chmodSync,
+  constants,
+  copyFileSync,
   linkSync,
   mkdirSync,
   readdirSync,
@@ -18,6 +20,7 @@ import { descendantsOf, runningProcesses } from "./process-table.ts";
 const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "operator.env", "migrated.json"] as const;
 const LOCK = "launcher.pid";
 const OWNER_ONLY = { folder: 0o700, file: 0o600 } as const;
+const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 /** Those who work on a state folder, and so hold its lock. */
 const HOLDERS = ["scripts/start.ts", "scripts/dev.ts", "scripts/migrate.ts"];
 
@@ -81,6 +84,19 @@ function inUse(stateDir: string, holder: number): LaunchError {
 function linked(from: string, to: string): boolean {
   try {
     linkSync(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    // A disk without links (a stick, a share of Windows): then nearly as well.
+    if (code !== undefined && NO_LINKS.includes(code)) return copied(from, to);
+    throw error;
+  }
+}
+
+function copied(from: string, to: string): boolean {
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
