@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import "./scripts/needs-node.js";
 
 /** Every suite of the project, by the layer in which it proves something. */
 export default defineConfig({

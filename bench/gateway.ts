@@ -38,6 +38,7 @@ export async function run(): Promise<void> {
   );
   const contestants = [
     await enter("whole path", () => startWhole(), true),
+    await enter("with its log on", () => startWhole({ logLevel: "info" }), true),
     ...(await inTurn(
       PARTS.filter((part) => SWITCHED_OFF.includes(part)),
       (part) => enter(`without ${part}`, () => startWhole({ without: [part] }), true),

@@ -5,6 +5,7 @@ import { TaskGroup } from "../src/resilience/task-group.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
 import { applyMigrations, databasesOf } from "./runtime/migrate.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
+import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs, type WorkerConfig } from "./runtime/worker-configs.ts";
 import { deployOrder, type DeployStep } from "./tooling/deploy-order.ts";
 import { deployablesOf } from "./tooling/deployables.ts";
@@ -33,11 +34,12 @@ async function deployAll(configs: readonly WorkerConfig[], secrets: Readonly<Rec
   const byName = new Map(configs.map((config) => [config.name, config]));
   const steps = deployOrder(deployablesOf(configs));
   const given = new Map(configs.map((config) => [config.name, secrets === null ? {} : secretsFor(config, secrets)]));
+  const signal = stopSignal();
   for (const database of databasesOf(configs)) {
     say(`migrating ${database.databaseName}`);
-    await applyMigrations(database, ["--remote"], { ...process.env, CI: "true" });
+    await applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal);
   }
-  const group = new TaskGroup({ concurrencyMax: 1 });
+  const group = new TaskGroup({ concurrencyMax: 1, signal });
   for (const step of steps) {
     const config = byName.get(step.name);
     if (config !== undefined) group.go(() => deployStep(step, config, given.get(step.name) ?? {}));

@@ -1,12 +1,15 @@
 import { spawn } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { LaunchError } from "./runtime/launch-error.ts";
+import { localVars } from "./runtime/local-vars.ts";
 import { databasesOf, migrateLocally, wranglerBin, wranglerEnvironment } from "./runtime/migrate.ts";
-import { readOptions } from "./runtime/options.ts";
+import { callerFolder, readOptions } from "./runtime/options.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
+import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
 import { localSecrets } from "./runtime/secrets.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
+import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
@@ -19,6 +22,8 @@ process.env["WRANGLER_LOG"] = "error";
 /** Variables of a process are readable by its user only, and so is the file; arguments would be everybody's. */
 function writeEnvFile(stateDir: string, secrets: Readonly<Record<string, string>>): string {
   const path = join(stateDir, "secrets.env");
+  const unfit = Object.entries(secrets).find(([, value]) => /['\\$\n]/.test(value));
+  if (unfit !== undefined) throw new LaunchError(`npm run dev can't hand on ${unfit[0]} with a quote, $ or \\ in it; npm start can`);
   const lines = Object.entries(secrets).map(([name, value]) => `${name}='${value}'`);
   writeFileSync(path, `${lines.join("\n")}\n`, { mode: 0o600 });
   chmodSync(path, 0o600);
@@ -27,42 +32,45 @@ function writeEnvFile(stateDir: string, secrets: Readonly<Record<string, string>
 
 async function main(): Promise<number> {
   const configs = readWorkerConfigs();
-  const options = readOptions(process.argv.slice(2), new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {}))));
+  const knownVars = new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {})));
+  const options = readOptions(process.argv.slice(2), knownVars, callerFolder());
   if (options.help) {
     process.stdout.write("npm run dev takes the options of npm start; see npm start -- --help\n");
     return 0;
   }
-  const stateDir = resolve(options.state);
+  const stateDir = options.state;
+  const signal = stopSignal();
   const giveBack = claimStateFolder(stateDir, options);
   try {
     const secrets = localSecrets(stateDir, process.env);
+    const settings = { ...localVars(), ...options.vars };
+    refuseBadVars(configs, settings, secrets);
     const envFile = writeEnvFile(stateDir, secrets);
-    await migrateLocally(databasesOf(configs), stateDir);
-    process.stdout.write(`operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}\n`);
-    const vars = Object.entries({ FLUSH_WINDOW_MS: "5000", ...options.vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
+    await migrateLocally(databasesOf(configs), stateDir, signal);
+    process.stdout.write(
+      `operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}  (unless that account was there before as another)\n`,
+    );
+    const vars = Object.entries(settings).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
     const where = ["--ip", "127.0.0.1", "--port", String(options.port), "--inspector-ip", "127.0.0.1", "--persist-to", stateDir];
     const args = ["dev", ...configs.flatMap(({ path }) => ["-c", path]), ...where, "--env-file", envFile, ...vars];
-    return await untilEnded(args, { ...wranglerEnvironment(stateDir), WRANGLER_LOG: "log" });
+    return await untilEnded(args, { ...wranglerEnvironment(stateDir), WRANGLER_LOG: "log" }, signal);
+  } catch (error) {
+    if (signal.aborted) return 0;
+    throw error;
   } finally {
     giveBack();
   }
 }
 
 /** A signal reaches wrangler by the process group or from us, and ends it; that is no failure. */
-async function untilEnded(args: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+async function untilEnded(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
   const child = spawn(wranglerBin(), args, { cwd: PROJECT_ROOT, env, stdio: "inherit" });
-  let told = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      told = true;
-      child.kill(signal);
-    });
-  }
+  signal.addEventListener("abort", () => child.kill(), { once: true });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", resolve);
   });
-  return told ? 0 : (code ?? 1);
+  return signal.aborted ? 0 : (code ?? 1);
 }
 
 try {

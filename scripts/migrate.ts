@@ -1,9 +1,10 @@
 import { parseArgs } from "node:util";
-import { resolve } from "node:path";
 import { TaskGroup } from "../src/resilience/task-group.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
 import { applyMigrations, databasesOf, migrateLocally } from "./runtime/migrate.ts";
+import { callerFolder, statePath } from "./runtime/options.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
+import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
@@ -15,18 +16,19 @@ process.env["WRANGLER_LOG"] = "error";
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { state: { type: "string", default: ".wrangler/state" }, remote: { type: "boolean", default: false } },
+    options: { state: { type: "string" }, remote: { type: "boolean", default: false } },
   });
+  const signal = stopSignal();
   const databases = databasesOf(readWorkerConfigs());
   if (values.remote) {
-    const group = new TaskGroup({ concurrencyMax: 1 });
+    const group = new TaskGroup({ concurrencyMax: 1, signal });
     for (const database of databases) group.go((signal) => applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal));
     await group.wait();
   } else {
-    const stateDir = resolve(values.state);
+    const stateDir = statePath(values.state, callerFolder());
     const giveBack = claimStateFolder(stateDir, { fresh: false });
     try {
-      await migrateLocally(databases, stateDir);
+      await migrateLocally(databases, stateDir, signal);
     } finally {
       giveBack();
     }

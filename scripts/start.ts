@@ -1,7 +1,10 @@
 import { TaskGroup } from "../src/resilience/task-group.ts";
+import { endDescendants } from "./runtime/end-descendants.ts";
 import { launch } from "./runtime/launch.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
-import { readOptions, USAGE } from "./runtime/options.ts";
+import { callerFolder, readOptions, USAGE } from "./runtime/options.ts";
+import { openTerminal } from "./runtime/terminal.ts";
+import { healthOf, watchHealth } from "./runtime/watch-health.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
@@ -11,52 +14,55 @@ import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 process.env["WRANGLER_LOG"] = "error";
 
-const STOP_PATIENCE_MS = 4_500;
+const STOP_PATIENCE_MS = 4_000;
 
 /** Why the group ends though nothing is wrong. */
 class ToldToStop extends Error {}
 
-const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const complain = (text: string): void => void process.stderr.write(`${text}\n`);
+const terminal = openTerminal();
 
 async function main(): Promise<number> {
   const configs = readWorkerConfigs();
-  const options = readOptions(process.argv.slice(2), new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {}))));
+  const knownVars = new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {})));
+  const options = readOptions(process.argv.slice(2), knownVars, callerFolder());
   if (options.help) {
-    say(USAGE);
+    terminal.say(USAGE);
     return 0;
   }
   const group = new TaskGroup();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => group.cancel(new ToldToStop(signal)));
+  group.signal.addEventListener("abort", () => {
+    if (group.signal.reason instanceof ToldToStop) terminal.say("stopping …");
+    setTimeout(() => {
+      // A stop that hangs holds nobody up: whatever is left of what was started ends now.
+      endDescendants();
+      process.exit(exitCodeOf(group.signal.reason));
+    }, STOP_PATIENCE_MS);
+  });
   group.go(async (signal) => {
     const onDeath = (part: string): void => group.cancel(new LaunchError(`${part} died; everything stops`));
-    const platform = await launch(options, { configs, environment: process.env, say, complain, onDeath });
+    const platform = await launch(options, { configs, environment: process.env, terminal, onDeath, signal });
     try {
-      if (!signal.aborted) {
-        say(`ready ${platform.url}`);
-        await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-      }
+      terminal.say(`ready ${platform.url}`);
+      await watchHealth(healthOf(platform.url), signal);
     } finally {
       await platform.stop();
     }
   });
-  group.signal.addEventListener("abort", () => {
-    const code = group.signal.reason instanceof ToldToStop ? 0 : 1;
-    setTimeout(() => process.exit(code), STOP_PATIENCE_MS).unref();
-  });
-  try {
-    await group.wait();
-    return 0;
-  } catch (error) {
-    if (error instanceof ToldToStop) return 0;
-    throw error;
-  }
+  await group.wait();
+  return 0;
+}
+
+/** Says why everything ends, unless the user told it to. */
+function exitCodeOf(reason: unknown): number {
+  if (reason instanceof ToldToStop) return 0;
+  const expected = reason instanceof LaunchError;
+  terminal.complain(`playhead: ${expected ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`);
+  return expected ? reason.exitCode : 1;
 }
 
 try {
   process.exit(await main());
 } catch (error) {
-  const expected = error instanceof LaunchError;
-  complain(`playhead: ${expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-  process.exit(expected ? error.exitCode : 1);
+  process.exit(exitCodeOf(error));
 }

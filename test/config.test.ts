@@ -3,34 +3,19 @@ import { dirname, join } from "node:path";
 import { parseSync } from "oxc-parser";
 import { describe, expect, it } from "vitest";
 import { makeSecrets } from "../scripts/runtime/secrets.ts";
+import { localVars } from "../scripts/runtime/local-vars.ts";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
+import { CONFIG_READERS } from "../scripts/runtime/refuse-bad-vars.ts";
 import { GATEWAY, readWorkerConfigs, type WorkerConfig } from "../scripts/runtime/worker-configs.ts";
 import { deployOrder } from "../scripts/tooling/deploy-order.ts";
 import { deployablesOf } from "../scripts/tooling/deployables.ts";
 import { envTypesOf } from "../scripts/tooling/env-types.ts";
-import { readBffConfig } from "../src/platform/bff-config.ts";
-import { readGatewayConfig } from "../src/gateway/config.ts";
-import { readHistoryConfig } from "../src/history/config.ts";
-import { readIdentityConfig } from "../src/identity/config.ts";
-import { readLedgerConfig } from "../src/ledger/config.ts";
 
 const configs = readWorkerConfigs();
 const names = configs.map(({ name }) => name);
 const each = configs.map((config): [string, WorkerConfig] => [config.name, config]);
 const byName = new Map(each);
 const main = ({ config, path }: WorkerConfig): string => config.main ?? `${path} names no main`;
-
-const READERS: Readonly<Record<string, (env: object) => object>> = {
-  "playhead-gateway": readGatewayConfig,
-  "playhead-account-bff": readBffConfig,
-  "playhead-app-bff": readBffConfig,
-  "playhead-ops-bff": readBffConfig,
-  "playhead-identity": readIdentityConfig,
-  "playhead-history": readHistoryConfig,
-  "playhead-wallet": readLedgerConfig,
-  "playhead-savings": readLedgerConfig,
-  "playhead-durable": () => ({}),
-};
 
 /** Change streams: whoever wants them attaches a consumer of their own, a pull consumer for example. */
 const FOR_OTHERS = ["playhead-wallet-changes", "playhead-savings-changes"];
@@ -152,7 +137,7 @@ describe.each(each)("%s", (name, worker) => {
     const all = makeSecrets();
     const secrets = Object.entries(all).filter(([key]) => (config.secrets?.required ?? []).includes(key));
     expect(secrets.map(([key]) => key).toSorted()).toEqual([...(config.secrets?.required ?? [])].toSorted());
-    const known = READERS[name]?.({ ...config.vars, ...Object.fromEntries(secrets) }) ?? {};
+    const known = CONFIG_READERS[name]?.({ ...config.vars, ...Object.fromEntries(secrets) }, config.d1_databases.length) ?? {};
     expect(Object.keys(known).toSorted()).toEqual([...Object.keys(config.vars), ...secrets.map(([key]) => key)].toSorted());
   });
 
@@ -163,6 +148,19 @@ describe.each(each)("%s", (name, worker) => {
   });
 });
 
+it("has every var in docs/vars.md, with its default and what a local start sets", () => {
+  const rows = [...readFileSync(`${PROJECT_ROOT}docs/vars.md`, "utf8").matchAll(/^\| `([A-Z_]+)` \|([^|]*)\|([^|]*)\|/gm)];
+  const written = Object.fromEntries(
+    rows.map(([, name = "", ...values]) => [name, values.map((value) => value.replaceAll("`", "").trim())]),
+  );
+  const local = localVars();
+  const actual: Record<string, string[]> = {};
+  for (const [name, value] of configs.flatMap(({ config }) => Object.entries(config.vars))) {
+    actual[name] = [name === "LEDGER" ? "" : String(value), name === "BOOT_ID" ? "a new one" : (local[name] ?? "")];
+  }
+  expect(written).toEqual(actual);
+});
+
 it("has a reader for every worker's config", () => {
-  expect(Object.keys(READERS).toSorted()).toEqual(names.toSorted());
+  expect(Object.keys(CONFIG_READERS).toSorted()).toEqual(names.toSorted());
 });

@@ -1,20 +1,21 @@
-import { randomUUID } from "node:crypto";
-import { createServer } from "node:net";
-import { join, resolve } from "node:path";
-import type { WorkerdStructuredLog } from "miniflare";
+import { join } from "node:path";
 import { fireCrons } from "./crons.ts";
+import { LaunchError } from "./launch-error.ts";
+import { localVars } from "./local-vars.ts";
 import { LogFile } from "./log-file.ts";
+import { logLines } from "./log-lines.ts";
+import { loopbackPort } from "./loopback-port.ts";
 import { databasesOf, migrateLocally } from "./migrate.ts";
+import { operatorStanding, writeOperatorEnv } from "./operator.ts";
 import type { LaunchOptions } from "./options.ts";
 import { prepareWorker, startPlatform, type RunningPlatform } from "./platform.ts";
-import { localSecrets } from "./secrets.ts";
-import { LaunchError } from "./launch-error.ts";
+import { refuseBadVars } from "./refuse-bad-vars.ts";
+import { localSecrets, type LocalSecrets } from "./secrets.ts";
 import { claimStateFolder, recordRuntime } from "./state-folder.ts";
+import type { Terminal } from "./terminal.ts";
 import { welcomeText } from "./welcome.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
-/** What a local start has instead of the production defaults. */
-const LOCAL_VARS = { FLUSH_WINDOW_MS: "5000", FAULTS: "on" };
 const READY_PATIENCE_MS = 30_000;
 const READY_POLL_MS = 100;
 
@@ -27,74 +28,100 @@ export interface Launched {
 interface LaunchDeps {
   readonly configs: readonly WorkerConfig[];
   readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Tells the user something, a line or more. */
-  readonly say: (text: string) => void;
-  readonly complain: (text: string) => void;
+  readonly terminal: Terminal;
   /** Hears that a part has died, and which. */
   readonly onDeath: (part: string) => void;
+  /** Gives up between two steps, and within the one that is long. */
+  readonly signal: AbortSignal;
 }
 
-/** Brings the whole platform up on a state folder: secrets, migrations, workers, crons. Throws {@link LaunchError} for what the user can mend. */
+type Undo = (() => void | Promise<void>)[];
+
+/**
+ * Brings the whole platform up on a state folder: secrets, migrations, workers, crons. Throws {@link LaunchError} for what the user can mend,
+ * and the signal's reason when it fires.
+ */
 export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<Launched> {
-  const stateDir = resolve(options.state);
-  if (options.port !== 0) await refuseTakenPort(options.port);
-  const giveBack = claimStateFolder(stateDir, options);
-  const log = new LogFile(join(stateDir, "logs", "playhead.ndjson"));
-  const undo: (() => void | Promise<void>)[] = [giveBack, () => log.close()];
+  const undo: Undo = [];
   const stop = async (): Promise<void> => {
-    for (const step of undo.toReversed()) await step();
-    undo.length = 0;
+    // One step that fails keeps none of the others from being taken.
+    for (const step of undo.splice(0).toReversed())
+      await Promise.resolve(step()).catch((error: unknown) => deps.terminal.complain(String(error)));
   };
   try {
-    const secrets = explainFailure(`the secrets in ${stateDir}`, () => localSecrets(stateDir, deps.environment));
-    deps.say("migrating databases …");
-    await migrateLocally(databasesOf(deps.configs), stateDir);
-    deps.say(`bundling ${deps.configs.length} workers …`);
-    const vars = { ...LOCAL_VARS, BOOT_ID: randomUUID(), ...options.vars };
-    const workers = await Promise.all(deps.configs.map((worker) => prepareWorker(worker, { vars, secrets })));
-    deps.say("starting the runtime …");
-    let stopping = false;
-    undo.push(() => void (stopping = true));
-    const platform = await startPlatform({
-      workers,
-      port: options.port,
-      persistTo: join(stateDir, "v3"),
-      onLog: (entry) => takeLog(log, entry, deps.complain),
-      onRuntimeDeath: () => void (stopping || deps.onDeath("the runtime (workerd)")),
-    });
-    undo.splice(-1, 0, platform.stop);
-    recordRuntime(stateDir);
-    // One that runs while everything is stopped ends with it.
-    undo.push(
-      fireCrons(deps.configs, platform, (worker, error) => void (stopping || deps.complain(`cron of ${worker} failed: ${String(error)}`))),
-    );
-    deps.say(
-      welcomeText({
-        url: platform.url.replace("127.0.0.1", "localhost"),
-        stateDir,
-        logPath: log.path,
-        configs: deps.configs,
-        adminEmail: secrets.ADMIN_EMAIL,
-        adminPassword: secrets.ADMIN_PASSWORD,
-      }),
-    );
-    await untilReady(platform);
-    return { url: platform.url.replace("127.0.0.1", "localhost"), stop };
+    undo.push(claimStateFolder(options.state, options));
+    const { port, alsoOnIpv6 } = await loopbackPort(options.port);
+    const secrets = explainFailure(`the secrets in ${options.state}`, () => localSecrets(options.state, deps.environment));
+    const vars = { ...localVars(), ...options.vars };
+    refuseBadVars(deps.configs, vars, secrets);
+    const workers = await prepare(options, deps, { vars, secrets });
+    const platform = await run(options, deps, undo, { workers, port, alsoOnIpv6 });
+    await untilReady(platform, deps.signal);
+    const url = platform.url.replace("127.0.0.1", "localhost");
+    deps.terminal.say(await welcome(options, deps, url, secrets));
+    deps.signal.throwIfAborted();
+    return { url, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-/** Fails early and clearly where another program has the port: the runtime would only say so after all else is done. */
-async function refuseTakenPort(port: number): Promise<void> {
-  const probe = createServer();
-  await new Promise<void>((free, reject) => {
-    probe.once("error", (cause) =>
-      reject(new LaunchError(`port ${port} can't be used (${cause.message}); choose another with --port`, { cause })),
-    );
-    probe.listen(port, "127.0.0.1", () => probe.close(() => free()));
+interface Settings {
+  readonly vars: Readonly<Record<string, string>>;
+  readonly secrets: LocalSecrets;
+}
+
+/** The databases as the code expects them, and the code. */
+async function prepare({ state }: LaunchOptions, { configs, terminal, signal }: LaunchDeps, settings: Settings) {
+  terminal.say("migrating databases …");
+  await migrateLocally(databasesOf(configs), state, signal);
+  terminal.say(`bundling ${configs.length} workers …`);
+  const workers = await Promise.all(configs.map((worker) => prepareWorker(worker, settings)));
+  signal.throwIfAborted();
+  return workers;
+}
+
+async function run(
+  { state, cronSeconds }: LaunchOptions,
+  { configs, terminal, onDeath }: LaunchDeps,
+  undo: Undo,
+  where: Pick<Parameters<typeof startPlatform>[0], "workers" | "port" | "alsoOnIpv6">,
+): Promise<RunningPlatform> {
+  const log = new LogFile(logPathOf(state), (error) => terminal.complain(`the log is not written any more: ${error.message}`));
+  const lines = logLines(log, terminal.complain);
+  undo.push(() => log.close(), lines.stop);
+  terminal.say("starting the runtime …");
+  let stopping = false;
+  const platform = await startPlatform({
+    ...where,
+    persistTo: join(state, "v3"),
+    onLog: lines.take,
+    onRuntimeDeath: () => void (stopping || onDeath("the runtime (workerd)")),
   });
+  undo.push(platform.stop, () => void (stopping = true));
+  recordRuntime(state);
+  undo.push(
+    fireCrons(configs, platform, {
+      everySeconds: cronSeconds,
+      onFired: (worker, cron, tookMs) =>
+        log.write(JSON.stringify({ level: "info", event: "cron", at: Date.now(), worker, cron, tookMs: Math.round(tookMs) })),
+      onFailure: (worker, error) => terminal.complain(`cron of ${worker} failed: ${String(error)}`),
+    }),
+  );
+  return platform;
+}
+
+/** What a user reads before `ready`, with the operator's login where it is one. */
+async function welcome({ state }: LaunchOptions, { configs }: LaunchDeps, url: string, secrets: LocalSecrets): Promise<string> {
+  const operator = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD };
+  const standing = await operatorStanding(url, operator);
+  const envPath = writeOperatorEnv(state, operator, standing);
+  return welcomeText({ url, stateDir: state, logPath: logPathOf(state), configs, operator, standing, envPath });
+}
+
+function logPathOf(state: string): string {
+  return join(state, "logs", "playhead.ndjson");
 }
 
 function explainFailure<T>(what: string, step: () => T): T {
@@ -105,18 +132,13 @@ function explainFailure<T>(what: string, step: () => T): T {
   }
 }
 
-/** All lines go to the file, what needs eyes also to the terminal. */
-function takeLog(log: LogFile, { level, message, timestamp }: WorkerdStructuredLog, complain: (text: string) => void): void {
-  log.write(message.startsWith("{") ? message : JSON.stringify({ level, at: timestamp, message }));
-  if (level === "error" || level === "warn") complain(message);
-}
-
-async function untilReady(platform: RunningPlatform): Promise<void> {
+async function untilReady(platform: RunningPlatform, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_PATIENCE_MS;
   let last = "no answer";
   while (Date.now() < deadline) {
+    signal.throwIfAborted();
     try {
-      const response = await fetch(`${platform.url}/readyz`);
+      const response = await fetch(`${platform.url}/readyz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(READY_PATIENCE_MS)]) });
       last = await response.text();
       if (response.ok) return;
     } catch (error) {

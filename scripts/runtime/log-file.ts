@@ -4,21 +4,27 @@ const BYTES_MAX = 10_000_000;
 /** Bytes that may wait for the disk; beyond it lines are dropped and counted rather than memory filled. */
 const WAITING_BYTES_MAX = 4_000_000;
 
-/** A file of log lines that is set aside as `<path>.old` when it has 10 MB, so that two of them is all there ever is. */
+/**
+ * A file of log lines that is set aside as `<path>.old` when it has 10 MB, so that two of them is all there ever is. A disk that is full or
+ * a folder that has gone is told once, and holds up nobody: what can't be written is dropped.
+ */
 export class LogFile {
   readonly path: string;
+  readonly #onTrouble: (error: Error) => void;
   #stream: WriteStream;
   #bytes: number;
   #dropped = 0;
+  #told = false;
 
-  constructor(path: string) {
+  constructor(path: string, onTrouble: (error: Error) => void) {
     this.path = path;
+    this.#onTrouble = onTrouble;
     this.#bytes = existsSync(path) ? statSync(path).size : 0;
-    this.#stream = createWriteStream(path, { flags: "a" });
+    this.#stream = this.#open();
   }
 
   write(line: string): void {
-    if (this.#stream.writableLength > WAITING_BYTES_MAX) {
+    if (this.#stream.destroyed || this.#stream.writableLength > WAITING_BYTES_MAX) {
       this.#dropped += 1;
       return;
     }
@@ -30,7 +36,8 @@ export class LogFile {
   }
 
   async close(): Promise<void> {
-    await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
+    if (this.#stream.destroyed) return;
+    await new Promise<void>((resolve) => this.#stream.once("close", () => resolve()).end());
   }
 
   #append(line: string): void {
@@ -41,8 +48,22 @@ export class LogFile {
 
   #rotate(): void {
     this.#stream.end();
-    renameSync(this.path, `${this.path}.old`);
-    this.#stream = createWriteStream(this.path, { flags: "a" });
+    try {
+      renameSync(this.path, `${this.path}.old`);
+    } catch (error) {
+      this.#trouble(error);
+    }
+    this.#stream = this.#open();
     this.#bytes = 0;
+  }
+
+  #open(): WriteStream {
+    return createWriteStream(this.path, { flags: "a" }).on("error", (error) => this.#trouble(error));
+  }
+
+  #trouble(error: unknown): void {
+    if (this.#told) return;
+    this.#told = true;
+    this.#onTrouble(error instanceof Error ? error : new Error(String(error)));
   }
 }

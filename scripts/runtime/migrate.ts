@@ -1,13 +1,18 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
-import { promisify, stripVTControlCharacters } from "node:util";
+import { stripVTControlCharacters } from "node:util";
+import * as z from "zod";
 import { TaskGroup } from "../../src/resilience/task-group.ts";
+import { LaunchError } from "./launch-error.ts";
 import { PROJECT_ROOT } from "./project-root.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
-const run = promisify(execFile);
+/** What `migrated.json` says: the migrations that each database has seen, and the files that they were applied to. */
+const markerSchema = z.object({ fingerprints: z.record(z.string(), z.string()), files: z.array(z.string()).min(1) });
+const STDERR_MAX = 20_000;
+const NOTHING_DONE: z.infer<typeof markerSchema> = { fingerprints: {}, files: [] };
 
 /** One D1 database of a worker, with the folder of its migrations. */
 export interface MigratedDatabase {
@@ -46,35 +51,89 @@ export function wranglerEnvironment(stateDir: string): NodeJS.ProcessEnv {
  * Applies the migrations that the state folder's databases have not seen. A database whose migrations have not changed costs nothing. One
  * after the other: each run opens the whole folder, and two at once lock each other out.
  */
-export async function migrateLocally(databases: readonly MigratedDatabase[], stateDir: string): Promise<void> {
-  const markerPath = join(stateDir, "migrated.json");
-  const done: Record<string, string> = existsSync(markerPath) ? JSON.parse(readFileSync(markerPath, "utf8")) : {};
-  const group = new TaskGroup({ concurrencyMax: 1 });
-  for (const database of databases) {
-    const fingerprint = fingerprintOf(database.migrationsDir);
-    if (done[database.databaseName] === fingerprint) continue;
-    group.go(async (signal) => {
-      await applyMigrations(database, ["--local", "--persist-to", stateDir], wranglerEnvironment(stateDir), signal);
-      done[database.databaseName] = fingerprint;
-    });
+export async function migrateLocally(databases: readonly MigratedDatabase[], stateDir: string, signal?: AbortSignal): Promise<void> {
+  const group = new TaskGroup({ concurrencyMax: 1, ...(signal && { signal }) });
+  for (const database of outstandingMigrations(databases, stateDir)) {
+    group.go((signal) => applyMigrations(database, ["--local", "--persist-to", stateDir], wranglerEnvironment(stateDir), signal));
   }
   await group.wait();
-  writeFileSync(markerPath, JSON.stringify(done));
+  recordMigrations(databases, stateDir);
 }
 
-/** Runs `wrangler d1 migrations apply`. Throws with wrangler's last words. */
+/**
+ * The databases of a state folder whose migrations are not known to be applied. All of them where the note about that is not what we write, or
+ * names a file that is not there any more: applying what has been applied does nothing, while trusting a note too much gives a platform
+ * without tables.
+ */
+export function outstandingMigrations(databases: readonly MigratedDatabase[], stateDir: string): readonly MigratedDatabase[] {
+  const path = markerPathOf(stateDir);
+  const { fingerprints, files } = existsSync(path) ? parseMarker(readFileSync(path, "utf8")) : NOTHING_DONE;
+  if (!files.every((file) => existsSync(join(stateDir, file)))) return databases;
+  return databases.filter(({ databaseName, migrationsDir }) => fingerprints[databaseName] !== fingerprintOf(migrationsDir));
+}
+
+/** Notes that all migrations are applied, and to which files. */
+export function recordMigrations(databases: readonly MigratedDatabase[], stateDir: string): void {
+  const fingerprints = Object.fromEntries(databases.map(({ databaseName, migrationsDir }) => [databaseName, fingerprintOf(migrationsDir)]));
+  const files = globSync("v3/d1/**/*.sqlite", { cwd: stateDir }).sort();
+  writeFileSync(markerPathOf(stateDir), JSON.stringify({ fingerprints, files }));
+}
+
+function markerPathOf(stateDir: string): string {
+  return join(stateDir, "migrated.json");
+}
+
+function parseMarker(text: string): z.infer<typeof markerSchema> {
+  try {
+    return markerSchema.parse(JSON.parse(text));
+  } catch {
+    return NOTHING_DONE;
+  }
+}
+
+/** Runs `wrangler d1 migrations apply`. Throws {@link LaunchError} with wrangler's last words, or the signal's reason. */
 export async function applyMigrations(
   { databaseName, configPath }: MigratedDatabase,
   where: readonly string[],
   env: NodeJS.ProcessEnv,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<void> {
+  const args = ["d1", "migrations", "apply", databaseName, ...where, "-c", configPath];
+  const { code, stderr } = await runAsGroup(wranglerBin(), args, env, signal);
+  signal.throwIfAborted();
+  if (code !== 0) throw new LaunchError(`the migrations of ${databaseName} failed: ${reasonIn(stderr) ?? `exit code ${code}`}`);
+}
+
+/**
+ * Runs a program as the head of a process group of its own. When the signal fires, the whole group ends at once: wrangler has a Node and a
+ * runtime below it, which a signal to wrangler alone leaves behind. What it was writing is a transaction.
+ */
+async function runAsGroup(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<{ readonly code: number | null; readonly stderr: string }> {
+  const child = spawn(program, args, { cwd: PROJECT_ROOT, env, stdio: ["ignore", "ignore", "pipe"], detached: true });
+  const endGroup = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  };
+  if (signal.aborted) endGroup();
+  signal.addEventListener("abort", endGroup, { once: true });
   try {
-    const args = ["d1", "migrations", "apply", databaseName, ...where, "-c", configPath];
-    await run(wranglerBin(), args, { cwd: PROJECT_ROOT, env, ...(signal === undefined ? {} : { signal }) });
-  } catch (cause) {
-    const { stderr } = cause as { stderr?: string };
-    throw new Error(`the migrations of ${databaseName} failed: ${reasonIn(stderr ?? "") ?? String(cause)}`, { cause });
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-STDERR_MAX)));
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", resolve);
+    });
+    return { code, stderr };
+  } finally {
+    signal.removeEventListener("abort", endGroup);
   }
 }
 

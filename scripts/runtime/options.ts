@@ -1,30 +1,38 @@
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { LaunchError } from "./launch-error.ts";
+import { PROJECT_ROOT } from "./project-root.ts";
 
 /** What a user can say on the command line of `npm start`. */
 export interface LaunchOptions {
   readonly port: number;
+  /** Absolute. */
   readonly state: string;
   readonly fresh: boolean;
+  /** Seconds between two firings of each cron; null: as the configs say. */
+  readonly cronSeconds: number | null;
   readonly vars: Readonly<Record<string, string>>;
   readonly help: boolean;
 }
 
-export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--var NAME:VALUE …]
+const CRON_SECONDS_MAX = 3_600;
 
-  --port N          where the gateway listens on 127.0.0.1 (0: a free port)
-  --state DIR       where databases, secrets and logs are kept
-  --fresh           forget everything in that folder first: accounts, history, secrets, logs
-  --var NAME:VALUE  set a var for every worker that knows it; may be repeated
-  --help            this text
+export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--var NAME:VALUE …]
+
+  --port N               where the gateway listens on 127.0.0.1 and ::1 (0: a free port)
+  --state DIR            where databases, secrets and logs are kept
+  --fresh                forget everything in that folder first: accounts, history, secrets, logs
+  --crons-every SECONDS  fire every cron this often instead of on its minute (1 … 3600)
+  --var NAME:VALUE       set a var for every worker that knows it; may be repeated
+  --help                 this text
 
 Environment: ADMIN_EMAIL and ADMIN_PASSWORD override the generated operator's login.`;
 
 /**
  * Reads the command line. `knownVars` are the names that some worker's config has; others are refused, since a misspelt one would be
- * ignored silently. Throws {@link LaunchError}.
+ * ignored silently. A relative `--state` counts from `caller`. Throws {@link LaunchError}.
  */
-export function readOptions(args: readonly string[], knownVars: ReadonlySet<string>): LaunchOptions {
+export function readOptions(args: readonly string[], knownVars: ReadonlySet<string>, caller: string): LaunchOptions {
   const { values } = parse(args);
   const port = Number(values.port);
   if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw usageError(`--port must be in 0 … 65535, got ${values.port}`);
@@ -36,7 +44,23 @@ export function readOptions(args: readonly string[], knownVars: ReadonlySet<stri
     if (!knownVars.has(name)) throw usageError(`no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`);
     vars[name] = text.slice(colon + 1);
   }
-  return { port, state: values.state, fresh: values.fresh, vars, help: values.help };
+  const cronsEvery = values["crons-every"];
+  if (cronsEvery !== undefined && !(/^\d{1,4}$/.test(cronsEvery) && Number(cronsEvery) >= 1 && Number(cronsEvery) <= CRON_SECONDS_MAX)) {
+    throw usageError(`--crons-every must be in 1 … ${CRON_SECONDS_MAX}, got ${cronsEvery}`);
+  }
+  const cronSeconds = cronsEvery === undefined ? null : Number(cronsEvery);
+  return { port, state: statePath(values.state, caller), fresh: values.fresh, cronSeconds, vars, help: values.help };
+}
+
+/** Where a state folder is: the default one in the project, another where its user stands. Throws {@link LaunchError}. */
+export function statePath(option: string | undefined, caller: string): string {
+  if (option?.trim() === "") throw usageError("--state must name a folder, got an empty text");
+  return option === undefined ? resolve(PROJECT_ROOT, ".wrangler/state") : resolve(caller, option);
+}
+
+/** Where the user stands: npm runs scripts in the project's folder, and tells. */
+export function callerFolder(): string {
+  return process.env["INIT_CWD"] ?? process.cwd();
 }
 
 function usageError(message: string): LaunchError {
@@ -51,8 +75,9 @@ function parse(args: readonly string[]) {
       allowPositionals: false,
       options: {
         port: { type: "string", default: "8787" },
-        state: { type: "string", default: ".wrangler/state" },
+        state: { type: "string" },
         fresh: { type: "boolean", default: false },
+        "crons-every": { type: "string" },
         var: { type: "string", multiple: true, default: [] as string[] },
         help: { type: "boolean", default: false },
       },

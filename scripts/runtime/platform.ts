@@ -42,12 +42,17 @@ export interface StartOptions {
   readonly entry?: string;
   /** Its port on 127.0.0.1; 0 picks a free one. */
   readonly port: number;
+  /** Whether it listens on the same port of ::1, too; `port` must then be one that is free. */
+  readonly alsoOnIpv6?: boolean;
   /** Folder for databases, objects and queues; nothing is kept if absent. */
   readonly persistTo?: string;
   readonly onLog?: (log: WorkerdStructuredLog) => void;
   /** Hears that the runtime process has died. Miniflare would start another one, with the queue's messages lost. */
   readonly onRuntimeDeath?: () => void;
 }
+
+/** Characters of what a cron says when it fails. */
+const OUTCOME_MAX = 300;
 
 /** All workers in one runtime process. */
 export interface RunningPlatform {
@@ -61,16 +66,15 @@ export interface RunningPlatform {
 
 /** Starts the workers at the runtime's full speed: no development proxy, the gateway's socket is workerd's own. */
 export async function startPlatform(options: StartOptions): Promise<RunningPlatform> {
-  const { workers, entry = GATEWAY, port, persistTo, onLog, onRuntimeDeath } = options;
-  const withSocket = workers.map((worker) =>
-    worker.name === entry ? { ...worker, unsafeDirectSockets: [{ host: "127.0.0.1", port }] } : worker,
-  );
+  const { workers, entry = GATEWAY, port, alsoOnIpv6 = false, persistTo, onLog, onRuntimeDeath } = options;
+  const withSocket = workers.map((worker) => (worker.name === entry ? listening(worker, port, alsoOnIpv6) : worker));
   const before = { SIGINT: process.listeners("SIGINT"), SIGTERM: process.listeners("SIGTERM") };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
       host: "127.0.0.1",
       port: 0,
       cf: false,
+      unsafeTriggerHandlers: true,
       workers: withSocket,
       ...(persistTo === undefined ? {} : { resourcePersistencePath: persistTo }),
       handleStructuredLogs: onLog ?? (() => undefined),
@@ -80,21 +84,51 @@ export async function startPlatform(options: StartOptions): Promise<RunningPlatf
   keepOnly("SIGINT", before.SIGINT);
   keepOnly("SIGTERM", before.SIGTERM);
   try {
-    await miniflare.ready;
+    const internalUrl = await miniflare.ready;
     const url = String(await miniflare.unsafeGetDirectURL(entry)).replace(/\/$/, "");
     return {
       url,
       miniflare,
-      fireCron: async (worker, cron) => {
-        const fetcher = await miniflare.getWorker(worker);
-        await fetcher.scheduled({ cron, scheduledTime: new Date() });
-      },
+      fireCron: (worker, cron) => fireCron(internalUrl, worker, cron),
       stop: () => miniflare.dispose(),
     };
   } catch (error) {
     await miniflare.dispose().catch(() => undefined);
     throw error;
   }
+}
+
+/**
+ * By a request to the runtime's own door, never through Miniflare's `getWorker()`: that proxy answers synchronously, so this thread would
+ * wait for the runtime, while the runtime waits for this thread to take its log lines off its output. Both wait for good.
+ */
+async function fireCron(internalUrl: URL, worker: string, cron: string): Promise<void> {
+  const query = new URLSearchParams({ cron, time: String(Date.now()) });
+  const response = await fetch(new URL(`/cdn-cgi/local/scheduled?${query.toString()}`, internalUrl), {
+    headers: { "MF-Route-Override": worker },
+  });
+  const outcome = await response.text();
+  if (!response.ok) throw new Error(`the cron ${cron} ended with ${outcome.slice(0, OUTCOME_MAX)}`);
+}
+
+/**
+ * A worker with sockets of its own. The runtime listens on one address an entrypoint, so that the second loopback gets one by another name:
+ * the same module in the same isolate.
+ */
+function listening(worker: RunnableWorker, port: number, alsoOnIpv6: boolean): RunnableWorker {
+  const onIpv4 = { host: "127.0.0.1", port };
+  if (!alsoOnIpv6) return { ...worker, unsafeDirectSockets: [onIpv4] };
+  const twoDoors = `export * from "./worker.js"; export { default, default as OnIpv6 } from "./worker.js";`;
+  const [main] = "modules" in worker && Array.isArray(worker.modules) ? worker.modules : [];
+  if (main === undefined) throw new Error(`${worker.name} has no module`);
+  return {
+    ...worker,
+    modules: [
+      { type: "ESModule", path: "index.js", contents: twoDoors },
+      { ...main, path: "worker.js" },
+    ],
+    unsafeDirectSockets: [onIpv4, { host: "::1", port, entrypoint: "OnIpv6" }],
+  };
 }
 
 /** Miniflare's own listeners exit with 130 and 143; stopping is the caller's decision. */

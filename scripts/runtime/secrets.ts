@@ -8,8 +8,8 @@ const secretsSchema = z.object({
   GATEWAY_SIGNING_KEY: z.string().min(1),
   INTERNAL_JWKS: z.string().min(1),
   KEY_ENCRYPTION_KEY: z.string().min(1),
-  ADMIN_EMAIL: z.email(),
-  ADMIN_PASSWORD: z.string().refine(isOperatorPassword, OPERATOR_PASSWORD_RULE),
+  ADMIN_EMAIL: z.email("must be an e-mail address").max(254, "has at most 254 characters"),
+  ADMIN_PASSWORD: z.string("is missing").refine(isOperatorPassword, OPERATOR_PASSWORD_RULE),
 });
 
 /** Everything secret that a local start needs. */
@@ -46,7 +46,7 @@ export function localSecrets(stateDir: string, environment: Readonly<Record<stri
     ...(ADMIN_PASSWORD === undefined ? {} : { ADMIN_PASSWORD }),
   });
   if (parsed.success) return parsed.data;
-  const reasons = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+  const reasons = parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; ");
   throw new Error(`not usable: ${reasons} (in ${path} or the environment)`);
 }
 

@@ -1,18 +1,38 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { LaunchError } from "./launch-error.ts";
+import { descendantsOf, runningProcesses } from "./process-table.ts";
 
 /** What the launcher keeps in a state folder, and all that `--fresh` removes from it. */
-const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "migrated.json"] as const;
+const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "operator.env", "migrated.json"] as const;
 const LOCK = "launcher.pid";
+const OWNER_ONLY = { folder: 0o700, file: 0o600 } as const;
+const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
+/** Those who work on a state folder, and so hold its lock. */
+const HOLDERS = ["scripts/start.ts", "scripts/dev.ts", "scripts/migrate.ts"];
 
 /**
- * Takes a state folder for this process: makes it if need be, and locks it against a second launcher, whose databases would be the same
- * files. Throws {@link LaunchError}.
+ * Takes a state folder for this process: makes it if need be, locks it against a second launcher, whose databases would be the same files,
+ * and keeps other users of the machine out of it. Throws {@link LaunchError}.
  *
  * @returns gives the folder back
  */
 export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: boolean }): () => void {
+  // Whatever this process and its children make from here on is its owner's only: the databases hold what the secrets guard.
+  process.umask(0o077);
   try {
     mkdirSync(stateDir, { recursive: true });
     if (!statSync(stateDir).isDirectory()) throw new Error("it is not a folder");
@@ -24,53 +44,89 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
     });
   }
   const lockPath = join(stateDir, LOCK);
-  const holder = existsSync(lockPath) ? Number(readFileSync(lockPath, "utf8").split("\n")[0]) : 0;
-  if (holder > 0 && holder !== process.pid && isLauncher(holder)) {
-    throw new LaunchError(`the state folder ${stateDir} is in use by process ${holder}; choose another with --state`);
-  }
-  endOrphan(lockPath);
-  writeFileSync(lockPath, `${process.pid}\n`);
+  takeLock(stateDir, lockPath);
   if (fresh) for (const name of OWN_FILES) rmSync(join(stateDir, name), { recursive: true, force: true });
   mkdirSync(join(stateDir, "logs"), { recursive: true });
+  closeToOthers(stateDir);
   return () => rmSync(lockPath, { force: true });
 }
 
 /** Writes down which runtime process belongs to the folder, so that the next launcher can end it if this one is killed. */
 export function recordRuntime(stateDir: string): void {
-  const runtime = childrenOf(process.pid).find(isWorkerd);
-  if (runtime !== undefined) writeFileSync(join(stateDir, LOCK), `${process.pid}\n${runtime}\n`);
+  const runtime = descendantsOf(process.pid).find(({ command }) => isWorkerd(command));
+  if (runtime !== undefined) writeFileSync(join(stateDir, LOCK), `${process.pid}\n${runtime.pid}\n`);
 }
 
-/** A launcher that was killed leaves its runtime behind, holding the databases. Ended only if it is workerd still. */
-function endOrphan(lockPath: string): void {
-  if (!existsSync(lockPath)) return;
-  const orphan = Number(readFileSync(lockPath, "utf8").split("\n")[1] ?? 0);
-  if (orphan > 0 && isWorkerd(orphan)) process.kill(orphan, "SIGKILL");
-}
-
-function isLauncher(pid: number): boolean {
-  return commandOf(pid).includes("scripts/start.ts") || commandOf(pid).includes("scripts/dev.ts");
-}
-
-function isWorkerd(pid: number): boolean {
-  return commandOf(pid).split("\0")[0]?.endsWith("workerd") ?? false;
-}
-
-/** A process's command line, empty if there is no such process (or no /proc, as on macOS: then nothing is ever ended). */
-function commandOf(pid: number): string {
+/** A lock is a file that is there with its holder's number in it from the first moment: it is written elsewhere and linked into place. */
+function takeLock(stateDir: string, lockPath: string): void {
+  const mine = `${lockPath}.${process.pid}`;
+  writeFileSync(mine, `${process.pid}\n`);
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
+    if (linked(mine, lockPath)) return;
+    const found = readFileSync(lockPath, "utf8");
+    const [holder = 0, runtime = 0] = found.split("\n").map(Number);
+    const processes = new Map(runningProcesses().map(({ pid, command }) => [pid, command]));
+    const held = processes.get(holder);
+    if (holder !== process.pid && held !== undefined && HOLDERS.some((script) => held.includes(script))) throw inUse(stateDir, holder);
+    // A launcher that was killed leaves its runtime behind, holding the databases. Ended only if it is workerd still.
+    if (isWorkerd(processes.get(runtime) ?? "")) process.kill(runtime, "SIGKILL");
+    putAside(lockPath, found);
+    if (!linked(mine, lockPath)) throw inUse(stateDir, Number(readFileSync(lockPath, "utf8").split("\n")[0]));
+  } finally {
+    rmSync(mine, { force: true });
   }
 }
 
-function childrenOf(pid: number): number[] {
+function inUse(stateDir: string, holder: number): LaunchError {
+  return new LaunchError(`the state folder ${stateDir} is in use by process ${holder}; choose another with --state`);
+}
+
+function linked(from: string, to: string): boolean {
   try {
-    return readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" ").map(Number),
-    );
-  } catch {
-    return [];
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    // A disk without links (a stick, a share of Windows): then nearly as well.
+    if (code !== undefined && NO_LINKS.includes(code)) return copied(from, to);
+    throw error;
   }
+}
+
+function copied(from: string, to: string): boolean {
+  try {
+    copyFileSync(from, to, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** Removes a dead launcher's lock, and not that of another who has just done the same: a file is moved by one process only. */
+function putAside(lockPath: string, stale: string): void {
+  const aside = `${lockPath}.${process.pid}.old`;
+  try {
+    renameSync(lockPath, aside);
+  } catch {
+    return;
+  }
+  if (readFileSync(aside, "utf8") !== stale) linked(aside, lockPath);
+  rmSync(aside, { force: true });
+}
+
+/** Folders made before, or by hand: what is ours in them is closed, and the folder itself where nothing else is in it. */
+function closeToOthers(stateDir: string): void {
+  const names = readdirSync(stateDir);
+  const own = names.filter((name) => (OWN_FILES as readonly string[]).includes(name));
+  for (const name of own) {
+    const path = join(stateDir, name);
+    chmodSync(path, statSync(path).isDirectory() ? OWNER_ONLY.folder : OWNER_ONLY.file);
+  }
+  if (names.every((name) => own.includes(name) || name.startsWith(LOCK))) chmodSync(stateDir, OWNER_ONLY.folder);
+}
+
+function isWorkerd(command: string): boolean {
+  return /(^|\/)workerd serve /.test(command);
 }

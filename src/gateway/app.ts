@@ -8,6 +8,7 @@ import type { Logger } from "../platform/logger.ts";
 import { problemResponse } from "../platform/problem.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { admitBody } from "./admit-body.ts";
+import { allowedOrigins } from "./allowed-origins.ts";
 import type { Authenticate } from "./authenticate.ts";
 import { clientKeyOf } from "./client-key.ts";
 import { DeniedError, type ClientLimits } from "./client-limits.ts";
@@ -63,7 +64,7 @@ function allowOrigins(app: Hono<GatewayHonoEnv>, origins: readonly string[]): Ho
   const crossOrigin = new Hono<GatewayHonoEnv>();
   crossOrigin.use(
     cors({
-      origin: [...origins],
+      origin: allowedOrigins(origins),
       allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
       allowHeaders: ALLOWED_HEADERS,
       exposeHeaders: EXPOSED_HEADERS,

@@ -4,11 +4,17 @@ import { guardVars, limitModesVar, rateLimitScaleVar } from "../platform/guard-c
 import { privateJwkVar } from "../platform/jwk.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 import { OVERLOAD_KINDS } from "../resilience/overload-kinds.ts";
+import { LOCALHOST } from "./allowed-origins.ts";
 import { LIMIT_POLICY_NAMES } from "./limit-policies.ts";
 
-const originSchema = z
-  .url({ protocol: /^https?$/ })
-  .check(z.refine((origin) => new URL(origin).origin === origin, "must be an origin: scheme, host, port"));
+const ORIGIN_RULE = `must be origins (scheme, host, port), or ${LOCALHOST} for every port of this machine`;
+
+const originSchema = z.string().check(z.refine((text) => text === LOCALHOST || isOrigin(text), ORIGIN_RULE));
+
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.origin === text;
+}
 
 const corsOriginsVar = z.pipe(
   z.pipe(

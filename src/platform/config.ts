@@ -18,7 +18,8 @@ export function readConfig<S extends z.core.$ZodObject>(schema: S, env: unknown)
 
 /** A whole number in a var, such as `"300000"`, within [min, max]. */
 export function wholeNumberVar(min: number, max: number) {
-  return z.pipe(z.coerce.number(), z.int().check(z.minimum(min), z.maximum(max)));
+  const rule = `must be a whole number in ${min} … ${max}`;
+  return z.pipe(z.coerce.number(rule), z.int(rule).check(z.minimum(min, rule), z.maximum(max, rule)));
 }
 
 /** A JSON text in a var, such as a JWK, checked against `schema`. */

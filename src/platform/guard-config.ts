@@ -7,7 +7,7 @@ function pairsVar<T extends string>(values: readonly T[]) {
       z.string().check(z.regex(/^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/, "must be name=value, separated by commas")),
       z.transform((text) => Object.fromEntries(text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2) as [string, string]))),
     ),
-    z.record(z.string(), z.enum(values)),
+    z.record(z.string(), z.enum(values, `must be one of ${values.join(", ")}`)),
   );
 }
 
@@ -18,12 +18,17 @@ export const guardVars = {
     z.string().check(z.regex(/^$|^[a-z0-9-]+(,[a-z0-9-]+)*$/, "must be names of upstreams, separated by commas")),
     z.transform((text) => (text === "" ? [] : text.split(","))),
   ),
-  FAULTS: z.enum(["on", "off"]),
+  FAULTS: z.enum(["on", "off"], "must be on or off"),
   BOOT_ID: z.string().check(z.maxLength(64)),
 };
 
 /** How closely each policy's limit is kept, where it is not as the table says. */
 export const limitModesVar = pairsVar(["strict", "lease", "async"]);
 
+const SCALE_MAX = 10_000;
+const SCALE_RULE = `must be a number above 0, at most ${SCALE_MAX}`;
 /** Multiplies every rate limit. */
-export const rateLimitScaleVar = z.pipe(z.coerce.number(), z.number().check(z.positive(), z.maximum(10_000)));
+export const rateLimitScaleVar = z.pipe(
+  z.coerce.number(SCALE_RULE),
+  z.number(SCALE_RULE).check(z.positive(SCALE_RULE), z.maximum(SCALE_MAX, SCALE_RULE)),
+);

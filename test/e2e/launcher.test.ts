@@ -1,30 +1,58 @@
 import { execFile, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import autocannon from "autocannon";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { runningProcesses } from "../../scripts/runtime/process-table.ts";
 import { TRANSCRIPT_END, TRANSCRIPT_START } from "../../scripts/runtime/welcome.ts";
 import { freePort, launchScript, runtimeOf, type LaunchedScript } from "../support/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-launcher-"));
 const stateDir = join(folder, "state");
 const STOP_MS_MAX = 5_000;
+/** Long enough for a handful of crons; ten minutes by hand, before a release. */
+const LOAD_SECONDS = Number(process.env["LOAD_SECONDS"] ?? 90);
+const SILENCE_MS_MAX = 5_000;
 let port = 0;
 const running: LaunchedScript[] = [];
 
 function start(...args: readonly string[]): LaunchedScript {
-  const script = launchScript(args);
+  return startAs({}, ...args);
+}
+
+function startAs(login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript {
+  const script = launchScript(args, login);
   running.push(script);
   return script;
 }
+
+const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
+const post = (path: string, body: unknown, token = ""): Promise<Response> =>
+  fetch(`http://127.0.0.1:${port}${path}`, {
+    method: path.endsWith("/faults") ? "PUT" : "POST",
+    headers: { "content-type": "application/json", ...(token && { authorization: `Bearer ${token}` }) },
+    body: JSON.stringify(body),
+  });
+const signIn = async (email: string, password: string): Promise<string> => {
+  const response = await post("/v1/account/login", { email, password });
+  const { accessToken }: { readonly accessToken: string } = await response.json();
+  return accessToken;
+};
 
 /** A process that was killed and that nobody has waited for yet is a zombie: ended, though its number is still taken. */
 function isRunning(pid: number): boolean {
   const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
   return stdout.trim() !== "" && !stdout.startsWith("Z");
+}
+
+/** What the log, two files at most, says of crons that were fired. */
+function cronLines(): readonly string[] {
+  const path = join(stateDir, "logs", "playhead.ndjson");
+  const texts = [path, `${path}.old`].filter((file) => existsSync(file)).map((file) => readFileSync(file, "utf8"));
+  return texts.flatMap((text) => text.match(/^.*"event":"cron".*$/gm) ?? []);
 }
 
 async function runTranscript(script: LaunchedScript): Promise<readonly string[]> {
@@ -48,12 +76,17 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("npm start", () => {
   let secrets = "";
+  const viewer = { email: "viewer@example.com", password: "correct horse battery" };
 
   it("is ready, prints a transcript that works, and stops on SIGTERM with exit code 0", async () => {
     const script = start("--port", String(port), "--state", stateDir);
     const url = await script.ready;
     expect(url).toBe(`http://localhost:${port}`);
-    expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+    for (const host of ["127.0.0.1", "[::1]", "localhost"]) {
+      const response = await fetch(`http://${host}:${port}/readyz`, { headers: { origin: "http://localhost:5173" } });
+      expect([host, response.status]).toEqual([host, 200]);
+      expect(response.headers.get("access-control-allow-origin")).toBe("http://localhost:5173");
+    }
 
     const [registered, reports, list, unfinished, home, deposited, sent, wallet, flush] = await runTranscript(script);
     expect(registered).toContain('"userId"');
@@ -69,7 +102,12 @@ describe("npm start", () => {
     expect(flush).toMatch(/^\{"shards":\d+\}$/);
 
     secrets = readFileSync(join(stateDir, "secrets.json"), "utf8");
-    expect(statSync(join(stateDir, "secrets.json")).mode & 0o777).toBe(0o600);
+    expect(["", "v3", "logs", "v3/d1"].map((name) => modeOf(join(stateDir, name)))).toEqual(["700", "700", "700", "700"]);
+    expect(["secrets.json", "operator.env", "logs/playhead.ndjson"].map((name) => modeOf(join(stateDir, name)))).toEqual([
+      "600",
+      "600",
+      "600",
+    ]);
     const toldAtMs = performance.now();
     script.process.kill("SIGTERM");
     script.process.kill("SIGTERM");
@@ -77,20 +115,38 @@ describe("npm start", () => {
     expect(performance.now() - toldAtMs).toBeLessThan(STOP_MS_MAX);
   });
 
-  it("keeps data and secrets from one start to the next, and lets nobody else have the folder meanwhile", async () => {
-    const script = start("--port", String(port), "--state", stateDir);
+  it("keeps data and secrets from one start to the next, closes what was open, and lets nobody else have the folder meanwhile", async () => {
+    for (const path of [stateDir, join(stateDir, "v3")]) chmodSync(path, 0o755);
+    // Another operator than before, with all in the password that shells and JSON texts know.
+    const script = startAs(
+      { ADMIN_EMAIL: "other@example.com", ADMIN_PASSWORD: `it's "a" $HOME \`id\` \\ password` },
+      "--port",
+      String(port),
+      "--state",
+      stateDir,
+    );
     await script.ready;
+    expect([stateDir, join(stateDir, "v3")].map(modeOf)).toEqual(["700", "700"]);
     expect(readFileSync(join(stateDir, "secrets.json"), "utf8")).toBe(secrets);
     const [registered] = await runTranscript(script);
     expect(registered).toContain('"userId"');
     const overview = (await runTranscript(script)).at(-1) ?? "";
-    // The first start's viewer and the operator are still there, beside those of this one.
-    expect(JSON.parse(overview)).toMatchObject({ identity: { accounts: 4 } });
+    await post("/v1/account/register", viewer);
+    // The first start's viewer and operator are still there, beside those of this one.
+    expect(JSON.parse(overview)).toMatchObject({ identity: { accounts: 5 } });
 
     const second = start("--port", String(await freePort()), "--state", stateDir);
     expect(await second.ended).toBe(1);
     expect(second.stderr().trim().split("\n")).toEqual([expect.stringContaining("in use")]);
     expect((await fetch(`http://127.0.0.1:${port}/readyz`)).status).toBe(200);
+  });
+
+  it("calls nobody an operator who is none", async () => {
+    const script = startAs({ ADMIN_EMAIL: viewer.email, ADMIN_PASSWORD: viewer.password }, "--port", String(port), "--state", stateDir);
+    await script.ready;
+    expect(script.stdout()).toMatch(/operator {2}none: viewer@example\.com is an account already/);
+    expect(script.stdout()).not.toContain("/v1/ops/");
+    expect(existsSync(join(stateDir, "operator.env"))).toBe(false);
   });
 
   it("ends as a whole, and says which part it was, when the runtime dies", async () => {
@@ -107,52 +163,96 @@ describe("npm start", () => {
     const orphan = runtimeOf(killed);
     killed.process.kill("SIGKILL");
     await once(killed.process, "exit");
-    const next = start("--port", String(await freePort()), "--state", stateDir);
+    const next = start("--port", String(port), "--state", stateDir);
     await next.ready;
     expect(isRunning(orphan)).toBe(false);
   });
-});
 
-describe("npm start says in one line what is wrong", () => {
-  const oneLine = async (script: LaunchedScript, exitCode: number): Promise<string> => {
-    expect(await script.ended).toBe(exitCode);
+  it("shows a flood of errors as a few lines, and goes on without its reader", async () => {
+    const script = start("--port", String(port), "--state", stateDir);
+    await script.ready;
+    const { ADMIN_EMAIL, ADMIN_PASSWORD } = JSON.parse(readFileSync(join(stateDir, "secrets.json"), "utf8")) as Record<string, string>;
+    const token = await signIn(ADMIN_EMAIL ?? "", ADMIN_PASSWORD ?? "");
+    await post("/v1/ops/faults", { target: "history", errorRate: 1 }, token);
+    const trouble = async (): Promise<void> => {
+      for (let call = 0; call < 30; call += 1) {
+        await fetch(`http://127.0.0.1:${port}/v1/history`, { headers: { authorization: `Bearer ${token}` } });
+      }
+    };
+    await trouble();
     const lines = script.stderr().trim().split("\n");
-    expect(lines).toHaveLength(1);
-    return lines[0] ?? "";
-  };
-
-  it.each([
-    [["--wat"], "--wat"],
-    [["--port", "eighty"], "--port"],
-    [["--var", "FLUSH_WINDOW:1"], "FLUSH_WINDOW"],
-    [["--var", "nonsense"], "--var"],
-    [["positional"], "positional"],
-  ])("for the arguments %j", async (args, named) => {
-    expect(await oneLine(start(...args), 2)).toContain(named);
+    expect(lines.length).toBeGreaterThan(0);
+    expect(lines.length).toBeLessThan(8);
+    // What `npm start 2>&1 | grep -m1 ready` does: the next line has no reader.
+    script.process.stdout?.destroy();
+    script.process.stderr?.destroy();
+    await post("/v1/ops/faults", { target: "wallet", errorRate: 1 }, token);
+    await fetch(`http://127.0.0.1:${port}/v1/wallet`, { headers: { authorization: `Bearer ${token}` } });
+    await trouble();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+    script.process.kill("SIGTERM");
+    expect(await script.ended).toBe(0);
   });
 
-  it("for a port that is taken", async () => {
-    const squatter = createServer().listen(0, "127.0.0.1");
-    await once(squatter, "listening");
-    const address = squatter.address();
-    const taken = typeof address === "object" ? String(address?.port) : "";
-    try {
-      expect(await oneLine(start("--port", taken, "--state", join(folder, "unused")), 1)).toContain(taken);
-    } finally {
-      squatter.close();
-    }
+  it("stops at once while it migrates, with nothing left behind and nothing begun", async () => {
+    const fresh = join(folder, "interrupted");
+    const script = start("--port", "0", "--state", fresh);
+    const ofThisState = (): readonly string[] => runningProcesses().flatMap(({ command }) => (command.includes(fresh) ? [command] : []));
+    await vi.waitFor(() => expect(ofThisState().some((command) => command.includes("migrations apply"))).toBe(true), 20_000);
+    const toldAtMs = performance.now();
+    script.process.kill("SIGINT");
+    expect(await script.ended).toBe(0);
+    expect(performance.now() - toldAtMs).toBeLessThan(2_000);
+    expect(script.stdout()).toContain("stopping");
+    expect(script.stdout()).not.toContain("bundling");
+    await vi.waitFor(() => expect(ofThisState()).toEqual([]), 1_000);
   });
 
-  it("for a state folder that is a file", async () => {
-    const path = join(folder, "a-file");
-    writeFileSync(path, "");
-    expect(await oneLine(start("--port", "0", "--state", path), 1)).toContain(path);
-  });
+  it(
+    "answers throughout under full load with its log on, while crons fire, and stops in it",
+    { timeout: (LOAD_SECONDS + 60) * 1_000 },
+    async () => {
+      const script = start("--port", String(port), "--state", stateDir, "--crons-every", "15");
+      await script.ready;
+      const loaded = Promise.withResolvers<autocannon.Result>();
+      const load = autocannon({ url: `http://127.0.0.1:${port}/healthz`, connections: 64, duration: LOAD_SECONDS + 10 }, (_, result) =>
+        loaded.resolve(result),
+      );
+      const gapsMs: number[] = [];
+      const fired = new Set<string>();
+      const untilMs = performance.now() + LOAD_SECONDS * 1_000;
+      while (performance.now() < untilMs) {
+        const askedAtMs = performance.now();
+        const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(SILENCE_MS_MAX) });
+        expect(await response.json()).toEqual({ status: "ok" });
+        gapsMs.push(performance.now() - askedAtMs);
+        for (const line of cronLines()) fired.add(line);
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+      }
+      const toldAtMs = performance.now();
+      script.process.kill("SIGTERM");
+      expect(await script.ended).toBe(0);
+      expect(performance.now() - toldAtMs).toBeLessThan(STOP_MS_MAX);
+      load.stop();
+      const { "2xx": answered, non2xx } = await loaded.promise;
+      expect(non2xx).toBe(0);
+      expect(answered).toBeGreaterThan(LOAD_SECONDS * 100);
+      for (const worker of ["identity", "history", "wallet", "savings"]) {
+        const times = [...fired].filter((line) => line.includes(`"playhead-${worker}"`));
+        expect(times.length).toBeGreaterThanOrEqual(Math.floor(LOAD_SECONDS / 15) - 1);
+      }
+      console.log(`${answered} answers in ${LOAD_SECONDS} s, the slowest probe took ${Math.round(Math.max(...gapsMs))} ms`);
+    },
+  );
 
-  it("for secrets that are damaged", async () => {
-    const path = join(folder, "damaged-secrets");
-    mkdirSync(path);
-    writeFileSync(join(path, "secrets.json"), "{ half");
-    expect(await oneLine(start("--port", "0", "--state", path), 1)).toContain("secrets.json");
+  it("says that the runtime has frozen, and ends it", async () => {
+    const script = start("--port", String(port), "--state", stateDir);
+    await script.ready;
+    const runtime = runtimeOf(script);
+    process.kill(runtime, "SIGSTOP");
+    expect(await script.ended).toBe(1);
+    expect(script.stderr().trim().split("\n").at(-1)).toContain("the runtime (workerd) has frozen");
+    expect(isRunning(runtime)).toBe(false);
   });
 });

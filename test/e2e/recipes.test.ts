@@ -1,7 +1,10 @@
 import { execFile } from "node:child_process";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeOperatorEnv } from "../../scripts/runtime/operator.ts";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
 import { runRecipes } from "../support/http-recipes.ts";
@@ -37,11 +40,14 @@ describe("README", () => {
     const transcript = blocks.find((block) => block.includes("API=http://localhost:8787")) ?? "exit 9";
     const money = blocks.find((block) => block.includes("/v1/transfers")) ?? "exit 9";
     const trouble = blocks.find((block) => block.includes("/v1/ops/faults")) ?? "exit 9";
-    const { ADMIN_EMAIL, ADMIN_PASSWORD } = platform.secrets;
-    const script = `${transcript.replace("http://localhost:8787", platform.url)}\n${money}\n${trouble}`;
-    const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], {
-      env: { ...process.env, ADMIN_EMAIL, ADMIN_PASSWORD },
-    });
+    const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = platform.secrets;
+    const folder = mkdtempSync(join(tmpdir(), "playhead-readme-"));
+    writeOperatorEnv(folder, { email, password }, "operator");
+    const script = `${transcript}\n${money}\n${trouble}`.replace("http://localhost:8787", platform.url).replace(".wrangler/state", folder);
+    // As a newcomer's terminal is: nobody has set the operator's login there.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_"))) as NodeJS.ProcessEnv;
+    const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], { env });
+    rmSync(folder, { recursive: true });
     expect(stdout).toContain('{"accepted":1,"ignored":0}');
     expect(stdout).toContain('"itemId":"big-buck-bunny","positionMs":61000');
     expect(stdout).toContain('{"wallet":{"balance":7500},"savings":{"balance":2500},"inFlight":0}');
@@ -49,6 +55,8 @@ describe("README", () => {
     expect(stdout).toMatch(/"continue":null,"wallet":\{[^[]*,"degraded":\["continue"\]/);
     expect(stdout).toMatch(/"upstream":"history","state":"(open|half_open)"/);
     expect(stdout.trim().endsWith('{"faults":[]}')).toBe(true);
+    // The thirty refusals are one line.
+    expect(stdout).toMatch(/^(503 ){30}$/m);
   });
 
   it("names only npm scripts that exist", () => {

@@ -10,7 +10,7 @@ let people = 0;
 const freshEmail = (): string => `person-${(people += 1)}@example.com`;
 
 beforeAll(async () => {
-  platform = await startE2ePlatform();
+  platform = await startE2ePlatform({ LOG_LEVEL: "debug" });
   api = new ApiClient(platform.url);
 });
 

@@ -1,0 +1,56 @@
+import { readBffConfig } from "../../src/platform/bff-config.ts";
+import { readGatewayConfig } from "../../src/gateway/config.ts";
+import { parseBucketRanges } from "../../src/history/biz/buckets.ts";
+import { readHistoryConfig } from "../../src/history/config.ts";
+import { readIdentityConfig } from "../../src/identity/config.ts";
+import { readLedgerConfig } from "../../src/ledger/config.ts";
+import { LaunchError } from "./launch-error.ts";
+import type { WorkerConfig } from "./worker-configs.ts";
+
+type ConfigReader = (env: object, databases: number) => object;
+
+/** By worker what reads its vars and secrets when it starts, given how many databases it has. */
+export const CONFIG_READERS: Readonly<Record<string, ConfigReader>> = {
+  "playhead-gateway": readGatewayConfig,
+  "playhead-account-bff": readBffConfig,
+  "playhead-app-bff": readBffConfig,
+  "playhead-ops-bff": readBffConfig,
+  "playhead-identity": readIdentityConfig,
+  "playhead-history": (env, databases) => {
+    const config = readHistoryConfig(env);
+    explained("HISTORY_BUCKETS", () => parseBucketRanges(config.HISTORY_BUCKETS, databases));
+    return config;
+  },
+  "playhead-wallet": readLedgerConfig,
+  "playhead-savings": readLedgerConfig,
+  "playhead-durable": () => ({}),
+};
+
+/**
+ * Reads every worker's config as the worker itself would: one that it refuses would only show as thirty seconds of "not ready". Throws
+ * {@link LaunchError} with each worker's own words, told once where several say the same.
+ */
+export function refuseBadVars(
+  configs: readonly WorkerConfig[],
+  vars: Readonly<Record<string, string>>,
+  secrets: Readonly<Record<string, string>>,
+): void {
+  const reasons = new Set<string>();
+  for (const { name, config } of configs) {
+    const known = Object.keys(config.vars ?? {}).flatMap((key) => (vars[key] === undefined ? [] : [[key, vars[key]] as const]));
+    try {
+      CONFIG_READERS[name]?.({ ...config.vars, ...Object.fromEntries(known), ...secrets }, config.d1_databases.length);
+    } catch (error) {
+      reasons.add(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (reasons.size > 0) throw new LaunchError([...reasons].join("; "), { exitCode: 2 });
+}
+
+function explained(name: string, read: () => unknown): void {
+  try {
+    read();
+  } catch (cause) {
+    throw new Error(`bad configuration: ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
