@@ -9,9 +9,11 @@ export interface LimitPolicy {
   readonly mode: QuotaMode;
   /** What holds while the client's window can't be reached: a safe local rate, or nothing passes. */
   readonly onUnreachable: "open" | "closed";
+  /** Whether each session of a user has a quota of its own. False if absent: the user has one. */
+  readonly isOfSession?: boolean;
 }
 
-export const LIMIT_POLICY_NAMES = ["default", "anonymous", "reports", "register", "login", "transfers"] as const;
+export const LIMIT_POLICY_NAMES = ["default", "anonymous", "reports", "register", "login", "password", "erase", "transfers"] as const;
 export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
 
 const MINUTE_MS = 60_000;
@@ -26,6 +28,9 @@ const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
   reports: { name: "reports", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   register: { name: "register", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
   login: { name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
+  /** By session: with one for the user, whoever has stolen a token could keep its owner from ever changing the password. */
+  password: { name: "password", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
+  erase: { name: "erase", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
   /** The quota is that of all other requests; here each is counted before it is passed on. */
   transfers: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "open" },
 };
@@ -42,6 +47,8 @@ export function limitPolicies(modes: LimitModes): LimitPolicies {
     reports: withMode("reports"),
     register: withMode("register"),
     login: withMode("login"),
+    password: withMode("password"),
+    erase: withMode("erase"),
     transfers: withMode("transfers"),
   };
 }

@@ -14,7 +14,10 @@ import { bindRpc } from "../platform/rpc.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
+import { HashLane } from "./biz/hash-lane.ts";
 import { KeyRing } from "./biz/key-ring.ts";
+import { pacedHasher } from "./biz/paced-hasher.ts";
+import { PasswordCheck } from "./biz/password-check.ts";
 import { pullRevocations } from "./biz/revocation-list.ts";
 import { Sessions } from "./biz/sessions.ts";
 import { createSetRoles } from "./biz/set-roles.ts";
@@ -26,15 +29,17 @@ import { d1Erasures } from "./data/d1-erasures.ts";
 import { d1Sessions } from "./data/d1-sessions.ts";
 import { d1SigningKeys } from "./data/d1-signing-keys.ts";
 import { d1Upkeep } from "./data/d1-upkeep.ts";
+import { deviceTokens } from "./data/device-tokens.ts";
+import { failureCounts } from "./data/failure-counts.ts";
 import { historyEraser } from "./data/history-eraser.ts";
-import { loginAttempts } from "./data/login-attempts.ts";
 import { keyVault } from "./data/key-vault.ts";
 import { operatorSecret } from "./data/operator-secret.ts";
-import { scryptHasher as hasher } from "./data/scrypt-hasher.ts";
+import { scryptHasher } from "./data/scrypt-hasher.ts";
 import { secretSource as secrets } from "./data/secret-source.ts";
 import { createSweep } from "./service/sweep.ts";
 
 const now = Date.now;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
 const DATABASE_PLACES = 64;
 const PLACES = 64;
@@ -73,15 +78,24 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     now,
     onFailure: (what, error) => logger.error("erasure failed", { what, causes: describeCauses(error) }),
   });
-  const attempts = loginAttempts({
+  const failures = failureCounts({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES }),
     scale: config.RATE_LIMIT_SCALE,
+    now,
     background: waitUntil,
   });
+  const lane = new HashLane({
+    now,
+    sleep,
+    patienceMs: () => currentPatience().deadlineAtMs - now(),
+    keep: waitUntil,
+  });
+  const passwords = new PasswordCheck({ hasher: pacedHasher({ hasher: scryptHasher, now, sleep }), lane });
+  const devices = deviceTokens({ secrets: [config.KEY_ENCRYPTION_KEY], newDeviceId: () => secrets.newId(), now });
   return {
-    accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
-    signIn: createSignIn({ accounts: accountStore, hasher, operator, secrets, sessions, attempts, now }),
+    accounts: new AccountBook({ store: accountStore, passwords, failures, operator, secrets, now }),
+    signIn: createSignIn({ accounts: accountStore, passwords, operator, secrets, sessions, failures, devices, now }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
     accountState: (userId: string) => accountStore.state(userId),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionStore, now, sinceMs),

@@ -8,6 +8,7 @@ import {
   registerSchema,
   type ChangePasswordInput,
   type IdentityAccounts,
+  type LoginGrant,
   type LoginInput,
   type Profile,
   type RegisterInput,
@@ -22,7 +23,7 @@ import type { Sessions } from "../biz/sessions.ts";
 
 export interface AccountsDeps {
   readonly accounts: AccountBook;
-  readonly signIn: (input: LoginInput, clientAddress: string) => Promise<TokenGrant>;
+  readonly signIn: (input: LoginInput, clientAddress: string) => Promise<LoginGrant>;
   readonly sessions: Sessions;
   readonly erasures: Pick<Erasures, "attempt">;
   readonly ping: () => Promise<void>;
@@ -35,10 +36,10 @@ const NOWHERE = "unknown";
 export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsDeps) {
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
     register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
-      return this.#inTime(ctx, ({ accounts }) => accounts.register(validate(registerSchema, input, "input")));
+      return this.#inTime(ctx, ({ accounts }) => accounts.register(validate(registerSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
     }
 
-    login(ctx: CallContext, input: LoginInput): Promise<TokenGrant> {
+    login(ctx: CallContext, input: LoginInput): Promise<LoginGrant> {
       return this.#inTime(ctx, ({ signIn }) => signIn(validate(loginSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
     }
 
@@ -65,8 +66,9 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
 
     erase(ctx: CallContext, password: string): Promise<void> {
       return this.#inTime(ctx, async ({ accounts, erasures }) => {
-        const { userId } = requirePrincipal(ctx);
-        await accounts.erase(userId, validate(passwordSchema, password, "password"));
+        const caller = requirePrincipal(ctx);
+        const { userId } = caller;
+        await accounts.erase(caller, validate(passwordSchema, password, "password"));
         // The account is gone when this answers; its history usually a moment later, and else when the cron has got through.
         this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(userId)));
       });
