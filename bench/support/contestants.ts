@@ -28,8 +28,8 @@ async function benchWorker(file: string, more: Partial<RunnableWorker> & { reado
 }
 
 /** Production's vars but for the log, which would measure the terminal, and the limits: a few users send what thousands would. */
-async function realWorkers({ without = [] }: WholeOptions = {}): Promise<RunnableWorker[]> {
-  const vars = { LOG_LEVEL: "warn", RATE_LIMIT_SCALE: "10000" };
+async function realWorkers({ without = [], rateLimitScale = 10_000 }: WholeOptions = {}): Promise<RunnableWorker[]> {
+  const vars = { LOG_LEVEL: "warn", RATE_LIMIT_SCALE: String(rateLimitScale) };
   const plugins = without.length === 0 ? [] : [replaceModules(without)];
   return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })));
 }
@@ -37,6 +37,8 @@ async function realWorkers({ without = [] }: WholeOptions = {}): Promise<Runnabl
 export interface WholeOptions {
   /** Parts of the product to leave out, in order to weigh them. */
   readonly without?: readonly Part[];
+  /** 1 where the limits are what is measured; 10,000 if absent. */
+  readonly rateLimitScale?: number;
 }
 
 /** The product as deployed, on disk. */
