@@ -1,5 +1,5 @@
 import { ApiClient } from "../test/support/api-client.ts";
-import { ATTACKS, FROM_EVERYWHERE, type Target } from "../test/support/attacks.ts";
+import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../test/support/attacks.ts";
 import { bystanders, goAboutTheirBusiness, type Answered, type Bystander, type Deed } from "../test/support/bystanders.ts";
 import { OPERATOR, startWhole } from "./support/contestants.ts";
 import { median } from "./support/median.ts";
@@ -66,7 +66,7 @@ async function besideAttacks(): Promise<void> {
     `${USERS} users' answers in ms (median, 95 of 100), alone and beside ${PER_SECOND} wrong passwords a second for ${SECONDS} s`,
   );
   const rows: Record<string, Record<string, string>> = {};
-  for (const attack of [null, ...ATTACKS, FROM_EVERYWHERE]) {
+  for (const attack of [null, ...ATTACKS, FROM_MANY_ADDRESSES]) {
     const platform = await startWhole({ rateLimitScale: 1 });
     const others = await bystanders(platform.url, USERS);
     const target = targetOf(platform.url, await bystanders(platform.url, 2, "involved"));

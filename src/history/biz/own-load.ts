@@ -9,7 +9,7 @@ interface OwnLoadDeps {
 
 /** How long the timer runs that is set when work comes in, in ms. */
 const PROBE_MS = 10;
-const FOLLOW_UPS = 1;
+const FOLLOW_UPS = 10;
 
 /**
  * Whether an object has more to do than it can, by what its own clock sees: a timer that goes off late has waited behind everything that
