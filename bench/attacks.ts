@@ -75,7 +75,7 @@ async function besideAttacks(): Promise<void> {
     const attackers = (await running?.stop()) ?? {};
     rows[attack?.name ?? "alone"] = {
       ...Object.fromEntries(DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))])),
-      refused: String(answers.filter(({ status }) => status !== 200).length),
+      refused: countsOf(answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`)),
       "the attacker's": Object.entries(attackers)
         .map(([status, count]) => `${count} × ${status}`)
         .join(", "),
@@ -88,6 +88,15 @@ async function besideAttacks(): Promise<void> {
 function targetOf(url: string, [attacker, victim]: readonly Bystander[]): Target {
   if (attacker === undefined || victim === undefined) throw new Error("nobody could be signed in");
   return { url, attacker, victimEmail: victim.email };
+}
+
+function countsOf(kinds: readonly string[]): string {
+  return (
+    Array.from(
+      Map.groupBy(kinds, (kind) => kind),
+      ([kind, { length }]) => `${length} × ${kind}`,
+    ).join(", ") || "none"
+  );
 }
 
 function timesOf(answers: readonly Answered[]): string {

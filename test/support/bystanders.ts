@@ -59,7 +59,7 @@ async function live(api: ApiClient, user: Bystander, index: number, untilMs: num
     await note("report", api.call("POST", "/v1/history/reports", { token, body: { reports } }));
     const headers = from(user.address);
     // A login is dear to everybody: a user makes one in the time of an attack, each at another moment.
-    if (round % 16 === 8)
+    if (round === 2 * index + 1)
       await note("login", api.call("POST", "/v1/account/login", { body: { email: user.email, password: PASSWORD }, headers }));
     if (round % 4 === 1) {
       const { body } = await note(
