@@ -28,8 +28,8 @@ async function benchWorker(file: string, more: Partial<RunnableWorker> & { reado
 }
 
 /** Production's vars but for the log, which would measure the terminal, and the limits: a few users send what thousands would. */
-async function realWorkers({ without = [], logLevel = "warn" }: WholeOptions = {}): Promise<RunnableWorker[]> {
-  const vars = { LOG_LEVEL: logLevel, RATE_LIMIT_SCALE: "10000" };
+async function realWorkers({ without = [], logLevel = "warn", rateLimitScale = 10_000 }: WholeOptions = {}): Promise<RunnableWorker[]> {
+  const vars = { LOG_LEVEL: logLevel, RATE_LIMIT_SCALE: String(rateLimitScale) };
   const plugins = without.length === 0 ? [] : [replaceModules(without)];
   return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })));
 }
@@ -39,6 +39,8 @@ export interface WholeOptions {
   readonly without?: readonly Part[];
   /** `info` is production's: a line a request, taken off the runtime by this process. */
   readonly logLevel?: "warn" | "info";
+  /** 1 where the limits are what is measured; 10,000 if absent. */
+  readonly rateLimitScale?: number;
 }
 
 /** The product as deployed, on disk. */

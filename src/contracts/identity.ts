@@ -13,7 +13,13 @@ export const OPERATOR_PASSWORD_RULE = "must have 10 to 200 characters";
 const presentedPasswordSchema = z.string().min(1).max(200);
 
 export const registerSchema = z.object({ email: emailSchema, password: newPasswordSchema });
-export const loginSchema = z.object({ email: z.string().trim().toLowerCase().min(1).max(254), password: presentedPasswordSchema });
+/** Of an earlier login. One that is not as it should be is that of an unknown device, and no reason to refuse anybody. */
+const deviceTokenSchema = z.string().max(1_024).optional().catch(undefined);
+export const loginSchema = z.object({
+  email: z.string().trim().toLowerCase().min(1).max(254),
+  password: presentedPasswordSchema,
+  deviceToken: deviceTokenSchema,
+});
 export const refreshSchema = z.object({ refreshToken: z.string().min(1).max(256) });
 export const changePasswordSchema = z.object({ password: presentedPasswordSchema, newPassword: newPasswordSchema });
 export const eraseAccountSchema = z.object({ password: presentedPasswordSchema });
@@ -43,6 +49,11 @@ export interface TokenGrant {
   readonly roles: readonly Role[];
 }
 
+/** Answer of login. `deviceToken` is the device's own: given to the next login, it lets it in where strangers are refused. */
+export interface LoginGrant extends TokenGrant {
+  readonly deviceToken: string;
+}
+
 export interface Profile {
   readonly userId: string;
   readonly email: string;
@@ -57,20 +68,23 @@ export interface Profile {
 export interface IdentityAccounts {
   /** Throws `CONFLICT` if the e-mail is taken or reserved for the operator. */
   register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }>;
-  /** Throws `UNAUTHENTICATED`, after the same work whether or not the e-mail exists. */
-  login(ctx: CallContext, input: LoginInput): Promise<TokenGrant>;
+  /**
+   * Throws `UNAUTHENTICATED`, after the same work whether or not the e-mail exists; `RATE_LIMITED` where too many have failed; `OVERLOADED`, as all that hashes
+   * a password, where too many wait.
+   */
+  login(ctx: CallContext, input: LoginInput): Promise<LoginGrant>;
   /**
    * Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`, and `RATE_LIMITED` where the session is refreshed too often:
    * the token is as good as before then. An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; of one without nobody knows.
    */
   refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant>;
   logout(ctx: CallContext): Promise<void>;
-  /** Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong. */
+  /** Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong, `RATE_LIMITED` if it was too often in this session. */
   changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void>;
   me(ctx: CallContext): Promise<Profile>;
   /**
-   * Erases credentials and sessions now, history as soon as it can be reached. Throws `UNAUTHENTICATED` if the password is wrong, `CONFLICT` for the
-   * last admin where no operator could sign in anew.
+   * Erases credentials and sessions now, history as soon as it can be reached. Throws as a password change does, and `CONFLICT` for the last admin where no
+   * operator could sign in anew.
    */
   erase(ctx: CallContext, password: string): Promise<void>;
   ready(ctx: CallContext): Promise<void>;

@@ -129,7 +129,7 @@ async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<
 }
 
 /** Counts the request against its client's quota. Throws `RATE_LIMITED`. Mostly there is nothing to wait for. */
-function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, policy: LimitPolicyName): Promise<void> | undefined {
+function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, name: LimitPolicyName): Promise<void> | undefined {
   const { scope } = c.env;
   const note = (quota: QuotaHeaders): void => void (scope.quota = quota);
   const refuse = (error: unknown): never => {
@@ -137,7 +137,8 @@ function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, policy: LimitPolic
     throw error;
   };
   try {
-    const admitted = deps.limits.admit(deps.policies[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope);
+    const policy = deps.policies[name];
+    const admitted = deps.limits.admit(policy, clientKeyOf(scope.principal, c.req.raw.headers, policy.isOfSession), scope);
     if (admitted instanceof Promise) return admitted.then(note, refuse);
     scope.quota = admitted;
     return undefined;

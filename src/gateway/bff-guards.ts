@@ -7,10 +7,12 @@ import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds
 const QUOTA_MS = 5_000;
 /** Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold many more. */
 const PLACES_MAX = 1_024;
+/** Of those that hash a password. They wait for seconds where many come at once, and are refused where they are done: neither is a sign for other requests. */
+const DEAR_PLACES_MAX = 256;
 
 /**
- * A write waits for the commit that it shares with others, 50 ms at most under load and none without, or for scrypt: one that was quick once is
- * no measure for all. Reads are quick always.
+ * A write waits for the commit that it shares with others, 50 ms at most under load and none without: one that was quick once is no measure for
+ * all. Reads are quick always.
  */
 const RT_FLOOR_MS = { read: 1, write: 60 } as const;
 
@@ -21,6 +23,7 @@ export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Re
       quotaMs: QUOTA_MS,
       readsMax: PLACES_MAX,
       writesMax: PLACES_MAX,
+      dearMax: DEAR_PLACES_MAX,
       overload: (lane) => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[lane] }),
     });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };

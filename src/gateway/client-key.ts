@@ -8,9 +8,10 @@ const GROUPS = 8;
 /** RFC 4291, 2.5.5.2: all of IPv4 lies in one such prefix. */
 const IPV4_IN_IPV6 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/;
 
-/** Whose quota a request counts against: the user's, or else the address it comes from. */
-export function clientKeyOf(principal: Principal | null, headers: Headers): string {
-  return principal === null ? `address:${clientAddressOf(headers)}` : `user:${principal.userId}`;
+/** Whose quota a request counts against: the user's or, where each has its own, the session's; or else the address it comes from. */
+export function clientKeyOf(principal: Principal | null, headers: Headers, isOfSession = false): string {
+  if (principal === null) return `address:${clientAddressOf(headers)}`;
+  return isOfSession ? `session:${principal.sessionId}` : `user:${principal.userId}`;
 }
 
 /**

@@ -56,6 +56,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
     const isRead = request.method === "GET" || request.method === "HEAD";
     const plan = {
       kind: isRead ? "read" : "write",
+      isDear: route.isDear === true,
       idempotent: isRead,
       // A client whose answer was lost on the way asks again by its key.
       keyed: route.keyedByPath === true || request.headers.has(IDEMPOTENCY_KEY_HEADER),

@@ -9,9 +9,21 @@ export interface LimitPolicy {
   readonly mode: QuotaMode;
   /** What holds while the client's window can't be reached: a safe local rate, or nothing passes. */
   readonly onUnreachable: "open" | "closed";
+  /** Whether each session of a user has a quota of its own. False if absent: the user has one. */
+  readonly isOfSession?: boolean;
 }
 
-export const LIMIT_POLICY_NAMES = ["default", "anonymous", "reports", "register", "login", "refresh", "transfers"] as const;
+export const LIMIT_POLICY_NAMES = [
+  "default",
+  "anonymous",
+  "reports",
+  "register",
+  "login",
+  "refresh",
+  "password",
+  "erase",
+  "transfers",
+] as const;
 export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
 
 const MINUTE_MS = 60_000;
@@ -28,6 +40,9 @@ const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
   login: { name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
   /** Hundreds of people share an address: this only keeps floods off. How often one session may be refreshed is counted where sessions are known. */
   refresh: { name: "refresh", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
+  /** By session: with one for the user, whoever has stolen a token could keep its owner from ever changing the password. */
+  password: { name: "password", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
+  erase: { name: "erase", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
   /** The quota is that of all other requests; here each is counted before it is passed on. */
   transfers: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "open" },
 };
@@ -45,6 +60,8 @@ export function limitPolicies(modes: LimitModes): LimitPolicies {
     register: withMode("register"),
     login: withMode("login"),
     refresh: withMode("refresh"),
+    password: withMode("password"),
+    erase: withMode("erase"),
     transfers: withMode("transfers"),
   };
 }

@@ -27,12 +27,14 @@ export interface Route {
   readonly singleUse?: boolean;
   /** Its path names all that it does, so that twice is as good as once: whoever hears nothing may ask again. False if absent. */
   readonly keyedByPath?: boolean;
+  /** It has a password hashed, and so places of its own on its way. False if absent. */
+  readonly isDear?: boolean;
 }
 
 const KIB = 1024;
 const DEFAULTS = { timeoutMs: 1_000, limit: "default", criticality: "critical", bodyBytesMax: 64 * KIB } as const;
 /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
-const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000, singleUse: true } as const;
+const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000, singleUse: true, isDear: true } as const;
 /** A database that is slow logs nobody out. */
 const SESSION = { ...DEFAULTS, timeoutMs: 3_000 } as const;
 /** Money may take its time, and is the last thing to be shed. */
@@ -56,9 +58,9 @@ export const ROUTES: readonly Route[] = [
     singleUse: true,
   },
   { ...SESSION, path: "/v1/account/logout", methods: ["POST"], upstream: "account", permission: "account:own" },
-  { ...PASSWORD, path: "/v1/account/password", methods: ["POST"], upstream: "account", permission: "account:own" },
+  { ...PASSWORD, path: "/v1/account/password", methods: ["POST"], upstream: "account", permission: "account:own", limit: "password" },
   { ...DEFAULTS, path: "/v1/account/me", methods: ["GET"], upstream: "account", permission: "account:own" },
-  { ...PASSWORD, path: "/v1/account/me", methods: ["DELETE"], upstream: "account", permission: "account:own" },
+  { ...PASSWORD, path: "/v1/account/me", methods: ["DELETE"], upstream: "account", permission: "account:own", limit: "erase" },
 
   {
     ...DEFAULTS,

@@ -15,9 +15,12 @@ import { bindRpc } from "../platform/rpc.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
+import { HashLane } from "./biz/hash-lane.ts";
 import { KeyRing } from "./biz/key-ring.ts";
 import { REFRESHES_PER_MINUTE } from "./biz/lifetimes.ts";
 import { OperatorAccount } from "./biz/operator-account.ts";
+import { pacedHasher } from "./biz/paced-hasher.ts";
+import { PasswordCheck } from "./biz/password-check.ts";
 import { pullRevocations } from "./biz/revocation-list.ts";
 import { Sessions } from "./biz/sessions.ts";
 import { createSetRoles } from "./biz/set-roles.ts";
@@ -30,15 +33,17 @@ import { d1Sessions } from "./data/d1-sessions.ts";
 import { d1SigningKeys } from "./data/d1-signing-keys.ts";
 import { d1Trades } from "./data/d1-trades.ts";
 import { d1Upkeep } from "./data/d1-upkeep.ts";
+import { deviceTokens } from "./data/device-tokens.ts";
+import { failureCounts } from "./data/failure-counts.ts";
 import { historyEraser } from "./data/history-eraser.ts";
-import { loginAttempts } from "./data/login-attempts.ts";
 import { keyVault } from "./data/key-vault.ts";
 import { operatorSecret } from "./data/operator-secret.ts";
-import { scryptHasher as hasher } from "./data/scrypt-hasher.ts";
+import { scryptHasher } from "./data/scrypt-hasher.ts";
 import { secretSource as secrets } from "./data/secret-source.ts";
 import { createSweep } from "./service/sweep.ts";
 
 const now = Date.now;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
 const DATABASE_PLACES = 64;
 const PLACES = 64;
@@ -97,7 +102,6 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const operator = operatorSecret({ email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD, sealing: config.KEY_ENCRYPTION_KEY });
   const operatorAccount = new OperatorAccount({
     accounts: accountStore,
-    hasher,
     operator,
     secrets,
     now,
@@ -118,17 +122,27 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     now,
   });
   const erasures = wireErasures(env, db, makeGuard, logger);
-  const attempts = loginAttempts({
+  const failures = failureCounts({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES }),
     scale: config.RATE_LIMIT_SCALE,
+    now,
     background: waitUntil,
   });
-  const book = new AccountBook({ store: accountReader, hasher, operator, secrets, now });
+  const lane = new HashLane({
+    now,
+    sleep,
+    patienceMs: () => currentPatience().deadlineAtMs - now(),
+    keep: waitUntil,
+  });
+  const passwords = new PasswordCheck({ hasher: pacedHasher({ hasher: scryptHasher, now, sleep }), lane });
+  const devices = deviceTokens({ secrets: config.KEY_ENCRYPTION_KEY, newDeviceId: () => secrets.newId(), now });
+  const bookDeps = { passwords, failures, operator, secrets, now };
+  const book = new AccountBook({ store: accountReader, ...bookDeps });
   return {
-    accounts: new AccountBook({ store: accountStore, hasher, operator, secrets, now }),
+    accounts: new AccountBook({ store: accountStore, ...bookDeps }),
     profileOf: (userId: string) => book.profile(userId),
-    signIn: createSignIn({ accounts: accountStore, hasher, operator, operatorAccount, sessions, attempts }),
+    signIn: createSignIn({ accounts: accountStore, passwords, operator, operatorAccount, sessions, failures, devices }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
     accountState: (userId: string) => accountReader.state(userId),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionReader, now, sinceMs),

@@ -42,6 +42,8 @@ export interface UpstreamOptions {
   /** Calls under way at once, in this isolate. */
   readonly readsMax: number;
   readonly writesMax: number;
+  /** The same of dear calls, which then have places of their own and no overload protection but that of whoever does the work. Among the others if absent. */
+  readonly dearMax?: number;
   /** Overload protection for each kind of call; none if absent. */
   readonly overload?: (kind: CallKind) => OverloadLimiter;
 }
@@ -57,7 +59,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, overload }) {
+  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, dearMax, overload }) {
     const { breaker, afterAttempt } = breakerFor(upstream);
     const budget = new RetryBudget();
     return new Guard({
@@ -66,6 +68,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       lanes: {
         read: { bulkhead: new Bulkhead({ placesMax: readsMax }), overload: overload?.("read") ?? null },
         write: { bulkhead: new Bulkhead({ placesMax: writesMax }), overload: overload?.("write") ?? null },
+        ...(dearMax === undefined ? {} : { dear: { bulkhead: new Bulkhead({ placesMax: dearMax }), overload: null } }),
       },
       breaker,
       afterAttempt,

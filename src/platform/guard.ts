@@ -25,7 +25,10 @@ export interface GuardParts {
   readonly upstream: string;
   /** What one attempt may take at most, in ms. */
   readonly quotaMs: number;
-  readonly lanes: Readonly<Record<CallKind, Lane>>;
+  readonly lanes: Readonly<Record<CallKind, Lane>> & {
+    /** That of dear calls, where they have one: with the others they would take their places, and set their limits. */
+    readonly dear?: Lane;
+  };
   readonly breaker: Breaker;
   readonly budget: RetryBudget;
   readonly throttle: RetryThrottle;
@@ -52,6 +55,8 @@ export interface Attempt {
 
 export interface CallPlan<T> extends Patience {
   readonly kind: CallKind;
+  /** Whether it asks for work that keeps a core busy for long, such as hashing a password. False if absent. */
+  readonly isDear?: boolean;
   /** Whether the call may be made twice. */
   readonly idempotent: boolean;
   /**
@@ -133,9 +138,10 @@ export class Guard {
   }
 
   /** Takes a place, or refuses. */
-  #enter<T>({ kind, criticality, quotaMs, deadlineAtMs }: CallPlan<T>, nowMs: number): Flight {
+  #enter<T>({ kind, isDear, criticality, quotaMs, deadlineAtMs }: CallPlan<T>, nowMs: number): Flight {
     this.#giveUpVanished(nowMs);
-    const lane = this.#parts.lanes[kind];
+    const { lanes } = this.#parts;
+    const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
     if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical")) throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     if (!lane.bulkhead.tryEnter()) {
       lane.overload?.done(nowMs, nowMs, "failure");

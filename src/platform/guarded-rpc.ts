@@ -20,7 +20,11 @@ export interface GuardedRpc<T> {
 const KEYED = { keyed: true, attemptsMax: 2 } as const;
 
 /** A service behind its guard: every call carries the user, the trace and the time that is left. */
-export function guardedRpc<T extends object>(service: T, guard: Guard, options: { readonly quotaMs?: number } = {}): GuardedRpc<T> {
+export function guardedRpc<T extends object>(
+  service: T,
+  guard: Guard,
+  options: { readonly quotaMs?: number; readonly isDear?: boolean } = {},
+): GuardedRpc<T> {
   function caller(kind: CallKind, idempotent: boolean, more: Partial<typeof KEYED> = {}): GuardedRpc<T>["read"] {
     return function callService(scope, what, call) {
       const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, isHurried: scope.isHurried === true, ...options, ...more };

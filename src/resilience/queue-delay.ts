@@ -46,6 +46,11 @@ export class QueueDelay {
     else this.#lateSinceMs ??= nowMs;
   }
 
+  /** Whether the last piece had waited too long. */
+  get wasLate(): boolean {
+    return this.#lateSinceMs !== null;
+  }
+
   /** Whether the queue stands: it did at the last observation, and that was a moment ago. */
   isStanding(nowMs: number): boolean {
     return this.#lateSinceMs !== null && this.#isFresh(nowMs) && this.#lastMs - this.#lateSinceMs >= this.#sustainedMs;

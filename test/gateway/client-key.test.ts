@@ -14,6 +14,11 @@ describe("a client's key", () => {
     expect(clientKeyOf(null, new Headers())).toBe("address:local");
   });
 
+  it("is the session where each has a quota of its own", () => {
+    expect(clientKeyOf({ userId: "u1", sessionId: "s1", roles: ["user"] }, new Headers(), true)).toBe("session:s1");
+    expect(clientKeyOf(null, new Headers(), true)).toBe("address:local");
+  });
+
   it("is the same for all addresses of one /64, however they are written", () => {
     fc.assert(
       fc.property(groups(4), groups(4), groups(4), (network, one, other) => {

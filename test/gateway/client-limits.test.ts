@@ -55,6 +55,8 @@ describe("a policy admits", () => {
     ["reports", 600],
     ["register", 10],
     ["login", 10],
+    ["password", 10],
+    ["erase", 10],
   ] as const)("%s: %i in a minute, and not one more", async (policy, limit) => {
     const { tries, clock } = limitsOf();
     expect(await countAdmitted(() => tries(policy), limit)).toBe(limit);

@@ -73,6 +73,34 @@ describe("refreshes", () => {
   });
 });
 
+describe("doors that ask for the present password", () => {
+  const doors = [
+    ["POST", "/v1/account/password", '"password";q=10;w=60'],
+    ["DELETE", "/v1/account/me", '"erase";q=10;w=60'],
+  ] as const;
+
+  it.each(doors)("%s %s: ten a minute for each session, so that a stolen one keeps out no other", async (method, path, policy) => {
+    const { call, identityKey, clock, forwarded } = await testGateway();
+    const knock = async (sessionId: string): Promise<Response> => {
+      const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now(), sessionId })}`;
+      return call(path, { method, body: "{}", headers: { authorization, "content-type": "application/json" } });
+    };
+    for (let request = 0; request < 10; request += 1) expect((await knock("stolen")).status).toBe(200);
+    const refused = await knock("stolen");
+    expect([refused.status, refused.headers.get(POLICY)]).toEqual([429, policy]);
+    expect((await knock("own")).status).toBe(200);
+    expect(forwarded).toHaveLength(11);
+  });
+
+  it.each(doors)("%s %s: closed while what they count with can't be reached", async (method, path) => {
+    const { call, identityKey, clock, windows, forwarded } = await testGateway();
+    windows.unreachable = true;
+    const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
+    const answer = await call(path, { method, body: "{}", headers: { authorization, "content-type": "application/json" } });
+    expect([answer.status, forwarded.length]).toEqual([503, 0]);
+  });
+});
+
 describe("guessed tokens", () => {
   it("count against the address they come from, and end as 429", async () => {
     const { call } = await testGateway();

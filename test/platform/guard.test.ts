@@ -222,3 +222,34 @@ describe("faults", () => {
     expect(injected).toBe(3);
   });
 });
+
+describe("dear calls", () => {
+  const never = (): Promise<never> => new Promise(() => undefined);
+  const dear = { kind: "write", idempotent: false, isDear: true } as const;
+  const write = { kind: "write", idempotent: false } as const;
+
+  it("take no place of other writes, and these none of theirs", async () => {
+    const { call } = watched({ placesMax: 2, dearMax: 3 });
+    for (let index = 0; index < 3; index += 1) void call(never, dear);
+    await expect(call(async () => 1, dear)).rejects.toMatchObject({ code: "OVERLOADED" });
+    for (let index = 0; index < 2; index += 1) void call(never, write);
+    await expect(call(async () => 1, write)).rejects.toMatchObject({ code: "OVERLOADED" });
+  });
+
+  it("that were refused further down, or took long, say nothing about other writes", async () => {
+    const { call, passed } = watched({ dearMax: 3 });
+    await expect(call(failing(new CodedError("OVERLOADED", "full", { failedBelow: true })).run, dear)).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
+    expect(passed.filter((step) => step.startsWith("done") || step === "overload")).toEqual([]);
+    await call(async () => 1, write);
+    expect(passed.filter((step) => step.startsWith("done") || step === "overload")).toEqual(["overload", "done success"]);
+  });
+
+  it("that are refused further down open no breaker", async () => {
+    const { call } = watched({ dearMax: 100 });
+    const refusal = new CodedError("OVERLOADED", "full", { mustNotRetry: true, failedBelow: true });
+    for (let index = 0; index < 60; index += 1) await call(failing(refusal).run, dear).catch(() => undefined);
+    expect(await call(async () => "passed", write)).toBe("passed");
+  });
+});

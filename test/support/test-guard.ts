@@ -15,6 +15,8 @@ interface TestGuardOptions {
   readonly upstream?: string;
   readonly quotaMs?: number;
   readonly placesMax?: number;
+  /** Places of dear calls; they are among the others if absent. */
+  readonly dearMax?: number;
   readonly breaker?: Breaker;
   readonly overload?: OverloadLimiter;
   readonly budget?: RetryBudget;
@@ -33,7 +35,11 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
   return new Guard({
     upstream,
     quotaMs,
-    lanes: { read: lane(), write: lane() },
+    lanes: {
+      read: lane(),
+      write: lane(),
+      ...(options.dearMax === undefined ? {} : { dear: { bulkhead: new Bulkhead({ placesMax: options.dearMax }), overload: null } }),
+    },
     breaker: options.breaker ?? new HystrixBreaker(),
     budget: options.budget ?? new RetryBudget(),
     throttle: new RetryThrottle(),

@@ -13,6 +13,8 @@ import { createAccountApp } from "./account-app.ts";
 
 const now = Date.now;
 const IDENTITY_PLACES = 256;
+/** More than identity takes on at once: who is refused there is told so at once. */
+const PASSWORD_PLACES = 64;
 
 /** Everything an isolate of the account BFF runs on. */
 export function wire(env: AccountBffEnv) {
@@ -28,11 +30,16 @@ export function wire(env: AccountBffEnv) {
     logger,
   });
   const identity = bindRpc<IdentityAccounts>(env.IDENTITY);
-  const guard = makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES });
+  const guard = makeGuard("identity", {
+    quotaMs: CALL_QUOTA_MS.rpc,
+    readsMax: IDENTITY_PLACES,
+    writesMax: IDENTITY_PLACES,
+    dearMax: PASSWORD_PLACES,
+  });
   return createAccountApp({
     identity: guardedRpc(identity, guard),
     sessions: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.sessionRpc }),
-    passwords: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.passwordRpc }),
+    passwords: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.passwordRpc, isDear: true }),
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
     logger,
     now,

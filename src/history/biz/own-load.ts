@@ -9,6 +9,7 @@ interface OwnLoadDeps {
 
 /** How long the timer runs that is set when work comes in, in ms. */
 const PROBE_MS = 10;
+const FOLLOW_UPS = 10;
 
 /**
  * Whether an object has more to do than it can, by what its own clock sees: a timer that goes off late has waited behind everything that
@@ -29,10 +30,15 @@ export class OwnLoad {
 
   /** Work has come in. While there is some, a timer is always running; without any the object may sleep. */
   arrived(): void {
-    if (this.#isProbing) return;
+    if (!this.#isProbing) this.#probe(FOLLOW_UPS);
+  }
+
+  /** One that was late is followed by another: two that are late and far apart are no queue that stands, if one in between would have been in time. */
+  #probe(followUps: number): void {
     this.#isProbing = true;
     this.schedule(PROBE_MS, () => {
       this.#isProbing = false;
+      if (followUps > 0 && this.#delay.wasLate) this.#probe(followUps - 1);
     });
   }
 

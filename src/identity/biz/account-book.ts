@@ -4,11 +4,13 @@ import type { Principal } from "../../contracts/call-context.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { foldEmail } from "./fold-email.ts";
 import { erasureRetryMs } from "./lifetimes.ts";
-import type { Account, AccountStore, OperatorSecret, PasswordHasher, SecretSource } from "./ports.ts";
+import type { PasswordCheck } from "./password-check.ts";
+import type { Account, AccountStore, FailureCounts, OperatorSecret, PasswordHasher, SecretSource } from "./ports.ts";
 
 export interface AccountsDeps {
   readonly store: AccountStore;
-  readonly hasher: PasswordHasher;
+  readonly passwords: Pick<PasswordCheck, "hash" | "look">;
+  readonly failures: Pick<FailureCounts, "ofSession">;
   readonly operator: OperatorSecret;
   readonly secrets: Pick<SecretSource, "newId">;
   readonly now: Clock;
@@ -26,12 +28,16 @@ export class AccountBook {
     this.#deps = deps;
   }
 
-  /** Throws `CONFLICT` where the e-mail is taken, or kept for the operator whether or not that account exists yet. */
-  async register({ email, password }: RegisterInput): Promise<{ readonly userId: string }> {
-    const { store, hasher, operator, secrets, now } = this.#deps;
+  /**
+   * Throws `CONFLICT` where the e-mail is taken, or kept for the operator whether or not that account exists yet: after the same work, so that nobody can
+   * tell the one from the other.
+   */
+  async register({ email, password }: RegisterInput, clientAddress: string): Promise<{ readonly userId: string }> {
+    const { store, passwords, operator, secrets, now } = this.#deps;
     const folded = foldEmail(email);
-    if (operator.isEmail(folded)) throw taken();
-    const passwordHash = await hasher.hash(password);
+    const passwordHash = await passwords.hash(clientAddress, password);
+    const known = await store.byEmail(folded);
+    if (known !== null || operator.isEmail(folded)) throw taken();
     const userId = secrets.newId();
     const added = await store.add({ id: userId, email: folded, passwordHash, roles: ["user"], createdAtMs: now() });
     if (!added) throw taken();
@@ -42,12 +48,12 @@ export class AccountBook {
     return profileOf(await this.#present(userId));
   }
 
-  /** Ends all other sessions. Throws `UNAUTHENTICATED` where the present password is wrong. */
-  async changePassword({ userId, sessionId }: Principal, { password, newPassword }: ChangePasswordInput): Promise<void> {
-    const { store, hasher, now } = this.#deps;
+  /** Ends all other sessions. Throws `UNAUTHENTICATED` where the present password is wrong, `RATE_LIMITED` where that has been so too often in this session. */
+  async changePassword(caller: Principal, { password, newPassword }: ChangePasswordInput): Promise<void> {
+    const { store, now } = this.#deps;
+    const { userId, sessionId } = caller;
     const account = await this.#present(userId);
-    await this.#mustFit(password, account);
-    const newHash = await hasher.hash(newPassword);
+    const newHash = await this.#whereRight(caller, password, account, (hasher) => hasher.hash(newPassword));
     const change = { userId, knownHash: account.passwordHash, newHash, keepSessionId: sessionId, nowMs: now() };
     if (!(await store.changePassword(change))) throw wrongPassword();
   }
@@ -56,10 +62,11 @@ export class AccountBook {
    * Removes credentials and sessions now, and leaves the erasure of the history to be done. Throws as a password change does, and `CONFLICT` for the last
    * admin where no operator could sign in anew.
    */
-  async erase(userId: string, password: string): Promise<void> {
+  async erase(caller: Principal, password: string): Promise<void> {
     const { store, operator, now } = this.#deps;
+    const { userId } = caller;
     const account = await this.#present(userId);
-    await this.#mustFit(password, account);
+    await this.#whereRight(caller, password, account, async () => true);
     const nowMs = now();
     const erasure = { userId, knownHash: account.passwordHash, nowMs, retryAtMs: nowMs + erasureRetryMs(1), operatorEmail: operator.email };
     const outcome = await store.erase(erasure);
@@ -73,8 +80,19 @@ export class AccountBook {
     return account;
   }
 
-  async #mustFit(password: string, account: Account): Promise<void> {
-    if (!(await this.#deps.hasher.verify(password, account.passwordHash))) throw wrongPassword();
+  /** Wrong ones are counted by session: whoever has stolen a token has one of one session, and must not keep out the others by it. */
+  async #whereRight<T>(
+    { userId, sessionId }: Principal,
+    password: string,
+    { passwordHash }: Account,
+    then: (hasher: PasswordHasher) => Promise<T>,
+  ): Promise<T> {
+    const { passwords, failures } = this.#deps;
+    const found = await passwords.look(userId, failures.ofSession(sessionId), async (hasher) =>
+      (await hasher.verify(password, passwordHash)) ? { value: await then(hasher) } : null,
+    );
+    if (found === null) throw wrongPassword();
+    return found.value;
   }
 }
 

@@ -5,7 +5,6 @@ import { UNUSABLE_HASH } from "./unusable-hash.ts";
 
 export interface OperatorAccountDeps {
   readonly accounts: Pick<AccountStore, "byEmail" | "add" | "applySecret" | "noteDigest" | "replaceHash">;
-  readonly hasher: PasswordHasher;
   readonly operator: OperatorSecret;
   readonly secrets: Pick<SecretSource, "newId">;
   readonly now: Clock;
@@ -61,9 +60,14 @@ export class OperatorAccount {
     throw new CodedError("UNAVAILABLE", "The operator's account is being changed", { retryAfterMs: 1_000 });
   }
 
-  /** The account of an operator who has just presented the secret. Where another login was faster, its account counts, and the password has to fit that one. */
-  async make(account: Account | null, email: string, password: string): Promise<Account | false> {
-    const { accounts, hasher, operator, secrets, now } = this.#deps;
+  /**
+   * The account of an operator who has just presented the secret. Where another login was faster, its account counts, and the password has to fit that one:
+   * null where it doesn't.
+   *
+   * @param hasher what hashes in the caller's turn
+   */
+  async make(hasher: PasswordHasher, account: Account | null, email: string, password: string): Promise<Account | null> {
+    const { accounts, operator, secrets, now } = this.#deps;
     const passwordHash = await hasher.hash(password);
     if (account === null) {
       const fresh: Account = {
@@ -77,7 +81,7 @@ export class OperatorAccount {
       if (await accounts.add(fresh)) return fresh;
     } else if (await accounts.replaceHash(account.id, account.passwordHash, passwordHash)) return { ...account, passwordHash };
     const faster = await accounts.byEmail(email);
-    return faster !== null && (await hasher.verify(password, faster.passwordHash)) && faster;
+    return faster !== null && (await hasher.verify(password, faster.passwordHash)) ? faster : null;
   }
 
   /**

@@ -87,15 +87,46 @@ export interface AccountStore {
   erase(erasure: AccountErasure): Promise<"erased" | "changed" | "last admin">;
 }
 
-/** One login under way, already counted as failed. */
-export interface LoginAttempt {
-  /** The password was right: it doesn't count. */
-  succeeded(): void;
+/** One look at a password, already counted as wrong. */
+interface CountedLook {
+  /** It was right, or nobody will know whether it was: it doesn't count. Never throws. */
+  giveBack(): Promise<void>;
 }
 
-export interface LoginAttempts {
-  /** Throws `RATE_LIMITED` where too many have failed for this e-mail, or for it from this address; `UNAVAILABLE` where that can't be known. */
-  begin(email: string, clientAddress: string): Promise<LoginAttempt>;
+/** Wrong passwords of one kind, as they are counted for whoever presents one now. */
+export interface FailureCount {
+  /** Throws `RATE_LIMITED` where that is known without asking anybody. */
+  refuseKnown(): void;
+  /** Throws `RATE_LIMITED` where too many were wrong, with the true wait; `UNAVAILABLE` where that can't be known. */
+  begin(): Promise<CountedLook>;
+}
+
+/** A device that has logged in to an account before. */
+export interface KnownDevice {
+  readonly userId: string;
+  readonly deviceId: string;
+}
+
+export interface LoginCaller {
+  readonly email: string;
+  readonly clientAddress: string;
+  /** Null for a stranger. */
+  readonly device: KnownDevice | null;
+}
+
+export interface FailureCounts {
+  /** A known device is counted by itself; when it has used that up, it is a stranger. */
+  ofLogin(caller: LoginCaller): Promise<FailureCount>;
+  /** Present passwords, at the doors that ask for one of somebody signed in. */
+  ofSession(sessionId: string): FailureCount;
+}
+
+/** What lets a device in where strangers are refused. */
+export interface DeviceTokens {
+  /** The device that a token names, if it is one for this account with this password. Anything else is nobody's: null, after the same work for no account. */
+  read(token: string | undefined, account: Account | null): Promise<KnownDevice | null>;
+  /** A token for that device, or for one that is new. */
+  issue(account: Account, device: KnownDevice | null): Promise<string>;
 }
 
 export interface NewSession {

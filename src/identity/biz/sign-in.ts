@@ -1,35 +1,41 @@
 import { CodedError } from "../../contracts/errors.ts";
-import type { LoginInput, TokenGrant } from "../../contracts/identity.ts";
+import type { LoginGrant, LoginInput } from "../../contracts/identity.ts";
 import { foldEmail } from "./fold-email.ts";
 import { awaitsSecret, type OperatorAccount } from "./operator-account.ts";
-import type { AccountStore, LoginAttempts, OperatorSecret, PasswordHasher } from "./ports.ts";
+import type { PasswordCheck } from "./password-check.ts";
+import type { AccountStore, DeviceTokens, FailureCounts, OperatorSecret } from "./ports.ts";
 import type { Sessions } from "./sessions.ts";
 
 export interface SignInDeps {
   readonly accounts: Pick<AccountStore, "byEmail">;
-  readonly hasher: PasswordHasher;
+  readonly passwords: Pick<PasswordCheck, "look">;
   readonly operator: OperatorSecret;
   readonly operatorAccount: Pick<OperatorAccount, "upToDate" | "judged" | "make">;
   readonly sessions: Pick<Sessions, "open">;
-  readonly attempts: LoginAttempts;
+  readonly failures: Pick<FailureCounts, "ofLogin">;
+  readonly devices: DeviceTokens;
 }
 
-/** Login: the same work and the same answer whether the e-mail or the password is wrong. Failed ones are counted, also for e-mails that nobody has. */
-export function createSignIn({ accounts, hasher, operator, operatorAccount, sessions, attempts }: SignInDeps) {
-  return async function signIn(input: LoginInput, clientAddress: string): Promise<TokenGrant> {
+/**
+ * Login: the same work and the same answer whether the e-mail or the password is wrong. Failed ones are counted, also for e-mails that nobody has; who
+ * brings the token of an earlier login is counted apart from strangers, and let in where they are refused.
+ */
+export function createSignIn({ accounts, passwords, operator, operatorAccount, sessions, failures, devices }: SignInDeps) {
+  return async function signIn(input: LoginInput, clientAddress: string): Promise<LoginGrant> {
     const email = foldEmail(input.email);
-    const attempt = await attempts.begin(email, clientAddress);
     const account = await operatorAccount.upToDate(await accounts.byEmail(email));
-    const passwordFits = await hasher.verify(input.password, account?.passwordHash ?? null);
-    const isOperator = operator.matches(email, input.password);
-    if (account !== null) await operatorAccount.judged(account, input.password, passwordFits);
-    const signedIn =
-      account === null || awaitsSecret(account)
-        ? isOperator && (await operatorAccount.make(account, email, input.password))
-        : passwordFits && account;
-    const grant = signedIn === false ? null : await sessions.open(signedIn);
-    if (grant === null) throw new CodedError("UNAUTHENTICATED", "E-mail or password is wrong");
-    attempt.succeeded();
-    return grant;
+    const device = await devices.read(input.deviceToken, account);
+    const count = await failures.ofLogin({ email, clientAddress, device });
+    const signedIn = await passwords.look(clientAddress, count, async (hasher) => {
+      const passwordFits = await hasher.verify(input.password, account?.passwordHash ?? null);
+      const isOperator = operator.matches(email, input.password);
+      if (account !== null) await operatorAccount.judged(account, input.password, passwordFits);
+      if (account === null || awaitsSecret(account))
+        return isOperator ? operatorAccount.make(hasher, account, email, input.password) : null;
+      return passwordFits ? account : null;
+    });
+    const grant = signedIn === null ? null : await sessions.open(signedIn);
+    if (signedIn === null || grant === null) throw new CodedError("UNAUTHENTICATED", "E-mail or password is wrong");
+    return { ...grant, deviceToken: await devices.issue(signedIn, device) };
   };
 }

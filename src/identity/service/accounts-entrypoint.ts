@@ -8,6 +8,7 @@ import {
   registerSchema,
   type ChangePasswordInput,
   type IdentityAccounts,
+  type LoginGrant,
   type LoginInput,
   type Profile,
   type RegisterInput,
@@ -24,7 +25,7 @@ export interface AccountsDeps {
   readonly accounts: Omit<AccountBook, "profile">;
   /** Apart from the rest of the book: whoever only looks waits no longer than for any other page. */
   readonly profileOf: (userId: string) => Promise<Profile>;
-  readonly signIn: (input: LoginInput, clientAddress: string) => Promise<TokenGrant>;
+  readonly signIn: (input: LoginInput, clientAddress: string) => Promise<LoginGrant>;
   readonly sessions: Sessions;
   readonly erasures: Pick<Erasures, "attempt">;
   readonly ping: () => Promise<void>;
@@ -37,10 +38,10 @@ const NOWHERE = "unknown";
 export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsDeps) {
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
     register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
-      return this.#inTime(ctx, ({ accounts }) => accounts.register(validate(registerSchema, input, "input")));
+      return this.#inTime(ctx, ({ accounts }) => accounts.register(validate(registerSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
     }
 
-    login(ctx: CallContext, input: LoginInput): Promise<TokenGrant> {
+    login(ctx: CallContext, input: LoginInput): Promise<LoginGrant> {
       return this.#inTime(ctx, ({ signIn }) => signIn(validate(loginSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
     }
 
@@ -67,8 +68,9 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
 
     erase(ctx: CallContext, password: string): Promise<void> {
       return this.#inTime(ctx, async ({ accounts, erasures }) => {
-        const { userId } = requirePrincipal(ctx);
-        await accounts.erase(userId, validate(passwordSchema, password, "password"));
+        const caller = requirePrincipal(ctx);
+        const { userId } = caller;
+        await accounts.erase(caller, validate(passwordSchema, password, "password"));
         // The account is gone when this answers; its history usually a moment later, and else when the cron has got through.
         this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(userId)));
       });

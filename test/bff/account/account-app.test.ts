@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { IdentityAccounts, TokenGrant } from "../../../src/contracts/identity.ts";
+import type { IdentityAccounts, LoginGrant } from "../../../src/contracts/identity.ts";
 import type { Role } from "../../../src/contracts/permissions.ts";
 import { createAccountApp } from "../../../src/bff/account/account-app.ts";
 import { readBffConfig } from "../../../src/platform/bff-config.ts";
@@ -11,13 +11,14 @@ import { createLogger } from "../../../src/platform/logger.ts";
 import { testKey } from "../../support/ed25519.ts";
 import { testGuard } from "../../support/test-guard.ts";
 
-const GRANT: TokenGrant = {
+const GRANT: LoginGrant = {
   accessToken: "a.b.c",
   tokenType: "Bearer",
   expiresIn: 600,
   refreshToken: "r",
   userId: "ada",
   roles: ["user"],
+  deviceToken: "d",
 };
 const PROFILE = { userId: "ada", email: "ada@example.com", roles: ["user"], createdAt: 1 } as const;
 
@@ -181,6 +182,20 @@ describe("the account BFF", () => {
     await call("POST /v1/account/login", { email: " Ada@Example.COM ", password: "correct horse" });
     const seen = { email: "ada@example.com", password: "correct horse" };
     expect(calls.map(({ input }) => input)).toEqual([seen, seen]);
+  });
+});
+
+describe("a device token", () => {
+  it("is handed on to identity", async () => {
+    const { call, calls } = await accountBff();
+    await call("POST /v1/account/login", { email: "ada@example.com", password: "x", deviceToken: "d" });
+    expect(calls[0]?.input).toEqual({ email: "ada@example.com", password: "x", deviceToken: "d" });
+  });
+
+  it.each([7, null, {}, "x".repeat(2_000)])("that is none (%o) is no reason to refuse a login", async (deviceToken) => {
+    const { call, calls } = await accountBff();
+    expect((await call("POST /v1/account/login", { email: "ada@example.com", password: "x", deviceToken })).status).toBe(200);
+    expect(calls.map(({ input }) => input)).toEqual([{ email: "ada@example.com", password: "x" }]);
   });
 });
 

@@ -39,6 +39,19 @@ describe("an object's load", () => {
     expect(load.isTooMuch).toBe(false);
   });
 
+  it("is not too much after two moments in which all stood still, with one between them in which nothing did", () => {
+    let lateMs = 110;
+    const { clock, load } = loadWith(() => lateMs);
+    for (const standstill of [1, 2, 3]) {
+      lateMs = 110;
+      load.arrived();
+      clock.turn(60);
+      lateMs = 0;
+      clock.turn(200);
+      expect([standstill, load.isTooMuch]).toEqual([standstill, false]);
+    }
+  });
+
   it("is not too much because the wall clock is set, to either side", () => {
     const { clock, load, workFor } = loadWith(() => 0);
     workFor(50);

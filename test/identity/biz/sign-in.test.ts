@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { LoginInput, TokenGrant } from "../../../src/contracts/identity.ts";
-import type { Account, AccountStore } from "../../../src/identity/biz/ports.ts";
+import type { Account, AccountStore, DeviceTokens } from "../../../src/identity/biz/ports.ts";
 import { OperatorAccount } from "../../../src/identity/biz/operator-account.ts";
+import { PasswordCheck } from "../../../src/identity/biz/password-check.ts";
 import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
 import { operatorSecret as secretOf } from "../../../src/identity/data/operator-secret.ts";
 import { MemoryAccounts } from "../support/memory-stores.ts";
@@ -15,33 +16,60 @@ function account(email: string, password: string, id = "ada"): Account {
   return { id, email, passwordHash: `plain:${password}`, roles: ["user"], createdAtMs: 1 };
 }
 
+/** Device tokens that can be read: `tv of ada`. */
+const plainDevices: DeviceTokens = {
+  read: async (token, known) => {
+    const [deviceId = "", owner] = (token ?? "").split(" of ");
+    return known !== null && owner === known.id ? { userId: known.id, deviceId } : null;
+  },
+  issue: async ({ id }, device) => `${device?.deviceId ?? "new"} of ${id}`,
+};
+
 function signInWith({ operator = operatorSecret(OPERATOR.email, OPERATOR.password) } = {}) {
   const accounts = new MemoryAccounts();
   const hasher = new CountingHasher();
   const begun: string[] = [];
   const given: string[] = [];
+  const sessions = { failing: false };
+  const owners: string[] = [];
   const store = accounts as unknown as AccountStore;
   const signIn = createSignIn({
     accounts: store,
-    hasher,
+    passwords: new PasswordCheck({
+      hasher,
+      lane: {
+        run: async (owner, work) => {
+          owners.push(owner);
+          return work();
+        },
+      },
+    }),
     operator,
     operatorAccount: new OperatorAccount({
       accounts: store,
-      hasher,
       operator,
       secrets: plainSecrets,
       now: () => 1,
       onUnapplied: () => undefined,
     }),
-    sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
-    attempts: {
-      begin: async (email, clientAddress) => {
-        begun.push(`${email} ${clientAddress}`);
-        return { succeeded: () => void given.push(email) };
+    sessions: {
+      open: async ({ id, roles }) => {
+        if (sessions.failing) throw new Error("the database is away");
+        return { userId: id, roles } as TokenGrant;
       },
     },
+    failures: {
+      ofLogin: async ({ email, clientAddress, device }) => ({
+        refuseKnown: () => undefined,
+        begin: async () => {
+          begun.push(`${email} ${clientAddress} ${device?.deviceId ?? "stranger"}`);
+          return { giveBack: async () => void given.push(email) };
+        },
+      }),
+    },
+    devices: plainDevices,
   });
-  return { accounts, hasher, begun, given, signIn: (input: LoginInput) => signIn(input, "192.0.2.1") };
+  return { accounts, hasher, begun, given, sessions, owners, signIn: (input: LoginInput) => signIn(input, "192.0.2.1") };
 }
 
 describe("login", () => {
@@ -69,7 +97,11 @@ describe("login", () => {
     await expect(signIn({ email: "nobody@example.com", password: "wrong" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
     expect(given).toEqual([]);
     await signIn({ email: "ADA@example.com", password: "right" });
-    expect(begun).toEqual(["ada@example.com 192.0.2.1", "nobody@example.com 192.0.2.1", "ada@example.com 192.0.2.1"]);
+    expect(begun).toEqual([
+      "ada@example.com 192.0.2.1 stranger",
+      "nobody@example.com 192.0.2.1 stranger",
+      "ada@example.com 192.0.2.1 stranger",
+    ]);
     expect(given).toEqual(["ada@example.com"]);
   });
 
@@ -77,6 +109,50 @@ describe("login", () => {
     const { accounts, signIn } = signInWith();
     accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
     await expect(signIn({ email: " ADA@Example.com ", password: "right" })).resolves.toMatchObject({ userId: "ada" });
+  });
+});
+
+describe("an outage of ours", () => {
+  it("is no wrong password: one whose session can't be opened is given back", async () => {
+    const { accounts, given, sessions, signIn } = signInWith();
+    accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
+    sessions.failing = true;
+    await expect(signIn({ email: "ada@example.com", password: "right" })).rejects.toThrow("the database is away");
+    expect(given).toEqual(["ada@example.com"]);
+  });
+
+  it("that hides the account counts nothing", async () => {
+    const { accounts, begun, hasher, signIn } = signInWith();
+    accounts.byEmail = () => Promise.reject(new Error("the database is away"));
+    await expect(signIn({ email: "ada@example.com", password: "right" })).rejects.toThrow("the database is away");
+    expect([begun, hasher.derivations]).toEqual([[], 0]);
+  });
+});
+
+describe("a device", () => {
+  it("gets a token with each login, and is counted apart from strangers by it", async () => {
+    const { accounts, begun, signIn } = signInWith();
+    accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
+    expect((await signIn({ email: "ada@example.com", password: "right" })).deviceToken).toBe("new of ada");
+    const again = await signIn({ email: "ada@example.com", password: "right", deviceToken: "tv of ada" });
+    expect(again.deviceToken).toBe("tv of ada");
+    await expect(signIn({ email: "ada@example.com", password: "wrong", deviceToken: "tv of ada" })).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
+    expect(begun.map((attempt) => attempt.split(" ")[2])).toEqual(["stranger", "tv", "tv"]);
+  });
+
+  it("of somebody else, or of nobody, is a stranger", async () => {
+    const { accounts, begun, signIn } = signInWith();
+    accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
+    for (const [email, deviceToken] of [
+      ["ada@example.com", "tv of eve"],
+      ["ada@example.com", "nonsense"],
+      ["nobody@example.com", "tv of ada"],
+    ] as const) {
+      await signIn({ email, password: "right", deviceToken }).catch(() => undefined);
+    }
+    expect(begun.map((attempt) => attempt.split(" ")[2])).toEqual(["stranger", "stranger", "stranger"]);
   });
 });
 

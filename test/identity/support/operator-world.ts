@@ -1,5 +1,6 @@
 import type { TokenGrant } from "../../../src/contracts/identity.ts";
 import { OperatorAccount } from "../../../src/identity/biz/operator-account.ts";
+import { PasswordCheck } from "../../../src/identity/biz/password-check.ts";
 import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
@@ -28,7 +29,6 @@ export function operatorWorld(db: SqliteD1 = sqliteD1(identityMigrations())) {
     const operator = operatorSecret({ email, password, sealing });
     const operatorAccount = new OperatorAccount({
       accounts,
-      hasher,
       operator,
       secrets: plainSecrets,
       now: () => 1_000,
@@ -36,11 +36,12 @@ export function operatorWorld(db: SqliteD1 = sqliteD1(identityMigrations())) {
     });
     const signIn = createSignIn({
       accounts,
-      hasher,
+      passwords: new PasswordCheck({ hasher, lane: { run: async (_owner, work) => work() } }),
       operator,
       operatorAccount,
       sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
-      attempts: { begin: async () => ({ succeeded: () => undefined }) },
+      failures: { ofLogin: async () => ({ refuseKnown: () => undefined, begin: async () => ({ giveBack: async () => undefined }) }) },
+      devices: { read: async () => null, issue: async () => "a device" },
     });
     /** "in", or the code of the refusal, and how many keys were derived. */
     const logIn = async (presented: string, at = email): Promise<readonly [outcome: string, derivations: number]> => {

@@ -1,0 +1,106 @@
+import { ApiClient } from "../test/support/api-client.ts";
+import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../test/support/attacks.ts";
+import { bystanders, goAboutTheirBusiness, type Answered, type Bystander, type Deed } from "../test/support/bystanders.ts";
+import { OPERATOR, startWhole } from "./support/contestants.ts";
+import { median } from "./support/median.ts";
+
+/** Tries of each kind; a hash and the rest after it take a fifth of a second. */
+const TRIES = Number(process.env["BENCH_TRIES"] ?? 200);
+const WARM_UP_TRIES = 3;
+const PER_SECOND = 50;
+const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 8);
+const USERS = 8;
+const DEEDS: readonly Deed[] = ["read", "report", "refresh", "login"];
+const PASSWORD = "not the password";
+
+/** What an attacker learns by a clock, and what an attack costs others. */
+export async function run(): Promise<void> {
+  await tellApart();
+  await besideAttacks();
+}
+
+/** Whether answers that say the same take the same time: three kinds of e-mail at login, two at register, by turns. */
+async function tellApart(): Promise<void> {
+  const platform = await startWhole();
+  const api = new ApiClient(platform.url);
+  const known = "known@example.com";
+  await api.call("POST", "/v1/account/register", { body: { email: known, password: PASSWORD.toUpperCase() } });
+  const emails = { known, unknown: "nobody@example.com", "the operator's": OPERATOR.email };
+  await compare(`login, wrong password (${TRIES} tries each)`, emails, (email) =>
+    api.call("POST", "/v1/account/login", { body: { email, password: PASSWORD } }),
+  );
+  await compare(`register (${TRIES} tries each)`, { taken: known, "the operator's": OPERATOR.email }, (email) =>
+    api.call("POST", "/v1/account/register", { body: { email, password: PASSWORD } }),
+  );
+  await platform.stop();
+}
+
+type Ask = (email: string) => Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>;
+
+async function compare(title: string, emails: Readonly<Record<string, string>>, ask: Ask): Promise<void> {
+  const kinds = Object.entries(emails).map(([kind, email]) => ({ kind, email, ms: [] as number[], answers: new Set<string>() }));
+  for (let round = -WARM_UP_TRIES; round < TRIES; round += 1) {
+    // By turns, and each kind as often before the others as behind them.
+    for (const of of round % 2 === 0 ? kinds : kinds.toReversed()) {
+      const startedAtMs = performance.now();
+      const { status, body } = await ask(of.email);
+      if (round >= 0) of.ms.push(performance.now() - startedAtMs);
+      of.answers.add(`${status} ${String(body["code"])} ${String(body["detail"])}`);
+    }
+  }
+  const base = median(kinds[0]?.ms ?? []);
+  console.log(title);
+  console.table(
+    Object.fromEntries(
+      kinds.map(({ kind, ms, answers }) => [
+        kind,
+        { "median ms": median(ms).toFixed(1), ratio: (median(ms) / base).toFixed(3), answers: [...answers].join(" | ") },
+      ]),
+    ),
+  );
+}
+
+/** Eight users' times, alone and under each attack, with the limits that production has. Each attack has a platform of its own: the one before has used up what limits there are. */
+async function besideAttacks(): Promise<void> {
+  console.log(
+    `${USERS} users' answers in ms (median, 95 of 100), alone and beside ${PER_SECOND} wrong passwords a second for ${SECONDS} s`,
+  );
+  const rows: Record<string, Record<string, string>> = {};
+  for (const attack of [null, ...ATTACKS, FROM_MANY_ADDRESSES]) {
+    const platform = await startWhole({ rateLimitScale: 1 });
+    const others = await bystanders(platform.url, USERS);
+    const target = targetOf(platform.url, await bystanders(platform.url, 2, "involved"));
+    const running = attack?.start(target, PER_SECOND);
+    const answers = await goAboutTheirBusiness(platform.url, others, SECONDS);
+    const attackers = (await running?.stop()) ?? {};
+    rows[attack?.name ?? "alone"] = {
+      ...Object.fromEntries(DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))])),
+      refused: countsOf(answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`)),
+      "the attacker's": Object.entries(attackers)
+        .map(([status, count]) => `${count} × ${status}`)
+        .join(", "),
+    };
+    await platform.stop();
+  }
+  console.table(rows);
+}
+
+function targetOf(url: string, [attacker, victim]: readonly Bystander[]): Target {
+  if (attacker === undefined || victim === undefined) throw new Error("nobody could be signed in");
+  return { url, attacker, victimEmail: victim.email };
+}
+
+function countsOf(kinds: readonly string[]): string {
+  return (
+    Array.from(
+      Map.groupBy(kinds, (kind) => kind),
+      ([kind, { length }]) => `${length} × ${kind}`,
+    ).join(", ") || "none"
+  );
+}
+
+function timesOf(answers: readonly Answered[]): string {
+  if (answers.length === 0) return "none";
+  const sorted = answers.map(({ ms }) => ms).toSorted((a, b) => a - b);
+  return `${Math.round(median(sorted))}, ${Math.round(sorted[Math.floor(sorted.length * 0.95)] ?? 0)} of ${sorted.length}`;
+}

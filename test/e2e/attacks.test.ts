@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ApiClient } from "../support/api-client.ts";
+import { ATTACKS, from, FROM_MANY_ADDRESSES, type Attack, type Target } from "../support/attacks.ts";
+import { bystanders, goAboutTheirBusiness, type Answered, type Bystander } from "../support/bystanders.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+
+const PER_SECOND = 50;
+const SECONDS = 6;
+const USERS = 8;
+
+let platform: E2ePlatform;
+let api: ApiClient;
+let others: readonly Bystander[];
+let target: Target;
+
+// The limits are what is tested.
+beforeAll(async () => {
+  platform = await startE2ePlatform({ RATE_LIMIT_SCALE: "1", FAULTS: "off" });
+  api = new ApiClient(platform.url);
+  others = await bystanders(platform.url, USERS);
+  const [attacker, victim] = await bystanders(platform.url, 2, "involved");
+  if (attacker === undefined || victim === undefined) throw new Error("nobody could register");
+  target = { url: platform.url, attacker, victimEmail: victim.email };
+});
+
+afterAll(() => platform.stop());
+
+async function underAttack({
+  start,
+}: Attack): Promise<{ readonly answers: readonly Answered[]; readonly attacker: Readonly<Record<string, number>> }> {
+  const attack = start(target, PER_SECOND);
+  const answers = await goAboutTheirBusiness(platform.url, others, SECONDS);
+  return { answers, attacker: await attack.stop() };
+}
+
+const refusedOf = (answers: readonly Answered[]): readonly Answered[] => answers.filter(({ status }) => status !== 200);
+const deedsOf = (answers: readonly Answered[]): readonly string[] => [...new Set(answers.map(({ deed }) => deed))].sort();
+
+describe("wrong passwords at 50 a second", () => {
+  it.each(ATTACKS.map((attack) => [attack.name, attack] as const))(
+    "%s: eight other users' reads, reports, refreshes and logins are refused nothing",
+    async (_name, attack) => {
+      const { answers, attacker } = await underAttack(attack);
+      expect(refusedOf(answers)).toEqual([]);
+      expect(deedsOf(answers)).toEqual(["login", "read", "refresh", "report"]);
+      expect(attacker["429"]).toBeGreaterThan(200);
+      expect(attacker["200"] ?? attacker["204"] ?? 0).toBe(0);
+    },
+  );
+
+  it("from forty addresses refuse no read, report or refresh", async () => {
+    const { answers } = await underAttack(FROM_MANY_ADDRESSES);
+    expect(refusedOf(answers.filter(({ deed }) => deed !== "login"))).toEqual([]);
+  });
+});
+
+describe("right passwords", () => {
+  it("are nine 200s if they come at once from one address", async () => {
+    const email = "nine@example.com";
+    const headers = from("192.0.2.9");
+    const body = { email, password: "correct horse battery" };
+    await api.call("POST", "/v1/account/register", { body, headers });
+    const answers = await Promise.all(Array.from({ length: 9 }, () => api.call("POST", "/v1/account/login", { body, headers })));
+    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 200));
+  });
+});
