@@ -110,6 +110,20 @@ describe("the cron of the reconciliation", () => {
     expect(lines.at(-1)).toEqual(["error", "the ledgers disagree", { more: 10 }]);
   });
 
+  it("says aloud what is lost however many messages are late", async () => {
+    await arrive(200);
+    for (let number = 0; number < 100; number += 1) {
+      await world.debit("wallet", "ann", 1);
+      await world.debit("savings", "ann", 1);
+    }
+    const lost = await world.debit("wallet", "ann", 1_000);
+    await world.settle(lost);
+    world.nowMs += HOUR_MS;
+    await minute();
+    expect(lines).toContainEqual(["error", "the ledgers disagree", { kind: "transfer_without_credit", ledger: "wallet", id: lost.id }]);
+    expect(lines).toContainEqual(["warn", "messages are late", { count: 199, first: expect.any(String) }]);
+  });
+
   it("says aloud that it couldn't, and tries again the next minute", async () => {
     const away = { ...world.reconcilable("savings"), progress: () => Promise.reject(new Error("savings is away")) };
     const failing = createReconcileSweep({
