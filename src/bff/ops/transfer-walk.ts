@@ -87,7 +87,7 @@ export class TransferWalk {
       const compared = compareTransfers(rows);
       this.#note(compared);
       const restless = [...compared].flatMap(([id, { hasEnded, mismatches }]) => (hasEnded && mismatches.length === 0 ? [] : [id]));
-      if (this.#open.size + restless.length > OPEN_MAX) return soFar(false);
+      if (this.#open.size + restless.filter((id) => !this.#open.has(id)).length > OPEN_MAX) return soFar(false);
       for (const id of restless) this.#open.add(id);
       open.push(...restless);
       [place, pages] = [last, pages + 1];
