@@ -58,6 +58,7 @@ export interface ComparedRow {
   readonly messageAmount: number | null;
   /** Of a refunded one: what was booked back. Of a refund: what it takes back, and what has become of that. */
   readonly bookedBack: number | null;
+  readonly refundedId: string | null;
   readonly refundedOutcome: string | null;
   readonly refundedAmount: number | null;
 }

@@ -257,6 +257,19 @@ describe("reconciliation tells", () => {
     ]);
   });
 
+  it("one that was settled and passed long before it is refunded, each time", async () => {
+    const both = await arrived("ann", 50);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.tamper("wallet", "UPDATE transfer SET outcome = 'pending' WHERE id = ?", both.id);
+    world.tamper("wallet", "UPDATE account SET in_flight = in_flight + 50 WHERE id = 'user:ann'");
+    await world.refund(both);
+    for (let times = 0; times < 3; times += 1) {
+      expect(kinds(await look()).filter(([kind]) => kind !== "late_message")).toEqual([["wrong_outcome", "wallet", both.id]]);
+      world.nowMs += HOUR_MS;
+    }
+  });
+
   it("an entry without its other side, wherever it is", async () => {
     const sent = await arrived("ann", 100);
     world.tamper("savings", `DELETE FROM entry WHERE ${CREDIT}`, sent.id);
