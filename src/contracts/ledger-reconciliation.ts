@@ -29,7 +29,7 @@ export const accountPartSchema = z.object({
 export const walkedSchema = z.object({ from: accountSchema, to: accountSchema, cameToEnd: z.boolean() });
 export const booksSchema = z.object({ withSums: z.boolean() });
 export const explainedSchema = placeSchema;
-export const restartSchema = z.object({ through: placeSchema, difference: z.int() });
+export const restartSchema = z.object({ through: placeSchema, difference: z.int(), equityDifference: z.int() });
 
 export type ComparedRange = z.infer<typeof comparedRangeSchema>;
 export type PassedStep = z.infer<typeof passedSchema>;
@@ -130,6 +130,8 @@ export interface LedgerBooks {
   readonly equityExcess: number | null;
   /** The `clearingExcess` that the walk was begun anew for, and has not explained yet; null where there is none. */
   readonly unexplained: number | null;
+  /** As that, of the `equityExcess`. */
+  readonly unexplainedEquity: number | null;
   /** Messages that have been under way for longer than they may. */
   readonly late: readonly string[];
 }
@@ -161,7 +163,7 @@ export interface LedgerReconciliation {
   rested(ctx: CallContext, ids: readonly string[]): Promise<void>;
   /** Moves on from `from` to `to`, unless somebody else has. */
   passedAccounts(ctx: CallContext, step: WalkedStep): Promise<void>;
-  /** Begins anew, unless somebody else has moved on from `through`: what was passed is not what was summed, by that difference. */
+  /** Begins anew, unless somebody else has moved on from `through`: what was passed is not what was summed, by these differences of clearing and equity. */
   restart(ctx: CallContext, restart: Restart): Promise<void>;
   /** There is no such difference any more, unless somebody else has moved on from `through`. */
   explained(ctx: CallContext, through: string): Promise<void>;

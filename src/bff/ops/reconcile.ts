@@ -90,9 +90,14 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
 }
 
 /** Whatever was passed and has changed since is found by passing it again: once, where that doesn't explain it. */
-async function lookForReason(ledger: ReconcilableLedger, { through, clearingExcess, unexplained }: LedgerBooks): Promise<void> {
-  if (clearingExcess === null || clearingExcess === (unexplained ?? 0)) return;
-  await (clearingExcess === 0 ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess }));
+async function lookForReason(ledger: ReconcilableLedger, books: LedgerBooks): Promise<void> {
+  const { through, clearingExcess, unexplained, unexplainedEquity } = books;
+  if (clearingExcess === null) return;
+  const [known, knownOfEquity] = [unexplained ?? 0, unexplainedEquity ?? 0];
+  const equityDifference = books.equityExcess ?? knownOfEquity;
+  if (clearingExcess === known && equityDifference === knownOfEquity) return;
+  const isExplained = clearingExcess === 0 && equityDifference === 0;
+  await (isExplained ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess, equityDifference }));
 }
 
 function startOf({ wallet, savings }: Readonly<Record<LedgerName, ReconciliationProgress>>) {
@@ -123,15 +128,16 @@ function sumOf(books: Readonly<Record<LedgerName, LedgerBooks>>, walk: TransferW
 
 function differencesWithin(
   ledger: LedgerName,
-  { clearingExcess, equityExcess, unexplained }: LedgerBooks,
+  { clearingExcess, equityExcess, unexplained, unexplainedEquity }: LedgerBooks,
   { findings }: AccountWalk,
   sumOfEntries: number,
 ): readonly Mismatch[] {
   const clearing = clearingExcess ?? unexplained ?? 0;
+  const equity = equityExcess ?? unexplainedEquity ?? 0;
   return [
     ...(sumOfEntries === 0 ? [] : [{ kind: "sum_of_entries", ledger, difference: sumOfEntries } as const]),
     ...(clearing === 0 ? [] : [{ kind: "clearing", ledger, difference: clearing } as const]),
-    ...((equityExcess ?? 0) === 0 ? [] : [{ kind: "wrong_balance", ledger, id: "equity", difference: equityExcess ?? 0 } as const]),
+    ...(equity === 0 ? [] : [{ kind: "wrong_balance", ledger, id: "equity", difference: equity } as const]),
     ...findings.map((finding) => ({ ...finding, ledger })),
   ];
 }

@@ -171,9 +171,9 @@ describe("two reconciliations at once", () => {
     const before = await store.progress();
     const open = [world.newId()];
     await store.passed({ from: "", to: world.newId(), open });
-    await store.restart({ through: "", difference: 1 });
+    await store.restart({ through: "", difference: 1, equityDifference: 0 });
     expect(await store.progress()).toEqual(before);
-    await store.restart({ through: before.through, difference: 1 });
+    await store.restart({ through: before.through, difference: 1, equityDifference: 0 });
     expect(await store.progress()).toMatchObject({ through: "", open: [] });
   });
 });

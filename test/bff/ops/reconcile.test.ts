@@ -358,6 +358,37 @@ describe("reconciliation goes on from where it was", () => {
     expect(kinds(await look())).toEqual([["credit_without_transfer", "savings", made.id]]);
   });
 
+  it("and comes back for a deposit that a slow clock has made behind it, also where the walk takes its time", async () => {
+    for (let number = 0; number < 120; number += 1) await arrived("ann", 1);
+    world.nowMs += 3 * HOUR_MS;
+    await world.deposit("bob", 1);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.nowMs -= 2 * HOUR_MS;
+    await world.deposit("ann", 7);
+    world.nowMs += 3 * HOUR_MS;
+    const behind = [{ kind: "wrong_balance", ledger: "wallet", id: "equity", difference: -7 }];
+    expect((await look()).mismatches).toEqual(behind);
+    const slow = { ...counted(world), sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)) };
+    expect((await reconcile(slow)).mismatches).toEqual(behind);
+    for (let times = 0; times < 2; times += 1) expect(await look()).toMatchObject({ ok: true, mismatches: [], behind: 0 });
+  });
+
+  it("once for money that equity has lost, which is told each time until it is back", async () => {
+    await arrived("ann", 1);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.tamper("wallet", "UPDATE account SET balance = balance - 5 WHERE id = 'equity'");
+    const lost = [{ kind: "wrong_balance", ledger: "wallet", id: "equity", difference: -5 }];
+    for (let times = 0; times < 2; times += 1) expect((await look()).mismatches).toEqual(lost);
+    compares.calls = 0;
+    expect((await reconcile(counted(world))).mismatches).toEqual(lost);
+    expect(compares.calls).toBe(4);
+    world.tamper("wallet", "UPDATE account SET balance = balance + 5 WHERE id = 'equity'");
+    expect((await look()).mismatches).toEqual([]);
+    expect(await world.reconcilable("wallet").books({ withSums: false })).toMatchObject({ unexplained: null, unexplainedEquity: null });
+  });
+
   it("once for a difference, which is told all the while, and until it is no more", async () => {
     for (let number = 0; number < 120; number += 1) await arrived("ann", 1);
     world.nowMs += HOUR_MS;
