@@ -147,9 +147,14 @@ export interface ReconciliationProgress {
   readonly walkedAtMs: number | null;
 }
 
+export interface ReconciliationPlace extends ReconciliationProgress {
+  /** What the ledger's clock says: no single clock gone wrong decides what is old. */
+  readonly nowMs: number;
+}
+
 /** What a reconciliation asks of a ledger. Each answer is of one moment, and reads a bounded number of rows. */
 export interface LedgerReconciliation {
-  progress(ctx: CallContext): Promise<ReconciliationProgress>;
+  progress(ctx: CallContext): Promise<ReconciliationPlace>;
   compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]>;
   comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]>;
   checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts>;

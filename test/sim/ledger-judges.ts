@@ -27,6 +27,7 @@ export const judgeReconciliation: Judge = async ({ ledgers, kernel }) => {
     const store = d1Reconciliation(db);
     return {
       ...store,
+      progress: async () => ({ ...(await store.progress()), nowMs }),
       books: ({ withSums }) => store.books(nowMs - DELIVERY_SLA_MS, withSums),
       passedAccounts: (step) => store.passedAccounts(step, nowMs),
     };

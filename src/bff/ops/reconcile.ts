@@ -53,7 +53,8 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
   };
   const progress = await ofBoth((name) => ledgers[name].progress());
   const walk = new TransferWalk(ledgers, pace, startOf(progress));
-  const restsBeforeMs = startedAtMs - REST_MS;
+  // What was passed too early is a difference once something is booked behind it: the slowest of three clocks says what is old.
+  const restsBeforeMs = Math.min(startedAtMs, progress.wallet.nowMs, progress.savings.nowMs) - REST_MS;
   await walk.lookAtOpen(() => pace.goesOnUntil(round.passUntilMs));
   const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), () => pace.goesOnUntil(round.newestUntilMs));
   const accounts = await ofBoth(async (name) => {

@@ -167,6 +167,20 @@ describe("reconciliation tells nothing", () => {
     expect(kinds(await look())).toEqual([["wrong_amount", "wallet", sent.id]]);
   });
 
+  it("after one reading of its clock that was a month ahead, whatever was booked since", async () => {
+    world.nowMs += 24 * HOUR_MS;
+    await world.debit("wallet", "ann", 60);
+    world.nowMs -= 24 * HOUR_MS;
+    const ahead = {
+      ledgers: { wallet: world.reconcilable("wallet"), savings: world.reconcilable("savings") },
+      sleep: async () => undefined,
+    };
+    expect(await reconcile({ ...ahead, now: () => world.nowMs + 720 * HOUR_MS })).toMatchObject({ ok: true });
+    await arrived("bob", 7);
+    await world.deposit("bob", 8);
+    expect(await look()).toMatchObject({ ok: true, mismatches: [] });
+  });
+
   it("but the truth to two operators who ask at once", async () => {
     for (let number = 0; number < 300; number += 1) await arrived("ann", 1);
     world.nowMs += HOUR_MS;
