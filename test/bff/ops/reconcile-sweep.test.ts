@@ -124,6 +124,23 @@ describe("the cron of the reconciliation", () => {
     expect(lines).toContainEqual(["warn", "messages are late", { count: 199, first: expect.any(String) }]);
   });
 
+  it("says that an account has too many movements to be checked, once a day", async () => {
+    const part = { balance: 0, inFlight: 0, newestEntry: null, entries: { sum: 0, count: 16_000, lonely: [], next: null } };
+    await arrive(20);
+    const sweep = createReconcileSweep({
+      ledgersOfRun: () => ({
+        wallet: { ...world.reconcilable("wallet"), accountPart: async () => ({ ...part, transfers: part.entries }) },
+        savings: world.reconcilable("savings"),
+      }),
+      now: () => world.nowMs,
+      sleep,
+      logger,
+    });
+    await sweep();
+    await sweep();
+    expect(lines).toEqual([["warn", "accounts could not be checked", { count: 1 }]]);
+  });
+
   it("says aloud that it couldn't, and tries again the next minute", async () => {
     const away = { ...world.reconcilable("savings"), progress: () => Promise.reject(new Error("savings is away")) };
     const failing = createReconcileSweep({
