@@ -29,7 +29,7 @@ export const accountPartSchema = z.object({
 export const walkedSchema = z.object({ from: accountSchema, to: accountSchema, cameToEnd: z.boolean() });
 export const booksSchema = z.object({ withSums: z.boolean() });
 export const explainedSchema = placeSchema;
-export const restartSchema = z.object({ through: placeSchema, difference: z.int() });
+export const restartSchema = z.object({ through: placeSchema, difference: z.int(), equityDifference: z.int() });
 
 export type ComparedRange = z.infer<typeof comparedRangeSchema>;
 export type PassedStep = z.infer<typeof passedSchema>;
@@ -58,6 +58,7 @@ export interface ComparedRow {
   readonly messageAmount: number | null;
   /** Of a refunded one: what was booked back. Of a refund: what it takes back, and what has become of that. */
   readonly bookedBack: number | null;
+  readonly refundedId: string | null;
   readonly refundedOutcome: string | null;
   readonly refundedAmount: number | null;
 }
@@ -129,6 +130,8 @@ export interface LedgerBooks {
   readonly equityExcess: number | null;
   /** The `clearingExcess` that the walk was begun anew for, and has not explained yet; null where there is none. */
   readonly unexplained: number | null;
+  /** As that, of the `equityExcess`. */
+  readonly unexplainedEquity: number | null;
   /** Messages that have been under way for longer than they may. */
   readonly late: readonly string[];
 }
@@ -144,9 +147,14 @@ export interface ReconciliationProgress {
   readonly walkedAtMs: number | null;
 }
 
+export interface ReconciliationPlace extends ReconciliationProgress {
+  /** What the ledger's clock says: no single clock gone wrong decides what is old. */
+  readonly nowMs: number;
+}
+
 /** What a reconciliation asks of a ledger. Each answer is of one moment, and reads a bounded number of rows. */
 export interface LedgerReconciliation {
-  progress(ctx: CallContext): Promise<ReconciliationProgress>;
+  progress(ctx: CallContext): Promise<ReconciliationPlace>;
   compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]>;
   comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]>;
   checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts>;
@@ -160,7 +168,7 @@ export interface LedgerReconciliation {
   rested(ctx: CallContext, ids: readonly string[]): Promise<void>;
   /** Moves on from `from` to `to`, unless somebody else has. */
   passedAccounts(ctx: CallContext, step: WalkedStep): Promise<void>;
-  /** Begins anew, unless somebody else has moved on from `through`: what was passed is not what was summed, by that difference. */
+  /** Begins anew, unless somebody else has moved on from `through`: what was passed is not what was summed, by these differences of clearing and equity. */
   restart(ctx: CallContext, restart: Restart): Promise<void>;
   /** There is no such difference any more, unless somebody else has moved on from `through`. */
   explained(ctx: CallContext, through: string): Promise<void>;

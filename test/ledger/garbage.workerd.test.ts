@@ -94,7 +94,7 @@ describe("what is asked of a ledger", () => {
       passed: { ctx: operator, step: { from: "", to: newId(), open: [newId()] } },
       rested: { ctx: operator, ids: [newId()] },
       passedAccounts: { ctx: operator, step: { from: "user:w", to: "user:x", cameToEnd: false } },
-      restart: { ctx: operator, restart: { through: "", difference: -5 } },
+      restart: { ctx: operator, restart: { through: "", difference: -5, equityDifference: 0 } },
       explained: { ctx: operator, through: "" },
       changes: { ctx: operator, after: 0, limit: 500 },
       overview: { ctx: operator },

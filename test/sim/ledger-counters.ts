@@ -34,6 +34,7 @@ export const LEDGER_COUNTERS = [
   "failed send released",
   "dead letter kept",
   "audit line written",
+  "transfers passed by a reconciliation in between",
   "change published",
   "change published again",
   "message delivered again",

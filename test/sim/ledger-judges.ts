@@ -1,11 +1,9 @@
 import { LEDGERS, type LedgerName } from "../../src/contracts/ledger.ts";
 import { reconcile } from "../../src/bff/ops/reconcile.ts";
-import type { ReconcilableLedger } from "../../src/bff/ops/reconcilable-ledger.ts";
-import { DELIVERY_SLA_MS } from "../../src/ledger/biz/delivery-schedule.ts";
-import { d1Reconciliation } from "../../src/ledger/data/d1-reconciliation.ts";
 import { must } from "./broken-invariant.ts";
 import { checkBalances, checkBooks, checkStream } from "./ledger-invariants.ts";
 import type { LedgerModel } from "./ledger-model.ts";
+import { reconcilableSim } from "./ledger-rounds.ts";
 import { numberIn, rowsIn } from "./ledger-rows.ts";
 import type { LedgerWorld, SimLedger } from "./sim-ledger.ts";
 
@@ -23,17 +21,10 @@ export const judgeBalances: Judge = async ({ ledgers }, model) => {
 /** The reconciliation's word alone, as operators get it: it knows both ledgers and nothing of what anybody was promised. */
 export const judgeReconciliation: Judge = async ({ ledgers, kernel }) => {
   let { nowMs } = kernel;
-  const reconcilable = ({ database: { db } }: SimLedger): ReconcilableLedger => {
-    const store = d1Reconciliation(db);
-    return {
-      ...store,
-      books: ({ withSums }) => store.books(nowMs - DELIVERY_SLA_MS, withSums),
-      passedAccounts: (step) => store.passedAccounts(step, nowMs),
-    };
-  };
+  const now = (): number => nowMs;
   const { ok, mismatches } = await reconcile({
-    ledgers: { wallet: reconcilable(ledgers.wallet), savings: reconcilable(ledgers.savings) },
-    now: () => nowMs,
+    ledgers: { wallet: reconcilableSim(ledgers.wallet, now), savings: reconcilableSim(ledgers.savings, now) },
+    now,
     sleep: async (ms) => void (nowMs += ms),
   });
   const [first] = mismatches;

@@ -17,6 +17,7 @@ import { LedgerOperators } from "./ledger-operators.ts";
 import { outboxOf } from "./ledger-rows.ts";
 import { drawClocks, drawTrouble, drawUsers, endOutages, planTrouble, TROUBLE_MS, type Cast } from "./ledger-trouble.ts";
 import { LedgerWatch } from "./ledger-watch.ts";
+import { LedgerRounds } from "./ledger-rounds.ts";
 import { liveWhenWell, SKEWED_MS } from "./ledger-when-well.ts";
 import { ledgerWorld } from "./sim-ledger.ts";
 import { NO_TROUBLE } from "./trouble.ts";
@@ -28,6 +29,9 @@ const LATE_MS = 60_000;
 const HEALED_MS = 2_700_000;
 const QUIET_CRON_MS = 600_000;
 const MINUTE_MS = 60_000;
+/** How often the ledgers are reconciled in between, and how many times at most in one go. */
+const ROUND_MS = 120_000;
+const ROUNDS_MAX = 50;
 
 export interface SimOptions {
   readonly mutation?: Mutation;
@@ -65,6 +69,8 @@ class LedgerSim {
   readonly #asking: Asking;
   readonly #cast: Cast;
   readonly #watch: LedgerWatch;
+  /** Null where something is broken on purpose: what is told then is not told wrongly. */
+  readonly #rounds: LedgerRounds | null;
   readonly #profile: "usual" | "long";
   readonly #judge: Judge;
   #changes = -1;
@@ -87,6 +93,7 @@ class LedgerSim {
       operators: new LedgerOperators(world, model, ops),
     };
     this.#watch = new LedgerWatch(world);
+    this.#rounds = mutation === HEALTHY ? new LedgerRounds(world, seed) : null;
   }
 
   async run(): Promise<void> {
@@ -156,7 +163,12 @@ class LedgerSim {
 
   async #runFor(ms: number): Promise<void> {
     const { world } = this.#cast;
-    await this.kernel.runUntil(this.kernel.nowMs + ms);
+    const endMs = this.kernel.nowMs + ms;
+    const stepMs = Math.max(ROUND_MS, Math.ceil(ms / ROUNDS_MAX));
+    while (this.kernel.nowMs < endMs) {
+      await this.kernel.runUntil(Math.min(endMs, this.kernel.nowMs + stepMs));
+      await this.#rounds?.reconcile();
+    }
     if (this.#judge !== judgeAll) return;
     for (const name of LEDGERS) checkStream(world.ledgers[name]);
     if (this.#asking.broken !== null) throw this.#asking.broken;

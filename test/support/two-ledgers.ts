@@ -82,6 +82,7 @@ export class TwoLedgers {
     const store = d1Reconciliation(this.db[ledger]);
     const own: ReconcilableLedger = {
       ...store,
+      progress: async () => ({ ...(await store.progress()), nowMs: this.nowMs }),
       books: ({ withSums }) => store.books(this.nowMs - DELIVERY_SLA_MS, withSums),
       passedAccounts: (step) => store.passedAccounts(step, this.nowMs),
     };

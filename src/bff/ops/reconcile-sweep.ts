@@ -20,13 +20,14 @@ interface ReconcileSweepDeps {
 export function createReconcileSweep({ ledgersOfRun, now, sleep, logger }: ReconcileSweepDeps): () => Promise<void> {
   return async function sweep() {
     try {
-      const { mismatches, through, behind } = await reconcile({ ledgers: ledgersOfRun(), now, sleep, round: BY_ITSELF });
+      const { mismatches, through, behind, accounts } = await reconcile({ ledgers: ledgersOfRun(), now, sleep, round: BY_ITSELF });
       const late = mismatches.filter(({ kind }) => kind === "late_message");
       const wrong = mismatches.filter(({ kind }) => kind !== "late_message");
       for (const mismatch of wrong.slice(0, TOLD_MAX)) logger.error("the ledgers disagree", { ...mismatch });
       if (wrong.length > TOLD_MAX) logger.error("the ledgers disagree", { more: wrong.length - TOLD_MAX });
       // No loss: somebody has to redrive or refund them.
       if (late.length > 0) logger.warn("messages are late", { count: late.length, first: late[0]?.id });
+      if (accounts.unchecked > 0) logger.warn("accounts could not be checked", { count: accounts.unchecked });
       logger.debug("reconciled", { through, behind });
     } catch (error) {
       logger.error("reconciliation failed", { causes: describeCauses(error) });

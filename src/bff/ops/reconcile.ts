@@ -53,7 +53,8 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
   };
   const progress = await ofBoth((name) => ledgers[name].progress());
   const walk = new TransferWalk(ledgers, pace, startOf(progress));
-  const restsBeforeMs = startedAtMs - REST_MS;
+  // What was passed too early is a difference once something is booked behind it: the slowest of three clocks says what is old.
+  const restsBeforeMs = Math.min(startedAtMs, progress.wallet.nowMs, progress.savings.nowMs) - REST_MS;
   await walk.lookAtOpen(() => pace.goesOnUntil(round.passUntilMs));
   const sawNewest = await walk.lookAtNewest(firstIdAt(restsBeforeMs), () => pace.goesOnUntil(round.newestUntilMs));
   const accounts = await ofBoth(async (name) => {
@@ -70,7 +71,9 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
   const sums = { wallet: sumOf(books, walk, "wallet"), savings: sumOf(books, walk, "savings") };
   const within = LEDGERS.flatMap((name) => differencesWithin(name, books[name], accounts[name], sums[name].sumOfEntries));
   for (const name of LEDGERS) await lookForReason(ledgers[name], books[name]);
-  const mismatches = [...within, ...between].slice(0, MISMATCHES_MAX);
+  // What is late is no loss, and there may be so much of it that losses would have no room.
+  const late = LEDGERS.flatMap((ledger) => books[ledger].late.map((id) => ({ kind: "late_message", ledger, id }) as const));
+  const mismatches = [...within, ...between, ...late].slice(0, MISMATCHES_MAX);
   const throughMs = walk.through === "" ? null : timeOfId(walk.through);
   return {
     ok: mismatches.length === 0,
@@ -88,9 +91,14 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
 }
 
 /** Whatever was passed and has changed since is found by passing it again: once, where that doesn't explain it. */
-async function lookForReason(ledger: ReconcilableLedger, { through, clearingExcess, unexplained }: LedgerBooks): Promise<void> {
-  if (clearingExcess === null || clearingExcess === (unexplained ?? 0)) return;
-  await (clearingExcess === 0 ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess }));
+async function lookForReason(ledger: ReconcilableLedger, books: LedgerBooks): Promise<void> {
+  const { through, clearingExcess, unexplained, unexplainedEquity } = books;
+  if (clearingExcess === null) return;
+  const [known, knownOfEquity] = [unexplained ?? 0, unexplainedEquity ?? 0];
+  const equityDifference = books.equityExcess ?? knownOfEquity;
+  if (clearingExcess === known && equityDifference === knownOfEquity) return;
+  const isExplained = clearingExcess === 0 && equityDifference === 0;
+  await (isExplained ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess, equityDifference }));
 }
 
 function startOf({ wallet, savings }: Readonly<Record<LedgerName, ReconciliationProgress>>) {
@@ -121,17 +129,17 @@ function sumOf(books: Readonly<Record<LedgerName, LedgerBooks>>, walk: TransferW
 
 function differencesWithin(
   ledger: LedgerName,
-  { clearingExcess, equityExcess, unexplained, late }: LedgerBooks,
+  { clearingExcess, equityExcess, unexplained, unexplainedEquity }: LedgerBooks,
   { findings }: AccountWalk,
   sumOfEntries: number,
 ): readonly Mismatch[] {
   const clearing = clearingExcess ?? unexplained ?? 0;
+  const equity = equityExcess ?? unexplainedEquity ?? 0;
   return [
     ...(sumOfEntries === 0 ? [] : [{ kind: "sum_of_entries", ledger, difference: sumOfEntries } as const]),
     ...(clearing === 0 ? [] : [{ kind: "clearing", ledger, difference: clearing } as const]),
-    ...((equityExcess ?? 0) === 0 ? [] : [{ kind: "wrong_balance", ledger, id: "equity", difference: equityExcess ?? 0 } as const]),
+    ...(equity === 0 ? [] : [{ kind: "wrong_balance", ledger, id: "equity", difference: equity } as const]),
     ...findings.map((finding) => ({ ...finding, ledger })),
-    ...late.map((id) => ({ kind: "late_message", ledger, id }) as const),
   ];
 }
 

@@ -56,7 +56,7 @@ export class TransferWalk {
   async lookAtNewest(since: string, hasTime: () => boolean): Promise<boolean> {
     for (let after = since > this.through ? since : this.through; hasTime();) {
       const page = await this.#page(after, LAST_ID);
-      this.#note(compareTransfers(page.rows));
+      this.#note(await this.#compared(page.rows, after));
       for (const ledger of LEDGERS)
         for (const { amount, counter } of page.rows[ledger]) this.unpassedSum[ledger] += amount + (counter ?? 0);
       if (page.to === null) return true;
@@ -84,10 +84,10 @@ export class TransferWalk {
       const { rows, to } = await this.#page(place, before);
       const last = to ?? lastId(rows);
       if (last === null) return soFar(true);
-      const compared = compareTransfers(rows);
+      const compared = await this.#compared(rows, place);
       this.#note(compared);
       const restless = [...compared].flatMap(([id, { hasEnded, mismatches }]) => (hasEnded && mismatches.length === 0 ? [] : [id]));
-      if (this.#open.size + restless.length > OPEN_MAX) return soFar(false);
+      if (this.#open.size + restless.filter((id) => !this.#open.has(id)).length > OPEN_MAX) return soFar(false);
       for (const id of restless) this.#open.add(id);
       open.push(...restless);
       [place, pages] = [last, pages + 1];
@@ -120,6 +120,13 @@ export class TransferWalk {
 
   async lookAt(ids: readonly string[]): Promise<ReadonlyMap<string, Comparison>> {
     return compareTransfers(await this.#both((ledger) => ledger.comparedOf(ids)));
+  }
+
+  /** A page and, of each refund in it, what it takes back: that was passed already, and may have been credited and settled long before. */
+  async #compared(rows: Rows, after: string): Promise<ReadonlyMap<string, Comparison>> {
+    const refunded = LEDGERS.flatMap((name) => rows[name].flatMap(({ refundedId }) => refundedId ?? [])).filter((id) => id <= after);
+    const compared = compareTransfers(rows);
+    return refunded.length === 0 ? compared : new Map([...compared, ...(await this.lookAt(refunded))]);
   }
 
   #note(compared: ReadonlyMap<string, Comparison>): void {

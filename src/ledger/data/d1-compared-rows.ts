@@ -7,7 +7,7 @@ const compared = (entries: string): string => `
     (SELECT amount FROM entry WHERE account_id = e.contra_id AND transfer_id = e.transfer_id) AS counter,
     t.operation AS operation, t.amount AS promised, t.outcome AS outcome, o.user_id AS messageUserId, o.amount AS messageAmount,
     (SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = back.id) AS bookedBack,
-    forth.outcome AS refundedOutcome, forth.amount AS refundedAmount
+    forth.id AS refundedId, forth.outcome AS refundedOutcome, forth.amount AS refundedAmount
   FROM (${entries}) e
     LEFT JOIN transfer t ON e.account_id = 'clearing' AND t.owner = substr(e.contra_id, 6) AND t.id = e.transfer_id
     LEFT JOIN outbox o ON e.amount > 0 AND o.id = e.transfer_id

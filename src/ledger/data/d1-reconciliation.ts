@@ -47,11 +47,12 @@ const PASS_ACCOUNTS = "UPDATE reconciliation SET account_id = ?2, walked_at = co
 
 /** 1 through. */
 const FORGET_OPEN = "DELETE FROM reconciliation_open WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = ?1)";
-/** 1 through, 2 difference. */
+/** 1 through, 2 difference of clearing, 3 of equity. */
 const RESTART = `
-  UPDATE reconciliation SET through_id = '', clearing = 0, equity = 0, sum_of_entries = 0, unexplained = ?2 WHERE id = 1 AND through_id = ?1`;
+  UPDATE reconciliation SET through_id = '', clearing = 0, equity = 0, sum_of_entries = 0,
+    unexplained = nullif(?2, 0), unexplained_equity = nullif(?3, 0) WHERE id = 1 AND through_id = ?1`;
 /** 1 through. */
-const EXPLAINED = "UPDATE reconciliation SET unexplained = NULL WHERE id = 1 AND through_id = ?1";
+const EXPLAINED = "UPDATE reconciliation SET unexplained = NULL, unexplained_equity = NULL WHERE id = 1 AND through_id = ?1";
 
 /** 1 most. */
 const unpassed = (account: string): string => `
@@ -60,6 +61,7 @@ const unpassed = (account: string): string => `
 const SUMS = `
   SELECT through_id AS through, sum_of_entries AS sumOfEntries, (SELECT balance FROM account WHERE id = 'clearing') AS clearing, clearing AS passedClearing,
     (SELECT balance FROM account WHERE id = 'equity') - equity AS equityExcess, unexplained,
+    unexplained_equity AS unexplainedEquity,
     (SELECT coalesce(sum(e.amount), 0) FROM ${UNCOUNTED}) AS uncounted
   FROM reconciliation WHERE id = 1`;
 /** 1 after, 2 most. */
@@ -78,6 +80,7 @@ interface SumsRow {
   readonly equityExcess: number;
   readonly uncounted: number;
   readonly unexplained: number | null;
+  readonly unexplainedEquity: number | null;
 }
 
 interface UnpassedRow {
@@ -124,8 +127,11 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
       );
     },
 
-    async restart({ through, difference }) {
-      await d1Batch("reconcile anew", db, [db.prepare(FORGET_OPEN).bind(through), db.prepare(RESTART).bind(through, difference)]);
+    async restart({ through, difference, equityDifference }) {
+      await d1Batch("reconcile anew", db, [
+        db.prepare(FORGET_OPEN).bind(through),
+        db.prepare(RESTART).bind(through, difference, equityDifference),
+      ]);
     },
 
     async explained(through) {
@@ -156,6 +162,7 @@ async function readSums(db: D1Database, withSums: boolean): Promise<Omit<LedgerB
     clearing: sums.clearing,
     sumOfEntries: sums.sumOfEntries,
     unexplained: sums.unexplained,
+    unexplainedEquity: sums.unexplainedEquity,
     clearingExcess: clearing.count < most("clearing") ? sums.clearing - sums.passedClearing - clearing.sum - sums.uncounted : null,
     equityExcess: equity.count < most("equity") ? sums.equityExcess - equity.sum : null,
   };

@@ -38,7 +38,7 @@ import {
   type ComparedRow,
   type LedgerBooks,
   type PassedStep,
-  type ReconciliationProgress,
+  type ReconciliationPlace,
   type Restart,
   type WalkedStep,
 } from "../../contracts/ledger-reconciliation.ts";
@@ -152,8 +152,8 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       });
     }
 
-    progress(ctx: CallContext): Promise<ReconciliationProgress> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.progress());
+    progress(ctx: CallContext): Promise<ReconciliationPlace> {
+      return this.#inTime(ctx, async ({ reconciliation }) => ({ ...(await reconciliation.progress()), nowMs: Date.now() }));
     }
 
     compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]> {

@@ -110,6 +110,37 @@ describe("the cron of the reconciliation", () => {
     expect(lines.at(-1)).toEqual(["error", "the ledgers disagree", { more: 10 }]);
   });
 
+  it("says aloud what is lost however many messages are late", async () => {
+    await arrive(200);
+    for (let number = 0; number < 100; number += 1) {
+      await world.debit("wallet", "ann", 1);
+      await world.debit("savings", "ann", 1);
+    }
+    const lost = await world.debit("wallet", "ann", 1_000);
+    await world.settle(lost);
+    world.nowMs += HOUR_MS;
+    await minute();
+    expect(lines).toContainEqual(["error", "the ledgers disagree", { kind: "transfer_without_credit", ledger: "wallet", id: lost.id }]);
+    expect(lines).toContainEqual(["warn", "messages are late", { count: 199, first: expect.any(String) }]);
+  });
+
+  it("says that an account has too many movements to be checked, once a day", async () => {
+    const part = { balance: 0, inFlight: 0, newestEntry: null, entries: { sum: 0, count: 16_000, lonely: [], next: null } };
+    await arrive(20);
+    const sweep = createReconcileSweep({
+      ledgersOfRun: () => ({
+        wallet: { ...world.reconcilable("wallet"), accountPart: async () => ({ ...part, transfers: part.entries }) },
+        savings: world.reconcilable("savings"),
+      }),
+      now: () => world.nowMs,
+      sleep,
+      logger,
+    });
+    await sweep();
+    await sweep();
+    expect(lines).toEqual([["warn", "accounts could not be checked", { count: 1 }]]);
+  });
+
   it("says aloud that it couldn't, and tries again the next minute", async () => {
     const away = { ...world.reconcilable("savings"), progress: () => Promise.reject(new Error("savings is away")) };
     const failing = createReconcileSweep({
@@ -157,9 +188,9 @@ describe("two reconciliations at once", () => {
     const before = await store.progress();
     const open = [world.newId()];
     await store.passed({ from: "", to: world.newId(), open });
-    await store.restart({ through: "", difference: 1 });
+    await store.restart({ through: "", difference: 1, equityDifference: 0 });
     expect(await store.progress()).toEqual(before);
-    await store.restart({ through: before.through, difference: 1 });
+    await store.restart({ through: before.through, difference: 1, equityDifference: 0 });
     expect(await store.progress()).toMatchObject({ through: "", open: [] });
   });
 });

@@ -167,6 +167,20 @@ describe("reconciliation tells nothing", () => {
     expect(kinds(await look())).toEqual([["wrong_amount", "wallet", sent.id]]);
   });
 
+  it("after one reading of its clock that was a month ahead, whatever was booked since", async () => {
+    world.nowMs += 24 * HOUR_MS;
+    await world.debit("wallet", "ann", 60);
+    world.nowMs -= 24 * HOUR_MS;
+    const ahead = {
+      ledgers: { wallet: world.reconcilable("wallet"), savings: world.reconcilable("savings") },
+      sleep: async () => undefined,
+    };
+    expect(await reconcile({ ...ahead, now: () => world.nowMs + 720 * HOUR_MS })).toMatchObject({ ok: true });
+    await arrived("bob", 7);
+    await world.deposit("bob", 8);
+    expect(await look()).toMatchObject({ ok: true, mismatches: [] });
+  });
+
   it("but the truth to two operators who ask at once", async () => {
     for (let number = 0; number < 300; number += 1) await arrived("ann", 1);
     world.nowMs += HOUR_MS;
@@ -257,6 +271,19 @@ describe("reconciliation tells", () => {
     ]);
   });
 
+  it("one that was settled and passed long before it is refunded, each time", async () => {
+    const both = await arrived("ann", 50);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.tamper("wallet", "UPDATE transfer SET outcome = 'pending' WHERE id = ?", both.id);
+    world.tamper("wallet", "UPDATE account SET in_flight = in_flight + 50 WHERE id = 'user:ann'");
+    await world.refund(both);
+    for (let times = 0; times < 3; times += 1) {
+      expect(kinds(await look()).filter(([kind]) => kind !== "late_message")).toEqual([["wrong_outcome", "wallet", both.id]]);
+      world.nowMs += HOUR_MS;
+    }
+  });
+
   it("an entry without its other side, wherever it is", async () => {
     const sent = await arrived("ann", 100);
     world.tamper("savings", `DELETE FROM entry WHERE ${CREDIT}`, sent.id);
@@ -345,6 +372,37 @@ describe("reconciliation goes on from where it was", () => {
     expect(kinds(await look())).toEqual([["credit_without_transfer", "savings", made.id]]);
   });
 
+  it("and comes back for a deposit that a slow clock has made behind it, also where the walk takes its time", async () => {
+    for (let number = 0; number < 120; number += 1) await arrived("ann", 1);
+    world.nowMs += 3 * HOUR_MS;
+    await world.deposit("bob", 1);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.nowMs -= 2 * HOUR_MS;
+    await world.deposit("ann", 7);
+    world.nowMs += 3 * HOUR_MS;
+    const behind = [{ kind: "wrong_balance", ledger: "wallet", id: "equity", difference: -7 }];
+    expect((await look()).mismatches).toEqual(behind);
+    const slow = { ...counted(world), sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)) };
+    expect((await reconcile(slow)).mismatches).toEqual(behind);
+    for (let times = 0; times < 2; times += 1) expect(await look()).toMatchObject({ ok: true, mismatches: [], behind: 0 });
+  });
+
+  it("once for money that equity has lost, which is told each time until it is back", async () => {
+    await arrived("ann", 1);
+    world.nowMs += HOUR_MS;
+    await look();
+    world.tamper("wallet", "UPDATE account SET balance = balance - 5 WHERE id = 'equity'");
+    const lost = [{ kind: "wrong_balance", ledger: "wallet", id: "equity", difference: -5 }];
+    for (let times = 0; times < 2; times += 1) expect((await look()).mismatches).toEqual(lost);
+    compares.calls = 0;
+    expect((await reconcile(counted(world))).mismatches).toEqual(lost);
+    expect(compares.calls).toBe(4);
+    world.tamper("wallet", "UPDATE account SET balance = balance + 5 WHERE id = 'equity'");
+    expect((await look()).mismatches).toEqual([]);
+    expect(await world.reconcilable("wallet").books({ withSums: false })).toMatchObject({ unexplained: null, unexplainedEquity: null });
+  });
+
   it("once for a difference, which is told all the while, and until it is no more", async () => {
     for (let number = 0; number < 120; number += 1) await arrived("ann", 1);
     world.nowMs += HOUR_MS;
@@ -367,5 +425,18 @@ describe("reconciliation goes on from where it was", () => {
     world.tamper("wallet", "UPDATE account SET balance = balance - 5 WHERE id = 'clearing'");
     expect((await look()).mismatches).toEqual(lost);
     expect((await world.reconcilable("wallet").progress()).through).toBe("");
+  });
+
+  it("also in one ledger only, however many transfers the other one has open", async () => {
+    for (let number = 0; number < 960; number += 1) await world.settle(await world.debit("wallet", "ann", 1));
+    world.nowMs += HOUR_MS;
+    await look();
+    world.tamper("wallet", "UPDATE account SET balance = balance - 5 WHERE id = 'clearing'");
+    await look();
+    world.tamper("wallet", "UPDATE account SET balance = balance + 5 WHERE id = 'clearing'");
+    world.nowMs += HOUR_MS;
+    const anew = await look();
+    expect(anew.behind).toBe(0);
+    expect(anew.mismatches.filter(({ kind }) => kind === "clearing")).toEqual([]);
   });
 });

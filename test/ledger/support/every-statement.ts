@@ -129,7 +129,7 @@ async function forReconciliation({ reconciliation }: Ledger): Promise<void> {
   await reconciliation.books(Date.now(), true);
   const moved = await reconciliation.progress();
   await reconciliation.explained(moved.through);
-  await reconciliation.restart({ through: moved.through, difference: 1 });
+  await reconciliation.restart({ through: moved.through, difference: 1, equityDifference: 0 });
 }
 
 /** What a ledger does not take. */
