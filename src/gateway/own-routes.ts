@@ -44,7 +44,7 @@ export function addOwnRoutes(app: Hono<GatewayHonoEnv>, deps: OwnRoutesDeps): vo
     if (failed.length === 0) return c.json({ status: "ready", upstreams: states });
     const error = new CodedError("UNAVAILABLE", `Not ready: ${failed.join(", ")}`, { retryAfterMs: 1_000 });
     c.env.scope.failure = error;
-    return problemResponse(error, { requestId: c.env.scope.requestId, instance: c.req.path, extra: { upstreams: states } });
+    return problemResponse(error, { requestId: c.env.scope.requestId, instance: c.env.scope.path, extra: { upstreams: states } });
   });
 
   app.get("/.well-known/jwks.json", async function jwks(c) {

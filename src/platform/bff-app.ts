@@ -62,8 +62,9 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      // What was refused on purpose is no fault, and an open breaker refuses everybody.
-      logger[isRefusal(code) ? "info" : "error"]("request failed", {
+      // What was refused on purpose is no fault, and an open breaker refuses everybody. That a client wanted no more time is none either.
+      const isNoFault = isRefusal(code) || (code === "DEADLINE_EXCEEDED" && scope.isHurried === true);
+      logger[isNoFault ? "info" : "error"]("request failed", {
         requestId: scope.requestId,
         attempt: scope.attempt,
         code,
@@ -115,5 +116,5 @@ function quotaOf(headers: Headers): QuotaHeaders | null {
 }
 
 function pathOf(request: Request): string {
-  return new URL(request.url).pathname;
+  return URL.parse(request.url)?.pathname ?? "/";
 }

@@ -42,9 +42,11 @@ function invalid(issues: readonly { readonly path: readonly PropertyKey[]; reado
   return new CodedError("INVALID", "Some values are not valid; see errors", { errors });
 }
 
-/** The JSON body as the schema sees it. Throws `MALFORMED` where it is not UTF-8 or not JSON, `INVALID` where values are not valid. */
+/** The JSON body as the schema sees it. Throws `MALFORMED` where it breaks off, is not UTF-8 or not JSON, `INVALID` where values are not valid. */
 export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
-  const text = await request.text();
+  const text = await request.text().catch((cause: unknown) => {
+    throw new CodedError("MALFORMED", "The body breaks off", { cause });
+  });
   let value: unknown;
   try {
     value = JSON.parse(text);
