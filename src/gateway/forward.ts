@@ -68,6 +68,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       keyed: route.keyedByPath === true || request.headers.has(IDEMPOTENCY_KEY_HEADER),
       deadlineAtMs: scope.deadlineAtMs,
       isHurried: scope.isHurried,
+      hangUp: scope.hangUp,
       // The time of the route is all that a BFF is granted.
       quotaMs: route.timeoutMs - ROUTE_MARGIN_MS,
       criticality: route.criticality,

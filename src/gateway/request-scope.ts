@@ -20,6 +20,8 @@ export interface GatewayScope {
   /** Its path, escaped. */
   readonly path: string;
   readonly startedAtMs: number;
+  /** Fires when the client hangs up. */
+  readonly hangUp: AbortSignal;
   /** Set by authentication; null on routes that need none. */
   principal: Principal | null;
   /** The route's path as the table writes it, for the log; null while no route has matched. */
@@ -52,6 +54,7 @@ export function openScope(request: Request, nowMs: number): GatewayScope {
     url: url === null ? null : `${OWN_HOST}${url.pathname}${url.search}`,
     path: url?.pathname ?? "/",
     startedAtMs: nowMs,
+    hangUp: request.signal,
     principal: null,
     routePath: null,
     deadlineAtMs: Number.POSITIVE_INFINITY,

@@ -80,7 +80,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   return async function bff(request, _env, ctx) {
     const { headers } = request;
     const token = headers.get(INTERNAL_TOKEN_HEADER);
-    const scope = scopeOf(headers, now());
+    const scope = scopeOf(request, now());
     try {
       if (token === null && pathOf(request) === READY_PATH) {
         await checkReady({ ...scope, deadlineAtMs: now() + CALL_QUOTA_MS.readyCheck });
@@ -95,7 +95,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   };
 }
 
-function scopeOf(headers: Headers, nowMs: number): BffScope {
+function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
   const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
   const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
   return {
@@ -103,6 +103,7 @@ function scopeOf(headers: Headers, nowMs: number): BffScope {
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
     deadlineAtMs: nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
     isHurried: headers.has(HURRIED_HEADER),
+    hangUp: signal,
     principal: null,
     quota: quotaOf(headers),
     attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { accessToken } from "../support/ed25519.ts";
+import { never } from "../support/hung-bindings.ts";
 import { testGateway } from "../support/test-gateway.ts";
 import { testGuard } from "../support/test-guard.ts";
 
@@ -132,5 +133,24 @@ describe("a body", () => {
     });
     expect((await send(request)).status).toBe(200);
     expect(forwarded.map((sent) => [sent.method, sent.body])).toEqual([[method, null]]);
+  });
+});
+
+describe("a client who hangs up", () => {
+  it("has no place with the BFF from then on", async () => {
+    const guard = testGuard({ upstream: "account", placesMax: 1 });
+    let hangs = true;
+    const { call, forwarded } = await testGateway(() => (hangs ? never : Response.json({})), {
+      guards: { account: guard, app: guard, ops: guard },
+      now: Date.now,
+    });
+    const client = new AbortController();
+    const json = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
+    void call("/v1/account/refresh", { ...json, signal: client.signal });
+    await vi.waitFor(() => expect(forwarded).toHaveLength(1));
+    expect((await call("/v1/account/refresh", json)).status).toBe(503);
+    client.abort();
+    hangs = false;
+    expect((await call("/v1/account/refresh", json)).status).toBe(200);
   });
 });
