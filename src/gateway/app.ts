@@ -9,25 +9,23 @@ import type { Logger } from "../platform/logger.ts";
 import { problemResponse } from "../platform/problem.ts";
 import type { Clock } from "../resilience/clock.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { clientKeyOf } from "./client-key.ts";
+import { clientKeyOf, networkKeyOf } from "./client-key.ts";
 import { DeniedError, type ClientLimits } from "./client-limits.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
-import type { LimitPolicies, LimitPolicyName } from "./limit-policies.ts";
-import { addOwnRoutes } from "./own-routes.ts";
+import type { LimitPolicies, LimitPolicy, LimitPolicyName } from "./limit-policies.ts";
+import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
 import { readBody } from "./read-body.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
-import type { TrustStore } from "./trust-store.ts";
 
 /** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
 export interface GatewayHonoEnv {
   Bindings: { readonly scope: GatewayScope };
 }
 
-export interface GatewayDeps extends ForwardDeps {
+export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
-  readonly trust: TrustStore;
   readonly limits: Pick<ClientLimits, "admit">;
   readonly policies: LimitPolicies;
   readonly corsOrigins: readonly string[];
@@ -193,16 +191,35 @@ async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<
   }
 }
 
-/** Counts the request against its client's quota. Throws `RATE_LIMITED`. Mostly there is nothing to wait for. */
-function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, policy: LimitPolicyName): Promise<void> | undefined {
+/** Counts the request against its client's quota, and where nobody is signed in against its network's. Throws `RATE_LIMITED`. Mostly there is nothing to wait for. */
+function count(deps: GatewayDeps, c: Context<GatewayHonoEnv>, name: LimitPolicyName): Promise<void> | undefined {
   const { scope } = c.env;
+  const { headers } = c.req.raw;
+  const policy = deps.policies[name];
+  const network = scope.principal === null && policy.network !== undefined ? networkKeyOf(headers) : null;
+  // The client's first: one that has used up its own would else use up its neighbours' as well.
+  const counted = countOne(deps, scope, policy, clientKeyOf(scope.principal, headers));
+  if (network === null || policy.network === undefined) return counted;
+  const networkPolicy = policy.network;
+  const countNetwork = (): Promise<void> | undefined => {
+    const { quota } = scope;
+    const admitted = countOne(deps, scope, networkPolicy, network);
+    // What is told is the client's own, unless it is the network that has nothing left.
+    if (admitted !== undefined) return admitted.then(() => void (scope.quota = quota));
+    scope.quota = quota;
+    return undefined;
+  };
+  return counted === undefined ? countNetwork() : counted.then(countNetwork);
+}
+
+function countOne(deps: GatewayDeps, scope: GatewayScope, policy: LimitPolicy, client: string): Promise<void> | undefined {
   const note = (quota: QuotaHeaders): void => void (scope.quota = quota);
   const refuse = (error: unknown): never => {
     if (error instanceof DeniedError) scope.quota = error.quota;
     throw error;
   };
   try {
-    const admitted = deps.limits.admit(deps.policies[policy], clientKeyOf(scope.principal, c.req.raw.headers), scope);
+    const admitted = deps.limits.admit(policy, client, scope);
     if (admitted instanceof Promise) return admitted.then(note, refuse);
     scope.quota = admitted;
     return undefined;

@@ -1,4 +1,5 @@
 import type { BffName } from "../contracts/internal-request.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import type { Guard } from "../platform/guard.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
 import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds.ts";
@@ -7,6 +8,9 @@ import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds
 const QUOTA_MS = 5_000;
 /** Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold many more. */
 const PLACES_MAX = 1_024;
+
+/** Checks of one BFF's readiness under way at once: one, and a second where the first was taken for lost. */
+const READY_PLACES_MAX = 2;
 
 /**
  * A write waits for the commit that it shares with others, 50 ms at most under load and none without, or for scrypt: one that was quick once is
@@ -22,6 +26,21 @@ export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Re
       readsMax: PLACES_MAX,
       writesMax: PLACES_MAX,
       overload: (lane) => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[lane] }),
+    });
+  return { account: guard("account"), app: guard("app"), ops: guard("ops") };
+}
+
+/**
+ * A guard for each BFF's readiness, apart from the traffic's: neither takes the other's places, and a check that is late opens no breaker for anybody. A fault
+ * that is injected into a BFF is felt by both.
+ */
+export function readyGuards(makeGuard: MakeGuard): Readonly<Record<BffName, Guard>> {
+  const guard = (name: BffName): Guard =>
+    makeGuard(`${name}-ready`, {
+      quotaMs: CALL_QUOTA_MS.readyCall,
+      readsMax: READY_PLACES_MAX,
+      writesMax: 1,
+      ...(name === "ops" ? {} : { faultsOf: name }),
     });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };
 }

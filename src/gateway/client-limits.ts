@@ -122,7 +122,7 @@ export class ClientLimits {
     const scaled = this.#scale(policy);
     const shares = Array.from({ length: scaled.shards }, (_, share) => {
       const limit = scaled.shards === 1 ? scaled.limit : shareOf(scaled.limit, share, scaled.shards);
-      const quota = clientQuota(policy.mode, limit, { onUnreachable: policy.onUnreachable });
+      const quota = clientQuota(policy.mode, limit, policy);
       return { scaled, window: share === 0 ? client : `${client}#${share}`, limit, quota, asking: false };
     });
     this.#clients.set(key, shares);

@@ -61,6 +61,8 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     routes: ROUTES,
     upstreams: { account: bff, app: bff, ops: bff },
     guards: { account: guard("account"), app: guard("app"), ops: guard("ops") },
+    readyGuards: { account: guard("account-ready"), app: guard("app-ready"), ops: guard("ops-ready") },
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     authenticate: accessTokenAuthenticator({ trust, now: clock.now, background: inBackground }),
     limits,
     policies: limitPolicies({}),
