@@ -122,7 +122,7 @@ describe(`${REQUESTS} requests of any kind to every route`, () => {
       };
       await Promise.all(Array.from({ length: AT_ONCE }, sendSome));
       process.stdout.write(
-        `fuzz: ${found.sent} sent, ${found.reachedBff} reached a BFF, ${found.refusedForNow} were asked to come back, ${JSON.stringify(Object.fromEntries([...found.statuses].sort()))}\n`,
+        `fuzz: ${found.sent} sent, ${found.reachedBff} reached a BFF, ${found.refusedForNow} were asked to come back, ${JSON.stringify(Object.fromEntries([...found.statuses].sort(([a], [b]) => a - b)))}\n`,
       );
       expect(found.faults).toEqual([]);
       expect(found.refusedForNow / found.sent).toBeLessThan(REFUSED_PART_MAX);

@@ -10,21 +10,26 @@ export function pick<T>(random: Random, from: readonly T[]): T {
 export const chance = (random: Random, part: number): boolean => random() < part;
 export const integer = (random: Random, below: number): number => Math.floor(random() * below);
 
-/** What stands where something else should. */
-const ODD: readonly unknown[] = [
-  ...[null, true, 0, -1, 1.5, 1e308, -0, 2 ** 53, 2 ** 31, "", " ", ".", "..", "\u0000", "\uFFFD", "\uD800", "ä€😀", "true", "1e3"],
-  ...[
-    "__proto__",
-    "constructor",
-    "' OR 1=1 --",
-    "${x}",
-    "<script>",
-    "a".repeat(70),
-    "9".repeat(400),
-    "0190a1b2-0000-7000-8000-000000000001",
-  ],
-  ...[[], {}, [[]], [null], { a: { b: { c: [] } } }, { __proto__: null }],
+const ODD_NUMBERS: readonly unknown[] = [null, true, 0, -1, 1.5, 1e308, -0, 2 ** 53, 2 ** 31];
+const ODD_TEXTS: readonly unknown[] = [
+  "",
+  " ",
+  ".",
+  "..",
+  "\u0000",
+  "\uFFFD",
+  "\uD800",
+  "ä€😀",
+  "true",
+  "1e3",
+  "__proto__",
+  "constructor",
+  "' OR 1=1 --",
 ];
+const LONG_TEXTS: readonly unknown[] = ["${x}", "<script>", "a".repeat(70), "9".repeat(400), "0190a1b2-0000-7000-8000-000000000001"];
+const ODD_SHAPES: readonly unknown[] = [[], {}, [[]], [null], { a: { b: { c: [] } } }];
+/** What stands where something else should. */
+const ODD: readonly unknown[] = [...ODD_NUMBERS, ...ODD_TEXTS, ...LONG_TEXTS, ...ODD_SHAPES];
 
 export const oddValue = (random: Random): unknown => pick(random, ODD);
 
@@ -72,32 +77,34 @@ const SEGMENTS = [
 export const oddSegment = (random: Random): string => pick(random, SEGMENTS);
 
 const QUERIES = [
-  ...[
-    "limit=0",
-    "limit=101",
-    "limit=x",
-    "limit=1&limit=2",
-    "limit=",
-    "cursor=x",
-    "cursor=%00",
-    "cursor=%zz",
-    `cursor=${"z".repeat(7_000)}`,
-  ],
-  ...[
-    "kind=..",
-    "kind=VIDEO",
-    "fields=a,b",
-    "ledger=none",
-    "status=settled",
-    "after=-1",
-    "after=9e99",
-    "client=nobody",
-    "&&&",
-    "=",
-    "a=b=c",
-    "?",
-  ],
-  ...["%", "x[]=1", "__proto__=1", "since=", "limit=1e1", "ledger=savings", "source=wallet"],
+  "limit=0",
+  "limit=101",
+  "limit=x",
+  "limit=1&limit=2",
+  "limit=",
+  "cursor=x",
+  "cursor=%00",
+  "cursor=%zz",
+  `cursor=${"z".repeat(7_000)}`,
+  "kind=..",
+  "kind=VIDEO",
+  "fields=a,b",
+  "ledger=none",
+  "status=settled",
+  "after=-1",
+  "after=9e99",
+  "client=nobody",
+  "&&&",
+  "=",
+  "a=b=c",
+  "?",
+  "%",
+  "x[]=1",
+  "__proto__=1",
+  "since=",
+  "limit=1e1",
+  "ledger=savings",
+  "source=wallet",
 ];
 
 export const oddQuery = (random: Random): string => pick(random, QUERIES);
