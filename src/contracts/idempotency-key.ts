@@ -3,7 +3,9 @@ import { CodedError } from "./errors.ts";
 export const IDEMPOTENCY_KEY_HEADER = "Idempotency-Key";
 
 const BARE = /^[\x21-\x7e]{1,128}$/;
-const QUOTED = /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,128})"$/;
+/** An sf-string (RFC 9651, 3.3.3), and the parameters it may have: what they would mean nobody has said, so that they change nothing. */
+const QUOTED =
+  /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,128})"(?:; *[a-z*][a-z0-9_\-.*]*(?:=(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"|[^ ",;\\]+))?)*$/;
 
 /**
  * The key in an `Idempotency-Key` header: a structured-field string (draft-ietf-httpapi-idempotency-key-header) or the bare token; both ways

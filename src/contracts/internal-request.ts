@@ -4,6 +4,8 @@ export const INTERNAL_TOKEN_HEADER = "x-internal-token";
 export const DEADLINE_HEADER = "x-deadline-ms";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
+/** What other vendors have noted on the caller's trace; travels on with `traceparent`, never without. */
+export const TRACESTATE_HEADER = "tracestate";
 
 /** Says, by being there, that the client asked for less time than its route has: whoever is late then need not be ill. */
 export const HURRIED_HEADER = "x-hurried";

@@ -30,11 +30,18 @@ const TOKEN_LENGTH_MAX = 4_096;
 const CLOCK_SKEW_S = 5;
 /** Longer than the trust store waits for identity itself. */
 const PATIENCE_MS_MAX = 2_000;
-const BEARER = /^bearer ([A-Za-z0-9._-]+)$/i;
 const BEARER_SCHEME = /^bearer\b/i;
+/** RFC 9110, 11.1 and RFC 6750, 2.1: the scheme in any case, and one blank or more. */
+const BEARER = /^bearer +([^ ]+)$/i;
+const USUAL = "Bearer ";
+/**
+ * A signed token. Base64url leaves four bits of an Ed25519 signature's last character unused, so that a decoder takes sixteen spellings of each token for
+ * the same: the one with zeros there is the token, the others are none.
+ */
+const JWS = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/;
 
 /**
- * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by the whole header, so that an
+ * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by itself and not by the header, so that an
  * EdDSA verification is paid once a token and not once a heartbeat; whether its session is revoked, and its key still counts, is looked up every time.
  */
 export function accessTokenAuthenticator({ trust, now, background }: AuthenticateDeps): Authenticate {
@@ -53,8 +60,8 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     return key;
   }
 
-  async function verify(authorization: string): Promise<VerifiedToken> {
-    const token = bearerOf(authorization);
+  async function verify(token: string): Promise<VerifiedToken> {
+    if (token.length > TOKEN_LENGTH_MAX || !JWS.test(token)) throw new TypeError("that is no signed token");
     const { payload, protectedHeader } = await jwtVerify(token, (header) => keyOf(header.kid), {
       algorithms: ["EdDSA"],
       issuer: ACCESS_TOKEN_ISSUER,
@@ -68,26 +75,27 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     const principal = principalOf(payload);
     if (principal === null) throw new TypeError("the token names no user");
     const known = { principal, kid: protectedHeader.kid ?? "" };
-    verified.set(authorization, known, (payload.exp ?? 0) * 1000);
+    verified.set(token, known, (payload.exp ?? 0) * 1000);
     return known;
   }
 
   return async function authenticate(authorization, deadlineAtMs) {
     if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
+    const token = bearerOf(authorization);
     const waiting = trust.ensureFresh(background);
     // An identity that hangs is waited for while there is time; then the last word holds, as it does where identity fails.
     if (waiting !== undefined) await requestTimer.inTime(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
     if (trust.keys.length === 0)
       throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
-    const known = verified.get(authorization);
-    const { principal } = known !== undefined && trust.hasKey(known.kid) ? known : await verifyInTime(authorization, deadlineAtMs);
+    const known = verified.get(token);
+    const { principal } = known !== undefined && trust.hasKey(known.kid) ? known : await verifyInTime(token, deadlineAtMs);
     if (trust.isRevoked(principal.sessionId)) throw notValid("The session has ended");
     return principal;
   };
 
-  async function verifyInTime(authorization: string, deadlineAtMs: number): Promise<VerifiedToken> {
+  async function verifyInTime(token: string, deadlineAtMs: number): Promise<VerifiedToken> {
     try {
-      return await requestTimer.inTime(verify(authorization), patienceMs(deadlineAtMs));
+      return await requestTimer.inTime(verify(token), patienceMs(deadlineAtMs));
     } catch (cause) {
       if (isCode(cause, "UNAUTHENTICATED") || isCode(cause, "UNAVAILABLE")) throw cause;
       if (cause instanceof LateError) throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
@@ -105,6 +113,8 @@ function ignoreLateness(error: unknown): void {
 }
 
 function bearerOf(authorization: string): string {
+  // All but all come like this, and a search is dearer.
+  if (authorization.startsWith(USUAL) && authorization[USUAL.length] !== " ") return authorization.slice(USUAL.length);
   const token = authorization.length <= TOKEN_LENGTH_MAX ? BEARER.exec(authorization)?.[1] : undefined;
   if (token !== undefined) return token;
   // With another scheme there was no token that could have a fault.

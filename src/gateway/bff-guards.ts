@@ -1,4 +1,5 @@
 import type { BffName } from "../contracts/internal-request.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import type { Guard } from "../platform/guard.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
 import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds.ts";
@@ -9,6 +10,9 @@ const QUOTA_MS = 5_000;
 const PLACES_MAX = 1_024;
 /** Of those that hash a password. They wait for seconds where many come at once, and are refused where they are done: neither is a sign for other requests. */
 const DEAR_PLACES_MAX = 256;
+
+/** Checks of one BFF's readiness under way at once: one, and a second where the first was taken for lost. */
+const READY_PLACES_MAX = 2;
 
 /**
  * A write waits for the commit that it shares with others, 50 ms at most under load and none without: one that was quick once is no measure for
@@ -25,6 +29,21 @@ export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Re
       writesMax: PLACES_MAX,
       dearMax: DEAR_PLACES_MAX,
       overload: (lane) => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[lane] }),
+    });
+  return { account: guard("account"), app: guard("app"), ops: guard("ops") };
+}
+
+/**
+ * A guard for each BFF's readiness, apart from the traffic's: neither takes the other's places, and a check that is late opens no breaker for anybody. A fault
+ * that is injected into a BFF is felt by both.
+ */
+export function readyGuards(makeGuard: MakeGuard): Readonly<Record<BffName, Guard>> {
+  const guard = (name: BffName): Guard =>
+    makeGuard(`${name}-ready`, {
+      quotaMs: CALL_QUOTA_MS.readyCall,
+      readsMax: READY_PLACES_MAX,
+      writesMax: 1,
+      ...(name === "ops" ? {} : { faultsOf: name }),
     });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };
 }

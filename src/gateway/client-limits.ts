@@ -122,7 +122,7 @@ export class ClientLimits {
     const scaled = this.#scale(policy);
     const shares = Array.from({ length: scaled.shards }, (_, share) => {
       const limit = scaled.shards === 1 ? scaled.limit : shareOf(scaled.limit, share, scaled.shards);
-      const quota = clientQuota(policy.mode, limit, { onUnreachable: policy.onUnreachable });
+      const quota = clientQuota(policy.mode, limit, policy);
       return { scaled, window: share === 0 ? client : `${client}#${share}`, limit, quota, asking: false };
     });
     this.#clients.set(key, shares);
@@ -166,10 +166,11 @@ export class ClientLimits {
   }
 
   /** Whoever waits for the answer and whoever doesn't are in lanes apart. Never asked twice: the first question may have been counted. */
-  #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, { deadlineAtMs, isHurried = false }: Patience): Promise<RateAnswer> {
+  #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, { deadlineAtMs, isHurried = false, hangUp }: Patience): Promise<RateAnswer> {
     const { guard, windowOf } = this.#deps;
     const kind = ask.kind === "take" ? "read" : "write";
-    return guard.call("ask a client's window", { kind, idempotent: false, deadlineAtMs, isHurried }, async () => {
+    const plan = { kind, idempotent: false, deadlineAtMs, isHurried, ...(hangUp === undefined ? {} : { hangUp }) } as const;
+    return guard.call("ask a client's window", plan, async () => {
       const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
       if (answer === undefined || answer === null) throw new Error("the window gave no answer");
       return answer;

@@ -14,6 +14,7 @@ import {
   RATE_LIMIT_POLICY_HEADER,
   REQUEST_ID_HEADER,
   TRACEPARENT_HEADER,
+  TRACESTATE_HEADER,
   type BffName,
 } from "../contracts/internal-request.ts";
 import type { Attempt, Guard } from "../platform/guard.ts";
@@ -47,12 +48,20 @@ class FailedAnswer extends CodedError {
 
 /**
  * Passes a request on to its BFF in the name of its user, through the BFF's guard. Only reads are tried again, and only where nobody
- * below has done so. Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
+ * below has done so. What goes out is made before the guard: whatever is wrong with it is no fault of the BFF's.
+ *
+ * Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
  */
 export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps) {
-  return async function forward(request: Request, route: Route, scope: GatewayScope): Promise<Response> {
+  return async function forward(
+    request: Request,
+    body: Uint8Array<ArrayBuffer> | null,
+    route: Route,
+    scope: GatewayScope,
+  ): Promise<Response> {
     const { upstream } = route;
     const token = await mintInternalToken(scope.principal, audienceOf(upstream));
+    const prepared = outbound(request, body, upstream, scope, token);
     const isRead = request.method === "GET" || request.method === "HEAD";
     const plan = {
       kind: isRead ? "read" : "write",
@@ -62,6 +71,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       keyed: route.keyedByPath === true || request.headers.has(IDEMPOTENCY_KEY_HEADER),
       deadlineAtMs: scope.deadlineAtMs,
       isHurried: scope.isHurried,
+      hangUp: scope.hangUp,
       // The time of the route is all that a BFF is granted.
       quotaMs: route.timeoutMs - ROUTE_MARGIN_MS,
       criticality: route.criticality,
@@ -72,7 +82,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       return await guards[upstream].call(`pass a request on to the ${upstream} BFF`, plan, async (attempt) => {
         await last?.body?.cancel();
         last = null;
-        last = await upstreams[upstream].fetch(outbound(request, upstream, scope, token, attempt));
+        last = await upstreams[upstream].fetch(attempted(prepared, attempt));
         return judge(last, route);
       });
     } catch (error) {
@@ -82,26 +92,35 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
   };
 }
 
-function outbound(request: Request, upstream: BffName, scope: GatewayScope, token: string, attempt: Attempt): Request {
-  const { limitMs, number, isHurried } = attempt;
+/** The request as the BFF gets it, but for what differs from attempt to attempt. */
+function outbound(request: Request, body: Uint8Array<ArrayBuffer> | null, upstream: BffName, scope: GatewayScope, token: string): Request {
+  const { url, requestId, traceparent, tracestate, quota } = scope;
+  if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
     [INTERNAL_TOKEN_HEADER]: token,
-    [DEADLINE_HEADER]: String(limitMs),
-    [REQUEST_ID_HEADER]: scope.requestId,
-    [TRACEPARENT_HEADER]: scope.traceparent,
+    [REQUEST_ID_HEADER]: requestId,
+    [TRACEPARENT_HEADER]: traceparent,
   };
-  if (scope.quota !== null) {
-    headers[RATE_LIMIT_POLICY_HEADER] = scope.quota.policy;
-    headers[RATE_LIMIT_HEADER] = scope.quota.limit;
+  if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
+  if (quota !== null) {
+    headers[RATE_LIMIT_POLICY_HEADER] = quota.policy;
+    headers[RATE_LIMIT_HEADER] = quota.limit;
   }
-  if (isHurried) headers[HURRIED_HEADER] = "1";
-  if (number > 1) headers[ATTEMPT_HEADER] = String(number);
   if (upstream === "account") headers[CLIENT_ADDRESS_HEADER] = clientAddressOf(request.headers);
   for (const name of FORWARDED_HEADERS) {
     const value = request.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  return new Request(request, { headers, redirect: "manual" });
+  return new Request(url, { method: request.method, headers, body, redirect: "manual" });
+}
+
+function attempted(prepared: Request, { limitMs, number, isHurried }: Attempt): Request {
+  // Only what has no body is tried again.
+  const outgoing = number === 1 ? prepared : new Request(prepared);
+  outgoing.headers.set(DEADLINE_HEADER, String(limitMs));
+  if (isHurried) outgoing.headers.set(HURRIED_HEADER, "1");
+  if (number > 1) outgoing.headers.set(ATTEMPT_HEADER, String(number));
+  return outgoing;
 }
 
 /** A 5xx is a failure of the BFF, unless it only passes on what has failed further down. */

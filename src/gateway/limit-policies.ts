@@ -11,6 +11,10 @@ export interface LimitPolicy {
   readonly onUnreachable: "open" | "closed";
   /** Whether each session of a user has a quota of its own. False if absent: the user has one. */
   readonly isOfSession?: boolean;
+  /** Whether a client who comes seldom is counted in the isolate only; false if absent. */
+  readonly hasAllowance?: boolean;
+  /** What all clients of one network have together; absent where a client is no address. */
+  readonly network?: LimitPolicy;
 }
 
 export const LIMIT_POLICY_NAMES = [
@@ -27,6 +31,25 @@ export const LIMIT_POLICY_NAMES = [
 export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
 
 const MINUTE_MS = 60_000;
+/**
+ * A network holds 65,536 of the prefixes that count as one address each, so that whoever has one could be as many clients as they like. Carriers put many people into
+ * one: their limit must be one that these don't reach together.
+ */
+const NETWORK_CLIENTS = 16;
+
+function withNetwork(policy: LimitPolicy): LimitPolicy {
+  return {
+    ...policy,
+    network: {
+      name: `${policy.name}-network`,
+      limit: policy.limit * NETWORK_CLIENTS,
+      windowMs: policy.windowMs,
+      mode: "async",
+      onUnreachable: "open",
+      hasAllowance: true,
+    },
+  };
+}
 
 /**
  * People come seldom, a few requests in a minute: under `lease` nearly each of them would wait for its window, since leases last a second at most. So they are
@@ -34,12 +57,12 @@ const MINUTE_MS = 60_000;
  */
 const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
   default: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
-  anonymous: { name: "anonymous", limit: 60, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
+  anonymous: withNetwork({ name: "anonymous", limit: 60, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open", hasAllowance: true }),
   reports: { name: "reports", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
-  register: { name: "register", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
-  login: { name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" },
+  register: withNetwork({ name: "register", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" }),
+  login: withNetwork({ name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" }),
   /** Hundreds of people share an address: this only keeps floods off. How often one session may be refreshed is counted where sessions are known. */
-  refresh: { name: "refresh", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
+  refresh: withNetwork({ name: "refresh", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open", hasAllowance: true }),
   /** By session: with one for the user, whoever has stolen a token could keep its owner from ever changing the password. */
   password: { name: "password", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
   erase: { name: "erase", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },

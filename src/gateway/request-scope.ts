@@ -1,22 +1,34 @@
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
-import { REQUEST_ID_HEADER, TRACEPARENT_HEADER, type QuotaHeaders } from "../contracts/internal-request.ts";
+import { REQUEST_ID_HEADER, TRACEPARENT_HEADER, TRACESTATE_HEADER, type QuotaHeaders } from "../contracts/internal-request.ts";
 import { parseGrpcTimeout } from "../resilience/deadline.ts";
 import { randomHex } from "../platform/random-hex.ts";
-import { continueTrace, formatTraceparent } from "../platform/trace.ts";
+import { readTracestate } from "../platform/trace-state.ts";
+import { continueTrace, formatTraceparent, parseTraceparent } from "../platform/trace.ts";
 
 /** What belongs to one request on its way through the gateway. */
 export interface GatewayScope {
   readonly requestId: string;
   readonly traceparent: string;
+  /** What others have noted on the caller's trace; null where there is nothing, or no trace that goes on. */
+  readonly tracestate: string | null;
+  /**
+   * The URL that is routed, allowed, forwarded and logged, so that all of them mean the same one: path and query as the parser normalises them, under a
+   * host that says nothing, since what a client calls us is of no use to anybody inside. Null where what came is no URL.
+   */
+  readonly url: string | null;
+  /** Its path, escaped. */
+  readonly path: string;
   readonly startedAtMs: number;
+  /** Fires when the client hangs up. */
+  readonly hangUp: AbortSignal;
   /** Set by authentication; null on routes that need none. */
   principal: Principal | null;
   /** The route's path as the table writes it, for the log; null while no route has matched. */
   routePath: string | null;
   /** The route's deadline, ms since the epoch; set as soon as the route is known. */
   deadlineAtMs: number;
-  /** Whether the client asked for less time than its route has. */
+  /** Whether the client leaves less time than its route has: it asked for less, or took a good part itself. */
   isHurried: boolean;
   /** What the RateLimit headers of the answer say; null on routes without a limit. */
   quota: QuotaHeaders | null;
@@ -25,15 +37,24 @@ export interface GatewayScope {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
-const TIMEOUT_HINT = /^[1-9][0-9]{0,8}$/;
+/** An integer as structured fields write one (RFC 9651, 3.3.1), above 0; what its parameters would mean nobody has said. */
+const TIMEOUT_HINT = /^0*([1-9][0-9]{0,14})(?: *;.*)?$/;
+const OWN_HOST = "http://playhead";
 
-/** Opens the scope: keeps the caller's request id if it is a good one, continues the caller's trace if there is one. */
-export function openScope(headers: Headers, nowMs: number): GatewayScope {
+/** Opens the scope: keeps the caller's request id if it is a good one, continues the caller's trace if there is one. Throws nothing, whatever came. */
+export function openScope(request: Request, nowMs: number): GatewayScope {
+  const { headers } = request;
   const given = headers.get(REQUEST_ID_HEADER);
+  const parent = parseTraceparent(headers.get(TRACEPARENT_HEADER));
+  const url = URL.parse(request.url);
   return {
     requestId: given !== null && REQUEST_ID.test(given) ? given : randomHex(16),
-    traceparent: formatTraceparent(continueTrace(headers.get(TRACEPARENT_HEADER), randomHex)),
+    traceparent: formatTraceparent(continueTrace(parent, randomHex)),
+    tracestate: parent === null ? null : readTracestate(headers.get(TRACESTATE_HEADER)),
+    url: url === null ? null : `${OWN_HOST}${url.pathname}${url.search}`,
+    path: url?.pathname ?? "/",
     startedAtMs: nowMs,
+    hangUp: request.signal,
     principal: null,
     routePath: null,
     deadlineAtMs: Number.POSITIVE_INFINITY,
@@ -47,8 +68,9 @@ export function openScope(headers: Headers, nowMs: number): GatewayScope {
 export function timeoutOf(headers: Headers, routeTimeoutMs: number): number {
   const hint = headers.get("x-request-timeout-ms");
   if (hint === null) return Math.min(routeTimeoutMs, grpcTimeoutMsOf(headers));
-  if (!TIMEOUT_HINT.test(hint)) throw new CodedError("MALFORMED", "X-Request-Timeout-Ms must be a whole number of milliseconds above 0");
-  return Math.min(routeTimeoutMs, Number(hint));
+  const hintMs = TIMEOUT_HINT.exec(hint)?.[1];
+  if (hintMs === undefined) throw new CodedError("MALFORMED", "X-Request-Timeout-Ms must be a whole number of milliseconds above 0");
+  return Math.min(routeTimeoutMs, Number(hintMs));
 }
 
 /** What gRPC clients and meshes call the same; infinity where it is absent. */

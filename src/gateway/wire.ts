@@ -15,7 +15,7 @@ import { continueTrace, formatTraceparent } from "../platform/trace.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { createGateway } from "./app.ts";
 import { accessTokenAuthenticator } from "./authenticate.ts";
-import { bffGuards } from "./bff-guards.ts";
+import { bffGuards, readyGuards } from "./bff-guards.ts";
 import { ClientLimits } from "./client-limits.ts";
 import { readGatewayConfig } from "./config.ts";
 import { limitPolicies } from "./limit-policies.ts";
@@ -26,6 +26,7 @@ import { TrustStore } from "./trust-store.ts";
 export function wire(env: GatewayEnv) {
   const config = readGatewayConfig(env);
   const now = Date.now;
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const logger = createLogger({ worker: "playhead-gateway", level: config.LOG_LEVEL });
   const makeGuard = wireGuards({
     config,
@@ -45,7 +46,7 @@ export function wire(env: GatewayEnv) {
       return identity.read(scope, "pull keys and revocations", (service, ctx) => service.snapshot(ctx, sinceMs));
     },
     now,
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sleep,
     onFailure: (error) => logger.error("trust not refreshed", { causes: describeCauses(error) }),
   });
   const limits = new ClientLimits({
@@ -61,6 +62,8 @@ export function wire(env: GatewayEnv) {
     routes: ROUTES,
     upstreams: { account: env.ACCOUNT_BFF, app: env.APP_BFF, ops: env.OPS_BFF },
     guards: bffGuards(makeGuard, config.OVERLOAD_LIMITER),
+    readyGuards: readyGuards(makeGuard),
+    sleep,
     authenticate: accessTokenAuthenticator({ trust, now, background: waitUntil }),
     trust,
     limits,

@@ -62,8 +62,9 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      // What was refused on purpose is no fault, and an open breaker refuses everybody.
-      logger[isRefusal(code) ? "info" : "error"]("request failed", {
+      // What was refused on purpose is no fault, and an open breaker refuses everybody. That a client wanted no more time is none either.
+      const isNoFault = isRefusal(code) || (code === "DEADLINE_EXCEEDED" && scope.isHurried === true);
+      logger[isNoFault ? "info" : "error"]("request failed", {
         requestId: scope.requestId,
         attempt: scope.attempt,
         code,
@@ -79,7 +80,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   return async function bff(request, _env, ctx) {
     const { headers } = request;
     const token = headers.get(INTERNAL_TOKEN_HEADER);
-    const scope = scopeOf(headers, now());
+    const scope = scopeOf(request, now());
     try {
       if (token === null && pathOf(request) === READY_PATH) {
         await checkReady({ ...scope, deadlineAtMs: now() + CALL_QUOTA_MS.readyCheck });
@@ -94,7 +95,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   };
 }
 
-function scopeOf(headers: Headers, nowMs: number): BffScope {
+function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
   const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
   const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
   return {
@@ -102,6 +103,7 @@ function scopeOf(headers: Headers, nowMs: number): BffScope {
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
     deadlineAtMs: nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
     isHurried: headers.has(HURRIED_HEADER),
+    hangUp: signal,
     principal: null,
     quota: quotaOf(headers),
     attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),
@@ -115,5 +117,5 @@ function quotaOf(headers: Headers): QuotaHeaders | null {
 }
 
 function pathOf(request: Request): string {
-  return new URL(request.url).pathname;
+  return URL.parse(request.url)?.pathname ?? "/";
 }

@@ -24,6 +24,13 @@ type PreparedHeaders = Readonly<Record<string, string>>;
 const BODYLESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /**
+ * What holds unless an answer says otherwise: nearly all of them are somebody's own, so that no cache may keep one, and a cache that does keep
+ * what may be kept has to know that another origin gets other headers.
+ */
+const DEFAULTS: PreparedHeaders = { "cache-control": "no-store", vary: "Origin" };
+const NAMES_ORIGIN = /(^|,)\s*(origin|\*)\s*(,|$)/i;
+
+/**
  * Puts the headers that every response has on it: security headers, request id, trace. Built once for a worker; the headers are
  * taken from Hono's `secureHeaders` then, since setting them one by one on each response costs a quarter of the throughput.
  */
@@ -35,17 +42,19 @@ export interface EveryResponse {
 }
 
 export async function prepareEveryResponse(): Promise<EveryResponse> {
-  const prepared = await prepareSecurityHeaders();
+  const prepared: PreparedHeaders = { ...(await prepareSecurityHeaders()), ...DEFAULTS };
   const json: PreparedHeaders = { ...prepared, "content-type": "application/json" };
   return {
     json: (body, scope) => new Response(JSON.stringify(body), { headers: withScope({ ...json }, scope) }),
 
     complete(response, scope) {
-      if (response.headers.get(REQUEST_ID_HEADER) === scope.requestId) return response;
+      // A BFF of the version before says nothing about caches.
+      if (response.headers.get(REQUEST_ID_HEADER) === scope.requestId && response.headers.has("cache-control")) return response;
       const headers: Record<string, string> = { ...prepared };
       response.headers.forEach((value, name) => {
         headers[name] = value;
       });
+      if (!NAMES_ORIGIN.test(headers["vary"] ?? "")) headers["vary"] = `${headers["vary"] ?? ""}, Origin`;
       delete headers[OVERLOADED_HEADER];
       delete headers[FAILED_BELOW_HEADER];
       withScope(headers, scope);

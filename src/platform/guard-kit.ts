@@ -46,6 +46,8 @@ export interface UpstreamOptions {
   readonly dearMax?: number;
   /** Overload protection for each kind of call; none if absent. */
   readonly overload?: (kind: CallKind) => OverloadLimiter;
+  /** Whose injected faults it feels, where it has another name for what it calls. */
+  readonly faultsOf?: FaultTarget;
 }
 
 export type MakeGuard = (upstream: string, options: UpstreamOptions) => Guard;
@@ -59,7 +61,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, dearMax, overload }) {
+  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, dearMax, overload, faultsOf }) {
     const { breaker, afterAttempt } = breakerFor(upstream);
     const budget = new RetryBudget();
     return new Guard({
@@ -76,7 +78,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       hedge: deps.hedgedUpstreams.includes(upstream) ? new HedgePolicy({ latencies: new RollingPercentile(), budget }) : null,
       throttle: new RetryThrottle(),
       timer: deps.timer,
-      faults: faultsFor(upstream),
+      faults: faultsFor(faultsOf ?? upstream),
       now,
       random,
       sleep,

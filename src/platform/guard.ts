@@ -81,6 +81,8 @@ interface Flight {
   readonly startedAtMs: number;
   /** When it can't be under way any more. */
   readonly vanishesAtMs: number;
+  /** As what the breaker has let its present attempt through; null between attempts, and when it has left. */
+  attemptedAs: "admitted" | "trial" | null;
 }
 
 const ATTEMPTS_MAX = 3;
@@ -124,13 +126,14 @@ export class Guard {
     const startedAtMs = now();
     if (!isWorthCalling(remainingMs(plan.deadlineAtMs, startedAtMs))) throw outOfTime(what);
     const flight = this.#enter(plan, startedAtMs);
-    let outcome: WorkOutcome = "failure";
+    plan.hangUp?.addEventListener("abort", () => this.#vanish(flight, now()), { once: true });
+    let outcome: WorkOutcome = "none";
     try {
-      const answer = await this.#attempts(what, plan, run);
+      const answer = await this.#attempts(what, plan, run, flight);
       outcome = plan.outcomeOf?.(answer) ?? "success";
       return answer;
     } catch (error) {
-      if (isOverloaded(error)) outcome = "overloaded";
+      outcome = workOutcomeOf(error, plan.isHurried === true);
       throw error;
     } finally {
       this.#leave(flight, now(), outcome);
@@ -144,13 +147,13 @@ export class Guard {
     const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
     if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical")) throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     if (!lane.bulkhead.tryEnter()) {
-      lane.overload?.done(nowMs, nowMs, "failure");
+      lane.overload?.done(nowMs, nowMs, "none");
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     }
     const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
     const startedAtMs = this.#time.at(nowMs);
     const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
-    const flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs };
+    const flight: Flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs, attemptedAs: null };
     this.#flights.add(flight);
     return flight;
   }
@@ -164,23 +167,32 @@ export class Guard {
 
   /**
    * Gives back the places of calls that will never return: the runtime drops a request whose client has hung up, and what comes after its `await` is
-   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good.
+   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good. Where nobody has told of the hang-up.
    */
   #giveUpVanished(nowMs: number): void {
     const atMs = this.#time.at(nowMs);
     for (const flight of this.#flights) {
       if (flight.vanishesAtMs > atMs) return;
-      this.#leave(flight, nowMs, "failure");
+      this.#vanish(flight, nowMs);
     }
   }
 
-  async #attempts<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
+  /** A call whose caller has gone ends without an outcome: it was not the upstream's doing, and how long it took nobody knows. */
+  #vanish(flight: Flight, nowMs: number): void {
+    if (!this.#flights.has(flight)) return;
+    const admission = flight.attemptedAs;
+    flight.attemptedAs = null;
+    if (admission !== null) this.#parts.breaker.record(nowMs, "cancelled", admission);
+    this.#leave(flight, nowMs, "none");
+  }
+
+  async #attempts<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, flight: Flight): Promise<T> {
     const { budget, now, sleep } = this.#parts;
     budget.request(now());
     let isUnknown = false;
     for (let number = 1; ; number += 1) {
       try {
-        return await this.#attempt(what, plan, run, number);
+        return await this.#attempt(what, plan, run, number, flight);
       } catch (error) {
         // What one try may have done, no refusal of a later one undoes.
         isUnknown ||= mayHaveTakenEffect(error);
@@ -192,7 +204,7 @@ export class Guard {
   }
 
   /** One attempt, admitted by the breaker and told to it. */
-  async #attempt<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, number: number): Promise<T> {
+  async #attempt<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, number: number, flight: Flight): Promise<T> {
     const { breaker, throttle, hedge, timer, faults, now, random, afterAttempt } = this.#parts;
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
@@ -205,6 +217,7 @@ export class Guard {
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
     const isHurried = plan.isHurried === true && limitMs < quotaMs;
+    flight.attemptedAs = admission.kind;
     let outcome: BreakerOutcome = "success";
     try {
       const attempt = { limitMs, number, isHurried };
@@ -218,7 +231,9 @@ export class Guard {
       if (outcome === "failure") throttle.failure();
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
-      breaker.record(now(), outcome, admission.kind);
+      // Null where it was taken for vanished, and the breaker told so.
+      if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs);
+      flight.attemptedAs = null;
       afterAttempt();
     }
   }
@@ -270,6 +285,13 @@ export class Guard {
 
 function outOfTime(what: string): CodedError {
   return new CodedError("DEADLINE_EXCEEDED", `No time left to ${what}`, { mustNotRetry: true, failedBelow: true });
+}
+
+/** What a call that failed says about its upstream's load: nothing where nothing was sent, or a client's hurry has ended it. */
+function workOutcomeOf(error: unknown, isHurried: boolean): WorkOutcome {
+  if (isOverloaded(error)) return "overloaded";
+  const code = codeOf(error);
+  return code === "CIRCUIT_OPEN" || (code === "DEADLINE_EXCEEDED" && isHurried) ? "none" : "failure";
 }
 
 /** Whether a call that failed so may have done its work all the same: not where it was refused, nor where it was answered. */

@@ -27,7 +27,8 @@ export function guardedRpc<T extends object>(
 ): GuardedRpc<T> {
   function caller(kind: CallKind, idempotent: boolean, more: Partial<typeof KEYED> = {}): GuardedRpc<T>["read"] {
     return function callService(scope, what, call) {
-      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, isHurried: scope.isHurried === true, ...options, ...more };
+      const { deadlineAtMs, isHurried = false, hangUp } = scope;
+      const plan = { kind, idempotent, deadlineAtMs, isHurried, ...(hangUp === undefined ? {} : { hangUp }), ...options, ...more };
       return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
         const { requestId, traceparent, principal, clientAddress } = scope;
         return call(service, {

@@ -105,10 +105,14 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
   };
 }
 
-/** Reads user, session and roles out of verified claims; null for a token without a subject. */
-export function principalOf(claims: { readonly sub?: string; readonly [claim: string]: unknown }): Principal | null {
-  if (claims.sub === undefined) return null;
-  const { sid, roles } = claims;
-  if (typeof sid !== "string" || !Array.isArray(roles)) throw new TypeError("the token names a user but no session or roles");
-  return { userId: claims.sub, sessionId: sid, roles: roles.filter(isRole) };
+/** Reads user, session and roles out of verified claims; null for a token without a subject. What names nobody, or no session, is refused. */
+export function principalOf(claims: { readonly sub?: unknown; readonly [claim: string]: unknown }): Principal | null {
+  const { sub, sid, roles } = claims;
+  if (sub === undefined) return null;
+  if (!isName(sub) || !isName(sid) || !Array.isArray(roles)) throw new TypeError("the token names a user but no session or roles");
+  return { userId: sub, sessionId: sid, roles: roles.filter(isRole) };
+}
+
+function isName(claim: unknown): claim is string {
+  return typeof claim === "string" && claim !== "";
 }

@@ -7,6 +7,8 @@ export interface Patience {
    * of an older version passed the call on.
    */
   readonly isHurried?: boolean;
+  /** Fires when whoever waits has hung up, where the runtime tells that; nothing after an `await` of theirs is run from then on. */
+  readonly hangUp?: AbortSignal;
 }
 
 /** Of work that nobody waits for. */

@@ -1,9 +1,10 @@
 import { FAILED_BELOW_HEADER, NO_RETRY_HEADER, OVERLOADED_HEADER } from "../contracts/internal-request.ts";
 import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail, type TokenFault } from "../contracts/errors.ts";
+import { uriReferenceOf } from "./uri-reference.ts";
 
 interface ProblemContext {
   readonly requestId: string;
-  /** Path of the request that failed. */
+  /** Path of the request that failed, as it was sent or decoded. */
   readonly instance: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Members beyond the standard ones (RFC 9457, section 3.2). */
@@ -32,7 +33,7 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
     title,
     status,
     detail: publicDetail(error),
-    instance,
+    instance: uriReferenceOf(instance),
     code,
     requestId,
     ...(errors === undefined ? {} : { errors: errors.slice(0, FIELD_ERRORS_MAX) }),

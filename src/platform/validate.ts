@@ -42,15 +42,23 @@ function invalid(issues: readonly { readonly path: readonly PropertyKey[]; reado
   return new CodedError("INVALID", "Some values are not valid; see errors", { errors });
 }
 
-/** The JSON body as the schema sees it. Throws `MALFORMED` where it is not UTF-8 or not JSON, `INVALID` where values are not valid. */
+/** The JSON body as the schema sees it. Throws `MALFORMED` where it breaks off, is not UTF-8 or not JSON, `INVALID` where values are not valid. */
 export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
-  return parseJson(await request.text(), schema);
+  return parseJson(await textOf(request), schema);
 }
 
 /** The same where a request may do without a body: none is an object without members. */
 export async function readOptionalJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
-  const text = await request.text();
+  const text = await textOf(request);
   return text === "" ? validate(schema, {}) : parseJson(text, schema);
+}
+
+async function textOf(request: Request): Promise<string> {
+  try {
+    return await request.text();
+  } catch (cause) {
+    throw new CodedError("MALFORMED", "The body breaks off", { cause });
+  }
 }
 
 function parseJson<S extends z.ZodType>(text: string, schema: S): z.output<S> {

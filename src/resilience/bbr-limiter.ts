@@ -103,6 +103,7 @@ export class BbrLimiter implements OverloadLimiter {
 
   done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void {
     this.#inFlight = Math.max(0, this.#inFlight - 1);
+    if (outcome === "none") return;
     const rtMs = Math.max(0, nowMs - startedAtMs);
     if (outcome === "overloaded") this.#pressure.onOverloaded(nowMs);
     if (outcome === "success") {

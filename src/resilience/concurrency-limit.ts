@@ -18,7 +18,7 @@ export type LimitRule = (sample: {
   readonly rtMs: number;
   /** In flight when the work ended, itself included. */
   readonly inFlight: number;
-  readonly outcome: WorkOutcome;
+  readonly outcome: Exclude<WorkOutcome, "none">;
 }) => number;
 
 const LIMIT_MAX = 100_000;
@@ -58,8 +58,10 @@ export class ConcurrencyLimit implements OverloadLimiter {
   }
 
   done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void {
-    const next = this.#rule({ limit: this.#limit, rtMs: Math.max(0, nowMs - startedAtMs), inFlight: this.#inFlight, outcome });
-    this.#limit = Math.min(this.#maxLimit, Math.max(this.#minLimit, next));
+    if (outcome !== "none") {
+      const next = this.#rule({ limit: this.#limit, rtMs: Math.max(0, nowMs - startedAtMs), inFlight: this.#inFlight, outcome });
+      this.#limit = Math.min(this.#maxLimit, Math.max(this.#minLimit, next));
+    }
     this.#inFlight = Math.max(0, this.#inFlight - 1);
   }
 

@@ -24,6 +24,18 @@ describe("an idempotency key", () => {
     );
   });
 
+  it("has the parameters that a structured field may have, and they change nothing", () => {
+    for (const more of [";a", "; a=1", ";a=b;c=?1", ';a="x;\\"y"', ";*x.y-z_1=:YQ==:", "  "])
+      expect(parseIdempotencyKey(`"k-1"${more}`)).toBe("k-1");
+  });
+
+  it.each(['"k";', '"k" ;a', '"k";A=1', '"k";a=', '"k";a="x', '"k", "l"', '"k";a="b"c'])(
+    "with what is no parameter is refused: %j",
+    (header) => {
+      expect(() => parseIdempotencyKey(header)).toThrow("Idempotency-Key must be");
+    },
+  );
+
   it.each([null, undefined, "", "  ", '""', "two words", "x".repeat(129), `"${"x".repeat(129)}"`, '"open', '"a"b"', "ä", '"\\a"'])(
     "is refused as malformed: %j",
     (header) => {

@@ -27,6 +27,22 @@ async function ask(name: string, one: PolicyAsk) {
 }
 
 describe("a client's window", () => {
+  it("leaves nothing behind when its client has gone, not even what it doesn't know", async () => {
+    const name = fresh();
+    const stored = () =>
+      runInDurableObject(windowOf(name), async (_object, { storage }) => ({
+        rows: [...storage.kv.list()].length,
+        alarm: await storage.getAlarm(),
+      }));
+    await ask(name, { policy: "short", limit: 5, windowMs: 1, ask: { kind: "take", cost: 1 } });
+    await runInDurableObject(windowOf(name), (_object, { storage }) => storage.kv.put("of another release", 1));
+    expect(await stored()).toEqual({ rows: 2, alarm: expect.any(Number) });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await runDurableObjectAlarm(windowOf(name));
+    expect(await stored()).toEqual({ rows: 0, alarm: null });
+    expect((await ask(name, take())).allowed).toBe(true);
+  });
+
   it("is exact however many ask at once", async () => {
     const name = fresh();
     const answers = await Promise.all(Array.from({ length: 50 }, () => ask(name, take())));

@@ -15,6 +15,12 @@ describe("the gateway lets in", () => {
     expect(forwarded[0]?.headers.get("authorization")).toBeNull();
   });
 
+  it.each(["BEARER ", "bearer ", "bEaReR    ", "Bearer  "])("a token behind the scheme as anybody writes it: %j", async (scheme) => {
+    const { call, clock, identityKey } = await testGateway();
+    const token = await accessToken({ key: identityKey, nowMs: clock.now() });
+    expect((await call("/v1/history", { headers: { authorization: scheme + token } })).status).toBe(200);
+  });
+
   it.each([-300_000, 300_000])("a fresh token of an identity whose clock is %d ms off", async (aheadMs) => {
     const { call, clock, identityKey } = await testGateway();
     const token = await accessToken({ key: identityKey, nowMs: clock.now() + aheadMs });
@@ -60,6 +66,27 @@ describe("an identity that hangs", () => {
 });
 
 describe("the gateway answers 401 to", () => {
+  it("all spellings of a signature but the one, so that a token is remembered once", async () => {
+    const { call, clock, identityKey } = await testGateway();
+    const token = await accessToken({ key: identityKey, nowMs: clock.now() });
+    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    const last = alphabet.indexOf(token.at(-1) ?? "");
+    for (let spare = 1; spare < 16; spare += 1) {
+      const spelling = token.slice(0, -1) + (alphabet[last + spare] ?? "");
+      expect((await call("/v1/history", bearer(spelling))).status).toBe(401);
+    }
+    for (const padded of [`${token}=`, `${token}==`]) expect((await call("/v1/history", bearer(padded))).status).toBe(401);
+    expect((await call("/v1/history", bearer(token))).status).toBe(200);
+  });
+
+  it.each([
+    ["an empty user", { userId: "" }],
+    ["an empty session", { sessionId: "" }],
+  ])("a token that names %s", async (_name, claims) => {
+    const { call, clock, identityKey } = await testGateway();
+    expect((await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), ...claims })))).status).toBe(401);
+  });
+
   it.each([
     ["no token at all", async () => ({})],
     ["another scheme", async () => ({ headers: { authorization: "Basic YTpi" } })],

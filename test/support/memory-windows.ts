@@ -27,6 +27,11 @@ export class MemoryObjectStore implements ObjectStore {
     this.#write(() => this.values.delete(key));
   }
 
+  erase(): void {
+    this.values.clear();
+    this.alarmAtMs = null;
+  }
+
   setAlarm(atMs: number): void {
     this.#write(() => (this.alarmAtMs = atMs));
   }

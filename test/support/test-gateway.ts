@@ -61,6 +61,8 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     routes: ROUTES,
     upstreams: { account: bff, app: bff, ops: bff },
     guards: { account: guard("account"), app: guard("app"), ops: guard("ops") },
+    readyGuards: { account: guard("account-ready"), app: guard("app-ready"), ops: guard("ops-ready") },
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     authenticate: accessTokenAuthenticator({ trust, now: clock.now, background: inBackground }),
     limits,
     policies: limitPolicies({}),
@@ -72,9 +74,9 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     ...more,
   });
   const ctx = { waitUntil: inBackground, passThroughOnException: () => undefined, props: {} };
-  const call = (path: string, init: RequestInit = {}): Promise<Response> =>
-    gateway(new Request(`https://api.example.com${path}`, init), {}, ctx as unknown as ExecutionContext);
-  return { call, clock, identityKey, gatewayKey, identity, lines, forwarded, background, windows };
+  const send = (request: Request): Promise<Response> => gateway(request, {}, ctx as unknown as ExecutionContext);
+  const call = (path: string, init: RequestInit = {}): Promise<Response> => send(new Request(`https://api.example.com${path}`, init));
+  return { call, send, clock, identityKey, gatewayKey, identity, lines, forwarded, background, windows };
 }
 
 export function snapshotOf(keys: TrustSnapshot["keys"], revoked: readonly string[] = [], revokedAtMs = 1_700_000_000_000): TrustSnapshot {

@@ -74,7 +74,7 @@ export class ClientWindows {
     });
   }
 
-  /** The alarm went off: forgets windows that are empty, and comes back for those that are not. */
+  /** The alarm went off: forgets windows that are empty, and comes back for those that are not. Where none is left, nothing of the client is. */
   onAlarm(): void {
     this.#alarmAtMs = null;
     this.#inOneTurn(() => {
@@ -85,6 +85,8 @@ export class ClientWindows {
         if (quota.idleAtMs <= nowMs) this.#forget(policy);
       }
     });
+    // Empty rows would leave the object's storage behind for good: every address that ever came would have cost one.
+    if (this.#kept.size === 0 && this.#stored.size === 0) this.#store.erase();
   }
 
   /** Reads what is stored if need be, runs the turn, and writes what it has changed. */

@@ -1,0 +1,99 @@
+import { BFF_NAMES, READY_PATH, REQUEST_ID_HEADER, TRACEPARENT_HEADER, type BffName } from "../contracts/internal-request.ts";
+import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
+import type { Guard } from "../platform/guard.ts";
+import type { Clock } from "../resilience/clock.ts";
+import { SteadyTime } from "../resilience/steady-time.ts";
+import { TaskGroup } from "../resilience/task-group.ts";
+import type { GatewayScope } from "./request-scope.ts";
+
+/** What is known of each BFF. */
+export type UpstreamStates = Readonly<Record<BffName, "ok" | "failed">>;
+
+export interface ReadinessDeps {
+  readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
+  /** Guards of its own: whoever asks whether all is well takes no place from those for whom it should be, and is refused first. */
+  readonly readyGuards: Readonly<Record<BffName, Guard>>;
+  readonly now: Clock;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** For so long an answer holds, for everybody. */
+const FRESH_MS = 1_000;
+/** While the next one is on its way an older one does, up to this age; an upstream that hangs is known by then. */
+const STALE_MS = FRESH_MS + CALL_QUOTA_MS.readyAnswer;
+const POLL_MS = 10;
+
+/**
+ * Whether all BFFs are ready. Anybody may ask, and to find out is dear: it is found out once a second in an isolate at most, whoever asks. The
+ * answer lives in the isolate as a hint, never as a promise: a request must not wait for another's, so that it looks whether the answer has come.
+ */
+export class Readiness {
+  readonly #deps: ReadinessDeps;
+  readonly #time = new SteadyTime(STALE_MS);
+  #known: UpstreamStates | null = null;
+  #knownAtMs = Number.NEGATIVE_INFINITY;
+  #askingSinceMs: number | null = null;
+
+  constructor(deps: ReadinessDeps) {
+    this.#deps = deps;
+  }
+
+  /** @param background - takes the work, so that a client who hangs up doesn't end it for those who wait */
+  async states(scope: GatewayScope, background: (work: Promise<unknown>) => void): Promise<UpstreamStates> {
+    const startedAtMs = this.#nowMs();
+    for (;;) {
+      const atMs = this.#nowMs();
+      const ageMs = atMs - this.#knownAtMs;
+      const isAsking = this.#askingSinceMs !== null && atMs - this.#askingSinceMs < CALL_QUOTA_MS.readyAnswer;
+      if (this.#known !== null && ageMs < (isAsking ? STALE_MS : FRESH_MS)) return this.#known;
+      if (!isAsking || atMs - startedAtMs >= CALL_QUOTA_MS.readyAnswer) return this.#find(scope, background);
+      await this.#deps.sleep(POLL_MS);
+    }
+  }
+
+  #find(scope: GatewayScope, background: (work: Promise<unknown>) => void): Promise<UpstreamStates> {
+    const askedAtMs = this.#nowMs();
+    this.#askingSinceMs = askedAtMs;
+    const finding = checkUpstreams(this.#deps, scope).then((states) => {
+      this.#known = states;
+      this.#knownAtMs = this.#nowMs();
+      if (this.#askingSinceMs === askedAtMs) this.#askingSinceMs = null;
+      return states;
+    });
+    background(finding);
+    return finding;
+  }
+
+  #nowMs(): number {
+    return this.#time.at(this.#deps.now());
+  }
+}
+
+/** Asks all BFFs at once, each through its guard. A child that fails says so in the result rather than ending the others: the answer names every culprit. */
+async function checkUpstreams({ upstreams, readyGuards, now }: ReadinessDeps, scope: GatewayScope): Promise<UpstreamStates> {
+  const states: Record<BffName, "ok" | "failed"> = { account: "failed", app: "failed", ops: "failed" };
+  const headers = { [REQUEST_ID_HEADER]: scope.requestId, [TRACEPARENT_HEADER]: scope.traceparent };
+  const plan = {
+    kind: "read",
+    idempotent: false,
+    criticality: "sheddable",
+    deadlineAtMs: now() + CALL_QUOTA_MS.readyAnswer,
+  } as const;
+  const group = new TaskGroup();
+  for (const name of BFF_NAMES) {
+    group.go(async () => {
+      const request = new Request(`http://${name}${READY_PATH}`, { headers });
+      try {
+        const response = await readyGuards[name].call(`ask the ${name} BFF whether it is ready`, plan, () =>
+          upstreams[name].fetch(request),
+        );
+        await response.body?.cancel();
+        if (response.ok) states[name] = "ok";
+      } catch {
+        // Stays "failed"; the BFF has logged why, or could not be reached at all.
+      }
+    });
+  }
+  await group.wait();
+  return states;
+}

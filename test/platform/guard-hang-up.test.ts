@@ -1,0 +1,138 @@
+import { describe, expect, it } from "vitest";
+import { codeOf } from "../../src/contracts/errors.ts";
+import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
+import type { Guard } from "../../src/platform/guard.ts";
+import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
+import { OVERLOAD_KINDS, overloadLimiter } from "../../src/resilience/overload-kinds.ts";
+import type { OverloadLimiter, WorkOutcome } from "../../src/resilience/overload-limiter.ts";
+import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
+import { never } from "../support/hung-bindings.ts";
+import { testGuard } from "../support/test-guard.ts";
+import { TurnedClock } from "../support/turned-clock.ts";
+
+const TICK_MS = 10;
+const ROUTE_MS = 1_000;
+const plan = (clock: TurnedClock) => ({ kind: "read", idempotent: true, deadlineAtMs: clock.now() + ROUTE_MS }) as const;
+
+/** A limiter that admits everybody and writes down what it is told. */
+function listening(): { readonly limiter: OverloadLimiter; readonly told: WorkOutcome[] } {
+  const told: WorkOutcome[] = [];
+  const limiter: OverloadLimiter = {
+    admit: () => true,
+    done: (_nowMs, _startedAtMs, outcome) => void told.push(outcome),
+    view: () => ({ inFlight: 0, limit: 1, shedding: false }),
+  };
+  return { limiter, told };
+}
+
+/** As the runtime does it: the code behind a client who hung up is never run again, so the call never returns. */
+function hangingUp(guard: Guard, clock: TurnedClock, isTold: boolean): () => void {
+  const client = new AbortController();
+  const told = isTold ? { hangUp: client.signal } : {};
+  void guard.call("work", { ...plan(clock), ...told }, () => never).catch(() => undefined);
+  return () => client.abort();
+}
+
+describe("a client who hangs up", () => {
+  it("frees the place at once where the runtime tells it, and tells the limiter and the breaker nothing", async () => {
+    const clock = new TurnedClock();
+    const { limiter, told } = listening();
+    const breaker = new HystrixBreaker();
+    const guard = testGuard({ now: clock.now, placesMax: 1, overload: limiter, breaker, timer: { inTime: (answer) => answer } });
+    for (let client = 0; client < 50; client += 1) {
+      const hangUp = hangingUp(guard, clock, true);
+      await Promise.resolve();
+      clock.turn(TICK_MS);
+      hangUp();
+      expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    }
+    expect(new Set(told.filter((_outcome, index) => index % 2 === 0))).toEqual(new Set(["none"]));
+    expect(breaker.view(clock.now())).toMatchObject({ state: "closed", failures: 0, total: 50 });
+  });
+
+  it("frees it in the end where nobody tells it, and says as little", async () => {
+    const clock = new TurnedClock();
+    const { limiter, told } = listening();
+    const guard = testGuard({ now: clock.now, placesMax: 1, overload: limiter, timer: { inTime: (answer) => answer } });
+    hangingUp(guard, clock, false);
+    await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({ code: "OVERLOADED" });
+    clock.turn(ROUTE_MS + 1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    // The second was never made: that is no failure of the upstream's either.
+    expect(told).toEqual(["none", "none", "success"]);
+  });
+
+  it("gives the trial of a half-open breaker back: the next one after the pause is somebody else's", async () => {
+    const clock = new TurnedClock();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    const hangUp = hangingUp(guard, clock, true);
+    await Promise.resolve();
+    hangUp();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    expect(breaker.view(clock.now()).state).toBe("closed");
+  });
+
+  it("is not counted among the attempts of an SRE breaker, which would reject others for them", async () => {
+    for (const isTold of [true, false]) {
+      const clock = new TurnedClock();
+      const breaker = new SreBreaker();
+      const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+      for (let client = 0; client < 100; client += 1) {
+        const hangUp = hangingUp(guard, clock, isTold);
+        await Promise.resolve();
+        if (isTold) hangUp();
+      }
+      clock.turn(ROUTE_MS + 1_000);
+      expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+      expect(breaker.view(clock.now())).toEqual({ state: "closed", total: 1, failures: 0 });
+    }
+  });
+});
+
+describe("a client of a BFF's who hangs up", () => {
+  it("has no place with the service behind it from then on", async () => {
+    const rpc = guardedRpc({ work: (hangs: boolean) => (hangs ? never : Promise.resolve("done")) }, testGuard({ placesMax: 1 }));
+    const client = new AbortController();
+    const scope = { requestId: "r", traceparent: "", principal: null, deadlineAtMs: Date.now() + ROUTE_MS, hangUp: client.signal };
+    void rpc.read(scope, "work", (service) => service.work(true));
+    await expect(rpc.read(scope, "work", (service) => service.work(false))).rejects.toMatchObject({ code: "OVERLOADED" });
+    client.abort();
+    expect(await rpc.read(scope, "work", (service) => service.work(false))).toBe("done");
+  });
+});
+
+describe("twenty clients a second who hang up", () => {
+  const runs = OVERLOAD_KINDS.flatMap((kind) => [true, false].map((isTold) => [kind, isTold] as const));
+
+  it.each(runs)("make %s refuse nobody else (told at once: %s)", async (kind, isTold) => {
+    const clock = new TurnedClock();
+    const guard = testGuard({ now: clock.now, overload: overloadLimiter(kind, {}), timer: { inTime: (answer) => answer } });
+    const answers: string[] = [];
+    let waiting: (() => void)[] = [];
+    for (let tick = 0; tick < 3_000; tick += 1) {
+      clock.turn(TICK_MS);
+      for (const answer of waiting) answer();
+      waiting = [];
+      if (tick % 5 === 0) {
+        const hangUp = hangingUp(guard, clock, isTold);
+        if (isTold) waiting.push(hangUp);
+      }
+      // Others, 100 a second, each answered at the next tick.
+      const { promise, resolve } = Promise.withResolvers<string>();
+      waiting.push(() => resolve("ok"));
+      void guard
+        .call("work", plan(clock), () => promise)
+        .then(
+          (answer) => answers.push(answer),
+          (error: unknown) => answers.push(codeOf(error)),
+        );
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    expect(answers.filter((answer) => answer !== "ok")).toEqual([]);
+    expect(answers.length).toBeGreaterThan(2_900);
+  });
+});
