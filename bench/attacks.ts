@@ -65,7 +65,7 @@ async function besideAttacks(): Promise<void> {
   console.log(
     `${USERS} users' answers in ms (median, 95 of 100), alone and beside ${PER_SECOND} wrong passwords a second for ${SECONDS} s`,
   );
-  const rows: Record<string, Record<string, string>> = {};
+  const rows: Record<string, Record<string, string | number>> = {};
   for (const attack of [null, ...ATTACKS, FROM_MANY_ADDRESSES]) {
     const platform = await startWhole({ rateLimitScale: 1 });
     const others = await bystanders(platform.url, USERS);
@@ -76,6 +76,7 @@ async function besideAttacks(): Promise<void> {
     rows[attack?.name ?? "alone"] = {
       ...Object.fromEntries(DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))])),
       refused: countsOf(answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`)),
+      "put off once": answers.filter(({ wasPutOff }) => wasPutOff).length,
       "the attacker's": Object.entries(attackers)
         .map(([status, count]) => `${count} × ${status}`)
         .join(", "),
