@@ -70,7 +70,7 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
   const between = await seenAgain(walk, now() + SECOND_LOOK_MS, now, sleep);
   const sums = { wallet: sumOf(books, walk, "wallet"), savings: sumOf(books, walk, "savings") };
   const within = LEDGERS.flatMap((name) => differencesWithin(name, books[name], accounts[name], sums[name].sumOfEntries));
-  for (const name of LEDGERS) await lookForReason(ledgers[name], books[name]);
+  for (const name of LEDGERS) await lookForReason(ledgers[name], books[name], walk.suspects.size);
   // What is late is no loss, and there may be so much of it that losses would have no room.
   const late = LEDGERS.flatMap((ledger) => books[ledger].late.map((id) => ({ kind: "late_message", ledger, id }) as const));
   const mismatches = [...within, ...between, ...late].slice(0, MISMATCHES_MAX);
@@ -81,7 +81,10 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
     inFlight: books.wallet.inFlight + books.savings.inFlight,
     mismatches,
     through: throughMs,
-    behind: passedAll && sawNewest ? 0 : Math.max(0, passedAll ? REST_MS : restsBeforeMs - (throughMs ?? 0)),
+    behind:
+      passedAll && sawNewest && LEDGERS.every((name) => isSummed(books[name]))
+        ? 0
+        : Math.max(0, passedAll ? REST_MS : restsBeforeMs - (throughMs ?? 0)),
     accounts: {
       checked: accounts.wallet.accounts + accounts.savings.accounts,
       all: accounts.wallet.isWhole && accounts.savings.isWhole,
@@ -90,15 +93,24 @@ export async function reconcile({ ledgers, now, sleep, round = ASKED_FOR }: Reco
   };
 }
 
-/** Whatever was passed and has changed since is found by passing it again: once, where that doesn't explain it. */
-async function lookForReason(ledger: ReconcilableLedger, books: LedgerBooks): Promise<void> {
+/**
+ * Whatever was passed and has changed since is found by passing it again: once, where that doesn't explain it. What is passed and isn't balanced stays a suspect; where there
+ * is none any more, the sum over what was passed is that of another time.
+ */
+async function lookForReason(ledger: ReconcilableLedger, books: LedgerBooks, suspects: number): Promise<void> {
   const { through, clearingExcess, unexplained, unexplainedEquity } = books;
   if (clearingExcess === null) return;
+  const isSumOld = books.sumOfEntries !== 0 && suspects === 0;
   const [known, knownOfEquity] = [unexplained ?? 0, unexplainedEquity ?? 0];
   const equityDifference = books.equityExcess ?? knownOfEquity;
-  if (clearingExcess === known && equityDifference === knownOfEquity) return;
+  if (clearingExcess === known && equityDifference === knownOfEquity && !isSumOld) return;
   const isExplained = clearingExcess === 0 && equityDifference === 0;
-  await (isExplained ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess, equityDifference }));
+  await (isExplained && !isSumOld ? ledger.explained(through) : ledger.restart({ through, difference: clearingExcess, equityDifference }));
+}
+
+/** Whether the sums were held against the balances: of too many young entries they aren't. */
+function isSummed({ clearingExcess, equityExcess }: LedgerBooks): boolean {
+  return clearingExcess !== null && equityExcess !== null;
 }
 
 function startOf({ wallet, savings }: Readonly<Record<LedgerName, ReconciliationProgress>>) {

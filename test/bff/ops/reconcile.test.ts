@@ -439,4 +439,16 @@ describe("reconciliation goes on from where it was", () => {
     expect(anew.behind).toBe(0);
     expect(anew.mismatches.filter(({ kind }) => kind === "clearing")).toEqual([]);
   });
+
+  it("once an entry that had been lost from what was passed is back: its sum is told no more", async () => {
+    const sent = await arrived("ann", 5);
+    world.nowMs += HOUR_MS;
+    world.tamper("savings", `DELETE FROM entry WHERE ${CREDIT}`, sent.id);
+    await look();
+    expect(kinds(await look())).toContainEqual(["sum_of_entries", "savings", undefined]);
+    const entry = "INSERT INTO entry (account_id, transfer_id, contra_id, amount, at) VALUES ('user:ann', ?, 'clearing', 5, 1)";
+    world.tamper("savings", entry, sent.id);
+    await look();
+    expect((await look()).mismatches).toEqual([]);
+  });
 });
