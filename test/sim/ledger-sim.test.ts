@@ -22,7 +22,7 @@ const HEAD = `# What the ledgers' simulator finds
 Two ledgers of the real classes over the real SQL, each with its database, its queue, its publisher's object and two wall clocks (five minutes wrong, others after a restart, at times a
 month ahead for one reading), the real guards around each call. Ninety seconds of trouble: calls that fail, lose their reply, or take effect long after their caller gave up or died;
 crashes; duplicated, late and reordered messages; poison; databases away or hanging; a ledger that nobody reaches; alarms lost, late and twice; operators who redrive, hold back and refund
-messages, close, freeze and open accounts, and take deposits back, now and then what is none. Then healing. After each write the books are checked, every two minutes the ledgers reconciled, from where the last round ended and by a clock that is wrong at times. In the end every transfer must be settled
+messages, close, freeze and open accounts, and take deposits back, now and then what is none. Then healing. After each write the books are checked, every five minutes the ledgers reconciled, from where the last round ended and by a clock that is wrong at times. In the end every transfer must be settled
 or refunded, every caller answered, every change published in order, each dead letter kept, everything audited; money must move both ways, a deposit that is still there be taken back, and
 where an account is frozen nothing move until it is open again; and every user must have what the answers promised, by a shadow that knows nothing of the tables. A long profile lives through
 a day's outage and the weeks after which things are pruned. \`npm run test:sim\` takes 10,000 seeds and 100 long ones, and says how often each thing happened;
