@@ -261,6 +261,8 @@ describe("bad input", () => {
     ["a position of 2^31", "POST", "/v1/history/reports", { reports: [report("a", 2 ** 31)] }, 422, "INVALID"],
     ["a fraction", "POST", "/v1/history/reports", { reports: [report("a", 1.5)] }, 422, "INVALID"],
     ["a path as an item", "POST", "/v1/history/reports", { reports: [report("../etc", 1)] }, 422, "INVALID"],
+    ["a time in seconds", "POST", "/v1/history/reports", { reports: [report("a", 1, { at: 1_795_600_000 })] }, 422, "INVALID"],
+    ["an item that no URL can name", "POST", "/v1/history/reports", { reports: [report("..", 1)] }, 422, "INVALID"],
     ["an unknown event", "POST", "/v1/history/reports", { reports: [report("a", 1, { event: "exploded" })] }, 422, "INVALID"],
     ["a kind in capitals", "POST", "/v1/history/reports", { reports: [report("a", 1, { kind: "Video" })] }, 422, "INVALID"],
     ["a prototype for a report", "POST", "/v1/history/reports", '{"reports":[{"__proto__":{"kind":"video"}}]}', 422, "INVALID"],
