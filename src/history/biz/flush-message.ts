@@ -46,7 +46,9 @@ export function readQueueMessage(body: unknown): ReadMessage | null {
       continue;
     }
     const [userId, items] = user.data;
-    const goodItems = items.filter((item) => typeof item === "string" && storedItemKeySchema.safeParse(itemKeyOf(item)).success) as string[];
+    const goodItems = items.filter(
+      (item) => typeof item === "string" && storedItemKeySchema.safeParse(itemKeyOf(item)).success,
+    ) as string[];
     badKeys += items.length - goodItems.length;
     if (goodItems.length > 0) good.push([userId, goodItems]);
   }

@@ -1,4 +1,4 @@
-import { comparePositions, itemName, newerOf, recordBytes, type HistoryRecord, type Position } from "./record.ts";
+import { comparePositions, itemName, mergeRecords, recordBytes, type HistoryRecord, type Position } from "./record.ts";
 
 const VIEW_OVERHEAD_BYTES = 400;
 
@@ -30,11 +30,11 @@ export class UserView {
     return this.#records.size === 0;
   }
 
-  /** Takes a record, unless a newer one of the same item is known. */
+  /** Takes a record; of one that is older than the known one, no more than the duration where that isn't known. */
   merge(record: HistoryRecord): void {
     const name = itemName(record);
     const known = this.#records.get(name);
-    const winner = known === undefined ? record : newerOf(known, record);
+    const winner = known === undefined ? record : mergeRecords(known, record);
     if (winner === known) return;
     if (known !== undefined) this.#bytes -= recordBytes(known);
     this.#records.set(name, winner);
