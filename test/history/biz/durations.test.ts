@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import type { Entry, Report } from "../../../src/contracts/history.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
-import type { Shard } from "../../../src/history/biz/shard.ts";
+import type { Shard, ShardLimits } from "../../../src/history/biz/shard.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
@@ -23,9 +23,9 @@ const MIGRATIONS = readdirSync(folder)
   .join("\n");
 
 /** A shard, its database, and the job's steps one by one. */
-function history() {
+function history(limits: Partial<ShardLimits> = {}) {
   const db = sqliteD1(MIGRATIONS);
-  const over = shardOver({ reader: d1HistoryReader([db], () => 0), liveRowsMax: 4 });
+  const over = shardOver({ reader: d1HistoryReader([db], () => 0), liveRowsMax: 4, ...limits });
   const writer = d1HistoryWriter(db, over.clock.now);
   const startMs = over.clock.now();
   const report = (shard: Shard, positionMs: number, more: Partial<Report> = {}, at = startMs + positionMs - 100_000) =>
@@ -96,6 +96,19 @@ describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
     await report(shard, 9_600, unknown);
     expect(await shown(shard)).not.toHaveProperty("durationMs");
     expect((await shard.continueWatching("ada", 20)).items).toHaveLength(1);
+  });
+
+  it.each(["before", "after"])("finds the duration behind the newest entries, where those are loaded %s it", async (when) => {
+    const { db, start, report } = history({ headEntries: 2 });
+    const insert = db.statement("INSERT INTO history VALUES ('ada', 'video', ?, 9600, ?, 'playing', NULL, ?, 7)");
+    for (const [index, itemId] of ["film", "a", "b", "c"].entries()) insert.run(itemId, DURATION_MS, 1_600_000_000_000 + index);
+    const shard = start();
+    if (when === "after") await shard.list("ada", { limit: 1 });
+    await report(shard, 9_700, unknown);
+    const expected = [expect.objectContaining({ itemId: "film", positionMs: 9_700, durationMs: DURATION_MS }) as Entry];
+    expect((await shard.lookup("ada", [KEY])).items).toEqual(expected);
+    expect((await shard.list("ada", { limit: 1 })).items).toEqual(expected);
+    expect((await shard.continueWatching("ada", 20)).items).toEqual([]);
   });
 
   it("learns nothing of what was removed in between", async () => {
