@@ -22,6 +22,7 @@ const LATE = 20;
 const LATE_MS = 2_000;
 const LATE_DURATION_MS = 1_000;
 const STORAGE_FAILS_MS = 8_000;
+const REFUSALS = 3;
 const REFUSAL_MS = 60_000;
 
 /** The limits that a known fault needs to show. */
@@ -78,7 +79,7 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
     for (const item of items) clients.report("u-gus", [item], "tv");
     for (let times = 1; times <= 20; times += 1) kernel.after((TROUBLE_MS / 20) * times, "", () => clients.read("u-gus", items));
   }
-  if (faults.has("everything-set-aside")) {
+  for (let refusals = 0; refusals < REFUSALS && faults.has("everything-set-aside"); refusals += 1) {
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "our statement is refused", () => {
       for (const database of world.databases) database.state = "refuses";
       kernel.after(REFUSAL_MS, "", () => {

@@ -11,7 +11,7 @@ import { simulateHistory } from "./history-sim.ts";
 /** A fixed set; `npm run test:sim` takes ten thousand. */
 const SEEDS = 200;
 /** The seeds in which a broken guard must show. */
-const MUTATION_SEEDS = 60;
+const MUTATION_SEEDS = 120;
 /** Worlds of each trouble of its own, beside those among the seeds above. */
 const FAULT_SEEDS = 4;
 
