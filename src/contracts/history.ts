@@ -10,10 +10,21 @@ export const PLAYBACK_EVENTS = ["playing", "paused", "ended"] as const;
 export type PlaybackEvent = (typeof PLAYBACK_EVENTS)[number];
 
 const kindSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,15}$/, "must match [a-z][a-z0-9_-]{0,15}");
-const itemIdSchema = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
+/** As it is stored, by an earlier release too, and travels between workers. */
+const storedItemIdSchema = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
+/** As clients may name one: `.` and `..` are steps of a path, and no URL can hold them. */
+const itemIdSchema = z
+  .string()
+  .regex(/^(?!\.\.?$)[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-], and neither . nor ..");
 const positionSchema = z.int().min(0).max(POSITION_MS_MAX);
 
-/** One heartbeat of a player. `at` is the client's clock in ms since the epoch, clamped to now by the shard. */
+/** Before 2015 nobody watched anything here: such a time is in seconds, or from a clock that was never set. */
+const AT_MS_MIN = Date.UTC(2015, 0);
+
+/**
+ * One heartbeat of a player. `at` is the client's clock in ms since the epoch, clamped to now by the shard. A duration of 0 is an unknown one, as is none: players say so before
+ * they have read a file's header.
+ */
 export const reportSchema = z.object({
   kind: kindSchema,
   itemId: itemIdSchema,
@@ -24,12 +35,14 @@ export const reportSchema = z.object({
     .string()
     .regex(/^[\x21-\x7e]{1,64}$/, "must be 1-64 visible characters")
     .optional(),
-  at: z.int().min(0).optional(),
+  at: z.int().min(AT_MS_MIN, "at is in milliseconds").optional(),
 });
 
-export const reportsSchema = z.object({ reports: z.array(reportSchema).min(1).max(REPORTS_PER_CALL_MAX) });
+/** The reports themselves are read one by one: see report-batch.ts. */
+export const reportsSchema = z.object({ reports: z.unknown() });
 
-export const itemKeySchema = z.object({ kind: kindSchema, itemId: itemIdSchema });
+export const storedItemKeySchema = z.object({ kind: kindSchema, itemId: storedItemIdSchema });
+const itemKeySchema = z.object({ kind: kindSchema, itemId: itemIdSchema });
 export const lookupSchema = z.object({ items: z.array(itemKeySchema).min(1).max(REPORTS_PER_CALL_MAX) });
 
 const limitSchema = z.coerce.number().pipe(z.int().min(1).max(ENTRIES_PER_PAGE_MAX)).default(20);
@@ -63,9 +76,18 @@ export interface Entry {
   readonly watchedAt: number;
 }
 
+/** A report of a call that is not valid: its place among those sent, and the path and the fault of its first bad value. */
+export interface RejectedReport {
+  readonly index: number;
+  readonly path: string;
+  readonly message: string;
+}
+
+/** What became of the reports of one call: each is in one of the three. `rejected` is absent where there are none, and from a history of an older version. */
 export interface ReportReceipt {
   readonly accepted: number;
   readonly ignored: number;
+  readonly rejected?: readonly RejectedReport[];
 }
 
 /** `degraded` is present when D1 could not be asked: only what the shard holds in memory was answered. */
@@ -80,7 +102,7 @@ export interface EntryPage {
  * Every method throws `UNAUTHENTICATED` without one and `OVERLOADED` (with `retryAfterMs`) when the user's shard is full.
  */
 export interface HistoryPlayback {
-  /** When it answers, every accepted report is durable. */
+  /** When it answers, every accepted report is durable. One that is not valid is named and holds up no other; throws `INVALID` where none is valid. */
   report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt>;
   list(ctx: CallContext, query: ListQuery): Promise<EntryPage>;
   continueWatching(ctx: CallContext, limit: number): Promise<EntryPage>;

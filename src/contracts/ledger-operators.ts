@@ -20,7 +20,7 @@ export const deadLettersQuerySchema = z.object({
   cursor: letterCursorSchema.optional(),
 });
 export const redriveLettersSchema = z
-  .object({
+  .strictObject({
     ledger: ledgerSchema,
     ids: letterIdsSchema.optional(),
     all: z.literal(true).optional(),
@@ -30,14 +30,14 @@ export const redriveLettersSchema = z
   .refine(({ ids, all }) => (ids === undefined) !== (all === undefined), { path: ["ids"], message: "give either ids or all" })
   .refine(({ all, cursor }) => cursor === undefined || all === true, { path: ["cursor"], message: "goes with all" });
 
-export const parkSchema = z.object({ ledger: ledgerSchema, ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_ORDER_MAX) });
+export const parkSchema = z.strictObject({ ledger: ledgerSchema, ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_ORDER_MAX) });
 
 /** `<from when on nobody is taken>.<driven at>.<id>` of the last one redriven. */
 export const redriveCursorSchema = z
   .string()
   .regex(/^\d{1,16}\.\d{1,16}\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "is not a cursor of ours");
 export const redriveSchema = z
-  .object({
+  .strictObject({
     ledger: ledgerSchema,
     ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_ORDER_MAX).optional(),
     status: z.literal("parked").optional(),
@@ -49,7 +49,7 @@ export const redriveSchema = z
 /** A closed account takes no money, a frozen one neither takes nor sends. Without `ledger` it is about the accounts in both. */
 export const ACCOUNT_STATES = ["open", "closed", "frozen"] as const;
 export type AccountState = (typeof ACCOUNT_STATES)[number];
-export const accountStateSchema = z.object({ ledger: ledgerSchema.optional(), state: z.enum(ACCOUNT_STATES) });
+export const accountStateSchema = z.strictObject({ ledger: ledgerSchema.optional(), state: z.enum(ACCOUNT_STATES) });
 
 /** Between workers a page is asked for with one more, which tells whether another follows. */
 export const lettersPageSchema = z.object({

@@ -24,10 +24,13 @@ export const ledgerSchema = z.enum(LEDGERS);
 /** As it is stored, however it was written: an id is compared in lower case. */
 export const transferIdSchema = z.uuid().toLowerCase();
 
+/* Bodies of routes that move money, or keep it from moving, have no member that nobody knows: what a misspelt one was to say must not be passed over. */
 export const transferSchema = z
-  .object({ from: ledgerSchema, to: ledgerSchema, amount: amountSchema })
+  .strictObject({ from: ledgerSchema, to: ledgerSchema, amount: amountSchema })
   .refine(({ from, to }) => from !== to, { path: ["to"], message: "must be the other ledger" });
-export const depositSchema = z.object({ amount: amountSchema });
+export const depositSchema = z.strictObject({ amount: amountSchema });
+/** Of a reversal or a refund, which are always of the whole. */
+export const noOrderSchema = z.strictObject({});
 
 const pageLimit = (max: number) => z.coerce.number().pipe(z.int().min(1).max(max)).default(20);
 export const transfersQuerySchema = z.object({ limit: pageLimit(TRANSFERS_PER_PAGE_MAX), cursor: transferIdSchema.optional() });

@@ -34,8 +34,24 @@ export function validateEach<S extends Schema>(schema: S, values: unknown, name:
   );
 }
 
-function invalid(issues: readonly { readonly path: readonly PropertyKey[]; readonly message: string }[], name?: string): CodedError {
-  const errors: FieldError[] = issues.map(({ path, message }) => ({
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  /** Members that a strict schema doesn't know. */
+  readonly keys?: readonly string[];
+}
+
+/** Unknown members of an object that are named, and of each so much. */
+const UNKNOWN_MAX = 20;
+const MEMBER_LENGTH_MAX = 64;
+
+function invalid(issues: readonly Issue[], name?: string): CodedError {
+  const all = issues.flatMap(({ path, message, keys }) =>
+    keys === undefined
+      ? [{ path, message }]
+      : keys.slice(0, UNKNOWN_MAX).map((key) => ({ path: [...path, key.slice(0, MEMBER_LENGTH_MAX)], message: "is not known here" })),
+  );
+  const errors: FieldError[] = all.map(({ path, message }) => ({
     path: [...(name === undefined ? [] : [name]), ...path].map(String).join("."),
     message,
   }));

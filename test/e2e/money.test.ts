@@ -240,6 +240,8 @@ describe("bad input", () => {
     const [{ token }, stranger] = [await userWith(100), await userWith(0)];
     expect((await transfer(token, "k", 1, "wallet", "wallet")).body).toMatchObject({ code: "INVALID", errors: [{ path: "to" }] });
     expect((await transfer(token, "k", 1, "purse", "savings")).body).toMatchObject({ code: "INVALID", errors: [{ path: "from" }] });
+    const misspelt = { token, body: { from: "wallet", to: "savings", amount: 1, dryRun: true }, headers: { "idempotency-key": "odd" } };
+    expect(await api.call("POST", "/v1/transfers", misspelt)).toMatchObject({ status: 422, body: { errors: [{ path: "dryRun" }] } });
     const noKey = { token, body: { from: "wallet", to: "savings", amount: 1 } };
     expect((await api.call("POST", "/v1/transfers", noKey)).body).toMatchObject({ code: "MALFORMED", status: 400 });
     for (const key of ["two words", "x".repeat(129), '"unclosed']) expect((await transfer(token, key, 1)).body["code"]).toBe("MALFORMED");

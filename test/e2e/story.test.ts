@@ -261,6 +261,8 @@ describe("bad input", () => {
     ["a position of 2^31", "POST", "/v1/history/reports", { reports: [report("a", 2 ** 31)] }, 422, "INVALID"],
     ["a fraction", "POST", "/v1/history/reports", { reports: [report("a", 1.5)] }, 422, "INVALID"],
     ["a path as an item", "POST", "/v1/history/reports", { reports: [report("../etc", 1)] }, 422, "INVALID"],
+    ["a time in seconds", "POST", "/v1/history/reports", { reports: [report("a", 1, { at: 1_795_600_000 })] }, 422, "INVALID"],
+    ["an item that no URL can name", "POST", "/v1/history/reports", { reports: [report("..", 1)] }, 422, "INVALID"],
     ["an unknown event", "POST", "/v1/history/reports", { reports: [report("a", 1, { event: "exploded" })] }, 422, "INVALID"],
     ["a kind in capitals", "POST", "/v1/history/reports", { reports: [report("a", 1, { kind: "Video" })] }, 422, "INVALID"],
     ["a prototype for a report", "POST", "/v1/history/reports", '{"reports":[{"__proto__":{"kind":"video"}}]}', 422, "INVALID"],
@@ -286,7 +288,26 @@ describe("bad input", () => {
 
   it("names the path of each rejected value", async () => {
     const { token } = await api.signUp(freshEmail());
-    const { body } = await api.call("POST", "/v1/history/reports", { token, body: { reports: [report("ok", 1), report("bad id!", -5)] } });
-    expect((body["errors"] as { path: string }[]).map(({ path }) => path)).toEqual(["reports.1.itemId", "reports.1.positionMs"]);
+    const post = (...reports: readonly object[]) => api.call("POST", "/v1/history/reports", { token, body: { reports } });
+    const { body } = await post(report("bad", -1), report("bad id!", -5));
+    const paths = (body["errors"] as { path: string }[]).map(({ path }) => path);
+    expect(paths).toEqual(["reports.0.positionMs", "reports.1.itemId", "reports.1.positionMs"]);
+  });
+
+  it("of one report of several is named, and the others are taken", async () => {
+    const { token } = await api.signUp(freshEmail());
+    const reports = [report("bad id!", 5), report("ok", 5), report("old", 5, { at: 1_795_600_000 })];
+    expect(await api.call("POST", "/v1/history/reports", { token, body: { reports } })).toMatchObject({
+      status: 200,
+      body: {
+        accepted: 1,
+        ignored: 0,
+        rejected: [
+          { index: 0, path: "itemId" },
+          { index: 2, path: "at", message: "at is in milliseconds" },
+        ],
+      },
+    });
+    expect((await api.call("GET", "/v1/history", { token })).body["items"]).toMatchObject([{ itemId: "ok", positionMs: 5 }]);
   });
 });

@@ -44,12 +44,16 @@ describe("what is asked of history", () => {
         Array.from({ length: 101 }, () => REPORT),
         [{ ...REPORT, positionMs: -1 }],
         [{ ...REPORT, positionMs: 0.5 }],
-        [REPORT, { ...REPORT, itemId: "a/b" }],
+        [
+          { ...REPORT, itemId: "a/b" },
+          { ...REPORT, itemId: ".." },
+        ],
+        [{ ...REPORT, at: 1_700_000_000 }],
         [{ ...REPORT, event: "slept" }],
       ],
       "list query": [{ limit: 0 }, { limit: 101 }, { limit: 20, cursor: "?" }, { limit: 20, kind: "Video" }],
       "continueWatching limit": [0, 101, "20"],
-      "lookup items": [[], [{ kind: "video" }], Array.from({ length: 101 }, () => ITEM)],
+      "lookup items": [[], [{ kind: "video" }], [{ kind: "video", itemId: "." }], Array.from({ length: 101 }, () => ITEM)],
     },
   });
 

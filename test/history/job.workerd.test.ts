@@ -100,6 +100,22 @@ describe("the bulk upsert", () => {
     expect(await stored(userId)).toEqual([newest]);
   });
 
+  it("keeps a known duration, adds one that comes late for a row, and nothing else of what is stale", async () => {
+    const userId = freshUser();
+    const newest = recordOf(userId, { atMs: 2_000, rev: 20, positionMs: 2, event: "paused", deviceId: "tv" });
+    await rowsWritten([newest]);
+    const late = recordOf(userId, { atMs: 1_000, rev: 30, durationMs: 9_000 });
+    expect(await rowsWritten([late])).toBe(1);
+    expect(await stored(userId)).toEqual([{ ...newest, durationMs: 9_000 }]);
+    expect(await rowsWritten([late])).toBe(0);
+    expect(await rowsWritten([recordOf(userId, { atMs: 1_500, rev: 31, durationMs: 8_000 })])).toBe(0);
+    expect(await rowsWritten([{ ...newest, atMs: 3_000 }])).toBe(1);
+    expect(await stored(userId)).toEqual([{ ...newest, atMs: 3_000, durationMs: 9_000 }]);
+    await rowsWritten([{ ...newest, atMs: 4_000, durationMs: 0 }]);
+    await rowsWritten([{ ...newest, atMs: 5_000, durationMs: 8_000 }]);
+    expect(await stored(userId)).toEqual([{ ...newest, atMs: 5_000, durationMs: 8_000 }]);
+  });
+
   it("lets the larger revision win between equal times", async () => {
     const userId = freshUser();
     await rowsWritten([recordOf(userId, { rev: 5, positionMs: 5 })]);
@@ -173,7 +189,7 @@ describe("the history job", () => {
     const { run, confirmed } = jobOver([record]);
     expect(await run([flushOf([record])])).toEqual(["done"]);
     expect(await stored(record.userId)).toEqual([record]);
-    expect(confirmed).toEqual([{ userId: record.userId, kind: "video", itemId: "m1", rev: 7 }]);
+    expect(confirmed).toEqual([{ userId: record.userId, kind: "video", itemId: "m1", rev: 7, durationMs: 9_000 }]);
   });
 
   it("does nothing for a message whose keys are pending no more", async () => {

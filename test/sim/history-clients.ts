@@ -15,7 +15,14 @@ const CLIENT_SKEW_MS_MAX = 7_200_000;
 const PAGE_MAX = 100;
 /** Share of acknowledged reports that are read back at once. */
 const READS_OWN = 0.1;
+const DURATION_MS_MIN = 20;
+const DURATION_MS_STEP = 5;
 const DEVICES = ["phone", "tv"] as const;
+
+/** How long an item is, whoever reports it: so short that some reports are near its end. */
+function durationOf(itemId: string): number {
+  return DURATION_MS_MIN + DURATION_MS_STEP * itemId.length + (itemId.codePointAt(itemId.length - 1) ?? 0);
+}
 
 /** Everybody outside: players that report until they are told, readers that check what they see, and identity, which erases until it is done. */
 export class HistoryClients {
@@ -36,8 +43,13 @@ export class HistoryClients {
   }
 
   /** One report call for the given items, made again until it is answered, always with the same times. */
-  report(userId: string, itemIds: readonly string[], deviceId: string = this.#kernel.pick(DEVICES)): readonly Report[] {
-    const reports = itemIds.map((itemId) => this.#reportOf(userId, itemId, deviceId));
+  report(
+    userId: string,
+    itemIds: readonly string[],
+    deviceId: string = this.#kernel.pick(DEVICES),
+    more: Partial<Report> = {},
+  ): readonly Report[] {
+    const reports = itemIds.map((itemId) => ({ ...this.#reportOf(userId, itemId, deviceId), ...more }));
     this.#run(async () => {
       for (let tries = 0; ; tries += 1) {
         try {
@@ -181,6 +193,7 @@ export class HistoryClients {
       kind: "video",
       itemId,
       positionMs: this.#reports,
+      ...kernel.pick([{}, {}, {}, {}, { durationMs: 0 }, { durationMs: durationOf(itemId) }]),
       event: kernel.pick(["playing", "playing", "paused", "ended"]),
       deviceId,
       // Where a client gives no time the BFF does, once, before the first attempt.
@@ -207,7 +220,11 @@ export class HistoryClients {
     }
     counters.note("report acknowledged", reports.length);
     if (erasure !== "none") return;
-    for (const { positionMs } of reports) hold(model.reportAt(positionMs) !== undefined, `${userId}: what is acknowledged is durable`);
+    for (const { positionMs, durationMs = 0 } of reports) {
+      const durable = model.reportAt(positionMs);
+      hold(durable !== undefined, `${userId}: what is acknowledged is durable`);
+      hold(durationMs === 0 || durable?.durationMs === durationMs, `${userId}: and so is its duration`);
+    }
     // Whoever has reported looks at it.
     if (this.#kernel.chance(READS_OWN))
       this.read(

@@ -18,6 +18,7 @@ export const COUNTERS = [
   "refill asked for",
   "write changed nothing: D1 had it",
   "stale write refused",
+  "duration shown of an older report",
   "write for an erased user refused",
   "message delivered again",
   "message given up",

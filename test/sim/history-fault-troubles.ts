@@ -17,7 +17,12 @@ const OUTAGE_STEP_MS = 5_000;
 const STARVING = 50;
 const NEED_QUIET: readonly FaultName[] = ["resends-without-backoff", "log-outgrows-pending", "one-database-fills-all"];
 const NEED_OUTAGE: readonly FaultName[] = ["resends-without-backoff", "half-snapshot", "log-outgrows-pending"];
+/** Users whose item's duration comes late, and within what time. */
+const LATE = 20;
+const LATE_MS = 2_000;
+const LATE_DURATION_MS = 1_000;
 const STORAGE_FAILS_MS = 8_000;
+const REFUSALS = 3;
 const REFUSAL_MS = 60_000;
 
 /** The limits that a known fault needs to show. */
@@ -60,6 +65,7 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
     for (let beat = 0; beat < BEATS; beat += 1) kernel.after((TROUBLE_MS / BEATS) * beat, "", () => clients.report(BUSY, ["busy"], "tv"));
   }
   if (faults.has("half-snapshot")) planCrowd(kernel, world, clients);
+  if (faults.has("late-duration")) planLateDurations(kernel, world, clients);
   if (faults.has("dead-letters-outlive-erasure")) {
     for (const userId of USERS.slice(0, 4)) {
       const atMs = Math.floor(kernel.random() * TROUBLE_MS);
@@ -73,7 +79,7 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
     for (const item of items) clients.report("u-gus", [item], "tv");
     for (let times = 1; times <= 20; times += 1) kernel.after((TROUBLE_MS / 20) * times, "", () => clients.read("u-gus", items));
   }
-  if (faults.has("everything-set-aside")) {
+  for (let refusals = 0; refusals < REFUSALS && faults.has("everything-set-aside"); refusals += 1) {
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "our statement is refused", () => {
       for (const database of world.databases) database.state = "refuses";
       kernel.after(REFUSAL_MS, "", () => {
@@ -105,6 +111,21 @@ function planStarving(kernel: Kernel, world: HistoryWorld, clients: HistoryClien
     if (world.databaseOf(userId) !== 1) continue;
     clients.others.push(userId);
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS * 0.5), "", () => clients.report(userId, itemIds));
+  }
+}
+
+/** Items whose duration is known to nobody but an older report, which comes while the job is writing them. */
+function planLateDurations(kernel: Kernel, world: HistoryWorld, clients: HistoryClients): void {
+  for (let number = 0; number < LATE; number += 1) {
+    const userId = `u-late-${number}`;
+    clients.others.push(userId);
+    const atMs = Math.floor(kernel.random() * TROUBLE_MS * 0.9);
+    kernel.after(atMs, "", () => clients.report(userId, ["film-0"], "tv", { durationMs: 0, at: kernel.nowMs - LATE_MS }));
+    kernel.after(atMs + LATE_MS, "", () => void world.flush().catch(() => undefined));
+    const lateMs = atMs + LATE_MS + Math.floor(kernel.random() * LATE_MS);
+    kernel.after(lateMs, "", () =>
+      clients.report(userId, ["film-0"], "tv", { durationMs: LATE_DURATION_MS, at: kernel.nowMs - SKEW_MS_MAX }),
+    );
   }
 }
 

@@ -29,7 +29,7 @@ const LOG_BYTES_PER_PENDING_MAX = 4;
 /** Below that no log is worth a snapshot. */
 const LOG_BYTES_FREE = 65_536;
 const STORED =
-  "SELECT user_id AS userId, kind, item_id AS itemId, position_ms AS positionMs, at AS atMs, rev FROM history WHERE user_id = ?";
+  "SELECT user_id AS userId, kind, item_id AS itemId, position_ms AS positionMs, duration_ms AS durationMs, at AS atMs, rev FROM history WHERE user_id = ?";
 const SET_ASIDE = "SELECT 1 FROM history_rejected WHERE user_id = ? AND kind = ? AND item_id = ? AND rev >= ?";
 const ONE = "SELECT at, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
 
@@ -69,15 +69,31 @@ export function checkAnswer(world: HistoryWorld, userId: string, before: Before,
     }
   }
   if (isDegraded || version !== before.version || before.newest.some((record) => isSetAside(world, record))) return;
+  checkDurations(world, userId, answer.items);
   if (answer.asked !== undefined) {
     if (world.options.faults.has("lookup-beyond-list")) checkLookup(world, userId, known, shown.keys());
     return;
   }
-  counters.note("read of a whole history, exact");
   const expected = before.newest.slice(0, world.options.limits.entriesPerUserMax);
+  const areSure = expected.every((record) => !mayLackDuration(world, record));
+  // What may be continued depends on durations.
+  if (!areSure && answer.accept !== undefined) return;
+  counters.note("read of a whole history, exact");
   if (before.newest.length > expected.length) counters.note("user's history at its limit");
   const [want, got] = [expected.filter(accept), answer.items].map((list) => list.map(({ positionMs }) => positionMs).join());
   must(want === got, `${userId}: the list is in order and complete`);
+}
+
+/** A known duration is shown, whichever report knew it. */
+function checkDurations(world: HistoryWorld, userId: string, items: readonly Entry[]): void {
+  const { model, counters } = world;
+  for (const entry of items) {
+    const record = model.winner({ ...entry, userId });
+    if (record === undefined || mayLackDuration(world, record)) continue;
+    if (record.durationMs !== null && model.reportAt(record.positionMs)?.durationMs === null)
+      counters.note("duration shown of an older report");
+    must(entry.durationMs === (record.durationMs ?? undefined), `${userId} ${itemName(entry)}: the duration that is known is shown`);
+  }
 }
 
 /** A look-up finds what the list would show. */
@@ -98,6 +114,11 @@ function recordOf({ model }: HistoryWorld, userId: string, entry: Entry): Histor
   const isTrue = record !== undefined && record.userId === userId && itemName(record) === itemName(entry);
   must(isTrue, `${userId} ${itemName(entry)}: only what is durable is shown`);
   return record as HistoryRecord;
+}
+
+/** Whether the duration of a record's item may be forgotten: retention deletes, and what was set aside is not in D1. */
+function mayLackDuration(world: HistoryWorld, record: HistoryRecord): boolean {
+  return world.model.item(record)?.mayLackDuration === true || isSetAside(world, { ...record, rev: 0 });
 }
 
 /** Whether D1 has the record, or a newer one of its item. */
@@ -130,7 +151,7 @@ export function arePending(world: HistoryWorld, userId: string, keys: readonly I
   });
 }
 
-type Stored = Pick<HistoryRecord, "userId" | "kind" | "itemId" | "positionMs" | "atMs" | "rev">;
+type Stored = Pick<HistoryRecord, "userId" | "kind" | "itemId" | "positionMs" | "durationMs" | "atMs" | "rev">;
 
 function storedOf(world: HistoryWorld, userId: string, database = world.databaseOf(userId)): readonly Stored[] {
   return (world.databases[database]?.db.statement(STORED).all(userId) ?? []) as unknown as readonly Stored[];
@@ -174,6 +195,10 @@ export function checkDatabase(world: HistoryWorld, userId: string): void {
     const row = rows.get(itemName(record));
     const isSame = row !== undefined && row.atMs === record.atMs && row.rev === record.rev && row.positionMs === record.positionMs;
     must(isSame, `${userId} ${itemName(record)}: D1 has the newest state`);
+    must(
+      mayLackDuration(world, record) || row?.durationMs === record.durationMs,
+      `${userId} ${itemName(record)}: D1 has the duration that is known`,
+    );
   }
 }
 

@@ -13,10 +13,11 @@ export type FaultName =
   | "everything-set-aside"
   | "bad-report"
   | "report-without-at"
-  | "lookup-beyond-list";
+  | "lookup-beyond-list"
+  | "late-duration";
 
 /**
- * Faults that issue 8 named and that the simulator found in the code before it, each with the share of worlds that suffer its trouble: 1 where it is a check or one
+ * Faults that issues 8 and 11 named and that the simulator found in the code before them, each with the share of worlds that suffer its trouble: 1 where it is a check or one
  * more trouble among others, less where it needs limits or quiet of its own (history-fault-troubles.ts) or is dear. At most one of the latter is on in a world.
  */
 export const FAULTS_MENDED: readonly { readonly name: FaultName; readonly share: number; readonly tells: string }[] = [
@@ -26,6 +27,7 @@ export const FAULTS_MENDED: readonly { readonly name: FaultName; readonly share:
   { name: "month-ahead", share: 0.06, tells: "readings of the clock a month ahead stop nothing" },
   { name: "unknown-row", share: 0.06, tells: "a row with a mutation of a later release stops no shard and is adopted by that release" },
   { name: "everything-set-aside", share: 0.06, tells: "a statement of ours that is refused loses nothing" },
+  { name: "late-duration", share: 0.06, tells: "a duration that comes late, while the job has its item, is kept" },
   { name: "bad-report", share: 0.05, tells: "a report that breaks the contract fails alone" },
   { name: "report-without-at", share: 0.04, tells: "a report that the BFF has dated keeps its time, however often it is made" },
   { name: "reports-need-d1", share: 0.06, tells: "reports are taken while database 0 is away from before the start" },

@@ -19,7 +19,7 @@ import { InjectedError } from "./kernel.ts";
 import { differing, instead, method, type Mutation } from "./history-mutation.ts";
 
 const EVER = Number.POSITIVE_INFINITY;
-const GUARD = "WHERE (excluded.at, excluded.rev) > (history.at, history.rev)";
+const NEWER = "(excluded.at, excluded.rev) > (history.at, history.rev)";
 
 /** A view that shows what it was given last, whatever is newer. */
 function lastOneWins(): () => void {
@@ -200,9 +200,9 @@ export const MUTATIONS: readonly Mutation[] = [
       };
     }),
   },
-  { name: "the upsert has no guard", d1: instead(GUARD, "") },
-  { name: "the upsert's guard asks for the revision alone", d1: instead(GUARD, "WHERE excluded.rev > history.rev") },
-  { name: "the upsert's guard asks for the time alone", d1: instead(GUARD, "WHERE excluded.at > history.at") },
+  { name: "the upsert has no guard", d1: instead(NEWER, "1") },
+  { name: "the upsert's guard asks for the revision alone", d1: instead(NEWER, "excluded.rev > history.rev") },
+  { name: "the upsert's guard asks for the time alone", d1: instead(NEWER, "excluded.at > history.at") },
   { name: "the upsert does not ask who was erased", d1: instead("u.erased = 1 OR ", "") },
   {
     name: "a shard does not remember who was erased",
@@ -270,7 +270,7 @@ export const MUTATIONS: readonly Mutation[] = [
     }),
   },
   { name: "a clock that is set back is not noticed", under: "month-ahead", patch: method(PendingSet, "clampTo", () => () => undefined) },
-  { name: "one database may fill all there is", patch: everyDatabaseFailing },
+  { name: "one database may fill all there is", under: "one-database-fills-all", patch: everyDatabaseFailing },
   {
     name: "what is pending already counts as new",
     patch: method(PendingBudget, "tryReserve", (tryReserve) => {

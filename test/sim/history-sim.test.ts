@@ -5,12 +5,13 @@ import { FAULTS_MENDED } from "./history-known-faults.ts";
 import type { Mutation } from "./history-mutation.ts";
 import { MUTATIONS } from "./history-mutations.ts";
 import { MUTATIONS_OF_BOUNDS } from "./history-mutations-of-bounds.ts";
+import { MUTATIONS_OF_DURATIONS } from "./history-mutations-of-durations.ts";
 import { simulateHistory } from "./history-sim.ts";
 
 /** A fixed set; `npm run test:sim` takes ten thousand. */
 const SEEDS = 200;
 /** The seeds in which a broken guard must show. */
-const MUTATION_SEEDS = 60;
+const MUTATION_SEEDS = 120;
 /** Worlds of each trouble of its own, beside those among the seeds above. */
 const FAULT_SEEDS = 4;
 
@@ -72,7 +73,8 @@ describe("the simulated history", () => {
 
   it("breaks for every guard that is broken on purpose", { timeout: 240_000 }, async () => {
     const rows: string[] = [];
-    for (const mutation of [...MUTATIONS, ...MUTATIONS_OF_BOUNDS]) rows.push(`| ${mutation.name} | ${await caught(mutation)}`);
+    for (const mutation of [...MUTATIONS, ...MUTATIONS_OF_BOUNDS, ...MUTATIONS_OF_DURATIONS])
+      rows.push(`| ${mutation.name} | ${await caught(mutation)}`);
     expect(rows.filter((row) => row.includes("| never |"))).toEqual([]);
     const mended = FAULTS_MENDED.map(({ tells, share }) => `| ${tells} | ${share} |`);
     const page = `${HEAD}${rows.join("\n")}\n${MENDED}${mended.join("\n")}\n`;

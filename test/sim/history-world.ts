@@ -60,7 +60,7 @@ export function seedOf(isOld: boolean): number {
 /** Shards, queue, job and databases of the real classes over the real SQL, in a simulated world. */
 export class HistoryWorld {
   readonly options: WorldOptions;
-  readonly model = new HistoryModel();
+  readonly model: HistoryModel;
   readonly counters = new Counters();
   readonly databases: readonly SimDatabase[];
   readonly shards: readonly SimShard[];
@@ -75,6 +75,7 @@ export class HistoryWorld {
   constructor(options: WorldOptions) {
     const { kernel, hardship } = options;
     this.options = options;
+    this.model = new HistoryModel(options.limits.entriesPerUserMax);
     this.databases = [0, 1].map(() => new SimDatabase(kernel, MIGRATIONS));
     this.jobs = Array.from({ length: JOBS }, (_, job) => {
       return new JobProcess(`job-${job}`, (steps) => {

@@ -6,7 +6,9 @@ import {
   reportsSchema,
   type HistoryPlayback,
   type Report,
+  type ReportReceipt,
 } from "../../contracts/history.ts";
+import { readReportBatch, type ReportBatch } from "../../contracts/report-batch.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { permitted } from "../../platform/permitted.ts";
@@ -23,10 +25,11 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRou
   app.post("/v1/history/reports", async function postReports(c) {
     const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
-    const { reports } = await readJson(c.req.raw, reportsSchema);
+    const batch = readReportBatch((await readJson(c.req.raw, reportsSchema)).reports);
     // Before the first attempt, and never again: a report that were dated when its retry arrives would overtake what another device said meanwhile.
-    const dated = datedBy(now(), reports);
-    return every.json(await history.idempotentWrite(scope, "report playback", (service, ctx) => service.report(ctx, dated)), scope);
+    const dated = datedBy(now(), batch.reports);
+    const receipt = await history.idempotentWrite(scope, "report playback", (service, ctx) => service.report(ctx, dated));
+    return every.json(receiptOf(batch, receipt), scope);
   });
 
   app.get("/v1/history", async function listHistory(c) {
@@ -54,4 +57,10 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRou
 /** One time for the whole batch, so that among its reports on one item the last wins, as it was sent. Nobody dates ahead. */
 function datedBy(nowMs: number, reports: readonly Report[]): readonly Report[] {
   return reports.map((report) => ({ ...report, at: Math.min(report.at ?? nowMs, nowMs) }));
+}
+
+/** What history says of the reports it was given, and what it was not given. A history of a later version may reject some more, by their places among those. */
+function receiptOf({ places, rejected }: ReportBatch, { rejected: further = [], ...receipt }: ReportReceipt): ReportReceipt {
+  const all = [...rejected, ...further.map(({ index, ...fault }) => ({ index: places[index] ?? index, ...fault }))];
+  return all.length === 0 ? receipt : { ...receipt, rejected: all.toSorted((a, b) => a.index - b.index) };
 }

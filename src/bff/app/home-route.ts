@@ -8,6 +8,7 @@ import type { Logger } from "../../platform/logger.ts";
 import { permitted } from "../../platform/permitted.ts";
 import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import { inTimeToAssemble } from "./in-time-to-assemble.ts";
 import { readWholeWallet, type Ledgers } from "./read-wallet.ts";
 
 interface HomeDeps {
@@ -18,8 +19,6 @@ interface HomeDeps {
 }
 
 const CONTINUE_LIMIT = 20;
-/** Kept back from the request's time to assemble and send the answer, in ms. */
-const ASSEMBLY_MS = 50;
 
 /**
  * The home screen in one request. Its parts are asked for at once, each through its guard; one that fails or is late is null and named in
@@ -28,9 +27,8 @@ const ASSEMBLY_MS = 50;
 export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, logger }: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
     const { every } = c.env;
-    // Guards answer by the deadline at the latest: late parts are known in time to send the others.
     const own = permitted(c.env.scope, "home:own");
-    const scope = { ...own, deadlineAtMs: own.deadlineAtMs - ASSEMBLY_MS };
+    const scope = inTimeToAssemble(own);
     const degraded = new Set<string>();
     const parts: Record<string, () => Promise<unknown>> = {
       profile: () => identity.read(scope, "read the profile", (service, ctx) => service.me(ctx)),

@@ -16,6 +16,7 @@ import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { permitted } from "../../platform/permitted.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import { inTimeToAssemble } from "./in-time-to-assemble.ts";
 import { readWallet, type Ledgers } from "./read-wallet.ts";
 
 interface MoneyRoutesDeps {
@@ -29,7 +30,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
   app.get("/v1/wallet", async function showWallet(c) {
     const { every } = c.env;
     const scope = permitted(c.env.scope, "money:own");
-    return every.json(await readWallet(scope, ledgers), scope);
+    return every.json(await readWallet(inTimeToAssemble(scope), ledgers), scope);
   });
 
   app.get("/v1/wallet/entries", async function listEntries(c) {
@@ -53,8 +54,8 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const scope = permitted(c.env.scope, "money:own");
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
-    const found = await ofBoth(ledgers, (ledger) => ledger.read(scope, "read a transfer", (service, ctx) => service.read(ctx, id.data)));
-    const transfer = found.wallet ?? found.savings;
+    const own = inTimeToAssemble(scope);
+    const transfer = await ofEither(ledgers, (ledger) => ledger.read(own, "read a transfer", (service, ctx) => service.read(ctx, id.data)));
     if (transfer === null) throw new CodedError("NOT_FOUND", "No such transfer");
     return every.json(transfer, scope);
   });
@@ -76,6 +77,25 @@ function pageOf(newest: readonly TransferView[], limit: number): { readonly item
   const items = newest.slice(0, limit);
   const last = items.at(-1);
   return newest.length > limit && last !== undefined ? { items, nextCursor: last.transferId } : { items };
+}
+
+/** Asks both ledgers at once for what one of them has. Where none of those that answer has it, it may be with the one that doesn't: throws what that one did. */
+async function ofEither<T>(ledgers: Ledgers, ask: (ledger: GuardedRpc<LedgerFunds>) => Promise<T | null>): Promise<T | null> {
+  let found: T | null = null;
+  const failures: unknown[] = [];
+  const group = new TaskGroup();
+  for (const name of LEDGERS) {
+    group.go(async () => {
+      try {
+        found = (await ask(ledgers[name])) ?? found;
+      } catch (error) {
+        failures.push(error);
+      }
+    });
+  }
+  await group.wait();
+  if (found === null && failures.length > 0) throw failures[0];
+  return found;
 }
 
 /** Asks both ledgers at once. Throws if either fails: half of somebody's money is no answer. */

@@ -7,6 +7,7 @@ import {
   changesQuerySchema,
   depositSchema,
   LEDGERS,
+  noOrderSchema,
   outboxQuerySchema,
   transferIdSchema,
   type LedgerName,
@@ -14,7 +15,7 @@ import {
 } from "../../contracts/ledger.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
-import { readJson, readQuery } from "../../platform/validate.ts";
+import { readJson, readOptionalJson, readQuery } from "../../platform/validate.ts";
 import { depositOf } from "./deposit.ts";
 
 export type LedgersOfOperators = Readonly<Record<LedgerName, GuardedRpc<LedgerOperations>>>;
@@ -37,6 +38,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
   app.post("/v1/ops/deposits/:id/reverse", async function reverseDeposit(c) {
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such deposit");
+    await readOptionalJson(c.req.raw, noOrderSchema);
     // Deposits are made in the wallet only. The id is the key.
     return c.json(
       await ledgers.wallet.keyedWrite(c.env.scope, "reverse a deposit", (service, ctx) => service.reverseDeposit(ctx, id.data)),
@@ -83,6 +85,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
 
   app.post("/v1/ops/transfers/:id/refund", async function refund(c) {
     const id = transferIdSchema.safeParse(c.req.param("id"));
+    await readOptionalJson(c.req.raw, noOrderSchema);
     if (id.success) {
       for (const name of LEDGERS) {
         const receipt = await ledgers[name].keyedWrite(c.env.scope, "refund a transfer", (service, ctx) => service.refund(ctx, id.data));

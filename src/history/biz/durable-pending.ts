@@ -1,4 +1,5 @@
 import type { Clock } from "../../resilience/clock.ts";
+import { completeRecords } from "./complete-records.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { LogRows } from "./log-rows.ts";
 import { PendingSet } from "./pending-set.ts";
@@ -60,7 +61,8 @@ export class DurablePending {
   }
 
   /** Writes the rows, all or none, then takes the records: there is no `await` in here and there must never be one. */
-  write(records: readonly HistoryRecord[], nowMs: number, adopted?: number): void {
+  write(given: readonly HistoryRecord[], nowMs: number, adopted?: number): void {
+    const records = completeRecords(given, (record) => this.pending.durationOf(record));
     const rows = [];
     for (let from = 0; from < records.length; from += RECORDS_PER_ROW_MAX)
       rows.push({ seq: this.#rows.lastSeq + 1 + rows.length, records: records.slice(from, from + RECORDS_PER_ROW_MAX) });

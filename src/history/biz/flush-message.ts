@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { itemKeySchema } from "../../contracts/history.ts";
+import { storedItemKeySchema } from "../../contracts/history.ts";
 import type { RecordKey } from "./record.ts";
 import { historyUserIdSchema } from "./record-schema.ts";
 
@@ -46,7 +46,9 @@ export function readQueueMessage(body: unknown): ReadMessage | null {
       continue;
     }
     const [userId, items] = user.data;
-    const goodItems = items.filter((item) => typeof item === "string" && itemKeySchema.safeParse(itemKeyOf(item)).success) as string[];
+    const goodItems = items.filter(
+      (item) => typeof item === "string" && storedItemKeySchema.safeParse(itemKeyOf(item)).success,
+    ) as string[];
     badKeys += items.length - goodItems.length;
     if (goodItems.length > 0) good.push([userId, goodItems]);
   }

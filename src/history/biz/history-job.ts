@@ -143,7 +143,7 @@ async function confirm(deps: HistoryJobDeps, work: ShardWork, safe: ReadonlySet<
   const collected = [...records, ...refused.map(({ record }) => record)];
   const confirmations: Confirmation[] = collected
     .filter((record) => safe.has(record))
-    .map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev }));
+    .map(({ userId, kind, itemId, rev, durationMs = null }) => ({ userId, kind, itemId, rev, durationMs }));
   if (confirmations.length < collected.length) work.failed = true;
   if (confirmations.length === 0) return;
   try {

@@ -1,6 +1,14 @@
 import type { DatabaseShare } from "./database-share.ts";
 import { oldestOf, PendingIndex, type PendingRecord, type PendingUser } from "./pending-index.ts";
-import { comparePositions, itemName, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
+import {
+  comparePositions,
+  itemName,
+  knownDuration,
+  mergeRecords,
+  type Confirmation,
+  type HistoryRecord,
+  type RecordKey,
+} from "./record.ts";
 
 /** Counts which log rows still hold the only durable copy of something. */
 export interface RowReferences {
@@ -66,12 +74,20 @@ export class PendingSet {
     return this.#index.shareFor(database);
   }
 
-  /** Takes a record that row `seq` made durable. An older one than the known changes nothing. */
+  /** Takes a record that row `seq` made durable. Of an older one than the known no more than its duration is taken, where that isn't known. */
   put(record: HistoryRecord, seq: number, nowMs: number): void {
     const user = this.#index.user(record.userId);
     const known = user?.records.get(itemName(record));
-    if (user === undefined || known === undefined) this.#add(record, seq, nowMs);
-    else if (comparePositions(record, known.record) >= 0) this.#replace(user, known, record, seq, nowMs);
+    if (user === undefined || known === undefined) return this.#add(record, seq, nowMs);
+    const merged = mergeRecords(known.record, record);
+    if (comparePositions(record, known.record) >= 0) this.#replace(user, known, merged, seq, nowMs);
+    else if (merged !== known.record) this.#complete(user, known, merged, nowMs);
+  }
+
+  /** What is known of an item's duration, null where nothing is. */
+  durationOf(key: RecordKey): number | null {
+    const record = this.get(key);
+    return record === undefined ? null : knownDuration(record);
   }
 
   get(key: RecordKey): HistoryRecord | undefined {
@@ -143,14 +159,14 @@ export class PendingSet {
     return records;
   }
 
-  /** D1 holds revision `rev`: the record is pending no longer, unless a newer one came in since. */
+  /** D1 holds revision `rev`: the record is pending no longer, unless a newer one, or its duration, came in since. */
   confirm(confirmation: Confirmation, nowMs: number): void {
     const share = this.#index.shareOf(confirmation.userId);
     if (share.confirmed(nowMs)) this.#sendAgain(share, nowMs);
     const user = this.#index.user(confirmation.userId);
     const pending = user?.records.get(itemName(confirmation));
     if (user === undefined || pending === undefined) return;
-    if (pending.record.rev <= confirmation.rev) {
+    if (pending.record.rev <= confirmation.rev && knowsDurationOf(pending.record, confirmation)) {
       this.#remove(user, pending);
       return;
     }
@@ -230,6 +246,12 @@ export class PendingSet {
     if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
   }
 
+  /** An older record knew the duration. The row of the known one stays needed, and with it every later row: the one of the older record among them. */
+  #complete(user: PendingUser, known: PendingRecord, completed: HistoryRecord, nowMs: number): void {
+    this.#index.replace(user, known, completed);
+    if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
+  }
+
   /** The database answers again: what was left alone for longer and longer is sent now. */
   #sendAgain(share: DatabaseShare, nowMs: number): void {
     this.#nextDueMs = undefined;
@@ -246,6 +268,10 @@ export class PendingSet {
     this.#deps.rows.release(pending.seq);
     this.#index.remove(user, pending);
   }
+}
+
+function knowsDurationOf(record: HistoryRecord, { durationMs }: Confirmation): boolean {
+  return durationMs === undefined || knownDuration(record) === null || durationMs === record.durationMs;
 }
 
 function leaseMsOf(leases: number): number {

@@ -1,11 +1,11 @@
 import * as z from "zod";
-import { itemKeySchema, PLAYBACK_EVENTS } from "../../contracts/history.ts";
+import { storedItemKeySchema, PLAYBACK_EVENTS } from "../../contracts/history.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 
 /** A user as the token names them: history knows them by nothing else. */
 export const historyUserIdSchema = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
 
-export const recordKeySchema = z.object({ userId: historyUserIdSchema, ...itemKeySchema.shape }) satisfies z.ZodType<RecordKey>;
+export const recordKeySchema = z.object({ userId: historyUserIdSchema, ...storedItemKeySchema.shape }) satisfies z.ZodType<RecordKey>;
 
 /**
  * A record, by its shape. What a number may be is the database's own check: a second list of ranges here would one day be the narrower one,

@@ -24,6 +24,8 @@ export interface RecordKey {
 /** A revision of a record that D1 holds (or has refused for good). */
 export interface Confirmation extends RecordKey {
   readonly rev: number;
+  /** The duration it was written with: a late report may have added one since. Absent from a job of the release before. */
+  readonly durationMs?: number | null;
 }
 
 /** Position in the order of all reports on one user: by the client's time, ties by arrival. */
@@ -42,9 +44,20 @@ export function comparePositions(a: Position, b: Position): number {
   return a.atMs - b.atMs || a.rev - b.rev;
 }
 
-/** The record that stands after both have been seen, in whatever order. */
-export function newerOf(a: HistoryRecord, b: HistoryRecord): HistoryRecord {
-  return comparePositions(a, b) >= 0 ? a : b;
+/** A duration in ms, null where it is not known. Players say 0 before they know one, and earlier releases have stored that. */
+export function knownDuration({ durationMs }: Pick<HistoryRecord, "durationMs">): number | null {
+  return durationMs === 0 ? null : durationMs;
+}
+
+/**
+ * The record that stands after both have been seen, in whatever order: the newer one, with the duration of the other where it knows none itself.
+ * Where several reports know different ones, and the newest knows none, it is one of theirs.
+ */
+export function mergeRecords(a: HistoryRecord, b: HistoryRecord): HistoryRecord {
+  const [newer, older] = comparePositions(a, b) >= 0 ? [a, b] : [b, a];
+  const durationMs = knownDuration(older);
+  if (knownDuration(newer) !== null || durationMs === null) return newer;
+  return { ...newer, durationMs };
 }
 
 /** JavaScript's cost of a record beside its texts, in bytes: the object, its boxed numbers, its places in maps. A test weighs it on V8. */
@@ -67,11 +80,12 @@ export function storedBytes(record: RecordTexts): number {
 
 /** The record as a client sees it. */
 export function entryOf(record: HistoryRecord): Entry {
+  const durationMs = knownDuration(record);
   return {
     kind: record.kind,
     itemId: record.itemId,
     positionMs: record.positionMs,
-    ...(record.durationMs === null ? {} : { durationMs: record.durationMs }),
+    ...(durationMs === null ? {} : { durationMs }),
     event: record.event,
     ...(record.deviceId === null ? {} : { deviceId: record.deviceId }),
     watchedAt: record.atMs,
@@ -84,5 +98,6 @@ const FINISHED_SHARE = 0.95;
 /** Whether an item belongs into "continue watching": started, and neither ended nor within the last 5 % of its duration. */
 export function isUnfinished(record: HistoryRecord): boolean {
   if (record.positionMs === 0 || record.event === "ended") return false;
-  return record.durationMs === null || record.positionMs < FINISHED_SHARE * record.durationMs;
+  const durationMs = knownDuration(record);
+  return durationMs === null || record.positionMs < FINISHED_SHARE * durationMs;
 }

@@ -1,7 +1,7 @@
 import type { Report } from "../../contracts/history.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
-import type { HistoryRecord } from "./record.ts";
+import { knownDuration, type HistoryRecord } from "./record.ts";
 
 interface ReportStampDeps {
   readonly clock: HybridClock;
@@ -45,7 +45,7 @@ export class ReportStamp {
       kind: report.kind,
       itemId: report.itemId,
       positionMs: report.positionMs,
-      durationMs: report.durationMs ?? null,
+      durationMs: knownDuration({ durationMs: report.durationMs ?? null }),
       event: report.event,
       deviceId: report.deviceId ?? null,
       atMs: Math.min(report.at ?? latestMs, latestMs),

@@ -47,7 +47,7 @@ export class ShardReads {
     let { view, degraded } = await this.#read(userId, "head", startedMs);
     const isKnown = (name: string): boolean => {
       const record = view.get(name);
-      return record !== undefined && view.reaches(record);
+      return record !== undefined && view.isSureOf(record);
     };
     // Where the head is there the rest can be asked for, also when rows that can't be read mark every answer as degraded.
     if (view.reach !== null && view.reach !== "all" && !names.every(isKnown))

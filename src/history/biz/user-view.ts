@@ -1,4 +1,4 @@
-import { comparePositions, itemName, newerOf, recordBytes, type HistoryRecord, type Position } from "./record.ts";
+import { comparePositions, itemName, knownDuration, mergeRecords, recordBytes, type HistoryRecord, type Position } from "./record.ts";
 
 const VIEW_OVERHEAD_BYTES = 400;
 
@@ -11,6 +11,8 @@ const VIEW_OVERHEAD_BYTES = 400;
  */
 export class UserView {
   readonly #records = new Map<string, HistoryRecord>();
+  /** Items that were reported without a duration: D1 may know it, in a row that is beyond the reach. */
+  readonly #unsure = new Set<string>();
   readonly #entriesMax: number;
   #sorted: readonly HistoryRecord[] | null = null;
   #bytes = VIEW_OVERHEAD_BYTES;
@@ -30,12 +32,14 @@ export class UserView {
     return this.#records.size === 0;
   }
 
-  /** Takes a record, unless a newer one of the same item is known. */
+  /** Takes a record; of one that is older than the known one, no more than the duration where that isn't known. */
   merge(record: HistoryRecord): void {
     const name = itemName(record);
     const known = this.#records.get(name);
-    const winner = known === undefined ? record : newerOf(known, record);
+    const winner = known === undefined ? record : mergeRecords(known, record);
     if (winner === known) return;
+    if (knownDuration(winner) !== null) this.#unsure.delete(name);
+    else if (known === undefined) this.#unsure.add(name);
     if (known !== undefined) this.#bytes -= recordBytes(known);
     this.#records.set(name, winner);
     this.#bytes += recordBytes(winner);
@@ -50,6 +54,16 @@ export class UserView {
     // A few more than the newest are held between two trims; to readers they are not there.
     const last = this.newestFirst().at(-1);
     return last !== undefined && comparePositions(record, last) >= 0 ? record : undefined;
+  }
+
+  /** These, merged already, are what D1 has of their items. */
+  areStored(records: readonly HistoryRecord[]): void {
+    for (const record of records) this.#unsure.delete(itemName(record));
+  }
+
+  /** Whether an entry is all that there is to be known of its item. */
+  isSureOf(record: HistoryRecord): boolean {
+    return this.reaches(record) && (this.reach === "all" || !this.#unsure.has(itemName(record)));
   }
 
   /** Whether an entry at that position, or the lack of one, is known for sure. */
@@ -78,6 +92,7 @@ export class UserView {
       this.#records.set(itemName(record), record);
       this.#bytes += recordBytes(record);
     }
+    for (const name of this.#unsure) if (!this.#records.has(name)) this.#unsure.delete(name);
   }
 }
 
@@ -99,7 +114,7 @@ export interface Page {
  * reach far enough to tell.
  */
 export function pageOf(view: UserView, query: PageQuery): Page | null {
-  const page = pageOfKnown(view.newestFirst(), query, (record) => view.reaches(record));
+  const page = pageOfKnown(view.newestFirst(), query, (record) => view.isSureOf(record));
   return page.isCut && view.reach !== "all" ? null : page;
 }
 

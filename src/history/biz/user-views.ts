@@ -133,6 +133,7 @@ export class UserViews {
     try {
       const stored = await reader.newestOf(userId, limit);
       this.#cache.absorb(view, stored);
+      view.areStored(stored);
       const last = stored.length < limit || extent === "all" ? undefined : stored.at(-1);
       this.#cache.loaded(userId, view, last === undefined ? "all" : { atMs: last.atMs, rev: last.rev }, now());
       this.#refills.succeeded(database);

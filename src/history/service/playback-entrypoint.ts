@@ -4,7 +4,6 @@ import {
   listCallSchema,
   lookupSchema,
   pageLimitSchema,
-  reportsSchema,
   type EntryPage,
   type HistoryPlayback,
   type ItemKey,
@@ -12,6 +11,7 @@ import {
   type Report,
   type ReportReceipt,
 } from "../../contracts/history.ts";
+import { readReportBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { patienceOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
@@ -33,12 +33,14 @@ const READ = { kind: "read" } as const;
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     async report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
-      const reports = validate(reportsSchema.shape.reports, given, "reports");
+      // Again, though the BFF has done it: one of an older version sends what this one refuses, and passes on what is said of it.
+      const { reports, rejected } = readReportBatch(given);
       // Dated, a report twice is as good as once, and a shard that a deploy resets is asked again. A BFF of an older version may leave the date to the shard.
       const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
-      return this.#ofCaller(ctx, how, "report to a shard", (shard, userId, mapping) =>
+      const receipt = await this.#ofCaller(ctx, how, "report to a shard", (shard, userId, mapping) =>
         shard.report(userId, reports, NO_TIME_AT_ALL, mapping),
       );
+      return rejected.length === 0 ? receipt : { ...receipt, rejected };
     }
 
     async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {

@@ -52,16 +52,25 @@ function wayOfReports(failing: Failing, hasTaken: boolean, meanwhile: (taken: Re
       return playback.report(...call);
     },
   } as unknown as HistoryPlayback;
-  const bff = createBff({
+  const bff = bffOver(service, clock);
+  const post = (...reports: readonly object[]): Promise<Response> => postTo(bff, reports);
+  return { post, playback, clock, taken, state };
+}
+
+type Bff = ReturnType<typeof createBff>;
+
+function bffOver(service: HistoryPlayback, clock: TurnedClock): Bff {
+  return createBff({
     verifyInternalToken: async () => ADA,
     logger: createLogger({ worker: "app", level: "silent" }),
     now: clock.now,
     checkReady: async () => undefined,
     addRoutes: (app) => addHistoryRoutes(app, { history: guardedRpc(service, testGuard({ now: clock.now })), now: clock.now }),
   });
-  const post = (...reports: readonly object[]): Promise<Response> =>
-    bff(new Request("http://bff/v1/history/reports", { method: "POST", body: JSON.stringify({ reports }) }), {});
-  return { post, clock, taken, state };
+}
+
+async function postTo(bff: Bff, reports: readonly object[]): Promise<Response> {
+  return bff(new Request("http://bff/v1/history/reports", { method: "POST", body: JSON.stringify({ reports }) }), {});
 }
 
 const beat = (positionMs: number, more: object = {}) => ({ kind: "video", itemId: "film", positionMs, ...more });
@@ -106,6 +115,53 @@ describe("reports of one batch", () => {
     const nowMs = clock.now();
     await post(beat(1), beat(2, { at: nowMs - 5_000 }), beat(3, { at: nowMs + 60_000 }), beat(4));
     expect(taken.map(({ at }) => at)).toEqual([nowMs, nowMs - 5_000, nowMs, nowMs]);
+  });
+});
+
+describe("a bad report of a batch", () => {
+  const seconds = { at: 1_700_000_000 };
+
+  it("is named with its place, and holds up no other", async () => {
+    const { post, taken } = wayOfReports("the service", false);
+    const response = await post(beat(1, { positionMs: -1 }), beat(2), beat(3, seconds), beat(4));
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      {
+        accepted: 2,
+        ignored: 0,
+        rejected: [
+          { index: 0, path: "positionMs", message: expect.any(String) as string },
+          { index: 2, path: "at", message: "at is in milliseconds" },
+        ],
+      },
+    ]);
+    expect(taken.map(({ positionMs }) => positionMs)).toEqual([2, 4]);
+  });
+
+  it("is refused where none is good, by the path of each", async () => {
+    const { post, state } = wayOfReports("the service", false);
+    const response = await post(beat(1, seconds), beat(2, { itemId: "." }));
+    const { code, errors } = (await response.json()) as { readonly code: string; readonly errors: readonly { readonly path: string }[] };
+    expect([response.status, code, errors.map(({ path }) => path)]).toEqual([422, "INVALID", ["reports.0.at", "reports.1.itemId"]]);
+    expect(state.attempts).toBe(0);
+  });
+
+  it("is named by its own place where it is the history that rejects it", async () => {
+    const history = { report: async () => ({ accepted: 1, ignored: 0, rejected: [{ index: 1, path: "deviceId", message: "why" }] }) };
+    const bff = bffOver(history as unknown as HistoryPlayback, new TurnedClock());
+    const response = await postTo(bff, [beat(1, seconds), beat(2), beat(3)]);
+    expect(await response.json()).toMatchObject({ rejected: [{ index: 0 }, { index: 2, path: "deviceId", message: "why" }] });
+  });
+
+  it("is named to a BFF of an older version, which passes all of them on", async () => {
+    const { playback, taken } = wayOfReports("the service", true);
+    const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
+    const receipt = await playback.report(ctx, [
+      { ...beat(1), event: "playing" },
+      { ...beat(2), event: "playing", ...seconds },
+    ]);
+    expect(receipt).toEqual({ accepted: 1, ignored: 0, rejected: [{ index: 1, path: "at", message: "at is in milliseconds" }] });
+    expect(taken).toHaveLength(1);
   });
 });
 

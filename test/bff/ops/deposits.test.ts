@@ -125,6 +125,14 @@ describe("a deposit's reversal", () => {
     expect(accounts()).toEqual([{ id: `user:${ANN}`, balance: 0 }]);
   });
 
+  it("is of the whole: who says how much of it is told so, and nothing is taken back", async () => {
+    const { deposit, post, accounts } = opsBff();
+    const { depositId = "" } = (await deposit(ANN, "k")).body;
+    expect((await post(`/v1/ops/deposits/${depositId}/reverse`, undefined, { amount: 5 })).status).toBe(422);
+    expect((await post(`/v1/ops/transfers/${depositId}/refund`, undefined, { amount: 5 })).status).toBe(422);
+    expect(accounts()).toEqual([{ id: `user:${ANN}`, balance: 70 }]);
+  });
+
   it("of what is no deposit is 404", async () => {
     const { post } = opsBff();
     for (const id of [crypto.randomUUID(), "nonsense"]) expect((await post(`/v1/ops/deposits/${id}/reverse`)).status).toBe(404);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { packFlushMessages, readQueueMessage, unpackFlushMessage } from "../../../src/history/biz/flush-message.ts";
-import { anyRecord, recordName } from "../../support/history-records.ts";
+import { readCollected } from "../../../src/history/biz/read-collected.ts";
+import { anyRecord, recordName, recordOf } from "../../support/history-records.ts";
 
 const keyOf = ({ userId, kind, itemId }: { userId: string; kind: string; itemId: string }) => ({ userId, kind, itemId });
 
@@ -47,6 +48,13 @@ describe("flush messages", () => {
         ["bob", ["video/m6"]],
       ],
     });
+  });
+
+  it("carry what an earlier release stored under a name that no client may use any more", () => {
+    const users = [["ada", ["video/.", "video/.."]]];
+    expect(readQueueMessage({ type: "flush", shard: 0, users })).toEqual({ message: { type: "flush", shard: 0, users }, badKeys: 0 });
+    const records = [".", ".."].map((itemId) => recordOf({ itemId }));
+    expect(readCollected(records)).toEqual({ records, refused: [], nameless: 0 });
   });
 
   it.each([

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { entryOf, isUnfinished, newerOf } from "../../../src/history/biz/record.ts";
+import { comparePositions, entryOf, isUnfinished, mergeRecords } from "../../../src/history/biz/record.ts";
 import { anyRecord, recordOf } from "../../support/history-records.ts";
 
 describe("the order of reports", () => {
-  const merged = (records: readonly ReturnType<typeof recordOf>[]) => records.reduce(newerOf);
+  const merged = (records: readonly ReturnType<typeof recordOf>[]) => records.reduce(mergeRecords);
 
   it("converges to the same winner in whatever order and however often reports come in", () => {
     const sameItem = fc.uniqueArray(
@@ -17,18 +17,46 @@ describe("the order of reports", () => {
           fc.tuple(fc.constant(records), fc.shuffledSubarray([...records, ...records], { minLength: records.length * 2 })),
         ),
         ([records, shuffled]) => {
-          expect(merged(shuffled)).toEqual(merged(records));
+          const { durationMs: _one, ...winner } = merged(records);
+          // Reports that disagree about a film's length: any of theirs.
+          expect(merged(shuffled)).toMatchObject(winner);
         },
       ),
     );
   });
 
+  it("keeps a known duration, of whichever report, in whatever order they come in", () => {
+    const ofOneFilm = fc.uniqueArray(
+      fc
+        .tuple(anyRecord, fc.constantFrom(null, 0, 5_400_000))
+        .map(([record, durationMs]) => ({ ...record, atMs: record.atMs % 5, durationMs })),
+      { minLength: 1, maxLength: 12, selector: ({ rev }) => rev },
+    );
+    fc.assert(
+      fc.property(ofOneFilm, (records) => {
+        const known = records.some(({ durationMs }) => durationMs === 5_400_000) ? 5_400_000 : undefined;
+        const winner = records.toSorted(comparePositions).at(-1);
+        for (const order of [records, records.toReversed(), records.toSorted(comparePositions)]) {
+          const stands = merged(order);
+          expect(entryOf(stands).durationMs).toBe(known);
+          expect({ ...stands, durationMs: 0 }).toEqual({ ...winner, durationMs: 0 });
+        }
+      }),
+    );
+  });
+
+  it("believes the winner where durations differ", () => {
+    const early = recordOf({ atMs: 1, durationMs: 100 });
+    expect(merged([early, recordOf({ atMs: 2, durationMs: 90 })]).durationMs).toBe(90);
+    expect(merged([recordOf({ atMs: 2, durationMs: 90 }), early]).durationMs).toBe(90);
+  });
+
   it("prefers the later time, then the later arrival", () => {
     const early = recordOf({ atMs: 1, rev: 9 });
     const late = recordOf({ atMs: 2, rev: 1 });
-    expect(newerOf(early, late)).toBe(late);
+    expect(mergeRecords(early, late)).toBe(late);
     const tied = recordOf({ atMs: 2, rev: 2 });
-    expect(newerOf(tied, late)).toBe(tied);
+    expect(mergeRecords(tied, late)).toBe(tied);
   });
 });
 
@@ -38,6 +66,7 @@ describe("what to continue", () => {
     ["just below 95 %", { positionMs: 94, durationMs: 100 }, true],
     ["at 95 %", { positionMs: 95, durationMs: 100 }, false],
     ["of unknown duration", { positionMs: 5_000 }, true],
+    ["of duration 0, which is unknown", { positionMs: 5_000, durationMs: 0 }, true],
     ["not begun", { positionMs: 0 }, false],
     ["ended", { positionMs: 10, durationMs: 100, event: "ended" as const }, false],
   ])("an item %s", (_name, more, expected) => {
@@ -47,6 +76,7 @@ describe("what to continue", () => {
 
 describe("an entry", () => {
   it("leaves out what is not known", () => {
+    expect(entryOf(recordOf({ durationMs: 0 }))).toEqual(entryOf(recordOf()));
     expect(entryOf(recordOf())).toEqual({ kind: "video", itemId: "m1", positionMs: 1_000, event: "playing", watchedAt: 1_700_000_000_000 });
   });
 });

@@ -1,0 +1,54 @@
+import * as z from "zod";
+import { CodedError, type FieldError } from "./errors.ts";
+import { reportSchema, REPORTS_PER_CALL_MAX, type RejectedReport, type Report } from "./history.ts";
+
+/** The reports of one call, sorted: one report's fault is that report's. */
+export interface ReportBatch {
+  readonly reports: readonly Report[];
+  /** Where each of {@link reports} stood among those given. */
+  readonly places: readonly number[];
+  readonly rejected: readonly RejectedReport[];
+}
+
+const batchSchema = z.array(z.unknown()).min(1).max(REPORTS_PER_CALL_MAX);
+
+/**
+ * Tells the good reports of a call from the bad ones, so that a player's queue isn't held up for ever by one of them. Throws `INVALID` with the
+ * path of each rejected value where it is no list of 1 to 100, or where none is good.
+ */
+export function readReportBatch(given: unknown): ReportBatch {
+  const list = batchSchema.safeParse(given);
+  if (!list.success) throw invalid(list.error.issues);
+  const results = list.data.map((report) => reportSchema.safeParse(report));
+  const places = results.flatMap(({ success }, index) => (success ? [index] : []));
+  if (places.length === 0) throw invalid(results.flatMap(({ error }, index) => error?.issues.map((issue) => under(index, issue)) ?? []));
+  return {
+    reports: results.flatMap(({ data }) => data ?? []),
+    places,
+    rejected: results.flatMap(({ error }, index) => (error === undefined ? [] : [rejectedOf(index, error)])),
+  };
+}
+
+interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+function under(index: number, { path, message }: Issue): Issue {
+  return { path: [index, ...path], message };
+}
+
+/** One line a report, whatever else is wrong with it: so all bad ones of a call can be named. */
+function rejectedOf(index: number, error: z.ZodError): RejectedReport {
+  const [issue] = error.issues;
+  return { index, path: dotted(issue?.path ?? []), message: issue?.message ?? "is not valid" };
+}
+
+function invalid(issues: readonly Issue[]): CodedError {
+  const errors: FieldError[] = issues.map(({ path, message }) => ({ path: dotted(["reports", ...path]), message }));
+  return new CodedError("INVALID", "Some values are not valid; see errors", { errors });
+}
+
+function dotted(path: readonly PropertyKey[]): string {
+  return path.map(String).join(".");
+}
