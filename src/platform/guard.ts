@@ -92,8 +92,9 @@ const SHED_RETRY_MS = 1_000;
  */
 export class Guard {
   readonly #parts: GuardParts;
-  /** In the order they began. */
   readonly #flights = new Set<Flight>();
+  /** No flight vanishes before: nearly always that is all there is to know of them. */
+  #nextVanishesAtMs = Number.POSITIVE_INFINITY;
   /** One reading far ahead must not keep a place for as long, nor make a call look as slow. */
   readonly #time = new SteadyTime(VANISHED_AFTER_MS);
 
@@ -146,6 +147,7 @@ export class Guard {
     const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
     const flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs };
     this.#flights.add(flight);
+    this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
     return flight;
   }
 
@@ -158,13 +160,16 @@ export class Guard {
 
   /**
    * Gives back the places of calls that will never return: the runtime drops a request whose client has hung up, and what comes after its `await` is
-   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good.
+   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good. They don't vanish in the order they began: a
+   * patient one must not keep the places of those behind it.
    */
   #giveUpVanished(nowMs: number): void {
     const atMs = this.#time.at(nowMs);
+    if (atMs < this.#nextVanishesAtMs) return;
+    this.#nextVanishesAtMs = Number.POSITIVE_INFINITY;
     for (const flight of this.#flights) {
-      if (flight.vanishesAtMs > atMs) return;
-      this.#leave(flight, nowMs, "failure");
+      if (flight.vanishesAtMs > atMs) this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
+      else this.#leave(flight, nowMs, "failure");
     }
   }
 

@@ -112,6 +112,22 @@ describe("the headers", () => {
     expect(await admit("default")).toEqual({ policy: '"default";q=120;w=60', limit: expect.stringMatching(/^"default";r=119;t=\d+$/) });
   });
 
+  it.each(["strict", "lease", "async"] as const)("never tell of more than the policy has: r <= q, and t <= w (%s)", async (mode) => {
+    for (const scale of [1, 777]) {
+      const { admit, clock } = limitsOf({ scale, modes: { default: mode } });
+      for (let request = 0; request < 400; request += 1) {
+        clock.turn(request % 7 === 0 ? 1_701 : 13);
+        const answer = await Promise.resolve()
+          .then(() => admit("default"))
+          .catch((error: unknown) => (error as DeniedError).quota);
+        const [, q, w] = /;q=(\d+);w=(\d+)$/.exec(answer.policy) ?? [];
+        const [, r, t] = /;r=(\d+);t=(\d+)$/.exec(answer.limit) ?? [];
+        expect(Number(r)).toBeLessThanOrEqual(Number(q));
+        expect(Number(t)).toBeLessThanOrEqual(Number(w));
+      }
+    }
+  });
+
   it("come with a denial too, whose Retry-After is never before t", async () => {
     const { tries, admit } = limitsOf();
     await countAdmitted(() => tries("login"), 10);
