@@ -169,7 +169,8 @@ export class ClientLimits {
   #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, { deadlineAtMs, isHurried = false }: Patience): Promise<RateAnswer> {
     const { guard, windowOf } = this.#deps;
     const kind = ask.kind === "take" ? "read" : "write";
-    return guard.call("ask a client's window", { kind, idempotent: false, deadlineAtMs, isHurried }, async () => {
+    const plan = { kind, idempotent: false, deadlineAtMs, isHurried, part: window } as const;
+    return guard.call("ask a client's window", plan, async () => {
       const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
       if (answer === undefined || answer === null) throw new Error("the window gave no answer");
       return answer;

@@ -6,6 +6,7 @@ import type { Clock } from "../resilience/clock.ts";
 import { HedgePolicy } from "../resilience/hedge.ts";
 import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
+import { PartedBreaker } from "../resilience/parted-breaker.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import { RollingPercentile } from "../resilience/rolling-percentile.ts";
@@ -42,6 +43,8 @@ export interface UpstreamOptions {
   /** Calls under way at once, in this isolate. */
   readonly readsMax: number;
   readonly writesMax: number;
+  /** Whether it is many things that fail apart, such as the objects of clients: each call says by its `part` which it goes to. False if absent. */
+  readonly failsApart?: boolean;
   /** Overload protection for each kind of call; none if absent. */
   readonly overload?: (kind: CallKind) => OverloadLimiter;
 }
@@ -57,8 +60,9 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, overload }) {
-    const { breaker, afterAttempt } = breakerFor(upstream);
+  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, failsApart = false, overload }) {
+    const { breaker: whole, afterAttempt } = breakerFor(upstream);
+    const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
     const budget = new RetryBudget();
     return new Guard({
       upstream,

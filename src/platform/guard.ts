@@ -65,6 +65,8 @@ export interface CallPlan<T> extends Patience {
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
+  /** Which of several things behind this upstream is called, where they fail apart: one that is ill is left alone, and closes none of the others. */
+  readonly part?: string;
   /** What an answer says about the upstream's load; `success` if absent. */
   readonly outcomeOf?: (answer: T) => WorkOutcome;
 }
@@ -196,7 +198,7 @@ export class Guard {
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
-    const admission = breaker.admit(startedAtMs, random());
+    const admission = breaker.admit(startedAtMs, random(), plan.part);
     if (admission.kind === "rejected") {
       afterAttempt();
       throw this.#refuse("CIRCUIT_OPEN", admission.retryAfterMs || OPEN_RETRY_MS);
@@ -217,7 +219,7 @@ export class Guard {
       if (outcome === "failure") throttle.failure();
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
-      breaker.record(now(), outcome, admission.kind);
+      breaker.record(now(), outcome, admission.kind, plan.part);
       afterAttempt();
     }
   }

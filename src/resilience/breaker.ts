@@ -26,10 +26,16 @@ export interface BreakerView {
  * breaker.record(now(), await outcomeOf(call), admission.kind);
  */
 export interface Breaker {
-  /** @param random - in [0, 1) */
-  admit(nowMs: number, random: number): BreakerAdmission;
-  /** @param admission - the `kind` of what `admit` answered for this call */
-  record(nowMs: number, outcome: BreakerOutcome, admission: "admitted" | "trial"): void;
+  /**
+   * @param random - in [0, 1)
+   * @param part - which of several things the call goes to, where they fail apart
+   */
+  admit(nowMs: number, random: number, part?: string): BreakerAdmission;
+  /**
+   * @param admission - the `kind` of what `admit` answered for this call
+   * @param part - as it was told to `admit`
+   */
+  record(nowMs: number, outcome: BreakerOutcome, admission: "admitted" | "trial", part?: string): void;
   view(nowMs: number): BreakerView;
 }
 

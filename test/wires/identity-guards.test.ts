@@ -3,7 +3,7 @@ import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/identity/wire.ts";
 import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
-import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
+import { guardBindings, hungD1, hungObjects, hungService, never } from "../support/hung-bindings.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -15,7 +15,7 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
 });
 
 /** The identity worker as it is deployed, all of whose upstreams hang, by its entrypoints. */
-function identity() {
+function identity(windows: object = hungObjects()) {
   const env = {
     ...guardBindings(),
     KEY_ENCRYPTION_KEY: "A".repeat(43),
@@ -24,7 +24,7 @@ function identity() {
     SESSION_AGE_MS_MAX: "15552000000",
     RATE_LIMIT_SCALE: "1",
     IDENTITY_DB: hungD1(),
-    RATE_WINDOW: hungObjects(),
+    RATE_WINDOW: windows,
     HISTORY: hungService(),
   } as unknown as IdentityEnv;
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
@@ -41,7 +41,8 @@ const LOGIN = { email: "ada@example.com", password: "correct horse" };
 
 interface Row {
   readonly what: string;
-  readonly call: (of: Identity, ms?: number) => Promise<unknown>;
+  /** @param index - which of the calls it is: where clients have objects of their own, one more client */
+  readonly call: (of: Identity, ms?: number, index?: number) => Promise<unknown>;
   readonly stepMs?: number;
 }
 
@@ -61,7 +62,13 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       call: ({ administration }, ms = CALL_QUOTA_MS.operatorRpc) => administration.overview(contextOf(ms)),
     },
   ],
-  "rate-window": [{ what: "a login", call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.login(contextOf(ms), LOGIN) }],
+  "rate-window": [
+    {
+      what: "a login",
+      call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc, index = 0) =>
+        accounts.login(contextOf(ms), { ...LOGIN, email: `user-${index}@example.com` }),
+    },
+  ],
   history: [{ what: "an erasure", call: ({ wired }) => wired.erasures.attempt("ada"), stepMs: 1_000 }],
 };
 const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map((row) => [upstream, row.what, row] as const));
@@ -79,14 +86,28 @@ describe("in identity", () => {
 
   it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { call, stepMs = 50 }) => {
     const one = identity();
-    expect(await opens(upstream, () => call(one), { stepMs })).toBe(true);
+    expect(await opens(upstream, (index) => call(one, undefined, index), { stepMs })).toBe(true);
   });
 
   it.each(EACH.filter(([upstream]) => upstream !== "history"))(
     "%s is not taken for ill by clients in a hurry: %s",
     async (upstream, _what, { call }) => {
       const one = identity();
-      expect(await opens(upstream, () => call(one, 130))).toBe(false);
+      expect(await opens(upstream, (index) => call(one, 130, index))).toBe(false);
     },
   );
+
+  it("the window of one e-mail's failed logins that hangs keeps nobody else from logging in", async () => {
+    const asked: string[] = [];
+    const windows = {
+      idFromName: (name: string) => ({ name }),
+      get: ({ name }: { readonly name: string }) => ({ ask: () => (asked.push(name), never) }),
+    };
+    const { accounts } = identity(windows);
+    const login = (email: string): Promise<unknown> => accounts.login(contextOf(CALL_QUOTA_MS.passwordRpc), { ...LOGIN, email });
+    await opens("rate-window", () => login("ill@example.com"), { rounds: 4 });
+    const ofTheIll = asked.length;
+    await opens("rate-window", () => login("well@example.com"), { atOnce: 1 });
+    expect([ofTheIll < 100, asked.length - ofTheIll]).toEqual([true, 1]);
+  });
 });

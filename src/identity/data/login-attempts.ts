@@ -37,7 +37,7 @@ export function loginAttempts({ windowOf, guard, scale, background }: LoginAttem
         { policy: `failures from ${clientAddress}`, ...perAddress, ask },
         { policy: "failures", ...perEmail, ask },
       ];
-      const plan = { kind: "write", idempotent: false, ...currentPatience() } as const;
+      const plan = { kind: "write", idempotent: false, part: name, ...currentPatience() } as const;
       const [answer] = await guard.call("count a login", plan, () => windowOf(name).ask(asks({ kind: "take", cost: 1 })));
       if (answer?.allowed !== true) {
         throw new CodedError("RATE_LIMITED", "Too many failed logins: see Retry-After", { retryAfterMs: answer?.retryAfterMs ?? 60_000 });
