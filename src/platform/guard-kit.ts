@@ -15,7 +15,7 @@ import { SreBreaker } from "../resilience/sre-breaker.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
 import type { CallTimer } from "./call-timer.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
-import { Guard, type CallKind } from "./guard.ts";
+import { Guard, type CallKind, type GuardParts } from "./guard.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
 
 export type BreakerEngine = "sre" | "hystrix";
@@ -84,8 +84,8 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     });
   };
 
-  function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: () => void } {
-    const alone = (): void => undefined;
+  function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: GuardParts["afterAttempt"] } {
+    const alone = (): undefined => undefined;
     if (deps.engines[upstream] === "sre") return { breaker: new SreBreaker(), afterAttempt: alone };
     const engine = new HystrixBreaker();
     if (states === null || !isShared(upstream)) return { breaker: engine, afterAttempt: alone };

@@ -1,5 +1,5 @@
 import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRefusal, isRetryable } from "../contracts/errors.ts";
-import type { Breaker, BreakerOutcome } from "../resilience/breaker.ts";
+import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { callLimitMs, deadlineOfOneMs, fairShareMs, hadItsTime, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
@@ -37,8 +37,8 @@ export interface GuardParts {
   readonly now: Clock;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Hears after each attempt; here breakers report to their shared state, in the background. */
-  readonly afterAttempt: () => void;
+  /** Hears after each attempt; here breakers report to their shared state, in the background. Answers when they have its verdict, if they ask for it. */
+  readonly afterAttempt: () => Promise<void> | undefined;
 }
 
 export type CallKind = "read" | "write";
@@ -71,6 +71,9 @@ export interface CallPlan<T> extends Patience {
   readonly outcomeOf?: (answer: T) => WorkOutcome;
 }
 
+/** A breaker's leave to make a call. */
+type Leave = Exclude<BreakerAdmission, { readonly kind: "rejected" }>;
+
 /** A call under way, and the places it has. */
 interface Flight {
   readonly lane: Lane;
@@ -85,6 +88,8 @@ const BACKOFF_MS_MAX = 250;
 /** Beyond the time a call may take, in ms. */
 const VANISHED_AFTER_MS = 1_000;
 const OPEN_RETRY_MS = 1_000;
+/** After so long there is no verdict, in ms. */
+const VERDICT_MS_MAX = 1_000;
 const SHED_RETRY_MS = 1_000;
 
 /**
@@ -198,12 +203,9 @@ export class Guard {
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
-    const admission = breaker.admit(startedAtMs, random(), plan.part);
-    if (admission.kind === "rejected") {
-      afterAttempt();
-      throw this.#refuse("CIRCUIT_OPEN", admission.retryAfterMs || OPEN_RETRY_MS);
-    }
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const asked = breaker.admit(startedAtMs, random(), plan.part);
+    const admission = asked.kind === "rejected" ? await this.#askToProbe(plan, leftMs - quotaMs, asked.retryAfterMs) : asked;
     const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
     const isHurried = plan.isHurried === true && limitMs < quotaMs;
     let outcome: BreakerOutcome = "success";
@@ -220,8 +222,23 @@ export class Guard {
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
       breaker.record(now(), outcome, admission.kind, plan.part);
-      afterAttempt();
+      void afterAttempt();
     }
+  }
+
+  /**
+   * What becomes of a call that the breaker rejects: refused, unless nobody waits for it and there is time. Then it waits for the shared verdict, which may be that it is
+   * to probe: its next call may be minutes away.
+   */
+  async #askToProbe<T>({ part, isBackground = false }: CallPlan<T>, spareMs: number, retryAfterMs: number): Promise<Leave> {
+    const { breaker, now, random, afterAttempt } = this.#parts;
+    const told = afterAttempt();
+    if (told !== undefined && isBackground && spareMs >= VERDICT_MS_MAX) {
+      await told;
+      const leave = breaker.admit(now(), random(), part);
+      if (leave.kind !== "rejected") return leave;
+    }
+    throw this.#refuse("CIRCUIT_OPEN", retryAfterMs || OPEN_RETRY_MS);
   }
 
   /** The faster of two calls, where the first is later than nearly all are. To breaker and throttle they are one. */

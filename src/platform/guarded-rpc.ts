@@ -23,7 +23,8 @@ const KEYED = { keyed: true, attemptsMax: 2 } as const;
 export function guardedRpc<T extends object>(service: T, guard: Guard, options: { readonly quotaMs?: number } = {}): GuardedRpc<T> {
   function caller(kind: CallKind, idempotent: boolean, more: Partial<typeof KEYED> = {}): GuardedRpc<T>["read"] {
     return function callService(scope, what, call) {
-      const plan = { kind, idempotent, deadlineAtMs: scope.deadlineAtMs, isHurried: scope.isHurried === true, ...options, ...more };
+      const { deadlineAtMs, isHurried: isOfHurried = false, isBackground = false } = scope;
+      const plan = { kind, idempotent, deadlineAtMs, isHurried: isOfHurried, isBackground, ...options, ...more };
       return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
         const { requestId, traceparent, principal, clientAddress } = scope;
         return call(service, {

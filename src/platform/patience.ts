@@ -7,7 +7,12 @@ export interface Patience {
    * of an older version passed the call on.
    */
   readonly isHurried?: boolean;
+  /**
+   * Nobody waits for the call, and the next one of its kind may be minutes away: where an upstream is left alone it asks whether it may be the one to find out, and
+   * waits for the answer. False if absent.
+   */
+  readonly isBackground?: boolean;
 }
 
 /** Of work that nobody waits for. */
-export const ENDLESS: Patience = { deadlineAtMs: Number.POSITIVE_INFINITY };
+export const ENDLESS: Patience = { deadlineAtMs: Number.POSITIVE_INFINITY, isBackground: true };

@@ -43,8 +43,8 @@ export interface Breaker {
 export interface SteerableBreaker extends Breaker {
   /** Whether it admits everything. Cheap: asked at every call. */
   readonly isClosed: boolean;
-  /** Opens it if it is closed. */
-  trip(nowMs: number): void;
+  /** The upstream failed at `sinceMs`, says somebody who knows: it is open from then on, or stays open at least as long as if that were the first time. */
+  trip(nowMs: number, sinceMs?: number): void;
   /** Closes it and forgets what it counted. */
   reset(): void;
 }

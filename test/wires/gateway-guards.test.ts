@@ -66,7 +66,8 @@ async function gateway({ windowMs = Number.POSITIVE_INFINITY, illClient, identit
     return fetchGateway(new Request(`http://gateway${path}`, { ...init, headers }), {}, ctx);
   };
   async function warmUp(route: string): Promise<void> {
-    for (let client = 0; client < CLIENTS && !isWarm; client += 1) await ask(route, {}, client);
+    if (isWarm) return;
+    for (let client = 0; client < CLIENTS; client += 1) await ask(route, {}, client);
     isWarm = true;
   }
   return { ask, warmUp };
