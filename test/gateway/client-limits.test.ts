@@ -80,6 +80,28 @@ describe("a policy admits", () => {
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(10);
   });
 
+  it.each(["strict", "lease", "async"] as const)(
+    "of three hundred that come while the window answers no more than the limit (%s)",
+    async (mode) => {
+      const { admit } = limitsOf({ modes: { default: mode } });
+      const outcomes: Promise<unknown>[] = [];
+      for (let request = 0; request < 300; request += 1) {
+        outcomes.push(
+          Promise.resolve()
+            .then(() => admit("default"))
+            .then(
+              () => true,
+              () => false,
+            ),
+        );
+        // Some answers are there when the next requests come, and others are still on their way.
+        if (request % 20 === 19) await Promise.resolve();
+      }
+      const admitted = (await Promise.all(outcomes)).filter(Boolean).length;
+      expect(admitted).toBe(120);
+    },
+  );
+
   it.each(["strict", "lease", "async"] as const)("never refuses a client under its limit (%s)", async (mode) => {
     const { tries, clock } = limitsOf({ modes: { default: mode } });
     for (let request = 0; request < 400; request += 1) {

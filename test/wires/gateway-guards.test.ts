@@ -81,6 +81,7 @@ const addressOf = (client: number): string => `192.0.2.${client % CLIENTS}`;
 const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: World])[]>> = {
   account: [
     ["GET /v1/account/me", {}],
+    ["POST /v1/account/login", { windowMs: 25 }],
     ["POST /v1/account/login", { windowMs: 300 }],
     ["POST /v1/account/refresh", {}],
     ["GET /readyz", {}],
@@ -88,7 +89,7 @@ const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: Wo
   app: [
     ["GET /v1/history", {}],
     ["POST /v1/history/reports", {}],
-    ["POST /v1/transfers", { windowMs: 50 }],
+    ["POST /v1/transfers", { windowMs: 25 }],
     ["POST /v1/transfers", { windowMs: 390 }],
   ],
   ops: [
