@@ -169,7 +169,7 @@ export class ClientLimits {
   #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, { deadlineAtMs, isHurried = false, hangUp }: Patience): Promise<RateAnswer> {
     const { guard, windowOf } = this.#deps;
     const kind = ask.kind === "take" ? "read" : "write";
-    const plan = { kind, idempotent: false, deadlineAtMs, isHurried, ...(hangUp === undefined ? {} : { hangUp }) } as const;
+    const plan = { kind, idempotent: false, deadlineAtMs, isHurried, part: window, ...(hangUp === undefined ? {} : { hangUp }) } as const;
     return guard.call("ask a client's window", plan, async () => {
       const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
       if (answer === undefined || answer === null) throw new Error("the window gave no answer");
@@ -189,9 +189,17 @@ export class ClientLimits {
   }
 }
 
-/** The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one of several shares has left is told times their number. */
-function headersOf({ policy, header, shards }: ScaledPolicy, { allowed, remaining, resetMs, retryAfterMs }: RateDecision): QuotaHeaders {
-  const headers = { policy: header, limit: `"${policy.name}";r=${remaining * shards};t=${Math.ceil(resetMs / 1000)}` };
+/**
+ * The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one of several shares has left is told times their number.
+ * No more is left than the policy says, nor is anything longer away than its window, though an estimate frees its last units a slice later.
+ */
+function headersOf(
+  { policy, limit, header, shards }: ScaledPolicy,
+  { allowed, remaining, resetMs, retryAfterMs }: RateDecision,
+): QuotaHeaders {
+  const r = Math.min(limit.limit, remaining * shards);
+  const t = Math.ceil(Math.min(limit.windowMs, resetMs) / 1000);
+  const headers = { policy: header, limit: `"${policy.name}";r=${r};t=${t}` };
   if (allowed) return headers;
   throw new DeniedError(headers, retryAfterMs);
 }

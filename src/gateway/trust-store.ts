@@ -58,6 +58,8 @@ export class TrustStore {
   /** The last pull went well and was not enough. */
   #isHalfRead = false;
   #missPulledAtMs = Number.NEGATIVE_INFINITY;
+  /** A pull that failed is no reason for the next: neither its own request nor the crowd that waited for it asks again at once. */
+  #failedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: TrustStoreDeps) {
     this.#deps = deps;
@@ -96,7 +98,8 @@ export class TrustStore {
     if (known !== undefined || this.#missed.get(kid) === true) return known;
     const heardBefore = this.#heard;
     const nowMs = this.#nowMs();
-    if (this.#pullingSinceMs !== null || nowMs - this.#missPulledAtMs >= KEY_MISS_SPACING_MS) {
+    const mayPull = nowMs - this.#missPulledAtMs >= KEY_MISS_SPACING_MS && nowMs - this.#failedAtMs >= FAILURE_REST_MS;
+    if (this.#pullingSinceMs !== null || mayPull) {
       this.#missPulledAtMs = nowMs;
       await this.#pullOrWait();
     }
@@ -140,6 +143,7 @@ export class TrustStore {
       this.#isHalfRead = more;
       if (!more) this.#pulledAtMs = startedAtMs;
     } catch (error) {
+      this.#failedAtMs = this.#nowMs();
       this.#deps.onFailure(error);
       // Asking again at every request would add load to a service that is down: the last word holds for a little longer.
       if (this.#keys.length > 0) this.#pulledAtMs = startedAtMs - FRESH_MS + FAILURE_REST_MS;

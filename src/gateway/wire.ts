@@ -51,7 +51,7 @@ export function wire(env: GatewayEnv) {
   });
   const limits = new ClientLimits({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 512, writesMax: 512 }),
+    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 512, writesMax: 512, failsApart: true }),
     scale: config.RATE_LIMIT_SCALE,
     now,
     random: Math.random,

@@ -124,7 +124,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const erasures = wireErasures(env, db, makeGuard, logger);
   const failures = failureCounts({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES }),
+    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES, failsApart: true }),
     scale: config.RATE_LIMIT_SCALE,
     now,
     background: waitUntil,

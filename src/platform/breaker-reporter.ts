@@ -16,9 +16,9 @@ const REPORT_PATIENCE_MS = 1_000;
 
 /**
  * Tells the shared state what this isolate saw and learns its verdict, beside the requests. The returned function is called after each
- * attempt; nearly always there is nothing to send, and it costs one comparison.
+ * attempt; nearly always there is nothing to send, and it costs one comparison. It answers when the verdict is known, or that there is none to wait for.
  */
-export function breakerReporter({ breaker, send, background, onFailure, now }: BreakerReporterDeps): () => void {
+export function breakerReporter({ breaker, send, background, onFailure, now }: BreakerReporterDeps): () => Promise<void> | undefined {
   async function exchange(report: BreakerReport): Promise<void> {
     try {
       breaker.learn(now(), await clearingTimer.inTime(send(report), REPORT_PATIENCE_MS));
@@ -29,6 +29,9 @@ export function breakerReporter({ breaker, send, background, onFailure, now }: B
   }
   return function reportIfDue() {
     const report = breaker.takeReport(now());
-    if (report !== null) background(exchange(report));
+    if (report === null) return undefined;
+    const told = exchange(report);
+    background(told);
+    return told;
   };
 }

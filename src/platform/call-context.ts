@@ -16,7 +16,7 @@ export interface RequestScope extends Patience {
 
 /** The scope of work nobody waits for. `requestId` names what started it. */
 export function backgroundScope(requestId: string, traceparent: string, nowMs: number, patienceMs = BACKGROUND_MS): RequestScope {
-  return { requestId, traceparent, deadlineAtMs: nowMs + patienceMs, principal: null };
+  return { requestId, traceparent, deadlineAtMs: nowMs + patienceMs, isBackground: true, principal: null };
 }
 
 /** The user of a call. Throws `UNAUTHENTICATED` where nobody is signed in. */

@@ -6,6 +6,7 @@ import type { Clock } from "../resilience/clock.ts";
 import { HedgePolicy } from "../resilience/hedge.ts";
 import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
+import { PartedBreaker } from "../resilience/parted-breaker.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import { RollingPercentile } from "../resilience/rolling-percentile.ts";
@@ -14,7 +15,7 @@ import { SreBreaker } from "../resilience/sre-breaker.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
 import type { CallTimer } from "./call-timer.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
-import { Guard, type CallKind } from "./guard.ts";
+import { Guard, type CallKind, type GuardParts } from "./guard.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
 
 export type BreakerEngine = "sre" | "hystrix";
@@ -44,6 +45,8 @@ export interface UpstreamOptions {
   readonly writesMax: number;
   /** The same of dear calls, which then have places of their own and no overload protection but that of whoever does the work. Among the others if absent. */
   readonly dearMax?: number;
+  /** Whether it is many things that fail apart, such as the objects of clients: each call says by its `part` which it goes to. False if absent. */
+  readonly failsApart?: boolean;
   /** Overload protection for each kind of call; none if absent. */
   readonly overload?: (kind: CallKind) => OverloadLimiter;
   /** Whose injected faults it feels, where it has another name for what it calls. */
@@ -61,8 +64,9 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, dearMax, overload, faultsOf }) {
-    const { breaker, afterAttempt } = breakerFor(upstream);
+  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, dearMax, failsApart = false, overload, faultsOf }) {
+    const { breaker: whole, afterAttempt } = breakerFor(upstream);
+    const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
     const budget = new RetryBudget();
     return new Guard({
       upstream,
@@ -85,8 +89,8 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     });
   };
 
-  function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: () => void } {
-    const alone = (): void => undefined;
+  function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: GuardParts["afterAttempt"] } {
+    const alone = (): undefined => undefined;
     if (deps.engines[upstream] === "sre") return { breaker: new SreBreaker(), afterAttempt: alone };
     const engine = new HystrixBreaker();
     if (states === null || !isShared(upstream)) return { breaker: engine, afterAttempt: alone };

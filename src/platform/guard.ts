@@ -1,5 +1,5 @@
 import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRefusal, isRetryable } from "../contracts/errors.ts";
-import type { Breaker, BreakerOutcome } from "../resilience/breaker.ts";
+import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { callLimitMs, deadlineOfOneMs, fairShareMs, hadItsTime, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
@@ -40,8 +40,8 @@ export interface GuardParts {
   readonly now: Clock;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Hears after each attempt; here breakers report to their shared state, in the background. */
-  readonly afterAttempt: () => void;
+  /** Hears after each attempt; here breakers report to their shared state, in the background. Answers when they have its verdict, if they ask for it. */
+  readonly afterAttempt: () => Promise<void> | undefined;
 }
 
 export type CallKind = "read" | "write";
@@ -70,9 +70,14 @@ export interface CallPlan<T> extends Patience {
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
+  /** Which of several things behind this upstream is called, where they fail apart: one that is ill is left alone, and closes none of the others. */
+  readonly part?: string;
   /** What an answer says about the upstream's load; `success` if absent. */
   readonly outcomeOf?: (answer: T) => WorkOutcome;
 }
+
+/** A breaker's leave to make a call. */
+type Leave = Exclude<BreakerAdmission, { readonly kind: "rejected" }>;
 
 /** A call under way, and the places it has. */
 interface Flight {
@@ -83,6 +88,8 @@ interface Flight {
   readonly vanishesAtMs: number;
   /** As what the breaker has let its present attempt through; null between attempts, and when it has left. */
   attemptedAs: "admitted" | "trial" | null;
+  /** Which of the things that fail apart it goes to. */
+  readonly part: string | undefined;
 }
 
 const ATTEMPTS_MAX = 3;
@@ -90,6 +97,8 @@ const BACKOFF_MS_MAX = 250;
 /** Beyond the time a call may take, in ms. */
 const VANISHED_AFTER_MS = 1_000;
 const OPEN_RETRY_MS = 1_000;
+/** After so long there is no verdict, in ms. */
+const VERDICT_MS_MAX = 1_000;
 const SHED_RETRY_MS = 1_000;
 
 /**
@@ -99,8 +108,9 @@ const SHED_RETRY_MS = 1_000;
  */
 export class Guard {
   readonly #parts: GuardParts;
-  /** In the order they began. */
   readonly #flights = new Set<Flight>();
+  /** No flight vanishes before: nearly always that is all there is to know of them. */
+  #nextVanishesAtMs = Number.POSITIVE_INFINITY;
   /** One reading far ahead must not keep a place for as long, nor make a call look as slow. */
   readonly #time = new SteadyTime(VANISHED_AFTER_MS);
 
@@ -141,7 +151,7 @@ export class Guard {
   }
 
   /** Takes a place, or refuses. */
-  #enter<T>({ kind, isDear, criticality, quotaMs, deadlineAtMs }: CallPlan<T>, nowMs: number): Flight {
+  #enter<T>({ kind, isDear, criticality, quotaMs, deadlineAtMs, part }: CallPlan<T>, nowMs: number): Flight {
     this.#giveUpVanished(nowMs);
     const { lanes } = this.#parts;
     const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
@@ -153,8 +163,9 @@ export class Guard {
     const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
     const startedAtMs = this.#time.at(nowMs);
     const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
-    const flight: Flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs, attemptedAs: null };
+    const flight: Flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs, attemptedAs: null, part };
     this.#flights.add(flight);
+    this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
     return flight;
   }
 
@@ -167,13 +178,16 @@ export class Guard {
 
   /**
    * Gives back the places of calls that will never return: the runtime drops a request whose client has hung up, and what comes after its `await` is
-   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good. Where nobody has told of the hang-up.
+   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good. Where nobody has told of the hang-up. They don't
+   * vanish in the order they began: a patient one must not keep the places of those behind it.
    */
   #giveUpVanished(nowMs: number): void {
     const atMs = this.#time.at(nowMs);
+    if (atMs < this.#nextVanishesAtMs) return;
+    this.#nextVanishesAtMs = Number.POSITIVE_INFINITY;
     for (const flight of this.#flights) {
-      if (flight.vanishesAtMs > atMs) return;
-      this.#vanish(flight, nowMs);
+      if (flight.vanishesAtMs > atMs) this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
+      else this.#vanish(flight, nowMs);
     }
   }
 
@@ -182,7 +196,7 @@ export class Guard {
     if (!this.#flights.has(flight)) return;
     const admission = flight.attemptedAs;
     flight.attemptedAs = null;
-    if (admission !== null) this.#parts.breaker.record(nowMs, "cancelled", admission);
+    if (admission !== null) this.#parts.breaker.record(nowMs, "cancelled", admission, flight.part);
     this.#leave(flight, nowMs, "none");
   }
 
@@ -209,12 +223,9 @@ export class Guard {
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
-    const admission = breaker.admit(startedAtMs, random());
-    if (admission.kind === "rejected") {
-      afterAttempt();
-      throw this.#refuse("CIRCUIT_OPEN", admission.retryAfterMs || OPEN_RETRY_MS);
-    }
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const asked = breaker.admit(startedAtMs, random(), plan.part);
+    const admission = asked.kind === "rejected" ? await this.#askToProbe(plan, leftMs - quotaMs, asked.retryAfterMs) : asked;
     const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
     const isHurried = plan.isHurried === true && limitMs < quotaMs;
     flight.attemptedAs = admission.kind;
@@ -232,10 +243,25 @@ export class Guard {
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
       // Null where it was taken for vanished, and the breaker told so.
-      if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs);
+      if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs, plan.part);
       flight.attemptedAs = null;
-      afterAttempt();
+      void afterAttempt();
     }
+  }
+
+  /**
+   * What becomes of a call that the breaker rejects: refused, unless nobody waits for it and there is time. Then it waits for the shared verdict, which may be that it is
+   * to probe: its next call may be minutes away.
+   */
+  async #askToProbe<T>({ part, isBackground = false }: CallPlan<T>, spareMs: number, retryAfterMs: number): Promise<Leave> {
+    const { breaker, now, random, afterAttempt } = this.#parts;
+    const told = afterAttempt();
+    if (told !== undefined && isBackground && spareMs >= VERDICT_MS_MAX) {
+      await told;
+      const leave = breaker.admit(now(), random(), part);
+      if (leave.kind !== "rejected") return leave;
+    }
+    throw this.#refuse("CIRCUIT_OPEN", retryAfterMs || OPEN_RETRY_MS);
   }
 
   /** The faster of two calls, where the first is later than nearly all are. To breaker and throttle they are one. */

@@ -27,8 +27,9 @@ export function guardedRpc<T extends object>(
 ): GuardedRpc<T> {
   function caller(kind: CallKind, idempotent: boolean, more: Partial<typeof KEYED> = {}): GuardedRpc<T>["read"] {
     return function callService(scope, what, call) {
-      const { deadlineAtMs, isHurried = false, hangUp } = scope;
-      const plan = { kind, idempotent, deadlineAtMs, isHurried, ...(hangUp === undefined ? {} : { hangUp }), ...options, ...more };
+      const { deadlineAtMs, isHurried: isOfHurried = false, isBackground = false, hangUp } = scope;
+      const told = hangUp === undefined ? {} : { hangUp };
+      const plan = { kind, idempotent, deadlineAtMs, isHurried: isOfHurried, isBackground, ...told, ...options, ...more };
       return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
         const { requestId, traceparent, principal, clientAddress } = scope;
         return call(service, {

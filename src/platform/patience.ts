@@ -9,7 +9,12 @@ export interface Patience {
   readonly isHurried?: boolean;
   /** Fires when whoever waits has hung up, where the runtime tells that; nothing after an `await` of theirs is run from then on. */
   readonly hangUp?: AbortSignal;
+  /**
+   * Nobody waits for the call, and the next one of its kind may be minutes away: where an upstream is left alone it asks whether it may be the one to find out, and
+   * waits for the answer. False if absent.
+   */
+  readonly isBackground?: boolean;
 }
 
 /** Of work that nobody waits for. */
-export const ENDLESS: Patience = { deadlineAtMs: Number.POSITIVE_INFINITY };
+export const ENDLESS: Patience = { deadlineAtMs: Number.POSITIVE_INFINITY, isBackground: true };

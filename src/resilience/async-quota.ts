@@ -1,3 +1,4 @@
+import { AskCrowd } from "./ask-crowd.ts";
 import type { ClientQuota } from "./client-quota.ts";
 import { DenialMemory } from "./denial-memory.ts";
 import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "./rate-limit.ts";
@@ -14,6 +15,8 @@ const REPORT_MS_MAX = 5000;
 const SLACK_PART = 1 / 4;
 const SLACK_UNITS = 3;
 const WAY_MS = 50;
+/** Such a part of the limit may be on its way uncounted while others ask, and become free before an estimate is too old to refuse by. */
+const UNCOUNTED_PART = 1 / 20;
 /** A holder at under 1/8 of the limit's rate may report once in 1/8 of the window: it has 1/64 of the limit unreported then. */
 const SLOW_PART = 1 / 8;
 /** A report is given up after this long (ms), or when it fails; the next one waits for a second. */
@@ -37,6 +40,7 @@ export class AsyncQuota implements ClientQuota {
   readonly #time: SteadyTime;
   readonly #denial = new DenialMemory();
   readonly #alone: UnreachableQuota;
+  readonly #crowd: AskCrowd;
   /** The server's last word: what was left, when more was to become free, and when it said so. */
   #left = 0;
   #resetAtMs = 0;
@@ -54,6 +58,7 @@ export class AsyncQuota implements ClientQuota {
   constructor(limit: RateLimit, onUnreachable: OnUnreachable) {
     this.#alone = new UnreachableQuota(limit, onUnreachable);
     this.#limit = limit;
+    this.#crowd = new AskCrowd(limit);
     const slackMs = limit.windowMs * (SLACK_PART - SLACK_UNITS / limit.limit) - WAY_MS;
     this.#reportMs = Math.max(0, Math.min(REPORT_MS, slackMs));
     this.#slowMs = Math.min(REPORT_MS_MAX, Math.max(this.#reportMs, limit.windowMs * SLOW_PART));
@@ -68,20 +73,21 @@ export class AsyncQuota implements ClientQuota {
       return denial;
     }
     const isOld = atMs - this.#knownAtMs >= this.#limit.windowMs;
-    if (isOld || atMs < this.#strictUntilMs || this.#isLate() || !(cost <= this.#free())) return null;
+    if (isOld || atMs < this.#strictUntilMs || this.#isLate() || !(cost <= this.#free())) return this.#refuse(atMs);
     this.#admit(atMs, cost);
     return { allowed: true, remaining: this.#free(), resetMs: this.#resetMs(atMs), retryAfterMs: 0 };
   }
 
   ask(nowMs: number, cost: number): RateAsk {
     const atMs = this.#advance(nowMs);
+    this.#crowd.sent(atMs);
     if (this.#carriedBy !== "nobody" || this.#unreported === 0) return { kind: "take", cost };
     return { kind: "take", cost, count: this.#carry(atMs, "ask") };
   }
 
   answered(nowMs: number, cost: number, answer: RateAnswer): RateDecision {
     const atMs = this.#advance(nowMs);
-    this.#know(atMs, cost, answer);
+    this.#know(atMs, this.#crowd.ended() ?? atMs, cost, answer);
     if ((answer.counted ?? 0) > 0 && this.#carriedBy === "ask") this.#carriedBy = "nobody";
     const { allowed, resetMs, retryAfterMs } = answer;
     return { allowed, remaining: this.#free(), resetMs, retryAfterMs };
@@ -98,7 +104,7 @@ export class AsyncQuota implements ClientQuota {
     const atMs = this.#advance(nowMs);
     if (this.#carriedBy !== "background") return;
     this.#carriedBy = "nobody";
-    this.#know(atMs, 1, answer);
+    this.#know(atMs, this.#carriedSinceMs, 1, answer);
   }
 
   failed(nowMs: number): void {
@@ -109,8 +115,9 @@ export class AsyncQuota implements ClientQuota {
 
   unreachable(nowMs: number, cost: number): RateDecision | null {
     const atMs = this.#advance(nowMs);
+    this.#crowd.ended();
     if (this.#carriedBy === "ask") this.#takeBack();
-    const decision = this.#alone.decide(nowMs, cost);
+    const decision = this.#denial.recall(atMs, cost) ?? this.#alone.decide(atMs, cost);
     if (decision?.allowed === true) this.#admit(atMs, cost);
     return decision;
   }
@@ -126,14 +133,27 @@ export class AsyncQuota implements ClientQuota {
 
   #advance(nowMs: number): number {
     const atMs = this.#time.at(nowMs);
+    this.#crowd.advance(atMs);
     if (this.#carriedBy !== "nobody" && atMs - this.#carriedSinceMs > REPORT_LOST_MS) this.#takeBack();
     // What is older than the window would be counted as new.
     if (atMs - this.#unreportedSinceMs >= this.#limit.windowMs) this.#unreported = 0;
     return atMs;
   }
 
+  /** What is left of the estimate if those who have asked are given a unit each, as they may be at this moment. */
   #free(): number {
-    return Math.max(0, this.#left - this.#unreported - (this.#carriedBy === "nobody" ? 0 : this.#carried));
+    return Math.max(0, this.#left - this.#unreported - (this.#carriedBy === "nobody" ? 0 : this.#carried) - this.#crowd.size);
+  }
+
+  /**
+   * A denial where an ask would be answered wrongly: it can overtake the counts that are on their way, and be given a unit that is used already. While much is
+   * on its way, and hardly anything can have become free since the last word, nothing more is asked. Null where asking makes sense.
+   */
+  #refuse(atMs: number): RateDecision | null {
+    const isUncounted = this.#carriedBy !== "nobody" && this.#carried > this.#limit.limit * UNCOUNTED_PART;
+    const isFresh = atMs - this.#knownAtMs + WAY_MS < this.#limit.windowMs * UNCOUNTED_PART;
+    if (!isUncounted || !isFresh || this.#free() > 0) return this.#crowd.refuse(atMs);
+    return { allowed: false, remaining: 0, resetMs: WAY_MS, retryAfterMs: WAY_MS };
   }
 
   /** Where counts are reported at once, a request asks if its count would have to wait for the report under way. */
@@ -170,12 +190,16 @@ export class AsyncQuota implements ClientQuota {
     this.#admit(this.#carriedSinceMs, this.#carried);
   }
 
-  #know(atMs: number, cost: number, answer: RateAnswer): void {
-    this.#left = answer.remaining;
+  /** Of two answers whose asks were under way together the later one need not be the newer: the one with less left is believed. */
+  #know(atMs: number, askedAtMs: number, cost: number, answer: RateAnswer): void {
+    this.#left = askedAtMs < this.#knownAtMs ? Math.min(this.#left, answer.remaining) : answer.remaining;
+    this.#crowd.know(atMs, answer);
+    this.#alone.know(atMs, answer.remaining);
     this.#resetAtMs = atMs + answer.resetMs;
     this.#knownAtMs = atMs;
     if (answer.allowed) return;
     this.#denial.remember(atMs, cost, answer);
+    this.#crowd.denied(atMs);
     this.#strictUntilMs = atMs + this.#limit.windowMs;
   }
 }

@@ -20,7 +20,7 @@ export interface BreakerVerdict {
   readonly state: "closed" | "open";
   /** One more with each opening and each closing. */
   readonly version: number;
-  /** For how many ms, from when the report was sent, this reporter alone may send one probe; 0 = not at all. */
+  /** Above 0: this reporter may send one probe, with its next call. So many ms later another may get the same right; 0 = not at all. */
   readonly probeLeaseMs: number;
 }
 
@@ -31,7 +31,7 @@ export type BreakerLedgerState =
       readonly state: "open";
       readonly version: number;
       readonly openedAtMs: number;
-      /** The last lease given: only its holder may probe until then, and nobody gets one before. */
+      /** The last lease given: nobody gets the next one before it ends. Its holder may probe later as well: the right to it is kept until the next call. */
       readonly lease: { readonly holder: string; readonly untilMs: number } | null;
     };
 
@@ -48,6 +48,8 @@ export interface BreakerLedgerOptions extends TripRule {
 }
 
 const LEASE_MS_MAX = 60_000;
+/** A holder that has not probed is passed over for so many leases: it keeps the right, and whoever calls sooner gets the next. Then its answer was lost. */
+const HOLDER_LEASES = 5;
 /** More than an isolate can call in the ten seconds for which it keeps counts. */
 const COUNT_MAX = 1_000_000;
 const REPORTER_LENGTH_MAX = 100;
@@ -56,7 +58,8 @@ const REPORTER_LENGTH_MAX = 100;
  * The state of one breaker, shared by all that call its upstream; each tells what it saw and learns the verdict. Trips by the rule of
  * Hystrix over the sum of all reports. While open, one reporter at a time holds a lease (Gray and Cheriton 1989) to send one probe, and one
  * that succeeds closes it. A report made in an earlier state is answered, but not counted: what failed before the repair says nothing
- * about after, nor does what succeeded before the failure.
+ * about after, nor does what succeeded before the failure. Only of an opening that is older than that, what succeeds without having heard of it was a
+ * probe: so one from before everything stopped ends with the first call after the start.
  *
  * `state` is another object exactly when it has to be persisted, before the verdict is sent: at each opening, closing and lease, so that
  * a restarted ledger neither opens the gate nor gives a second lease. Counts are not persisted: failures that go on are soon counted again.
@@ -68,6 +71,8 @@ export class BreakerLedger {
   readonly #time: SteadyTime;
   readonly #leaseMs: number;
   #state: BreakerLedgerState;
+  /** Whether the holder of the last lease has told how its probe ended. After a restart that isn't known, and nobody is passed over. */
+  #hasProbed = true;
 
   constructor({ leaseMs = 1_000, ...rule }: BreakerLedgerOptions = {}, state: BreakerLedgerState = { state: "closed", version: 0 }) {
     requireIntegerIn("leaseMs", leaseMs, 1, LEASE_MS_MAX);
@@ -85,6 +90,7 @@ export class BreakerLedger {
   report(nowMs: number, report: BreakerReport): BreakerVerdict {
     const atMs = this.#time.at(nowMs);
     if (report.version === this.#state.version) this.#count(atMs, report);
+    else if (this.#wasProbe(atMs, report)) this.#close();
     const probeLeaseMs = this.#lease(atMs, report.reporter);
     return { state: this.#state.state, version: this.#state.version, probeLeaseMs };
   }
@@ -99,12 +105,11 @@ export class BreakerLedger {
     return { state: probing === null ? "open" : "half_open", openedAtMs, probing, ...counts };
   }
 
-  #count(atMs: number, { ok, failed, probe }: BreakerReport): void {
+  #count(atMs: number, { reporter, ok, failed, probe }: BreakerReport): void {
     const version = this.#state.version + 1;
     if (this.#state.state === "open") {
-      if (probe !== "succeeded") return;
-      this.#window.reset();
-      this.#state = { state: "closed", version };
+      if (probe === "succeeded") this.#close();
+      else if (probe === "failed" && this.#state.lease?.holder === nameOf(reporter)) this.#hasProbed = true;
       return;
     }
     this.#window.add(atMs, "success", bounded(ok));
@@ -112,13 +117,32 @@ export class BreakerLedger {
     if (this.#window.isFailing(atMs)) this.#state = { state: "open", version, openedAtMs: atMs, lease: null };
   }
 
-  /** Who asks first gets the lease. Asking again gives nothing: the probe may be under way, and its answer was lost. */
+  /**
+   * Whether calls of somebody who has not heard of the opening were as good as a probe: all ended well, the last one a moment ago, since that is when one
+   * reports. Two leases after the opening that call began after it as well, and all who called before have heard of it.
+   */
+  #wasProbe(atMs: number, { ok, failed }: BreakerReport): boolean {
+    return this.#state.state === "open" && atMs - this.#state.openedAtMs >= 2 * this.#leaseMs && ok > 0 && failed === 0;
+  }
+
+  #close(): void {
+    this.#window.reset();
+    this.#state = { state: "closed", version: this.#state.version + 1 };
+  }
+
+  /**
+   * Who asks first gets the lease, but not the same reporter twice running unless it has probed: one that calls less often than once a lease would
+   * keep it from all others. Its probe may also be under way.
+   */
   #lease(atMs: number, reporter: string): number {
     const state = this.#state;
     if (state.state === "closed") return 0;
-    const nextAtMs = state.lease?.untilMs ?? state.openedAtMs + this.#leaseMs;
-    if (atMs < nextAtMs) return 0;
-    this.#state = { ...state, lease: { holder: reporter.slice(0, REPORTER_LENGTH_MAX), untilMs: atMs + this.#leaseMs } };
+    if (atMs < (state.lease?.untilMs ?? state.openedAtMs + this.#leaseMs)) return 0;
+    const holder = nameOf(reporter);
+    const isKept = state.lease !== null && state.lease.holder === holder && !this.#hasProbed;
+    if (isKept && atMs < state.lease.untilMs + (HOLDER_LEASES - 1) * this.#leaseMs) return 0;
+    this.#state = { ...state, lease: { holder, untilMs: atMs + this.#leaseMs } };
+    this.#hasProbed = false;
     return this.#leaseMs;
   }
 }
@@ -127,6 +151,10 @@ export class BreakerLedger {
 function lastSeenMs(state: BreakerLedgerState, leaseMs: number): number {
   if (state.state === "closed") return 0;
   return state.lease === null ? state.openedAtMs : state.lease.untilMs - leaseMs;
+}
+
+function nameOf(reporter: string): string {
+  return reporter.slice(0, REPORTER_LENGTH_MAX);
 }
 
 function bounded(count: number): number {

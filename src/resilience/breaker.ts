@@ -26,10 +26,16 @@ export interface BreakerView {
  * breaker.record(now(), await outcomeOf(call), admission.kind);
  */
 export interface Breaker {
-  /** @param random - in [0, 1) */
-  admit(nowMs: number, random: number): BreakerAdmission;
-  /** @param admission - the `kind` of what `admit` answered for this call */
-  record(nowMs: number, outcome: BreakerOutcome, admission: "admitted" | "trial"): void;
+  /**
+   * @param random - in [0, 1)
+   * @param part - which of several things the call goes to, where they fail apart
+   */
+  admit(nowMs: number, random: number, part?: string): BreakerAdmission;
+  /**
+   * @param admission - the `kind` of what `admit` answered for this call
+   * @param part - as it was told to `admit`
+   */
+  record(nowMs: number, outcome: BreakerOutcome, admission: "admitted" | "trial", part?: string): void;
   view(nowMs: number): BreakerView;
 }
 
@@ -37,8 +43,8 @@ export interface Breaker {
 export interface SteerableBreaker extends Breaker {
   /** Whether it admits everything. Cheap: asked at every call. */
   readonly isClosed: boolean;
-  /** Opens it if it is closed. */
-  trip(nowMs: number): void;
+  /** The upstream failed at `sinceMs`, says somebody who knows: it is open from then on, or stays open at least as long as if that were the first time. */
+  trip(nowMs: number, sinceMs?: number): void;
   /** Closes it and forgets what it counted. */
   reset(): void;
 }

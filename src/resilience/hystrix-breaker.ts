@@ -88,8 +88,10 @@ export class HystrixBreaker implements SteerableBreaker {
     }
   }
 
-  trip(nowMs: number): void {
-    if (this.isClosed) this.#transition(this.#time.at(nowMs), "tripped");
+  trip(nowMs: number, sinceMs = nowMs): void {
+    const atMs = this.#time.at(nowMs) - Math.max(0, nowMs - sinceMs);
+    if (this.#state.kind === "closed") this.#transition(atMs, "tripped");
+    if (this.#state.kind === "open") this.#state = { ...this.#state, untilMs: Math.max(this.#state.untilMs, atMs + this.#openMs) };
   }
 
   reset(): void {

@@ -1,3 +1,4 @@
+import { AskCrowd } from "./ask-crowd.ts";
 import type { ClientQuota } from "./client-quota.ts";
 import { DenialMemory } from "./denial-memory.ts";
 import { LeaseDemand } from "./lease-demand.ts";
@@ -7,11 +8,8 @@ import { leaseHoldMs } from "./rate-server.ts";
 import { SteadyTime } from "./steady-time.ts";
 import { type OnUnreachable, UnreachableQuota } from "./unreachable-quota.ts";
 
-/** How long the last answer tells how many asks make sense at once (ms). */
-const KNOWN_MS = 250;
-/** An ask is given up after this long (ms): whoever waited for it has gone without a word. */
+/** An ask in the background is given up after this long (ms). */
 const ASK_MS_MAX = 5000;
-const ASKS_MAX = 1024;
 const BACKOFF_MS = 1000;
 
 /**
@@ -28,41 +26,37 @@ export class LeasedQuota implements ClientQuota {
   readonly #demand: LeaseDemand;
   readonly #denial = new DenialMemory();
   readonly #alone: UnreachableQuota;
-  /** When the asks that requests wait for were sent, the oldest first. */
-  readonly #asks: number[] = [];
+  readonly #crowd: AskCrowd;
   #backgroundSinceMs: number | null = null;
   #backgroundNotBeforeMs = 0;
-  /** The server's last word: what was left, when more was to become free, and when it said so. */
+  /** The server's last word: what was left, and when more was to become free. */
   #left: number;
   #resetAtMs = 0;
-  #knownAtMs = Number.NEGATIVE_INFINITY;
-  /** A client that was denied a window ago or less sends more than its limit. */
-  #pressedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(limit: RateLimit, onUnreachable: OnUnreachable) {
     this.#alone = new UnreachableQuota(limit, onUnreachable);
     this.#limit = limit;
     this.#time = new SteadyTime(limit.windowMs);
     this.#demand = new LeaseDemand(leaseHoldMs(limit));
+    this.#crowd = new AskCrowd(limit);
     this.#left = limit.limit;
   }
 
   decide(nowMs: number, cost: number): RateDecision | null {
     const atMs = this.#advance(nowMs);
     if (this.#pool.spend(cost)) return this.#admitted(atMs, cost);
-    return this.#denial.recall(atMs, cost) ?? this.#crowded(atMs);
+    return this.#denial.recall(atMs, cost) ?? this.#crowd.refuse(atMs, Math.ceil(this.#demand.rttMs));
   }
 
   ask(nowMs: number, cost: number): RateAsk {
     const atMs = this.#advance(nowMs);
-    if (this.#asks.length >= ASKS_MAX) this.#asks.shift();
-    this.#asks.push(atMs);
+    this.#crowd.sent(atMs);
     return { kind: "lease", want: Math.max(cost, this.#demand.size(atMs)), returned: this.#pool.takeUnused(), need: cost };
   }
 
   answered(nowMs: number, cost: number, answer: RateAnswer): RateDecision {
     const atMs = this.#advance(nowMs);
-    const askedAtMs = this.#asks.shift();
+    const askedAtMs = this.#crowd.ended();
     this.#know(atMs, answer);
     if (askedAtMs !== undefined) this.#demand.tookMs(atMs - askedAtMs);
     if (answer.granted >= cost) {
@@ -103,7 +97,7 @@ export class LeasedQuota implements ClientQuota {
 
   unreachable(nowMs: number, cost: number): RateDecision | null {
     const atMs = this.#advance(nowMs);
-    this.#asks.shift();
+    this.#crowd.ended();
     return this.#pool.spend(cost) ? this.#admitted(atMs, cost) : this.#alone.decide(nowMs, cost);
   }
 
@@ -122,20 +116,21 @@ export class LeasedQuota implements ClientQuota {
   #advance(nowMs: number): number {
     const atMs = this.#time.at(nowMs);
     this.#pool.expire(atMs);
-    while (this.#asks[0] !== undefined && atMs - this.#asks[0] > ASK_MS_MAX) this.#asks.shift();
+    this.#crowd.advance(atMs);
     if (this.#backgroundSinceMs !== null && atMs - this.#backgroundSinceMs > ASK_MS_MAX) this.#backgroundSinceMs = null;
     return atMs;
   }
 
-  #know(atMs: number, { remaining, resetMs }: RateDecision): void {
-    this.#left = remaining;
-    this.#resetAtMs = atMs + resetMs;
-    this.#knownAtMs = atMs;
+  #know(atMs: number, answer: RateDecision): void {
+    this.#left = answer.remaining;
+    this.#resetAtMs = atMs + answer.resetMs;
+    this.#crowd.know(atMs, answer);
+    this.#alone.know(atMs, answer.remaining);
   }
 
   #deny(atMs: number, cost: number, answer: RateAnswer): void {
     this.#denial.remember(atMs, cost, answer);
-    this.#pressedUntilMs = atMs + this.#limit.windowMs;
+    this.#crowd.denied(atMs);
   }
 
   #admitted(atMs: number, cost: number): RateDecision {
@@ -143,16 +138,5 @@ export class LeasedQuota implements ClientQuota {
     const remaining = Math.min(this.#limit.limit, this.#left + this.#pool.units);
     const resetMs = Math.max(this.#resetAtMs - atMs, Math.ceil(this.#limit.windowMs / this.#limit.limit));
     return { allowed: true, remaining, resetMs, retryAfterMs: 0 };
-  }
-
-  /**
-   * As many asks are under way as the server had units left a moment ago: one more would be denied. Without this a flood would ask once
-   * per request while it waits for the next denial. Who was not denied lately is spared it, since units may have become free meanwhile.
-   */
-  #crowded(atMs: number): RateDecision | null {
-    if (atMs >= this.#pressedUntilMs || atMs - this.#knownAtMs > KNOWN_MS) return null;
-    if (this.#asks.length < Math.max(1, this.#left)) return null;
-    const retryAfterMs = Math.ceil(this.#demand.rttMs);
-    return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }
 }

@@ -11,6 +11,8 @@ const TOLD_MS = 500;
 /** An upstream that refuses work is over its limit even where what it does take is quick. */
 const TOLD_EXCESS = 1.25;
 const CLOCK_TOLERANCE_MS = 10_000;
+/** After so long without an end of work what was seen says nothing about now: its burst would be refused for the slowness of an hour ago. */
+const FORGET_MS = 10_000;
 
 /**
  * Pressure as it shows from outside, where no CPU metric exists: response times have been over twice the best (or 50 ms over it) for half a
@@ -27,18 +29,22 @@ export class ObservedPressure implements Pressure {
   #slowSinceMs: number | null = null;
   #inFlightWhenSlow = 0;
   #toldAtMs = Number.NEGATIVE_INFINITY;
+  #doneAtMs = Number.NEGATIVE_INFINITY;
 
   onStart(_nowMs: number, inFlight: number): void {
     this.#inFlight = inFlight;
   }
 
   onDone(nowMs: number, rtMs: number, minRtMs: number, inFlight: number): void {
+    const atMs = this.#time.at(nowMs);
+    this.#forgetOld(atMs);
+    this.#doneAtMs = atMs;
     this.#inFlight = inFlight;
     this.#ewmaMs = this.#ewmaMs === null ? rtMs : this.#ewmaMs + EWMA_WEIGHT * (rtMs - this.#ewmaMs);
     this.#thresholdMs = Math.max(RT_FACTOR * minRtMs, minRtMs + RT_SLACK_MS);
     if (this.#ewmaMs <= this.#thresholdMs) this.#slowSinceMs = null;
     else if (this.#slowSinceMs === null) {
-      this.#slowSinceMs = this.#time.at(nowMs);
+      this.#slowSinceMs = atMs;
       this.#inFlightWhenSlow = inFlight;
     }
   }
@@ -50,13 +56,22 @@ export class ObservedPressure implements Pressure {
   isHigh(nowMs: number): boolean {
     const atMs = this.#time.at(nowMs);
     if (this.#isTold(atMs)) return true;
+    this.#forgetOld(atMs);
     if (this.#slowSinceMs === null || atMs - this.#slowSinceMs < SUSTAINED_MS) return false;
     return this.#inFlight >= this.#inFlightWhenSlow;
   }
 
   excess(nowMs: number): number {
+    const atMs = this.#time.at(nowMs);
+    this.#forgetOld(atMs);
     const slow = (this.#ewmaMs ?? 0) / this.#thresholdMs;
-    return this.#isTold(this.#time.at(nowMs)) ? Math.max(TOLD_EXCESS, slow) : slow;
+    return this.#isTold(atMs) ? Math.max(TOLD_EXCESS, slow) : slow;
+  }
+
+  #forgetOld(atMs: number): void {
+    if (atMs - this.#doneAtMs < FORGET_MS) return;
+    this.#ewmaMs = null;
+    this.#slowSinceMs = null;
   }
 
   #isTold(atMs: number): boolean {

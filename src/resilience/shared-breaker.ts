@@ -49,7 +49,7 @@ const VERSION_UNKNOWN = 0;
  *
  * While a verdict holds: open means that one call for each lease is let through; closed means that all are, unless the engine has tripped:
  * then none are until the next verdict, and if that still says closed, one a second. Without a verdict the engine decides alone, opened
- * first if the last word was open.
+ * first if the last word was open, as of that word. A lease is kept until the next call, however late that comes: it may be the only one that finds out.
  *
  * @throws RangeError for an option out of range
  */
@@ -64,7 +64,10 @@ export class SharedBreaker implements Breaker {
   #version: number | null = null;
   #isOpen = false;
   #verdictAtMs = Number.NEGATIVE_INFINITY;
-  #leaseUntilMs = 0;
+  /** When it was last heard, or found out by a probe, that the upstream fails. */
+  #failingAtMs = Number.NEGATIVE_INFINITY;
+  /** From when on the next call may be a probe; infinity without a lease. */
+  #leaseFromMs = Number.POSITIVE_INFINITY;
   #isDisputed = false;
   #nextDisputeMs = 0;
   #trial: Trial | null = null;
@@ -90,8 +93,9 @@ export class SharedBreaker implements Breaker {
 
   admit(nowMs: number, random: number): BreakerAdmission {
     const atMs = this.#time.at(nowMs);
+    if (atMs >= this.#leaseFromMs && !this.#isTrying(atMs)) return this.#admitTrial(atMs, "leased", true);
     if (!this.#hasVerdict(atMs)) return this.#admitAlone(atMs, random);
-    if (this.#isOpen) return this.#admitTrial(atMs, "leased", atMs < this.#leaseUntilMs);
+    if (this.#isOpen) return this.#admitTrial(atMs, "leased", false);
     if (this.#engine.isClosed) return ADMITTED;
     return this.#admitTrial(atMs, "disputed", this.#isDisputed && atMs >= this.#nextDisputeMs);
   }
@@ -123,18 +127,18 @@ export class SharedBreaker implements Breaker {
     const sentAtMs = this.#outbox.settle(wasCounted);
     if (version < known && this.#hasVerdict(atMs)) return;
     if (version !== known) {
-      this.#leaseUntilMs = 0;
+      this.#leaseFromMs = Number.POSITIVE_INFINITY;
       if (!isFirst) this.#outbox.forget(atMs);
     }
     const isNew = version > known && !isFirst;
     this.#version = version;
     this.#verdictAtMs = atMs;
     this.#isOpen = state === "open";
+    if (this.#isOpen) this.#failingAtMs = atMs;
     this.#opensAlone = this.#isOpen;
     if (!this.#isOpen && isNew) this.#engine.reset();
     this.#isDisputed = !this.#engine.isClosed;
-    // It began after the report was sent, so counted from there it ends here before the ledger gives the next one away.
-    if (sentAtMs !== null) this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentAtMs + probeLeaseMs);
+    if (sentAtMs !== null && this.#isOpen && probeLeaseMs > 0) this.#leaseFromMs = atMs;
   }
 
   /** The report taken last got no answer. Its contents wait for the next one. */
@@ -155,8 +159,11 @@ export class SharedBreaker implements Breaker {
   }
 
   #admitAlone(atMs: number, random: number): BreakerAdmission {
+    // A probe of the shared state's is under way, or comes first.
+    const hasLease = this.#leaseFromMs < Number.POSITIVE_INFINITY;
+    if (hasLease || (this.#isOpen && this.#isTrying(atMs))) return this.#admitTrial(atMs, "leased", false);
     // An engine that was spared the failures by the shared state would open the gate to an upstream last heard of as dead.
-    if (this.#opensAlone) this.#engine.trip(atMs);
+    if (this.#opensAlone) this.#engine.trip(atMs, this.#failingAtMs);
     this.#opensAlone = false;
     const admission = this.#engine.admit(atMs, random);
     if (admission.kind === "trial") this.#beginTrial(atMs, "alone");
@@ -166,14 +173,18 @@ export class SharedBreaker implements Breaker {
 
   /** One trial at a time: two would pile up on an upstream that hangs, and their outcomes could not be told apart. */
   #admitTrial(atMs: number, kind: Trial["kind"], isDue: boolean): BreakerAdmission {
-    if (isDue && (this.#trial === null || atMs - this.#trial.startedMs >= this.#trialTimeoutMs)) {
-      this.#leaseUntilMs = 0;
+    if (isDue && !this.#isTrying(atMs)) {
+      this.#leaseFromMs = Number.POSITIVE_INFINITY;
       this.#nextDisputeMs = atMs + this.#reportEveryMs;
       this.#beginTrial(atMs, kind);
       return TRIAL;
     }
     this.#outbox.askForVerdict();
     return this.#rejected;
+  }
+
+  #isTrying(atMs: number): boolean {
+    return this.#trial !== null && atMs - this.#trial.startedMs < this.#trialTimeoutMs;
   }
 
   #beginTrial(atMs: number, kind: Trial["kind"]): void {
@@ -184,10 +195,16 @@ export class SharedBreaker implements Breaker {
     const trial = this.#trial;
     if (trial === null) return;
     this.#trial = null;
+    if (trial.kind === "leased" && outcome === "failure") {
+      this.#failingAtMs = atMs;
+      this.#opensAlone = this.#isOpen;
+    }
     if (trial.kind === "alone") this.#engine.record(atMs, outcome, "trial");
     if (trial.kind === "disputed" && outcome === "success") this.#engine.reset();
     const isOfThisState = trial.openVersion !== null && trial.openVersion === this.#version;
     if (isOfThisState && outcome !== "cancelled") this.#outbox.probed(outcome === "success" ? "succeeded" : "failed");
+    // It found nothing out: the right to it is kept, for one call in the time of a lease.
+    if (isOfThisState && outcome === "cancelled" && trial.kind === "leased") this.#leaseFromMs = trial.startedMs + this.#reportEveryMs;
     this.#outbox.hurry(atMs);
   }
 }

@@ -9,7 +9,7 @@ const BURST_OF_LIMIT = 1 / 8;
 
 /**
  * Decides alone while the server can't be reached: one isolate admits the limit's rate, with an eighth of the limit at once. Over an
- * outage that is `limit/8 + rate·outage` per isolate, on top of what the server counted before.
+ * outage that is `limit/8 + rate·outage` per isolate, on top of what the server counted before: less than an eighth where it said that less was left.
  */
 export class UnreachableQuota {
   readonly #burst: number;
@@ -20,6 +20,13 @@ export class UnreachableQuota {
     requireRateLimit(limit);
     this.#burst = Math.ceil(limit.limit * BURST_OF_LIMIT);
     this.#gcra = onUnreachable === "open" ? new Gcra({ ...limit, burst: this.#burst }) : null;
+  }
+
+  /** The server's last word, while it could be reached: who had used up the limit has no burst left of it either. */
+  know(nowMs: number, remaining: number): void {
+    if (this.#gcra === null || remaining >= this.#burst) return;
+    const missing = this.#gcra.peek(nowMs, 0).remaining - remaining;
+    if (missing > 0) this.#gcra.absorb(nowMs, missing);
   }
 
   /** null: closed, refuse. A request that costs more than the burst pays the whole burst, or it could never pass. */

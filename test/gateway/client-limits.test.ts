@@ -82,6 +82,28 @@ describe("a policy admits", () => {
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(10);
   });
 
+  it.each(["strict", "lease", "async"] as const)(
+    "of three hundred that come while the window answers no more than the limit (%s)",
+    async (mode) => {
+      const { admit } = limitsOf({ modes: { default: mode } });
+      const outcomes: Promise<unknown>[] = [];
+      for (let request = 0; request < 300; request += 1) {
+        outcomes.push(
+          Promise.resolve()
+            .then(() => admit("default"))
+            .then(
+              () => true,
+              () => false,
+            ),
+        );
+        // Some answers are there when the next requests come, and others are still on their way.
+        if (request % 20 === 19) await Promise.resolve();
+      }
+      const admitted = (await Promise.all(outcomes)).filter(Boolean).length;
+      expect(admitted).toBe(120);
+    },
+  );
+
   it.each(["strict", "lease", "async"] as const)("never refuses a client under its limit (%s)", async (mode) => {
     const { tries, clock } = limitsOf({ modes: { default: mode } });
     for (let request = 0; request < 400; request += 1) {
@@ -112,6 +134,22 @@ describe("the headers", () => {
   it("tell policy, what is left, and when more is free", async () => {
     const { admit } = limitsOf();
     expect(await admit("default")).toEqual({ policy: '"default";q=120;w=60', limit: expect.stringMatching(/^"default";r=119;t=\d+$/) });
+  });
+
+  it.each(["strict", "lease", "async"] as const)("never tell of more than the policy has: r <= q, and t <= w (%s)", async (mode) => {
+    for (const scale of [1, 777]) {
+      const { admit, clock } = limitsOf({ scale, modes: { default: mode } });
+      for (let request = 0; request < 400; request += 1) {
+        clock.turn(request % 7 === 0 ? 1_701 : 13);
+        const answer = await Promise.resolve()
+          .then(() => admit("default"))
+          .catch((error: unknown) => (error as DeniedError).quota);
+        const [, q, w] = /;q=(\d+);w=(\d+)$/.exec(answer.policy) ?? [];
+        const [, r, t] = /;r=(\d+);t=(\d+)$/.exec(answer.limit) ?? [];
+        expect(Number(r)).toBeLessThanOrEqual(Number(q));
+        expect(Number(t)).toBeLessThanOrEqual(Number(w));
+      }
+    }
   });
 
   it("come with a denial too, whose Retry-After is never before t", async () => {

@@ -28,6 +28,27 @@ describe("a token of a key that the gateway doesn't know", () => {
     expect((await ask(rotated)).status).toBe(200);
   });
 
+  it("is not looked for again where a pull has just failed: not by its own request, nor by the next", async () => {
+    const { clock, identity, rotated, ask } = await withRotatedKey();
+    identity.failing = true;
+    // So long ago that the request must pull before it decides.
+    clock.turn(11_000);
+    const before = identity.pulls;
+    expect((await ask(rotated)).status).toBe(503);
+    expect(identity.pulls - before).toBe(1);
+    clock.turn(900);
+    expect((await ask(await testKey("another"))).status).toBe(503);
+    expect(identity.pulls - before).toBe(1);
+  });
+
+  it("is looked for once a request while nothing was ever pulled", async () => {
+    const { call, clock, identity, identityKey } = await testGateway();
+    identity.failing = true;
+    const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now(), sessionId: "s-1" })}`;
+    expect((await call("/v1/history", { headers: { authorization } })).status).toBe(503);
+    expect(identity.pulls).toBe(1);
+  });
+
   it("is 401 once identity has been asked and has none either", async () => {
     const { clock, ask } = await withRotatedKey();
     clock.turn(2_000);

@@ -26,7 +26,7 @@ function reporting(answer: (report: BreakerReport) => Promise<BreakerVerdict> = 
   const attempt = (outcome: "success" | "failure"): void => {
     const admission = breaker.admit(clock.now(), 0);
     if (admission.kind !== "rejected") breaker.record(clock.now(), outcome, admission.kind);
-    report();
+    void report();
   };
   const settle = async (): Promise<void> => {
     await Promise.all(background);

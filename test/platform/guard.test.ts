@@ -150,6 +150,23 @@ describe("a place is given back", () => {
   });
 });
 
+describe("the places of calls that have vanished", () => {
+  it("come back in the order in which those vanish: one of much patience keeps none for the others", async () => {
+    const { call, clock } = watched({ placesMax: 2 });
+    const vanish = (leftMs: number): void => void call(() => new Promise(() => undefined), { quotaMs: 5_000 }, leftMs);
+    vanish(15_000);
+    vanish(200);
+    clock.turn(1_199);
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED" });
+    clock.turn(1);
+    expect(await call(async () => 1)).toBe(1);
+    vanish(200);
+    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED" });
+    clock.turn(14_800);
+    expect(await Promise.all([call(async () => 1), call(async () => 2)])).toEqual([1, 2]);
+  });
+});
+
 describe("a breaker hears", () => {
   const opens = async (run: () => Promise<unknown>, plan: Plan = {}, leftMs = 1_000, timer?: CallTimer): Promise<boolean> => {
     const { call } = watched(timer === undefined ? {} : { timer });

@@ -47,6 +47,49 @@ describe("an asynchronous quota", () => {
     expect([quota.decide(30, 1), quota.decide(30, Number.NaN)]).toEqual([null, null]);
   });
 
+  it("leaves those who have asked their units: as many less are left of the estimate", () => {
+    const quota = new AsyncQuota(LIMIT, "closed");
+    for (let ask = 0; ask < 100; ask += 1) quota.ask(0, 1);
+    quota.answered(10, 1, left(110));
+    admit(quota, 10, 11);
+    expect(quota.decide(10, 1)).toBeNull();
+  });
+
+  it("believes of answers that were under way together the one that has less left", () => {
+    const quota = new AsyncQuota(LIMIT, "closed");
+    for (let ask = 0; ask < 3; ask += 1) quota.ask(0, 1);
+    quota.answered(10, 1, left(5));
+    quota.answered(11, 1, left(639));
+    expect(quota.answered(12, 1, left(600))).toMatchObject({ remaining: 5 });
+    quota.ask(13, 1);
+    expect(quota.answered(14, 1, left(600))).toMatchObject({ remaining: 600 });
+  });
+
+  it("asks nothing while much is on its way to be counted: the ask could overtake it", () => {
+    const quota = knowing(40, 0);
+    admit(quota, 10, 40);
+    quota.ask(10, 1);
+    expect(quota.decide(20, 1)).toEqual({ allowed: false, remaining: 0, resetMs: 50, retryAfterMs: 50 });
+    // A twentieth of the window after the word left the server enough may have become free.
+    expect([quota.decide(449, 1)?.allowed, quota.decide(450, 1)]).toEqual([false, null]);
+    quota.answered(451, 1, left(3, 40));
+    admit(quota, 451, 3);
+  });
+
+  it("asks no more at once than the limit has units, and after a denial no more than were left", () => {
+    const quota = new AsyncQuota({ limit: 20, windowMs: 10_000 }, "closed");
+    for (let ask = 0; ask < 20; ask += 1) {
+      expect(quota.decide(0, 1)).toBeNull();
+      quota.ask(0, 1);
+    }
+    expect(quota.decide(0, 1)).toMatchObject({ allowed: false, retryAfterMs: 250 });
+    for (let ask = 0; ask < 20; ask += 1) quota.answered(10, 1, denial(20));
+    expect(quota.decide(30, 1)).toBeNull();
+    quota.ask(30, 1);
+    expect(quota.decide(30, 1)).toMatchObject({ allowed: false, retryAfterMs: 250 });
+    expect(quota.decide(261, 1)).toBeNull();
+  });
+
   it("asks when the estimate is a window old", () => {
     expect(knowing(600, 0).decide(9999, 1)?.allowed).toBe(true);
     expect(knowing(600, 0).decide(10_000, 1)).toBeNull();
@@ -57,7 +100,7 @@ describe("an asynchronous quota", () => {
     admit(quota, 10, 3);
     expect(quota.ask(20, 1)).toEqual({ kind: "take", cost: 1, count: 3 });
     expect(quota.ask(20, 1)).toEqual({ kind: "take", cost: 1 });
-    quota.answered(40, 1, left(5, 3));
+    quota.answered(40, 1, left(6, 3));
     expect(quota.decide(40, 5)).toMatchObject({ allowed: true, remaining: 0 });
     expect(quota.ask(40, 1)).toEqual({ kind: "take", cost: 1, count: 5 });
   });
@@ -67,7 +110,7 @@ describe("an asynchronous quota", () => {
     admit(quota, 10, 2);
     quota.ask(10, 1);
     quota.ask(10, 1);
-    expect(quota.answered(20, 1, left(4))).toMatchObject({ remaining: 2 });
+    expect(quota.answered(20, 1, left(4))).toMatchObject({ remaining: 1 });
     expect(quota.decide(20, 3)).toBeNull();
     expect(quota.answered(20, 1, left(2, 2))).toMatchObject({ remaining: 2 });
     expect(quota.decide(20, 2)).toMatchObject({ allowed: true, remaining: 0 });

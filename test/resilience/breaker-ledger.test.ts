@@ -88,6 +88,43 @@ describe("an open ledger", () => {
     expect(ledger.report(T0 + 2_000, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(1_000);
   });
 
+  it("gives the lease to the same reporter twice running only if it has probed, or five leases later: the first one's answer was lost", () => {
+    const ledger = opened();
+    expect(ledger.report(T0 + 1_000, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(ledger.report(T0 + 2_300, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
+    expect(ledger.report(T0 + 2_400, report({ reporter: "other", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(ledger.report(T0 + 3_600, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(ledger.report(T0 + 4_900, report({ reporter: "slow", version: 1, probe: "failed" })).probeLeaseMs).toBe(1_000);
+    expect(ledger.report(T0 + 9_899, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
+    expect(ledger.report(T0 + 9_900, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
+  });
+
+  it("does not take another's probe for the holder's", () => {
+    const ledger = opened();
+    ledger.report(T0 + 1_000, report({ reporter: "first", version: 1 }));
+    ledger.report(T0 + 2_000, report({ reporter: "second", version: 1 }));
+    ledger.report(T0 + 2_100, report({ reporter: "first", version: 1, probe: "failed" }));
+    expect(ledger.report(T0 + 3_000, report({ reporter: "second", version: 1 })).probeLeaseMs).toBe(0);
+  });
+
+  it("is closed by whoever calls without having heard of it, two leases after it opened: an opening from before a stop ends with the first call", () => {
+    for (const version of [0, 2, 7]) {
+      const restarted = new BreakerLedger(
+        {},
+        { state: "open", version: 4, openedAtMs: T0, lease: { holder: "gone", untilMs: T0 + 9_000 } },
+      );
+      expect(restarted.report(T0 + HOUR_MS, report({ version, ok: 1 }))).toEqual({ state: "closed", version: 5, probeLeaseMs: 0 });
+    }
+    expect(opened().report(T0 + 1_999, report({ version: 0, ok: 1 })).state).toBe("open");
+    expect(opened().report(T0 + 2_000, report({ version: 0, ok: 1 })).state).toBe("closed");
+  });
+
+  it("is not closed by somebody who calls without having heard of it and fails, or found out nothing", () => {
+    expect(opened().report(T0 + HOUR_MS, report({ version: 0, ok: 5, failed: 1 })).state).toBe("open");
+    expect(opened().report(T0 + HOUR_MS, report({ version: 0 })).state).toBe("open");
+    expect(opened().report(T0 + HOUR_MS, report({ version: 1, ok: 1 })).state).toBe("open");
+  });
+
   it("gives a lease also to a reporter that had not heard of the opening", () => {
     expect(opened().report(T0 + 1_000, report({ reporter: "new", version: 0 })).probeLeaseMs).toBe(1_000);
   });
@@ -232,7 +269,7 @@ describe("any ledger", () => {
     const ledger = new BreakerLedger({ leaseMs: 300 }, { state: "open", version: 1, openedAtMs: T0, lease: null });
     expect(ledger.report(T0 + 299, report()).probeLeaseMs).toBe(0);
     expect(ledger.report(T0 + 300, report()).probeLeaseMs).toBe(300);
-    expect(ledger.report(T0 + 600, report()).probeLeaseMs).toBe(300);
+    expect(ledger.report(T0 + 600, report({ version: 1, probe: "failed" })).probeLeaseMs).toBe(300);
   });
 
   it("refuses options out of range", () => {

@@ -164,14 +164,25 @@ describe("a half-open Hystrix breaker", () => {
 });
 
 describe("a Hystrix breaker steered from outside", () => {
-  it("opens for 5 s when it is told to, unless it is open already", () => {
+  it("opens for 5 s when it is told to, and stays open for 5 s at least where it is open already", () => {
     const breaker = new HystrixBreaker();
     breaker.trip(T0);
     breaker.trip(T0 + 2_000);
-    trial(breaker, T0 + 5_000, "failure");
-    breaker.trip(T0 + 14_000);
-    trial(breaker, T0 + 15_000, "success");
+    expect(breaker.admit(T0 + 6_999).kind).toBe("rejected");
+    trial(breaker, T0 + 7_000, "failure");
+    breaker.trip(T0 + 11_000);
+    trial(breaker, T0 + 17_000, "success");
     expect(breaker.isClosed).toBe(true);
+  });
+
+  it("opens as of when the upstream failed: where that is longer ago, the first call is the trial", () => {
+    const breaker = new HystrixBreaker();
+    breaker.trip(T0, T0 - 3_000);
+    expect(breaker.admit(T0 + 1_999)).toEqual({ kind: "rejected", retryAfterMs: 1 });
+    expect(breaker.admit(T0 + 2_000).kind).toBe("trial");
+    const later = new HystrixBreaker();
+    later.trip(T0, T0 - 3_600_000);
+    expect(later.admit(T0).kind).toBe("trial");
   });
 
   it("closes and forgets when it is told to", () => {

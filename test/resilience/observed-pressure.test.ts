@@ -26,7 +26,7 @@ describe("pressure as it shows in response times", () => {
   it("is not high at twice the best", () => {
     const { pressure, answers } = observed(100);
     answers(0, 200);
-    expect(pressure.isHigh(T0 + 10_000)).toBe(false);
+    expect(pressure.isHigh(T0 + 9_999)).toBe(false);
     expect(pressure.excess(T0)).toBe(1);
   });
 
@@ -140,5 +140,24 @@ describe("a clock", () => {
     pressure.onOverloaded(T0 - 86_400_000);
     expect(pressure.isHigh(T0 - 86_400_000 + 499)).toBe(true);
     expect(pressure.isHigh(T0 - 86_400_000 + 500)).toBe(false);
+  });
+});
+
+describe("pressure that was seen long ago", () => {
+  it("is forgotten after ten seconds in which nothing ended: what begins then is no part of it", () => {
+    const slow = (): ObservedPressure => {
+      const pressure = new ObservedPressure();
+      for (let atMs = 0; atMs <= 2_000; atMs += 100) pressure.onDone(1_000_000 + atMs, 900, 20, 40);
+      pressure.onStart(1_002_000, 40);
+      return pressure;
+    };
+    expect([slow().isHigh(1_002_000), slow().isHigh(1_011_999)]).toEqual([true, true]);
+    for (const laterMs of [10_000, 3_600_000]) {
+      const pressure = slow();
+      pressure.onStart(1_002_000 + laterMs, 100);
+      expect([pressure.isHigh(1_002_000 + laterMs), pressure.excess(1_002_000 + laterMs)]).toEqual([false, 0]);
+      pressure.onDone(1_002_020 + laterMs, 20, 20, 100);
+      expect([pressure.isHigh(1_002_600 + laterMs), pressure.excess(1_002_600 + laterMs) < 1]).toEqual([false, true]);
+    }
   });
 });

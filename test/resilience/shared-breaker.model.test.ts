@@ -27,10 +27,10 @@ const cluster = (options: Partial<ClusterOptions>): BreakerCluster =>
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
 const sizes = fc.record({ seed: seeds, isolates: fc.integer({ min: 1, max: 5 }), rps: fc.constantFrom(3, 10, 40) });
 
-/** Takes the lease under which a probe was sent, once. */
+/** Takes the lease under which a probe was sent, once; a probe that was cancelled leaves it. */
 function spend(leases: Lease[], probe: ClusterCall): boolean {
-  const index = leases.findIndex(({ holder, atMs }) => holder === probe.isolate && atMs <= probe.atMs && probe.atMs < atMs + LEASE_MS);
-  if (index >= 0) leases.splice(index, 1);
+  const index = leases.findLastIndex(({ holder, atMs }) => holder === probe.isolate && atMs <= probe.atMs);
+  if (index >= 0 && probe.outcome !== "cancelled") leases.splice(index, 1);
   return index >= 0;
 }
 
@@ -41,16 +41,18 @@ function expectSpacing(calls: readonly { readonly atMs: number }[], spacingMs: n
 }
 
 /** What must hold whatever gets lost. */
-function expectDiscipline({ calls, leases }: BreakerCluster): void {
+function expectDiscipline({ calls, leases, heldLeases }: BreakerCluster): void {
   expectSpacing(leases, LEASE_MS);
-  const unspent = [...leases];
+  const unspent = [...heldLeases];
   const trials = calls.filter(({ kind }) => kind === "trial");
   for (const probe of trials.filter(({ heard }) => heard === "open")) expect(spend(unspent, probe)).toBe(true);
+  // Out of touch as well a lease is kept until the next call.
+  const alone = trials.filter((probe) => probe.heard === null && !spend(unspent, probe));
   expect(calls.filter(({ kind, heard }) => kind === "admitted" && heard === "open")).toEqual([]);
   for (const isolate of new Set(trials.map((trial) => trial.isolate))) {
     const own = trials.filter((trial) => trial.isolate === isolate);
     expectSpacing(
-      own.filter(({ heard }) => heard === null),
+      own.filter((trial) => alone.includes(trial)),
       5_000,
     );
     expectSpacing(
@@ -131,18 +133,36 @@ describe("isolates that share a breaker", () => {
     expect(reached(run.calls, DIES_AT_MS + 7_000, REPAIRED_AT_MS).length).toBeLessThanOrEqual(4 * 3);
   });
 
+  it.each([3_000, 60_000, 86_400_000])(
+    "refuse no call at the next start, if the breaker was open when everything stopped %i ms before",
+    (stoppedForMs) => {
+      const lease = { holder: "gone", untilMs: 1_000_000 };
+      const ledger = new BreakerLedger({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
+      const isolates = ["a", "b", "c"].map((reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }));
+      for (let atMs = lease.untilMs + stoppedForMs, call = 0; call < 300; call += 1, atMs += 10) {
+        const breaker = isolates[call % isolates.length];
+        const { kind } = breaker?.admit(atMs, 0) ?? { kind: "rejected" };
+        expect(kind).not.toBe("rejected");
+        if (kind !== "rejected") breaker?.record(atMs + 5, "success", kind);
+        const report = breaker?.takeReport(atMs + 5) ?? null;
+        if (report !== null) breaker?.learn(atMs + 9, ledger.report(atMs + 7, report));
+      }
+      expect(ledger.state.state).toBe("closed");
+    },
+  );
+
   it("recover even where calls are so seldom that a lease is never of use", () => {
     const ledger = new BreakerLedger({}, { state: "open", version: 1, openedAtMs: 0, lease: null });
     const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a" });
     const kinds = [1, 2, 3, 4, 5].map((call) => {
       const atMs = call * 10_000;
       const { kind } = breaker.admit(atMs, 0);
-      if (kind !== "rejected") breaker.record(atMs, "success", kind);
+      if (kind !== "rejected") breaker.record(atMs, call <= 2 ? "failure" : "success", kind);
       const report = breaker.takeReport(atMs);
       if (report !== null) breaker.learn(atMs, ledger.report(atMs, report));
       return kind;
     });
-    expect(kinds).toEqual(["admitted", "rejected", "trial", "admitted", "admitted"]);
+    expect(kinds).toEqual(["admitted", "trial", "trial", "admitted", "admitted"]);
     expect(ledger.state).toEqual({ state: "closed", version: 2 });
   });
 });

@@ -243,13 +243,29 @@ describe("a shared breaker whose verdict is open", () => {
     expect(breaker.view(T0 + 20).state).toBe("open");
   });
 
-  it("counts a lease from when it asked, not from when it heard", () => {
-    const inTime = unheard();
-    exchange(inTime, T0, open(1, 1_000), T0 + 600);
-    expect(inTime.admit(T0 + 999, RANDOM)).toEqual({ kind: "trial" });
-    const late = unheard();
-    exchange(late, T0, open(1, 1_000), T0 + 600);
-    expect(late.admit(T0 + 1_000, RANDOM)).toEqual(REJECTED);
+  it.each([600, 1_300, 2_500, 4_000, 60_000])("keeps a lease until its next call, be that %i ms later", (laterMs) => {
+    const breaker = unheard();
+    exchange(breaker, T0, open(1, 1_000));
+    expect(breaker.admit(T0 + laterMs, RANDOM)).toEqual({ kind: "trial" });
+    breaker.record(T0 + laterMs + 20, "success", "trial");
+    expect(breaker.takeReport(T0 + laterMs + 20)).toMatchObject({ probe: "succeeded", version: 1 });
+  });
+
+  it("spends a lease once", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, open(1, 1_000));
+    breaker.admit(T0 + 1_300, RANDOM);
+    breaker.record(T0 + 1_320, "failure", "trial");
+    expect(breaker.admit(T0 + 2_000, RANDOM)).toEqual(REJECTED);
+  });
+
+  it("keeps its lease where the probe was cancelled, which found out nothing, for one call a second", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, open(1, 1_000));
+    breaker.admit(T0 + 100, RANDOM);
+    breaker.record(T0 + 120, "cancelled", "trial");
+    expect(breaker.admit(T0 + 1_099, RANDOM)).toEqual(REJECTED);
+    expect(breaker.admit(T0 + 1_100, RANDOM)).toEqual({ kind: "trial" });
   });
 
   it("takes no lease from an answer to a report that it had given up", () => {
@@ -358,11 +374,19 @@ describe("a shared breaker that hears nothing", () => {
   it("keeps a closed gate closed: 3 s after the word open it begins with an open engine", () => {
     const breaker = heard(open(1));
     expect(breaker.admit(T0 + 2_999, RANDOM)).toEqual(REJECTED);
-    expect(breaker.admit(T0 + 3_000, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 5_000 });
+    expect(breaker.admit(T0 + 3_000, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 2_000 });
     expect(breaker.view(T0 + 3_000).state).toBe("open");
-    expect(breaker.admit(T0 + 8_000, RANDOM)).toEqual({ kind: "trial" });
-    breaker.record(T0 + 8_010, "success", "trial");
-    expect(breaker.admit(T0 + 8_010, RANDOM)).toEqual({ kind: "admitted" });
+    expect(breaker.admit(T0 + 5_000, RANDOM)).toEqual({ kind: "trial" });
+    breaker.record(T0 + 5_010, "success", "trial");
+    expect(breaker.admit(T0 + 5_010, RANDOM)).toEqual({ kind: "admitted" });
+  });
+
+  it("probes with its first call after the word open has grown older than its engine stays open", () => {
+    const breaker = heard(open(1));
+    expect(breaker.admit(T0 + 3_600_000, RANDOM)).toEqual({ kind: "trial" });
+    breaker.record(T0 + 3_600_010, "success", "trial");
+    expect(breaker.takeReport(T0 + 3_600_010)).toMatchObject({ probe: "succeeded", version: 1 });
+    expect(breaker.admit(T0 + 3_600_010, RANDOM)).toEqual({ kind: "admitted" });
   });
 
   it("goes on admitting 3 s after the word closed", () => {
@@ -373,7 +397,7 @@ describe("a shared breaker that hears nothing", () => {
 
   it("tells of a trial that it made alone as a probe, if the last word was open: seldom calls would else never close it", () => {
     const breaker = heard(open(1));
-    breaker.admit(T0 + 10_000, RANDOM);
+    expect(breaker.admit(T0 + 4_000, RANDOM).kind).toBe("rejected");
     breaker.admit(T0 + 20_000, RANDOM);
     breaker.record(T0 + 20_010, "success", "trial");
     expect(breaker.takeReport(T0 + 20_010)).toEqual({ reporter: "a", ok: 1, failed: 0, probe: "succeeded", version: 1 });
@@ -430,7 +454,7 @@ describe("a shared breaker that hears nothing", () => {
     expect(breaker.admit(T0 + 9_000, RANDOM)).toEqual({ kind: "admitted" });
     breaker.takeReport(T0 + 9_000);
     breaker.learn(T0 + 9_000, open(1));
-    expect(breaker.admit(T0 + 12_000, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 5_000 });
+    expect(breaker.admit(T0 + 12_000, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 2_000 });
   });
 });
 
@@ -442,7 +466,7 @@ describe("the options of a shared breaker", () => {
     exchange(breaker, T0 + 100, open(1, 1_000));
     expect(breaker.admit(T0 + 199, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 100 });
     expect(breaker.admit(T0 + 200, RANDOM)).toEqual({ kind: "trial" });
-    expect(breaker.admit(T0 + 600, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 5_000 });
+    expect(breaker.admit(T0 + 600, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 4_500 });
   });
 
   it("are refused out of range", () => {

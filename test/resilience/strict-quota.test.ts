@@ -42,6 +42,48 @@ describe("a strict quota", () => {
     expect(quota.decide(10_300, 1)).toBeNull();
   });
 
+  it("asks no more at once than the limit has units", () => {
+    const quota = new StrictQuota({ limit: 3, windowMs: 1000 }, "closed");
+    for (let ask = 0; ask < 3; ask += 1) {
+      expect(quota.decide(0, 1)).toBeNull();
+      quota.ask(0, 1);
+    }
+    expect(quota.decide(0, 1)).toEqual({ allowed: false, remaining: 0, resetMs: 250, retryAfterMs: 250 });
+    quota.answered(10, 1, { ...allowed, ...sent });
+    expect(quota.decide(10, 1)).toBeNull();
+  });
+
+  it("asks of a client that was denied no more at once than were left, or one: a flood doesn't ask once per request", () => {
+    const quota = new StrictQuota({ limit: 300, windowMs: 60_000 }, "closed");
+    quota.ask(0, 1);
+    quota.answered(0, 1, { ...denied, remaining: 0, ...sent });
+    expect(quota.decide(300, 1)).toBeNull();
+    quota.ask(300, 1);
+    quota.answered(310, 1, { ...allowed, remaining: 2, ...sent });
+    quota.ask(310, 1);
+    expect(quota.decide(310, 1)).toBeNull();
+    quota.ask(310, 1);
+    expect(quota.decide(310, 1)).toMatchObject({ allowed: false, retryAfterMs: 250 });
+    quota.unreachable(320, 1);
+    expect(quota.decide(320, 1)).toBeNull();
+  });
+
+  it("forgets those who asked and went without a word", () => {
+    const quota = new StrictQuota({ limit: 1, windowMs: 60_000 }, "closed");
+    quota.ask(0, 1);
+    expect([quota.decide(5000, 1)?.allowed, quota.decide(5001, 1)]).toEqual([false, null]);
+  });
+
+  it("has nothing of the safe rate's burst for a client that the server said had used up the limit", () => {
+    const quota = new StrictQuota({ limit: 80, windowMs: 8000 }, "open");
+    quota.answered(0, 1, { ...allowed, remaining: 0, ...sent });
+    expect([quota.unreachable(0, 1)?.allowed, quota.unreachable(100, 1)?.allowed, quota.unreachable(100, 1)?.allowed]).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
   it("decides alone while the server can't be reached, or refuses", () => {
     expect(new StrictQuota(LIMIT, "closed").unreachable(0, 1)).toBeNull();
     const open = new StrictQuota(LIMIT, "open");

@@ -15,6 +15,21 @@ describe("a quota whose server can't be reached", () => {
     expect(admitted).toBe(80);
   });
 
+  it("has no more of its burst than the server said was left, and the rate from then on", () => {
+    const quota = new UnreachableQuota({ limit: 80, windowMs: 8000 }, "open");
+    quota.know(0, 3);
+    quota.know(0, 50);
+    const atOnce = (atMs: number): number => {
+      let admitted = 0;
+      while (quota.decide(atMs, 1)?.allowed === true) admitted += 1;
+      return admitted;
+    };
+    expect([atOnce(0), atOnce(200), atOnce(10_000)]).toEqual([3, 2, 10]);
+    const closed = new UnreachableQuota({ limit: 80, windowMs: 8000 }, "closed");
+    closed.know(0, 0);
+    expect(closed.decide(0, 1)).toBeNull();
+  });
+
   it("admits at least one unit at once", () => {
     const quota = new UnreachableQuota({ limit: 3, windowMs: 3000 }, "open");
     expect([quota.decide(0, 1)?.allowed, quota.decide(0, 1)?.allowed, quota.decide(1000, 1)?.allowed]).toEqual([true, false, true]);

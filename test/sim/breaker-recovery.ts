@@ -30,9 +30,18 @@ const CONTESTANTS = {
 } as const satisfies Record<string, Contestant>;
 type BreakerName = keyof typeof CONTESTANTS;
 
+/** How an isolate calls by itself, evenly but for a tenth. In the background nobody waits for a call, and a rejected one waits for the verdict. */
+export interface Pace {
+  readonly everyMs: number;
+  readonly isBackground?: boolean;
+  /** How long after the upstream's death the isolate is gone; never if absent. */
+  readonly goneAfterMs?: number;
+}
+
 interface Scenario {
   readonly breaker: BreakerName;
-  readonly rps: number;
+  /** Calls per second of all isolates together, at random times; or the isolates, each with a pace of its own. */
+  readonly rps: number | readonly Pace[];
   readonly seed: number;
 }
 
@@ -61,8 +70,9 @@ const ANSWER_MS = 20;
 /** A dead upstream doesn't answer: the call runs into its time limit. */
 const TIME_LIMIT_MS = 400;
 const ONE_WAY_MS = 15;
-/** By then every isolate has heard of the opening, and what was under way has ended. */
+/** By then every isolate has heard of the opening, and what was under way has ended; those that call seldom hear of it at their next call but one. */
 const SETTLING_MS = 2_000;
+const SELDOM_MS = 5_000;
 const RECOVERED_SHARE = 0.95;
 const RECOVERED_FOR_MS = 5_000;
 const RECOVERY_STEP_MS = 100;
@@ -74,23 +84,28 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   const time = new VirtualTime(STARTS_AT_MS);
   const ledger = new BreakerLedger();
   let openedAtMs = Number.NaN;
-  const isolates = Array.from({ length: ISOLATES }, (_, index) => CONTESTANTS[breaker].make(`isolate-${index}`));
+  const isolates = Array.from({ length: typeof rps === "number" ? ISOLATES : rps.length }, (_, index) =>
+    CONTESTANTS[breaker].make(`isolate-${index}`),
+  );
   const calls: Call[] = [];
 
-  function report(shared: SharedBreaker): void {
+  function report(shared: SharedBreaker, hear: () => void = () => undefined): void {
     const sent = shared.takeReport(time.nowMs);
-    if (sent === null) return;
+    if (sent === null) return hear();
     time.after(ONE_WAY_MS, () => {
       const verdict = ledger.report(time.nowMs, sent);
       if (verdict.state === "open" && Number.isNaN(openedAtMs)) openedAtMs = time.nowMs;
-      time.after(ONE_WAY_MS, () => shared.learn(time.nowMs, verdict));
+      time.after(ONE_WAY_MS, () => {
+        shared.learn(time.nowMs, verdict);
+        hear();
+      });
     });
   }
 
-  function call(): void {
-    const isolate = isolates[Math.floor(random() * ISOLATES)];
+  function call(isolate: Breaker | undefined, waits: boolean): void {
     if (isolate === undefined) return;
     const admission = isolate.admit(time.nowMs, random());
+    if (admission.kind === "rejected" && waits && isolate instanceof SharedBreaker) return report(isolate, () => call(isolate, false));
     calls.push({ atMs: time.nowMs, isAdmitted: admission.kind !== "rejected" });
     if (admission.kind === "rejected") {
       if (isolate instanceof SharedBreaker) report(isolate);
@@ -103,18 +118,32 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
     });
   }
 
-  function arrive(): void {
-    call();
-    if (time.nowMs < repairedAtMs + WATCHED_AFTER_MS) time.after((-Math.log(1 - random()) * 1_000) / rps, arrive);
+  const isOver = (): boolean => time.nowMs >= repairedAtMs + WATCHED_AFTER_MS;
+
+  function arriveAtRandom(perSecond: number): void {
+    call(isolates[Math.floor(random() * ISOLATES)], false);
+    if (!isOver()) time.after((-Math.log(1 - random()) * 1_000) / perSecond, () => arriveAtRandom(perSecond));
   }
 
-  arrive();
+  function arriveAtPace(isolate: Breaker | undefined, pace: Pace): void {
+    call(isolate, pace.isBackground === true);
+    const isGone = time.nowMs - DIES_AT_MS >= (pace.goneAfterMs ?? Number.POSITIVE_INFINITY);
+    if (!isGone && !isOver()) time.after(pace.everyMs * (0.95 + 0.1 * random()), () => arriveAtPace(isolate, pace));
+  }
+
+  if (typeof rps === "number") arriveAtRandom(rps);
+  else for (const [index, pace] of rps.entries()) time.after(random() * pace.everyMs, () => arriveAtPace(isolates[index], pace));
   time.run();
   return {
     recoveredAfterMs: recoveredAfterMs(calls, repairedAtMs),
     leakedShare: shareAdmitted(calls, DIES_AT_MS, repairedAtMs),
-    probesPerSecond: perSecond(calls, openedAtMs + SETTLING_MS, repairedAtMs),
+    probesPerSecond: perSecond(calls, openedAtMs + settlingMs(rps), repairedAtMs),
   };
+}
+
+function settlingMs(rps: Scenario["rps"]): number {
+  const pacesMs = typeof rps === "number" ? [] : rps.map(({ everyMs }) => everyMs).filter((everyMs) => everyMs <= SELDOM_MS);
+  return SETTLING_MS + Math.max(0, ...pacesMs);
 }
 
 const RATES = [5, 20, 200];

@@ -25,7 +25,7 @@ interface TestGuardOptions {
   readonly timer?: CallTimer;
   readonly random?: () => number;
   readonly sleep?: (ms: number) => Promise<void>;
-  readonly afterAttempt?: () => void;
+  readonly afterAttempt?: () => Promise<void> | undefined;
 }
 
 /** A guard with real parts, a clock that a test may turn, and pauses that take no time. */

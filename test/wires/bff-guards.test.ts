@@ -55,7 +55,7 @@ const ASKS: Readonly<Record<string, Readonly<Record<string, readonly Ask[]>>>> =
     identity: [() => ({ route: `PUT /v1/ops/users/${ADA}/roles`, ms: 4_970, body: { roles: ["user"] } })],
     wallet: [() => ({ route: "GET /v1/ops/outbox?ledger=wallet", ms: 4_970 })],
     savings: [() => ({ route: "GET /v1/ops/outbox?ledger=savings", ms: 4_970 })],
-    durable: [() => ({ route: "GET /v1/ops/breakers", ms: 4_970 })],
+    durable: [(index) => ({ route: `GET /v1/ops/limits?client=address:192.0.2.${index}`, ms: 4_970 })],
   },
 };
 

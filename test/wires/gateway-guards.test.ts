@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { wire } from "../../src/gateway/wire.ts";
 import { accessToken, testKey } from "../support/ed25519.ts";
-import { guardBindings, hungService, namespaceOf, never } from "../support/hung-bindings.ts";
+import { guardBindings, hungService, never } from "../support/hung-bindings.ts";
 import { snapshotOf } from "../support/test-gateway.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
@@ -21,15 +21,18 @@ const ANSWER = { allowed: true, limit: 10, remaining: 9, resetMs: 60_000, retryA
 interface World {
   /** How far clients' windows are away, in ms; infinitely if absent: they hang. */
   readonly windowMs?: number;
+  /** The only client whose window is so far away; all are if absent. */
+  readonly illClient?: string;
   readonly identityHangs?: boolean;
 }
 
 /** The gateway as it is deployed. Its upstreams answer until they are told to hang: tokens are verified and minted once, in real time. */
-async function gateway({ windowMs = Number.POSITIVE_INFINITY, identityHangs = false }: World = {}) {
+async function gateway({ windowMs = Number.POSITIVE_INFINITY, illClient, identityHangs = false }: World = {}) {
   let isWarm = identityHangs;
   const bff = { fetch: () => (isWarm ? never : Promise.resolve(Response.json({}))) };
-  const windows = namespaceOf({
+  const windowOf = (client: string): object => ({
     ask: async (asks: readonly unknown[]) => {
+      if (illClient !== undefined && client !== illClient) return asks.map(() => ANSWER);
       if (isWarm && windowMs === Number.POSITIVE_INFINITY) await never;
       if (isWarm) await new Promise((resolve) => setTimeout(resolve, windowMs));
       return asks.map(() => ANSWER);
@@ -47,35 +50,45 @@ async function gateway({ windowMs = Number.POSITIVE_INFINITY, identityHangs = fa
     APP_BFF: bff,
     OPS_BFF: bff,
     IDENTITY: identityHangs ? hungService() : { snapshot: async () => snapshotOf([identityKey.publicJwk]) },
-    RATE_WINDOW: windows,
+    RATE_WINDOW: { idFromName: (name: string) => ({ name }), get: ({ name }: { readonly name: string }) => windowOf(name) },
   };
   const fetchGateway = wire(env as unknown as GatewayEnv);
-  const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: Date.now(), roles: ["user", "admin"] })}`;
+  const tokenOf = (userId: string): Promise<string> =>
+    accessToken({ key: identityKey, nowMs: Date.now(), userId, roles: ["user", "admin"] });
+  const tokens = await Promise.all(Array.from({ length: CLIENTS }, (_, index) => tokenOf(`user-${index}`)));
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
-  const ask = (route: string, more: Readonly<Record<string, string>> = {}): Promise<Response> => {
+  /** Asks as one of many clients: they have their own windows, which fail apart. */
+  const ask = (route: string, more: Readonly<Record<string, string>> = {}, client = 0): Promise<Response> => {
     const [method = "", path = ""] = route.split(" ");
     const init = method === "GET" ? { method } : { method, body: "{}" };
-    const headers = { authorization, "content-type": "application/json", ...more };
+    const authorization = `Bearer ${tokens[client % CLIENTS]}`;
+    const headers = { authorization, "cf-connecting-ip": addressOf(client), "content-type": "application/json", ...more };
     return fetchGateway(new Request(`http://gateway${path}`, { ...init, headers }), {}, ctx);
   };
   async function warmUp(route: string): Promise<void> {
-    if (!isWarm) await ask(route);
+    if (isWarm) return;
+    for (let client = 0; client < CLIENTS; client += 1) await ask(route, {}, client);
     isWarm = true;
   }
   return { ask, warmUp };
 }
 
+/** As many as make their requests at once. */
+const CLIENTS = 25;
+const addressOf = (client: number): string => `192.0.2.${client % CLIENTS}`;
+
 /** For each upstream requests that need it, in a world where it hangs. */
 const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: World])[]>> = {
   account: [
     ["GET /v1/account/me", {}],
+    ["POST /v1/account/login", { windowMs: 25 }],
     ["POST /v1/account/login", { windowMs: 300 }],
     ["POST /v1/account/refresh", {}],
   ],
   app: [
     ["GET /v1/history", {}],
     ["POST /v1/history/reports", {}],
-    ["POST /v1/transfers", { windowMs: 50 }],
+    ["POST /v1/transfers", { windowMs: 25 }],
     ["POST /v1/transfers", { windowMs: 390 }],
   ],
   ops: [
@@ -110,7 +123,7 @@ describe("in the gateway", () => {
     await warmUp(route);
     // Keys are pulled by one request for all; until there are some, each asks anew.
     const driving = upstream === "identity" ? { atOnce: 1, rounds: 40 } : {};
-    expect(await opens(upstream, () => ask(route), driving)).toBe(true);
+    expect(await opens(upstream, (client) => ask(route, {}, client), driving)).toBe(true);
   });
 
   it.each(EACH.filter(([upstream]) => upstream !== "identity"))(
@@ -120,8 +133,10 @@ describe("in the gateway", () => {
       await warmUp(route);
       // Of a window 400 ms are the whole quota, whatever the client's patience; of a BFF nine tenths of the route's time are not.
       const patiencesMs = upstream === "rate-window" ? [20, 150, 395] : [20, 150, 395, 900];
-      for (const ms of patiencesMs.map(String)) expect(await opens(upstream, () => ask(route, { "x-request-timeout-ms": ms }))).toBe(false);
-      expect(await opens(upstream, () => ask(route, { "grpc-timeout": "390m" }))).toBe(false);
+      for (const ms of patiencesMs.map(String)) {
+        expect(await opens(upstream, (client) => ask(route, { "x-request-timeout-ms": ms }, client))).toBe(false);
+      }
+      expect(await opens(upstream, (client) => ask(route, { "grpc-timeout": "390m" }, client))).toBe(false);
     },
   );
 
@@ -129,5 +144,17 @@ describe("in the gateway", () => {
     const { ask, warmUp } = await gateway();
     await warmUp("GET /v1/account/me");
     for (const upstream of ["account", "app", "ops"]) expect(await opens(upstream, () => ask("GET /readyz"))).toBe(false);
+  });
+
+  it.each([
+    ["POST /v1/account/login", `address:${addressOf(7)}`],
+    ["POST /v1/transfers", "user:user-7"],
+  ])("the window of one client that hangs closes nobody else's: %s", async (route, illClient) => {
+    const { ask, warmUp } = await gateway({ illClient });
+    await warmUp(route);
+    const of = (client: number) => (): Promise<Response> => ask(route, {}, client);
+    expect(await opens("rate-window", of(7), { rounds: 4 })).toBe(false);
+    // The BFFs hang in this world: whether it was asked is what tells.
+    expect(await opens(route.includes("login") ? "account" : "app", of(8), { rounds: 4 })).toBe(true);
   });
 });

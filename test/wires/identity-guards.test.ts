@@ -3,7 +3,7 @@ import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/identity/wire.ts";
 import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
-import { emptyD1, guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
+import { emptyD1, guardBindings, hungD1, hungObjects, hungService, never } from "../support/hung-bindings.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -15,7 +15,7 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
 });
 
 /** The identity worker as it is deployed, all of whose upstreams hang, by its entrypoints. Whoever logs in is looked up before they are counted. */
-function identity({ database = hungD1() } = {}) {
+function identity({ database = hungD1(), windows = hungObjects() }: { readonly database?: object; readonly windows?: object } = {}) {
   const env = {
     ...guardBindings(),
     KEY_ENCRYPTION_KEY: "A".repeat(43),
@@ -24,7 +24,7 @@ function identity({ database = hungD1() } = {}) {
     SESSION_AGE_MS_MAX: "15552000000",
     RATE_LIMIT_SCALE: "1",
     IDENTITY_DB: database,
-    RATE_WINDOW: hungObjects(),
+    RATE_WINDOW: windows,
     HISTORY: hungService(),
   } as unknown as IdentityEnv;
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
@@ -41,7 +41,8 @@ const LOGIN = { email: "ada@example.com", password: "correct horse" };
 
 interface Row {
   readonly what: string;
-  readonly call: (of: Identity, ms?: number) => Promise<unknown>;
+  /** @param index - which of the calls it is: where clients have objects of their own, one more client */
+  readonly call: (of: Identity, ms?: number, index?: number) => Promise<unknown>;
   readonly stepMs?: number;
   /** Answers where another upstream is asked. */
   readonly database?: object;
@@ -68,7 +69,8 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "rate-window": [
     {
       what: "a login",
-      call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.login(contextOf(ms), LOGIN),
+      call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc, index = 0) =>
+        accounts.login(contextOf(ms), { ...LOGIN, email: `user-${index}@example.com` }),
       database: emptyD1(),
       rounds: 3,
     },
@@ -90,14 +92,28 @@ describe("in identity", () => {
 
   it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { call, stepMs = 50, database, rounds = 1 }) => {
     const one = identity(database === undefined ? {} : { database });
-    expect(await opens(upstream, () => call(one), { stepMs, rounds })).toBe(true);
+    expect(await opens(upstream, (index) => call(one, undefined, index), { stepMs, rounds })).toBe(true);
   });
 
   it.each(EACH.filter(([upstream]) => upstream !== "history"))(
     "%s is not taken for ill by clients in a hurry: %s",
     async (upstream, _what, { call, database }) => {
       const one = identity(database === undefined ? {} : { database });
-      expect(await opens(upstream, () => call(one, 130))).toBe(false);
+      expect(await opens(upstream, (index) => call(one, 130, index))).toBe(false);
     },
   );
+
+  it("the window of one e-mail's failed logins that hangs keeps nobody else from logging in", async () => {
+    const asked: string[] = [];
+    const windows = {
+      idFromName: (name: string) => ({ name }),
+      get: ({ name }: { readonly name: string }) => ({ ask: () => (asked.push(name), never) }),
+    };
+    const { accounts } = identity({ database: emptyD1(), windows });
+    const login = (email: string): Promise<unknown> => accounts.login(contextOf(CALL_QUOTA_MS.passwordRpc), { ...LOGIN, email });
+    await opens("rate-window", () => login("ill@example.com"), { rounds: 4 });
+    const ofTheIll = asked.length;
+    await opens("rate-window", () => login("well@example.com"), { atOnce: 1 });
+    expect([ofTheIll < 100, asked.length - ofTheIll]).toEqual([true, 1]);
+  });
 });

@@ -47,15 +47,15 @@ const faultSchema = z.object({
 /** What operators see of breakers and quotas, and how they make trouble on purpose where that is allowed. */
 export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoutesDeps): void {
   const { guard, breakerOf, windowOf, faults, now } = deps;
-  const read = <T>({ deadlineAtMs, isHurried = false }: Patience, what: string, call: () => Promise<T>): Promise<T> =>
-    guard.call(what, { kind: "read", idempotent: true, deadlineAtMs, isHurried }, call);
+  const read = <T>({ deadlineAtMs, isHurried = false }: Patience, what: string, part: string, call: () => Promise<T>): Promise<T> =>
+    guard.call(what, { kind: "read", idempotent: true, deadlineAtMs, isHurried, part }, call);
 
   app.get("/v1/ops/breakers", async function showBreakers(c) {
     const views = new Map<string, SharedBreakerView>();
     const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
     for (const upstream of SHARED_UPSTREAMS) {
       group.go(async () => {
-        views.set(upstream, await read(c.env.scope, "read a breaker", () => breakerOf(upstream).view()));
+        views.set(upstream, await read(c.env.scope, "read a breaker", `breaker ${upstream}`, () => breakerOf(upstream).view()));
       });
     }
     await group.wait();
@@ -72,8 +72,8 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const { client } = readQuery(c.req.url, limitsQuerySchema);
     const quotas = new Map<string, QuotaView>();
     for (let share = 0; share < SHARES_MAX; share += 1) {
-      const window = windowOf(share === 0 ? client : `${client}#${share}`);
-      const views = await read(c.env.scope, "read a client's window", () => window.view());
+      const name = share === 0 ? client : `${client}#${share}`;
+      const views = await read(c.env.scope, "read a client's window", `window ${name}`, () => windowOf(name).view());
       if (views.length === 0 && share > 0) break;
       for (const view of views) quotas.set(view.policy, addedTo(quotas.get(view.policy), view));
     }
@@ -87,9 +87,9 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const board = faults.boards(FAULT_BOARD_NAME);
     const { scope } = c.env;
     const { deadlineAtMs, isHurried = false } = scope;
-    const plan = { kind: "write", idempotent: true, deadlineAtMs, isHurried } as const;
+    const plan = { kind: "write", idempotent: true, deadlineAtMs, isHurried, part: FAULT_BOARD_NAME } as const;
     await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
-    const all = await read(scope, "read the faults", () => board.all(faults.bootId));
+    const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(faults.bootId));
     return c.json({
       faults: Object.entries(all).map(([name, { untilMs, ...rest }]) => ({
         target: name,

@@ -63,7 +63,7 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     services: { history, identity, ledgers },
     reconciliation: { ledgersOf: bothOf, sleep },
     availability: {
-      guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
+      guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places, failsApart: true }),
       breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
       windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
       faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,

@@ -83,7 +83,7 @@ function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, co
   }
 
   async function take(counter: Counter): Promise<number> {
-    const plan = { kind: "write", idempotent: false, ...currentPatience() } as const;
+    const plan = { kind: "write", idempotent: false, part: counter.window, ...currentPatience() } as const;
     const asks = asksOf(counter, { kind: "take", cost: 1 });
     const [answer] = await guard.call("count a password", plan, () => windowOf(counter.window).ask(asks));
     if (answer === undefined || answer === null) throw new CodedError("UNAVAILABLE", "The window gave no answer");
@@ -113,10 +113,12 @@ function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, co
 async function giveBack({ guard, windowOf, background }: FailureCountsDeps, counter: Counter): Promise<void> {
   const ask = () => windowOf(counter.window).ask(asksOf(counter, { kind: "give_back", cost: 1 }));
   try {
-    await guard.call("give a password back", { kind: "write", idempotent: false, ...currentPatience() }, ask);
+    await guard.call("give a password back", { kind: "write", idempotent: false, part: counter.window, ...currentPatience() }, ask);
   } catch {
     // Twice, where the first was only not heard of, would give one more back: only who knows the password can have that happen.
-    background(guard.call("give a password back", { kind: "write", idempotent: true, ...ENDLESS }, ask).catch(() => undefined));
+    background(
+      guard.call("give a password back", { kind: "write", idempotent: true, part: counter.window, ...ENDLESS }, ask).catch(() => undefined),
+    );
   }
 }
 

@@ -10,8 +10,8 @@ import { readStoredOutcome } from "../biz/stored-outcome.ts";
 export function peerLedger(name: LedgerName, rpc: GuardedRpc<LedgerSettlement>, now: Clock): PeerLedger {
   const scope = (requestId: string) => {
     const background = backgroundScope(requestId, "", now());
-    const { deadlineAtMs, isHurried = false } = currentPatience();
-    return { ...background, deadlineAtMs: Math.min(background.deadlineAtMs, deadlineAtMs), isHurried };
+    const { deadlineAtMs, isHurried = false, isBackground = false } = currentPatience();
+    return { ...background, deadlineAtMs: Math.min(background.deadlineAtMs, deadlineAtMs), isHurried, isBackground };
   };
   return {
     name,

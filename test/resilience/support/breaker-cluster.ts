@@ -25,6 +25,8 @@ export interface ClusterCall {
   readonly isolate: string;
   readonly kind: "admitted" | "trial" | "rejected";
   readonly heard: BreakerVerdict["state"] | null;
+  /** Null as long as it is under way, and for ever if its caller has vanished. */
+  outcome: BreakerOutcome | null;
 }
 
 export interface Lease {
@@ -49,6 +51,8 @@ const LOSS = 0.15;
 export class BreakerCluster {
   readonly calls: ClusterCall[] = [];
   readonly leases: Lease[] = [];
+  /** Those of which their holders have heard. */
+  readonly heldLeases: Lease[] = [];
   /** When the ledger opened, and closed, in turn. */
   readonly changes: { readonly atMs: number; readonly state: BreakerVerdict["state"] }[] = [];
   readonly #options: ClusterOptions;
@@ -89,12 +93,14 @@ export class BreakerCluster {
   #call(isolate: Isolate): void {
     const { kind } = isolate.breaker.admit(this.#time.nowMs, this.#random());
     const heard = this.#nowMs - isolate.heardAtMs < VERDICT_MS ? isolate.heard : null;
-    this.calls.push({ atMs: this.#nowMs, isolate: isolate.name, kind, heard });
+    const call: ClusterCall = { atMs: this.#nowMs, isolate: isolate.name, kind, heard, outcome: null };
+    this.calls.push(call);
     if (kind === "rejected") return this.#report(isolate);
     if (this.#goesWrong()) return;
     const isDead = this.#nowMs >= this.#options.diesAtMs && this.#nowMs < this.#options.repairedAtMs;
     const outcome: BreakerOutcome = this.#goesWrong() ? "cancelled" : isDead ? "failure" : "success";
     this.#time.after(isDead ? 400 : 20, () => {
+      call.outcome = outcome;
       isolate.breaker.record(this.#time.nowMs, outcome, kind);
       this.#report(isolate);
     });
@@ -111,6 +117,7 @@ export class BreakerCluster {
       this.#time.after(this.#oneWayMs(), () => {
         if (isOver) return;
         isOver = true;
+        if (verdict.probeLeaseMs > 0) this.heldLeases.push({ atMs: this.#nowMs, holder: isolate.name });
         Object.assign(isolate, { heard: verdict.state, heardAtMs: this.#nowMs });
         isolate.breaker.learn(this.#time.nowMs, verdict);
       });
