@@ -46,8 +46,17 @@ function expectDiscipline({ calls, leases, heldLeases }: BreakerCluster): void {
   const unspent = [...heldLeases];
   const trials = calls.filter(({ kind }) => kind === "trial");
   for (const probe of trials.filter(({ heard }) => heard === "open")) expect(spend(unspent, probe)).toBe(true);
-  // Out of touch as well a lease is kept until the next call.
-  const alone = trials.filter((probe) => probe.heard === null && !spend(unspent, probe));
+  // Out of touch as well a lease is kept until the next call, and one that was cancelled leaves it to the one after.
+  const hasLease = ({ isolate, atMs }: ClusterCall): boolean =>
+    heldLeases.some(
+      (lease) =>
+        lease.holder === isolate &&
+        lease.atMs <= atMs &&
+        !trials.some(
+          (other) => other.isolate === isolate && other.outcome !== "cancelled" && other.atMs >= lease.atMs && other.atMs < atMs,
+        ),
+    );
+  const alone = trials.filter((probe) => probe.heard === null && !hasLease(probe));
   expect(calls.filter(({ kind, heard }) => kind === "admitted" && heard === "open")).toEqual([]);
   for (const isolate of new Set(trials.map((trial) => trial.isolate))) {
     const own = trials.filter((trial) => trial.isolate === isolate);
