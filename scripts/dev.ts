@@ -5,6 +5,7 @@ import { LaunchError } from "./runtime/launch-error.ts";
 import { databasesOf, migrateLocally, wranglerBin, wranglerEnvironment } from "./runtime/migrate.ts";
 import { readOptions } from "./runtime/options.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
+import { startRedis } from "./runtime/redis.ts";
 import { localSecrets } from "./runtime/secrets.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
@@ -15,6 +16,9 @@ import { readWorkerConfigs } from "./runtime/worker-configs.ts";
  */
 
 process.env["WRANGLER_LOG"] = "error";
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Variables of a process are readable by its user only, and so is the file; arguments would be everybody's. */
 function writeEnvFile(stateDir: string, secrets: Readonly<Record<string, string>>): string {
@@ -34,16 +38,19 @@ async function main(): Promise<number> {
   }
   const stateDir = resolve(options.state);
   const giveBack = claimStateFolder(stateDir, options);
+  let stopRedis = async (): Promise<void> => undefined;
   try {
     const secrets = localSecrets(stateDir, process.env);
     const envFile = writeEnvFile(stateDir, secrets);
     await migrateLocally(databasesOf(configs), stateDir);
+    if (options.redis) stopRedis = await startRedis(stateDir, { say, complain, onDeath: (part) => complain(`${part} died`) });
     process.stdout.write(`operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}\n`);
     const vars = Object.entries({ FLUSH_WINDOW_MS: "5000", ...options.vars }).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
     const where = ["--ip", "127.0.0.1", "--port", String(options.port), "--inspector-ip", "127.0.0.1", "--persist-to", stateDir];
     const args = ["dev", ...configs.flatMap(({ path }) => ["-c", path]), ...where, "--env-file", envFile, ...vars];
     return await untilEnded(args, { ...wranglerEnvironment(stateDir), WRANGLER_LOG: "log" });
   } finally {
+    await stopRedis();
     giveBack();
   }
 }

@@ -1,7 +1,6 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { randomBytes } from "node:crypto";
 import { parseArgs } from "node:util";
 import type { RedisAddress } from "./redis-link.ts";
+import { tokenOfFile } from "./token-file.ts";
 
 export const USAGE = `node bridge/redis-rest/main.ts --token-file FILE [--redis redis://127.0.0.1:6379] [--host 127.0.0.1] [--port 8079]
 
@@ -46,11 +45,4 @@ function readToken(file: string | undefined, { REDIS_REST_TOKEN }: Readonly<Reco
   if (REDIS_REST_TOKEN !== undefined) return REDIS_REST_TOKEN;
   if (file === undefined) throw new RangeError("--token-file or REDIS_REST_TOKEN must be given");
   return tokenOfFile(file);
-}
-
-/** The token in a file that only its owner may read; a new one, if there is no file. */
-export function tokenOfFile(path: string): string {
-  if (!existsSync(path)) writeFileSync(path, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600 });
-  chmodSync(path, 0o600);
-  return readFileSync(path, "utf8").trim();
 }

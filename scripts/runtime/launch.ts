@@ -6,6 +6,7 @@ import { fireCrons } from "./crons.ts";
 import { LogFile } from "./log-file.ts";
 import { databasesOf, migrateLocally } from "./migrate.ts";
 import type { LaunchOptions } from "./options.ts";
+import { startRedis } from "./redis.ts";
 import { prepareWorker, startPlatform, type RunningPlatform } from "./platform.ts";
 import { localSecrets } from "./secrets.ts";
 import { LaunchError } from "./launch-error.ts";
@@ -47,6 +48,7 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
   };
   try {
     const secrets = explainFailure(`the secrets in ${stateDir}`, () => localSecrets(stateDir, deps.environment));
+    if (options.redis) undo.push(await startRedis(stateDir, deps));
     deps.say("migrating databases …");
     await migrateLocally(databasesOf(deps.configs), stateDir);
     deps.say(`bundling ${deps.configs.length} workers …`);

@@ -7,14 +7,17 @@ export interface LaunchOptions {
   readonly state: string;
   readonly fresh: boolean;
   readonly vars: Readonly<Record<string, string>>;
+  /** Whether a redis-server and its REST front are started beside the platform. */
+  readonly redis: boolean;
   readonly help: boolean;
 }
 
-export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--var NAME:VALUE …]
+export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--redis] [--var NAME:VALUE …]
 
   --port N          where the gateway listens on 127.0.0.1 (0: a free port)
   --state DIR       where databases, secrets and logs are kept
   --fresh           forget everything in that folder first: accounts, history, secrets, logs
+  --redis           start Debian's redis-server too, its data in that folder, and a REST front for @upstash/redis
   --var NAME:VALUE  set a var for every worker that knows it; may be repeated
   --help            this text
 
@@ -36,7 +39,7 @@ export function readOptions(args: readonly string[], knownVars: ReadonlySet<stri
     if (!knownVars.has(name)) throw usageError(`no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`);
     vars[name] = text.slice(colon + 1);
   }
-  return { port, state: values.state, fresh: values.fresh, vars, help: values.help };
+  return { port, state: values.state, fresh: values.fresh, vars, redis: values.redis, help: values.help };
 }
 
 function usageError(message: string): LaunchError {
@@ -53,6 +56,7 @@ function parse(args: readonly string[]) {
         port: { type: "string", default: "8787" },
         state: { type: "string", default: ".wrangler/state" },
         fresh: { type: "boolean", default: false },
+        redis: { type: "boolean", default: false },
         var: { type: "string", multiple: true, default: [] as string[] },
         help: { type: "boolean", default: false },
       },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { LaunchError } from "./launch-error.ts";
 
 /** What the launcher keeps in a state folder, and all that `--fresh` removes from it. */
-const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "migrated.json"] as const;
+const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "migrated.json", "redis"] as const;
 const LOCK = "launcher.pid";
 
 /**
