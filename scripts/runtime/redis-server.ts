@@ -17,6 +17,8 @@ interface RedisServerOptions {
   readonly password: string;
   /** The one it had, to come back where it was; a free one if absent. */
   readonly port?: number;
+  /** False for benchmarks that are about memory: nothing is written to disk. */
+  readonly appendOnly?: boolean;
   /** Hears that it has ended by itself. */
   readonly onDeath?: () => void;
 }
@@ -33,7 +35,7 @@ export function isRedisInstalled(): boolean {
 }
 
 /** Starts redis-server on 127.0.0.1: it appends each write to a file, and refuses writes rather than drop keys. Throws {@link LaunchError}. */
-export async function startRedisServer({ dir, password, port, onDeath }: RedisServerOptions): Promise<RunningRedis> {
+export async function startRedisServer({ dir, password, port, appendOnly = true, onDeath }: RedisServerOptions): Promise<RunningRedis> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const pidFile = join(dir, "redis.pid");
   await endOrphan(pidFile);
@@ -49,7 +51,7 @@ export async function startRedisServer({ dir, password, port, onDeath }: RedisSe
     throw new LaunchError(INSTALL_HINT, { cause });
   });
   child.stdin.on("error", () => undefined);
-  child.stdin.end(configuration({ port: at, dir, pidFile, password }));
+  child.stdin.end(configuration({ port: at, dir, pidFile, password, appendOnly }));
   const up = async (): Promise<void> => {
     for (const deadline = Date.now() + PATIENCE_MS; !said.includes("Ready to accept connections"); await pause()) {
       if (child.exitCode !== null || Date.now() > deadline)
@@ -72,11 +74,13 @@ function configuration({
   dir,
   pidFile,
   password,
+  appendOnly,
 }: {
   readonly port: number;
   readonly dir: string;
   readonly pidFile: string;
   readonly password: string;
+  readonly appendOnly: boolean;
 }): string {
   return [
     "bind 127.0.0.1",
@@ -84,7 +88,7 @@ function configuration({
     `dir ${JSON.stringify(dir)}`,
     `pidfile ${JSON.stringify(pidFile)}`,
     `requirepass ${JSON.stringify(password)}`,
-    "appendonly yes",
+    `appendonly ${appendOnly ? "yes" : "no"}`,
     "maxmemory-policy noeviction",
     'save ""',
     "",
