@@ -13,7 +13,6 @@ export interface NeighbourFigure {
   readonly way: string;
   /** Of the neighbour's values; null if there is none. */
   readonly size: number | null;
-  readonly p50Ms: number;
   readonly p99Ms: number;
 }
 
