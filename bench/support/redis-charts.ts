@@ -57,7 +57,7 @@ export function drawMemory(sizes: readonly number[], figures: readonly MemoryFig
   const last = (size: number): MemoryFigure | undefined =>
     figures.findLast((figure) => figure.valueLength === size && figure.measured !== null);
   return drawLogChart({
-    title: `Bytes a key by the size of its value, ${short(Math.max(...figures.map(({ keys }) => keys)))} keys`,
+    title: `Bytes a key by the size of its value, ${short(Math.max(...figures.flatMap(({ keys, measured }) => (measured === null ? [] : [keys]))))} keys`,
     xLabel: "bytes of a value",
     xs: sizes,
     xNames: sizes.map(short),
