@@ -21,6 +21,9 @@ export interface FrontAndServer {
   readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
   /** Kills the server without a word; the front stays. */
   readonly kill: () => Promise<void>;
+  /** Stops the server as a process: its socket stays, and nothing comes out of it. */
+  readonly hang: () => void;
+  readonly resume: () => void;
   readonly restart: () => Promise<void>;
   readonly told: () => readonly string[];
   readonly stop: () => Promise<void>;
@@ -58,6 +61,8 @@ export async function startFrontAndServer(limits: Partial<FrontLimits> = {}): Pr
       process.kill(server.pid, "SIGKILL");
       await death;
     },
+    hang: () => void process.kill(server.pid, "SIGSTOP"),
+    resume: () => void process.kill(server.pid, "SIGCONT"),
     restart: async () => {
       server = await start(redis.port);
       await ready();
