@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { LaunchError } from "./launch-error.ts";
 
 export const INSTALL_HINT = "redis-server isn't installed (Debian: apt-get install redis-server)";
+const PID_FILE = "redis.pid";
 const PATIENCE_MS = 10_000;
 const POLL_MS = 25;
 /** What it has said last is shown if it doesn't start. */
@@ -37,7 +38,7 @@ export function isRedisInstalled(): boolean {
 /** Starts redis-server on 127.0.0.1: it appends each write to a file, and refuses writes rather than drop keys. Throws {@link LaunchError}. */
 export async function startRedisServer({ dir, password, port, appendOnly = true, onDeath }: RedisServerOptions): Promise<RunningRedis> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const pidFile = join(dir, "redis.pid");
+  const pidFile = join(dir, PID_FILE);
   await endOrphan(pidFile);
   const at = port ?? (await freePort());
   // By its standard input: arguments can be read by every user of the machine, and one of these is the password.
@@ -95,14 +96,24 @@ function configuration({
   ].join("\n");
 }
 
+/** Ends a server that was left behind in this folder, whose data is about to be removed: with its pid, nobody would find it again. */
+export function endRedisOf(dir: string): void {
+  const pid = pidIn(join(dir, PID_FILE));
+  if (isRedisServer(pid)) process.kill(pid, "SIGKILL");
+}
+
 /** A launcher that was killed leaves its server behind, and a second one on the same files would spoil them. Ended only if it is a redis-server still. */
 async function endOrphan(pidFile: string): Promise<void> {
-  const pid = existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
+  const pid = pidIn(pidFile);
   if (!isRedisServer(pid)) return;
   process.kill(pid, "SIGTERM");
   for (const deadline = Date.now() + PATIENCE_MS; isRedisServer(pid); await pause()) {
     if (Date.now() > deadline) throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
   }
+}
+
+function pidIn(pidFile: string): number {
+  return existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
 }
 
 function isRedisServer(pid: number): boolean {

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaunchError } from "./launch-error.ts";
+import { endRedisOf } from "./redis-server.ts";
 
 /** What the launcher keeps in a state folder, and all that `--fresh` removes from it. */
 const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "migrated.json", "redis"] as const;
@@ -30,6 +31,7 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
   }
   endOrphan(lockPath);
   writeFileSync(lockPath, `${process.pid}\n`);
+  if (fresh) endRedisOf(join(stateDir, "redis"));
   if (fresh) for (const name of OWN_FILES) rmSync(join(stateDir, name), { recursive: true, force: true });
   mkdirSync(join(stateDir, "logs"), { recursive: true });
   return () => rmSync(lockPath, { force: true });

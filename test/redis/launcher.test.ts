@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { launchScript, type LaunchedScript } from "../support/launched-script.ts";
+import { until } from "./support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-redis-launcher-"));
 const stateDir = join(folder, "state");
@@ -59,9 +60,14 @@ describe("npm start -- --redis", () => {
     process.kill(serverPid(), "SIGKILL");
     expect(await third.ended).toBe(1);
     expect(third.stderr()).toContain("redis-server died; everything stops");
-    running.length = 0;
 
+    const fourth = await start();
+    const forgotten = serverPid();
+    fourth.process.kill("SIGKILL");
+    await fourth.ended;
+    running.length = 0;
     const fresh = await start("--fresh");
     expect(await fresh.client.get("kept")).toBeNull();
+    await until("the forgotten server has ended", () => !isRunning(forgotten));
   });
 });
