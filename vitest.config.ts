@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts", "test/e2e/**"],
+          exclude: ["test/**/*.workerd.test.ts", "test/e2e/**", "test/redis/**"],
         },
       },
       "test/durable/vitest.config.ts",

@@ -12,6 +12,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<voi
   overload: () => import("./overload.ts"),
   primitives: () => import("./primitives.ts"),
   codec: () => import("./codec.ts"),
+  redis: () => import("./redis.ts"),
 };
 
 const name = process.argv[2] ?? "";

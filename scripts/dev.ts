@@ -7,6 +7,7 @@ import { databasesOf, migrateLocally, wranglerBin, wranglerEnvironment } from ".
 import { callerFolder, readOptions } from "./runtime/options.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
 import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
+import { startRedis } from "./runtime/redis.ts";
 import { localSecrets } from "./runtime/secrets.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
@@ -18,6 +19,9 @@ import { readWorkerConfigs } from "./runtime/worker-configs.ts";
  */
 
 process.env["WRANGLER_LOG"] = "error";
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** Variables of a process are readable by its user only, and so is the file; arguments would be everybody's. */
 function writeEnvFile(stateDir: string, secrets: Readonly<Record<string, string>>): string {
@@ -41,12 +45,14 @@ async function main(): Promise<number> {
   const stateDir = options.state;
   const signal = stopSignal();
   const giveBack = claimStateFolder(stateDir, options);
+  let stopRedis = async (): Promise<void> => undefined;
   try {
     const secrets = localSecrets(stateDir, process.env);
     const settings = { ...localVars(), ...options.vars };
     refuseBadVars(configs, settings, secrets);
     const envFile = writeEnvFile(stateDir, secrets);
     await migrateLocally(databasesOf(configs), stateDir, signal);
+    if (options.redis) stopRedis = await startRedis(stateDir, { say, complain, onDeath: (part) => complain(`${part} died`) });
     process.stdout.write(
       `operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}  (unless that account was there before as another)\n`,
     );
@@ -58,6 +64,7 @@ async function main(): Promise<number> {
     if (signal.aborted) return 0;
     throw error;
   } finally {
+    await stopRedis();
     giveBack();
   }
 }

@@ -30,6 +30,22 @@ describe("the rooms of src/", () => {
   });
 });
 
+describe("bridge/", () => {
+  it("imports nothing of ours but itself, so that it runs without the platform", () => {
+    const programs = globSync("**/*.ts", { cwd: `${PROJECT_ROOT}bridge` });
+    expect(programs.length).toBeGreaterThan(10);
+    const foreign = programs.flatMap((path) => {
+      const specifiers = [...read(`bridge/${path}`).matchAll(/\bfrom "([^"]+)"|\bimport\(?"([^"]+)"/g)].map(
+        ([, from, bare]) => from ?? bare ?? "",
+      );
+      return specifiers
+        .filter((specifier) => !/^(\.\/[\w-]+\.ts|node:[\w/]+|ioredis)$/.test(specifier))
+        .map((specifier) => `${path}: ${specifier}`);
+    });
+    expect(foreign).toEqual([]);
+  });
+});
+
 describe("the table of ARCHITECTURE.md", () => {
   it.each(["protocol", "resilience"])("lets %s import nothing", (id) => {
     expect(room(id)).toMatchObject({ mayImport: new Set(), mayImportTypes: new Set(), packages: [] });

@@ -8,6 +8,7 @@ import { loopbackPort } from "./loopback-port.ts";
 import { databasesOf, migrateLocally } from "./migrate.ts";
 import { operatorStanding, writeOperatorEnv } from "./operator.ts";
 import type { LaunchOptions } from "./options.ts";
+import { startRedis } from "./redis.ts";
 import { prepareWorker, startPlatform, type RunningPlatform } from "./platform.ts";
 import { refuseBadVars } from "./refuse-bad-vars.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
@@ -54,6 +55,7 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
     const secrets = explainFailure(`the secrets in ${options.state}`, () => localSecrets(options.state, deps.environment));
     const vars = { ...localVars(), ...options.vars };
     refuseBadVars(deps.configs, vars, secrets);
+    if (options.redis) undo.push(await startRedis(options.state, { ...deps.terminal, onDeath: deps.onDeath }));
     const workers = await prepare(options, deps, { vars, secrets });
     const platform = await run(options, deps, undo, { workers, port, alsoOnIpv6 });
     await untilReady(platform, deps.signal);

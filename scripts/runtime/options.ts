@@ -12,17 +12,20 @@ export interface LaunchOptions {
   /** Seconds between two firings of each cron; null: as the configs say. */
   readonly cronSeconds: number | null;
   readonly vars: Readonly<Record<string, string>>;
+  /** Whether a redis-server and its REST front are started beside the platform. */
+  readonly redis: boolean;
   readonly help: boolean;
 }
 
 const CRON_SECONDS_MAX = 3_600;
 
-export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--var NAME:VALUE …]
+export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--redis] [--var NAME:VALUE …]
 
   --port N               where the gateway listens on 127.0.0.1 and ::1 (0: a free port)
   --state DIR            where databases, secrets and logs are kept
   --fresh                forget everything in that folder first: accounts, history, secrets, logs
   --crons-every SECONDS  fire every cron this often instead of on its minute (1 … 3600)
+  --redis                start Debian's redis-server too, its data in that folder, and a REST front for @upstash/redis
   --var NAME:VALUE       set a var for every worker that knows it; may be repeated
   --help                 this text
 
@@ -49,7 +52,7 @@ export function readOptions(args: readonly string[], knownVars: ReadonlySet<stri
     throw usageError(`--crons-every must be in 1 … ${CRON_SECONDS_MAX}, got ${cronsEvery}`);
   }
   const cronSeconds = cronsEvery === undefined ? null : Number(cronsEvery);
-  return { port, state: statePath(values.state, caller), fresh: values.fresh, cronSeconds, vars, help: values.help };
+  return { port, state: statePath(values.state, caller), fresh: values.fresh, cronSeconds, vars, redis: values.redis, help: values.help };
 }
 
 /** Where a state folder is: the default one in the project, another where its user stands. Throws {@link LaunchError}. */
@@ -78,6 +81,7 @@ function parse(args: readonly string[]) {
         state: { type: "string" },
         fresh: { type: "boolean", default: false },
         "crons-every": { type: "string" },
+        redis: { type: "boolean", default: false },
         var: { type: "string", multiple: true, default: [] as string[] },
         help: { type: "boolean", default: false },
       },

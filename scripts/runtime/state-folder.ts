@@ -15,9 +15,10 @@ import {
 import { join } from "node:path";
 import { LaunchError } from "./launch-error.ts";
 import { descendantsOf, runningProcesses } from "./process-table.ts";
+import { endRedisOf } from "./redis-server.ts";
 
 /** What the launcher keeps in a state folder, and all that `--fresh` removes from it. */
-const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "operator.env", "migrated.json"] as const;
+const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "operator.env", "migrated.json", "redis"] as const;
 const LOCK = "launcher.pid";
 const OWNER_ONLY = { folder: 0o700, file: 0o600 } as const;
 const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
@@ -45,6 +46,7 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
   }
   const lockPath = join(stateDir, LOCK);
   takeLock(stateDir, lockPath);
+  if (fresh) endRedisOf(join(stateDir, "redis"));
   if (fresh) for (const name of OWN_FILES) rmSync(join(stateDir, name), { recursive: true, force: true });
   mkdirSync(join(stateDir, "logs"), { recursive: true });
   closeToOthers(stateDir);

@@ -1,0 +1,48 @@
+import { parseArgs } from "node:util";
+import type { RedisAddress } from "./redis-link.ts";
+import { tokenOfFile } from "./token-file.ts";
+
+export const USAGE = `node bridge/redis-rest/main.ts --token-file FILE [--redis redis://127.0.0.1:6379] [--host 127.0.0.1] [--port 8079]
+
+  --token-file FILE  holds the token that clients send; made, readable by you only, if there is none
+  --redis URL        redis://[user:password@]host[:port]
+  --host, --port     where to listen; port 0 picks a free one
+
+Environment: REDIS_REST_TOKEN instead of the file.`;
+
+/** What the command line and the environment tell. Throws an error for the user to read. */
+export function readFrontOptions(args: readonly string[], environment: Readonly<Record<string, string | undefined>>) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      redis: { type: "string", default: "redis://127.0.0.1:6379" },
+      host: { type: "string", default: "127.0.0.1" },
+      port: { type: "string", default: "8079" },
+      "token-file": { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const port = Number(values.port);
+  if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw new RangeError(`--port must be in 0 … 65535, got ${values.port}`);
+  return {
+    help: values.help,
+    host: values.host,
+    port,
+    redis: readAddress(values.redis),
+    token: (): string => readToken(values["token-file"], environment),
+  };
+}
+
+function readAddress(text: string): RedisAddress {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== "redis:" || url.hostname === "" || !/^\/?$/.test(url.pathname))
+    throw new RangeError("--redis must be redis://[user:password@]host[:port]");
+  const of = (part: string): string | undefined => (part === "" ? undefined : decodeURIComponent(part));
+  return { host: url.hostname, port: Number(url.port || 6379), username: of(url.username), password: of(url.password) };
+}
+
+function readToken(file: string | undefined, { REDIS_REST_TOKEN }: Readonly<Record<string, string | undefined>>): string {
+  if (REDIS_REST_TOKEN !== undefined) return REDIS_REST_TOKEN;
+  if (file === undefined) throw new RangeError("--token-file or REDIS_REST_TOKEN must be given");
+  return tokenOfFile(file);
+}

@@ -1,0 +1,89 @@
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Admission } from "./admission.ts";
+import { bearerCheck } from "./bearer-token.ts";
+import { handle, type FrontParts } from "./front-handler.ts";
+import { RedisLink, type RedisAddress } from "./redis-link.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+export interface FrontOptions {
+  readonly redis: RedisAddress;
+  readonly token: string;
+  /** Where it listens: 127.0.0.1 if absent. */
+  readonly host?: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  readonly limits?: Partial<FrontLimits>;
+  /** Hears when redis-server comes and goes, and of bugs. */
+  readonly tell: (line: string) => void;
+}
+
+export interface FrontLimits {
+  readonly bodyBytesMax: number;
+  readonly replyBytesMax: number;
+  readonly heldBytesMax: number;
+  readonly commandsMax: number;
+  readonly subscriptionsMax: number;
+  readonly connectionsMax: number;
+}
+
+const LIMITS: FrontLimits = {
+  bodyBytesMax: 10_000_000,
+  replyBytesMax: 100_000_000,
+  heldBytesMax: 200_000_000,
+  commandsMax: 20_000,
+  subscriptionsMax: 200,
+  connectionsMax: 2_000,
+};
+/** A connection on which nothing moves for so long is cut, whichever side has stopped. */
+const SILENCE_MS_MAX = 60_000;
+const BODY_PATIENCE_MS = 30_000;
+const CLOSE_PATIENCE_MS = 2_000;
+
+/** A front that listens. */
+export interface Front {
+  readonly url: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Puts the REST dialect before a redis-server, whether or not that is up already. Throws where the port is taken or the token too short. */
+export async function startFront({ redis, token, host = "127.0.0.1", port, limits, tell }: FrontOptions): Promise<Front> {
+  const { commandsMax, heldBytesMax, subscriptionsMax, connectionsMax, ...bytes } = { ...LIMITS, ...limits };
+  const isAuthorized = bearerCheck(token);
+  const server = createServer({ requestTimeout: BODY_PATIENCE_MS, keepAliveTimeout: SILENCE_MS_MAX });
+  server.setTimeout(SILENCE_MS_MAX);
+  server.maxConnections = connectionsMax;
+  const at = await listen(server, host, port);
+  const link = new RedisLink(redis, (state, why) =>
+    tell(`redis-server at ${redis.host}:${redis.port} is ${state}${why === undefined || state === "ready" ? "" : `: ${why}`}`),
+  );
+  const parts: FrontParts = {
+    ...bytes,
+    link,
+    isAuthorized,
+    subscriptions: new Subscriptions(redis, subscriptionsMax),
+    admission: new Admission({ commandsMax, bytesMax: heldBytesMax }),
+    onBug: (error) => tell(`a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+  };
+  server.on("request", (request, response) => void handle(parts, request, response));
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${at}`, close: () => close(server, parts) };
+}
+
+async function listen(server: Server, host: string, port: number): Promise<number> {
+  server.listen(port, host);
+  await once(server, "listening");
+  return (server.address() as AddressInfo).port;
+}
+
+/** What is being answered is answered, which the connection's own limit on silence bounds; then Redis is left. */
+async function close(server: Server, { subscriptions, link }: FrontParts): Promise<void> {
+  subscriptions.close();
+  const closed = once(server, "close");
+  server.close();
+  server.closeIdleConnections();
+  const patience = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
+  await closed;
+  clearTimeout(patience);
+  link.close();
+}

@@ -1,0 +1,135 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { LaunchError } from "./launch-error.ts";
+import { runningProcesses } from "./process-table.ts";
+
+export const INSTALL_HINT = "redis-server isn't installed (Debian: apt-get install redis-server)";
+const PID_FILE = "redis.pid";
+const PATIENCE_MS = 10_000;
+const POLL_MS = 25;
+/** What it has said last is shown if it doesn't start. */
+const SAID_LENGTH_MAX = 2_000;
+
+interface RedisServerOptions {
+  /** Where its data and its pid are. */
+  readonly dir: string;
+  readonly password: string;
+  /** The one it had, to come back where it was; a free one if absent. */
+  readonly port?: number;
+  /** False for benchmarks that are about memory: nothing is written to disk. */
+  readonly appendOnly?: boolean;
+  /** Hears that it has ended by itself. */
+  readonly onDeath?: () => void;
+}
+
+/** A redis-server of our own. */
+export interface RunningRedis {
+  readonly port: number;
+  readonly pid: number;
+  readonly stop: () => Promise<void>;
+}
+
+export function isRedisInstalled(): boolean {
+  return spawnSync("redis-server", ["--version"], { stdio: "ignore" }).status === 0;
+}
+
+/** Starts redis-server on 127.0.0.1: it appends each write to a file, and refuses writes rather than drop keys. Throws {@link LaunchError}. */
+export async function startRedisServer({ dir, password, port, appendOnly = true, onDeath }: RedisServerOptions): Promise<RunningRedis> {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const pidFile = join(dir, PID_FILE);
+  await endOrphan(pidFile);
+  const at = port ?? (await freePort());
+  // By its standard input: arguments can be read by every user of the machine, and one of these is the password.
+  const child = spawn("redis-server", ["-"], { cwd: dir, stdio: ["pipe", "pipe", "pipe"] });
+  let said = "";
+  for (const output of [child.stdout, child.stderr]) {
+    output.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID_LENGTH_MAX)));
+  }
+  let stopping = false;
+  const ended = once(child, "close").catch((cause: unknown) => {
+    throw new LaunchError(INSTALL_HINT, { cause });
+  });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(configuration({ port: at, dir, pidFile, password, appendOnly }));
+  const up = async (): Promise<void> => {
+    for (const deadline = Date.now() + PATIENCE_MS; !said.includes("Ready to accept connections"); await pause()) {
+      if (child.exitCode !== null || Date.now() > deadline)
+        throw new LaunchError(`redis-server did not start: ${said.trim().split("\n").at(-1) ?? ""}`);
+    }
+  };
+  await Promise.race([up(), ended.then(() => up())]);
+  void ended.then(() => void (stopping || onDeath?.()));
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    child.kill("SIGTERM");
+    await ended;
+    rmSync(pidFile, { force: true });
+  };
+  return { port: at, pid: child.pid ?? 0, stop };
+}
+
+function configuration({
+  port,
+  dir,
+  pidFile,
+  password,
+  appendOnly,
+}: {
+  readonly port: number;
+  readonly dir: string;
+  readonly pidFile: string;
+  readonly password: string;
+  readonly appendOnly: boolean;
+}): string {
+  return [
+    "bind 127.0.0.1",
+    `port ${port}`,
+    `dir ${JSON.stringify(dir)}`,
+    `pidfile ${JSON.stringify(pidFile)}`,
+    `requirepass ${JSON.stringify(password)}`,
+    `appendonly ${appendOnly ? "yes" : "no"}`,
+    "maxmemory-policy noeviction",
+    'save ""',
+    "",
+  ].join("\n");
+}
+
+/** Ends a server that was left behind in this folder, whose data is about to be removed: with its pid, nobody would find it again. */
+export function endRedisOf(dir: string): void {
+  const pid = pidIn(join(dir, PID_FILE));
+  if (isRedisServer(pid)) process.kill(pid, "SIGKILL");
+}
+
+/** A launcher that was killed leaves its server behind, and a second one on the same files would spoil them. Ended only if it is a redis-server still. */
+async function endOrphan(pidFile: string): Promise<void> {
+  const pid = pidIn(pidFile);
+  if (!isRedisServer(pid)) return;
+  process.kill(pid, "SIGTERM");
+  for (const deadline = Date.now() + PATIENCE_MS; isRedisServer(pid); await pause()) {
+    if (Date.now() > deadline) throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
+  }
+}
+
+function pidIn(pidFile: string): number {
+  return existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
+}
+
+function isRedisServer(pid: number): boolean {
+  return pid > 0 && runningProcesses().some((process) => process.pid === pid && process.command.startsWith("redis-server"));
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, "close");
+  return port;
+}
+
+async function pause(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}

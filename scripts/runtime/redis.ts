@@ -1,0 +1,47 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startFront, type Front } from "../../bridge/redis-rest/start-front.ts";
+import { tokenOfFile } from "../../bridge/redis-rest/token-file.ts";
+import { INSTALL_HINT, isRedisInstalled, startRedisServer } from "./redis-server.ts";
+
+interface RedisDeps {
+  readonly say: (text: string) => void;
+  readonly complain: (text: string) => void;
+  readonly onDeath: (part: string) => void;
+}
+
+/** The front's, if it is free, so that its URL can be written down somewhere. */
+const PORT_PREFERRED = 8079;
+
+/**
+ * A redis-server with its data in the state folder, and the REST front before it; where none is installed only a line that says so. The server's password
+ * is the front's token.
+ *
+ * @returns stops both
+ */
+export async function startRedis(stateDir: string, { say, complain, onDeath }: RedisDeps): Promise<() => Promise<void>> {
+  if (!isRedisInstalled()) {
+    complain(`--redis: left out, ${INSTALL_HINT}`);
+    return async () => undefined;
+  }
+  const dir = join(stateDir, "redis");
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const tokenFile = join(dir, "token");
+  const token = tokenOfFile(tokenFile);
+  const server = await startRedisServer({ dir, password: token, onDeath: () => onDeath("redis-server") });
+  try {
+    const address = { host: "127.0.0.1", port: server.port, password: token };
+    const tell = (line: string): void => void (line.endsWith("is ready") || complain(`redis-rest: ${line}`));
+    const open = (port: number): Promise<Front> => startFront({ redis: address, token, port, tell });
+    const front = await open(PORT_PREFERRED).catch(() => open(0));
+    say(`redis-server runs on 127.0.0.1:${server.port}, its data is in ${dir}`);
+    say(`its REST front for @upstash/redis on ${front.url}, the token (and password) is in ${tokenFile}`);
+    return async () => {
+      await front.close();
+      await server.stop();
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
