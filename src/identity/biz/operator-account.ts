@@ -79,7 +79,10 @@ export class OperatorAccount {
         operatorDigest: operator.digest,
       };
       if (await accounts.add(fresh)) return fresh;
-    } else if (await accounts.replaceHash(account.id, account.passwordHash, passwordHash)) return { ...account, passwordHash };
+    } else {
+      const known = { userId: account.id, knownHash: account.passwordHash, knownDigest: account.operatorDigest ?? null };
+      if (await accounts.replaceHash({ ...known, newHash: passwordHash, newDigest: operator.digest })) return { ...account, passwordHash };
+    }
     const faster = await accounts.byEmail(email);
     return faster !== null && (await hasher.verify(password, faster.passwordHash)) ? faster : null;
   }

@@ -102,6 +102,24 @@ describe("a changed ADMIN_PASSWORD", () => {
   });
 });
 
+describe("while an isolate with the secret before is still there", () => {
+  it("no password of the one secret is kept for that of the other, whoever comes in between", async () => {
+    const { isolate, accounts } = operatorWorld();
+    const before = isolate({ password: FIRST });
+    const now = isolate({ password: SECOND });
+    await before.logIn(FIRST);
+    await now.logIn(SECOND);
+    const replace = accounts.replaceHash.bind(accounts);
+    accounts.replaceHash = async (change) => {
+      accounts.replaceHash = replace;
+      await now.logIn("wrong");
+      return replace(change);
+    };
+    await before.logIn(FIRST);
+    expect([(await now.logIn(FIRST))[0], (await now.logIn(SECOND))[0]]).toEqual(["UNAUTHENTICATED", "in"]);
+  });
+});
+
 describe("an account without a digest", () => {
   it("of yesterday's operator takes the secret it was made with for the applied one, and the next change counts", async () => {
     const { isolate, unapplied } = storedBefore('["admin"]');
