@@ -52,8 +52,10 @@ export class TrustStore {
   #sinceMs = 0;
   #pulledAtMs = Number.NEGATIVE_INFINITY;
   #pullingSinceMs: number | null = null;
-  /** When the last page came, and how many have. */
+  /** When the last page came. */
   #heardAtMs = Number.NEGATIVE_INFINITY;
+  /** How many pages were asked for, and which of them came last. */
+  #asked = 0;
   #heard = 0;
   /** The last pull went well and was not enough. */
   #isHalfRead = false;
@@ -96,20 +98,27 @@ export class TrustStore {
   async keyOf(kid: string): Promise<PublicJwk | undefined> {
     const known = this.#known(kid);
     if (known !== undefined || this.#missed.get(kid) === true) return known;
-    const heardBefore = this.#heard;
-    const nowMs = this.#nowMs();
-    const mayPull = nowMs - this.#missPulledAtMs >= KEY_MISS_SPACING_MS && nowMs - this.#failedAtMs >= FAILURE_REST_MS;
-    if (this.#pullingSinceMs !== null || mayPull) {
-      this.#missPulledAtMs = nowMs;
-      await this.#pullOrWait();
-    }
+    const askedBefore = this.#asked;
+    // What is under way may have been read before the key was made: it can bring the key, and can't say that there is none.
+    if (this.#pullingSinceMs !== null) await this.#pullOrWait();
+    if (this.#known(kid) === undefined && this.#heard <= askedBefore) await this.#pullForMiss();
     const found = this.#known(kid);
     if (found !== undefined) return found;
-    if (this.#heard === heardBefore) {
+    if (this.#heard <= askedBefore) {
       throw new CodedError("UNAVAILABLE", "The token's key cannot be looked up now", { retryAfterMs: KEY_MISS_SPACING_MS });
     }
     this.#missed.set(kid, true, this.#nowMs() + KEY_MISS_SPACING_MS);
     return undefined;
+  }
+
+  /** Asks for a key that isn't known, or waits for whoever does, where that is due. */
+  async #pullForMiss(): Promise<void> {
+    const nowMs = this.#nowMs();
+    if (this.#pullingSinceMs === null) {
+      if (nowMs - this.#missPulledAtMs < KEY_MISS_SPACING_MS || nowMs - this.#failedAtMs < FAILURE_REST_MS) return;
+      this.#missPulledAtMs = nowMs;
+    }
+    await this.#pullOrWait();
   }
 
   #known(kid: string): PublicJwk | undefined {
@@ -136,8 +145,9 @@ export class TrustStore {
       let more = true;
       for (let page = 0; more && page < PAGES_PER_PULL_MAX; page += 1) {
         this.#pullingSinceMs = this.#nowMs();
+        const number = (this.#asked += 1);
         const snapshot = await this.#inTime(this.#deps.pull(this.#sinceMs));
-        this.#take(snapshot);
+        this.#take(snapshot, number);
         more = snapshot.more;
       }
       this.#isHalfRead = more;
@@ -160,10 +170,10 @@ export class TrustStore {
     return snapshot;
   }
 
-  #take(snapshot: TrustSnapshot): void {
+  #take(snapshot: TrustSnapshot, number: number): void {
     this.#keys = snapshot.keys;
     this.#sinceMs = snapshot.nextSinceMs;
-    this.#heard += 1;
+    this.#heard = number;
     this.#heardAtMs = this.#nowMs();
     const untilMs = this.#heardAtMs + REVOKED_MS;
     for (const { sessionId } of snapshot.revoked) this.#revoked.set(sessionId, true, untilMs);

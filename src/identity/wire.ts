@@ -51,17 +51,17 @@ const UNAPPLIED =
   "the account with ADMIN_EMAIL was not made by it, or its KEY_ENCRYPTION_KEY is gone: its own password holds. Change that, or log in once with ADMIN_PASSWORD as it was";
 
 /**
- * The database, one guard for four kinds of callers. What changes accounts and sessions may be slow, and so may what is read for it. Whoever only looks waits
- * no longer than for any other page: measured by a refresh's time, a database that hangs would never be late for them.
+ * The database. What changes accounts and sessions may be slow, and so may what is read for it. Whoever only looks waits no longer than for any other page, behind
+ * a guard of their own: what is late for them is none too late for a refresh, and with one breaker for both a slow database would refuse all of those.
  */
 function wireDatabases(env: IdentityEnv, makeGuard: MakeGuard) {
   const places = { readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES };
   const guard = makeGuard("identity-db", { quotaMs: CALL_QUOTA_MS.accountDatabase, ...places });
-  const within = (quotaMs: number): D1Database => guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience, quotaMs });
+  const readersGuard = makeGuard("identity-db-readers", { quotaMs: CALL_QUOTA_MS.database, ...places });
   return {
-    db: within(CALL_QUOTA_MS.accountDatabase),
-    readersDb: within(CALL_QUOTA_MS.database),
-    jobsDb: within(CALL_QUOTA_MS.job),
+    db: guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience }),
+    readersDb: guardedD1(env.IDENTITY_DB, { guard: readersGuard, patience: currentPatience }),
+    jobsDb: guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience, quotaMs: CALL_QUOTA_MS.job }),
     tradesDb: guardedD1(env.IDENTITY_DB, { guard, patience: () => patienceToSpend(now) }),
   };
 }

@@ -62,6 +62,22 @@ describe("a token of a key that the gateway doesn't know", () => {
     expect((await ask(rotated)).status).toBe(200);
   });
 
+  it("is good where a pull was under way that had read the keys before it was made", async () => {
+    const { clock, identity, identityKey, rotated, ask, background } = await withRotatedKey();
+    clock.turn(5_000);
+    const answer = Promise.withResolvers<void>();
+    identity.before = answer.promise;
+    // Young enough to decide by: the pull is beside the request.
+    expect((await ask()).status).toBe(200);
+    identity.before = null;
+    identity.snapshot = snapshotOf([identityKey.publicJwk, rotated.publicJwk]);
+    const asked = ask(rotated);
+    await new Promise((resolve) => void setTimeout(resolve, 20));
+    answer.resolve();
+    expect((await asked).status).toBe(200);
+    await Promise.all(background);
+  });
+
   it("is never thrown away for somebody's made-up ids: it is told to come again, and is good then", async () => {
     const { clock, identity, identityKey, rotated, ask } = await withRotatedKey();
     clock.turn(2_000);

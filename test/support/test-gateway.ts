@@ -14,6 +14,15 @@ import { TurnedClock } from "./turned-clock.ts";
 
 type Upstream = (request: Request) => Response | Promise<Response>;
 
+interface FakeIdentity {
+  snapshot: TrustSnapshot;
+  pulls: number;
+  failing: boolean;
+  hanging: boolean;
+  /** What an answer waits for on its way, after it was read. */
+  before: Promise<void> | null;
+}
+
 /** A gateway over fake BFFs and a fake identity, with everything a test may want to look at. */
 export async function testGateway(upstream: Upstream = () => Response.json({ ok: true }), more: Partial<GatewayDeps> = {}) {
   const clock = new TurnedClock();
@@ -21,7 +30,7 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
   const gatewayKey = await testKey("gateway-1");
   const lines: { level: string; event: string; [field: string]: unknown }[] = [];
   const forwarded: Request[] = [];
-  const identity = { snapshot: snapshotOf([identityKey.publicJwk]), pulls: 0, failing: false, hanging: false };
+  const identity: FakeIdentity = { snapshot: snapshotOf([identityKey.publicJwk]), pulls: 0, failing: false, hanging: false, before: null };
   const log =
     (level: string): Logger["info"] =>
     (event, fields) =>
@@ -31,7 +40,9 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
       identity.pulls += 1;
       if (identity.failing) throw new Error("identity is away");
       if (identity.hanging) await new Promise(() => undefined);
-      return identity.snapshot;
+      const { snapshot } = identity;
+      await identity.before;
+      return snapshot;
     },
     now: clock.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

@@ -53,13 +53,15 @@ interface Row {
 /** For each upstream calls that need it, with the time that their caller grants. */
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "identity-db": [
-    { what: "a profile", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.me(contextOf(ms)) },
     { what: "a refresh", call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.refresh(contextOf(ms), "r".repeat(43)) },
     { what: "a logout", call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.logout(contextOf(ms)) },
     {
       what: "an account's erasure",
       call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.erase(contextOf(ms), LOGIN.password),
     },
+  ],
+  "identity-db-readers": [
+    { what: "a profile", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.me(contextOf(ms)) },
     { what: "keys and revocations", call: ({ trust }, ms = CALL_QUOTA_MS.rpc) => trust.snapshot(contextOf(ms), 0) },
     {
       what: "an operator's overview",

@@ -66,13 +66,13 @@ beforeEach(() => {
 
 describe("a database that hangs is found out by the guard next to it, and by none above", () => {
   it.each([
-    ["account", "/v1/account/me", "identity"],
-    ["app", "/v1/wallet", "wallet"],
-    ["app", "/v1/wallet", "savings"],
-  ] as const)("%s BFF, %s: %s", async (name, path, service) => {
+    ["account", "/v1/account/me", "identity", "identity-db-readers"],
+    ["app", "/v1/wallet", "wallet", "wallet-db"],
+    ["app", "/v1/wallet", "savings", "savings-db"],
+  ] as const)("%s BFF, %s: %s", async (name, path, service, database) => {
     const { ask } = await bff(name);
     const answers: number[] = [];
-    const isDatabaseOpen = await opens(`${service}-db`, async () => {
+    const isDatabaseOpen = await opens(database, async () => {
       answers.push((await ask(path)).status);
     });
     expect([isDatabaseOpen, await isOpen(service)]).toEqual([true, false]);

@@ -18,9 +18,9 @@ const ACTOR = "secret";
 /** Somebody who changes the same account all the time is no reason to let them in. */
 const APPLICATIONS_MAX = 3;
 
-/** Whether nothing but the secret itself lets anybody in, since it has changed. */
-export function awaitsSecret({ passwordHash }: Account): boolean {
-  return passwordHash === UNUSABLE_HASH;
+/** Whether nothing but the secret itself lets anybody in: there is no account yet, or its secret has changed. */
+export function awaitsSecret(account: Account | null): boolean {
+  return account === null || account.passwordHash === UNUSABLE_HASH;
 }
 
 /**
@@ -79,7 +79,10 @@ export class OperatorAccount {
         operatorDigest: operator.digest,
       };
       if (await accounts.add(fresh)) return fresh;
-    } else if (await accounts.replaceHash(account.id, account.passwordHash, passwordHash)) return { ...account, passwordHash };
+    } else {
+      const known = { userId: account.id, knownHash: account.passwordHash, knownDigest: account.operatorDigest ?? null };
+      if (await accounts.replaceHash({ ...known, newHash: passwordHash, newDigest: operator.digest })) return { ...account, passwordHash };
+    }
     const faster = await accounts.byEmail(email);
     return faster !== null && (await hasher.verify(password, faster.passwordHash)) ? faster : null;
   }

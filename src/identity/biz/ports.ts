@@ -59,6 +59,16 @@ export interface SecretApplication {
   readonly audit: AuditEntry;
 }
 
+/** The hash of the secret for an account that has none. */
+export interface SecretHash {
+  readonly userId: string;
+  readonly knownHash: string;
+  /** The account's digest when its secret was found to be the present one: isolates with another secret may have applied theirs since. */
+  readonly knownDigest: string | null;
+  readonly newHash: string;
+  readonly newDigest: string;
+}
+
 export interface DigestChange {
   readonly userId: string;
   readonly knownHash: string;
@@ -79,8 +89,8 @@ export interface AccountStore {
   applySecret(application: SecretApplication): Promise<boolean>;
   /** Notes which secret the account's password is; nothing where hash or digest are no longer the known ones. */
   noteDigest(change: DigestChange): Promise<void>;
-  /** Gives the account a hash in the place of the known one; false where it has another. */
-  replaceHash(userId: string, knownHash: string, newHash: string): Promise<boolean>;
+  /** Gives the account the secret's hash in the place of the known one; false where it has another, or is another secret's by now. */
+  replaceHash(change: SecretHash): Promise<boolean>;
   /** Replaces the roles and ends all sessions, audited. Null where there is no such user; nothing is done where nobody would be admin any more. */
   setRoles(change: RoleChange): Promise<Account | "last admin" | null>;
   /** Removes the account and ends its sessions, leaving an erasure to be done; `changed` where the hash isn't the known one. */

@@ -1,7 +1,15 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AccountState } from "../../contracts/identity.ts";
-import type { AccountErasure, AccountStore, DigestChange, PasswordChange, RoleChange, SecretApplication } from "../biz/ports.ts";
+import type {
+  AccountErasure,
+  AccountStore,
+  DigestChange,
+  PasswordChange,
+  RoleChange,
+  SecretApplication,
+  SecretHash,
+} from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
@@ -20,7 +28,10 @@ const AUDIT_SECRET = `
   SELECT ?1, ?2, ?3, 'apply-secret', id, '{}' FROM account WHERE id = ?4 AND operator_digest = ?5 AND changes() > 0`;
 const END_SESSIONS_OF_OLD_SECRET = revokeSessionsSql("secret", "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)");
 const NOTE_DIGEST = "UPDATE account SET operator_digest = ?4 WHERE id = ?1 AND password_hash = ?2 AND operator_digest IS ?3";
-const REPLACE_HASH = "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+/** By the digest too: the hash that no password has is the same under each secret. A digest may have moved to the present key meanwhile. */
+const REPLACE_HASH = `
+  UPDATE account SET password_hash = ?4, operator_digest = ?5
+  WHERE id = ?1 AND password_hash = ?2 AND operator_digest IN (?3, ?5) RETURNING id`;
 
 /** As the index on admins spells it: whoever asks in other words reads all accounts. */
 const isAdmin = (roles: string): string => `instr(${roles}, '"admin"') > 0`;
@@ -104,8 +115,8 @@ export function d1Accounts(db: D1Database): AccountStore {
       await d1Call("note the operator's secret", () => db.prepare(NOTE_DIGEST).bind(userId, knownHash, knownDigest, newDigest).run());
     },
 
-    async replaceHash(userId, knownHash, newHash) {
-      const statement = db.prepare(REPLACE_HASH).bind(userId, knownHash, newHash);
+    async replaceHash({ userId, knownHash, knownDigest, newHash, newDigest }: SecretHash) {
+      const statement = db.prepare(REPLACE_HASH).bind(userId, knownHash, knownDigest, newHash, newDigest);
       return (await d1Call("replace a password's hash", () => statement.first())) !== null;
     },
 

@@ -5,7 +5,7 @@ import { ENDLESS } from "../../platform/patience.ts";
 import { currentPatience } from "../../platform/request-scope.ts";
 import { BoundedCache } from "../../resilience/bounded-cache.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { RateAsk, RateLimit } from "../../resilience/rate-limit.ts";
+import type { RateAnswer, RateAsk, RateLimit } from "../../resilience/rate-limit.ts";
 import type { FailureCount, FailureCounts } from "../biz/ports.ts";
 
 interface FailureCountsDeps {
@@ -67,7 +67,7 @@ export function failureCounts(deps: FailureCountsDeps): FailureCounts {
 
 /** The first of the counters that has room counts. */
 function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, counters: readonly Counter[]): FailureCount {
-  const { now, guard, windowOf } = deps;
+  const { now, guard, windowOf, background } = deps;
 
   /** How long a counter is known to deny, in ms; 0 where that is not known. */
   function knownWaitMs({ window, limits }: Counter): number {
@@ -85,11 +85,32 @@ function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, co
   async function take(counter: Counter): Promise<number> {
     const plan = { kind: "write", idempotent: false, part: counter.window, ...currentPatience() } as const;
     const asks = asksOf(counter, { kind: "take", cost: 1 });
-    const [answer] = await guard.call("count a password", plan, () => windowOf(counter.window).ask(asks));
+    const asked: Promise<readonly (RateAnswer | null)[]>[] = [];
+    const ask = async (): Promise<readonly (RateAnswer | null)[]> => {
+      const answer = windowOf(counter.window).ask(asks);
+      asked.push(answer);
+      return answer;
+    };
+    const [answer] = await guard.call("count a password", plan, ask).catch((error: unknown) => {
+      for (const late of asked) background(giveBackLate(counter, late));
+      throw error;
+    });
     if (answer === undefined || answer === null) throw new CodedError("UNAVAILABLE", "The window gave no answer");
     if (answer.allowed) return 0;
     remember(counter, answer.retryAfterMs);
     return answer.retryAfterMs;
+  }
+
+  /**
+   * A count whose answer came too late for a look is none. Only by that answer, and once: nobody has shown that they know the password, and whoever gave
+   * back what was denied, or twice what was counted, would have a guess more.
+   */
+  async function giveBackLate(counter: Counter, late: Promise<readonly (RateAnswer | null)[]>): Promise<void> {
+    const [answer] = await late.catch(() => []);
+    if (answer?.allowed !== true) return;
+    const plan = { kind: "write", idempotent: false, part: counter.window, ...ENDLESS } as const;
+    const ask = () => windowOf(counter.window).ask(asksOf(counter, { kind: "give_back", cost: 1 }));
+    await guard.call("give a late count back", plan, ask).catch(() => undefined);
   }
 
   return {

@@ -24,7 +24,7 @@ describe("a changed ADMIN_PASSWORD", () => {
       [FIRST, SECOND],
     ]) {
       const { isolate, accounts } = operatorWorld();
-      expect(await isolate({ password: FIRST }).logIn(FIRST)).toEqual(["in", 2]);
+      expect(await isolate({ password: FIRST }).logIn(FIRST)).toEqual(["in", 1]);
       const before = await accounts.byEmail(OPERATOR_EMAIL);
       const { logIn } = isolate({ password: SECOND });
       const outcomes = new Map<string, string>();
@@ -99,6 +99,24 @@ describe("a changed ADMIN_PASSWORD", () => {
       return apply(application);
     };
     expect((await isolate({ password: SECOND }).logIn(OWN))[0]).toBe("UNAUTHENTICATED");
+  });
+});
+
+describe("while an isolate with the secret before is still there", () => {
+  it("no password of the one secret is kept for that of the other, whoever comes in between", async () => {
+    const { isolate, accounts } = operatorWorld();
+    const before = isolate({ password: FIRST });
+    const now = isolate({ password: SECOND });
+    await before.logIn(FIRST);
+    await now.logIn(SECOND);
+    const replace = accounts.replaceHash.bind(accounts);
+    accounts.replaceHash = async (change) => {
+      accounts.replaceHash = replace;
+      await now.logIn("wrong");
+      return replace(change);
+    };
+    await before.logIn(FIRST);
+    expect([(await now.logIn(FIRST))[0], (await now.logIn(SECOND))[0]]).toEqual(["UNAUTHENTICATED", "in"]);
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hintsOf } from "../../../src/contracts/errors.ts";
 import type { FailureCount, KnownDevice } from "../../../src/identity/biz/ports.ts";
 import { failureCounts } from "../../../src/identity/data/failure-counts.ts";
+import { LateError } from "../../../src/platform/call-timer.ts";
 import { MemoryWindows } from "../../support/memory-windows.ts";
 import { testGuard } from "../../support/test-guard.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
@@ -138,6 +139,38 @@ describe("what is given back", () => {
     for (let time = 0; time < 10; time += 1) await expect(count.begin()).rejects.toMatchObject({ code: "UNAVAILABLE" });
     windows.unreachable = false;
     expect(await wrongUntilRefused(count)).toBe(5);
+  });
+
+  it("nothing stays counted while the windows answer too late, nor is anything given back that they denied", async () => {
+    const clock = new TurnedClock();
+    const windows = new MemoryWindows(clock.now);
+    const late = { is: false };
+    const background: Promise<unknown>[] = [];
+    const failures = failureCounts({
+      windowOf: windows.windowOf,
+      guard: testGuard({
+        now: clock.now,
+        upstream: "rate-window",
+        timer: { inTime: async (answer) => (late.is ? Promise.reject(new LateError()) : answer) },
+      }),
+      scale: 1,
+      now: clock.now,
+      background: (work) => void background.push(work),
+    });
+    const inTurn = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time += 1) {
+        late.is = true;
+        await expect(failures.ofSession("s-1").begin()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+        late.is = false;
+        for (const work of background.splice(0)) await work;
+        clock.turn(20_000);
+      }
+    };
+    await inTurn(12);
+    expect(await wrongUntilRefused(failures.ofSession("s-1"))).toBe(10);
+    clock.turn(11_000);
+    await inTurn(3);
+    expect(await wrong(failures.ofSession("s-1"))).toBeGreaterThan(0);
   });
 });
 
