@@ -30,8 +30,8 @@ const HEALED_MS = 2_700_000;
 const QUIET_CRON_MS = 600_000;
 const MINUTE_MS = 60_000;
 /** How often the ledgers are reconciled in between, and how many times at most in one go. */
-const ROUND_MS = 300_000;
-const ROUNDS_MAX = 20;
+const ROUND_MS = 120_000;
+const ROUNDS_MAX = 50;
 
 export interface SimOptions {
   readonly mutation?: Mutation;
