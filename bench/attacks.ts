@@ -1,5 +1,6 @@
 import { ApiClient } from "../test/support/api-client.ts";
 import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../test/support/attacks.ts";
+import { ODD_ATTACKS } from "../test/support/odd-attacks.ts";
 import { bystanders, goAboutTheirBusiness, type Answered, type Bystander, type Deed } from "../test/support/bystanders.ts";
 import { OPERATOR, startWhole } from "./support/contestants.ts";
 import { median } from "./support/median.ts";
@@ -9,6 +10,8 @@ const TRIES = Number(process.env["BENCH_TRIES"] ?? 200);
 const WARM_UP_TRIES = 3;
 const PER_SECOND = 50;
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 8);
+/** Of each kind; a turn is long enough for each user to log in and refresh once. */
+const TURNS = 2;
 const USERS = 8;
 const DEEDS: readonly Deed[] = ["read", "report", "refresh", "login"];
 const PASSWORD = "not the password";
@@ -60,30 +63,47 @@ async function compare(title: string, emails: Readonly<Record<string, string>>, 
   );
 }
 
-/** Eight users' times, alone and under each attack, with the limits that production has. Each attack has a platform of its own: the one before has used up what limits there are. */
+/**
+ * Eight users' times, alone and under each attack by turns, with the limits that production has. Each attack has a platform of its own: the one before has
+ * used up what limits there are.
+ */
 async function besideAttacks(): Promise<void> {
   console.log(
-    `${USERS} users' answers in ms (median, 95 of 100), alone and beside ${PER_SECOND} wrong passwords a second for ${SECONDS} s`,
+    `${USERS} users' answers in ms (median, 95 of 100), alone and beside ${PER_SECOND} a second of each kind, by turns, ${TURNS} of ${SECONDS / TURNS} s each`,
   );
   const rows: Record<string, Record<string, string | number>> = {};
-  for (const attack of [null, ...ATTACKS, FROM_MANY_ADDRESSES]) {
+  for (const attack of [...ATTACKS, FROM_MANY_ADDRESSES, ...ODD_ATTACKS]) {
     const platform = await startWhole({ rateLimitScale: 1 });
     const others = await bystanders(platform.url, USERS);
     const target = targetOf(platform.url, await bystanders(platform.url, 2, "involved"));
-    const running = attack?.start(target, PER_SECOND);
-    const answers = await goAboutTheirBusiness(platform.url, others, SECONDS);
-    const attackers = (await running?.stop()) ?? {};
-    rows[attack?.name ?? "alone"] = {
-      ...Object.fromEntries(DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))])),
-      refused: countsOf(answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`)),
-      "put off once": answers.filter(({ wasPutOff }) => wasPutOff).length,
-      "the attacker's": Object.entries(attackers)
-        .map(([status, count]) => `${count} × ${status}`)
-        .join(", "),
-    };
+    const alone: Answered[] = [];
+    const beside: Answered[] = [];
+    const attackers: Record<string, number> = {};
+    for (let turn = 0; turn < TURNS; turn += 1) {
+      alone.push(...(await goAboutTheirBusiness(platform.url, others, SECONDS / TURNS)));
+      const running = attack.start(target, PER_SECOND);
+      beside.push(...(await goAboutTheirBusiness(platform.url, others, SECONDS / TURNS)));
+      for (const [status, count] of Object.entries(await running.stop())) attackers[status] = (attackers[status] ?? 0) + count;
+    }
+    rows[`${attack.name}: alone`] = rowOf(alone);
+    rows[`${attack.name}: beside`] = { ...rowOf(beside), "the attacker's": toldOf(attackers) };
     await platform.stop();
   }
   console.table(rows);
+}
+
+function rowOf(answers: readonly Answered[]): Record<string, string | number> {
+  return {
+    ...Object.fromEntries(DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))])),
+    refused: countsOf(answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`)),
+    "put off once": answers.filter(({ wasPutOff }) => wasPutOff).length,
+  };
+}
+
+function toldOf(statuses: Readonly<Record<string, number>>): string {
+  return Object.entries(statuses)
+    .map(([status, count]) => `${count} × ${status}`)
+    .join(", ");
 }
 
 function targetOf(url: string, [attacker, victim]: readonly Bystander[]): Target {

@@ -31,7 +31,7 @@ export interface GuardKitDeps {
   /** Upstreams whose slowest reads get a second call beside them. */
   readonly hedgedUpstreams: readonly string[];
   readonly timer: CallTimer;
-  /** Takes work that no answer waits for. */
+  /** Takes work that no answer waits for, and work that must go on where nobody waits any more. */
   readonly background: (work: Promise<unknown>) => void;
   readonly onReportFailure: (upstream: string, error: unknown) => void;
 }
@@ -86,6 +86,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       now,
       random,
       sleep,
+      keep: deps.background,
     });
   };
 

@@ -40,6 +40,11 @@ export interface GuardParts {
   readonly now: Clock;
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
+  /**
+   * Has work go on though whoever waited for it has gone. A service is told of no hang-up: its code would end at the next `await`, and its call keep a place
+   * for as long as its client could have waited. Kept, it gives the place back when the upstream answers.
+   */
+  readonly keep: (work: Promise<unknown>) => void;
   /** Hears after each attempt; here breakers report to their shared state, in the background. Answers when they have its verdict, if they ask for it. */
   readonly afterAttempt: () => Promise<void> | undefined;
 }
@@ -136,7 +141,13 @@ export class Guard {
     const startedAtMs = now();
     if (!isWorthCalling(remainingMs(plan.deadlineAtMs, startedAtMs))) throw outOfTime(what);
     const flight = this.#enter(plan, startedAtMs);
-    plan.hangUp?.addEventListener("abort", () => this.#vanish(flight, now()), { once: true });
+    const answer = this.#fly(what, plan, run, flight);
+    if (plan.hangUp === undefined) this.#parts.keep(answer.catch(() => undefined));
+    else plan.hangUp.addEventListener("abort", () => this.#vanish(flight, now()), { once: true });
+    return answer;
+  }
+
+  async #fly<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, flight: Flight): Promise<T> {
     let outcome: WorkOutcome = "none";
     try {
       const answer = await this.#attempts(what, plan, run, flight);
@@ -146,7 +157,7 @@ export class Guard {
       outcome = workOutcomeOf(error, plan.isHurried === true);
       throw error;
     } finally {
-      this.#leave(flight, now(), outcome);
+      this.#leave(flight, this.#parts.now(), outcome);
     }
   }
 

@@ -106,6 +106,8 @@ export class AllowanceQuota implements ClientQuota {
     if (!this.#isKnown && atMs - this.#sinceMs >= this.#limit.windowMs) {
       this.#used = 0;
       this.#owed = 0;
+      // An ask whose client has hung up has no end: what it told was of a window that is over.
+      this.#told = 0;
       this.#sinceMs = atMs;
     }
     return atMs;

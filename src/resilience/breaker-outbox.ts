@@ -30,6 +30,7 @@ export class BreakerOutbox {
   #probe: BreakerReport["probe"] = null;
   #wantsVerdict = false;
   #sinceMs = 0;
+  #countedAtMs = 0;
   #nextMs = 0;
   #sent: Sent | null = null;
 
@@ -41,6 +42,7 @@ export class BreakerOutbox {
     if (atMs - this.#sinceMs >= KEEP_MS) this.#forgetCounts(atMs);
     if (outcome === "success") this.#ok += 1;
     else this.#failed += 1;
+    this.#countedAtMs = atMs;
   }
 
   /** A probe has ended: this is what the others wait for. */
@@ -67,9 +69,13 @@ export class BreakerOutbox {
     }
     if (atMs - this.#sinceMs >= KEEP_MS) this.#forgetCounts(atMs);
     if (this.#ok + this.#failed === 0 && this.#probe === null && !this.#wantsVerdict) return null;
-    const report = { reporter: this.#options.reporter, ok: this.#ok, failed: this.#failed, probe: this.#probe, version };
-    this.#sent = { report, atMs, sinceMs: this.#sinceMs };
+    // What ended well a while ago says nothing of an opening that may have come since: a call that found nothing out must not tell it as its own.
+    const isOld = this.#failed === 0 && atMs - this.#countedAtMs > this.#options.reportEveryMs;
+    const [heldBack, sinceMs] = [isOld ? this.#ok : 0, this.#sinceMs];
+    const report = { reporter: this.#options.reporter, ok: this.#ok - heldBack, failed: this.#failed, probe: this.#probe, version };
+    this.#sent = { report, atMs, sinceMs };
     this.forget(atMs);
+    if (heldBack > 0) [this.#ok, this.#sinceMs] = [heldBack, sinceMs];
     this.#wantsVerdict = false;
     this.#nextMs = atMs + this.#options.reportEveryMs;
     return report;

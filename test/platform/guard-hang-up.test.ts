@@ -105,6 +105,46 @@ describe("a client of a BFF's who hangs up", () => {
   });
 });
 
+describe("a service, which is told of no hang-up", () => {
+  it("has a call go on to where its place is given back: fifty clients a second who are gone, on a database that is slow, fill no places", async () => {
+    const clock = new TurnedClock();
+    const kept = new Set<Promise<unknown>>();
+    const guard = testGuard({
+      now: clock.now,
+      placesMax: 64,
+      quotaMs: 2_000,
+      timer: { inTime: (answer) => answer },
+      keep: (work) => void kept.add(work),
+    });
+    let answers: (() => void)[] = [];
+    for (let client = 0; client < 200; client += 1) {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const size = kept.size;
+      void guard.call("read", { ...plan(clock), deadlineAtMs: clock.now() + 2_500 }, () => promise).catch(() => undefined);
+      // What is not kept is never run again.
+      if (kept.size > size) answers.push(() => resolve("late"));
+      if (client % 5 === 4) {
+        for (const answer of answers) answer();
+        answers = [];
+      }
+      await new Promise((done) => void setImmediate(done));
+      clock.turn(20);
+      expect(await guard.call("read", plan(clock), async () => "done")).toBe("done");
+    }
+  });
+
+  it("is not asked to where hang-ups are told: what nobody waits for any more is dropped there", async () => {
+    const kept: Promise<unknown>[] = [];
+    const guard = testGuard({ keep: (work) => void kept.push(work) });
+    await guard.call(
+      "read",
+      { kind: "read", idempotent: true, deadlineAtMs: Date.now() + ROUTE_MS, hangUp: new AbortController().signal },
+      async () => "done",
+    );
+    expect(kept).toEqual([]);
+  });
+});
+
 describe("twenty clients a second who hang up", () => {
   const runs = OVERLOAD_KINDS.flatMap((kind) => [true, false].map((isTold) => [kind, isTold] as const));
 

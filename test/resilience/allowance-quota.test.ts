@@ -71,6 +71,16 @@ describe("a quota with an allowance", () => {
     expect(asks).toHaveLength(asked);
   });
 
+  it("tells nothing of windows that are over, though whoever asked in each of them has hung up", () => {
+    const quota = clientQuota("async", LIMIT, { onUnreachable: "open", hasAllowance: true });
+    for (let window = 0; window < 8; window += 1) {
+      const fromMs = START_MS + window * 120_000;
+      for (let index = 0; index < ALLOWANCE; index += 1) expect(quota.decide(fromMs, 1)?.allowed).toBe(true);
+      expect(quota.decide(fromMs, 1)).toBeNull();
+      expect(quota.ask(fromMs, 1)).toEqual({ kind: "take", cost: 1, count: ALLOWANCE });
+    }
+  });
+
   it("never admits more than the limit and one allowance in a window, whenever requests come (two windows' edges)", () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 50, maxLength: 400 }), (gapsMs) => {

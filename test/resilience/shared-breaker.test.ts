@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { BreakerVerdict } from "../../src/resilience/breaker-ledger.ts";
+import type { BreakerOutcome } from "../../src/resilience/breaker.ts";
+import { BreakerLedger, type BreakerVerdict } from "../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker, type SharedBreakerOptions } from "../../src/resilience/shared-breaker.ts";
 
@@ -477,3 +478,35 @@ describe("the options of a shared breaker", () => {
     expect(() => unheard({ verdictMs: 1, reportEveryMs: 1, trialTimeoutMs: 1 })).not.toThrow();
   });
 });
+
+describe("a call that found nothing out", () => {
+  it("does not tell what ended well before as its own: an upstream that has died since stays left alone", () => {
+    const ledger = new BreakerLedger();
+    const breaker = unheard();
+    const call = (atMs: number, outcome: BreakerOutcome): void => {
+      const admission = breaker.admit(atMs, RANDOM);
+      if (admission.kind !== "rejected") breaker.record(atMs, outcome, admission.kind);
+      const report = breaker.takeReport(atMs);
+      if (report !== null) breaker.learn(atMs, ledger.report(atMs, report));
+    };
+    for (const atMs of [0, 100, 200]) call(T0 + atMs, "success");
+    ledger.report(T0 + 1_000, { reporter: "another", ok: 0, failed: 30, probe: null, version: 0 });
+    call(T0 + 4_000, "cancelled");
+    expect(ledger.state.state).toBe("open");
+  });
+
+  it("keeps it to be told with the next one that did", () => {
+    const breaker = unheard();
+    for (const atMs of [0, 100, 200]) exchangeIfDue(breaker, T0 + atMs);
+    breaker.record(T0 + 4_000, "cancelled", "admitted");
+    expect(breaker.takeReport(T0 + 4_000)).toMatchObject({ ok: 0, failed: 0 });
+    breaker.learn(T0 + 4_000, closed(0));
+    breaker.record(T0 + 5_000, "failure", "admitted");
+    expect(breaker.takeReport(T0 + 5_000)).toMatchObject({ ok: 2, failed: 1 });
+  });
+});
+
+function exchangeIfDue(breaker: SharedBreaker, atMs: number): void {
+  breaker.record(atMs, "success", "admitted");
+  if (breaker.takeReport(atMs) !== null) breaker.learn(atMs, closed(0));
+}

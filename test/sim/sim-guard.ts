@@ -64,6 +64,7 @@ export function simGuards({ kernel, process, now, note }: SimGuardsOptions): Mak
       now,
       random: kernel.random,
       sleep,
+      keep: () => undefined,
       afterAttempt: () => undefined,
     });
   };

@@ -25,6 +25,7 @@ interface TestGuardOptions {
   readonly timer?: CallTimer;
   readonly random?: () => number;
   readonly sleep?: (ms: number) => Promise<void>;
+  readonly keep?: (work: Promise<unknown>) => void;
   readonly afterAttempt?: () => Promise<void> | undefined;
 }
 
@@ -49,6 +50,7 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
     now,
     random: options.random ?? (() => 0),
     sleep: options.sleep ?? (async () => undefined),
+    keep: options.keep ?? (() => undefined),
     afterAttempt: options.afterAttempt ?? (() => undefined),
   });
 }
