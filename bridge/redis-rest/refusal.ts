@@ -30,6 +30,7 @@ const READ_OPTIONS: ReadonlyMap<string, number> = new Map([
 /** Why a command is not sent to Redis, as an error's text, or null if it is. */
 export function refusal({ name, args }: RedisCommand): string | null {
   const upper = name.toUpperCase();
+  if (isOfEveryObject(name)) return `ERR unknown command '${name}'`;
   if (REFUSED.has(upper)) return `ERR ${upper} is not available over REST`;
   const allowed = ALLOWED_SUBCOMMANDS.get(upper);
   const [subcommand] = args;
@@ -38,6 +39,11 @@ export function refusal({ name, args }: RedisCommand): string | null {
   }
   if ((upper === "XREAD" || upper === "XREADGROUP") && blocks(args)) return `ERR ${upper} with BLOCK is not available over REST`;
   return null;
+}
+
+/** ioredis looks a command's name up in plain objects. What it finds there of `__proto__` ends the process, for everybody. */
+function isOfEveryObject(name: string): boolean {
+  return name in Object.prototype || name.toLowerCase() in Object.prototype;
 }
 
 /** A key, group or consumer may be called BLOCK, so options are walked as Redis does. */
