@@ -68,19 +68,24 @@ export class RedisLink {
     return this.#redis.status === "ready" && this.#redis.stream.writable;
   }
 
-  /** Their replies, in order; an error of Redis or a lost answer is a reply too. Throws {@link FrontError} if none was sent. */
-  async send(commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
+  /**
+   * What `keep` makes of their replies as they come, in order; an error of Redis or a lost answer is a reply too. Throws {@link FrontError} if none was
+   * sent.
+   */
+  async send<Kept>(commands: readonly RedisCommand[], keep: (reply: RedisReply) => Kept): Promise<readonly Kept[]> {
     if (!this.ready) throw new FrontError(503, "ERR redis-server is not reachable");
     const { stream } = this.#redis;
     stream.cork();
-    const replies = commands.map(async ({ name, args }) => await this.#write(new RawCommand(name, [...args], { replyEncoding: null })));
+    const replies = commands.map(async ({ name, args }) =>
+      keep(await this.#write(new RawCommand(name, [...args], { replyEncoding: null }))),
+    );
     stream.uncork();
     return await Promise.all(replies);
   }
 
   /** Their replies after all of them were done together. Throws {@link FrontError} if they were not, or nobody knows. */
   async transact(commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
-    const replies = await this.send([{ name: "MULTI", args: [] }, ...commands, { name: "EXEC", args: [] }]);
+    const replies = await this.send([{ name: "MULTI", args: [] }, ...commands, { name: "EXEC", args: [] }], asItIs);
     const done = replies.at(-1);
     if (done instanceof FrontError) throw done;
     if (Array.isArray(done)) return done as readonly RedisReply[];
@@ -90,7 +95,7 @@ export class RedisLink {
 
   /** Whether Redis answers at all. Those who ask at once, with or without a token, cost it one PING. */
   async ping(): Promise<boolean> {
-    this.#ping ??= this.send([{ name: "PING", args: [] }])
+    this.#ping ??= this.send([{ name: "PING", args: [] }], asItIs)
       .then(([reply]) => reply instanceof Uint8Array)
       .catch(() => false)
       .finally(() => (this.#ping = null));
@@ -111,4 +116,8 @@ export class RedisLink {
       });
     }
   }
+}
+
+function asItIs(reply: RedisReply): RedisReply {
+  return reply;
 }

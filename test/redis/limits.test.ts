@@ -113,6 +113,22 @@ describe("limits", () => {
     expect(await response.json()).toEqual([{ error: expect.stringContaining("done, but") }, { result: "OK" }]);
   });
 
+  it("bound what many replies to one request hold while they come", async () => {
+    await at.native.set("third", "x".repeat(15_000));
+    const response = await at.post(
+      "/pipeline",
+      Array.from({ length: 100 }, () => ["GET", "third"]),
+    );
+    const answers = (await response.json()) as readonly { readonly result?: string; readonly error?: string }[];
+    expect(answers.map(({ result, error }) => result?.length ?? error?.slice(0, 9))).toEqual([
+      15_000,
+      15_000,
+      15_000,
+      ...Array.from({ length: 97 }, () => "ERR done,"),
+    ]);
+    expect((await at.post("/", ["SET", "k", "x".repeat(90_000)])).status).toBe(200);
+  });
+
   it("refuse a subscription too many, and free its place when it ends", async () => {
     const open = async (abort: AbortController) =>
       await fetch(`${at.url}/subscribe/c`, { method: "POST", headers: { authorization: `Bearer ${at.token}` }, signal: abort.signal });
