@@ -88,6 +88,10 @@ export class RedisLink {
     const replies = await this.send([{ name: "MULTI", args: [] }, ...commands, { name: "EXEC", args: [] }], asItIs);
     const done = replies.at(-1);
     if (done instanceof FrontError) throw done;
+    const [begun] = replies;
+    // Without it the others were done one by one, and nobody may take them for discarded.
+    if (begun instanceof Error && replies.slice(1, -1).some((reply) => !(reply instanceof Error)))
+      throw new FrontError(502, `ERR MULTI was refused, and what followed was done without it: ${begun.message}`);
     if (Array.isArray(done)) return done as readonly RedisReply[];
     const cause = replies.find((reply) => reply instanceof Error) ?? done;
     throw new FrontError(400, cause instanceof Error ? cause.message : "ERR the transaction was discarded");
