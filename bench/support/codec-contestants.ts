@@ -20,7 +20,7 @@ export function codecContestants(stream: CodecStream, chunkLength: number): read
     { name: "goim", run: () => countFrames(goim, chunks) },
     { name: "fixed length", run: () => countFrames(fixed, chunks) },
     { name: "delimiter", run: () => countFrames(lines, chunks) },
-    { name: "length field, as a TransformStream", run: () => countPiped(frameLength, chunks) },
+    { name: "length field, as a stream", run: () => countPiped(frameLength, chunks) },
     { name: "a DataView loop over the whole, lengths only", run: () => loop(stream, false) },
     { name: "the same, a view made of each frame", run: () => loop(stream, true) },
     naive(chunks),

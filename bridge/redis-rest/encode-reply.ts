@@ -13,7 +13,7 @@ const INTEGER = /^-?\d+$/;
  */
 export function encodeReply(reply: RedisReply, encoding: ReplyEncoding, lengthMax: number): string | null {
   if (reply instanceof Error) return `{"error":${JSON.stringify(reply.message)}}`;
-  if (lengthOf(reply) > lengthMax) return null;
+  if (lengthOf(reply, encoding) > lengthMax) return null;
   // The one string that clients take as it is, and only where it stands alone: within an array they would decode it.
   if (reply instanceof Uint8Array && isOk(reply)) return '{"result":"OK"}';
   return `{"result":${encode(reply, encoding)}}`;
@@ -37,10 +37,17 @@ function isOk(bytes: Uint8Array): boolean {
 }
 
 /** About how long a reply's text will be: known before any of it is made. */
-function lengthOf(reply: RedisReply): number {
+function lengthOf(reply: RedisReply, encoding: ReplyEncoding): number {
   if (reply === null) return 4;
   if (typeof reply === "string") return reply.length;
-  if (reply instanceof Uint8Array) return Math.ceil(reply.length / 3) * 4 + 2;
+  if (reply instanceof Uint8Array) return encoding === "base64" ? Math.ceil(reply.length / 3) * 4 + 2 : escapedLengthOf(reply) + 2;
   if (reply instanceof Error) return Math.ceil(reply.message.length / 3) * 4 + 2;
-  return reply.reduce((sum: number, element) => sum + lengthOf(element) + 1, 2);
+  return reply.reduce((sum: number, element) => sum + lengthOf(element, encoding) + 1, 2);
+}
+
+/** In JSON a control character takes six, so a text may be six times as long as its bytes. */
+function escapedLengthOf(bytes: Uint8Array): number {
+  let length = bytes.length;
+  for (const byte of bytes) length += byte < 0x20 ? 5 : byte === 0x22 || byte === 0x5c ? 1 : 0;
+  return length;
 }

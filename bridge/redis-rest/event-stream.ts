@@ -23,6 +23,12 @@ export class EventStream {
     this.#write(`data: ${text.split(/\r\n|\r|\n/).join("\ndata: ")}\n\n`);
   }
 
+  /** The last one: why there will be none. The text is a comment to clients, which know of no such event, and for whoever reads the stream. */
+  fail(why: string): void {
+    this.#write(`: ${why.replaceAll(/[\r\n]+/g, " ")}\n\n`);
+    this.end();
+  }
+
   end(): void {
     this.#response.end();
   }

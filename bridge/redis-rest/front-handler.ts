@@ -32,7 +32,7 @@ export interface FrontParts {
 /** Answers one request, whatever comes. Never rejects. */
 export async function handle(parts: FrontParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const held = parts.admission.holder();
-  response.once("close", held.giveBack);
+  const closed = new Promise((resolve) => response.once("close", resolve));
   // A reader that resets its connection ends it, and that is all.
   response.on("error", () => undefined);
   try {
@@ -41,59 +41,78 @@ export async function handle(parts: FrontParts, request: IncomingMessage, respon
     if (!parts.isAuthorized(request.headers.authorization)) throw new FrontError(401, "Unauthorized");
     if (asked.what === "events") return await parts.subscriptions.stream(asked.topic, response, HEADERS);
     const body = await readBody(request, parts.bodyBytesMax, held.take);
-    const text = await answerCommands(parts, asked.what, body, request.headers["upstash-encoding"] === "base64" ? "base64" : "plain");
-    held.count(text.length);
-    write(response, 200, text);
+    const encoding = request.headers["upstash-encoding"] === "base64" ? "base64" : "plain";
+    write(response, 200, await answerCommands(parts, asked.what, body, answererOf(encoding, parts.replyBytesMax, held.count)));
   } catch (error) {
     const known = error instanceof FrontError;
-    if (!known && !request.destroyed) parts.onBug(error);
+    // A client that goes before it has sent all is none; `destroyed` would be true of whatever was read to its end, too.
+    if (!known && request.complete) parts.onBug(error);
     writeError(request, response, known ? error : new FrontError(500, "ERR internal error"));
+  } finally {
+    // Not when the client goes: what it asked for is held until Redis has answered.
+    void closed.then(held.giveBack);
   }
+}
+
+/** A reply as it will be sent. */
+interface Answer {
+  readonly text: string;
+  readonly error: Error | null;
+}
+
+type Answerer = (reply: RedisReply) => Answer;
+
+/**
+ * Makes the text of each reply as it comes, so that what the replies share is bounded while they come: one that doesn't fit is told to be done, but too long to be
+ * shown, and nothing of it is kept.
+ */
+function answererOf(encoding: ReplyEncoding, bytesMax: number, count: (bytes: number) => void): Answerer {
+  let left = bytesMax;
+  return (reply) => {
+    const text = encodeReply(reply, encoding, left) ?? `{"error":"ERR done, but the response would have more than ${bytesMax} bytes"}`;
+    left -= text.length;
+    count(text.length);
+    return { text, error: reply instanceof Error ? reply : null };
+  };
 }
 
 async function answerCommands(
   parts: FrontParts,
   what: "command" | "pipeline" | "multi-exec",
   body: Uint8Array,
-  encoding: ReplyEncoding,
+  answer: Answerer,
 ): Promise<string> {
   const commands = what === "command" ? [readCommand(body)] : readCommands(body);
   const leave = parts.admission.enter(commands.length);
   try {
-    const replies = await (what === "multi-exec" ? transact(parts.link, commands) : pipeline(parts.link, commands));
-    const texts = encodeAll(replies, encoding, parts.replyBytesMax);
-    if (what !== "command") return `[${texts.join(",")}]`;
-    const [only] = replies;
-    if (only instanceof FrontError) throw only;
-    if (only instanceof Error) throw new FrontError(400, only.message);
-    return texts[0] ?? "";
+    if (what === "multi-exec") return textOf(await transact(parts.link, commands, answer));
+    const answers = await pipeline(parts.link, commands, answer);
+    if (what === "pipeline") return textOf(answers);
+    const [only] = answers;
+    if (only?.error instanceof FrontError) throw only.error;
+    if (only?.error) throw new FrontError(400, only.error.message);
+    return only?.text ?? "";
   } finally {
     leave();
   }
 }
 
+function textOf(answers: readonly Answer[]): string {
+  return `[${answers.map(({ text }) => text).join(",")}]`;
+}
+
 /** In order, not atomic: a refused command is an error of its own, and the others are done. */
-async function pipeline(link: RedisLink, commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
+async function pipeline(link: RedisLink, commands: readonly RedisCommand[], answer: Answerer): Promise<readonly Answer[]> {
   const refusals = commands.map(refusal);
   const sent = commands.filter((_command, index) => refusals[index] === null);
-  const replies = (sent.length === 0 ? [] : await link.send(sent)).values();
-  return refusals.map((reason) => (reason === null ? (replies.next().value ?? null) : new FrontError(400, reason)));
+  const answers = (sent.length === 0 ? [] : await link.send(sent, answer)).values();
+  return refusals.map((reason) => (reason === null ? (answers.next().value ?? answer(null)) : answer(new FrontError(400, reason))));
 }
 
 /** All or none, so a refused command refuses all. */
-async function transact(link: RedisLink, commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
+async function transact(link: RedisLink, commands: readonly RedisCommand[], answer: Answerer): Promise<readonly Answer[]> {
   for (const reason of commands.map(refusal)) if (reason !== null) throw new FrontError(400, reason);
-  return await link.transact(commands);
-}
-
-/** Replies share the bound on a response; one that doesn't fit is told to be done, but too long to be shown. */
-function encodeAll(replies: readonly RedisReply[], encoding: ReplyEncoding, bytesMax: number): readonly string[] {
-  let left = bytesMax;
-  return replies.map((reply) => {
-    const text = encodeReply(reply, encoding, left) ?? `{"error":"ERR done, but the response would have more than ${bytesMax} bytes"}`;
-    left -= text.length;
-    return text;
-  });
+  return (await link.transact(commands)).map(answer);
 }
 
 async function answerHealth(link: RedisLink, response: ServerResponse): Promise<void> {

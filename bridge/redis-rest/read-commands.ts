@@ -1,8 +1,8 @@
 import { FrontError } from "./front-error.ts";
 import type { RedisCommand } from "./redis-command.ts";
 
-/** A number with so many digits may not survive JSON.parse. */
-const LONG_NUMBER = /\d{16}/;
+/** Numbers that JSON.parse may give back otherwise than they were written: with many digits, a fraction, an exponent, or the sign of a zero. */
+const FRAGILE_NUMBER = /\d{16}|\d[.eE]|-0/;
 
 /** One command from a request's body, `["SET","k","v","px",5000]`. Throws {@link FrontError}. */
 export function readCommand(body: Uint8Array): RedisCommand {
@@ -19,7 +19,7 @@ export function readCommands(body: Uint8Array): readonly RedisCommand[] {
 function parse(body: Uint8Array): unknown {
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-    return LONG_NUMBER.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
+    return FRAGILE_NUMBER.test(text) ? JSON.parse(text, keepDigits) : JSON.parse(text);
   } catch (cause) {
     throw new FrontError(400, "ERR the body is not JSON in UTF-8", { cause });
   }

@@ -8,14 +8,14 @@ export const USAGE = `node bridge/redis-rest/main.ts --token-file FILE [--redis 
   --redis URL        redis://[user:password@]host[:port]
   --host, --port     where to listen; port 0 picks a free one
 
-Environment: REDIS_REST_TOKEN instead of the file.`;
+Environment: REDIS_REST_TOKEN instead of the file, and REDIS_URL instead of --redis, since every user of the machine can read arguments.`;
 
 /** What the command line and the environment tell. Throws an error for the user to read. */
 export function readFrontOptions(args: readonly string[], environment: Readonly<Record<string, string | undefined>>) {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      redis: { type: "string", default: "redis://127.0.0.1:6379" },
+      redis: { type: "string" },
       host: { type: "string", default: "127.0.0.1" },
       port: { type: "string", default: "8079" },
       "token-file": { type: "string" },
@@ -28,7 +28,7 @@ export function readFrontOptions(args: readonly string[], environment: Readonly<
     help: values.help,
     host: values.host,
     port,
-    redis: readAddress(values.redis),
+    redis: readAddress(values.redis ?? environment["REDIS_URL"] ?? "redis://127.0.0.1:6379"),
     token: (): string => readToken(values["token-file"], environment),
   };
 }
@@ -38,7 +38,13 @@ function readAddress(text: string): RedisAddress {
   if (url?.protocol !== "redis:" || url.hostname === "" || !/^\/?$/.test(url.pathname))
     throw new RangeError("--redis must be redis://[user:password@]host[:port]");
   const of = (part: string): string | undefined => (part === "" ? undefined : decodeURIComponent(part));
-  return { host: url.hostname, port: Number(url.port || 6379), username: of(url.username), password: of(url.password) };
+  // A URL has an address of IPv6 in brackets, and nobody else has.
+  return {
+    host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
+    port: Number(url.port || 6379),
+    username: of(url.username),
+    password: of(url.password),
+  };
 }
 
 function readToken(file: string | undefined, { REDIS_REST_TOKEN }: Readonly<Record<string, string | undefined>>): string {

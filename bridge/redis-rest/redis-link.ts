@@ -68,21 +68,30 @@ export class RedisLink {
     return this.#redis.status === "ready" && this.#redis.stream.writable;
   }
 
-  /** Their replies, in order; an error of Redis or a lost answer is a reply too. Throws {@link FrontError} if none was sent. */
-  async send(commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
+  /**
+   * What `keep` makes of their replies as they come, in order; an error of Redis or a lost answer is a reply too. Throws {@link FrontError} if none was
+   * sent.
+   */
+  async send<Kept>(commands: readonly RedisCommand[], keep: (reply: RedisReply) => Kept): Promise<readonly Kept[]> {
     if (!this.ready) throw new FrontError(503, "ERR redis-server is not reachable");
     const { stream } = this.#redis;
     stream.cork();
-    const replies = commands.map(async ({ name, args }) => await this.#write(new RawCommand(name, [...args], { replyEncoding: null })));
+    const replies = commands.map(async ({ name, args }) =>
+      keep(await this.#write(new RawCommand(name, [...args], { replyEncoding: null }))),
+    );
     stream.uncork();
     return await Promise.all(replies);
   }
 
   /** Their replies after all of them were done together. Throws {@link FrontError} if they were not, or nobody knows. */
   async transact(commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
-    const replies = await this.send([{ name: "MULTI", args: [] }, ...commands, { name: "EXEC", args: [] }]);
+    const replies = await this.send([{ name: "MULTI", args: [] }, ...commands, { name: "EXEC", args: [] }], asItIs);
     const done = replies.at(-1);
     if (done instanceof FrontError) throw done;
+    const [begun] = replies;
+    // Without it the others were done one by one, and nobody may take them for discarded.
+    if (begun instanceof Error && replies.slice(1, -1).some((reply) => !(reply instanceof Error)))
+      throw new FrontError(502, `ERR MULTI was refused, and what followed was done without it: ${begun.message}`);
     if (Array.isArray(done)) return done as readonly RedisReply[];
     const cause = replies.find((reply) => reply instanceof Error) ?? done;
     throw new FrontError(400, cause instanceof Error ? cause.message : "ERR the transaction was discarded");
@@ -90,7 +99,7 @@ export class RedisLink {
 
   /** Whether Redis answers at all. Those who ask at once, with or without a token, cost it one PING. */
   async ping(): Promise<boolean> {
-    this.#ping ??= this.send([{ name: "PING", args: [] }])
+    this.#ping ??= this.send([{ name: "PING", args: [] }], asItIs)
       .then(([reply]) => reply instanceof Uint8Array)
       .catch(() => false)
       .finally(() => (this.#ping = null));
@@ -111,4 +120,8 @@ export class RedisLink {
       });
     }
   }
+}
+
+function asItIs(reply: RedisReply): RedisReply {
+  return reply;
 }

@@ -15,7 +15,8 @@ const REFUSED: ReadonlySet<string> = new Set([CHANGES_CONNECTION, BLOCKS, CHANGE
 /** Of these only the subcommands that are named: a list of the harmful ones would have to grow with Redis. */
 const ALLOWED_SUBCOMMANDS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["CLIENT", new Set(["GETNAME", "HELP", "ID", "INFO", "LIST"])],
-  ["CONFIG", new Set(["GET", "HELP"])],
+  // Not GET, which tells the server's password: with it whoever has the token could go past the front.
+  ["CONFIG", new Set(["HELP"])],
   ["ACL", new Set(["CAT", "HELP", "WHOAMI"])],
   ["SCRIPT", new Set(["EXISTS", "FLUSH", "HELP", "KILL", "LOAD"])],
 ]);
@@ -30,6 +31,7 @@ const READ_OPTIONS: ReadonlyMap<string, number> = new Map([
 /** Why a command is not sent to Redis, as an error's text, or null if it is. */
 export function refusal({ name, args }: RedisCommand): string | null {
   const upper = name.toUpperCase();
+  if (isOfEveryObject(name)) return `ERR unknown command '${name}'`;
   if (REFUSED.has(upper)) return `ERR ${upper} is not available over REST`;
   const allowed = ALLOWED_SUBCOMMANDS.get(upper);
   const [subcommand] = args;
@@ -38,6 +40,11 @@ export function refusal({ name, args }: RedisCommand): string | null {
   }
   if ((upper === "XREAD" || upper === "XREADGROUP") && blocks(args)) return `ERR ${upper} with BLOCK is not available over REST`;
   return null;
+}
+
+/** ioredis looks a command's name up in plain objects. What it finds there of `__proto__` ends the process, for everybody. */
+function isOfEveryObject(name: string): boolean {
+  return name in Object.prototype || name.toLowerCase() in Object.prototype;
 }
 
 /** A key, group or consumer may be called BLOCK, so options are walked as Redis does. */

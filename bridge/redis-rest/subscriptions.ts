@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import type { ServerResponse } from "node:http";
-import { Redis } from "ioredis";
+import { Redis, ReplyError } from "ioredis";
 import { EventStream } from "./event-stream.ts";
 import { FrontError } from "./front-error.ts";
 import { connectionOptions, type RedisAddress } from "./redis-link.ts";
@@ -40,7 +40,8 @@ export class Subscriptions {
       () =>
         void subscribe(redis, { kind, name }).then(
           (count) => events.send(`${kind},${name},${String(count)}`),
-          () => redis.disconnect(true),
+          // Redis's refusal is for good, and asking again at once would only be refused again.
+          (error) => (error instanceof ReplyError ? events.fail(error.message) : redis.disconnect(true)),
         ),
     );
     redis.on("messageBuffer", (channel: Buffer, message: Buffer) => events.send(`message,${channel.toString()},${message.toString()}`));

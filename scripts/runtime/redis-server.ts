@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { LaunchError } from "./launch-error.ts";
@@ -10,6 +10,8 @@ export const INSTALL_HINT = "redis-server isn't installed (Debian: apt-get insta
 const PID_FILE = "redis.pid";
 const PATIENCE_MS = 10_000;
 const POLL_MS = 25;
+/** One that is told to end and doesn't hangs, or runs a script without an end; below what the launcher waits. What it was given is on disk, or with the system. */
+const STOP_PATIENCE_MS = 3_000;
 /** What it has said last is shown if it doesn't start. */
 const SAID_LENGTH_MAX = 2_000;
 
@@ -40,7 +42,7 @@ export function isRedisInstalled(): boolean {
 export async function startRedisServer({ dir, password, port, appendOnly = true, onDeath }: RedisServerOptions): Promise<RunningRedis> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const pidFile = join(dir, PID_FILE);
-  await endOrphan(pidFile);
+  await endOrphan(dir, pidFile);
   const at = port ?? (await freePort());
   // By its standard input: arguments can be read by every user of the machine, and one of these is the password.
   const child = spawn("redis-server", ["-"], { cwd: dir, stdio: ["pipe", "pipe", "pipe"] });
@@ -60,12 +62,20 @@ export async function startRedisServer({ dir, password, port, appendOnly = true,
         throw new LaunchError(`redis-server did not start: ${said.trim().split("\n").at(-1) ?? ""}`);
     }
   };
-  await Promise.race([up(), ended.then(() => up())]);
+  try {
+    await Promise.race([up(), ended.then(() => up())]);
+  } catch (error) {
+    // Nobody would stop it later.
+    child.kill("SIGKILL");
+    throw error;
+  }
   void ended.then(() => void (stopping || onDeath?.()));
   const stop = async (): Promise<void> => {
     stopping = true;
     child.kill("SIGTERM");
+    const patience = setTimeout(() => child.kill("SIGKILL"), STOP_PATIENCE_MS);
     await ended;
+    clearTimeout(patience);
     rmSync(pidFile, { force: true });
   };
   return { port: at, pid: child.pid ?? 0, stop };
@@ -100,15 +110,15 @@ function configuration({
 /** Ends a server that was left behind in this folder, whose data is about to be removed: with its pid, nobody would find it again. */
 export function endRedisOf(dir: string): void {
   const pid = pidIn(join(dir, PID_FILE));
-  if (isRedisServer(pid)) process.kill(pid, "SIGKILL");
+  if (isServerOf(dir, pid)) process.kill(pid, "SIGKILL");
 }
 
-/** A launcher that was killed leaves its server behind, and a second one on the same files would spoil them. Ended only if it is a redis-server still. */
-async function endOrphan(pidFile: string): Promise<void> {
+/** A launcher that was killed leaves its server behind, and a second one on the same files would spoil them. Ended only if it is that server still. */
+async function endOrphan(dir: string, pidFile: string): Promise<void> {
   const pid = pidIn(pidFile);
-  if (!isRedisServer(pid)) return;
+  if (!isServerOf(dir, pid)) return;
   process.kill(pid, "SIGTERM");
-  for (const deadline = Date.now() + PATIENCE_MS; isRedisServer(pid); await pause()) {
+  for (const deadline = Date.now() + PATIENCE_MS; isServerOf(dir, pid); await pause()) {
     if (Date.now() > deadline) throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
   }
 }
@@ -117,8 +127,21 @@ function pidIn(pidFile: string): number {
   return existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
 }
 
-function isRedisServer(pid: number): boolean {
-  return pid > 0 && runningProcesses().some((process) => process.pid === pid && process.command.startsWith("redis-server"));
+/** A number is given again, after a restart of the machine nearly at once: it may be the server of another folder by now. */
+function isServerOf(dir: string, pid: number): boolean {
+  return (
+    pid > 0 && runningProcesses().some((process) => process.pid === pid && process.command.startsWith("redis-server")) && worksIn(dir, pid)
+  );
+}
+
+/** Where the system doesn't say where a process works, its name must do. */
+function worksIn(dir: string, pid: number): boolean {
+  if (!existsSync("/proc/self/cwd")) return true;
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dir);
+  } catch {
+    return false;
+  }
 }
 
 async function freePort(): Promise<number> {

@@ -24,6 +24,9 @@ export class DelimiterEncoder implements FrameEncoder {
     bytes.set(frame);
     bytes.set(this.#delimiter, frame.length);
     if (this.#delimiters.occursIn(bytes.subarray(0, -1))) throw new RangeError("the frame holds a delimiter");
+    // With "\n" and "\r\n" a frame that ends with "\r" would lose it.
+    const ending = this.#delimiters.lengthAt(bytes, 0, bytes.length - 1, bytes, 0);
+    if (ending !== this.#delimiter.length) throw new RangeError("the frame's end and the delimiter are a longer delimiter");
     return bytes;
   }
 }

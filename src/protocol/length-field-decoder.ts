@@ -15,15 +15,15 @@ export interface LengthFieldFormat {
   readonly lengthAdjustment?: number;
   /** The order of the field's bytes; "big" if absent. */
   readonly endianness?: "big" | "little";
+  /** Whether the field is a signed number, of which a negative one is corrupt; false if absent. */
+  readonly signed?: boolean;
+  /** Below this length a frame is corrupt. It is never less than what the other options need. */
+  readonly minFrameLength?: number;
 }
 
 export interface LengthFieldOptions extends LengthFieldFormat {
   /** How many bytes to cut from the front of each frame; 0 if absent. */
   readonly initialBytesToStrip?: number;
-  /** Whether the field is a signed number, of which a negative one is corrupt; false if absent. */
-  readonly signed?: boolean;
-  /** Below this length a frame is corrupt. It is never less than what the other options need. */
-  readonly minFrameLength?: number;
   /** Bytes that stand in every frame: any others are corrupt, and seen as soon as they come. */
   readonly magic?: { readonly offset: number; readonly bytes: Uint8Array };
 }

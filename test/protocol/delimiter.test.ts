@@ -119,6 +119,16 @@ describe("any stream and any delimiters", () => {
 });
 
 describe("the delimiter encoder", () => {
+  it("refuses a frame whose end would be taken for the beginning of a longer delimiter", () => {
+    const lines = { delimiters: ["\n", "\r\n"].map(latin1), maxFrameLength: 10 };
+    expect(() => new DelimiterEncoder(lines).encode(latin1("a\r"))).toThrow("a longer delimiter");
+    expect(new DelimiterEncoder(lines).encode(latin1("a"))).toEqual(latin1("a\n"));
+    const crlf = { ...lines, delimiters: lines.delimiters.toReversed() };
+    const decoder = new DelimiterDecoder(crlf);
+    decoder.write(new DelimiterEncoder(crlf).encode(latin1("a\r")));
+    expect(decoder.next()).toEqual(latin1("a\r"));
+  });
+
   const encoder = new DelimiterEncoder({ delimiters: [CRLF, LF], maxFrameLength: 10 });
 
   it("refuses a frame that would be read as two, also together with the delimiter itself", () => {

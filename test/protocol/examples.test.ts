@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { exportPositions, importPositions, type Position, ROW_LENGTH, streamOf } from "../../examples/positions-export.ts";
 import { RespLineSession, sendInBytes, startRespLines } from "../../examples/resp-lines.ts";
@@ -12,6 +14,25 @@ describe("the example of lines", () => {
       const answer = await sendInBytes(port, ["PING", "ECHO a b", "x".repeat(65), "PING", "GET a"]);
       expect(answer).toBe("+PONG\r\n$3\r\na b\r\n-ERR Protocol error: too big inline request\r\n+PONG\r\n-ERR unknown command\r\n");
     } finally {
+      server.close();
+    }
+  });
+
+  it("holds little for a client that asks and doesn't read", async () => {
+    const { port, server } = await startRespLines();
+    const connected = once(server, "connection") as Promise<[Socket]>;
+    const client = connect(port, "127.0.0.1").on("error", () => undefined);
+    try {
+      const [served] = await connected;
+      const lines = `ECHO ${"x".repeat(50)}\n`.repeat(20_000);
+      // Several times what the system takes for both of them.
+      for (let count = 0; count < 20; count += 1) client.write(lines);
+      while (!served.isPaused()) await new Promise((resolve) => setImmediate(resolve));
+      expect(served.writableLength).toBeLessThan(1_000_000);
+      client.resume();
+      while (client.writableLength > 0) await new Promise((resolve) => setImmediate(resolve));
+    } finally {
+      client.destroy();
       server.close();
     }
   });

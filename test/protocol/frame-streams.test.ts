@@ -11,6 +11,7 @@ import { LengthFieldDecoder } from "../../src/protocol/length-field-decoder.ts";
 import { GOLDEN } from "./support/golden-goim.ts";
 import { fromHex, latin1, piecesOf } from "./support/pieces.ts";
 
+const FIELD = { lengthFieldLength: 1, maxFrameLength: 9, initialBytesToStrip: 1 };
 const LINES = { delimiters: [latin1("\n")], maxFrameLength: 10 };
 
 function streamOf<Value>(values: readonly Value[]): ReadableStream<Value> {
@@ -72,6 +73,48 @@ describe("decoders as streams", () => {
     expect(frames).toEqual([latin1("ok")]);
     expect(error).toMatchObject({ name: "FrameError", fault: "too_long" });
     expect(pulled).toBeLessThan(10);
+  });
+
+  it.each([
+    ["fixed length", () => new FixedLengthDecoder({ frameLength: 2 }), "aabbcc.", "truncated"],
+    ["delimiter", () => new DelimiterDecoder(LINES), "aa\nbb\ncc\n.", "truncated"],
+    ["delimiter", () => new DelimiterDecoder(LINES), `aa\nbb\ncc\n${"x".repeat(20)}\n`, "too_long"],
+    ["length field", () => new LengthFieldDecoder({ ...FIELD, minFrameLength: 2 }), "\u0002aa\u0002bb\u0002cc\u0000", "corrupt"],
+    ["length field", () => new LengthFieldDecoder(FIELD), "\u0002aa\u0002bb\u0002cc\u00ffx", "too_long"],
+  ])("give the frames of a chunk before its fault, however slowly they are read (%s, case %#)", async (_, build, text, fault) => {
+    for (const pause of [0, 1, 5]) {
+      const frames: Uint8Array[] = [];
+      const read = async (): Promise<void> => {
+        for await (const frame of streamOf([latin1(text)]).pipeThrough(new FrameDecoderStream<Uint8Array>(build()))) {
+          frames.push(frame);
+          for (let turn = 0; turn < pause; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        }
+      };
+      await expect(read()).rejects.toMatchObject({ fault });
+      expect(frames).toEqual(["aa", "bb", "cc"].map(latin1));
+    }
+  });
+
+  it("give their source's error to their reader, and their reader's end to the source", async () => {
+    const failing = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.enqueue(latin1("aabb"));
+        controller.error(new Error("reset"));
+      },
+    });
+    await expect(collect(failing.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 2 }))))).resolves.toMatchObject({
+      error: { message: "reset" },
+    });
+    let reason: unknown = null;
+    const source = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(latin1("aa")),
+      cancel: (why) => void (reason = why),
+    });
+    const reader = source.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 2 }))).getReader();
+    await reader.read();
+    await reader.cancel("enough");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(reason).toBe("enough");
   });
 
   it("read no further than somebody reads from them", async () => {

@@ -198,6 +198,18 @@ describe("any stream and any format", () => {
 });
 
 describe("the length field encoder", () => {
+  it("refuses what a decoder of the same options would: a length that is negative when signed, a frame below the shortest", () => {
+    const signed = { maxFrameLength: 250, lengthFieldLength: 1, signed: true };
+    expect(() => new LengthFieldEncoder(signed).encode(new Uint8Array(128))).toThrow(
+      "the length field's value must be an integer in [0, 127], got 128",
+    );
+    const decoder = new LengthFieldDecoder(signed);
+    decoder.write(new LengthFieldEncoder(signed).encode(new Uint8Array(127)));
+    expect(decoder.next()).toHaveLength(128);
+    const short = new LengthFieldEncoder({ maxFrameLength: 250, lengthFieldLength: 1, minFrameLength: 10 });
+    expect(() => short.encode(new Uint8Array(8))).toThrow("the frame's length must be an integer in [10, 250], got 9");
+  });
+
   it("refuses what its decoder would not give back", () => {
     const encoder = new LengthFieldEncoder({ maxFrameLength: 300, lengthFieldLength: 1, lengthFieldOffset: 2 });
     expect(() => encoder.encode(new Uint8Array(1))).toThrow("the first part's length must be an integer in [2, 300], got 1");

@@ -65,6 +65,18 @@ describe("a command", () => {
     await expect(at.client.incr("list")).rejects.toThrow("WRONGTYPE Operation against a key holding the wrong kind of value");
   });
 
+  it.each(["__proto__", "__PROTO__", "constructor", "toString", "valueOf", "hasOwnProperty", "__defineGetter__"])(
+    "called %s is unknown, and does the others no harm",
+    async (name) => {
+      const beside = at.post("/", ["SET", "beside", "1"]);
+      const response = await at.post("/", [name, "a", "b"]);
+      expect([response.status, await response.json()]).toEqual([400, { error: expect.stringContaining(`ERR unknown command '${name}'`) }]);
+      expect((await beside).status).toBe(200);
+      expect((await at.post("/multi-exec", [["GET", "beside"], [name]])).status).toBe(400);
+      expect(await at.client.get("beside")).toBe("1");
+    },
+  );
+
   it("answers with a sync token, which clients send back", async () => {
     expect((await at.post("/", ["PING"])).headers.get("upstash-sync-token")).toBe("one-server");
   });

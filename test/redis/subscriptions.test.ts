@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startFront } from "../../bridge/redis-rest/start-front.ts";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
 import { until } from "./support/until.ts";
 
@@ -13,6 +14,21 @@ const connectionsOf = async (): Promise<number> =>
   String(await at.native.client("LIST"))
     .split("\n")
     .filter((line) => line.includes("redis-rest-events")).length;
+describe("a subscription that Redis refuses", () => {
+  it("ends with Redis's words, and isn't asked for again and again", async () => {
+    await at.native.call("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "resetchannels");
+    const redis = { host: "127.0.0.1", port: at.native.options.port ?? 0, username: "app", password: "secret" };
+    const front = await startFront({ redis, token: at.token, port: 0, tell: () => undefined });
+    try {
+      const response = await fetch(`${front.url}/subscribe/c`, { method: "POST", headers: { authorization: `Bearer ${at.token}` } });
+      expect(await response.text()).toContain("NOPERM");
+      await until("its connection is gone", async () => (await connectionsOf()) === 0);
+    } finally {
+      await front.close();
+    }
+  });
+});
+
 describe("a subscription through the client", () => {
   it("is told of itself, then of each message, in order and with its text", async () => {
     const seen: unknown[] = [];

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startFront } from "../../bridge/redis-rest/start-front.ts";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
+import { until } from "./support/until.ts";
 
 const TRANSACTIONS = 300;
 
@@ -57,5 +59,20 @@ describe("multi-exec", () => {
     const response = await at.post("/multi-exec", [["SET", "a", "1"], ["DISCARD"], ["SET", "a", "2"]]);
     expect([response.status, await response.json()]).toEqual([400, { error: "ERR DISCARD is not available over REST" }]);
     expect(await at.native.exists("a")).toBe(0);
+  });
+
+  it("is not called discarded where Redis let its commands in and not MULTI", async () => {
+    await at.native.call("ACL", "SETUSER", "app", "on", ">secret", "~*", "&*", "+@all", "-multi");
+    const redis = { host: "127.0.0.1", port: at.native.options.port ?? 0, username: "app", password: "secret" };
+    const front = await startFront({ redis, token: at.token, port: 0, tell: () => undefined });
+    try {
+      await until("the front is well", async () => (await fetch(`${front.url}/healthz`)).status === 200);
+      const ask = { method: "POST", headers: { authorization: `Bearer ${at.token}` }, body: '[["SET","done","1"]]' };
+      const response = await fetch(`${front.url}/multi-exec`, ask);
+      expect(await at.native.get("done")).toBe("1");
+      expect([response.status, await response.json()]).toEqual([502, { error: expect.stringContaining("was done without it: NOPERM") }]);
+    } finally {
+      await front.close();
+    }
   });
 });

@@ -60,4 +60,11 @@ describe("encodeReply", () => {
       ),
     ).toBeNull();
   });
+
+  it("makes no plain text longer than it may be, whatever must be escaped in it", () => {
+    for (const text of ["\0".repeat(30), '"'.repeat(60), "\\".repeat(60)]) expect(encodeReply(bytes(text), "plain", 102)).toBeNull();
+    for (const text of ["\0".repeat(16), '"'.repeat(50), "x".repeat(100)]) {
+      expect(encodeReply(bytes(text), "plain", 102)?.length).toBeLessThanOrEqual(102 + '{"result":}'.length);
+    }
+  });
 });
