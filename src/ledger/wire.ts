@@ -66,8 +66,10 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>, 
   const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...places });
   const guard = makeGuard(`${ledger}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...places });
   const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
-  // Whoever looks at their money waits no longer than for any other page: measured by a transfer's time, a database that hangs would never be late for them.
-  const readersDb = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, quotaMs: CALL_QUOTA_MS.database, isDataFault });
+  // Whoever looks at their money waits no longer than for any other page, behind a guard of their own: what is late for them is in good time for a transfer, and with one
+  // breaker for both a slow database would refuse all of those.
+  const readersGuard = makeGuard(`${ledger}-db-readers`, { quotaMs: CALL_QUOTA_MS.database, ...places });
+  const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
   const inbox = d1Inbox(db);
   // A stub belongs to the request that made it.
   const boards = objectsOf<FaultBoardRpc>(env.FAULT_BOARD);

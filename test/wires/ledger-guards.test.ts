@@ -5,7 +5,7 @@ import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
 import { ledgerD1 } from "../ledger/support/ledger-d1.ts";
-import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+import { forgetGuards, guardsMade, isOpen, opens } from "../support/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
@@ -73,12 +73,6 @@ const delivery = (index: number) => ({
 /** For each upstream calls that need it, with the time that their caller grants. */
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "wallet-db": [
-    { what: "funds", databaseHangs: true, call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.funds(contextOf(ms)) },
-    {
-      what: "transfers of a user",
-      databaseHangs: true,
-      call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.list(contextOf(ms), 20, null),
-    },
     {
       what: "a transfer",
       databaseHangs: true,
@@ -90,6 +84,14 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
     },
     { what: "the publisher", databaseHangs: true, call: ({ wired }) => wired.publishOnce() },
+  ],
+  "wallet-db-readers": [
+    { what: "funds", databaseHangs: true, call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.funds(contextOf(ms)) },
+    {
+      what: "transfers of a user",
+      databaseHangs: true,
+      call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.list(contextOf(ms), 20, null),
+    },
   ],
   "savings-queue": [
     {
@@ -151,11 +153,17 @@ describe("in a ledger", () => {
     expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
   });
 
-  it.each(EACH.filter(([upstream, what]) => upstream === "wallet-db" && what !== "the publisher"))(
+  it.each(EACH.filter(([upstream, what]) => upstream.startsWith("wallet-db") && what !== "the publisher"))(
     "%s is not taken for ill by clients in a hurry: %s",
     async (upstream, _what, { databaseHangs = false, call }) => {
       const one = wallet({ databaseHangs });
       expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
     },
   );
+
+  it("no transfer is refused because the database is too slow for those who only look", async () => {
+    const { funds } = wallet({ databaseHangs: true });
+    expect(await opens("wallet-db-readers", () => funds.funds(contextOf(CALL_QUOTA_MS.rpc)))).toBe(true);
+    expect(await isOpen("wallet-db")).toBe(false);
+  });
 });

@@ -67,8 +67,8 @@ beforeEach(() => {
 describe("a database that hangs is found out by the guard next to it, and by none above", () => {
   it.each([
     ["account", "/v1/account/me", "identity", "identity-db-readers"],
-    ["app", "/v1/wallet", "wallet", "wallet-db"],
-    ["app", "/v1/wallet", "savings", "savings-db"],
+    ["app", "/v1/wallet", "wallet", "wallet-db-readers"],
+    ["app", "/v1/wallet", "savings", "savings-db-readers"],
   ] as const)("%s BFF, %s: %s", async (name, path, service, database) => {
     const { ask } = await bff(name);
     const answers: number[] = [];
