@@ -143,7 +143,10 @@ export class ReportIntake {
       if (unwritable.size === 0) throw error;
       durable.write(groups.filter((_records, index) => !unwritable.has(index)).flat(), now());
     }
-    for (const [index, records] of groups.entries()) if (!unwritable.has(index)) for (const record of records) show(record);
+    for (const [index, records] of groups.entries()) {
+      // As it is pending: with what was known of its item, which may have left its user's view since, even by the same batch.
+      if (!unwritable.has(index)) for (const record of records) show(durable.pending.get(record) ?? record);
+    }
     return unwritable;
   }
 

@@ -212,3 +212,19 @@ describe("the duration of an item", () => {
     );
   });
 });
+
+it("a duration that is pending is shown, also where the same batch has pushed its item out of the newest before", async () => {
+  const { start, report, shown, clock } = history({ entriesPerUserMax: 2 });
+  const shard = start();
+  await report(shard, 100, { durationMs: DURATION_MS });
+  await report(shard, 200, { itemId: "other" });
+  await shown(shard);
+  const at = clock.now();
+  const beat = { kind: "video", event: "playing", at } as const;
+  const items = ["a", "b", "c", "film"];
+  await shard.report(
+    "ada",
+    items.map((itemId, index) => ({ ...beat, itemId, positionMs: 300 + index })),
+  );
+  expect(await shown(shard)).toMatchObject({ positionMs: 303, durationMs: DURATION_MS });
+});
