@@ -135,7 +135,9 @@ export class SimShard {
     );
   }
 
+  /** An operator wants everything sent now, however lately it was: only what is sent without an order counts. */
   flush(): Promise<void> {
+    this.watch.sent.clear();
     return this.#serve((shard) => shard.flushNow());
   }
 
