@@ -4,27 +4,15 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { launchScript, type LaunchedScript } from "../support/launched-script.ts";
+import { LaunchedScripts, type LaunchedScript } from "../support/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-refusals-"));
-const running: LaunchedScript[] = [];
+const scripts = new LaunchedScripts();
 
-function start(...args: readonly string[]): LaunchedScript {
-  return startAs({}, ...args);
-}
+const startAs = (login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript => scripts.start(args, login);
+const start = (...args: readonly string[]): LaunchedScript => scripts.start(args);
 
-function startAs(login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript {
-  const script = launchScript(args, login);
-  running.push(script);
-  return script;
-}
-
-afterEach(async () => {
-  for (const { process: child, ended } of running.splice(0)) {
-    child.kill("SIGTERM");
-    await ended;
-  }
-});
+afterEach(() => scripts.end());
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -8,7 +8,7 @@ import autocannon from "autocannon";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { runningProcesses } from "../../scripts/runtime/process-table.ts";
 import { TRANSCRIPT_END, TRANSCRIPT_START } from "../../scripts/runtime/welcome.ts";
-import { freePort, launchScript, runtimeOf, type LaunchedScript } from "../support/launched-script.ts";
+import { freePort, LaunchedScripts, runtimeOf, type LaunchedScript } from "../support/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-launcher-"));
 const stateDir = join(folder, "state");
@@ -17,17 +17,10 @@ const STOP_MS_MAX = 5_000;
 const LOAD_SECONDS = Number(process.env["LOAD_SECONDS"] ?? 90);
 const SILENCE_MS_MAX = 5_000;
 let port = 0;
-const running: LaunchedScript[] = [];
+const scripts = new LaunchedScripts();
 
-function start(...args: readonly string[]): LaunchedScript {
-  return startAs({}, ...args);
-}
-
-function startAs(login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript {
-  const script = launchScript(args, login);
-  running.push(script);
-  return script;
-}
+const startAs = (login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript => scripts.start(args, login);
+const start = (...args: readonly string[]): LaunchedScript => scripts.start(args);
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 const post = (path: string, body: unknown, token = ""): Promise<Response> =>
@@ -65,12 +58,7 @@ beforeAll(async () => {
   port = await freePort();
 });
 
-afterEach(async () => {
-  for (const { process: child, ended } of running.splice(0)) {
-    child.kill("SIGTERM");
-    await ended;
-  }
-});
+afterEach(() => scripts.end());
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -39,6 +39,24 @@ export function launchScript(args: readonly string[], login: Readonly<Record<str
   return { process: child, stdout: () => stdout, stderr: () => stderr, ended, ready };
 }
 
+/** The scripts that one test has launched, to be ended after it. */
+export class LaunchedScripts {
+  readonly #running: LaunchedScript[] = [];
+
+  start(args: readonly string[], login: Readonly<Record<string, string>> = {}): LaunchedScript {
+    const script = launchScript(args, login);
+    this.#running.push(script);
+    return script;
+  }
+
+  async end(): Promise<void> {
+    for (const { process: child, ended } of this.#running.splice(0)) {
+      child.kill("SIGTERM");
+      await ended;
+    }
+  }
+}
+
 /** A port on 127.0.0.1 that was free a moment ago. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
