@@ -1,4 +1,4 @@
-import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf, isOverloaded, isRefusal, isRetryable } from "../contracts/errors.ts";
+import { CodedError, codeOf, hintsOf, isRetryable } from "../contracts/errors.ts";
 import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
@@ -11,6 +11,7 @@ import { nextAttempt } from "../resilience/retry-policy.ts";
 import type { RetryThrottle } from "../resilience/retry-throttle.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import type { FaultInjector } from "./faults.ts";
+import { isLate, mayHaveTakenEffect, outcomeOf, outOfTime, spent, workOutcomeOf } from "./call-failure.ts";
 import { LateError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "./patience.ts";
 
@@ -318,50 +319,4 @@ export class Guard {
     const why = code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
     return new CodedError(code, `${this.#parts.upstream} ${why}`, { retryAfterMs, mustNotRetry: true, failedBelow: true });
   }
-}
-
-function outOfTime(what: string): CodedError {
-  return new CodedError("DEADLINE_EXCEEDED", `No time left to ${what}`, { mustNotRetry: true, failedBelow: true });
-}
-
-/** What a call that failed says about its upstream's load: nothing where nothing was sent, or a client's hurry has ended it. */
-function workOutcomeOf(error: unknown, isHurried: boolean): WorkOutcome {
-  if (isOverloaded(error)) return "overloaded";
-  const code = codeOf(error);
-  return code === "CIRCUIT_OPEN" || (code === "DEADLINE_EXCEEDED" && isHurried) ? "none" : "failure";
-}
-
-/** Whether a call that failed so may have done its work all the same: not where it was refused, nor where it was answered. */
-function mayHaveTakenEffect(error: unknown): boolean {
-  const code = codeOf(error);
-  return ERROR_CATALOGUE[code].status >= 500 && !isRefusal(code);
-}
-
-/**
- * What failed here stays failed: the error as the caller sees it. Where this guard could have tried again, nobody above does; where a key may know better,
- * and only there, what is unknown is left for the key's owner to ask about.
- */
-function spent<T>(error: unknown, what: string, { idempotent, keyed = false }: CallPlan<T>, isUnknown: boolean): CodedError {
-  const code = codeOf(error);
-  const hints = hintsOf(error);
-  if (ERROR_CATALOGUE[code].status < 500) return new CodedError(code, what, { cause: error, ...hints });
-  const retried = idempotent ? { alreadyRetried: true } : {};
-  return new CodedError(code, what, { cause: error, ...hints, ...retried, mustNotRetry: !(keyed && isUnknown), failedBelow: true });
-}
-
-function isLate(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof LateError;
-}
-
-/**
- * Whether a failed attempt is the upstream's fault. Not if it answered (a refusal, a 4xx, a problem that something further down has), and
- * not if it was late in less time than it is normally granted: a client in a hurry must not open the breaker for all others.
- */
-function outcomeOf(error: unknown, hadTime: boolean): BreakerOutcome {
-  if (error instanceof LateError) return hadTime ? "failure" : "cancelled";
-  const code = codeOf(error);
-  if (ERROR_CATALOGUE[code].status < 500) return "success";
-  if (hintsOf(error).failedBelow === true) return "success";
-  if (code === "OVERLOADED" || code === "DEADLINE_EXCEEDED") return "cancelled";
-  return "failure";
 }
