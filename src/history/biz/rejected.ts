@@ -23,10 +23,10 @@ export interface RejectedStore {
   oldest(limit: number): Promise<readonly RejectedRow[]>;
   find(keys: readonly Confirmation[]): Promise<readonly RejectedRow[]>;
   /**
-   * Writes the record as the job would and takes the row away, both or neither. A record that is beaten by a newer one, or whose user is erased, is not
+   * Writes the record as the job would and takes the row away, if it is still as it was read, both or neither. A record that is beaten by a newer one, or whose user is erased, is not
    * written and needs to be here no more. Throws `INVALID` where it is refused again.
    */
-  write(row: Confirmation, record: HistoryRecord): Promise<void>;
+  write(row: RejectedRow, record: HistoryRecord): Promise<void>;
   /** Says why a row was refused again; nothing if it has gone. */
   refusedAgain(row: Confirmation, reason: string): Promise<void>;
 }

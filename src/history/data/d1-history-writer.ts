@@ -27,14 +27,16 @@ export const UPSERT = `
   WHERE ${IS_NEWER} OR ${KNOWS_MORE}`;
 
 /*
- * A record that was collected before its user was erased must not be kept after it. Only a repetition is passed over: anything else that is wrong with the row
- * must be heard, or a record would be confirmed that is nowhere.
+ * A record that was collected before its user was erased must not be kept after it. Only a repetition is passed over, unless it knows a duration that the one before did
+ * not: anything else that is wrong with the row must be heard, or a record would be confirmed that is nowhere.
  */
 const REJECT = `
   INSERT INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
   SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7
   WHERE NOT EXISTS (SELECT 1 FROM history_user AS u WHERE u.user_id = ?1 AND u.erased = 1)
-  ON CONFLICT (user_id, kind, item_id, rev) DO NOTHING`;
+  ON CONFLICT (user_id, kind, item_id, rev) DO UPDATE SET record = excluded.record
+  WHERE json_valid(history_rejected.record) AND nullif(history_rejected.record ->> 'durationMs', 0) IS NULL
+    AND excluded.record ->> 'durationMs' IS NOT NULL`;
 
 const TRIM = `
   DELETE FROM history WHERE (user_id, kind, item_id) IN (

@@ -18,7 +18,8 @@ const OLDEST = `SELECT ${COLUMNS} FROM history_rejected AS r ORDER BY ${ORDER.re
 const FIND = `
   SELECT ${COLUMNS} FROM json_each(?1) AS k CROSS JOIN history_rejected AS r
   ON r.user_id = k.value ->> 0 AND r.kind = k.value ->> 1 AND r.item_id = k.value ->> 2 AND r.rev = k.value ->> 3`;
-const REMOVE = "DELETE FROM history_rejected WHERE user_id = ?1 AND kind = ?2 AND item_id = ?3 AND rev = ?4";
+/** The row as it was read: one that has got a duration since is written by the next run. */
+const REMOVE = "DELETE FROM history_rejected WHERE user_id = ?1 AND kind = ?2 AND item_id = ?3 AND rev = ?4 AND record = ?5";
 /** Says it of a row that is there, and makes none. */
 const REFUSED_AGAIN = `
   UPDATE history_rejected SET reason = ?5, rejected_at = ?6 WHERE user_id = ?1 AND kind = ?2 AND item_id = ?3 AND rev = ?4`;
@@ -45,9 +46,9 @@ export function d1Rejected(db: D1Database, now: Clock): RejectedStore {
     find: (keys) =>
       rows("find rejected records", FIND, JSON.stringify(keys.map(({ userId, kind, itemId, rev }) => [userId, kind, itemId, rev]))),
 
-    write: ({ userId, kind, itemId, rev }, record) =>
+    write: ({ userId, kind, itemId, rev, record: asRead }, record) =>
       wrapped("write a rejected record", async () => {
-        await db.batch([db.prepare(UPSERT).bind(upsertParameter([record])), db.prepare(REMOVE).bind(userId, kind, itemId, rev)]);
+        await db.batch([db.prepare(UPSERT).bind(upsertParameter([record])), db.prepare(REMOVE).bind(userId, kind, itemId, rev, asRead)]);
       }),
 
     refusedAgain: ({ userId, kind, itemId, rev }, reason) =>

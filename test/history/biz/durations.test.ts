@@ -7,6 +7,7 @@ import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import type { Shard, ShardLimits } from "../../../src/history/biz/shard.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
+import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { recordOf } from "../../support/history-records.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
@@ -227,4 +228,30 @@ it("a duration that is pending is shown, also where the same batch has pushed it
     items.map((itemId, index) => ({ ...beat, itemId, positionMs: 300 + index })),
   );
   expect(await shown(shard)).toMatchObject({ positionMs: 303, durationMs: DURATION_MS });
+});
+
+it("a duration that comes after its record was set aside is set aside with it, and one that is known stays", async () => {
+  const { db, writer } = history();
+  const unsure = recordOf({ rev: 7, durationMs: null });
+  const kept = () => JSON.parse(String(db.statement("SELECT record FROM history_rejected").get()?.["record"])) as HistoryRecord;
+  await writer.reject(unsure, "too large");
+  await writer.reject({ ...unsure, durationMs: DURATION_MS }, "too large");
+  expect(kept().durationMs).toBe(DURATION_MS);
+  await writer.reject(unsure, "too large");
+  expect(kept().durationMs).toBe(DURATION_MS);
+});
+
+it("a duration that comes while its record is redriven is not removed with it", async () => {
+  const { db, writer, clock, stored } = history();
+  const rejected = d1Rejected(db, clock.now);
+  const unsure = recordOf({ rev: 7, durationMs: null });
+  await writer.reject(unsure, "too large");
+  const [row] = await rejected.oldest(1);
+  if (row === undefined) throw new Error("nothing was set aside");
+  await writer.reject({ ...unsure, durationMs: DURATION_MS }, "too large");
+  await rejected.write(row, unsure);
+  const [left] = await rejected.oldest(1);
+  if (left === undefined) throw new Error("the duration is gone");
+  await rejected.write(left, { ...unsure, durationMs: DURATION_MS });
+  expect([stored()?.["durationMs"], await rejected.oldest(1)]).toEqual([DURATION_MS, []]);
 });
