@@ -1,7 +1,13 @@
 import { ApiClient } from "../test/support/api-client.ts";
 import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../test/support/attacks.ts";
 import { ODD_ATTACKS } from "../test/support/odd-attacks.ts";
-import { bystanders, goAboutTheirBusiness, type Answered, type Bystander, type Deed } from "../test/support/bystanders.ts";
+import {
+  bystanders,
+  goAboutTheirBusiness,
+  type Answered,
+  type Bystander,
+  type Deed,
+} from "../test/support/bystanders.ts";
 import { OPERATOR, startWhole } from "./support/contestants.ts";
 import { median } from "./support/median.ts";
 
@@ -22,26 +28,40 @@ export async function run(): Promise<void> {
   await besideAttacks();
 }
 
-/** Whether answers that say the same take the same time: three kinds of e-mail at login, two at register, by turns. */
+/**
+ * Whether answers that say the same take the same time: three kinds of e-mail at login, two at
+ * register, by turns.
+ */
 async function tellApart(): Promise<void> {
   const platform = await startWhole();
   const api = new ApiClient(platform.url);
   const known = "known@example.com";
-  await api.call("POST", "/v1/account/register", { body: { email: known, password: PASSWORD.toUpperCase() } });
+  await api.call("POST", "/v1/account/register", {
+    body: { email: known, password: PASSWORD.toUpperCase() },
+  });
   const emails = { known, unknown: "nobody@example.com", "the operator's": OPERATOR.email };
   await compare(`login, wrong password (${TRIES} tries each)`, emails, (email) =>
     api.call("POST", "/v1/account/login", { body: { email, password: PASSWORD } }),
   );
-  await compare(`register (${TRIES} tries each)`, { taken: known, "the operator's": OPERATOR.email }, (email) =>
-    api.call("POST", "/v1/account/register", { body: { email, password: PASSWORD } }),
+  await compare(
+    `register (${TRIES} tries each)`,
+    { taken: known, "the operator's": OPERATOR.email },
+    (email) => api.call("POST", "/v1/account/register", { body: { email, password: PASSWORD } }),
   );
   await platform.stop();
 }
 
-type Ask = (email: string) => Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>;
+type Ask = (
+  email: string,
+) => Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }>;
 
 async function compare(title: string, emails: Readonly<Record<string, string>>, ask: Ask): Promise<void> {
-  const kinds = Object.entries(emails).map(([kind, email]) => ({ kind, email, ms: [] as number[], answers: new Set<string>() }));
+  const kinds = Object.entries(emails).map(([kind, email]) => ({
+    kind,
+    email,
+    ms: [] as number[],
+    answers: new Set<string>(),
+  }));
   for (let round = -WARM_UP_TRIES; round < TRIES; round += 1) {
     // By turns, and each kind as often before the others as behind them.
     for (const of of round % 2 === 0 ? kinds : kinds.toReversed()) {
@@ -57,15 +77,19 @@ async function compare(title: string, emails: Readonly<Record<string, string>>, 
     Object.fromEntries(
       kinds.map(({ kind, ms, answers }) => [
         kind,
-        { "median ms": median(ms).toFixed(1), ratio: (median(ms) / base).toFixed(3), answers: [...answers].join(" | ") },
+        {
+          "median ms": median(ms).toFixed(1),
+          ratio: (median(ms) / base).toFixed(3),
+          answers: [...answers].join(" | "),
+        },
       ]),
     ),
   );
 }
 
 /**
- * Eight users' times, alone and under each attack by turns, with the limits that production has. Each attack has a platform of its own: the one before has
- * used up what limits there are.
+ * Eight users' times, alone and under each attack by turns, with the limits that production has.
+ * Each attack has a platform of its own: the one before has used up what limits there are.
  */
 async function besideAttacks(): Promise<void> {
   console.log(
@@ -83,7 +107,8 @@ async function besideAttacks(): Promise<void> {
       alone.push(...(await goAboutTheirBusiness(platform.url, others, SECONDS / TURNS)));
       const running = attack.start(target, PER_SECOND);
       beside.push(...(await goAboutTheirBusiness(platform.url, others, SECONDS / TURNS)));
-      for (const [status, count] of Object.entries(await running.stop())) attackers[status] = (attackers[status] ?? 0) + count;
+      for (const [status, count] of Object.entries(await running.stop()))
+        attackers[status] = (attackers[status] ?? 0) + count;
     }
     rows[`${attack.name}: alone`] = rowOf(alone);
     rows[`${attack.name}: beside`] = { ...rowOf(beside), "the attacker's": toldOf(attackers) };
@@ -94,8 +119,12 @@ async function besideAttacks(): Promise<void> {
 
 function rowOf(answers: readonly Answered[]): Record<string, string | number> {
   return {
-    ...Object.fromEntries(DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))])),
-    refused: countsOf(answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`)),
+    ...Object.fromEntries(
+      DEEDS.map((deed) => [deed, timesOf(answers.filter((answer) => answer.deed === deed))]),
+    ),
+    refused: countsOf(
+      answers.filter(({ status }) => status !== 200).map(({ deed, code }) => `${deed} ${String(code)}`),
+    ),
     "put off once": answers.filter(({ wasPutOff }) => wasPutOff).length,
   };
 }

@@ -6,7 +6,9 @@ import { median } from "./support/median.ts";
 import { PARTS } from "./support/parts.ts";
 import { signedInUsers } from "./support/signed-in-users.ts";
 
-/** A report waits for its shard's next commit, so it takes more of them at once to keep a core busy. */
+/**
+ * A report waits for its shard's next commit, so it takes more of them at once to keep a core busy.
+ */
 const CONNECTIONS = { read: 64, report: 256 } as const;
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 3);
@@ -28,7 +30,10 @@ interface Contestant {
   failures: number;
 }
 
-/** The whole guarded path beside the bare chain with the same hops, what each guard costs, and which objects a request waits for. */
+/**
+ * The whole guarded path beside the bare chain with the same hops, what each guard costs, and which
+ * objects a request waits for.
+ */
 export async function run(): Promise<void> {
   console.log(
     `${CONNECTIONS.read} connections that read, ${CONNECTIONS.report} that report, medians of ${ROUNDS} interleaved rounds of ${SECONDS} s`,
@@ -47,7 +52,8 @@ export async function run(): Promise<void> {
   ];
   for (const contestant of contestants) for (const route of ROUTES) await measure(contestant, route, null);
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const route of ROUTES) for (const contestant of contestants) await measure(contestant, route, contestant);
+    for (const route of ROUTES)
+      for (const contestant of contestants) await measure(contestant, route, contestant);
   }
   print(contestants);
   for (const { platform } of contestants) await platform.stop();
@@ -60,7 +66,11 @@ async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>):
   return results;
 }
 
-async function enter(name: string, start: () => Promise<RunningPlatform>, hasAccounts: boolean): Promise<Contestant> {
+async function enter(
+  name: string,
+  start: () => Promise<RunningPlatform>,
+  hasAccounts: boolean,
+): Promise<Contestant> {
   const before = runtimes();
   const platform = await start();
   const pid = runtimes().find((running) => !before.includes(running)) ?? 0;
@@ -68,7 +78,15 @@ async function enter(name: string, start: () => Promise<RunningPlatform>, hasAcc
     ? await signedInUsers(platform.url, USERS)
     : Array.from({ length: USERS }, (_, user) => ({ "x-user": `user-${user}` }));
   const requests = { read: readsOf(users), report: reportsOf(users) };
-  return { name, platform, pid, requests, rates: { read: [], report: [] }, cpuUs: { read: [], report: [] }, failures: 0 };
+  return {
+    name,
+    platform,
+    pid,
+    requests,
+    rates: { read: [], report: [] },
+    cpuUs: { read: [], report: [] },
+    failures: 0,
+  };
 }
 
 function readsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequest[] {
@@ -80,14 +98,25 @@ function reportsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequ
     method: "POST",
     path: "/v1/history/reports",
     headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify({ reports: [{ kind: "video", itemId: "movie-1", positionMs: 61_000, durationMs: 596_000 }] }),
+    body: JSON.stringify({
+      reports: [{ kind: "video", itemId: "movie-1", positionMs: 61_000, durationMs: 596_000 }],
+    }),
   }));
 }
 
-async function measure({ platform, pid, requests }: Contestant, route: RouteName, into: Contestant | null): Promise<void> {
+async function measure(
+  { platform, pid, requests }: Contestant,
+  route: RouteName,
+  into: Contestant | null,
+): Promise<void> {
   const cpuBeforeMs = cpuMsOf(pid);
   const startedAtMs = performance.now();
-  const result = await load({ url: platform.url, requests: requests[route], connections: CONNECTIONS[route], seconds: SECONDS });
+  const result = await load({
+    url: platform.url,
+    requests: requests[route],
+    connections: CONNECTIONS[route],
+    seconds: SECONDS,
+  });
   const answered = (result.requestsPerSecond * (performance.now() - startedAtMs)) / 1_000;
   if (into === null) return;
   into.rates[route].push(result.requestsPerSecond);
@@ -117,13 +146,18 @@ function print(contestants: readonly Contestant[]): void {
     ),
   );
   const [whole] = contestants;
-  console.log(`reads, whole path / bare chain with the same hops:   ${ratio(whole?.rates.read ?? [], bare.rates.read)}   (goal ≥ 0.70)`);
+  console.log(
+    `reads, whole path / bare chain with the same hops:   ${ratio(whole?.rates.read ?? [], bare.rates.read)}   (goal ≥ 0.70)`,
+  );
   console.log(
     `reports, whole path / bare chain with the same hops: ${ratio(whole?.rates.report ?? [], bare.rates.report)}   (waits for the shared commit)\n`,
   );
 }
 
-/** Sends as fast as answers come and counts what the shared objects are asked: were a request to wait for one, there would be one call each. */
+/**
+ * Sends as fast as answers come and counts what the shared objects are asked: were a request to
+ * wait for one, there would be one call each.
+ */
 async function countObjectCalls(): Promise<void> {
   const platform = await startMetered();
   const requests = readsOf(await signedInUsers(platform.url, USERS));
@@ -133,14 +167,21 @@ async function countObjectCalls(): Promise<void> {
   };
   await load({ url: platform.url, requests, connections: CONNECTIONS.read, seconds: 2 });
   const before = await counts();
-  const { requestsPerSecond } = await load({ url: platform.url, requests, connections: CONNECTIONS.read, seconds: METERED_SECONDS });
+  const { requestsPerSecond } = await load({
+    url: platform.url,
+    requests,
+    connections: CONNECTIONS.read,
+    seconds: METERED_SECONDS,
+  });
   const after = await counts();
   console.log(
     `calls of shared objects, all of them beside the requests, in the steady state of ${Math.round(requestsPerSecond)} requests/s by ${USERS} users:`,
   );
   for (const [name, count] of Object.entries(after)) {
     const perSecond = (count - (before[name] ?? 0)) / METERED_SECONDS;
-    console.log(`  ${name.padEnd(20)} ${perSecond.toFixed(1)}/s, ${(perSecond / requestsPerSecond).toFixed(4)} a request`);
+    console.log(
+      `  ${name.padEnd(20)} ${perSecond.toFixed(1)}/s, ${(perSecond / requestsPerSecond).toFixed(4)} a request`,
+    );
   }
   await platform.stop();
 }

@@ -15,7 +15,10 @@ export interface Metering {
   readonly shardRowsReadPerReport: number;
   readonly d1RowsPerReport: number;
   readonly d1RowsReadPerReport: number;
-  /** Rows of D1 read when a user with {@link COLD_ENTRIES} entries, of whom the shard knows nothing, opens their history. */
+  /**
+   * Rows of D1 read when a user with {@link COLD_ENTRIES} entries, of whom the shard knows nothing,
+   * opens their history.
+   */
   readonly d1RowsReadPerColdUser: number;
   readonly queueOperationsPerReport: number;
   readonly shardCallsPerReport: number;
@@ -36,8 +39,9 @@ const START_MS = 1_700_000_000_000;
 export const COLD_ENTRIES = 1_000;
 
 /**
- * Runs the real shard and the real job, over real SQLite with the real statements, in virtual time: twenty minutes of players that send a
- * heartbeat every ten seconds. Rows are what the runtime says it would bill; setting an alarm is one more.
+ * Runs the real shard and the real job, over real SQLite with the real statements, in virtual time:
+ * twenty minutes of players that send a heartbeat every ten seconds. Rows are what the runtime says
+ * it would bill; setting an alarm is one more.
  */
 export async function meterHistory(reportsPerSecond: number, meter: RowMeter): Promise<Metering> {
   const time = new VirtualTime(START_MS);
@@ -107,7 +111,10 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     onFailure: (what, error) => {
       throw new Error(what, { cause: error });
     },
-    failures: { note: async (failures) => Promise.reject(new Error("the job has failures to count", { cause: failures })) },
+    failures: {
+      note: async (failures) =>
+        Promise.reject(new Error("the job has failures to count", { cause: failures })),
+    },
   });
 
   const users = (reportsPerSecond * HEARTBEAT_MS) / 1_000;
@@ -118,12 +125,15 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     const beat = (): void => {
       counts.reports += 1;
       if (!firstAtMs.has(userId)) firstAtMs.set(userId, time.now());
-      void shard.report(userId, [{ kind: "video", itemId: "movie-1", positionMs: time.now() - START_MS, event: "playing" }]);
+      void shard.report(userId, [
+        { kind: "video", itemId: "movie-1", positionMs: time.now() - START_MS, event: "playing" },
+      ]);
       if (time.now() + HEARTBEAT_MS < endMs) time.plan(time.now() + HEARTBEAT_MS, beat);
     };
     time.plan(START_MS + (user * HEARTBEAT_MS) / users, beat);
   }
-  // Beyond the last heartbeat everything must reach D1, or the last window's rows would be missing from the count.
+  // Beyond the last heartbeat everything must reach D1, or the last window's rows would be missing
+  // from the count.
   await time.runUntil(endMs + WINDOW_MS + DRAIN_MS);
 
   const d1Rows = d1Billed();
@@ -144,8 +154,20 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
 }
 
 async function rowsOfColdUser(shard: Shard, writer: HistoryWriter, rowsRead: () => number): Promise<number> {
-  const entry = { userId: "cold", kind: "video", positionMs: 1, durationMs: null, event: "playing", deviceId: null } as const;
-  const entries = Array.from({ length: COLD_ENTRIES }, (_, index) => ({ ...entry, itemId: `item-${index}`, atMs: index, rev: index + 1 }));
+  const entry = {
+    userId: "cold",
+    kind: "video",
+    positionMs: 1,
+    durationMs: null,
+    event: "playing",
+    deviceId: null,
+  } as const;
+  const entries = Array.from({ length: COLD_ENTRIES }, (_, index) => ({
+    ...entry,
+    itemId: `item-${index}`,
+    atMs: index,
+    rev: index + 1,
+  }));
   await writer.upsert(entries);
   const before = rowsRead();
   const { items } = await shard.list(entry.userId, { limit: 20 });

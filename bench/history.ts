@@ -21,17 +21,31 @@ interface Contestant {
   readonly results: LoadResult[];
 }
 
-/** Reports through the whole path beside three baselines in the same run, and what a report costs. */
+/**
+ * Reports through the whole path beside three baselines in the same run, and what a report costs.
+ */
 export async function run(): Promise<void> {
-  console.log(`reports of one heartbeat each, ${CONNECTIONS} connections, medians of ${ROUNDS} interleaved rounds of ${SECONDS} s\n`);
+  console.log(
+    `reports of one heartbeat each, ${CONNECTIONS} connections, medians of ${ROUNDS} interleaved rounds of ${SECONDS} s\n`,
+  );
   const whole = await startWhole();
   const writeThrough = await startWriteThrough();
   const bareChain = await startBareChain();
   const bareWorker = await startBareWorker();
   const plain = reportsOf(Array.from({ length: USERS }, (_, user) => ({ "x-user": `user-${user}` })));
   const contestants: Contestant[] = [
-    { name: "whole path", url: whole.url, requests: reportsOf(await signedInUsers(whole.url, USERS)), results: [] },
-    { name: "D1 write-through", url: writeThrough.url, requests: reportsOf(await signedInUsers(writeThrough.url, USERS)), results: [] },
+    {
+      name: "whole path",
+      url: whole.url,
+      requests: reportsOf(await signedInUsers(whole.url, USERS)),
+      results: [],
+    },
+    {
+      name: "D1 write-through",
+      url: writeThrough.url,
+      requests: reportsOf(await signedInUsers(writeThrough.url, USERS)),
+      results: [],
+    },
     { name: "bare chain", url: bareChain.url, requests: plain, results: [] },
     { name: "bare Hono worker", url: bareWorker.url, requests: plain, results: [] },
   ];
@@ -51,13 +65,17 @@ function reportsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequ
     method: "POST",
     path: "/v1/history/reports",
     headers: { "content-type": "application/json", ...headers },
-    body: JSON.stringify({ reports: [{ kind: "video", itemId: `movie-${user}`, positionMs: 61_000, durationMs: 596_000 }] }),
+    body: JSON.stringify({
+      reports: [{ kind: "video", itemId: `movie-${user}`, positionMs: 61_000, durationMs: 596_000 }],
+    }),
   }));
 }
 
 function printThroughput(contestants: readonly Contestant[]): void {
   const rate = (name: string): readonly number[] =>
-    contestants.find((contestant) => contestant.name === name)?.results.map(({ requestsPerSecond }) => requestsPerSecond) ?? [];
+    contestants
+      .find((contestant) => contestant.name === name)
+      ?.results.map(({ requestsPerSecond }) => requestsPerSecond) ?? [];
   console.table(
     Object.fromEntries(
       contestants.map(({ name, results }) => [
@@ -79,7 +97,9 @@ function printThroughput(contestants: readonly Contestant[]): void {
 }
 
 async function printCosts(): Promise<void> {
-  console.log("what a report costs, heartbeats every 10 s, 300 s window, one shard (virtual time, real code and SQL)");
+  console.log(
+    "what a report costs, heartbeats every 10 s, 300 s window, one shard (virtual time, real code and SQL)",
+  );
   const rows: Record<string, Record<string, string>> = {};
   const meter = await startRowMeter();
   for (const rate of RATES) {

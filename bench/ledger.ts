@@ -33,20 +33,28 @@ export async function run(): Promise<void> {
   const tokens: string[] = [];
   for (let user = 0; user < USERS; user += 1) tokens.push(await userWithMoney(api, operator, user));
 
-  console.log(`transfers by ${USERS} users through gateway, BFF and ledger, answered when they are durable; two cores, load included\n`);
+  console.log(
+    `transfers by ${USERS} users through gateway, BFF and ledger, answered when they are durable; two cores, load included\n`,
+  );
   const latencies: number[] = [];
   const startedAtMs = performance.now();
   const untilMs = startedAtMs + SECONDS * 1_000;
   await Promise.all(
     Array.from({ length: CONNECTIONS }, async (_, connection) => {
-      while (performance.now() < untilMs) latencies.push(await transfer(api, tokens[connection % USERS] ?? ""));
+      while (performance.now() < untilMs)
+        latencies.push(await transfer(api, tokens[connection % USERS] ?? ""));
     }),
   );
   const rate = latencies.length / ((performance.now() - startedAtMs) / 1_000);
-  console.log(`as fast as ${CONNECTIONS} connections go: ${Math.round(rate)} transfers/s, answered in ${percentiles(latencies)}`);
+  console.log(
+    `as fast as ${CONNECTIONS} connections go: ${Math.round(rate)} transfers/s, answered in ${percentiles(latencies)}`,
+  );
   await settled(api, operator);
 
-  const from = { wallet: await newestSeq(api, operator, "wallet"), savings: await newestSeq(api, operator, "savings") };
+  const from = {
+    wallet: await newestSeq(api, operator, "wallet"),
+    savings: await newestSeq(api, operator, "savings"),
+  };
   const answers: number[] = [];
   const sent: Promise<unknown>[] = [];
   for (let number = 0; number < RATE * RATE_SECONDS; number += 1) {
@@ -55,10 +63,14 @@ export async function run(): Promise<void> {
   }
   await Promise.all(sent);
   await settled(api, operator);
-  const debits = new Map((await changes(api, operator, "wallet", from.wallet)).map(({ transferId, at }) => [transferId, at]));
+  const debits = new Map(
+    (await changes(api, operator, "wallet", from.wallet)).map(({ transferId, at }) => [transferId, at]),
+  );
   const credits = await changes(api, operator, "savings", from.savings);
   const underWay = credits.map(({ transferId, at }) => at - (debits.get(transferId) ?? Number.NaN));
-  console.log(`at ${RATE}/s: answered in ${percentiles(answers)}; from debit to credit ${percentiles(underWay)} (goal: p50 < 1 s)`);
+  console.log(
+    `at ${RATE}/s: answered in ${percentiles(answers)}; from debit to credit ${percentiles(underWay)} (goal: p50 < 1 s)`,
+  );
   const { body } = await api.call("GET", "/v1/ops/reconcile", { token: operator });
   console.log(`the books afterwards: ${JSON.stringify(body)}\n`);
   await tellRows(platform);
@@ -73,7 +85,11 @@ export async function run(): Promise<void> {
 async function userWithMoney(api: ApiClient, operator: string, user: number): Promise<string> {
   const { token, userId } = await api.signUp(`bench-${user}@example.com`);
   const headers = { "idempotency-key": `bench-${user}` };
-  await api.call("POST", `/v1/ops/wallets/${userId}/deposits`, { token: operator, body: { amount: 1_000_000 }, headers });
+  await api.call("POST", `/v1/ops/wallets/${userId}/deposits`, {
+    token: operator,
+    body: { amount: 1_000_000 },
+    headers,
+  });
   return token;
 }
 
@@ -81,7 +97,11 @@ async function userWithMoney(api: ApiClient, operator: string, user: number): Pr
 async function transfer(api: ApiClient, token: string): Promise<number> {
   const startedAtMs = performance.now();
   const body = { from: "wallet", to: "savings", amount: 1 };
-  const { status } = await api.call("POST", "/v1/transfers", { token, body, headers: { "idempotency-key": randomUUID() } });
+  const { status } = await api.call("POST", "/v1/transfers", {
+    token,
+    body,
+    headers: { "idempotency-key": randomUUID() },
+  });
   if (status !== 202) throw new Error(`a transfer answered ${status}`);
   return performance.now() - startedAtMs;
 }
@@ -101,7 +121,12 @@ async function newestSeq(api: ApiClient, operator: string, ledger: LedgerName): 
   return (body[ledger] as { changes: { newestSeq: number } }).changes.newestSeq;
 }
 
-async function changes(api: ApiClient, operator: string, ledger: LedgerName, after: number): Promise<readonly LedgerChange[]> {
+async function changes(
+  api: ApiClient,
+  operator: string,
+  ledger: LedgerName,
+  after: number,
+): Promise<readonly LedgerChange[]> {
   const found: LedgerChange[] = [];
   for (let cursor = after; ;) {
     const path = `/v1/ops/changes?ledger=${ledger}&after=${cursor}&limit=${CHANGES_PER_PAGE}`;
@@ -115,15 +140,22 @@ async function changes(api: ApiClient, operator: string, ledger: LedgerName, aft
 
 function percentiles(values: readonly number[]): string {
   const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number => Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
+  const at = (share: number): number =>
+    Math.round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN);
   return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`;
 }
 
-/** The rows that D1 itself says it writes for one transfer, from its debit to the pruning of its last trace, in both ledgers. */
+/**
+ * The rows that D1 itself says it writes for one transfer, from its debit to the pruning of its
+ * last trace, in both ledgers.
+ */
 async function tellRows(platform: RunningPlatform): Promise<void> {
-  const prices = JSON.parse(readFileSync(`${PROJECT_ROOT}bench/prices.json`, "utf8")) as { perMillion: Record<string, number> };
+  const prices = JSON.parse(readFileSync(`${PROJECT_ROOT}bench/prices.json`, "utf8")) as {
+    perMillion: Record<string, number>;
+  };
   const price = (name: string): number => prices.perMillion[name] ?? Number.NaN;
-  // Write, read and delete of one message; one request from outside; a consumer's run, which is shared where messages come in batches.
+  // Write, read and delete of one message; one request from outside; a consumer's run, which is
+  // shared where messages come in batches.
   const beside = 3 * price("queueOperation") + 2 * price("workerRequest");
   const table: Record<string, object> = {};
   for (const changeStream of [false, true]) {
@@ -170,7 +202,15 @@ async function rowsOfOne({ miniflare }: RunningPlatform, changeStream: boolean):
     nextAtMs: nowMs + 2_000,
   });
   await d1Inbox(savings.metered).credit(
-    { v: 1, transferId: id, from: "wallet", userId: owner, amount: amountOf(1), attempt: 1, keyDigest: id.slice(0, 22) },
+    {
+      v: 1,
+      transferId: id,
+      from: "wallet",
+      userId: owner,
+      amount: amountOf(1),
+      attempt: 1,
+      keyDigest: id.slice(0, 22),
+    },
     ids.token(),
     nowMs,
   );

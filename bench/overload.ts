@@ -14,20 +14,32 @@ const PATIENCE_MS = 1_000;
 const USERS = 24;
 const PICTURE = "docs/figures/overload.svg";
 
-/** Goodput and latency as the offered load grows to ten times what the upstream can do, with the gateway's protection and without. */
+/**
+ * Goodput and latency as the offered load grows to ten times what the upstream can do, with the
+ * gateway's protection and without.
+ */
 export async function run(): Promise<void> {
   console.log(
     `an upstream of ${CAPACITY} requests/s, clients who wait ${PATIENCE_MS} ms, ${SECONDS} s a step (the first ${WARM_UP_SECONDS} s not measured)\n`,
   );
   const protectedSteps = await climb("with protection", await startBeforeNarrowUpstream());
-  const bareSteps = await climb("without protection", await startBeforeNarrowUpstream({ without: ["overload protection"] }));
+  const bareSteps = await climb(
+    "without protection",
+    await startBeforeNarrowUpstream({ without: ["overload protection"] }),
+  );
   judge(protectedSteps, bareSteps);
   mkdirSync(`${PROJECT_ROOT}docs/figures`, { recursive: true });
-  writeFileSync(PROJECT_ROOT + PICTURE, drawCurves({ capacity: CAPACITY, steps: STEPS, protectedSteps, bareSteps }));
+  writeFileSync(
+    PROJECT_ROOT + PICTURE,
+    drawCurves({ capacity: CAPACITY, steps: STEPS, protectedSteps, bareSteps }),
+  );
   console.log(`drawn in ${PICTURE}`);
 }
 
-async function climb(name: string, platform: { readonly url: string; readonly stop: () => Promise<void> }): Promise<readonly Offered[]> {
+async function climb(
+  name: string,
+  platform: { readonly url: string; readonly stop: () => Promise<void> },
+): Promise<readonly Offered[]> {
   const headers = await signedInUsers(platform.url, USERS);
   const results: Offered[] = [];
   for (const step of STEPS) {
@@ -66,8 +78,11 @@ function judge(protectedSteps: readonly Offered[], bareSteps: readonly Offered[]
   const [unloaded] = protectedSteps;
   const last = protectedSteps.at(-1);
   const bareLast = bareSteps.at(-1);
-  if (unloaded === undefined || last === undefined || bareLast === undefined) throw new Error("no step was measured");
-  console.log(`goodput at 10 × / peak:             ${(last.goodPerSecond / peak).toFixed(2)}   (goal ≥ 0.90)`);
+  if (unloaded === undefined || last === undefined || bareLast === undefined)
+    throw new Error("no step was measured");
+  console.log(
+    `goodput at 10 × / peak:             ${(last.goodPerSecond / peak).toFixed(2)}   (goal ≥ 0.90)`,
+  );
   console.log(`p50 at 10 × / p50 at 0.5 ×:         ${(last.p50Ms / unloaded.p50Ms).toFixed(2)}   (goal ≤ 3)`);
   console.log(`p99 at 10 ×:                        ${Math.round(last.p99Ms)} ms   (goal ≤ 300 ms)`);
   console.log(`without protection at 10 × / peak:  ${(bareLast.goodPerSecond / peak).toFixed(2)}`);

@@ -12,14 +12,25 @@ const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 30);
 const WEIGHED_BREAKERS = 300;
 const WEIGHED_CLIENTS = 1_000;
 
-/** What one decision of each of our primitives costs, beside the libraries that have a counterpart: time, memory, and one that gets it wrong. */
+/**
+ * What one decision of each of our primitives costs, beside the libraries that have a counterpart:
+ * time, memory, and one that gets it wrong.
+ */
 export async function run(): Promise<void> {
   console.log(
     `ns per decision, one after the other on one thread, medians of ${ROUNDS} interleaved rounds of ${ROUND_MS} ms; the ratio is to the first of each table, which is ours.\nOurs are called through their interfaces, by loops that have seen several implementations; in a loop that knows but one they are quicker.\n`,
   );
   for (const bout of [...BREAKER_BOUTS, ...QUOTA_BOUTS, ...LOAD_BOUTS]) await fight(bout);
-  await weigh(`bytes of a breaker after ${CALLS_PER_BREAKER} calls in its window`, BREAKERS, WEIGHED_BREAKERS);
-  await weigh(`bytes of a client's quota after ${CALLS_PER_CLIENT} decisions, its key included`, CLIENTS, WEIGHED_CLIENTS);
+  await weigh(
+    `bytes of a breaker after ${CALLS_PER_BREAKER} calls in its window`,
+    BREAKERS,
+    WEIGHED_BREAKERS,
+  );
+  await weigh(
+    `bytes of a client's quota after ${CALLS_PER_CLIENT} decisions, its key included`,
+    CLIENTS,
+    WEIGHED_CLIENTS,
+  );
   await printIdleHour();
 }
 
@@ -51,7 +62,8 @@ async function weigh(title: string, specimens: readonly Specimen[], count: numbe
 
 async function printIdleHour(): Promise<void> {
   const { afterAnHour, afterASecond } = await idleHour();
-  const told = ({ opened, counted }: IdleResult): string => `${opened ? "opens" : "stays closed"} (counts ${counted} in its 10 s)`;
+  const told = ({ opened, counted }: IdleResult): string =>
+    `${opened ? "opens" : "stays closed"} (counts ${counted} in its 10 s)`;
   console.log(
     `19 failures, an hour of idleness, 1 failure: cockatiel's SamplingBreaker ${told(afterAnHour.cockatiel)}, ours ${told(afterAnHour.ours)}. After a second instead of an hour: cockatiel's ${told(afterASecond.cockatiel)}, ours ${told(afterASecond.ours)}.`,
   );

@@ -1,11 +1,28 @@
 import { writeFileSync } from "node:fs";
 import { INSTALL_HINT, isRedisInstalled } from "../scripts/runtime/redis-server.ts";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
-import { startBenchedFront, startBenchedRedis, type BenchedFront, type BenchedRedis } from "./support/benched-redis.ts";
+import {
+  startBenchedFront,
+  startBenchedRedis,
+  type BenchedFront,
+  type BenchedRedis,
+} from "./support/benched-redis.ts";
 import { median } from "./support/median.ts";
-import { drawMemory, drawNeighbours, drawSpeed, type NeighbourFigure, type SpeedFigure } from "./support/redis-charts.ts";
+import {
+  drawMemory,
+  drawNeighbours,
+  drawSpeed,
+  type NeighbourFigure,
+  type SpeedFigure,
+} from "./support/redis-charts.ts";
 import { measureMemory, type MemoryFigure } from "./support/redis-memory.ts";
-import { nativeNeighbour, nativeReads, restNeighbour, restReads, type Neighbour } from "./support/redis-neighbour.ts";
+import {
+  nativeNeighbour,
+  nativeReads,
+  restNeighbour,
+  restReads,
+  type Neighbour,
+} from "./support/redis-neighbour.ts";
 import { MANNERS, nativeSpeed, restSpeed, type Speed } from "./support/redis-speed.ts";
 
 const SIZES = [10, 20, 50, 100, 200, 1_000, 5_000];
@@ -30,7 +47,10 @@ interface NeighbourCase {
   readonly read: () => Promise<readonly number[]>;
 }
 
-/** Redis by the size of its values: commands/s, bytes a key, and what one client with large values does to the others. */
+/**
+ * Redis by the size of its values: commands/s, bytes a key, and what one client with large values
+ * does to the others.
+ */
 export async function run(): Promise<void> {
   if (!isRedisInstalled()) {
     console.log(`left out: ${INSTALL_HINT}`);
@@ -42,7 +62,11 @@ export async function run(): Promise<void> {
   try {
     if (PARTS.has("speed")) draw("redis-speed", drawSpeed(SIZES, await measureSpeeds(server, front)));
     if (PARTS.has("memory")) draw("redis-memory", drawMemory(SIZES, await measureAllMemory(server)));
-    if (PARTS.has("neighbours")) draw("redis-large-values", drawNeighbours(NEIGHBOUR_SIZES, await measureNeighbours(server, other, front)));
+    if (PARTS.has("neighbours"))
+      draw(
+        "redis-large-values",
+        drawNeighbours(NEIGHBOUR_SIZES, await measureNeighbours(server, other, front)),
+      );
   } finally {
     await front.stop();
     await other.stop();
@@ -55,12 +79,16 @@ function draw(name: string, picture: string): void {
   console.log(`drawn in ${FIGURES}${name}.svg\n`);
 }
 
-/** Sizes, manners and both ways take turns in each round, so that a slow minute of the machine hits all of them. */
+/**
+ * Sizes, manners and both ways take turns in each round, so that a slow minute of the machine hits
+ * all of them.
+ */
 async function measureSpeeds(server: BenchedRedis, front: BenchedFront): Promise<readonly SpeedFigure[]> {
   // The first requests of both Node processes are compiled while they run.
   for (const manner of MANNERS) await restSpeed(front, 100, manner, WARM_UP_MS);
   const runs = new Map<string, Speed[]>();
-  const add = (key: string, speed: Speed | null): void => void (speed === null || runs.set(key, [...(runs.get(key) ?? []), speed]));
+  const add = (key: string, speed: Speed | null): void =>
+    void (speed === null || runs.set(key, [...(runs.get(key) ?? []), speed]));
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const size of SIZES) {
       for (const manner of MANNERS) {
@@ -69,7 +97,8 @@ async function measureSpeeds(server: BenchedRedis, front: BenchedFront): Promise
           rest: await restSpeed(front, size, manner, ROUND_MS),
         };
         for (const way of WAYS)
-          for (const operation of OPERATIONS) add(`${way} ${operation} ${size} ${manner.name}`, both[way]?.[operation] ?? null);
+          for (const operation of OPERATIONS)
+            add(`${way} ${operation} ${size} ${manner.name}`, both[way]?.[operation] ?? null);
       }
     }
   }
@@ -84,7 +113,9 @@ async function measureSpeeds(server: BenchedRedis, front: BenchedFront): Promise
       }
     }
   }
-  console.log(`commands/s, medians of ${ROUNDS} interleaved rounds of ${ROUND_MS} ms; in brackets p50 / p99 of a request in ms`);
+  console.log(
+    `commands/s, medians of ${ROUNDS} interleaved rounds of ${ROUND_MS} ms; in brackets p50 / p99 of a request in ms`,
+  );
   for (const operation of OPERATIONS) {
     const rows = SIZES.map((size) => [
       `${operation} ${size} B`,
@@ -112,7 +143,9 @@ async function measureAllMemory(server: BenchedRedis): Promise<readonly MemoryFi
   for (const size of SIZES) figures.push(...(await measureMemory(server, size, KEY_COUNTS)));
   console.log("bytes a key: measured (by the model)");
   const show = ({ measured, theory }: MemoryFigure): string =>
-    measured === null ? "left out: half of free memory" : `${measured.toFixed(1)} (${theory.total.toFixed(1)})`;
+    measured === null
+      ? "left out: half of free memory"
+      : `${measured.toFixed(1)} (${theory.total.toFixed(1)})`;
   const rows = SIZES.map((size) => {
     const ofSize = figures.filter(({ valueLength }) => valueLength === size);
     const most = ofSize.findLast(({ measured }) => measured !== null);
@@ -129,10 +162,15 @@ async function measureAllMemory(server: BenchedRedis): Promise<readonly MemoryFi
 }
 
 /**
- * What others wait while one client moves values of a size: on the same server, and on another beside it, which takes as much of the machine. The calmest
- * round counts: whatever else the machine does can only add to it.
+ * What others wait while one client moves values of a size: on the same server, and on another
+ * beside it, which takes as much of the machine. The calmest round counts: whatever else the
+ * machine does can only add to it.
  */
-async function measureNeighbours(server: BenchedRedis, other: BenchedRedis, front: BenchedFront): Promise<readonly NeighbourFigure[]> {
+async function measureNeighbours(
+  server: BenchedRedis,
+  other: BenchedRedis,
+  front: BenchedFront,
+): Promise<readonly NeighbourFigure[]> {
   const native = () => nativeReads(server, READS_MS);
   const rest = () => restReads(front, READS_MS);
   const cases: readonly NeighbourCase[] = [
@@ -141,7 +179,12 @@ async function measureNeighbours(server: BenchedRedis, other: BenchedRedis, fron
     ...NEIGHBOUR_SIZES.flatMap((size) => [
       { way: "native, one at a time", size, start: () => nativeNeighbour(server, size, 1), read: native },
       { way: "native, 16 at a time", size, start: () => nativeNeighbour(server, size, 16), read: native },
-      { way: "the same on another server", size, start: () => nativeNeighbour(other, size, 16), read: native },
+      {
+        way: "the same on another server",
+        size,
+        start: () => nativeNeighbour(other, size, 16),
+        read: native,
+      },
       { way: "REST, one at a time", size, start: () => restNeighbour(front, size), read: rest },
     ]),
   ];
@@ -155,11 +198,19 @@ async function measureNeighbours(server: BenchedRedis, other: BenchedRedis, fron
     }
   }
   const p99 = (sorted: readonly number[]): number => sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN;
-  const figures = cases.map(({ way, size }, index) => ({ way, size, p99Ms: Math.min(...(runs[index] ?? []).map(p99)) }));
-  console.log(`p99 of small reads in ms while one client moves values of a size, the calmest of ${READS_ROUNDS} rounds`);
+  const figures = cases.map(({ way, size }, index) => ({
+    way,
+    size,
+    p99Ms: Math.min(...(runs[index] ?? []).map(p99)),
+  }));
+  console.log(
+    `p99 of small reads in ms while one client moves values of a size, the calmest of ${READS_ROUNDS} rounds`,
+  );
   const rows = [...new Set(figures.map(({ way }) => way))].map((way) => [
     way,
-    Object.fromEntries(figures.filter((figure) => figure.way === way).map(({ size, p99Ms }) => [size ?? "none", short(p99Ms)])),
+    Object.fromEntries(
+      figures.filter((figure) => figure.way === way).map(({ size, p99Ms }) => [size ?? "none", short(p99Ms)]),
+    ),
   ]);
   console.table(Object.fromEntries(rows));
   return figures;

@@ -1,6 +1,6 @@
 /*
- * npm run bench -- <name>: one benchmark, bounded in time. Speed is told as ratios against a baseline of the same run: machines differ
- * and are noisy.
+ * npm run bench -- <name>: one benchmark, bounded in time. Speed is told as ratios against a
+ * baseline of the same run: machines differ and are noisy.
  */
 process.env["WRANGLER_LOG"] = "error";
 
@@ -18,7 +18,9 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<voi
 const name = process.argv[2] ?? "";
 const load = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
 if (load === undefined) {
-  process.stderr.write(`npm run bench -- <name>, where name is one of: ${Object.keys(BENCHMARKS).join(", ")}\n`);
+  process.stderr.write(
+    `npm run bench -- <name>, where name is one of: ${Object.keys(BENCHMARKS).join(", ")}\n`,
+  );
   process.exit(2);
 }
 await (await load()).run();

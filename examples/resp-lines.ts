@@ -6,11 +6,13 @@ import { DelimiterEncoder } from "../src/protocol/delimiter-encoder.ts";
 import { FrameError } from "../src/protocol/frame-error.ts";
 
 /*
- * Frames by delimiter: the inline commands of the Redis protocol, each a line (redis.io/docs/latest/develop/reference/protocol-spec).
+ * Frames by delimiter: the inline commands of the Redis protocol, each a line
+ * (redis.io/docs/latest/develop/reference/protocol-spec).
  *
  *   npx node examples/resp-lines.ts
  *
- * starts a server on a free port of 127.0.0.1, sends it a few commands byte by byte, and shows what it answers.
+ * starts a server on a free port of 127.0.0.1, sends it a few commands byte by byte, and shows what
+ * it answers.
  */
 
 const LINE_LENGTH_MAX = 64;
@@ -25,7 +27,10 @@ export class RespLineSession {
   readonly #decoder = new DelimiterDecoder({ delimiters: DELIMITERS, maxFrameLength: LINE_LENGTH_MAX });
   #lineBeganAtMs: number | null = null;
 
-  /** What these bytes are answered with. A line that is too long is one error, and the next line is in step again. */
+  /**
+   * What these bytes are answered with. A line that is too long is one error, and the next line is
+   * in step again.
+   */
   receive(chunk: Uint8Array, nowMs: number): readonly string[] {
     const replies: string[] = [];
     this.#decoder.write(chunk);
@@ -58,7 +63,8 @@ function reply(line: string): string {
     case "PING":
       return "+PONG\r\n";
     case "ECHO": {
-      // A reply may hold any bytes, even a delimiter. So Redis tells the length of its bulk strings: a line can't do it.
+      // A reply may hold any bytes, even a delimiter. So Redis tells the length of its bulk
+      // strings: a line can't do it.
       const text = words.join(" ");
       return `$${text.length}\r\n${text}\r\n`;
     }
@@ -92,7 +98,8 @@ export async function startRespLines(): Promise<{ readonly port: number; readonl
 /**
  * Sends these commands byte by byte and returns all that is answered.
  *
- * @throws RangeError for a command that holds a delimiter: the server would take what follows it for another command
+ * @throws RangeError for a command that holds a delimiter: the server would take what follows it
+ *   for another command
  */
 export async function sendInBytes(port: number, commands: readonly string[]): Promise<string> {
   const encoder = new DelimiterEncoder({ delimiters: DELIMITERS, maxFrameLength: COMMAND_LENGTH_MAX });
@@ -112,7 +119,9 @@ export async function sendInBytes(port: number, commands: readonly string[]): Pr
 
 async function main(): Promise<void> {
   const { port, server } = await startRespLines();
-  console.log(await sendInBytes(port, ["PING", "ECHO sticky packets", `ECHO ${"x".repeat(LINE_LENGTH_MAX)}`, "PING"]));
+  console.log(
+    await sendInBytes(port, ["PING", "ECHO sticky packets", `ECHO ${"x".repeat(LINE_LENGTH_MAX)}`, "PING"]),
+  );
   server.close();
 }
 

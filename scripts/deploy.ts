@@ -15,7 +15,8 @@ import { readSecretsFile, secretsFor, withSecretsFile } from "./tooling/secrets-
 import { withoutBindings } from "./tooling/without-bindings.ts";
 
 /*
- * npm run deploy: migrations first, then every worker after those it calls. See docs/deploy.md for what must exist before.
+ * npm run deploy: migrations first, then every worker after those it calls. See docs/deploy.md for
+ * what must exist before.
  */
 
 const USAGE = `npm run deploy -- [--dry-run] [--secrets FILE.json]
@@ -25,15 +26,23 @@ const USAGE = `npm run deploy -- [--dry-run] [--secrets FILE.json]
   --help           this text
 `;
 
-/** Where the first pass of a worker inside a cycle is described: beside its config, since paths in it are relative. */
+/**
+ * Where the first pass of a worker inside a cycle is described: beside its config, since paths in
+ * it are relative.
+ */
 const FIRST_PASS = "wrangler.first-pass.toml";
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
-async function deployAll(configs: readonly WorkerConfig[], secrets: Readonly<Record<string, string>> | null): Promise<void> {
+async function deployAll(
+  configs: readonly WorkerConfig[],
+  secrets: Readonly<Record<string, string>> | null,
+): Promise<void> {
   const byName = new Map(configs.map((config) => [config.name, config]));
   const steps = deployOrder(deployablesOf(configs));
-  const given = new Map(configs.map((config) => [config.name, secrets === null ? {} : secretsFor(config, secrets)]));
+  const given = new Map(
+    configs.map((config) => [config.name, secrets === null ? {} : secretsFor(config, secrets)]),
+  );
   const signal = stopSignal();
   for (const database of databasesOf(configs)) {
     say(`migrating ${database.databaseName}`);
@@ -47,19 +56,33 @@ async function deployAll(configs: readonly WorkerConfig[], secrets: Readonly<Rec
   await group.wait();
 }
 
-async function deployStep({ name, without }: DeployStep, config: WorkerConfig, secrets: Readonly<Record<string, string>>): Promise<void> {
-  say(without.length === 0 ? `deploying ${name}` : `deploying ${name}, for now without its bindings to ${without.join(", ")}`);
+async function deployStep(
+  { name, without }: DeployStep,
+  config: WorkerConfig,
+  secrets: Readonly<Record<string, string>>,
+): Promise<void> {
+  say(
+    without.length === 0
+      ? `deploying ${name}`
+      : `deploying ${name}, for now without its bindings to ${without.join(", ")}`,
+  );
   const firstPass = join(dirname(config.path), FIRST_PASS);
   try {
     if (without.length > 0) {
-      writeFileSync(PROJECT_ROOT + firstPass, withoutBindings(readFileSync(PROJECT_ROOT + config.path, "utf8"), without));
+      writeFileSync(
+        PROJECT_ROOT + firstPass,
+        withoutBindings(readFileSync(PROJECT_ROOT + config.path, "utf8"), without),
+      );
     }
     const args = ["deploy", "--minify", "-c", without.length > 0 ? firstPass : config.path];
     const deploy = async (more: readonly string[]): Promise<void> => {
       const result = await runCommand("wrangler", [...args, ...more], { passThrough: true });
-      if (!result.ok) throw new LaunchError(`${name} was not deployed; those before it were. Mend it and deploy again.`);
+      if (!result.ok)
+        throw new LaunchError(`${name} was not deployed; those before it were. Mend it and deploy again.`);
     };
-    await (Object.keys(secrets).length === 0 ? deploy([]) : withSecretsFile(secrets, (path) => deploy(["--secrets-file", path])));
+    await (Object.keys(secrets).length === 0
+      ? deploy([])
+      : withSecretsFile(secrets, (path) => deploy(["--secrets-file", path])));
   } finally {
     rmSync(PROJECT_ROOT + firstPass, { force: true });
   }
@@ -74,10 +97,13 @@ function readArgs() {
     } as const;
     return parseArgs({ options }).values;
   } catch (cause) {
-    throw new LaunchError(`${cause instanceof Error ? cause.message.split(". ")[0] : String(cause)}; see npm run deploy -- --help`, {
-      cause,
-      exitCode: 2,
-    });
+    throw new LaunchError(
+      `${cause instanceof Error ? cause.message.split(". ")[0] : String(cause)}; see npm run deploy -- --help`,
+      {
+        cause,
+        exitCode: 2,
+      },
+    );
   }
 }
 

@@ -14,8 +14,9 @@ import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
- * npm run dev: the same workers on the same state folder as npm start, under `wrangler dev`, which rebuilds and reloads on every save.
- * It carries a proxy and is about ten times slower; crons are fired by hand through wrangler's local explorer.
+ * npm run dev: the same workers on the same state folder as npm start, under `wrangler dev`, which
+ * rebuilds and reloads on every save. It carries a proxy and is about ten times slower; crons are
+ * fired by hand through wrangler's local explorer.
  */
 
 process.env["WRANGLER_LOG"] = "error";
@@ -23,11 +24,15 @@ process.env["WRANGLER_LOG"] = "error";
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 const complain = (text: string): void => void process.stderr.write(`${text}\n`);
 
-/** Variables of a process are readable by its user only, and so is the file; arguments would be everybody's. */
+/**
+ * Variables of a process are readable by its user only, and so is the file; arguments would be
+ * everybody's.
+ */
 function writeEnvFile(stateDir: string, secrets: Readonly<Record<string, string>>): string {
   const path = join(stateDir, "secrets.env");
   const unfit = Object.entries(secrets).find(([, value]) => /['\\$\n]/.test(value));
-  if (unfit !== undefined) throw new LaunchError(`npm run dev can't hand on ${unfit[0]} with a quote, $ or \\ in it; npm start can`);
+  if (unfit !== undefined)
+    throw new LaunchError(`npm run dev can't hand on ${unfit[0]} with a quote, $ or \\ in it; npm start can`);
   const lines = Object.entries(secrets).map(([name, value]) => `${name}='${value}'`);
   writeFileSync(path, `${lines.join("\n")}\n`, { mode: 0o600 });
   chmodSync(path, 0o600);
@@ -52,13 +57,30 @@ async function main(): Promise<number> {
     refuseBadVars(configs, settings, secrets);
     const envFile = writeEnvFile(stateDir, secrets);
     await migrateLocally(databasesOf(configs), stateDir, signal);
-    if (options.redis) stopRedis = await startRedis(stateDir, { say, complain, onDeath: (part) => complain(`${part} died`) });
+    if (options.redis)
+      stopRedis = await startRedis(stateDir, { say, complain, onDeath: (part) => complain(`${part} died`) });
     process.stdout.write(
       `operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}  (unless that account was there before as another)\n`,
     );
     const vars = Object.entries(settings).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
-    const where = ["--ip", "127.0.0.1", "--port", String(options.port), "--inspector-ip", "127.0.0.1", "--persist-to", stateDir];
-    const args = ["dev", ...configs.flatMap(({ path }) => ["-c", path]), ...where, "--env-file", envFile, ...vars];
+    const where = [
+      "--ip",
+      "127.0.0.1",
+      "--port",
+      String(options.port),
+      "--inspector-ip",
+      "127.0.0.1",
+      "--persist-to",
+      stateDir,
+    ];
+    const args = [
+      "dev",
+      ...configs.flatMap(({ path }) => ["-c", path]),
+      ...where,
+      "--env-file",
+      envFile,
+      ...vars,
+    ];
     return await untilEnded(args, { ...wranglerEnvironment(stateDir), WRANGLER_LOG: "log" }, signal);
   } catch (error) {
     if (signal.aborted) return 0;
@@ -70,7 +92,11 @@ async function main(): Promise<number> {
 }
 
 /** A signal reaches wrangler by the process group or from us, and ends it; that is no failure. */
-async function untilEnded(args: readonly string[], env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<number> {
+async function untilEnded(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<number> {
   const child = spawn(wranglerBin(), args, { cwd: PROJECT_ROOT, env, stdio: "inherit" });
   signal.addEventListener("abort", () => child.kill(), { once: true });
   const code = await new Promise<number | null>((resolve, reject) => {

@@ -8,8 +8,9 @@ import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
- * npm run db:migrate -- [--state .wrangler/state] [--remote]: brings every database up to its migrations, here or in the account that
- * wrangler is signed in to. Starting and deploying do it by themselves.
+ * npm run db:migrate -- [--state .wrangler/state] [--remote]: brings every database up to its
+ * migrations, here or in the account that wrangler is signed in to. Starting and deploying do it by
+ * themselves.
  */
 
 process.env["WRANGLER_LOG"] = "error";
@@ -22,7 +23,8 @@ async function main(): Promise<void> {
   const databases = databasesOf(readWorkerConfigs());
   if (values.remote) {
     const group = new TaskGroup({ concurrencyMax: 1, signal });
-    for (const database of databases) group.go((signal) => applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal));
+    for (const database of databases)
+      group.go((signal) => applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal));
     await group.wait();
   } else {
     const stateDir = statePath(values.state, callerFolder());

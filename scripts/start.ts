@@ -8,8 +8,9 @@ import { healthOf, watchHealth } from "./runtime/watch-health.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 /*
- * npm start: the whole platform on this machine, at the runtime's full speed. One task group holds everything up: the platform, the
- * wait for a signal and the watch over the runtime. Whichever ends first ends all.
+ * npm start: the whole platform on this machine, at the runtime's full speed. One task group holds
+ * everything up: the platform, the wait for a signal and the watch over the runtime. Whichever ends
+ * first ends all.
  */
 
 process.env["WRANGLER_LOG"] = "error";
@@ -30,7 +31,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const group = new TaskGroup();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => group.cancel(new ToldToStop(signal)));
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.on(signal, () => group.cancel(new ToldToStop(signal)));
   group.signal.addEventListener("abort", () => {
     if (group.signal.reason instanceof ToldToStop) terminal.say("stopping …");
     setTimeout(() => {
@@ -57,7 +59,9 @@ async function main(): Promise<number> {
 function exitCodeOf(reason: unknown): number {
   if (reason instanceof ToldToStop) return 0;
   const expected = reason instanceof LaunchError;
-  terminal.complain(`playhead: ${expected ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`);
+  terminal.complain(
+    `playhead: ${expected ? reason.message : reason instanceof Error ? (reason.stack ?? reason.message) : String(reason)}`,
+  );
   return expected ? reason.exitCode : 1;
 }
 

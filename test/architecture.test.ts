@@ -20,13 +20,17 @@ describe("the rooms of src/", () => {
 
   it("hand env to the composition root, the only one to look into it", () => {
     const elsewhere = sources.filter((path) => !path.endsWith("/wire.ts"));
-    expect(elsewhere.flatMap((path) => envReads(path, read(`src/${path}`)).map((what) => `${path}: ${what}`))).toEqual([]);
+    expect(
+      elsewhere.flatMap((path) => envReads(path, read(`src/${path}`)).map((what) => `${path}: ${what}`)),
+    ).toEqual([]);
   });
 
   it("keep worker.ts to what the platform sees", () => {
     const workers = sources.filter((path) => path.endsWith("/worker.ts"));
     expect(workers.length).toBeGreaterThanOrEqual(6);
-    expect(workers.filter((path) => read(`src/${path}`).trimEnd().split("\n").length > WORKER_LINES_MAX)).toEqual([]);
+    expect(
+      workers.filter((path) => read(`src/${path}`).trimEnd().split("\n").length > WORKER_LINES_MAX),
+    ).toEqual([]);
   });
 });
 
@@ -65,7 +69,9 @@ describe("the table of ARCHITECTURE.md", () => {
   });
 
   it("is refused where it names a room that has no row", () => {
-    expect(() => readRooms("## Rooms and arrows\n\n| `biz/` | `nowhere` | |\n")).toThrow("biz/ may import nowhere, which is no room");
+    expect(() => readRooms("## Rooms and arrows\n\n| `biz/` | `nowhere` | |\n")).toThrow(
+      "biz/ may import nowhere, which is no room",
+    );
     expect(() => readRooms("# No table")).toThrow("no heading");
     expect(() => readRooms("## Rooms and arrows\n\nwords\n")).toThrow("no table");
   });
@@ -77,16 +83,36 @@ describe("the check of imports", () => {
     ["history/biz/rule.ts", `import type { X } from "../service/http.ts";`, "biz/ may not import service/"],
     ["history/biz/rule.ts", `import { Hono } from "hono";`, "biz/ may not use that package"],
     ["history/biz/rule.ts", `export { sql } from "drizzle-orm";`, "biz/ may not use that package"],
-    ["history/biz/rule.ts", `const m = await import("../../platform/logger.ts");`, "biz/ may not import platform"],
+    [
+      "history/biz/rule.ts",
+      `const m = await import("../../platform/logger.ts");`,
+      "biz/ may not import platform",
+    ],
     ["history/data/store.ts", `export * from "../service/http.ts";`, "data/ may not import service/"],
     ["history/service/rpc.ts", `import "../data/store.ts";`, "service/ may not import data/"],
-    ["history/service/rpc.ts", `import { drizzle } from "drizzle-orm/d1";`, "service/ may not use that package"],
-    ["history/wire.ts", `import { key } from "../identity/config.ts";`, "worker rooms meet only in contracts"],
+    [
+      "history/service/rpc.ts",
+      `import { drizzle } from "drizzle-orm/d1";`,
+      "service/ may not use that package",
+    ],
+    [
+      "history/wire.ts",
+      `import { key } from "../identity/config.ts";`,
+      "worker rooms meet only in contracts",
+    ],
     ["bff/app/wire.ts", `import { routes } from "../ops/routes.ts";`, "worker rooms meet only in contracts"],
-    ["contracts/errors.ts", `import { encode } from "../protocol/protobuf.ts";`, "contracts may import only types of protocol"],
+    [
+      "contracts/errors.ts",
+      `import { encode } from "../protocol/protobuf.ts";`,
+      "contracts may import only types of protocol",
+    ],
     ["contracts/errors.ts", `import { Hono } from "hono";`, "contracts may not use that package"],
     ["platform/rpc.ts", `import { wire } from "../gateway/wire.ts";`, "worker rooms meet only in contracts"],
-    ["resilience/clock.ts", `import type { Role } from "../contracts/permissions.ts";`, "resilience may not import contracts"],
+    [
+      "resilience/clock.ts",
+      `import type { Role } from "../contracts/permissions.ts";`,
+      "resilience may not import contracts",
+    ],
     ["protocol/protobuf.ts", `import { Buffer } from "node:buffer";`, "protocol may not use that package"],
     ["gateway/app.ts", `import { it } from "../../test/support/x.ts";`, "it lies outside src/"],
     ["history/misc/thing.ts", `import "../biz/shard.ts";`, "no room of ARCHITECTURE.md"],
@@ -95,9 +121,18 @@ describe("the check of imports", () => {
   });
 
   it.each([
-    ["history/biz/rule.ts", `import { CodedError } from "../../contracts/errors.ts"; import { x } from "./ports.ts";`],
-    ["history/data/store.ts", `import { encode } from "../../protocol/protobuf.ts"; import type { Port } from "../biz/ports.ts";`],
-    ["contracts/errors.ts", `import type { Frame } from "../protocol/protobuf.ts"; import * as z from "zod";`],
+    [
+      "history/biz/rule.ts",
+      `import { CodedError } from "../../contracts/errors.ts"; import { x } from "./ports.ts";`,
+    ],
+    [
+      "history/data/store.ts",
+      `import { encode } from "../../protocol/protobuf.ts"; import type { Port } from "../biz/ports.ts";`,
+    ],
+    [
+      "contracts/errors.ts",
+      `import type { Frame } from "../protocol/protobuf.ts"; import * as z from "zod";`,
+    ],
     ["bff/app/wire.ts", `import { rpc } from "../../platform/rpc.ts"; import { Hono } from "hono";`],
   ])("lets %s have %s", (path, source) => {
     expect(importViolations(path, source, rooms)).toEqual([]);
@@ -120,10 +155,12 @@ describe("the check of env", () => {
     expect(envReads("x.ts", source)).toHaveLength(1);
   });
 
-  it.each(["wire(env)", "c.env.scope", "wire(this.env).sweep()", "const environment = { DB: 1 }; environment.DB"])(
-    "has nothing against %s",
-    (source) => {
-      expect(envReads("x.ts", source)).toEqual([]);
-    },
-  );
+  it.each([
+    "wire(env)",
+    "c.env.scope",
+    "wire(this.env).sweep()",
+    "const environment = { DB: 1 }; environment.DB",
+  ])("has nothing against %s", (source) => {
+    expect(envReads("x.ts", source)).toEqual([]);
+  });
 });

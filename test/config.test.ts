@@ -17,11 +17,16 @@ const each = configs.map((config): [string, WorkerConfig] => [config.name, confi
 const byName = new Map(each);
 const main = ({ config, path }: WorkerConfig): string => config.main ?? `${path} names no main`;
 
-/** Change streams: whoever wants them attaches a consumer of their own, a pull consumer for example. */
+/**
+ * Change streams: whoever wants them attaches a consumer of their own, a pull consumer for example.
+ */
 const FOR_OTHERS = ["playhead-wallet-changes", "playhead-savings-changes"];
 
 /** Names that a worker's main module exports, and the handlers of its default export. */
-function surfaceOf(config: WorkerConfig): { readonly exports: readonly string[]; readonly handlers: readonly string[] } {
+function surfaceOf(config: WorkerConfig): {
+  readonly exports: readonly string[];
+  readonly handlers: readonly string[];
+} {
   const source = readFileSync(main(config), "utf8");
   const { module } = parseSync(main(config), source);
   const exported = module.staticExports.flatMap(({ entries }) =>
@@ -31,21 +36,33 @@ function surfaceOf(config: WorkerConfig): { readonly exports: readonly string[];
     }),
   );
   const body = /export default \{([\s\S]*)\}/.exec(source)?.[1] ?? "";
-  return { exports: exported, handlers: [...body.matchAll(/(?:^|\s)(fetch|queue|scheduled)\b/g)].map(([, name = ""]) => name) };
+  return {
+    exports: exported,
+    handlers: [...body.matchAll(/(?:^|\s)(fetch|queue|scheduled)\b/g)].map(([, name = ""]) => name),
+  };
 }
 
 describe("the platform", () => {
   it("has its workers where ARCHITECTURE.md says, each with a name of its own", () => {
-    const map = readFileSync(`${PROJECT_ROOT}ARCHITECTURE.md`, "utf8").split("## Workers")[1]?.split("\n## ")[0] ?? "";
-    const rows = [...map.matchAll(/^\| `(playhead-[a-z-]+)` \| `([^`]+)`/gm)].map(([, name, folder]) => `${name} ${folder}`);
-    const actual = configs.map((config) => `${config.name} ${dirname(main(config)).slice(PROJECT_ROOT.length)}`);
+    const map =
+      readFileSync(`${PROJECT_ROOT}ARCHITECTURE.md`, "utf8").split("## Workers")[1]?.split("\n## ")[0] ?? "";
+    const rows = [...map.matchAll(/^\| `(playhead-[a-z-]+)` \| `([^`]+)`/gm)].map(
+      ([, name, folder]) => `${name} ${folder}`,
+    );
+    const actual = configs.map(
+      (config) => `${config.name} ${dirname(main(config)).slice(PROJECT_ROOT.length)}`,
+    );
     expect(new Set(names).size).toBe(names.length);
     expect(rows.toSorted()).toEqual(actual.toSorted());
   });
 
   it("is open to the outside at the gateway only", () => {
     const open = configs.filter(
-      ({ config }) => config.workers_dev !== false || config.preview_urls !== false || config.routes?.length || config.route,
+      ({ config }) =>
+        config.workers_dev !== false ||
+        config.preview_urls !== false ||
+        config.routes?.length ||
+        config.route,
     );
     expect(open.map(({ name }) => name)).toEqual([GATEWAY]);
     expect(byName.get(GATEWAY)?.config.preview_urls).toBe(false);
@@ -63,7 +80,9 @@ describe("the platform", () => {
   });
 
   it("sends to queues that somebody consumes, and lets no queue have two consumers", () => {
-    const produced = configs.flatMap(({ config }) => (config.queues.producers ?? []).map(({ queue }) => queue));
+    const produced = configs.flatMap(({ config }) =>
+      (config.queues.producers ?? []).map(({ queue }) => queue),
+    );
     const consumers = configs.flatMap(({ config }) => config.queues.consumers ?? []);
     const consumed = consumers.map(({ queue }) => queue);
     const deadLetters = consumers.flatMap(({ dead_letter_queue: queue }) => queue ?? []);
@@ -76,14 +95,19 @@ describe("the platform", () => {
 
 describe("the two ledgers", () => {
   it("are one code base whose configs differ in names only", () => {
-    const textOf = (name: string): string => readFileSync(PROJECT_ROOT + (byName.get(name)?.path ?? ""), "utf8");
-    const turned = textOf("playhead-wallet").replaceAll(/wallet|savings/g, (name) => (name === "wallet" ? "savings" : "wallet"));
+    const textOf = (name: string): string =>
+      readFileSync(PROJECT_ROOT + (byName.get(name)?.path ?? ""), "utf8");
+    const turned = textOf("playhead-wallet").replaceAll(/wallet|savings/g, (name) =>
+      name === "wallet" ? "savings" : "wallet",
+    );
     expect(turned).toBe(textOf("playhead-savings"));
   });
 
   it("keep their money in databases of their own, locally too", () => {
     const databases = configs.flatMap(({ config }) => config.d1_databases);
-    const local = databases.map(({ preview_database_id: id, database_id: uuid, binding }) => id ?? uuid ?? binding);
+    const local = databases.map(
+      ({ preview_database_id: id, database_id: uuid, binding }) => id ?? uuid ?? binding,
+    );
     expect(new Set(local).size).toBe(databases.length);
   });
 });
@@ -102,14 +126,21 @@ describe.each(each)("%s", (name, worker) => {
   it("reaches Durable Objects of other workers that export them", () => {
     for (const { class_name: className, script_name: host } of config.durable_objects.bindings) {
       const target = byName.get(host ?? name);
-      expect(target === undefined ? [] : surfaceOf(target).exports, `${name} is bound to ${className}`).toContain(className);
+      expect(
+        target === undefined ? [] : surfaceOf(target).exports,
+        `${name} is bound to ${className}`,
+      ).toContain(className);
     }
   });
 
   it("exports the Durable Objects it declares, made by a migration", () => {
-    const own = config.durable_objects.bindings.filter(({ script_name: host }) => host === undefined || host === name);
+    const own = config.durable_objects.bindings.filter(
+      ({ script_name: host }) => host === undefined || host === name,
+    );
     const made = config.migrations.flatMap(({ new_sqlite_classes: classes = [] }) => classes);
-    expect(surfaceOf(worker).exports).toEqual(expect.arrayContaining(own.map(({ class_name: className }) => className)));
+    expect(surfaceOf(worker).exports).toEqual(
+      expect.arrayContaining(own.map(({ class_name: className }) => className)),
+    );
     expect(made.toSorted()).toEqual(own.map(({ class_name: className }) => className).toSorted());
   });
 
@@ -123,7 +154,9 @@ describe.each(each)("%s", (name, worker) => {
   it("has migrations for each of its databases", () => {
     for (const { migrations_dir: dir } of config.d1_databases) {
       expect(dir).toBeDefined();
-      expect(globSync("*.sql", { cwd: join(PROJECT_ROOT, dirname(path), dir ?? "") }).length).toBeGreaterThan(0);
+      expect(globSync("*.sql", { cwd: join(PROJECT_ROOT, dirname(path), dir ?? "") }).length).toBeGreaterThan(
+        0,
+      );
     }
   });
 
@@ -137,8 +170,14 @@ describe.each(each)("%s", (name, worker) => {
     const all = makeSecrets();
     const secrets = Object.entries(all).filter(([key]) => (config.secrets?.required ?? []).includes(key));
     expect(secrets.map(([key]) => key).toSorted()).toEqual([...(config.secrets?.required ?? [])].toSorted());
-    const known = CONFIG_READERS[name]?.({ ...config.vars, ...Object.fromEntries(secrets) }, config.d1_databases.length) ?? {};
-    expect(Object.keys(known).toSorted()).toEqual([...Object.keys(config.vars), ...secrets.map(([key]) => key)].toSorted());
+    const known =
+      CONFIG_READERS[name]?.(
+        { ...config.vars, ...Object.fromEntries(secrets) },
+        config.d1_databases.length,
+      ) ?? {};
+    expect(Object.keys(known).toSorted()).toEqual(
+      [...Object.keys(config.vars), ...secrets.map(([key]) => key)].toSorted(),
+    );
   });
 
   it("has its bindings declared beside its main module", () => {
@@ -149,14 +188,19 @@ describe.each(each)("%s", (name, worker) => {
 });
 
 it("has every var in docs/vars.md, with its default and what a local start sets", () => {
-  const rows = [...readFileSync(`${PROJECT_ROOT}docs/vars.md`, "utf8").matchAll(/^\| `([A-Z_]+)` \|([^|]*)\|([^|]*)\|/gm)];
+  const rows = [
+    ...readFileSync(`${PROJECT_ROOT}docs/vars.md`, "utf8").matchAll(/^\| `([A-Z_]+)` \|([^|]*)\|([^|]*)\|/gm),
+  ];
   const written = Object.fromEntries(
     rows.map(([, name = "", ...values]) => [name, values.map((value) => value.replaceAll("`", "").trim())]),
   );
   const local = localVars();
   const actual: Record<string, string[]> = {};
   for (const [name, value] of configs.flatMap(({ config }) => Object.entries(config.vars))) {
-    actual[name] = [name === "LEDGER" ? "" : String(value), name === "BOOT_ID" ? "a new one" : (local[name] ?? "")];
+    actual[name] = [
+      name === "LEDGER" ? "" : String(value),
+      name === "BOOT_ID" ? "a new one" : (local[name] ?? ""),
+    ];
   }
   expect(written).toEqual(actual);
 });

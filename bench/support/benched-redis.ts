@@ -26,7 +26,10 @@ export async function startBenchedRedis(): Promise<BenchedRedis> {
   };
 }
 
-/** The REST front in a process of its own, as it is run: in ours it would share a core with the client. */
+/**
+ * The REST front in a process of its own, as it is run: in ours it would share a core with the
+ * client.
+ */
 export interface BenchedFront {
   readonly url: string;
   readonly token: string;
@@ -35,7 +38,13 @@ export interface BenchedFront {
 
 export async function startBenchedFront({ port, password }: BenchedRedis): Promise<BenchedFront> {
   const token = "a-token-for-measuring";
-  const args = ["bridge/redis-rest/main.ts", "--port", "0", "--redis", `redis://:${password}@127.0.0.1:${port}`];
+  const args = [
+    "bridge/redis-rest/main.ts",
+    "--port",
+    "0",
+    "--redis",
+    `redis://:${password}@127.0.0.1:${port}`,
+  ];
   const child = spawn(process.execPath, args, {
     cwd: PROJECT_ROOT,
     env: { ...process.env, REDIS_REST_TOKEN: token },

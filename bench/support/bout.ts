@@ -1,6 +1,9 @@
 import type { Contestant } from "./interleaved.ts";
 
-/** One table: contestants that do the same, of which the first is ours, and the measure of the others. */
+/**
+ * One table: contestants that do the same, of which the first is ours, and the measure of the
+ * others.
+ */
 export interface Bout {
   readonly title: string;
   /** Who is missing from it, and why. */

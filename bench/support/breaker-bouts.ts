@@ -64,7 +64,10 @@ export const BREAKER_BOUTS: readonly Bout[] = [
   },
   {
     title: "an open breaker, the bare decision: turned away",
-    contestants: () => [bareOpen("hystrix breaker", tripped()), bareOpen("shared breaker, with its reports", new InformedBreaker("open"))],
+    contestants: () => [
+      bareOpen("hystrix breaker", tripped()),
+      bareOpen("shared breaker, with its reports", new InformedBreaker("open")),
+    ],
   },
   {
     title: "an open breaker around an async call: turned away with an error",
@@ -160,7 +163,8 @@ function bareOpen(name: string, breaker: Breaker): Contestant {
     name,
     run: (calls) => {
       let decided = 0;
-      for (let call = 0; call < calls; call += 1) if (breaker.admit(Date.now(), Math.random()).kind === "rejected") decided += 1;
+      for (let call = 0; call < calls; call += 1)
+        if (breaker.admit(Date.now(), Math.random()).kind === "rejected") decided += 1;
       return decided;
     },
   };
@@ -178,7 +182,10 @@ function around(name: string, { call, close }: Guarded): Contestant {
   };
 }
 
-/** A fresh breaker for each window's worth of calls: one that is called in a closed loop would hold more than any upstream is asked. */
+/**
+ * A fresh breaker for each window's worth of calls: one that is called in a closed loop would hold
+ * more than any upstream is asked.
+ */
 function aroundFailures(name: string, guard: (work: Work) => Guarded): Contestant {
   let made = 0;
   const work: Work = async () => {

@@ -1,10 +1,19 @@
-import { circuitBreaker, type CircuitBreakerPolicy, ConsecutiveBreaker, handleAll, SamplingBreaker } from "cockatiel";
+import {
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  ConsecutiveBreaker,
+  handleAll,
+  SamplingBreaker,
+} from "cockatiel";
 import Opossum from "opossum";
 import type { Breaker, BreakerOutcome } from "../../src/resilience/breaker.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
 
-/** All of them conclude from the last 10 s, from 20 calls on, of which half have failed, and stay open long enough to be measured. */
+/**
+ * All of them conclude from the last 10 s, from 20 calls on, of which half have failed, and stay
+ * open long enough to be measured.
+ */
 const WINDOW_MS = 10_000;
 const CALLS_MIN = 20;
 const FAILURE_RATIO = 0.5;
@@ -29,7 +38,10 @@ export function hystrix(): HystrixBreaker {
   });
 }
 
-/** An isolate's part of a shared breaker, with a shared state beside it that answers each report at once. */
+/**
+ * An isolate's part of a shared breaker, with a shared state beside it that answers each report at
+ * once.
+ */
 export class InformedBreaker implements Breaker {
   readonly #shared = new SharedBreaker({ engine: hystrix(), reporter: "bench" });
   readonly #state: "closed" | "open";
@@ -56,11 +68,15 @@ export class InformedBreaker implements Breaker {
 
   /** After each call, as whoever owns such a breaker does it. */
   #exchange(nowMs: number): void {
-    if (this.#shared.takeReport(nowMs) !== null) this.#shared.learn(nowMs, { state: this.#state, version: 1, probeLeaseMs: 0 });
+    if (this.#shared.takeReport(nowMs) !== null)
+      this.#shared.learn(nowMs, { state: this.#state, version: 1, probeLeaseMs: 0 });
   }
 }
 
-/** Our breakers decide and leave the calling to their owner: this is what a guard does around a call, and no more. */
+/**
+ * Our breakers decide and leave the calling to their owner: this is what a guard does around a
+ * call, and no more.
+ */
 export function ours(breaker: Breaker, work: Work): Guarded {
   return {
     call: async () => {
@@ -79,7 +95,11 @@ export function ours(breaker: Breaker, work: Work): Guarded {
 }
 
 export function samplingBreaker(): SamplingBreaker {
-  return new SamplingBreaker({ threshold: FAILURE_RATIO, duration: WINDOW_MS, minimumRps: (CALLS_MIN * 1_000) / WINDOW_MS });
+  return new SamplingBreaker({
+    threshold: FAILURE_RATIO,
+    duration: WINDOW_MS,
+    minimumRps: (CALLS_MIN * 1_000) / WINDOW_MS,
+  });
 }
 
 export function cockatielPolicy(): CircuitBreakerPolicy {
@@ -106,8 +126,14 @@ const OPOSSUM = {
   resetTimeout: OPEN_MS,
 };
 
-/** `lean`: without what it does beside breaking the circuit, and what the others here don't: time limit, percentiles, snapshots. */
-export function opossum(work: Work, kind: "defaults" | "lean"): Guarded & { readonly breaker: Opossum<[], number> } {
+/**
+ * `lean`: without what it does beside breaking the circuit, and what the others here don't: time
+ * limit, percentiles, snapshots.
+ */
+export function opossum(
+  work: Work,
+  kind: "defaults" | "lean",
+): Guarded & { readonly breaker: Opossum<[], number> } {
   const lean = { timeout: false, rollingPercentilesEnabled: false, enableSnapshots: false } as const;
   const breaker = new Opossum<[], number>(work, kind === "lean" ? { ...OPOSSUM, ...lean } : { ...OPOSSUM });
   return { call: () => breaker.fire(), close: () => breaker.shutdown(), breaker };

@@ -8,7 +8,10 @@ import type { Pass } from "./codec-passes.ts";
 import { chunksOf, type CodecStream } from "./codec-streams.ts";
 import { NaiveDecoder } from "./naive-decoder.ts";
 
-/** All of ours, the limit and the naive one, over the same stream in chunks of this length. Ours come first. */
+/**
+ * All of ours, the limit and the naive one, over the same stream in chunks of this length. Ours
+ * come first.
+ */
 export function codecContestants(stream: CodecStream, chunkLength: number): readonly Pass[] {
   const { frameLength } = stream;
   const chunks = chunksOf(stream.bytes, chunkLength);
@@ -34,7 +37,10 @@ export function lengthField(maxFrameLength: number, chunks: readonly Uint8Array[
 
 export function naive(chunks: readonly Uint8Array[]): Pass {
   const decoder = new NaiveDecoder();
-  return { name: "naive: concat and slice", run: () => chunks.reduce((frames, chunk) => frames + decoder.push(chunk).length, 0) };
+  return {
+    name: "naive: concat and slice",
+    run: () => chunks.reduce((frames, chunk) => frames + decoder.push(chunk).length, 0),
+  };
 }
 
 function lengthFieldDecoder(maxFrameLength: number): LengthFieldDecoder {

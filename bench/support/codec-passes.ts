@@ -1,6 +1,8 @@
 import { median } from "./median.ts";
 
-/** One way to read a stream from its first byte to its last. It returns how many frames it found. */
+/**
+ * One way to read a stream from its first byte to its last. It returns how many frames it found.
+ */
 export interface Pass {
   readonly name: string;
   readonly run: () => number | Promise<number>;
@@ -21,12 +23,15 @@ export interface PassTiming {
 }
 
 /**
- * Medians of rounds in which the passes take turns. A short pass is made over and over for a round. CPU is measured and not time, so that what else the
- * machine does is left out.
+ * Medians of rounds in which the passes take turns. A short pass is made over and over for a round.
+ * CPU is measured and not time, so that what else the machine does is left out.
  *
  * @throws Error where a pass finds another number of frames
  */
-export async function timePasses(passes: readonly Pass[], { frames, rounds, roundMs }: PassOptions): Promise<readonly PassTiming[]> {
+export async function timePasses(
+  passes: readonly Pass[],
+  { frames, rounds, roundMs }: PassOptions,
+): Promise<readonly PassTiming[]> {
   const samples = passes.map((): number[] => []);
   for (const pass of passes) await timed(pass, frames, roundMs);
   for (let round = 0; round < rounds; round += 1) {
@@ -35,7 +40,11 @@ export async function timePasses(passes: readonly Pass[], { frames, rounds, roun
   const base = samples[0] ?? [];
   return passes.map(({ name }, index) => {
     const ns = samples[index] ?? [];
-    return { name, ns: median(ns), ratio: median(ns.map((value, round) => value / (base[round] ?? Number.NaN))) };
+    return {
+      name,
+      ns: median(ns),
+      ratio: median(ns.map((value, round) => value / (base[round] ?? Number.NaN))),
+    };
   });
 }
 

@@ -9,7 +9,10 @@ const HEADER_LENGTH = 16;
 const NEWLINE = 0x0a;
 const FILLER = 0x61;
 
-/** Packets of goim with a body of this length (1 or more), which are lines and frames of a fixed length as well. */
+/**
+ * Packets of goim with a body of this length (1 or more), which are lines and frames of a fixed
+ * length as well.
+ */
 export function codecStream(bodyLength: number, bytesMin: number): CodecStream {
   const frameLength = HEADER_LENGTH + bodyLength;
   const frames = Math.ceil(bytesMin / frameLength);
@@ -24,5 +27,7 @@ export function codecStream(bodyLength: number, bytesMin: number): CodecStream {
 }
 
 export function chunksOf(bytes: Uint8Array, size: number): readonly Uint8Array[] {
-  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.slice(index * size, (index + 1) * size));
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+    bytes.slice(index * size, (index + 1) * size),
+  );
 }

@@ -6,16 +6,25 @@ import { median } from "./median.ts";
 /** Something that there are many of: one for each upstream, or one for each client. */
 export interface Specimen {
   readonly name: string;
-  /** Makes this many, uses each of them as much as the table says, and returns whatever keeps them alive. */
+  /**
+   * Makes this many, uses each of them as much as the table says, and returns whatever keeps them
+   * alive.
+   */
   readonly make: (count: number) => Promise<{ readonly alive: unknown; readonly close?: () => void }>;
 }
 
-/** A frame that has ended may keep its instances for a while: seldom, so that the median is spared it. */
+/**
+ * A frame that has ended may keep its instances for a while: seldom, so that the median is spared
+ * it.
+ */
 const ROUNDS = 5;
 const COLLECTIONS = 3;
 const collect = collector();
 
-/** Bytes per instance, buffers beside the heap included: the median of what is left after collection. */
+/**
+ * Bytes per instance, buffers beside the heap included: the median of what is left after
+ * collection.
+ */
 export async function bytesPerInstance(specimen: Specimen, count: number): Promise<number> {
   // The first one pays for compiled code and hidden classes.
   await weighOnce(specimen, count);
@@ -26,7 +35,10 @@ export async function bytesPerInstance(specimen: Specimen, count: number): Promi
   return weight;
 }
 
-/** A function of its own: within a loop the instances of one round would stay alive until those of the next replace them, and weigh nothing. */
+/**
+ * A function of its own: within a loop the instances of one round would stay alive until those of
+ * the next replace them, and weigh nothing.
+ */
 async function weighOnce({ make }: Specimen, count: number): Promise<number> {
   const before = await usedBytes();
   const made = await make(count);
@@ -37,7 +49,8 @@ async function weighOnce({ make }: Specimen, count: number): Promise<number> {
 }
 
 async function usedBytes(): Promise<number> {
-  // What is queued still holds what it will work on, and what is dropped may have to be finalised before all of it is gone.
+  // What is queued still holds what it will work on, and what is dropped may have to be finalised
+  // before all of it is gone.
   for (let round = 0; round < COLLECTIONS; round += 1) {
     await setImmediate();
     collect();

@@ -1,9 +1,27 @@
 import { BbrLimiter } from "../../src/resilience/bbr-limiter.ts";
 import { ExactLog } from "../../src/resilience/exact-log.ts";
 import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
-import { cockatiel, type Guarded, hystrix, InformedBreaker, opossum, ours, type Work } from "./breaker-contestants.ts";
+import {
+  cockatiel,
+  type Guarded,
+  hystrix,
+  InformedBreaker,
+  opossum,
+  ours,
+  type Work,
+} from "./breaker-contestants.ts";
 import type { Specimen } from "./heap-per-instance.ts";
-import { AMPLE, byKey, counterOf, type Decide, gcraOf, holding, rateLimiterMemory, taking, upstash } from "./quota-contestants.ts";
+import {
+  AMPLE,
+  byKey,
+  counterOf,
+  type Decide,
+  gcraOf,
+  holding,
+  rateLimiterMemory,
+  taking,
+  upstash,
+} from "./quota-contestants.ts";
 
 /** What each breaker has been through when it is weighed, all within its window. */
 export const CALLS_PER_BREAKER = 1_000;
@@ -20,7 +38,10 @@ export const BREAKERS: readonly Specimen[] = [
   breakers("cockatiel, SamplingBreaker", () => cockatiel(work)),
   breakers("opossum, lean", () => opossum(work, "lean")),
   breakers("opossum, its defaults", () => opossum(work, "defaults")),
-  { name: "bbr limiter (no counterpart)", make: async (count) => ({ alive: Array.from({ length: count }, usedLimiter) }) },
+  {
+    name: "bbr limiter (no counterpart)",
+    make: async (count) => ({ alive: Array.from({ length: count }, usedLimiter) }),
+  },
 ];
 
 export const CLIENTS: readonly Specimen[] = [
@@ -30,7 +51,9 @@ export const CLIENTS: readonly Specimen[] = [
   ourClients("leased quota and its server's side", () => holding("lease", AMPLE)),
   ourClients("async quota and its server's side", () => holding("async", AMPLE)),
   clients("rate-limiter-flexible, RateLimiterMemory", () => rateLimiterMemory(AMPLE)),
-  clients("@upstash/ratelimit, cachedFixedWindow, but for what Redis holds", () => upstash("cachedFixedWindow", AMPLE, 1)),
+  clients("@upstash/ratelimit, cachedFixedWindow, but for what Redis holds", () =>
+    upstash("cachedFixedWindow", AMPLE, 1),
+  ),
 ];
 
 function breakers(name: string, guard: () => Guarded): Specimen {
@@ -62,7 +85,10 @@ function clients(name: string, limiter: () => (key: string) => Promise<boolean>)
   return { name, make: (count) => weigh(limiter(), count) };
 }
 
-async function weigh(decide: (key: string) => boolean | Promise<boolean>, count: number): Promise<{ readonly alive: unknown }> {
+async function weigh(
+  decide: (key: string) => boolean | Promise<boolean>,
+  count: number,
+): Promise<{ readonly alive: unknown }> {
   for (const key of keysOf(count)) for (let made = 0; made < CALLS_PER_CLIENT; made += 1) await decide(key);
   return { alive: decide };
 }

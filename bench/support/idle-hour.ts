@@ -17,7 +17,10 @@ export interface Idle {
   readonly cockatiel: IdleResult;
 }
 
-/** 19 failures, then nothing for an hour, then one more: what both breakers make of it. And the same after a second only, when both should open. */
+/**
+ * 19 failures, then nothing for an hour, then one more: what both breakers make of it. And the same
+ * after a second only, when both should open.
+ */
 export async function idleHour(): Promise<{ readonly afterAnHour: Idle; readonly afterASecond: Idle }> {
   return { afterAnHour: await idle(HOUR_MS), afterASecond: await idle(SECOND_MS) };
 }
@@ -39,7 +42,8 @@ function ours(idleMs: number): IdleResult {
 
 async function cockatiel(idleMs: number, turn: (ms: number) => void): Promise<IdleResult> {
   const policy = cockatielPolicy();
-  const fail = (): Promise<unknown> => policy.execute(() => Promise.reject(new Error("unavailable"))).catch(() => null);
+  const fail = (): Promise<unknown> =>
+    policy.execute(() => Promise.reject(new Error("unavailable"))).catch(() => null);
   for (let call = 0; call < OLD_FAILURES; call += 1) await fail();
   turn(idleMs);
   await fail();
@@ -47,7 +51,10 @@ async function cockatiel(idleMs: number, turn: (ms: number) => void): Promise<Id
   return { opened: policy.state === CircuitState.Open, counted: breakerState.currentFailures };
 }
 
-/** cockatiel reads the clock itself, so the clock is what has to be turned; nothing else runs meanwhile. */
+/**
+ * cockatiel reads the clock itself, so the clock is what has to be turned; nothing else runs
+ * meanwhile.
+ */
 async function withTurnedClock<T>(work: (turn: (ms: number) => void) => Promise<T>): Promise<T> {
   const trueNow = Date.now;
   let nowMs = trueNow();

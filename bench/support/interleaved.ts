@@ -5,8 +5,9 @@ import { median } from "./median.ts";
 export interface Contestant {
   readonly name: string;
   /**
-   * Makes this many calls and returns how many were decided as the table says. Contestants that share a loop share what the compiler learns in it: a
-   * call through an interface with several implementations is what they get in production too, and costs more than one that is known.
+   * Makes this many calls and returns how many were decided as the table says. Contestants that
+   * share a loop share what the compiler learns in it: a call through an interface with several
+   * implementations is what they get in production too, and costs more than one that is known.
    */
   readonly run: (calls: number) => number | Promise<number>;
   /** Ends what would go on by itself, such as timers. */
@@ -30,12 +31,16 @@ const CALLS_MIN = 1_000;
 const CALLS_MAX = 20_000_000;
 
 /**
- * ns per call of each contestant: the median of rounds in which they take turns, after all of them were warmed up. A slow second of the machine thus
- * hits all of them, or is left out.
+ * ns per call of each contestant: the median of rounds in which they take turns, after all of them
+ * were warmed up. A slow second of the machine thus hits all of them, or is left out.
  *
- * @throws Error where a contestant decides otherwise than the table says: what it measured would be something else
+ * @throws Error where a contestant decides otherwise than the table says: what it measured would be
+ *   something else
  */
-export async function interleaved(contestants: readonly Contestant[], { rounds, roundMs }: RoundOptions): Promise<readonly Timing[]> {
+export async function interleaved(
+  contestants: readonly Contestant[],
+  { rounds, roundMs }: RoundOptions,
+): Promise<readonly Timing[]> {
   const entries: { readonly contestant: Contestant; readonly calls: number; readonly ns: number[] }[] = [];
   for (const contestant of contestants) {
     const ns = await warmUp(contestant);

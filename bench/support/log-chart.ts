@@ -27,19 +27,35 @@ const INK = "#333";
 const LABEL_GAP = 16;
 
 /** Each line has its name at its right end; names that would lie on each other are moved apart. */
-export function drawLogChart({ title, xLabel, xs, xNames, yNames, yRange: [low, high], series }: LogChart): string {
-  const share = (value: number, from: number, to: number): number => Math.log(value / from) / Math.log(to / from);
-  const x = (value: number): number => LEFT + share(value, xs[0] ?? 1, xs.at(-1) ?? 10) * (WIDTH - LEFT - RIGHT);
+export function drawLogChart({
+  title,
+  xLabel,
+  xs,
+  xNames,
+  yNames,
+  yRange: [low, high],
+  series,
+}: LogChart): string {
+  const share = (value: number, from: number, to: number): number =>
+    Math.log(value / from) / Math.log(to / from);
+  const x = (value: number): number =>
+    LEFT + share(value, xs[0] ?? 1, xs.at(-1) ?? 10) * (WIDTH - LEFT - RIGHT);
   const y = (value: number): number => HEIGHT - BOTTOM - share(value, low, high) * (HEIGHT - TOP - BOTTOM);
-  const columns = xs.map((value, index) => text(x(value), HEIGHT - BOTTOM + 20, xNames[index] ?? "", 'text-anchor="middle"'));
+  const columns = xs.map((value, index) =>
+    text(x(value), HEIGHT - BOTTOM + 20, xNames[index] ?? "", 'text-anchor="middle"'),
+  );
   const rows = decades(low, high).map((value) => {
     const line = `<line x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(value).toFixed(1)}" y2="${y(value).toFixed(1)}" stroke="#ddd"/>`;
     return line + text(LEFT - 8, y(value) + 4, yNames(value), 'text-anchor="end"');
   });
   const lines = series.map(({ ys, colour, dashed = false }) => {
-    const points = ys.flatMap((value, index) => (value === null ? [] : [{ px: x(xs[index] ?? 1).toFixed(1), py: y(value).toFixed(1) }]));
+    const points = ys.flatMap((value, index) =>
+      value === null ? [] : [{ px: x(xs[index] ?? 1).toFixed(1), py: y(value).toFixed(1) }],
+    );
     const path = `<polyline points="${points.map(({ px, py }) => `${px},${py}`).join(" ")}" fill="none" stroke="${colour}" stroke-width="2.5"${dashed ? ' stroke-dasharray="6 5"' : ""}/>`;
-    return path + points.map(({ px, py }) => `<circle cx="${px}" cy="${py}" r="3.5" fill="${colour}"/>`).join("");
+    return (
+      path + points.map(({ px, py }) => `<circle cx="${px}" cy="${py}" r="3.5" fill="${colour}"/>`).join("")
+    );
   });
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="system-ui, sans-serif" font-size="13">`,

@@ -5,7 +5,10 @@ const DAY_MS = 86_400_000;
 /** Rows in one statement: it stays below what a database allows one. */
 const CHUNK = 50_000;
 
-/** The numbers of one chunk, a transfer's id by its number, and its owner. 1 first, 2 last, 3 when the first of all was made. */
+/**
+ * The numbers of one chunk, a transfer's id by its number, and its owner. 1 first, 2 last, 3 when
+ * the first of all was made.
+ */
 const NUMBERS = "WITH RECURSIVE number (n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM number WHERE n < ?2)";
 const ID = "printf('%08x-%04x-7000-8000-%012x', (?3 + n) >> 16, (?3 + n) & 65535, n)";
 const OWNER = `'many-' || (n % ${USERS})`;
@@ -25,7 +28,10 @@ const DEPOSITS = [
 ];
 const ADD = "UPDATE account SET balance = balance + ?2 WHERE id = ?1";
 
-/** Books transfers that have long arrived, by SQL, as an older release would have: so many of a cent each, from the wallets of a thousand users. */
+/**
+ * Books transfers that have long arrived, by SQL, as an older release would have: so many of a cent
+ * each, from the wallets of a thousand users.
+ */
 export async function makeTransfers({ miniflare }: RunningPlatform, count: number): Promise<void> {
   const wallet = await miniflare.getD1Database("LEDGER_DB", "playhead-wallet");
   const savings = await miniflare.getD1Database("LEDGER_DB", "playhead-savings");
@@ -62,7 +68,10 @@ export async function makeTransfers({ miniflare }: RunningPlatform, count: numbe
     };
     await Promise.all([bookWallet(), bookSavings()]);
   }
-  await wallet.batch([wallet.prepare(ADD).bind("clearing", count), wallet.prepare(ADD).bind("equity", -count)]);
+  await wallet.batch([
+    wallet.prepare(ADD).bind("clearing", count),
+    wallet.prepare(ADD).bind("equity", -count),
+  ]);
   await savings.prepare(ADD).bind("clearing", -count).run();
   for (const db of [wallet, savings]) await db.prepare("UPDATE change_stream SET enabled = 1").run();
 }

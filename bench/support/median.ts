@@ -1,4 +1,7 @@
-/** The middle of an odd number of values, the mean of the two middle ones of an even number. Throws for none. */
+/**
+ * The middle of an odd number of values, the mean of the two middle ones of an even number. Throws
+ * for none.
+ */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const upper = sorted[Math.floor(sorted.length / 2)];

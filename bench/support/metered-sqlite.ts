@@ -1,7 +1,10 @@
 import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import type { ShardSql } from "../../src/history/data/shard-sql.ts";
 
-/** Rows written so far, as the platform would bill them: one for each row inserted, updated or deleted. */
+/**
+ * Rows written so far, as the platform would bill them: one for each row inserted, updated or
+ * deleted.
+ */
 export interface RowMeter {
   rowsWritten: number;
 }
@@ -16,11 +19,15 @@ export function meteredShardSql(meter: RowMeter): ShardSql {
         return { toArray: () => [] };
       }
       const statement = db.prepare(query);
-      const values = bindings.map((value): SQLInputValue => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+      const values = bindings.map((value): SQLInputValue =>
+        value instanceof ArrayBuffer ? new Uint8Array(value) : value,
+      );
       if (/^\s*SELECT/i.test(query)) {
         const rows = statement
           .all(...values)
-          .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])));
+          .map((row) =>
+            Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])),
+          );
         return { toArray: () => rows };
       }
       meter.rowsWritten += Number(statement.run(...values).changes);

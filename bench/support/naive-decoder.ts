@@ -1,6 +1,7 @@
 /**
- * The decoder that everybody writes first: puts all bytes together, slices off what is complete. Each chunk copies what was there before, each frame what
- * comes after it. For the benchmark to compare with.
+ * The decoder that everybody writes first: puts all bytes together, slices off what is complete.
+ * Each chunk copies what was there before, each frame what comes after it. For the benchmark to
+ * compare with.
  */
 export class NaiveDecoder {
   #bytes = new Uint8Array(0);

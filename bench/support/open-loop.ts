@@ -30,8 +30,18 @@ interface Sample {
 const TICK_MS = 5;
 const SOCKETS_MAX = 4_000;
 
-/** Sends at a fixed rate, as a crowd does that knows nothing of the others. Ends by itself; answers after the client's patience count as none. */
-export async function offer({ url, headers, perSecond, seconds, warmUpSeconds, patienceMs }: OpenLoopOptions): Promise<Offered> {
+/**
+ * Sends at a fixed rate, as a crowd does that knows nothing of the others. Ends by itself; answers
+ * after the client's patience count as none.
+ */
+export async function offer({
+  url,
+  headers,
+  perSecond,
+  seconds,
+  warmUpSeconds,
+  patienceMs,
+}: OpenLoopOptions): Promise<Offered> {
   const agent = new Agent({ keepAlive: true, maxSockets: SOCKETS_MAX });
   const samples: Sample[] = [];
   const startedAtMs = performance.now();
@@ -45,7 +55,13 @@ export async function offer({ url, headers, perSecond, seconds, warmUpSeconds, p
     for (const due = (elapsedMs * perSecond) / 1_000; sent < due; sent += 1) {
       const isMeasured = elapsedMs >= measuredFromMs;
       if (isMeasured) measured += 1;
-      send(agent, url, headers[sent % headers.length] ?? {}, patienceMs, (sample) => void (isMeasured && samples.push(sample)));
+      send(
+        agent,
+        url,
+        headers[sent % headers.length] ?? {},
+        patienceMs,
+        (sample) => void (isMeasured && samples.push(sample)),
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, TICK_MS));
   }

@@ -2,8 +2,8 @@ import type { Plugin } from "esbuild";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 
 /**
- * What can be left out of the product, by the modules that stand in for it. Production code knows nothing of it: the bundler puts
- * another file in the place of one.
+ * What can be left out of the product, by the modules that stand in for it. Production code knows
+ * nothing of it: the bundler puts another file in the place of one.
  */
 const REPLACEMENTS = {
   "client limits": { "src/gateway/client-limits.ts": "no-client-limits.ts" },

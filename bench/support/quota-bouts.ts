@@ -2,16 +2,32 @@ import { ExactLog } from "../../src/resilience/exact-log.ts";
 import { SlidingWindowCounter } from "../../src/resilience/sliding-window-counter.ts";
 import type { Bout } from "./bout.ts";
 import type { Contestant } from "./interleaved.ts";
-import { AMPLE, byKey, counterOf, type Decide, gcraOf, holding, rateLimiterMemory, SCARCE, taking, upstash } from "./quota-contestants.ts";
+import {
+  AMPLE,
+  byKey,
+  counterOf,
+  type Decide,
+  gcraOf,
+  holding,
+  rateLimiterMemory,
+  SCARCE,
+  taking,
+  upstash,
+} from "./quota-contestants.ts";
 
 const LIMIT = { limit: 1_000, windowMs: 10_000 };
 const LOG_LIMIT = { limit: 100, windowMs: 10_000 };
-/** Steady use, below the limit: the log and the counters are as full as they get without a denial. */
+/**
+ * Steady use, below the limit: the log and the counters are as full as they get without a denial.
+ */
 const USE = 0.8;
 /** More than fit into the nearest cache. */
 const CLIENTS = 1_024;
 const KEYS = Array.from({ length: CLIENTS }, (_, client) => `client-${client}`);
-/** What a Redis script would answer: one unit of the window is used; the sliding window has none left, of one. */
+/**
+ * What a Redis script would answer: one unit of the window is used; the sliding window has none
+ * left, of one.
+ */
 const ONE_USED = 1;
 const NONE_LEFT = [-1, SCARCE.limit];
 
@@ -77,7 +93,10 @@ export const QUOTA_BOUTS: readonly Bout[] = [
   },
 ];
 
-function ofOurs(decideFor: (limit: typeof AMPLE) => Decide, limit: typeof AMPLE): (key: string) => Promise<boolean> {
+function ofOurs(
+  decideFor: (limit: typeof AMPLE) => Decide,
+  limit: typeof AMPLE,
+): (key: string) => Promise<boolean> {
   const decide = byKey(KEYS, () => decideFor(limit));
   return async (key) => decide(key);
 }

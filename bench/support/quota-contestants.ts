@@ -22,11 +22,15 @@ export function taking(quota: RateQuota): Decide {
 export const gcraOf = (limit: RateLimit): Decide => taking(new Gcra(limit));
 export const counterOf = (limit: RateLimit): Decide => taking(quotaFor(limit));
 
-/** An isolate's quota with everything its owner does for it; the server answers within the same call. */
+/**
+ * An isolate's quota with everything its owner does for it; the server answers within the same
+ * call.
+ */
 export function holding(mode: "lease" | "async", limit: RateLimit): Decide {
   const server = quotaFor(limit);
   const quota = clientQuota(mode, limit, { onUnreachable: "closed" });
-  const answer = (nowMs: number, ask: Parameters<typeof answerAsk>[3]): RateAnswer => answerAsk(server, limit, nowMs, ask);
+  const answer = (nowMs: number, ask: Parameters<typeof answerAsk>[3]): RateAnswer =>
+    answerAsk(server, limit, nowMs, ask);
   return (nowMs) => {
     const decision = quota.decide(nowMs, 1) ?? quota.answered(nowMs, 1, answer(nowMs, quota.ask(nowMs, 1)));
     const ask = quota.background(nowMs);
@@ -56,10 +60,21 @@ export function rateLimiterMemory({ limit, windowMs }: RateLimit): (key: string)
 
 type UpstashAlgorithm = "cachedFixedWindow" | "slidingWindow";
 
-/** With a Redis that answers at once and always the same: what is left is what the library does by itself. */
-export function upstash(algorithm: UpstashAlgorithm, { limit, windowMs }: RateLimit, answer: unknown): (key: string) => Promise<boolean> {
+/**
+ * With a Redis that answers at once and always the same: what is left is what the library does by
+ * itself.
+ */
+export function upstash(
+  algorithm: UpstashAlgorithm,
+  { limit, windowMs }: RateLimit,
+  answer: unknown,
+): (key: string) => Promise<boolean> {
   const redis = new Redis({ request: async <T>(): Promise<UpstashResponse<T>> => ({ result: answer as T }) });
   // It would set a timer for each decision otherwise.
-  const limiter = new Ratelimit({ redis, limiter: Ratelimit[algorithm](limit, `${windowMs} ms`), timeout: 0 });
+  const limiter = new Ratelimit({
+    redis,
+    limiter: Ratelimit[algorithm](limit, `${windowMs} ms`),
+    timeout: 0,
+  });
   return async (key) => (await limiter.limit(key)).success;
 }

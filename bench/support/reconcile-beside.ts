@@ -19,14 +19,17 @@ interface Beside {
 }
 
 /**
- * What reconciling two million transfers does to those that are made meanwhile. `BENCH_RECONCILE=1`: making them takes a minute or two. Alone and beside it take turns, and
- * each round tells one ratio: the median of these is not moved by a slow second of the machine.
+ * What reconciling two million transfers does to those that are made meanwhile.
+ * `BENCH_RECONCILE=1`: making them takes a minute or two. Alone and beside it take turns, and each
+ * round tells one ratio: the median of these is not moved by a slow second of the machine.
  */
 export async function reconcileBeside({ platform, api, operator, transfer }: Beside): Promise<void> {
   const startedAtMs = performance.now();
   await makeTransfers(platform, TRANSFERS);
   const tookMs = performance.now() - startedAtMs;
-  console.log(`${TRANSFERS.toLocaleString("en")} older transfers, made by SQL in ${Math.round(tookMs / 1_000)} s`);
+  console.log(
+    `${TRANSFERS.toLocaleString("en")} older transfers, made by SQL in ${Math.round(tookMs / 1_000)} s`,
+  );
   await atRate(transfer, (second) => second < HALF_SECONDS);
 
   const rounds: { readonly alone: readonly number[]; readonly beside: readonly number[] }[] = [];
@@ -38,7 +41,8 @@ export async function reconcileBeside({ platform, api, operator, transfer }: Bes
       const calledAtMs = performance.now();
       const { status, body } = await api.call("GET", "/v1/ops/reconcile", { token: operator });
       callsMs.push(performance.now() - calledAtMs);
-      if (status !== 200 || body["ok"] !== true) console.log(`reconcile answered ${status}: ${JSON.stringify(body)}`);
+      if (status !== 200 || body["ok"] !== true)
+        console.log(`reconcile answered ${status}: ${JSON.stringify(body)}`);
       isReconciling = false;
     })();
     const beside = await atRate(transfer, () => isReconciling);
@@ -46,15 +50,21 @@ export async function reconcileBeside({ platform, api, operator, transfer }: Bes
     rounds.push({ alone: quantiles(alone), beside: quantiles(beside) });
   }
   const calledMs = Math.round(median(callsMs));
-  console.log(`reconcile: answered in ${calledMs} ms (median), ${await passed(platform)} transfers passed after ${ROUNDS} calls`);
+  console.log(
+    `reconcile: answered in ${calledMs} ms (median), ${await passed(platform)} transfers passed after ${ROUNDS} calls`,
+  );
   await besideCron(platform, transfer);
   console.log(`at ${RATE}/s, medians of ${ROUNDS} rounds in which both take turns (goal: less than twice):`);
   console.table(
     Object.fromEntries(
       QUANTILES.map((quantile, index) => {
-        const of = (which: "alone" | "beside"): number[] => rounds.map((round) => round[which][index] ?? Number.NaN);
+        const of = (which: "alone" | "beside"): number[] =>
+          rounds.map((round) => round[which][index] ?? Number.NaN);
         const ratios = of("beside").map((ms, round) => ms / (of("alone")[round] ?? Number.NaN));
-        const row = { "alone, ms": median(of("alone")).toFixed(1), "beside it, ms": median(of("beside")).toFixed(1) };
+        const row = {
+          "alone, ms": median(of("alone")).toFixed(1),
+          "beside it, ms": median(of("beside")).toFixed(1),
+        };
         return [`p${quantile * 100}`, { ...row, ratio: median(ratios).toFixed(2) }];
       }),
     ),
@@ -68,13 +78,19 @@ async function besideCron(platform: RunningPlatform, transfer: () => Promise<num
   const run = platform.fireCron("playhead-ops-bff", "* * * * *").then(() => (isRunning = false));
   const [p50, , p99] = quantiles(await atRate(transfer, () => isRunning));
   await run;
-  const [took, more] = [Math.round((performance.now() - startedAtMs) / 1_000), (await passed(platform)) - before];
+  const [took, more] = [
+    Math.round((performance.now() - startedAtMs) / 1_000),
+    (await passed(platform)) - before,
+  ];
   console.log(
     `the cron's run took ${took} s and passed ${more} transfers; transfers beside it: p50 ${p50?.toFixed(1)} ms, p99 ${p99?.toFixed(1)} ms`,
   );
 }
 
-async function atRate(transfer: () => Promise<number>, goesOn: (second: number) => boolean): Promise<readonly number[]> {
+async function atRate(
+  transfer: () => Promise<number>,
+  goesOn: (second: number) => boolean,
+): Promise<readonly number[]> {
   const sent: Promise<number>[] = [];
   for (let number = 0; goesOn(number / RATE); number += 1) {
     sent.push(transfer());
@@ -85,7 +101,9 @@ async function atRate(transfer: () => Promise<number>, goesOn: (second: number) 
 
 function quantiles(values: readonly number[]): readonly number[] {
   const sorted = values.toSorted((a, b) => a - b);
-  return QUANTILES.map((quantile) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? Number.NaN);
+  return QUANTILES.map(
+    (quantile) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * quantile))] ?? Number.NaN,
+  );
 }
 
 async function passed({ miniflare }: RunningPlatform): Promise<number> {

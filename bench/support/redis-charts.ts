@@ -25,7 +25,8 @@ const SHADES: Readonly<Record<string, number>> = {
   "50 callers of one client": 0.8,
   pipelined: 1,
 };
-const short = (value: number): string => (value >= 1e6 ? `${value / 1e6} M` : value >= 1e3 ? `${value / 1e3} k` : String(value));
+const short = (value: number): string =>
+  value >= 1e6 ? `${value / 1e6} M` : value >= 1e3 ? `${value / 1e3} k` : String(value);
 
 /** Commands/s of GET by size. */
 export function drawSpeed(sizes: readonly number[], figures: readonly SpeedFigure[]): string {
@@ -36,8 +37,13 @@ export function drawSpeed(sizes: readonly number[], figures: readonly SpeedFigur
       dashed: way === "rest",
       ys: sizes.map(
         (size) =>
-          figures.find((figure) => figure.size === size && figure.way === way && figure.manner === name && figure.operation === "GET")
-            ?.perSecond ?? null,
+          figures.find(
+            (figure) =>
+              figure.size === size &&
+              figure.way === way &&
+              figure.manner === name &&
+              figure.operation === "GET",
+          )?.perSecond ?? null,
       ),
     })),
   );
@@ -65,7 +71,12 @@ export function drawMemory(sizes: readonly number[], figures: readonly MemoryFig
     yRange: [8, 10_000],
     series: [
       { name: "measured", colour: NATIVE, ys: sizes.map((size) => last(size)?.measured ?? null) },
-      { name: "by the model", colour: REST, dashed: true, ys: sizes.map((size) => last(size)?.theory.total ?? null) },
+      {
+        name: "by the model",
+        colour: REST,
+        dashed: true,
+        ys: sizes.map((size) => last(size)?.theory.total ?? null),
+      },
       { name: "the value alone", colour: PLAIN, dashed: true, ys: sizes },
     ],
   });
@@ -73,7 +84,8 @@ export function drawMemory(sizes: readonly number[], figures: readonly MemoryFig
 
 /** p99 of the others by the size of one client's values. */
 export function drawNeighbours(sizes: readonly number[], figures: readonly NeighbourFigure[]): string {
-  const of = (way: string) => sizes.map((size) => figures.find((figure) => figure.way === way && figure.size === size)?.p99Ms ?? null);
+  const of = (way: string) =>
+    sizes.map((size) => figures.find((figure) => figure.way === way && figure.size === size)?.p99Ms ?? null);
   return drawLogChart({
     title: "p99 of small reads while one client moves large values",
     xLabel: "bytes of that client's values",
@@ -85,7 +97,12 @@ export function drawNeighbours(sizes: readonly number[], figures: readonly Neigh
       { name: "over REST, one at a time", colour: REST, dashed: true, ys: of("REST, one at a time") },
       { name: "native, 16 at a time", colour: NATIVE, ys: of("native, 16 at a time") },
       { name: "native, one at a time", colour: mixed(NATIVE, 0.55), ys: of("native, one at a time") },
-      { name: "16 at a time, another server", colour: PLAIN, dashed: true, ys: of("the same on another server") },
+      {
+        name: "16 at a time, another server",
+        colour: PLAIN,
+        dashed: true,
+        ys: of("the same on another server"),
+      },
     ],
   });
 }

@@ -1,5 +1,6 @@
 /*
- * What a string key takes in Redis 7.0 on 64 bits with jemalloc, added up from its sources (dict.h, object.c, sds.c, jemalloc's size classes).
+ * What a string key takes in Redis 7.0 on 64 bits with jemalloc, added up from its sources (dict.h,
+ * object.c, sds.c, jemalloc's size classes).
  */
 
 const DICT_ENTRY = 24;
@@ -38,7 +39,10 @@ export function keyMemory({
   return { entry, key, value, table, total: entry + key + value + table };
 }
 
-/** A string with its header, which holds the length in as many bytes as that needs, and the NUL at its end. Only strings that never grow may have the short header. */
+/**
+ * A string with its header, which holds the length in as many bytes as that needs, and the NUL at
+ * its end. Only strings that never grow may have the short header.
+ */
 function stringLength(length: number, { short = false } = {}): number {
   const header = short && length < 32 ? 1 : length < 256 ? 3 : length < 65_536 ? 5 : 9;
   return header + length + 1;
@@ -49,7 +53,10 @@ function tableLength(keys: number): number {
   return Math.max(TABLE_MIN, 2 ** Math.ceil(Math.log2(keys)));
 }
 
-/** What jemalloc hands out for so many bytes: 8, multiples of 16 up to 128, then four steps to each doubling. */
+/**
+ * What jemalloc hands out for so many bytes: 8, multiples of 16 up to 128, then four steps to each
+ * doubling.
+ */
 export function allocated(bytes: number): number {
   if (bytes <= 8) return 8;
   if (bytes <= 128) return Math.ceil(bytes / 16) * 16;

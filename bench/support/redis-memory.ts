@@ -20,7 +20,10 @@ export interface MemoryFigure {
   readonly theory: KeyMemory;
 }
 
-/** Bytes a key by `used_memory` before and after so many keys of one size. The keys are added step by step, and forgotten at the end. */
+/**
+ * Bytes a key by `used_memory` before and after so many keys of one size. The keys are added step
+ * by step, and forgotten at the end.
+ */
 export async function measureMemory(
   server: BenchedRedis,
   valueLength: number,
@@ -38,7 +41,12 @@ export async function measureMemory(
       await fill(server, { from: there, to: keys, valueLength });
       there = keys;
     }
-    figures.push({ valueLength, keys, theory, measured: fits ? ((await settledMemory(redis)) - before) / keys : null });
+    figures.push({
+      valueLength,
+      keys,
+      theory,
+      measured: fits ? ((await settledMemory(redis)) - before) / keys : null,
+    });
   }
   await redis.flushall();
   redis.disconnect();

@@ -18,11 +18,31 @@ const TICK_MS = 2;
 /** For so long it writes, then reads, and so on. */
 const TURN_BYTES = 20_000_000;
 
-/** Natively: redis-benchmark, which like the other is a process of its own and takes no time from the loop that measures. */
-export function nativeNeighbour({ port, password }: BenchedRedis, valueLength: number, pipeline: number): Neighbour {
+/**
+ * Natively: redis-benchmark, which like the other is a process of its own and takes no time from
+ * the loop that measures.
+ */
+export function nativeNeighbour(
+  { port, password }: BenchedRedis,
+  valueLength: number,
+  pipeline: number,
+): Neighbour {
   const turn = Math.min(20_000, Math.max(64, Math.round(TURN_BYTES / valueLength)));
   const where = ["-h", "127.0.0.1", "-p", String(port), "-a", password];
-  const what = ["-c", "1", "-P", String(pipeline), "-t", "set,get", "-d", String(valueLength), "-n", String(turn), "-q", "-l"];
+  const what = [
+    "-c",
+    "1",
+    "-P",
+    String(pipeline),
+    "-t",
+    "set,get",
+    "-d",
+    String(valueLength),
+    "-n",
+    String(turn),
+    "-q",
+    "-l",
+  ];
   return untilStopped(spawn("redis-benchmark", [...where, ...what], { stdio: "ignore" }));
 }
 
@@ -30,7 +50,11 @@ export function nativeNeighbour({ port, password }: BenchedRedis, valueLength: n
 export function restNeighbour({ url, token }: BenchedFront, valueLength: number): Neighbour {
   const args = ["bench/support/rest-neighbour.ts", url, String(valueLength)];
   return untilStopped(
-    spawn(process.execPath, args, { cwd: PROJECT_ROOT, env: { ...process.env, REDIS_REST_TOKEN: token }, stdio: "ignore" }),
+    spawn(process.execPath, args, {
+      cwd: PROJECT_ROOT,
+      env: { ...process.env, REDIS_REST_TOKEN: token },
+      stdio: "ignore",
+    }),
   );
 }
 
@@ -45,10 +69,20 @@ function untilStopped(child: ChildProcess): Neighbour {
 }
 
 /** The latencies of small reads at a fixed rate, natively, in ms. */
-export async function nativeReads({ port, password }: BenchedRedis, forMs: number): Promise<readonly number[]> {
-  const clients = Array.from({ length: CONNECTIONS }, () => new Native({ host: "127.0.0.1", port, password, protocol: 2 }));
+export async function nativeReads(
+  { port, password }: BenchedRedis,
+  forMs: number,
+): Promise<readonly number[]> {
+  const clients = Array.from(
+    { length: CONNECTIONS },
+    () => new Native({ host: "127.0.0.1", port, password, protocol: 2 }),
+  );
   await clients[0]?.set("small", "x".repeat(VALUE_LENGTH));
-  const took = await atRate(NATIVE_PER_SECOND, forMs, async (index) => await clients[index % CONNECTIONS]?.get("small"));
+  const took = await atRate(
+    NATIVE_PER_SECOND,
+    forMs,
+    async (index) => await clients[index % CONNECTIONS]?.get("small"),
+  );
   for (const client of clients) client.disconnect();
   return took;
 }
@@ -60,8 +94,15 @@ export async function restReads({ url, token }: BenchedFront, forMs: number): Pr
   return await atRate(REST_PER_SECOND, forMs, async () => await client.get("small"));
 }
 
-/** Sends whether or not it is answered: a closed loop would send least while it is slow, and hide it. */
-async function atRate(perSecond: number, forMs: number, request: (index: number) => Promise<unknown>): Promise<readonly number[]> {
+/**
+ * Sends whether or not it is answered: a closed loop would send least while it is slow, and hide
+ * it.
+ */
+async function atRate(
+  perSecond: number,
+  forMs: number,
+  request: (index: number) => Promise<unknown>,
+): Promise<readonly number[]> {
   const took: Promise<number>[] = [];
   const startedAtMs = performance.now();
   for (;;) {

@@ -10,7 +10,10 @@ export interface Manner {
   readonly name: string;
   readonly clients: number;
   readonly pipeline: number;
-  /** They share one object of @upstash/redis, which puts what is asked at once into one request. Natively there is no such thing. */
+  /**
+   * They share one object of @upstash/redis, which puts what is asked at once into one request.
+   * Natively there is no such thing.
+   */
   readonly oneClient?: true;
 }
 
@@ -42,13 +45,35 @@ export async function nativeSpeed(
 ): Promise<Readonly<Record<Operation, Speed>>> {
   const perSecond = NATIVE_PER_SECOND[Math.max(clients, pipeline) as keyof typeof NATIVE_PER_SECOND];
   const requests = Math.round(Math.min((perSecond * forMs) / 1_000, RUN_BYTES_MAX / valueLength));
-  const sizes = ["-d", String(valueLength), "-n", String(requests), "-c", String(clients), "-P", String(pipeline)];
-  const args = ["-h", "127.0.0.1", "-p", String(server.port), "-a", server.password, "-t", "set,get", "--csv", ...sizes];
+  const sizes = [
+    "-d",
+    String(valueLength),
+    "-n",
+    String(requests),
+    "-c",
+    String(clients),
+    "-P",
+    String(pipeline),
+  ];
+  const args = [
+    "-h",
+    "127.0.0.1",
+    "-p",
+    String(server.port),
+    "-a",
+    server.password,
+    "-t",
+    "set,get",
+    "--csv",
+    ...sizes,
+  ];
   const { stdout } = await promisify(execFile)("redis-benchmark", args);
   return { SET: speedOf(stdout, "SET"), GET: speedOf(stdout, "GET") };
 }
 
-/** "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms" */
+/**
+ * "test","rps","avg_latency_ms","min_latency_ms","p50_latency_ms","p95_latency_ms","p99_latency_ms","max_latency_ms"
+ */
 function speedOf(csv: string, operation: Operation): Speed {
   const cells = csv
     .split("\n")
@@ -68,8 +93,12 @@ export async function restSpeed(
   manner: Manner,
   forMs: number,
 ): Promise<Readonly<Record<Operation, Speed>>> {
-  const make = (): Redis => new Redis({ url: front.url, token: front.token, automaticDeserialization: false });
-  const clients = manner.oneClient === true ? Array<Redis>(manner.clients).fill(make()) : Array.from({ length: manner.clients }, make);
+  const make = (): Redis =>
+    new Redis({ url: front.url, token: front.token, automaticDeserialization: false });
+  const clients =
+    manner.oneClient === true
+      ? Array<Redis>(manner.clients).fill(make())
+      : Array.from({ length: manner.clients }, make);
   const key = `bench:${valueLength}`;
   const value = "x".repeat(valueLength);
   const one = manner.pipeline === 1;
@@ -82,7 +111,11 @@ export async function restSpeed(
   return { SET, GET };
 }
 
-async function many(client: Redis, { pipeline: length }: Manner, add: (pipeline: ReturnType<Redis["pipeline"]>) => unknown): Promise<void> {
+async function many(
+  client: Redis,
+  { pipeline: length }: Manner,
+  add: (pipeline: ReturnType<Redis["pipeline"]>) => unknown,
+): Promise<void> {
   const pipeline = client.pipeline();
   for (let command = 0; command < length; command += 1) add(pipeline);
   await pipeline.exec();

@@ -21,7 +21,10 @@ export interface RecordedSql {
 export interface RowMeter {
   /** A history database, with what it has billed so far. */
   readonly database: () => Promise<{ readonly metered: D1Database; readonly billed: () => BilledRows }>;
-  /** Runs an object's statements again, in an object that the runtime meters: the shard itself runs outside it, where time can be turned. */
+  /**
+   * Runs an object's statements again, in an object that the runtime meters: the shard itself runs
+   * outside it, where time can be turned.
+   */
   readonly ofObject: (name: string, recorded: RecordedSql) => Promise<BilledRows>;
   readonly stop: () => Promise<void>;
 }
@@ -32,16 +35,22 @@ export async function startRowMeter(): Promise<RowMeter> {
   const { miniflare, url, stop } = await startSqlMeter();
   return {
     async database() {
-      const { metered, rows, rowsRead } = meteredD1(await miniflare.getD1Database("HISTORY_DB_0", "sql-meter"));
+      const { metered, rows, rowsRead } = meteredD1(
+        await miniflare.getD1Database("HISTORY_DB_0", "sql-meter"),
+      );
       const before = { rowsRead: rowsRead(), rowsWritten: rows() };
-      return { metered, billed: () => ({ rowsRead: rowsRead() - before.rowsRead, rowsWritten: rows() - before.rowsWritten }) };
+      return {
+        metered,
+        billed: () => ({ rowsRead: rowsRead() - before.rowsRead, rowsWritten: rows() - before.rowsWritten }),
+      };
     },
     async ofObject(name, { statements }) {
       const sum = { rowsRead: 0, rowsWritten: 0 };
       for (let from = 0; from < statements.length; from += STATEMENTS_PER_CALL) {
         const body = JSON.stringify(statements.slice(from, from + STATEMENTS_PER_CALL));
         const response = await fetch(`${url}/${name}`, { method: "POST", body });
-        if (!response.ok) throw new Error(`metering an object's SQL answered ${response.status}: ${await response.text()}`);
+        if (!response.ok)
+          throw new Error(`metering an object's SQL answered ${response.status}: ${await response.text()}`);
         const billed = (await response.json()) as BilledRows;
         sum.rowsRead += billed.rowsRead;
         sum.rowsWritten += billed.rowsWritten;
@@ -59,7 +68,10 @@ export function recordedShardSql(): RecordedSql {
     statements,
     sql: {
       exec(query, ...bindings) {
-        statements.push([query, bindings.map((value) => (value instanceof ArrayBuffer ? { blobBytes: value.byteLength } : value))]);
+        statements.push([
+          query,
+          bindings.map((value) => (value instanceof ArrayBuffer ? { blobBytes: value.byteLength } : value)),
+        ]);
         return sql.exec(query, ...bindings);
       },
       transaction: (work) => sql.transaction(work),

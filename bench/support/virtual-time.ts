@@ -3,7 +3,9 @@ interface Happening {
   readonly run: () => void | Promise<void>;
 }
 
-/** Virtual time: what is planned happens in order, and an hour passes as fast as it can be computed. */
+/**
+ * Virtual time: what is planned happens in order, and an hour passes as fast as it can be computed.
+ */
 export class VirtualTime {
   #nowMs: number;
   #planned: Happening[] = [];
@@ -17,7 +19,8 @@ export class VirtualTime {
   /** Plans `run` for `atMs`, or for now if that is past. */
   plan(atMs: number, run: Happening["run"]): void {
     const happening = { atMs: Math.max(atMs, this.#nowMs), run };
-    // Latest first, so that the next to happen is taken off the end; of two at one time the first planned happens first.
+    // Latest first, so that the next to happen is taken off the end; of two at one time the first
+    // planned happens first.
     const later = this.#planned.findLastIndex(({ atMs }) => atMs > happening.atMs);
     this.#planned.splice(later + 1, 0, happening);
   }

@@ -6,7 +6,14 @@ interface BareEnv {
 }
 
 const ENTRIES = [
-  { kind: "video", itemId: "movie-1", positionMs: 61_000, durationMs: 596_000, event: "playing", watchedAt: 1_795_408_805_919 },
+  {
+    kind: "video",
+    itemId: "movie-1",
+    positionMs: 61_000,
+    durationMs: 596_000,
+    event: "playing",
+    watchedAt: 1_795_408_805_919,
+  },
 ] as const;
 
 /** The last hop of the bare chain: a shard that only counts. */
@@ -27,7 +34,9 @@ export class CountingShard extends DurableObject<BareEnv> {
 /** The third hop: finds the shard as the real service does. */
 export class Playback extends WorkerEntrypoint<BareEnv> {
   async report(user: string, reports: readonly object[]): Promise<{ accepted: number }> {
-    const { accepted } = await this.env.SHARD.getByName(`shard-${jumpHash(jumpKey(user), 16)}`).report(reports);
+    const { accepted } = await this.env.SHARD.getByName(`shard-${jumpHash(jumpKey(user), 16)}`).report(
+      reports,
+    );
     return { accepted };
   }
 

@@ -1,4 +1,8 @@
-import { BreakerState as RealBreakerState, FaultBoard, RateWindow as RealRateWindow } from "../../src/durable/worker.ts";
+import {
+  BreakerState as RealBreakerState,
+  FaultBoard,
+  RateWindow as RealRateWindow,
+} from "../../src/durable/worker.ts";
 
 const counts = { "RateWindow.ask": 0, "BreakerState.report": 0 };
 

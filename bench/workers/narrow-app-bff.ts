@@ -7,7 +7,10 @@ interface NarrowEnv {
 const PLACES = 16;
 const SERVICE_MS = 80;
 
-/** Work with 16 places and a queue without end or order but its own: what comes is done, whether or not somebody still waits for it. */
+/**
+ * Work with 16 places and a queue without end or order but its own: what comes is done, whether or
+ * not somebody still waits for it.
+ */
 export class Places extends DurableObject<NarrowEnv> {
   readonly #waiting: (() => void)[] = [];
   #free = PLACES;

@@ -11,7 +11,10 @@ interface WriteThroughEnv {
 
 let rev = Date.now() * 1024;
 
-/** What a team would write without shards: every report goes to D1 before it is answered, by the very statement that the job uses. */
+/**
+ * What a team would write without shards: every report goes to D1 before it is answered, by the
+ * very statement that the job uses.
+ */
 export class Playback extends WorkerEntrypoint<WriteThroughEnv> {
   async report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
     const { userId } = requirePrincipal(ctx);

@@ -1,20 +1,25 @@
 import type { RedisReply } from "./redis-reply.ts";
 
-/** How strings are told: in base64 they keep their bytes; plain ones are shown as UTF-8, for reading by eye. */
+/**
+ * How strings are told: in base64 they keep their bytes; plain ones are shown as UTF-8, for reading
+ * by eye.
+ */
 export type ReplyEncoding = "base64" | "plain";
 
 const INTEGER = /^-?\d+$/;
 
 /**
- * A reply as the JSON text of `{"result":…}` or `{"error":…}`. Text is put together by hand, since JSON.stringify would make numbers of integers and read each
- * base64 string for what must be escaped.
+ * A reply as the JSON text of `{"result":…}` or `{"error":…}`. Text is put together by hand, since
+ * JSON.stringify would make numbers of integers and read each base64 string for what must be
+ * escaped.
  *
  * @returns null if the text would have more than `lengthMax` characters
  */
 export function encodeReply(reply: RedisReply, encoding: ReplyEncoding, lengthMax: number): string | null {
   if (reply instanceof Error) return `{"error":${JSON.stringify(reply.message)}}`;
   if (lengthOf(reply, encoding) > lengthMax) return null;
-  // The one string that clients take as it is, and only where it stands alone: within an array they would decode it.
+  // The one string that clients take as it is, and only where it stands alone: within an array they
+  // would decode it.
   if (reply instanceof Uint8Array && isOk(reply)) return '{"result":"OK"}';
   return `{"result":${encode(reply, encoding)}}`;
 }
@@ -40,7 +45,8 @@ function isOk(bytes: Uint8Array): boolean {
 function lengthOf(reply: RedisReply, encoding: ReplyEncoding): number {
   if (reply === null) return 4;
   if (typeof reply === "string") return reply.length;
-  if (reply instanceof Uint8Array) return encoding === "base64" ? Math.ceil(reply.length / 3) * 4 + 2 : escapedLengthOf(reply) + 2;
+  if (reply instanceof Uint8Array)
+    return encoding === "base64" ? Math.ceil(reply.length / 3) * 4 + 2 : escapedLengthOf(reply) + 2;
   if (reply instanceof Error) return Math.ceil(reply.message.length / 3) * 4 + 2;
   return reply.reduce((sum: number, element) => sum + lengthOf(element, encoding) + 1, 2);
 }

@@ -1,4 +1,7 @@
-/** Why a request as a whole is answered with an error: its HTTP status, and the text of `{"error":…}`. */
+/**
+ * Why a request as a whole is answered with an error: its HTTP status, and the text of
+ * `{"error":…}`.
+ */
 export class FrontError extends Error {
   override readonly name = "FrontError";
   readonly status: number;

@@ -12,8 +12,8 @@ import { refusal } from "./refusal.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /**
- * Answered to whoever asks for it. There is one server and one connection, so each read sees the writes before it, and no token need tell one state
- * from another.
+ * Answered to whoever asks for it. There is one server and one connection, so each read sees the
+ * writes before it, and no token need tell one state from another.
  */
 const HEADERS = { "upstash-sync-token": "one-server" };
 const HEALTH_PATIENCE_MS = 1_000;
@@ -30,7 +30,11 @@ export interface FrontParts {
 }
 
 /** Answers one request, whatever comes. Never rejects. */
-export async function handle(parts: FrontParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function handle(
+  parts: FrontParts,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const held = parts.admission.holder();
   const closed = new Promise((resolve) => response.once("close", resolve));
   // A reader that resets its connection ends it, and that is all.
@@ -42,10 +46,15 @@ export async function handle(parts: FrontParts, request: IncomingMessage, respon
     if (asked.what === "events") return await parts.subscriptions.stream(asked.topic, response, HEADERS);
     const body = await readBody(request, parts.bodyBytesMax, held.take);
     const encoding = request.headers["upstash-encoding"] === "base64" ? "base64" : "plain";
-    write(response, 200, await answerCommands(parts, asked.what, body, answererOf(encoding, parts.replyBytesMax, held.count)));
+    write(
+      response,
+      200,
+      await answerCommands(parts, asked.what, body, answererOf(encoding, parts.replyBytesMax, held.count)),
+    );
   } catch (error) {
     const known = error instanceof FrontError;
-    // A client that goes before it has sent all is none; `destroyed` would be true of whatever was read to its end, too.
+    // A client that goes before it has sent all is none; `destroyed` would be true of whatever was
+    // read to its end, too.
     if (!known && request.complete) parts.onBug(error);
     writeError(request, response, known ? error : new FrontError(500, "ERR internal error"));
   } finally {
@@ -63,13 +72,16 @@ interface Answer {
 type Answerer = (reply: RedisReply) => Answer;
 
 /**
- * Makes the text of each reply as it comes, so that what the replies share is bounded while they come: one that doesn't fit is told to be done, but too long to be
- * shown, and nothing of it is kept.
+ * Makes the text of each reply as it comes, so that what the replies share is bounded while they
+ * come: one that doesn't fit is told to be done, but too long to be shown, and nothing of it is
+ * kept.
  */
 function answererOf(encoding: ReplyEncoding, bytesMax: number, count: (bytes: number) => void): Answerer {
   let left = bytesMax;
   return (reply) => {
-    const text = encodeReply(reply, encoding, left) ?? `{"error":"ERR done, but the response would have more than ${bytesMax} bytes"}`;
+    const text =
+      encodeReply(reply, encoding, left) ??
+      `{"error":"ERR done, but the response would have more than ${bytesMax} bytes"}`;
     left -= text.length;
     count(text.length);
     return { text, error: reply instanceof Error ? reply : null };
@@ -102,27 +114,47 @@ function textOf(answers: readonly Answer[]): string {
 }
 
 /** In order, not atomic: a refused command is an error of its own, and the others are done. */
-async function pipeline(link: RedisLink, commands: readonly RedisCommand[], answer: Answerer): Promise<readonly Answer[]> {
+async function pipeline(
+  link: RedisLink,
+  commands: readonly RedisCommand[],
+  answer: Answerer,
+): Promise<readonly Answer[]> {
   const refusals = commands.map(refusal);
   const sent = commands.filter((_command, index) => refusals[index] === null);
   const answers = (sent.length === 0 ? [] : await link.send(sent, answer)).values();
-  return refusals.map((reason) => (reason === null ? (answers.next().value ?? answer(null)) : answer(new FrontError(400, reason))));
+  return refusals.map((reason) =>
+    reason === null ? (answers.next().value ?? answer(null)) : answer(new FrontError(400, reason)),
+  );
 }
 
 /** All or none, so a refused command refuses all. */
-async function transact(link: RedisLink, commands: readonly RedisCommand[], answer: Answerer): Promise<readonly Answer[]> {
+async function transact(
+  link: RedisLink,
+  commands: readonly RedisCommand[],
+  answer: Answerer,
+): Promise<readonly Answer[]> {
   for (const reason of commands.map(refusal)) if (reason !== null) throw new FrontError(400, reason);
   return (await link.transact(commands)).map(answer);
 }
 
 async function answerHealth(link: RedisLink, response: ServerResponse): Promise<void> {
   const late = AbortSignal.timeout(HEALTH_PATIENCE_MS);
-  const timeout = new Promise<null>((resolve) => late.addEventListener("abort", () => resolve(null), { once: true }));
+  const timeout = new Promise<null>((resolve) =>
+    late.addEventListener("abort", () => resolve(null), { once: true }),
+  );
   const reply = await Promise.race([link.ping(), timeout]);
-  write(response, reply === true ? 200 : 503, JSON.stringify({ status: reply === true ? "ok" : "redis-server does not answer" }));
+  write(
+    response,
+    reply === true ? 200 : 503,
+    JSON.stringify({ status: reply === true ? "ok" : "redis-server does not answer" }),
+  );
 }
 
-function writeError(request: IncomingMessage, response: ServerResponse, { status, message }: FrontError): void {
+function writeError(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, message }: FrontError,
+): void {
   if (response.headersSent) return void response.destroy();
   // What is left of a body that nobody will read must not be taken for the next request.
   if (!request.complete) response.setHeader("connection", "close");
@@ -133,6 +165,10 @@ function writeError(request: IncomingMessage, response: ServerResponse, { status
 
 function write(response: ServerResponse, status: number, text: string): void {
   const body = Buffer.from(text);
-  response.writeHead(status, { ...HEADERS, "content-type": "application/json", "content-length": body.length });
+  response.writeHead(status, {
+    ...HEADERS,
+    "content-type": "application/json",
+    "content-length": body.length,
+  });
   response.end(body);
 }

@@ -2,7 +2,8 @@ import { readFrontOptions, USAGE } from "./read-front-options.ts";
 import { startFront } from "./start-front.ts";
 
 /*
- * A REST front for a redis-server, in the dialect of @upstash/redis. See README.md beside this file.
+ * A REST front for a redis-server, in the dialect of @upstash/redis. See README.md beside this
+ * file.
  */
 
 try {
@@ -11,9 +12,14 @@ try {
     process.stdout.write(`${USAGE}\n`);
     process.exit(0);
   }
-  const front = await startFront({ ...options, token: token(), tell: (line) => void process.stderr.write(`redis-rest: ${line}\n`) });
+  const front = await startFront({
+    ...options,
+    token: token(),
+    tell: (line) => void process.stderr.write(`redis-rest: ${line}\n`),
+  });
   process.stdout.write(`ready ${front.url}\n`);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void front.close().then(() => process.exit(0)));
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => void front.close().then(() => process.exit(0)));
 } catch (error) {
   process.stderr.write(`redis-rest: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

@@ -1,8 +1,15 @@
 import type { IncomingMessage } from "node:http";
 import { FrontError } from "./front-error.ts";
 
-/** A request's body of `bytesMax` at most; `take` is asked before any of it is kept. Throws {@link FrontError}. */
-export async function readBody(request: IncomingMessage, bytesMax: number, take: (bytes: number) => void): Promise<Uint8Array> {
+/**
+ * A request's body of `bytesMax` at most; `take` is asked before any of it is kept. Throws
+ * {@link FrontError}.
+ */
+export async function readBody(
+  request: IncomingMessage,
+  bytesMax: number,
+  take: (bytes: number) => void,
+): Promise<Uint8Array> {
   const tooLarge = (): FrontError => new FrontError(413, `ERR a request may have ${bytesMax} bytes`);
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw tooLarge();
   const chunks: Buffer[] = [];

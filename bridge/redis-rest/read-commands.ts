@@ -1,7 +1,10 @@
 import { FrontError } from "./front-error.ts";
 import type { RedisCommand } from "./redis-command.ts";
 
-/** Numbers that JSON.parse may give back otherwise than they were written: with many digits, a fraction, an exponent, or the sign of a zero. */
+/**
+ * Numbers that JSON.parse may give back otherwise than they were written: with many digits, a
+ * fraction, an exponent, or the sign of a zero.
+ */
 const FRAGILE_NUMBER = /\d{16}|\d[.eE]|-0/;
 
 /** One command from a request's body, `["SET","k","v","px",5000]`. Throws {@link FrontError}. */
@@ -12,7 +15,8 @@ export function readCommand(body: Uint8Array): RedisCommand {
 /** Several from `[[…],[…]]`. Throws {@link FrontError}. */
 export function readCommands(body: Uint8Array): readonly RedisCommand[] {
   const value = parse(body);
-  if (!Array.isArray(value) || value.length === 0) throw new FrontError(400, "ERR the body must be a JSON array of commands, at least one");
+  if (!Array.isArray(value) || value.length === 0)
+    throw new FrontError(400, "ERR the body must be a JSON array of commands, at least one");
   return value.map(toCommand);
 }
 
@@ -39,8 +43,10 @@ function toCommand(value: unknown): RedisCommand {
 
 function toText(value: unknown): string {
   if (typeof value === "number" || typeof value === "boolean") return String(value);
-  if (typeof value !== "string") throw new FrontError(400, "ERR a command holds only strings, numbers and booleans");
+  if (typeof value !== "string")
+    throw new FrontError(400, "ERR a command holds only strings, numbers and booleans");
   // Half a surrogate pair has no bytes: something else would be stored in its place.
-  if (!value.isWellFormed()) throw new FrontError(400, "ERR a string holds half a surrogate pair, which has no UTF-8");
+  if (!value.isWellFormed())
+    throw new FrontError(400, "ERR a string holds half a surrogate pair, which has no UTF-8");
   return value;
 }

@@ -11,7 +11,10 @@ export const USAGE = `node bridge/redis-rest/main.ts --token-file FILE [--redis 
 Environment: REDIS_REST_TOKEN instead of the file, and REDIS_URL instead of --redis, since every user of the machine can read arguments.`;
 
 /** What the command line and the environment tell. Throws an error for the user to read. */
-export function readFrontOptions(args: readonly string[], environment: Readonly<Record<string, string | undefined>>) {
+export function readFrontOptions(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+) {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -23,7 +26,8 @@ export function readFrontOptions(args: readonly string[], environment: Readonly<
     },
   });
   const port = Number(values.port);
-  if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw new RangeError(`--port must be in 0 … 65535, got ${values.port}`);
+  if (!/^\d{1,5}$/.test(values.port) || port > 65_535)
+    throw new RangeError(`--port must be in 0 … 65535, got ${values.port}`);
   return {
     help: values.help,
     host: values.host,
@@ -47,7 +51,10 @@ function readAddress(text: string): RedisAddress {
   };
 }
 
-function readToken(file: string | undefined, { REDIS_REST_TOKEN }: Readonly<Record<string, string | undefined>>): string {
+function readToken(
+  file: string | undefined,
+  { REDIS_REST_TOKEN }: Readonly<Record<string, string | undefined>>,
+): string {
   if (REDIS_REST_TOKEN !== undefined) return REDIS_REST_TOKEN;
   if (file === undefined) throw new RangeError("--token-file or REDIS_REST_TOKEN must be given");
   return tokenOfFile(file);

@@ -15,8 +15,12 @@ export function readRequest({ method = "", url = "/" }: IncomingMessage): Asked 
   const topic = readTopic(url);
   const what = url in BODIES ? BODIES[url as keyof typeof BODIES] : null;
   if (topic === null && what === null)
-    throw new FrontError(404, "ERR there is /, /pipeline, /multi-exec, /subscribe/<channel> and /psubscribe/<pattern>");
-  if (method !== "POST" && !(topic !== null && method === "GET")) throw new FrontError(405, `ERR ${method} is not available, POST is`);
+    throw new FrontError(
+      404,
+      "ERR there is /, /pipeline, /multi-exec, /subscribe/<channel> and /psubscribe/<pattern>",
+    );
+  if (method !== "POST" && !(topic !== null && method === "GET"))
+    throw new FrontError(405, `ERR ${method} is not available, POST is`);
   if (topic !== null) return { what: "events", topic };
   return { what: what ?? "command" };
 }

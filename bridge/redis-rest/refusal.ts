@@ -1,21 +1,29 @@
 import type { RedisCommand } from "./redis-command.ts";
 
 /*
- * All clients of the front share one connection. So no command may change what that connection is (its database, its user, a transaction, a subscription), or hold
- * it up for the others; and none may end, halt or reconfigure the server, which belongs to whoever reaches it itself. An ACL can't say this: HELLO, QUIT,
- * RESET and AUTH pass any.
+ * All clients of the front share one connection. So no command may change what that connection is
+ * (its database, its user, a transaction, a subscription), or hold it up for the others; and none
+ * may end, halt or reconfigure the server, which belongs to whoever reaches it itself. An ACL can't
+ * say this: HELLO, QUIT, RESET and AUTH pass any.
  */
 
 const CHANGES_CONNECTION =
   "AUTH HELLO QUIT RESET SELECT MULTI EXEC DISCARD WATCH UNWATCH MONITOR SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE ASKING READONLY READWRITE SYNC PSYNC REPLCONF";
-const BLOCKS = "BLPOP BRPOP BRPOPLPUSH BLMOVE BLMOVEM BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF MIGRATE SAVE";
+const BLOCKS =
+  "BLPOP BRPOP BRPOPLPUSH BLMOVE BLMOVEM BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF MIGRATE SAVE";
 const CHANGES_SERVER = "SHUTDOWN DEBUG FAILOVER REPLICAOF SLAVEOF MODULE PFDEBUG PFSELFTEST RESTORE-ASKING";
-const REFUSED: ReadonlySet<string> = new Set([CHANGES_CONNECTION, BLOCKS, CHANGES_SERVER].flatMap((names) => names.split(" ")));
+const REFUSED: ReadonlySet<string> = new Set(
+  [CHANGES_CONNECTION, BLOCKS, CHANGES_SERVER].flatMap((names) => names.split(" ")),
+);
 
-/** Of these only the subcommands that are named: a list of the harmful ones would have to grow with Redis. */
+/**
+ * Of these only the subcommands that are named: a list of the harmful ones would have to grow with
+ * Redis.
+ */
 const ALLOWED_SUBCOMMANDS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
   ["CLIENT", new Set(["GETNAME", "HELP", "ID", "INFO", "LIST"])],
-  // Not GET, which tells the server's password: with it whoever has the token could go past the front.
+  // Not GET, which tells the server's password: with it whoever has the token could go past the
+  // front.
   ["CONFIG", new Set(["HELP"])],
   ["ACL", new Set(["CAT", "HELP", "WHOAMI"])],
   ["SCRIPT", new Set(["EXISTS", "FLUSH", "HELP", "KILL", "LOAD"])],
@@ -38,11 +46,15 @@ export function refusal({ name, args }: RedisCommand): string | null {
   if (allowed !== undefined && subcommand !== undefined && !allowed.has(subcommand.toUpperCase())) {
     return `ERR ${upper} ${subcommand.toUpperCase()} is not available over REST`;
   }
-  if ((upper === "XREAD" || upper === "XREADGROUP") && blocks(args)) return `ERR ${upper} with BLOCK is not available over REST`;
+  if ((upper === "XREAD" || upper === "XREADGROUP") && blocks(args))
+    return `ERR ${upper} with BLOCK is not available over REST`;
   return null;
 }
 
-/** ioredis looks a command's name up in plain objects. What it finds there of `__proto__` ends the process, for everybody. */
+/**
+ * ioredis looks a command's name up in plain objects. What it finds there of `__proto__` ends the
+ * process, for everybody.
+ */
 function isOfEveryObject(name: string): boolean {
   return name in Object.prototype || name.toLowerCase() in Object.prototype;
 }

@@ -47,8 +47,18 @@ export interface Front {
   readonly close: () => Promise<void>;
 }
 
-/** Puts the REST dialect before a redis-server, whether or not that is up already. Throws where the port is taken or the token too short. */
-export async function startFront({ redis, token, host = "127.0.0.1", port, limits, tell }: FrontOptions): Promise<Front> {
+/**
+ * Puts the REST dialect before a redis-server, whether or not that is up already. Throws where the
+ * port is taken or the token too short.
+ */
+export async function startFront({
+  redis,
+  token,
+  host = "127.0.0.1",
+  port,
+  limits,
+  tell,
+}: FrontOptions): Promise<Front> {
   const { commandsMax, heldBytesMax, subscriptionsMax, connectionsMax, ...bytes } = { ...LIMITS, ...limits };
   const isAuthorized = bearerCheck(token);
   const server = createServer({ requestTimeout: BODY_PATIENCE_MS, keepAliveTimeout: SILENCE_MS_MAX });
@@ -56,7 +66,9 @@ export async function startFront({ redis, token, host = "127.0.0.1", port, limit
   server.maxConnections = connectionsMax;
   const at = await listen(server, host, port);
   const link = new RedisLink(redis, (state, why) =>
-    tell(`redis-server at ${redis.host}:${redis.port} is ${state}${why === undefined || state === "ready" ? "" : `: ${why}`}`),
+    tell(
+      `redis-server at ${redis.host}:${redis.port} is ${state}${why === undefined || state === "ready" ? "" : `: ${why}`}`,
+    ),
   );
   const parts: FrontParts = {
     ...bytes,
@@ -64,10 +76,14 @@ export async function startFront({ redis, token, host = "127.0.0.1", port, limit
     isAuthorized,
     subscriptions: new Subscriptions(redis, subscriptionsMax),
     admission: new Admission({ commandsMax, bytesMax: heldBytesMax }),
-    onBug: (error) => tell(`a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
+    onBug: (error) =>
+      tell(`a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   };
   server.on("request", (request, response) => void handle(parts, request, response));
-  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${at}`, close: () => close(server, parts) };
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${at}`,
+    close: () => close(server, parts),
+  };
 }
 
 async function listen(server: Server, host: string, port: number): Promise<number> {
@@ -76,7 +92,10 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
   return (server.address() as AddressInfo).port;
 }
 
-/** What is being answered is answered, which the connection's own limit on silence bounds; then Redis is left. */
+/**
+ * What is being answered is answered, which the connection's own limit on silence bounds; then
+ * Redis is left.
+ */
 async function close(server: Server, { subscriptions, link }: FrontParts): Promise<void> {
   subscriptions.close();
   const closed = once(server, "close");

@@ -12,10 +12,11 @@ export interface Topic {
 }
 
 /**
- * Channels as server-sent events, each reader with a connection to Redis of its own, since a subscribed one can do nothing else.
+ * Channels as server-sent events, each reader with a connection to Redis of its own, since a
+ * subscribed one can do nothing else.
  *
- * When Redis is away the stream stays. What is published meanwhile is lost, as always with Redis; `subscribe` is told anew when it goes on, so that a
- * reader knows of the gap.
+ * When Redis is away the stream stays. What is published meanwhile is lost, as always with Redis;
+ * `subscribe` is told anew when it goes on, so that a reader knows of the gap.
  */
 export class Subscriptions {
   readonly #address: RedisAddress;
@@ -28,8 +29,13 @@ export class Subscriptions {
   }
 
   /** Streams until the reader goes. Throws {@link FrontError} where it can't begin. */
-  async stream({ kind, name }: Topic, response: ServerResponse, headers: Readonly<Record<string, string>>): Promise<void> {
-    if (this.#open.size >= this.#max) throw new FrontError(503, `ERR there are ${this.#max} subscriptions already`);
+  async stream(
+    { kind, name }: Topic,
+    response: ServerResponse,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<void> {
+    if (this.#open.size >= this.#max)
+      throw new FrontError(503, `ERR there are ${this.#max} subscriptions already`);
     const events = new EventStream(response, headers);
     this.#open.add(events);
     const redis = new Redis({ ...connectionOptions(this.#address), connectionName: "redis-rest-events" });
@@ -44,7 +50,9 @@ export class Subscriptions {
           (error) => (error instanceof ReplyError ? events.fail(error.message) : redis.disconnect(true)),
         ),
     );
-    redis.on("messageBuffer", (channel: Buffer, message: Buffer) => events.send(`message,${channel.toString()},${message.toString()}`));
+    redis.on("messageBuffer", (channel: Buffer, message: Buffer) =>
+      events.send(`message,${channel.toString()},${message.toString()}`),
+    );
     redis.on("pmessageBuffer", (pattern: string, channel: Buffer, message: Buffer) =>
       events.send(`pmessage,${pattern},${channel.toString()},${message.toString()}`),
     );

@@ -4,8 +4,8 @@ import { startServer, type ServerOptions } from "./server.ts";
 import type { Seen } from "./worker.ts";
 
 /*
- * Frames by length field, over a real socket: a TCP server in Node that writes a byte at a time, and a worker in workerd that reads its packets through
- * `connect()` of `cloudflare:sockets`.
+ * Frames by length field, over a real socket: a TCP server in Node that writes a byte at a time,
+ * and a worker in workerd that reads its packets through `connect()` of `cloudflare:sockets`.
  *
  *   npx node examples/goim-over-tcp/run.ts
  */
@@ -42,5 +42,6 @@ export async function talkOverTcp(options: ServerOptions): Promise<Seen> {
 }
 
 if (import.meta.main) {
-  for (const ending of ["clean", "cut", "lying"] as const) console.log(ending, await talkOverTcp({ pieceLength: 1, ending }));
+  for (const ending of ["clean", "cut", "lying"] as const)
+    console.log(ending, await talkOverTcp({ pieceLength: 1, ending }));
 }

@@ -28,7 +28,8 @@ const EMPTY = new Uint8Array(0);
 export default {
   async fetch(_request: Request, { SERVER_PORT }: Env): Promise<Response> {
     const socket = connect({ hostname: "127.0.0.1", port: SERVER_PORT });
-    // A server that never ends would hold the request: a decoder has no clock, so its owner needs one.
+    // A server that never ends would hold the request: a decoder has no clock, so its owner needs
+    // one.
     const deadline = setTimeout(() => void socket.close(), EXCHANGE_MS);
     try {
       await send(socket.writable, [
@@ -52,7 +53,12 @@ async function send(writable: WritableStream<Uint8Array>, packets: readonly Goim
 }
 
 async function read(readable: ReadableStream<Uint8Array>): Promise<Seen> {
-  const seen = { packets: [] as Seen["packets"][number][], chunks: 0, bytes: 0, fault: null as string | null };
+  const seen = {
+    packets: [] as Seen["packets"][number][],
+    chunks: 0,
+    bytes: 0,
+    fault: null as string | null,
+  };
   const count = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       seen.chunks += 1;
@@ -61,7 +67,9 @@ async function read(readable: ReadableStream<Uint8Array>): Promise<Seen> {
     },
   });
   try {
-    const packets = readable.pipeThrough(count).pipeThrough(new FrameDecoderStream(new GoimDecoder({ maxBodyLength: BODY_LENGTH_MAX })));
+    const packets = readable
+      .pipeThrough(count)
+      .pipeThrough(new FrameDecoderStream(new GoimDecoder({ maxBodyLength: BODY_LENGTH_MAX })));
     for await (const packet of packets)
       for (const { op, seq, body } of opened(packet)) seen.packets.push({ op, seq, body: latin1Of(body) });
   } catch (error) {

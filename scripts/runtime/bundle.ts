@@ -4,7 +4,10 @@ import { build, type Plugin } from "esbuild";
 const EXTERNAL = ["cloudflare:*", "node:*"];
 const CONDITIONS = ["workerd", "worker", "browser"];
 
-/** Bundles a worker's main file as wrangler would, into one ES module. `plugins` are for benchmarks, which leave parts out to weigh them. */
+/**
+ * Bundles a worker's main file as wrangler would, into one ES module. `plugins` are for benchmarks,
+ * which leave parts out to weigh them.
+ */
 export async function bundleWorker(main: string, plugins: readonly Plugin[] = []): Promise<string> {
   const result = await build({
     entryPoints: [main],

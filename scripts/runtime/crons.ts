@@ -10,7 +10,8 @@ interface FireCronsOptions {
 }
 
 /**
- * Fires every worker's crons as the platform would: Miniflare doesn't. A cron that is still running is not started again.
+ * Fires every worker's crons as the platform would: Miniflare doesn't. A cron that is still running
+ * is not started again.
  *
  * @returns stops them
  */

@@ -39,8 +39,8 @@ interface LaunchDeps {
 type Undo = (() => void | Promise<void>)[];
 
 /**
- * Brings the whole platform up on a state folder: secrets, migrations, workers, crons. Throws {@link LaunchError} for what the user can mend,
- * and the signal's reason when it fires.
+ * Brings the whole platform up on a state folder: secrets, migrations, workers, crons. Throws
+ * {@link LaunchError} for what the user can mend, and the signal's reason when it fires.
  */
 export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<Launched> {
   const undo: Undo = [];
@@ -52,10 +52,13 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
   try {
     undo.push(claimStateFolder(options.state, options));
     const { port, alsoOnIpv6 } = await loopbackPort(options.port);
-    const secrets = explainFailure(`the secrets in ${options.state}`, () => localSecrets(options.state, deps.environment));
+    const secrets = explainFailure(`the secrets in ${options.state}`, () =>
+      localSecrets(options.state, deps.environment),
+    );
     const vars = { ...localVars(), ...options.vars };
     refuseBadVars(deps.configs, vars, secrets);
-    if (options.redis) undo.push(await startRedis(options.state, { ...deps.terminal, onDeath: deps.onDeath }));
+    if (options.redis)
+      undo.push(await startRedis(options.state, { ...deps.terminal, onDeath: deps.onDeath }));
     const workers = await prepare(options, deps, { vars, secrets });
     const platform = await run(options, deps, undo, { workers, port, alsoOnIpv6 });
     await untilReady(platform, deps.signal);
@@ -75,7 +78,11 @@ interface Settings {
 }
 
 /** The databases as the code expects them, and the code. */
-async function prepare({ state }: LaunchOptions, { configs, terminal, signal }: LaunchDeps, settings: Settings) {
+async function prepare(
+  { state }: LaunchOptions,
+  { configs, terminal, signal }: LaunchDeps,
+  settings: Settings,
+) {
   terminal.say("migrating databases …");
   await migrateLocally(databasesOf(configs), state, signal);
   terminal.say(`bundling ${configs.length} workers …`);
@@ -90,7 +97,9 @@ async function run(
   undo: Undo,
   where: Pick<Parameters<typeof startPlatform>[0], "workers" | "port" | "alsoOnIpv6">,
 ): Promise<RunningPlatform> {
-  const log = new LogFile(logPathOf(state), (error) => terminal.complain(`the log is not written any more: ${error.message}`));
+  const log = new LogFile(logPathOf(state), (error) =>
+    terminal.complain(`the log is not written any more: ${error.message}`),
+  );
   const lines = logLines(log, terminal.complain);
   undo.push(() => log.close(), lines.stop);
   terminal.say("starting the runtime …");
@@ -107,7 +116,16 @@ async function run(
     fireCrons(configs, platform, {
       everySeconds: cronSeconds,
       onFired: (worker, cron, tookMs) =>
-        log.write(JSON.stringify({ level: "info", event: "cron", at: Date.now(), worker, cron, tookMs: Math.round(tookMs) })),
+        log.write(
+          JSON.stringify({
+            level: "info",
+            event: "cron",
+            at: Date.now(),
+            worker,
+            cron,
+            tookMs: Math.round(tookMs),
+          }),
+        ),
       onFailure: (worker, error) => terminal.complain(`cron of ${worker} failed: ${String(error)}`),
     }),
   );
@@ -115,11 +133,24 @@ async function run(
 }
 
 /** What a user reads before `ready`, with the operator's login where it is one. */
-async function welcome({ state }: LaunchOptions, { configs }: LaunchDeps, url: string, secrets: LocalSecrets): Promise<string> {
+async function welcome(
+  { state }: LaunchOptions,
+  { configs }: LaunchDeps,
+  url: string,
+  secrets: LocalSecrets,
+): Promise<string> {
   const operator = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD };
   const standing = await operatorStanding(url, operator);
   const envPath = writeOperatorEnv(state, operator, standing);
-  return welcomeText({ url, stateDir: state, logPath: logPathOf(state), configs, operator, standing, envPath });
+  return welcomeText({
+    url,
+    stateDir: state,
+    logPath: logPathOf(state),
+    configs,
+    operator,
+    standing,
+    envPath,
+  });
 }
 
 function logPathOf(state: string): string {
@@ -140,7 +171,9 @@ async function untilReady(platform: RunningPlatform, signal: AbortSignal): Promi
   while (Date.now() < deadline) {
     signal.throwIfAborted();
     try {
-      const response = await fetch(`${platform.url}/readyz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(READY_PATIENCE_MS)]) });
+      const response = await fetch(`${platform.url}/readyz`, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(READY_PATIENCE_MS)]),
+      });
       last = await response.text();
       if (response.ok) return;
     } catch (error) {

@@ -1,12 +1,16 @@
 import { createWriteStream, existsSync, renameSync, statSync, type WriteStream } from "node:fs";
 
 const BYTES_MAX = 10_000_000;
-/** Bytes that may wait for the disk; beyond it lines are dropped and counted rather than memory filled. */
+/**
+ * Bytes that may wait for the disk; beyond it lines are dropped and counted rather than memory
+ * filled.
+ */
 const WAITING_BYTES_MAX = 4_000_000;
 
 /**
- * A file of log lines that is set aside as `<path>.old` when it has 10 MB, so that two of them is all there ever is. A disk that is full or
- * a folder that has gone is told once, and holds up nobody: what can't be written is dropped.
+ * A file of log lines that is set aside as `<path>.old` when it has 10 MB, so that two of them is
+ * all there ever is. A disk that is full or a folder that has gone is told once, and holds up
+ * nobody: what can't be written is dropped.
  */
 export class LogFile {
   readonly path: string;

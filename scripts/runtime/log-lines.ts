@@ -5,7 +5,10 @@ import { RepeatFold } from "./repeat-fold.ts";
 const SWEEP_MS = 1_000;
 const KIND_LENGTH_MAX = 80;
 
-/** Takes the workers' log: all lines go to the file, what needs eyes also to the terminal, a kind at a time. */
+/**
+ * Takes the workers' log: all lines go to the file, what needs eyes also to the terminal, a kind at
+ * a time.
+ */
 export interface LogLines {
   readonly take: (entry: WorkerdStructuredLog) => void;
   readonly stop: () => void;

@@ -13,8 +13,9 @@ const TRIES_MAX = 15;
 const PAUSE_MS = 100;
 
 /**
- * A port that is free on both loopback addresses, on 127.0.0.1 alone where the machine has no IPv6; 0 picks one. Fails early and clearly
- * where another program has it: the runtime would only say so after all else is done. Throws {@link LaunchError}.
+ * A port that is free on both loopback addresses, on 127.0.0.1 alone where the machine has no IPv6;
+ * 0 picks one. Fails early and clearly where another program has it: the runtime would only say so
+ * after all else is done. Throws {@link LaunchError}.
  */
 export async function loopbackPort(wanted: number): Promise<LoopbackPort> {
   const alsoOnIpv6 = (await tryListening(0, "::1")).failure === null;
@@ -24,19 +25,30 @@ export async function loopbackPort(wanted: number): Promise<LoopbackPort> {
     if (second.failure === null) return { port: first.port, alsoOnIpv6 };
     const { failure } = second;
     if ((failure as NodeJS.ErrnoException).code !== "EADDRINUSE" || tries === TRIES_MAX) {
-      throw new LaunchError(`port ${first.port} can't be used (${failure.message}); choose another with --port`, { cause: failure });
+      throw new LaunchError(
+        `port ${first.port} can't be used (${failure.message}); choose another with --port`,
+        { cause: failure },
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-async function tryListening(port: number, host: string): Promise<{ readonly port: number; readonly failure: Error | null }> {
+async function tryListening(
+  port: number,
+  host: string,
+): Promise<{ readonly port: number; readonly failure: Error | null }> {
   const probe = createServer();
   return new Promise((resolve) => {
     probe.once("error", (failure) => resolve({ port, failure }));
     probe.listen(port, host, () => {
       const address = probe.address();
-      probe.close(() => resolve({ port: typeof address === "object" && address !== null ? address.port : port, failure: null }));
+      probe.close(() =>
+        resolve({
+          port: typeof address === "object" && address !== null ? address.port : port,
+          failure: null,
+        }),
+      );
     });
   });
 }

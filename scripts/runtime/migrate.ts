@@ -9,8 +9,14 @@ import { LaunchError } from "./launch-error.ts";
 import { PROJECT_ROOT } from "./project-root.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
-/** What `migrated.json` says: the migrations that each database has seen, and the files that they were applied to. */
-const markerSchema = z.object({ fingerprints: z.record(z.string(), z.string()), files: z.array(z.string()).min(1) });
+/**
+ * What `migrated.json` says: the migrations that each database has seen, and the files that they
+ * were applied to.
+ */
+const markerSchema = z.object({
+  fingerprints: z.record(z.string(), z.string()),
+  files: z.array(z.string()).min(1),
+});
 const STDERR_MAX = 20_000;
 const NOTHING_DONE: z.infer<typeof markerSchema> = { fingerprints: {}, files: [] };
 
@@ -48,33 +54,48 @@ export function wranglerEnvironment(stateDir: string): NodeJS.ProcessEnv {
 }
 
 /**
- * Applies the migrations that the state folder's databases have not seen. A database whose migrations have not changed costs nothing. One
- * after the other: each run opens the whole folder, and two at once lock each other out.
+ * Applies the migrations that the state folder's databases have not seen. A database whose
+ * migrations have not changed costs nothing. One after the other: each run opens the whole folder,
+ * and two at once lock each other out.
  */
-export async function migrateLocally(databases: readonly MigratedDatabase[], stateDir: string, signal?: AbortSignal): Promise<void> {
+export async function migrateLocally(
+  databases: readonly MigratedDatabase[],
+  stateDir: string,
+  signal?: AbortSignal,
+): Promise<void> {
   const group = new TaskGroup({ concurrencyMax: 1, ...(signal && { signal }) });
   for (const database of outstandingMigrations(databases, stateDir)) {
-    group.go((signal) => applyMigrations(database, ["--local", "--persist-to", stateDir], wranglerEnvironment(stateDir), signal));
+    group.go((signal) =>
+      applyMigrations(database, ["--local", "--persist-to", stateDir], wranglerEnvironment(stateDir), signal),
+    );
   }
   await group.wait();
   recordMigrations(databases, stateDir);
 }
 
 /**
- * The databases of a state folder whose migrations are not known to be applied. All of them where the note about that is not what we write, or
- * names a file that is not there any more: applying what has been applied does nothing, while trusting a note too much gives a platform
- * without tables.
+ * The databases of a state folder whose migrations are not known to be applied. All of them where
+ * the note about that is not what we write, or names a file that is not there any more: applying
+ * what has been applied does nothing, while trusting a note too much gives a platform without
+ * tables.
  */
-export function outstandingMigrations(databases: readonly MigratedDatabase[], stateDir: string): readonly MigratedDatabase[] {
+export function outstandingMigrations(
+  databases: readonly MigratedDatabase[],
+  stateDir: string,
+): readonly MigratedDatabase[] {
   const path = markerPathOf(stateDir);
   const { fingerprints, files } = existsSync(path) ? parseMarker(readFileSync(path, "utf8")) : NOTHING_DONE;
   if (!files.every((file) => existsSync(join(stateDir, file)))) return databases;
-  return databases.filter(({ databaseName, migrationsDir }) => fingerprints[databaseName] !== fingerprintOf(migrationsDir));
+  return databases.filter(
+    ({ databaseName, migrationsDir }) => fingerprints[databaseName] !== fingerprintOf(migrationsDir),
+  );
 }
 
 /** Notes that all migrations are applied, and to which files. */
 export function recordMigrations(databases: readonly MigratedDatabase[], stateDir: string): void {
-  const fingerprints = Object.fromEntries(databases.map(({ databaseName, migrationsDir }) => [databaseName, fingerprintOf(migrationsDir)]));
+  const fingerprints = Object.fromEntries(
+    databases.map(({ databaseName, migrationsDir }) => [databaseName, fingerprintOf(migrationsDir)]),
+  );
   const files = globSync("v3/d1/**/*.sqlite", { cwd: stateDir }).sort();
   writeFileSync(markerPathOf(stateDir), JSON.stringify({ fingerprints, files }));
 }
@@ -91,7 +112,10 @@ function parseMarker(text: string): z.infer<typeof markerSchema> {
   }
 }
 
-/** Runs `wrangler d1 migrations apply`. Throws {@link LaunchError} with wrangler's last words, or the signal's reason. */
+/**
+ * Runs `wrangler d1 migrations apply`. Throws {@link LaunchError} with wrangler's last words, or
+ * the signal's reason.
+ */
 export async function applyMigrations(
   { databaseName, configPath }: MigratedDatabase,
   where: readonly string[],
@@ -101,12 +125,16 @@ export async function applyMigrations(
   const args = ["d1", "migrations", "apply", databaseName, ...where, "-c", configPath];
   const { code, stderr } = await runAsGroup(wranglerBin(), args, env, signal);
   signal.throwIfAborted();
-  if (code !== 0) throw new LaunchError(`the migrations of ${databaseName} failed: ${reasonIn(stderr) ?? `exit code ${code}`}`);
+  if (code !== 0)
+    throw new LaunchError(
+      `the migrations of ${databaseName} failed: ${reasonIn(stderr) ?? `exit code ${code}`}`,
+    );
 }
 
 /**
- * Runs a program as the head of a process group of its own. When the signal fires, the whole group ends at once: wrangler has a Node and a
- * runtime below it, which a signal to wrangler alone leaves behind. What it was writing is a transaction.
+ * Runs a program as the head of a process group of its own. When the signal fires, the whole group
+ * ends at once: wrangler has a Node and a runtime below it, which a signal to wrangler alone leaves
+ * behind. What it was writing is a transaction.
  */
 async function runAsGroup(
   program: string,
@@ -114,7 +142,12 @@ async function runAsGroup(
   env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<{ readonly code: number | null; readonly stderr: string }> {
-  const child = spawn(program, args, { cwd: PROJECT_ROOT, env, stdio: ["ignore", "ignore", "pipe"], detached: true });
+  const child = spawn(program, args, {
+    cwd: PROJECT_ROOT,
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
+  });
   const endGroup = (): void => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
@@ -126,7 +159,9 @@ async function runAsGroup(
   signal.addEventListener("abort", endGroup, { once: true });
   try {
     let stderr = "";
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-STDERR_MAX)));
+    child.stderr
+      .setEncoding("utf8")
+      .on("data", (text: string) => (stderr = (stderr + text).slice(-STDERR_MAX)));
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once("error", reject);
       child.once("close", resolve);
@@ -144,7 +179,8 @@ export function wranglerBin(): string {
 
 function fingerprintOf(folder: string): string {
   const hash = createHash("sha256");
-  for (const name of globSync("*.sql", { cwd: folder }).sort()) hash.update(name).update(readFileSync(join(folder, name)));
+  for (const name of globSync("*.sql", { cwd: folder }).sort())
+    hash.update(name).update(readFileSync(join(folder, name)));
   return hash.digest("hex");
 }
 

@@ -32,30 +32,51 @@ export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fr
 Environment: ADMIN_EMAIL and ADMIN_PASSWORD override the generated operator's login.`;
 
 /**
- * Reads the command line. `knownVars` are the names that some worker's config has; others are refused, since a misspelt one would be
- * ignored silently. A relative `--state` counts from `caller`. Throws {@link LaunchError}.
+ * Reads the command line. `knownVars` are the names that some worker's config has; others are
+ * refused, since a misspelt one would be ignored silently. A relative `--state` counts from
+ * `caller`. Throws {@link LaunchError}.
  */
-export function readOptions(args: readonly string[], knownVars: ReadonlySet<string>, caller: string): LaunchOptions {
+export function readOptions(
+  args: readonly string[],
+  knownVars: ReadonlySet<string>,
+  caller: string,
+): LaunchOptions {
   const { values } = parse(args);
   const port = Number(values.port);
-  if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw usageError(`--port must be in 0 … 65535, got ${values.port}`);
+  if (!/^\d{1,5}$/.test(values.port) || port > 65_535)
+    throw usageError(`--port must be in 0 … 65535, got ${values.port}`);
   const vars: Record<string, string> = {};
   for (const text of values.var) {
     const colon = text.indexOf(":");
     const name = text.slice(0, Math.max(0, colon));
     if (colon < 1) throw usageError(`--var must be NAME:VALUE, got ${text}`);
-    if (!knownVars.has(name)) throw usageError(`no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`);
+    if (!knownVars.has(name))
+      throw usageError(`no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`);
     vars[name] = text.slice(colon + 1);
   }
   const cronsEvery = values["crons-every"];
-  if (cronsEvery !== undefined && !(/^\d{1,4}$/.test(cronsEvery) && Number(cronsEvery) >= 1 && Number(cronsEvery) <= CRON_SECONDS_MAX)) {
+  if (
+    cronsEvery !== undefined &&
+    !(/^\d{1,4}$/.test(cronsEvery) && Number(cronsEvery) >= 1 && Number(cronsEvery) <= CRON_SECONDS_MAX)
+  ) {
     throw usageError(`--crons-every must be in 1 … ${CRON_SECONDS_MAX}, got ${cronsEvery}`);
   }
   const cronSeconds = cronsEvery === undefined ? null : Number(cronsEvery);
-  return { port, state: statePath(values.state, caller), fresh: values.fresh, cronSeconds, vars, redis: values.redis, help: values.help };
+  return {
+    port,
+    state: statePath(values.state, caller),
+    fresh: values.fresh,
+    cronSeconds,
+    vars,
+    redis: values.redis,
+    help: values.help,
+  };
 }
 
-/** Where a state folder is: the default one in the project, another where its user stands. Throws {@link LaunchError}. */
+/**
+ * Where a state folder is: the default one in the project, another where its user stands. Throws
+ * {@link LaunchError}.
+ */
 export function statePath(option: string | undefined, caller: string): string {
   if (option?.trim() === "") throw usageError("--state must name a folder, got an empty text");
   return option === undefined ? resolve(PROJECT_ROOT, ".wrangler/state") : resolve(caller, option);
@@ -87,6 +108,8 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (cause) {
-    throw usageError(`${cause instanceof Error ? cause.message.split(". ")[0] : String(cause)}; see npm start -- --help`);
+    throw usageError(
+      `${cause instanceof Error ? cause.message.split(". ")[0] : String(cause)}; see npm start -- --help`,
+    );
   }
 }

@@ -1,5 +1,10 @@
 import type { Plugin } from "esbuild";
-import { convertV4MiniflareOptions, Miniflare, type V4WorkerOptions, type WorkerdStructuredLog } from "miniflare";
+import {
+  convertV4MiniflareOptions,
+  Miniflare,
+  type V4WorkerOptions,
+  type WorkerdStructuredLog,
+} from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { bundleWorker } from "./bundle.ts";
 import { GATEWAY, type WorkerConfig } from "./worker-configs.ts";
@@ -16,7 +21,10 @@ interface PrepareOptions {
   readonly plugins?: readonly Plugin[];
 }
 
-/** Bundles a worker and reads its options from its wrangler.toml, so that what runs locally is what would be deployed. */
+/**
+ * Bundles a worker and reads its options from its wrangler.toml, so that what runs locally is what
+ * would be deployed.
+ */
 export async function prepareWorker(
   worker: WorkerConfig,
   { vars = {}, secrets = {}, plugins = [] }: PrepareOptions,
@@ -32,7 +40,11 @@ export async function prepareWorker(
     ...workerOptions,
     name,
     modules: [{ type: "ESModule", path: "index.js", contents: await bundleWorker(config.main, plugins) }],
-    bindings: { ...(workerOptions.bindings as Record<string, string>), ...pick(known, vars), ...pick(required, secrets) },
+    bindings: {
+      ...(workerOptions.bindings as Record<string, string>),
+      ...pick(known, vars),
+      ...pick(required, secrets),
+    },
   };
 }
 
@@ -47,7 +59,10 @@ export interface StartOptions {
   /** Folder for databases, objects and queues; nothing is kept if absent. */
   readonly persistTo?: string;
   readonly onLog?: (log: WorkerdStructuredLog) => void;
-  /** Hears that the runtime process has died. Miniflare would start another one, with the queue's messages lost. */
+  /**
+   * Hears that the runtime process has died. Miniflare would start another one, with the queue's
+   * messages lost.
+   */
   readonly onRuntimeDeath?: () => void;
 }
 
@@ -64,10 +79,15 @@ export interface RunningPlatform {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts the workers at the runtime's full speed: no development proxy, the gateway's socket is workerd's own. */
+/**
+ * Starts the workers at the runtime's full speed: no development proxy, the gateway's socket is
+ * workerd's own.
+ */
 export async function startPlatform(options: StartOptions): Promise<RunningPlatform> {
   const { workers, entry = GATEWAY, port, alsoOnIpv6 = false, persistTo, onLog, onRuntimeDeath } = options;
-  const withSocket = workers.map((worker) => (worker.name === entry ? listening(worker, port, alsoOnIpv6) : worker));
+  const withSocket = workers.map((worker) =>
+    worker.name === entry ? listening(worker, port, alsoOnIpv6) : worker,
+  );
   const before = { SIGINT: process.listeners("SIGINT"), SIGTERM: process.listeners("SIGTERM") };
   const miniflare = new Miniflare(
     convertV4MiniflareOptions({
@@ -99,8 +119,9 @@ export async function startPlatform(options: StartOptions): Promise<RunningPlatf
 }
 
 /**
- * By a request to the runtime's own door, never through Miniflare's `getWorker()`: that proxy answers synchronously, so this thread would
- * wait for the runtime, while the runtime waits for this thread to take its log lines off its output. Both wait for good.
+ * By a request to the runtime's own door, never through Miniflare's `getWorker()`: that proxy
+ * answers synchronously, so this thread would wait for the runtime, while the runtime waits for
+ * this thread to take its log lines off its output. Both wait for good.
  */
 async function fireCron(internalUrl: URL, worker: string, cron: string): Promise<void> {
   const query = new URLSearchParams({ cron, time: String(Date.now()) });
@@ -112,8 +133,8 @@ async function fireCron(internalUrl: URL, worker: string, cron: string): Promise
 }
 
 /**
- * A worker with sockets of its own. The runtime listens on one address an entrypoint, so that the second loopback gets one by another name:
- * the same module in the same isolate.
+ * A worker with sockets of its own. The runtime listens on one address an entrypoint, so that the
+ * second loopback gets one by another name: the same module in the same isolate.
  */
 function listening(worker: RunnableWorker, port: number, alsoOnIpv6: boolean): RunnableWorker {
   const onIpv4 = { host: "127.0.0.1", port };
@@ -133,5 +154,6 @@ function listening(worker: RunnableWorker, port: number, alsoOnIpv6: boolean): R
 
 /** Miniflare's own listeners exit with 130 and 143; stopping is the caller's decision. */
 function keepOnly(signal: "SIGINT" | "SIGTERM", kept: readonly NodeJS.SignalsListener[]): void {
-  for (const listener of process.listeners(signal)) if (!kept.includes(listener)) process.removeListener(signal, listener);
+  for (const listener of process.listeners(signal))
+    if (!kept.includes(listener)) process.removeListener(signal, listener);
 }

@@ -9,7 +9,10 @@ export interface RunningProcess {
   readonly command: string;
 }
 
-/** Every process on this machine: from /proc where there is one, which takes no program, else (macOS, BSD) from `ps`. */
+/**
+ * Every process on this machine: from /proc where there is one, which takes no program, else
+ * (macOS, BSD) from `ps`.
+ */
 export function runningProcesses(): readonly RunningProcess[] {
   return existsSync("/proc/self/stat") ? processesInProc() : processesOfPs();
 }
@@ -26,7 +29,8 @@ export function processesInProc(): readonly RunningProcess[] {
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-        // The name of the program stands in brackets and may hold anything; behind the last one: state, parent.
+        // The name of the program stands in brackets and may hold anything; behind the last one:
+        // state, parent.
         const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
         const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
         return [{ pid: Number(name), parent, command }];
@@ -38,7 +42,10 @@ export function processesInProc(): readonly RunningProcess[] {
 }
 
 export function processesOfPs(): readonly RunningProcess[] {
-  const table = execFileSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,args="], { encoding: "utf8", maxBuffer: 64_000_000 });
+  const table = execFileSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,args="], {
+    encoding: "utf8",
+    maxBuffer: 64_000_000,
+  });
   return [...table.matchAll(/^\s*(\d+)\s+(\d+) (.*)$/gm)].map(([, pid, parent, command = ""]) => ({
     pid: Number(pid),
     parent: Number(parent),

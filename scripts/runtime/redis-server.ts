@@ -10,7 +10,10 @@ export const INSTALL_HINT = "redis-server isn't installed (Debian: apt-get insta
 const PID_FILE = "redis.pid";
 const PATIENCE_MS = 10_000;
 const POLL_MS = 25;
-/** One that is told to end and doesn't hangs, or runs a script without an end; below what the launcher waits. What it was given is on disk, or with the system. */
+/**
+ * One that is told to end and doesn't hangs, or runs a script without an end; below what the
+ * launcher waits. What it was given is on disk, or with the system.
+ */
 const STOP_PATIENCE_MS = 3_000;
 /** What it has said last is shown if it doesn't start. */
 const SAID_LENGTH_MAX = 2_000;
@@ -38,13 +41,23 @@ export function isRedisInstalled(): boolean {
   return spawnSync("redis-server", ["--version"], { stdio: "ignore" }).status === 0;
 }
 
-/** Starts redis-server on 127.0.0.1: it appends each write to a file, and refuses writes rather than drop keys. Throws {@link LaunchError}. */
-export async function startRedisServer({ dir, password, port, appendOnly = true, onDeath }: RedisServerOptions): Promise<RunningRedis> {
+/**
+ * Starts redis-server on 127.0.0.1: it appends each write to a file, and refuses writes rather than
+ * drop keys. Throws {@link LaunchError}.
+ */
+export async function startRedisServer({
+  dir,
+  password,
+  port,
+  appendOnly = true,
+  onDeath,
+}: RedisServerOptions): Promise<RunningRedis> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const pidFile = join(dir, PID_FILE);
   await endOrphan(dir, pidFile);
   const at = port ?? (await freePort());
-  // By its standard input: arguments can be read by every user of the machine, and one of these is the password.
+  // By its standard input: arguments can be read by every user of the machine, and one of these is
+  // the password.
   const child = spawn("redis-server", ["-"], { cwd: dir, stdio: ["pipe", "pipe", "pipe"] });
   let said = "";
   for (const output of [child.stdout, child.stderr]) {
@@ -57,7 +70,11 @@ export async function startRedisServer({ dir, password, port, appendOnly = true,
   child.stdin.on("error", () => undefined);
   child.stdin.end(configuration({ port: at, dir, pidFile, password, appendOnly }));
   const up = async (): Promise<void> => {
-    for (const deadline = Date.now() + PATIENCE_MS; !said.includes("Ready to accept connections"); await pause()) {
+    for (
+      const deadline = Date.now() + PATIENCE_MS;
+      !said.includes("Ready to accept connections");
+      await pause()
+    ) {
       if (child.exitCode !== null || Date.now() > deadline)
         throw new LaunchError(`redis-server did not start: ${said.trim().split("\n").at(-1) ?? ""}`);
     }
@@ -107,19 +124,26 @@ function configuration({
   ].join("\n");
 }
 
-/** Ends a server that was left behind in this folder, whose data is about to be removed: with its pid, nobody would find it again. */
+/**
+ * Ends a server that was left behind in this folder, whose data is about to be removed: with its
+ * pid, nobody would find it again.
+ */
 export function endRedisOf(dir: string): void {
   const pid = pidIn(join(dir, PID_FILE));
   if (isServerOf(dir, pid)) process.kill(pid, "SIGKILL");
 }
 
-/** A launcher that was killed leaves its server behind, and a second one on the same files would spoil them. Ended only if it is that server still. */
+/**
+ * A launcher that was killed leaves its server behind, and a second one on the same files would
+ * spoil them. Ended only if it is that server still.
+ */
 async function endOrphan(dir: string, pidFile: string): Promise<void> {
   const pid = pidIn(pidFile);
   if (!isServerOf(dir, pid)) return;
   process.kill(pid, "SIGTERM");
   for (const deadline = Date.now() + PATIENCE_MS; isServerOf(dir, pid); await pause()) {
-    if (Date.now() > deadline) throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
+    if (Date.now() > deadline)
+      throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
   }
 }
 
@@ -127,10 +151,15 @@ function pidIn(pidFile: string): number {
   return existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
 }
 
-/** A number is given again, after a restart of the machine nearly at once: it may be the server of another folder by now. */
+/**
+ * A number is given again, after a restart of the machine nearly at once: it may be the server of
+ * another folder by now.
+ */
 function isServerOf(dir: string, pid: number): boolean {
   return (
-    pid > 0 && runningProcesses().some((process) => process.pid === pid && process.command.startsWith("redis-server")) && worksIn(dir, pid)
+    pid > 0 &&
+    runningProcesses().some((process) => process.pid === pid && process.command.startsWith("redis-server")) &&
+    worksIn(dir, pid)
   );
 }
 

@@ -14,12 +14,15 @@ interface RedisDeps {
 const PORT_PREFERRED = 8079;
 
 /**
- * A redis-server with its data in the state folder, and the REST front before it; where none is installed only a line that says so. The server's password
- * is the front's token.
+ * A redis-server with its data in the state folder, and the REST front before it; where none is
+ * installed only a line that says so. The server's password is the front's token.
  *
  * @returns stops both
  */
-export async function startRedis(stateDir: string, { say, complain, onDeath }: RedisDeps): Promise<() => Promise<void>> {
+export async function startRedis(
+  stateDir: string,
+  { say, complain, onDeath }: RedisDeps,
+): Promise<() => Promise<void>> {
   if (!isRedisInstalled()) {
     complain(`--redis: left out, ${INSTALL_HINT}`);
     return async () => undefined;

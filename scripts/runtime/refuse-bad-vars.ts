@@ -27,8 +27,9 @@ export const CONFIG_READERS: Readonly<Record<string, ConfigReader>> = {
 };
 
 /**
- * Reads every worker's config as the worker itself would: one that it refuses would only show as thirty seconds of "not ready". Throws
- * {@link LaunchError} with each worker's own words, told once where several say the same.
+ * Reads every worker's config as the worker itself would: one that it refuses would only show as
+ * thirty seconds of "not ready". Throws {@link LaunchError} with each worker's own words, told once
+ * where several say the same.
  */
 export function refuseBadVars(
   configs: readonly WorkerConfig[],
@@ -37,9 +38,14 @@ export function refuseBadVars(
 ): void {
   const reasons = new Set<string>();
   for (const { name, config } of configs) {
-    const known = Object.keys(config.vars ?? {}).flatMap((key) => (vars[key] === undefined ? [] : [[key, vars[key]] as const]));
+    const known = Object.keys(config.vars ?? {}).flatMap((key) =>
+      vars[key] === undefined ? [] : [[key, vars[key]] as const],
+    );
     try {
-      CONFIG_READERS[name]?.({ ...config.vars, ...Object.fromEntries(known), ...secrets }, config.d1_databases.length);
+      CONFIG_READERS[name]?.(
+        { ...config.vars, ...Object.fromEntries(known), ...secrets },
+        config.d1_databases.length,
+      );
     } catch (error) {
       reasons.add(error instanceof Error ? error.message : String(error));
     }
@@ -51,6 +57,8 @@ function explained(name: string, read: () => unknown): void {
   try {
     read();
   } catch (cause) {
-    throw new Error(`bad configuration: ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new Error(`bad configuration: ${name}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
 }

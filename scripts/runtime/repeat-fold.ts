@@ -1,6 +1,9 @@
 /** How long one line speaks for all of its kind. */
 const WINDOW_MS = 10_000;
-/** Kinds told apart; whatever else comes is one kind together, so that a message with a number in it can't fill memory. */
+/**
+ * Kinds told apart; whatever else comes is one kind together, so that a message with a number in it
+ * can't fill memory.
+ */
 const KINDS_MAX = 100;
 const OTHER = "other lines";
 
@@ -15,8 +18,9 @@ interface RepeatFoldOptions {
 }
 
 /**
- * What a terminal gets of a log: the first line of a kind at once, and of those that follow within ten seconds only how many they were. A
- * flood of one error then hides neither the others nor itself.
+ * What a terminal gets of a log: the first line of a kind at once, and of those that follow within
+ * ten seconds only how many they were. A flood of one error then hides neither the others nor
+ * itself.
  */
 export class RepeatFold {
   readonly #show: (line: string) => void;
@@ -40,7 +44,10 @@ export class RepeatFold {
     }
   }
 
-  /** Tells what was held back in windows that have ended. To be called now and then, since nobody else may come. */
+  /**
+   * Tells what was held back in windows that have ended. To be called now and then, since nobody
+   * else may come.
+   */
   sweep(): void {
     const nowMs = this.#now();
     for (const [kind, { endsAtMs, held }] of this.#windows) {

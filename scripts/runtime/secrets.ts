@@ -17,7 +17,10 @@ export type LocalSecrets = z.infer<typeof secretsSchema>;
 
 const OWNER_ONLY = 0o600;
 
-/** Makes fresh secrets: the gateway's key pair, the key that seals identity's keys, and the operator's login. */
+/**
+ * Makes fresh secrets: the gateway's key pair, the key that seals identity's keys, and the
+ * operator's login.
+ */
 export function makeSecrets(): LocalSecrets {
   const { privateKey } = generateKeyPairSync("ed25519");
   const jwk = { ...privateKey.export({ format: "jwk" }), kid: `gateway-${randomBytes(4).toString("hex")}` };
@@ -32,12 +35,17 @@ export function makeSecrets(): LocalSecrets {
 }
 
 /**
- * The secrets of a state folder, made on first use and kept in `secrets.json`, readable by its owner only. `ADMIN_EMAIL` and
- * `ADMIN_PASSWORD` of the environment come first. Throws where the file is not what this function wrote.
+ * The secrets of a state folder, made on first use and kept in `secrets.json`, readable by its
+ * owner only. `ADMIN_EMAIL` and `ADMIN_PASSWORD` of the environment come first. Throws where the
+ * file is not what this function wrote.
  */
-export function localSecrets(stateDir: string, environment: Readonly<Record<string, string | undefined>>): LocalSecrets {
+export function localSecrets(
+  stateDir: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): LocalSecrets {
   const path = join(stateDir, "secrets.json");
-  if (!existsSync(path)) writeFileSync(path, `${JSON.stringify(makeSecrets(), null, 2)}\n`, { mode: OWNER_ONLY });
+  if (!existsSync(path))
+    writeFileSync(path, `${JSON.stringify(makeSecrets(), null, 2)}\n`, { mode: OWNER_ONLY });
   chmodSync(path, OWNER_ONLY);
   const { ADMIN_EMAIL, ADMIN_PASSWORD } = environment;
   const parsed = secretsSchema.safeParse({

@@ -18,7 +18,16 @@ import { descendantsOf, runningProcesses } from "./process-table.ts";
 import { endRedisOf } from "./redis-server.ts";
 
 /** What the launcher keeps in a state folder, and all that `--fresh` removes from it. */
-const OWN_FILES = ["v3", "logs", "registry", "secrets.json", "secrets.env", "operator.env", "migrated.json", "redis"] as const;
+const OWN_FILES = [
+  "v3",
+  "logs",
+  "registry",
+  "secrets.json",
+  "secrets.env",
+  "operator.env",
+  "migrated.json",
+  "redis",
+] as const;
 const LOCK = "launcher.pid";
 const OWNER_ONLY = { folder: 0o700, file: 0o600 } as const;
 const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
@@ -26,13 +35,15 @@ const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
 const HOLDERS = ["scripts/start.ts", "scripts/dev.ts", "scripts/migrate.ts"];
 
 /**
- * Takes a state folder for this process: makes it if need be, locks it against a second launcher, whose databases would be the same files,
- * and keeps other users of the machine out of it. Throws {@link LaunchError}.
+ * Takes a state folder for this process: makes it if need be, locks it against a second launcher,
+ * whose databases would be the same files, and keeps other users of the machine out of it. Throws
+ * {@link LaunchError}.
  *
  * @returns gives the folder back
  */
 export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: boolean }): () => void {
-  // Whatever this process and its children make from here on is its owner's only: the databases hold what the secrets guard.
+  // Whatever this process and its children make from here on is its owner's only: the databases
+  // hold what the secrets guard.
   process.umask(0o077);
   try {
     mkdirSync(stateDir, { recursive: true });
@@ -40,9 +51,12 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
     writeFileSync(join(stateDir, ".probe"), "");
     unlinkSync(join(stateDir, ".probe"));
   } catch (cause) {
-    throw new LaunchError(`the state folder ${stateDir} can't be used: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
+    throw new LaunchError(
+      `the state folder ${stateDir} can't be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        cause,
+      },
+    );
   }
   const lockPath = join(stateDir, LOCK);
   takeLock(stateDir, lockPath);
@@ -53,13 +67,19 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
   return () => rmSync(lockPath, { force: true });
 }
 
-/** Writes down which runtime process belongs to the folder, so that the next launcher can end it if this one is killed. */
+/**
+ * Writes down which runtime process belongs to the folder, so that the next launcher can end it if
+ * this one is killed.
+ */
 export function recordRuntime(stateDir: string): void {
   const runtime = descendantsOf(process.pid).find(({ command }) => isWorkerd(command));
   if (runtime !== undefined) writeFileSync(join(stateDir, LOCK), `${process.pid}\n${runtime.pid}\n`);
 }
 
-/** A lock is a file that is there with its holder's number in it from the first moment: it is written elsewhere and linked into place. */
+/**
+ * A lock is a file that is there with its holder's number in it from the first moment: it is
+ * written elsewhere and linked into place.
+ */
 function takeLock(stateDir: string, lockPath: string): void {
   const mine = `${lockPath}.${process.pid}`;
   writeFileSync(mine, `${process.pid}\n`);
@@ -69,8 +89,10 @@ function takeLock(stateDir: string, lockPath: string): void {
     const [holder = 0, runtime = 0] = found.split("\n").map(Number);
     const processes = new Map(runningProcesses().map(({ pid, command }) => [pid, command]));
     const held = processes.get(holder);
-    if (holder !== process.pid && held !== undefined && HOLDERS.some((script) => held.includes(script))) throw inUse(stateDir, holder);
-    // A launcher that was killed leaves its runtime behind, holding the databases. Ended only if it is workerd still.
+    if (holder !== process.pid && held !== undefined && HOLDERS.some((script) => held.includes(script)))
+      throw inUse(stateDir, holder);
+    // A launcher that was killed leaves its runtime behind, holding the databases. Ended only if it
+    // is workerd still.
     if (isWorkerd(processes.get(runtime) ?? "")) process.kill(runtime, "SIGKILL");
     putAside(lockPath, found);
     if (!linked(mine, lockPath)) throw inUse(stateDir, Number(readFileSync(lockPath, "utf8").split("\n")[0]));
@@ -80,7 +102,9 @@ function takeLock(stateDir: string, lockPath: string): void {
 }
 
 function inUse(stateDir: string, holder: number): LaunchError {
-  return new LaunchError(`the state folder ${stateDir} is in use by process ${holder}; choose another with --state`);
+  return new LaunchError(
+    `the state folder ${stateDir} is in use by process ${holder}; choose another with --state`,
+  );
 }
 
 function linked(from: string, to: string): boolean {
@@ -106,7 +130,10 @@ function copied(from: string, to: string): boolean {
   }
 }
 
-/** Removes a dead launcher's lock, and not that of another who has just done the same: a file is moved by one process only. */
+/**
+ * Removes a dead launcher's lock, and not that of another who has just done the same: a file is
+ * moved by one process only.
+ */
 function putAside(lockPath: string, stale: string): void {
   const aside = `${lockPath}.${process.pid}.old`;
   try {
@@ -118,7 +145,10 @@ function putAside(lockPath: string, stale: string): void {
   rmSync(aside, { force: true });
 }
 
-/** Folders made before, or by hand: what is ours in them is closed, and the folder itself where nothing else is in it. */
+/**
+ * Folders made before, or by hand: what is ours in them is closed, and the folder itself where
+ * nothing else is in it.
+ */
 function closeToOthers(stateDir: string): void {
   const names = readdirSync(stateDir);
   const own = names.filter((name) => (OWN_FILES as readonly string[]).includes(name));
@@ -126,7 +156,8 @@ function closeToOthers(stateDir: string): void {
     const path = join(stateDir, name);
     chmodSync(path, statSync(path).isDirectory() ? OWNER_ONLY.folder : OWNER_ONLY.file);
   }
-  if (names.every((name) => own.includes(name) || name.startsWith(LOCK))) chmodSync(stateDir, OWNER_ONLY.folder);
+  if (names.every((name) => own.includes(name) || name.startsWith(LOCK)))
+    chmodSync(stateDir, OWNER_ONLY.folder);
 }
 
 function isWorkerd(command: string): boolean {

@@ -7,15 +7,19 @@ const PAUSE_AFTER_MISS_MS = 1_000;
 const MISSES_MAX = 3;
 
 interface WatchDeps {
-  /** Resolves if the platform has answered, whatever it said; rejects if it has not by the time that `signal` fires. */
+  /**
+   * Resolves if the platform has answered, whatever it said; rejects if it has not by the time that
+   * `signal` fires.
+   */
   readonly ask: (signal: AbortSignal) => Promise<unknown>;
   /** Resolves after so long, or when `signal` fires. */
   readonly pause: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Watches a runtime that runs but may have frozen: its death is told by the system, its silence by nobody. Throws {@link LaunchError} after
- * three questions in a row that nobody answered; counted, not timed, so that a laptop may sleep. Returns when `signal` fires.
+ * Watches a runtime that runs but may have frozen: its death is told by the system, its silence by
+ * nobody. Throws {@link LaunchError} after three questions in a row that nobody answered; counted,
+ * not timed, so that a laptop may sleep. Returns when `signal` fires.
  */
 export async function watchHealth({ ask, pause }: WatchDeps, signal: AbortSignal): Promise<void> {
   let misses = 0;

@@ -40,7 +40,8 @@ ${TRANSCRIPT_END}
 
 /** An account that was there before is never made an operator, so it isn't called one. */
 function operatorLine({ operator: { email, password }, standing, envPath }: Welcome): string {
-  if (standing === "no operator") return `none: ${email} is an account already, and none is ever promoted; choose another ADMIN_EMAIL`;
+  if (standing === "no operator")
+    return `none: ${email} is an account already, and none is ever promoted; choose another ADMIN_EMAIL`;
   if (standing === "wrong password") {
     return `none: ${email} is an account already, with another password; set ADMIN_PASSWORD to it, or choose another ADMIN_EMAIL`;
   }

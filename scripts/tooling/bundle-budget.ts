@@ -19,7 +19,10 @@ export function budgetOf(worker: string): number {
   return worker === GATEWAY ? GATEWAY_BYTES_MAX : OTHER_BYTES_MAX;
 }
 
-/** Weighs the modules that `wrangler deploy --dry-run --outdir` left in a folder; source maps are not uploaded as code. */
+/**
+ * Weighs the modules that `wrangler deploy --dry-run --outdir` left in a folder; source maps are
+ * not uploaded as code.
+ */
 export function weighBundle(worker: string, outDir: string): BundleWeight {
   const modules = globSync("**/*.{js,mjs,wasm}", { cwd: outDir });
   if (modules.length === 0) throw new Error(`${outDir} holds no bundle of ${worker}`);

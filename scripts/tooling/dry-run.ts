@@ -10,7 +10,10 @@ import { runCommand } from "./run-command.ts";
 
 const CONCURRENCY_MAX = 2;
 
-/** Builds every worker as a deployment would, offline, and weighs it. Throws {@link LaunchError} if one fails or is too large. */
+/**
+ * Builds every worker as a deployment would, offline, and weighs it. Throws {@link LaunchError} if
+ * one fails or is too large.
+ */
 export async function dryRun(configs: readonly WorkerConfig[], say: (line: string) => void): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "playhead-deploy-"));
   const weights = new Map<string, BundleWeight>();

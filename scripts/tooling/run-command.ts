@@ -15,8 +15,15 @@ interface RunCommandOptions {
   readonly passThrough?: boolean;
 }
 
-/** Runs a program in the project's folder, found in `node_modules/.bin` first. A failing program is a value; one that can't start throws. */
-export async function runCommand(program: string, args: readonly string[], options: RunCommandOptions = {}): Promise<CommandResult> {
+/**
+ * Runs a program in the project's folder, found in `node_modules/.bin` first. A failing program is
+ * a value; one that can't start throws.
+ */
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  options: RunCommandOptions = {},
+): Promise<CommandResult> {
   const { env = process.env, signal, passThrough = false } = options;
   const startedMs = performance.now();
   const child = spawn(program, args, {

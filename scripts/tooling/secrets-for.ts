@@ -17,14 +17,22 @@ export function readSecretsFile(path: string): Readonly<Record<string, string>> 
   }
 }
 
-/** The secrets that one worker requires, and no other: nobody gets a key that isn't theirs. Throws where one is missing, or would be refused by its worker. */
-export function secretsFor({ name, config }: WorkerConfig, all: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+/**
+ * The secrets that one worker requires, and no other: nobody gets a key that isn't theirs. Throws
+ * where one is missing, or would be refused by its worker.
+ */
+export function secretsFor(
+  { name, config }: WorkerConfig,
+  all: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   const required = config.secrets?.required ?? [];
   return Object.fromEntries(
     required.map((secret) => {
       const value = all[secret];
       if (value === undefined)
-        throw new LaunchError(`${name} requires the secret ${secret}, which the secrets file doesn't hold`, { exitCode: 2 });
+        throw new LaunchError(`${name} requires the secret ${secret}, which the secrets file doesn't hold`, {
+          exitCode: 2,
+        });
       if (secret === "ADMIN_PASSWORD" && value !== "" && !isOperatorPassword(value)) {
         throw new LaunchError(`${secret} ${OPERATOR_PASSWORD_RULE}`, { exitCode: 2 });
       }
@@ -33,8 +41,14 @@ export function secretsFor({ name, config }: WorkerConfig, all: Readonly<Record<
   );
 }
 
-/** Hands `use` the path of a file that holds the secrets and is readable by its owner only; it is gone afterwards. */
-export async function withSecretsFile<T>(secrets: Readonly<Record<string, string>>, use: (path: string) => Promise<T>): Promise<T> {
+/**
+ * Hands `use` the path of a file that holds the secrets and is readable by its owner only; it is
+ * gone afterwards.
+ */
+export async function withSecretsFile<T>(
+  secrets: Readonly<Record<string, string>>,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), "playhead-secrets-"));
   try {
     const path = join(folder, "secrets.json");

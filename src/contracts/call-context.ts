@@ -10,12 +10,21 @@ const REMAINING_MS_MAX = 300_000;
 
 const idSchema = z.string().min(1).max(ID_LENGTH_MAX);
 
-/** A {@link CallContext} as another worker's word for it. Roles that this version doesn't know are let be: they grant nothing. */
+/**
+ * A {@link CallContext} as another worker's word for it. Roles that this version doesn't know are
+ * let be: they grant nothing.
+ */
 export const callContextSchema = z.object({
   requestId: z.string().min(1).max(LABEL_LENGTH_MAX),
   traceparent: z.string().max(LABEL_LENGTH_MAX),
   remainingMs: z.number().min(0).max(REMAINING_MS_MAX),
-  principal: z.object({ userId: idSchema, sessionId: idSchema, roles: z.array(z.string().max(ID_LENGTH_MAX)).max(ROLES_MAX) }).nullable(),
+  principal: z
+    .object({
+      userId: idSchema,
+      sessionId: idSchema,
+      roles: z.array(z.string().max(ID_LENGTH_MAX)).max(ROLES_MAX),
+    })
+    .nullable(),
   isHurried: z.boolean().optional(),
   attempt: z.int().min(1).optional(),
   clientAddress: z.string().max(ID_LENGTH_MAX).optional(),
@@ -28,14 +37,22 @@ export interface Principal {
   readonly roles: readonly Role[];
 }
 
-/** The first argument of every RPC method between workers: what belongs to the request rather than to the call. */
+/**
+ * The first argument of every RPC method between workers: what belongs to the request rather than
+ * to the call.
+ */
 export interface CallContext {
   readonly requestId: string;
   /** W3C trace context of the caller's span. */
   readonly traceparent: string;
-  /** Time left for this call when it was sent, in ms. Relative, so that no two clocks must agree. */
+  /**
+   * Time left for this call when it was sent, in ms. Relative, so that no two clocks must agree.
+   */
   readonly remainingMs: number;
-  /** The client asked for less time than its route has, and `remainingMs` is less than usual for it; absent where not, or not known. */
+  /**
+   * The client asked for less time than its route has, and `remainingMs` is less than usual for it;
+   * absent where not, or not known.
+   */
   readonly isHurried?: boolean;
   readonly principal: Principal | null;
   /** Which try this is, from 2 on; absent on the first. */

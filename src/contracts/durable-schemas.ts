@@ -2,8 +2,9 @@ import * as z from "zod/mini";
 import { FAULT_TARGETS } from "./durable.ts";
 
 /*
- * What the objects of `playhead-durable` take, as other workers' word for it. They stand apart from the types, and are made with zod/mini: the
- * objects are the smallest of all workers, and those that ask them need no schema.
+ * What the objects of `playhead-durable` take, as other workers' word for it. They stand apart from
+ * the types, and are made with zod/mini: the objects are the smallest of all workers, and those
+ * that ask them need no schema.
  */
 
 /** Questions in one call: as many as a decision is made of at most. */

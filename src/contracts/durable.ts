@@ -2,11 +2,13 @@ import type { BreakerReport, BreakerVerdict } from "../resilience/breaker-ledger
 import type { RateAnswer, RateAsk } from "../resilience/rate-limit.ts";
 
 /*
- * What the objects of `playhead-durable` answer. They are reached by name through their namespaces: a `RateWindow` by its client,
- * a `BreakerState` by its upstream, and the one `FaultBoard`.
+ * What the objects of `playhead-durable` answer. They are reached by name through their namespaces:
+ * a `RateWindow` by its client, a `BreakerState` by its upstream, and the one `FaultBoard`.
  */
 
-/** A question about one of a client's quotas. The quota travels along: the object knows no policies. */
+/**
+ * A question about one of a client's quotas. The quota travels along: the object knows no policies.
+ */
 export interface PolicyAsk {
   /** Name of the policy, unique within the client. */
   readonly policy: string;
@@ -25,11 +27,15 @@ export interface QuotaView {
   readonly resetMs: number;
 }
 
-/** The quotas of one client, or of one share of a hot one. What is granted is written before it is answered. */
+/**
+ * The quotas of one client, or of one share of a hot one. What is granted is written before it is
+ * answered.
+ */
 export interface RateWindowRpc {
   /**
-   * Several asks of kind `take` are all-or-nothing: if one is denied, none is counted. Of others one that can't be read is answered by null
-   * and the rest is counted. Throws `INVALID` where none can be read, or one of several takes.
+   * Several asks of kind `take` are all-or-nothing: if one is denied, none is counted. Of others
+   * one that can't be read is answered by null and the rest is counted. Throws `INVALID` where none
+   * can be read, or one of several takes.
    */
   ask(asks: readonly PolicyAsk[]): Promise<readonly (RateAnswer | null)[]>;
   view(): Promise<readonly QuotaView[]>;
@@ -45,7 +51,10 @@ export interface SharedBreakerView {
   readonly openedAtMs: number | null;
 }
 
-/** The shared state of one upstream's breaker. Isolates report what they saw and learn the verdict; nobody waits for it. */
+/**
+ * The shared state of one upstream's breaker. Isolates report what they saw and learn the verdict;
+ * nobody waits for it.
+ */
 export interface BreakerStateRpc {
   report(report: BreakerReport): Promise<BreakerVerdict>;
   view(): Promise<SharedBreakerView>;

@@ -1,7 +1,9 @@
 /**
- * The one catalogue of errors a client of Playhead can see, and the few functions everybody uses to make, wrap and tell them apart.
+ * The one catalogue of errors a client of Playhead can see, and the few functions everybody uses to
+ * make, wrap and tell them apart.
  *
- * Class identity does not survive an RPC between workers, own properties do: discriminate with {@link isCode}, never with `instanceof`.
+ * Class identity does not survive an RPC between workers, own properties do: discriminate with
+ * {@link isCode}, never with `instanceof`.
  */
 
 /** Every code of the public contract, with its HTTP status and its RFC 9457 title. */
@@ -33,7 +35,10 @@ export interface FieldError {
   readonly message: string;
 }
 
-/** What is wrong with the token that a caller came with, in the words of RFC 6750, 3.1. Whoever came with none, or with a wrong password, has no such fault. */
+/**
+ * What is wrong with the token that a caller came with, in the words of RFC 6750, 3.1. Whoever came
+ * with none, or with a wrong password, has no such fault.
+ */
 export type TokenFault = "invalid_token" | "insufficient_scope";
 
 export interface CodedErrorOptions {
@@ -44,19 +49,22 @@ export interface CodedErrorOptions {
   /** A layer below has spent its attempts: no layer above makes more of them. */
   readonly alreadyRetried?: boolean;
   /**
-   * Trying again at once does no good or does harm: nobody may, clients neither. The layer furthest out that says yes or no is believed: only it
-   * knows whether a key tells one effect from two.
+   * Trying again at once does no good or does harm: nobody may, clients neither. The layer furthest
+   * out that says yes or no is believed: only it knows whether a key tells one effect from two.
    */
   readonly mustNotRetry?: boolean;
-  /** What failed lies behind whoever answers this: they are well themselves, and no breaker counts it against them. */
+  /**
+   * What failed lies behind whoever answers this: they are well themselves, and no breaker counts
+   * it against them.
+   */
   readonly failedBelow?: boolean;
   /** Of an `UNAUTHENTICATED` or `FORBIDDEN` that is the token's fault. */
   readonly tokenFault?: TokenFault;
 }
 
 /**
- * An error with a code of the catalogue. Its message is shown to clients when the status is below 500,
- * so it never holds a secret, an SQL text or an upstream's body: those belong into `cause`.
+ * An error with a code of the catalogue. Its message is shown to clients when the status is below
+ * 500, so it never holds a secret, an SQL text or an upstream's body: those belong into `cause`.
  */
 export class CodedError extends Error {
   readonly code: ErrorCode;
@@ -85,7 +93,11 @@ const CAUSE_DEPTH_MAX = 16;
 
 function* causesOf(error: unknown): Generator<Partial<CodedError>> {
   let current = error;
-  for (let depth = 0; depth < CAUSE_DEPTH_MAX && typeof current === "object" && current !== null; depth += 1) {
+  for (
+    let depth = 0;
+    depth < CAUSE_DEPTH_MAX && typeof current === "object" && current !== null;
+    depth += 1
+  ) {
     yield current;
     current = (current as { cause?: unknown }).cause;
   }
@@ -95,7 +107,10 @@ function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === "string" && Object.hasOwn(ERROR_CATALOGUE, value);
 }
 
-/** The code of an error: the outermost one in its chain of causes, or `INTERNAL` where nobody gave one. */
+/**
+ * The code of an error: the outermost one in its chain of causes, or `INTERNAL` where nobody gave
+ * one.
+ */
 export function codeOf(error: unknown): ErrorCode {
   for (const cause of causesOf(error)) if (isErrorCode(cause.code)) return cause.code;
   return "INTERNAL";
@@ -106,7 +121,10 @@ export function isCode(error: unknown, code: ErrorCode): boolean {
   return codeOf(error) === code;
 }
 
-/** Whether the upstream said that it has too much to do: by our code, or by the mark of a Durable Object's own errors. */
+/**
+ * Whether the upstream said that it has too much to do: by our code, or by the mark of a Durable
+ * Object's own errors.
+ */
 export function isOverloaded(error: unknown): boolean {
   for (const cause of causesOf(error)) {
     if (cause.code === "OVERLOADED" || (cause as { overloaded?: unknown }).overloaded === true) return true;
@@ -122,20 +140,22 @@ export function isRefusal(code: ErrorCode): boolean {
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set(["UNAVAILABLE"]);
 
 /**
- * Whether the same call may succeed if made again. Never after `.overloaded` (a retry feeds the overload), never where a layer below has
- * already retried, or says that nobody must.
+ * Whether the same call may succeed if made again. Never after `.overloaded` (a retry feeds the
+ * overload), never where a layer below has already retried, or says that nobody must.
  */
 export function isRetryable(error: unknown): boolean {
-  for (const cause of causesOf(error)) if ((cause as { overloaded?: unknown }).overloaded === true) return false;
+  for (const cause of causesOf(error))
+    if ((cause as { overloaded?: unknown }).overloaded === true) return false;
   const { alreadyRetried, mustNotRetry } = hintsOf(error);
   return alreadyRetried !== true && mustNotRetry !== true && RETRYABLE.has(codeOf(error));
 }
 
 /**
- * Says what was being done when `cause` happened. Code and hints of the cause stay in force unless `code` says otherwise.
+ * Says what was being done when `cause` happened. Code and hints of the cause stay in force unless
+ * `code` says otherwise.
  *
- * @example
- * try { return await load(userId); } catch (cause) { throw wrap(cause, "load the history of a user"); }
+ * @example try { return await load(userId); } catch (cause) { throw wrap(cause, "load the history
+ *   of a user"); }
  */
 export function wrap(cause: unknown, what: string, code: ErrorCode = codeOf(cause)): CodedError {
   const hints = hintsOf(cause);
@@ -144,21 +164,28 @@ export function wrap(cause: unknown, what: string, code: ErrorCode = codeOf(caus
 
 type ErrorHints = Omit<CodedErrorOptions, "cause">;
 
-/** What an error tells beside its code: rejected fields, when to come back, and who may try again. */
+/**
+ * What an error tells beside its code: rejected fields, when to come back, and who may try again.
+ */
 export function hintsOf(error: unknown): ErrorHints {
   const hints: { -readonly [Hint in keyof ErrorHints]: ErrorHints[Hint] } = {};
   for (const cause of causesOf(error)) {
     if (hints.errors === undefined && Array.isArray(cause.errors)) hints.errors = cause.errors;
-    if (hints.retryAfterMs === undefined && typeof cause.retryAfterMs === "number") hints.retryAfterMs = cause.retryAfterMs;
+    if (hints.retryAfterMs === undefined && typeof cause.retryAfterMs === "number")
+      hints.retryAfterMs = cause.retryAfterMs;
     if (cause.alreadyRetried === true) hints.alreadyRetried = true;
-    if (hints.mustNotRetry === undefined && typeof cause.mustNotRetry === "boolean") hints.mustNotRetry = cause.mustNotRetry;
+    if (hints.mustNotRetry === undefined && typeof cause.mustNotRetry === "boolean")
+      hints.mustNotRetry = cause.mustNotRetry;
     if (cause.failedBelow === true) hints.failedBelow = true;
     if (hints.tokenFault === undefined && cause.tokenFault !== undefined) hints.tokenFault = cause.tokenFault;
   }
   return hints;
 }
 
-/** The sentence a client may read: the innermost coded message below status 500, the bare title above it. */
+/**
+ * The sentence a client may read: the innermost coded message below status 500, the bare title
+ * above it.
+ */
 export function publicDetail(error: unknown): string {
   const code = codeOf(error);
   const entry = ERROR_CATALOGUE[code];

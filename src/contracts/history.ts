@@ -11,19 +11,28 @@ export type PlaybackEvent = (typeof PLAYBACK_EVENTS)[number];
 
 const kindSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,15}$/, "must match [a-z][a-z0-9_-]{0,15}");
 /** As it is stored, by an earlier release too, and travels between workers. */
-const storedItemIdSchema = z.string().regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
+const storedItemIdSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
 /** As clients may name one: `.` and `..` are steps of a path, and no URL can hold them. */
 const itemIdSchema = z
   .string()
-  .regex(/^(?!\.\.?$)[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-], and neither . nor ..");
+  .regex(
+    /^(?!\.\.?$)[A-Za-z0-9._:-]{1,64}$/,
+    "must be 1-64 characters of [A-Za-z0-9._:-], and neither . nor ..",
+  );
 const positionSchema = z.int().min(0).max(POSITION_MS_MAX);
 
-/** Before 2015 nobody watched anything here: such a time is in seconds, or from a clock that was never set. */
+/**
+ * Before 2015 nobody watched anything here: such a time is in seconds, or from a clock that was
+ * never set.
+ */
 const AT_MS_MIN = Date.UTC(2015, 0);
 
 /**
- * One heartbeat of a player. `at` is the client's clock in ms since the epoch, clamped to now by the shard. A duration of 0 is an unknown one, as is none: players say so before
- * they have read a file's header.
+ * One heartbeat of a player. `at` is the client's clock in ms since the epoch, clamped to now by
+ * the shard. A duration of 0 is an unknown one, as is none: players say so before they have read a
+ * file's header.
  */
 export const reportSchema = z.object({
   kind: kindSchema,
@@ -47,7 +56,10 @@ export const lookupSchema = z.object({ items: z.array(itemKeySchema).min(1).max(
 
 const limitSchema = z.coerce.number().pipe(z.int().min(1).max(ENTRIES_PER_PAGE_MAX)).default(20);
 
-/** Where a page ends: the (at, rev) of its last entry, as `<at>.<rev>` in base 36. Opaque to clients. */
+/**
+ * Where a page ends: the (at, rev) of its last entry, as `<at>.<rev>` in base 36. Opaque to
+ * clients.
+ */
 const cursorSchema = z.string().regex(/^[0-9a-z]{1,12}\.[0-9a-z]{1,12}$/, "is not a cursor of ours");
 
 export const listQuerySchema = z.object({
@@ -57,7 +69,10 @@ export const listQuerySchema = z.object({
 });
 export const continueQuerySchema = z.object({ limit: limitSchema });
 
-/** What the queries of clients have become when they reach history: nothing is left to a default any more. */
+/**
+ * What the queries of clients have become when they reach history: nothing is left to a default any
+ * more.
+ */
 export const pageLimitSchema = z.int().min(1).max(ENTRIES_PER_PAGE_MAX);
 export const listCallSchema = listQuerySchema.extend({ limit: pageLimitSchema });
 
@@ -76,21 +91,30 @@ export interface Entry {
   readonly watchedAt: number;
 }
 
-/** A report of a call that is not valid: its place among those sent, and the path and the fault of its first bad value. */
+/**
+ * A report of a call that is not valid: its place among those sent, and the path and the fault of
+ * its first bad value.
+ */
 export interface RejectedReport {
   readonly index: number;
   readonly path: string;
   readonly message: string;
 }
 
-/** What became of the reports of one call: each is in one of the three. `rejected` is absent where there are none, and from a history of an older version. */
+/**
+ * What became of the reports of one call: each is in one of the three. `rejected` is absent where
+ * there are none, and from a history of an older version.
+ */
 export interface ReportReceipt {
   readonly accepted: number;
   readonly ignored: number;
   readonly rejected?: readonly RejectedReport[];
 }
 
-/** `degraded` is present when D1 could not be asked: only what the shard holds in memory was answered. */
+/**
+ * `degraded` is present when D1 could not be asked: only what the shard holds in memory was
+ * answered.
+ */
 export interface EntryPage {
   readonly items: readonly Entry[];
   readonly nextCursor?: string;
@@ -98,11 +122,15 @@ export interface EntryPage {
 }
 
 /**
- * What the app BFF may ask of history (entrypoint `Playback`). The user is always `ctx.principal`: there is no way to name another.
- * Every method throws `UNAUTHENTICATED` without one and `OVERLOADED` (with `retryAfterMs`) when the user's shard is full.
+ * What the app BFF may ask of history (entrypoint `Playback`). The user is always `ctx.principal`:
+ * there is no way to name another. Every method throws `UNAUTHENTICATED` without one and
+ * `OVERLOADED` (with `retryAfterMs`) when the user's shard is full.
  */
 export interface HistoryPlayback {
-  /** When it answers, every accepted report is durable. One that is not valid is named and holds up no other; throws `INVALID` where none is valid. */
+  /**
+   * When it answers, every accepted report is durable. One that is not valid is named and holds up
+   * no other; throws `INVALID` where none is valid.
+   */
   report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt>;
   list(ctx: CallContext, query: ListQuery): Promise<EntryPage>;
   continueWatching(ctx: CallContext, limit: number): Promise<EntryPage>;
@@ -121,9 +149,15 @@ export interface ShardStatus {
   /** What a restart would read. */
   readonly liveLogRows: number;
   readonly liveLogBytes: number;
-  /** Rows that hold what a later release wrote: kept for it, and all reads are marked as degraded meanwhile. */
+  /**
+   * Rows that hold what a later release wrote: kept for it, and all reads are marked as degraded
+   * meanwhile.
+   */
   readonly unreadRows: number;
-  /** How far the shard's logical clock is ahead of the wall, in ms: more than a minute, and one of the two was wrong. */
+  /**
+   * How far the shard's logical clock is ahead of the wall, in ms: more than a minute, and one of
+   * the two was wrong.
+   */
   readonly clockAheadMs: number;
   /** Databases that have not confirmed what the job was asked to write. */
   readonly failingDatabases: readonly number[];
@@ -133,11 +167,17 @@ export interface HistoryOverview {
   readonly flushWindowMs: number;
   readonly mappingVersion: number;
   readonly shards: readonly ShardStatus[];
-  /** Messages the queue gave up on since ever (their records are still pending and will be sent again). This and what follows is null while a database is away. */
+  /**
+   * Messages the queue gave up on since ever (their records are still pending and will be sent
+   * again). This and what follows is null while a database is away.
+   */
   readonly deadLetters: number | null;
   /** Records D1 refused for good, kept with their reason; counted up to 10,000. */
   readonly rejected: number | null;
-  /** What has gone wrong, by kind. `refused_batch`: so many records were refused at once that none is set aside, and all come again. */
+  /**
+   * What has gone wrong, by kind. `refused_batch`: so many records were refused at once that none
+   * is set aside, and all come again.
+   */
   readonly failures: readonly FailureCount[] | null;
 }
 
@@ -154,12 +194,17 @@ export interface HistoryOperations {
   overview(ctx: CallContext): Promise<HistoryOverview>;
   /** Records that were set aside, newest first. */
   rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage>;
-  /** Tries to write records that were set aside: those named, or the oldest. Throws `UNAUTHENTICATED` where nobody asks. */
+  /**
+   * Tries to write records that were set aside: those named, or the oldest. Throws
+   * `UNAUTHENTICATED` where nobody asks.
+   */
   redriveRejected(ctx: CallContext, order: RedriveRejected): Promise<RedriveReceipt>;
 }
 
 /** What identity may ask of history (entrypoint `Erasure`). */
 export interface HistoryErasure {
-  /** Forgets a user for good, everywhere; whatever still arrives for them is refused. Idempotent. */
+  /**
+   * Forgets a user for good, everywhere; whatever still arrives for them is refused. Idempotent.
+   */
   erase(ctx: CallContext, userId: string): Promise<void>;
 }

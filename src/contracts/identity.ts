@@ -7,13 +7,19 @@ import { ROLES, type Role } from "./permissions.ts";
 const emailSchema = z.string().trim().toLowerCase().max(254).pipe(z.email());
 const newPasswordSchema = z.string().min(10).max(200);
 /** Whether the secret `ADMIN_PASSWORD` may be so: as any new password. */
-export const isOperatorPassword = (password: string): boolean => newPasswordSchema.safeParse(password).success;
+export const isOperatorPassword = (password: string): boolean =>
+  newPasswordSchema.safeParse(password).success;
 export const OPERATOR_PASSWORD_RULE = "must have 10 to 200 characters";
-/** A password that is only compared: its length limit bounds the work, nothing else is asked of it. */
+/**
+ * A password that is only compared: its length limit bounds the work, nothing else is asked of it.
+ */
 const presentedPasswordSchema = z.string().min(1).max(200);
 
 export const registerSchema = z.object({ email: emailSchema, password: newPasswordSchema });
-/** Of an earlier login. One that is not as it should be is that of an unknown device, and no reason to refuse anybody. */
+/**
+ * Of an earlier login. One that is not as it should be is that of an unknown device, and no reason
+ * to refuse anybody.
+ */
 const deviceTokenSchema = z.string().max(1_024).optional().catch(undefined);
 export const loginSchema = z.object({
   email: z.string().trim().toLowerCase().min(1).max(254),
@@ -21,7 +27,10 @@ export const loginSchema = z.object({
   deviceToken: deviceTokenSchema,
 });
 export const refreshSchema = z.object({ refreshToken: z.string().min(1).max(256) });
-export const changePasswordSchema = z.object({ password: presentedPasswordSchema, newPassword: newPasswordSchema });
+export const changePasswordSchema = z.object({
+  password: presentedPasswordSchema,
+  newPassword: newPasswordSchema,
+});
 export const eraseAccountSchema = z.object({ password: presentedPasswordSchema });
 /** Strict: a misspelt `distrust` would let a leaked key go on. */
 export const rotateKeysSchema = z.strictObject({ distrust: z.string().min(1).max(64).optional() });
@@ -49,7 +58,10 @@ export interface TokenGrant {
   readonly roles: readonly Role[];
 }
 
-/** Answer of login. `deviceToken` is the device's own: given to the next login, it lets it in where strangers are refused. */
+/**
+ * Answer of login. `deviceToken` is the device's own: given to the next login, it lets it in where
+ * strangers are refused.
+ */
 export interface LoginGrant extends TokenGrant {
   readonly deviceToken: string;
 }
@@ -62,29 +74,34 @@ export interface Profile {
 }
 
 /**
- * What the account BFF may ask of identity (entrypoint `Accounts`). Methods that act on "me" take the user from `ctx.principal`
- * and throw `UNAUTHENTICATED` where there is none or the account is gone.
+ * What the account BFF may ask of identity (entrypoint `Accounts`). Methods that act on "me" take
+ * the user from `ctx.principal` and throw `UNAUTHENTICATED` where there is none or the account is
+ * gone.
  */
 export interface IdentityAccounts {
   /** Throws `CONFLICT` if the e-mail is taken or reserved for the operator. */
   register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }>;
   /**
-   * Throws `UNAUTHENTICATED`, after the same work whether or not the e-mail exists; `RATE_LIMITED` where too many have failed; `OVERLOADED`, as all that hashes
-   * a password, where too many wait.
+   * Throws `UNAUTHENTICATED`, after the same work whether or not the e-mail exists; `RATE_LIMITED`
+   * where too many have failed; `OVERLOADED`, as all that hashes a password, where too many wait.
    */
   login(ctx: CallContext, input: LoginInput): Promise<LoginGrant>;
   /**
-   * Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`, and `RATE_LIMITED` where the session is refreshed too often:
-   * the token is as good as before then. An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; of one without nobody knows.
+   * Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`, and
+   * `RATE_LIMITED` where the session is refreshed too often: the token is as good as before then.
+   * An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; of one without nobody knows.
    */
   refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant>;
   logout(ctx: CallContext): Promise<void>;
-  /** Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong, `RATE_LIMITED` if it was too often in this session. */
+  /**
+   * Ends all other sessions. Throws `UNAUTHENTICATED` if the present password is wrong,
+   * `RATE_LIMITED` if it was too often in this session.
+   */
   changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void>;
   me(ctx: CallContext): Promise<Profile>;
   /**
-   * Erases credentials and sessions now, history as soon as it can be reached. Throws as a password change does, and `CONFLICT` for the last admin where no
-   * operator could sign in anew.
+   * Erases credentials and sessions now, history as soon as it can be reached. Throws as a password
+   * change does, and `CONFLICT` for the last admin where no operator could sign in anew.
    */
   erase(ctx: CallContext, password: string): Promise<void>;
   ready(ctx: CallContext): Promise<void>;
@@ -108,9 +125,14 @@ export interface RevokedSession {
 export interface TrustSnapshot {
   /** Keys that sign now, will sign soon, or have signed tokens that still live. */
   readonly keys: readonly PublicJwk[];
-  /** Sessions revoked at or after `sinceMs`, oldest first, at most {@link REVOCATIONS_PER_PULL_MAX}. */
+  /**
+   * Sessions revoked at or after `sinceMs`, oldest first, at most {@link REVOCATIONS_PER_PULL_MAX}.
+   */
   readonly revoked: readonly RevokedSession[];
-  /** Ask with this `sinceMs` next time. It overlaps a little, so that no clock skew between isolates loses a session. */
+  /**
+   * Ask with this `sinceMs` next time. It overlaps a little, so that no clock skew between isolates
+   * loses a session.
+   */
   readonly nextSinceMs: number;
   /** Whether more than one answer's worth is waiting: pull again at once. */
   readonly more: boolean;
@@ -123,17 +145,23 @@ export interface IdentityTrust {
   snapshot(ctx: CallContext, sinceMs: number): Promise<TrustSnapshot>;
 }
 
-/** What the ops BFF may ask of identity (entrypoint `Administration`); each change is written to the audit table. */
+/**
+ * What the ops BFF may ask of identity (entrypoint `Administration`); each change is written to the
+ * audit table.
+ */
 export interface IdentityAdministration {
-  /** Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`, `CONFLICT` where nobody would be admin any more. */
+  /**
+   * Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`, `CONFLICT`
+   * where nobody would be admin any more.
+   */
   setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile>;
   /** Whether there is such an account; `erased` where there was one, null where there never was. */
   accountState(ctx: CallContext, userId: string): Promise<AccountState | null>;
   /** Adds a key that signs after every gateway has had time to learn it. */
   rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
   /**
-   * Adds a key as a rotation does, and ends the given one at once, with all tokens it has signed. A method of its own: an older identity
-   * must not take it for a rotation. Throws `NOT_FOUND`.
+   * Adds a key as a rotation does, and ends the given one at once, with all tokens it has signed. A
+   * method of its own: an older identity must not take it for a rotation. Throws `NOT_FOUND`.
    */
   distrustKey(ctx: CallContext, kid: string): Promise<{ readonly kid: string; readonly signsFromMs: number }>;
   /** The audit trail, newest first. */

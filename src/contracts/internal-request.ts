@@ -1,13 +1,22 @@
-/** What travels between the gateway and a BFF beside the client's request. Inbound copies from outside are never forwarded. */
+/**
+ * What travels between the gateway and a BFF beside the client's request. Inbound copies from
+ * outside are never forwarded.
+ */
 
 export const INTERNAL_TOKEN_HEADER = "x-internal-token";
 export const DEADLINE_HEADER = "x-deadline-ms";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
-/** What other vendors have noted on the caller's trace; travels on with `traceparent`, never without. */
+/**
+ * What other vendors have noted on the caller's trace; travels on with `traceparent`, never
+ * without.
+ */
 export const TRACESTATE_HEADER = "tracestate";
 
-/** Says, by being there, that the client asked for less time than its route has: whoever is late then need not be ill. */
+/**
+ * Says, by being there, that the client asked for less time than its route has: whoever is late
+ * then need not be ill.
+ */
 export const HURRIED_HEADER = "x-hurried";
 /** Which try a request is, from 2 on. */
 export const ATTEMPT_HEADER = "x-attempt";
@@ -19,7 +28,10 @@ export const OVERLOADED_HEADER = "x-overloaded";
 export const NO_RETRY_HEADER = "x-no-retry";
 /** Says of a 503 or 504 that its sender is well: what failed lies behind it. Stays inside. */
 export const FAILED_BELOW_HEADER = "x-failed-below";
-/** What the client's quota is and what is left of it (IETF draft-ietf-httpapi-ratelimit-headers-11). The gateway says it on the way in: the BFF puts it on its answer. */
+/**
+ * What the client's quota is and what is left of it (IETF draft-ietf-httpapi-ratelimit-headers-11).
+ * The gateway says it on the way in: the BFF puts it on its answer.
+ */
 export const RATE_LIMIT_POLICY_HEADER = "ratelimit-policy";
 export const RATE_LIMIT_HEADER = "ratelimit";
 
@@ -27,8 +39,9 @@ export const RATE_LIMIT_HEADER = "ratelimit";
 export const INTERNAL_ISSUER = "playhead-gateway";
 
 /*
- * What kind a token is, in its header (RFC 8725, 3.11): none passes for another, whatever keys and claims they come to share. The release before wrote other
- * kinds, and its workers live beside ours during a deployment: those are taken for one release more (docs/decisions/0010).
+ * What kind a token is, in its header (RFC 8725, 3.11): none passes for another, whatever keys and
+ * claims they come to share. The release before wrote other kinds, and its workers live beside ours
+ * during a deployment: those are taken for one release more (docs/decisions/0010).
  */
 export const INTERNAL_TOKEN_TYPE = "internal+jwt";
 /** RFC 9068, 2.1. */

@@ -1,7 +1,9 @@
 import * as z from "zod";
 import { ledgerSchema, transferIdSchema } from "./ledger.ts";
 
-/* What operators ask of messages that were given up, held back or redriven, and of the audit trail. */
+/*
+ * What operators ask of messages that were given up, held back or redriven, and of the audit trail.
+ */
 
 export const LETTERS_PER_PAGE_MAX = 100;
 /** Messages one redrive takes, or one order to park. */
@@ -27,15 +29,27 @@ export const redriveLettersSchema = z
     cursor: letterCursorSchema.optional(),
     dryRun: z.boolean().optional(),
   })
-  .refine(({ ids, all }) => (ids === undefined) !== (all === undefined), { path: ["ids"], message: "give either ids or all" })
-  .refine(({ all, cursor }) => cursor === undefined || all === true, { path: ["cursor"], message: "goes with all" });
+  .refine(({ ids, all }) => (ids === undefined) !== (all === undefined), {
+    path: ["ids"],
+    message: "give either ids or all",
+  })
+  .refine(({ all, cursor }) => cursor === undefined || all === true, {
+    path: ["cursor"],
+    message: "goes with all",
+  });
 
-export const parkSchema = z.strictObject({ ledger: ledgerSchema, ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_ORDER_MAX) });
+export const parkSchema = z.strictObject({
+  ledger: ledgerSchema,
+  ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_ORDER_MAX),
+});
 
 /** `<from when on nobody is taken>.<driven at>.<id>` of the last one redriven. */
 export const redriveCursorSchema = z
   .string()
-  .regex(/^\d{1,16}\.\d{1,16}\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "is not a cursor of ours");
+  .regex(
+    /^\d{1,16}\.\d{1,16}\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/,
+    "is not a cursor of ours",
+  );
 export const redriveSchema = z
   .strictObject({
     ledger: ledgerSchema,
@@ -44,12 +58,24 @@ export const redriveSchema = z
     cursor: redriveCursorSchema.optional(),
     dryRun: z.boolean().optional(),
   })
-  .refine(({ ids, status }) => (ids === undefined) !== (status === undefined), { path: ["ids"], message: "give either ids or status" })
-  .refine(({ status, cursor }) => cursor === undefined || status !== undefined, { path: ["cursor"], message: "goes with status" });
-/** A closed account takes no money, a frozen one neither takes nor sends. Without `ledger` it is about the accounts in both. */
+  .refine(({ ids, status }) => (ids === undefined) !== (status === undefined), {
+    path: ["ids"],
+    message: "give either ids or status",
+  })
+  .refine(({ status, cursor }) => cursor === undefined || status !== undefined, {
+    path: ["cursor"],
+    message: "goes with status",
+  });
+/**
+ * A closed account takes no money, a frozen one neither takes nor sends. Without `ledger` it is
+ * about the accounts in both.
+ */
 export const ACCOUNT_STATES = ["open", "closed", "frozen"] as const;
 export type AccountState = (typeof ACCOUNT_STATES)[number];
-export const accountStateSchema = z.strictObject({ ledger: ledgerSchema.optional(), state: z.enum(ACCOUNT_STATES) });
+export const accountStateSchema = z.strictObject({
+  ledger: ledgerSchema.optional(),
+  state: z.enum(ACCOUNT_STATES),
+});
 
 /** Between workers a page is asked for with one more, which tells whether another follows. */
 export const lettersPageSchema = z.object({
@@ -79,7 +105,9 @@ export interface DeadLetter {
 export interface LettersRedriven {
   /** Their messages are due at the ledger that sent them. */
   readonly redriven: readonly string[];
-  /** Nothing is under way for these any more: they have arrived, or the money has been booked back. */
+  /**
+   * Nothing is under way for these any more: they have arrived, or the money has been booked back.
+   */
   readonly ended: readonly string[];
   /** They say no transfer, and stay. */
   readonly unreadable: readonly string[];
@@ -92,5 +120,10 @@ export interface MessagesRedriven {
   readonly nextCursor?: string;
 }
 
-/** Which messages a redrive is about: the given ones, or those parked, whoever was driven longest ago first. */
-export type RedriveWhich = { readonly ids: readonly string[] } | { readonly status: "parked"; readonly cursor?: string | undefined };
+/**
+ * Which messages a redrive is about: the given ones, or those parked, whoever was driven longest
+ * ago first.
+ */
+export type RedriveWhich =
+  | { readonly ids: readonly string[] }
+  | { readonly status: "parked"; readonly cursor?: string | undefined };

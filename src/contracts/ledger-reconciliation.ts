@@ -4,7 +4,10 @@ import { transferIdSchema } from "./ledger.ts";
 
 /** Transfers read at once, at most: few enough that no transfer waits long behind the read. */
 export const COMPARED_PER_PAGE_MAX = 200;
-/** Transfers that were passed before they had come to rest, at most. Where they are more, nothing further is passed. */
+/**
+ * Transfers that were passed before they had come to rest, at most. Where they are more, nothing
+ * further is passed.
+ */
 export const OPEN_MAX = 1_000;
 export const ACCOUNTS_PER_PAGE_MAX = 10;
 /** Movements of one account that are read for it, of each kind, at most. */
@@ -13,14 +16,21 @@ export const FINDINGS_MAX = 100;
 
 const placeSchema = z.string().regex(/^[0-9a-f-]{0,36}$/, "must be an id, or the beginning of one");
 const accountSchema = z.string().max(80);
-export const comparedRangeSchema = z.object({ after: placeSchema, before: placeSchema, limit: z.int().min(1).max(COMPARED_PER_PAGE_MAX) });
+export const comparedRangeSchema = z.object({
+  after: placeSchema,
+  before: placeSchema,
+  limit: z.int().min(1).max(COMPARED_PER_PAGE_MAX),
+});
 export const comparedIdsSchema = z.array(transferIdSchema).max(COMPARED_PER_PAGE_MAX);
 export const passedSchema = z.object({
   from: placeSchema,
   to: transferIdSchema,
   open: z.array(transferIdSchema).max(OPEN_MAX),
 });
-export const accountsRangeSchema = z.object({ after: accountSchema, limit: z.int().min(1).max(ACCOUNTS_PER_PAGE_MAX) });
+export const accountsRangeSchema = z.object({
+  after: accountSchema,
+  limit: z.int().min(1).max(ACCOUNTS_PER_PAGE_MAX),
+});
 export const accountPartSchema = z.object({
   account: accountSchema,
   entriesAfter: placeSchema.nullable(),
@@ -29,7 +39,11 @@ export const accountPartSchema = z.object({
 export const walkedSchema = z.object({ from: accountSchema, to: accountSchema, cameToEnd: z.boolean() });
 export const booksSchema = z.object({ withSums: z.boolean() });
 export const explainedSchema = placeSchema;
-export const restartSchema = z.object({ through: placeSchema, difference: z.int(), equityDifference: z.int() });
+export const restartSchema = z.object({
+  through: placeSchema,
+  difference: z.int(),
+  equityDifference: z.int(),
+});
 
 export type ComparedRange = z.infer<typeof comparedRangeSchema>;
 export type PassedStep = z.infer<typeof passedSchema>;
@@ -39,8 +53,9 @@ export type Restart = z.infer<typeof restartSchema>;
 export type WalkedStep = z.infer<typeof walkedSchema>;
 
 /**
- * All that one ledger has stored about one movement through its clearing account, or out of equity, at one moment. `amount` is that account's entry: more than zero
- * for a debit of the user's, less for a credit. What it has no row of is null.
+ * All that one ledger has stored about one movement through its clearing account, or out of equity,
+ * at one moment. `amount` is that account's entry: more than zero for a debit of the user's, less
+ * for a credit. What it has no row of is null.
  */
 export interface ComparedRow {
   readonly id: string;
@@ -56,7 +71,10 @@ export interface ComparedRow {
   /** Its message under way. */
   readonly messageUserId: string | null;
   readonly messageAmount: number | null;
-  /** Of a refunded one: what was booked back. Of a refund: what it takes back, and what has become of that. */
+  /**
+   * Of a refunded one: what was booked back. Of a refund: what it takes back, and what has become
+   * of that.
+   */
   readonly bookedBack: number | null;
   readonly refundedId: string | null;
   readonly refundedOutcome: string | null;
@@ -88,7 +106,10 @@ export interface CheckedAccounts {
   readonly findings: readonly LedgerFinding[];
   /** How many there are, the long ones included. */
   readonly accounts: number;
-  /** Those with too many movements to be checked beside others, in the order of ids: they are read part by part. */
+  /**
+   * Those with too many movements to be checked beside others, in the order of ids: they are read
+   * part by part.
+   */
   readonly long: readonly string[];
   /** The last account; null after the last of all. */
   readonly next: string | null;
@@ -116,7 +137,10 @@ export interface AccountInPart {
 }
 
 type Movements = Pick<MovementsPart, "sum" | "lonely">;
-export type WholeAccount = Pick<AccountInPart, "balance" | "inFlight"> & { readonly entries: Movements; readonly transfers: Movements };
+export type WholeAccount = Pick<AccountInPart, "balance" | "inFlight"> & {
+  readonly entries: Movements;
+  readonly transfers: Movements;
+};
 
 /** Sums of one ledger at one moment, but for `inFlight` and `late`, which are of another. */
 export interface LedgerBooks {
@@ -125,10 +149,16 @@ export interface LedgerBooks {
   readonly clearing: number;
   readonly sumOfEntries: number;
   readonly inFlight: number;
-  /** What the clearing account and equity hold beyond their entries; null where that was not asked for, or too many were not passed yet. */
+  /**
+   * What the clearing account and equity hold beyond their entries; null where that was not asked
+   * for, or too many were not passed yet.
+   */
   readonly clearingExcess: number | null;
   readonly equityExcess: number | null;
-  /** The `clearingExcess` that the walk was begun anew for, and has not explained yet; null where there is none. */
+  /**
+   * The `clearingExcess` that the walk was begun anew for, and has not explained yet; null where
+   * there is none.
+   */
   readonly unexplained: number | null;
   /** As that, of the `equityExcess`. */
   readonly unexplainedEquity: number | null;
@@ -152,32 +182,52 @@ export interface ReconciliationPlace extends ReconciliationProgress {
   readonly nowMs: number;
 }
 
-/** What a reconciliation asks of a ledger. Each answer is of one moment, and reads a bounded number of rows. */
+/**
+ * What a reconciliation asks of a ledger. Each answer is of one moment, and reads a bounded number
+ * of rows.
+ */
 export interface LedgerReconciliation {
   progress(ctx: CallContext): Promise<ReconciliationPlace>;
   compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]>;
   comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]>;
   checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts>;
-  /** The account in parts, from the places given on; null of a kind that needs no more. Null where there is no such account. */
+  /**
+   * The account in parts, from the places given on; null of a kind that needs no more. Null where
+   * there is no such account.
+   */
   accountPart(ctx: CallContext, part: AccountPart): Promise<AccountInPart | null>;
   /** Sums need everything that was not passed yet: whoever is far behind asks without. */
   books(ctx: CallContext, which: { readonly withSums: boolean }): Promise<LedgerBooks>;
-  /** Moves on from `from` to `to`, unless somebody else has; `open` are those between that have not come to rest. */
+  /**
+   * Moves on from `from` to `to`, unless somebody else has; `open` are those between that have not
+   * come to rest.
+   */
   passed(ctx: CallContext, step: PassedStep): Promise<void>;
   /** These have come to rest. */
   rested(ctx: CallContext, ids: readonly string[]): Promise<void>;
   /** Moves on from `from` to `to`, unless somebody else has. */
   passedAccounts(ctx: CallContext, step: WalkedStep): Promise<void>;
-  /** Begins anew, unless somebody else has moved on from `through`: what was passed is not what was summed, by these differences of clearing and equity. */
+  /**
+   * Begins anew, unless somebody else has moved on from `through`: what was passed is not what was
+   * summed, by these differences of clearing and equity.
+   */
   restart(ctx: CallContext, restart: Restart): Promise<void>;
   /** There is no such difference any more, unless somebody else has moved on from `through`. */
   explained(ctx: CallContext, through: string): Promise<void>;
 }
 
 /** What is wrong with an account, given all that it must be the sum of. */
-export function findingsOfAccount(id: string, { balance, inFlight, entries, transfers }: WholeAccount): readonly LedgerFinding[] {
-  const findings: LedgerFinding[] = [...entries.lonely, ...transfers.lonely].map((lonely) => ({ kind: "unbalanced_transfer", id: lonely }));
-  if (balance !== entries.sum) findings.unshift({ kind: "wrong_balance", id, difference: balance - entries.sum });
-  if (inFlight !== transfers.sum) findings.unshift({ kind: "in_flight", id, difference: inFlight - transfers.sum });
+export function findingsOfAccount(
+  id: string,
+  { balance, inFlight, entries, transfers }: WholeAccount,
+): readonly LedgerFinding[] {
+  const findings: LedgerFinding[] = [...entries.lonely, ...transfers.lonely].map((lonely) => ({
+    kind: "unbalanced_transfer",
+    id: lonely,
+  }));
+  if (balance !== entries.sum)
+    findings.unshift({ kind: "wrong_balance", id, difference: balance - entries.sum });
+  if (inFlight !== transfers.sum)
+    findings.unshift({ kind: "in_flight", id, difference: inFlight - transfers.sum });
   return findings;
 }

@@ -18,10 +18,16 @@ export const statementQuerySchema = z.object({
   cursor: statementCursorSchema.optional(),
 });
 /** As one worker asks another. */
-export const statementPageSchema = z.object({ limit: z.int().min(1).max(STATEMENT_PAGE_MAX), cursor: statementCursorSchema.nullable() });
+export const statementPageSchema = z.object({
+  limit: z.int().min(1).max(STATEMENT_PAGE_MAX),
+  cursor: statementCursorSchema.nullable(),
+});
 export const cutMovementsSchema = z.int().min(1).max(CUT_MOVEMENTS_MAX);
 
-/** One movement on a user's account. `amount` is signed; `balance` is what there was after it. A reversal takes a deposit back, a refund gives a transfer back. */
+/**
+ * One movement on a user's account. `amount` is signed; `balance` is what there was after it. A
+ * reversal takes a deposit back, a refund gives a transfer back.
+ */
 export interface StatementItem {
   readonly at: number;
   readonly amount: number;
@@ -37,8 +43,9 @@ export interface StatementPage {
 }
 
 /**
- * One user's money in one ledger at one moment, with as much of how it came there as tells what the other ledger's moment has in common with it: all movements of
- * transfers whose ids are not less than `since`, '' where that is all there ever were. A debit says what has become of its transfer.
+ * One user's money in one ledger at one moment, with as much of how it came there as tells what the
+ * other ledger's moment has in common with it: all movements of transfers whose ids are not less
+ * than `since`, '' where that is all there ever were. A debit says what has become of its transfer.
  */
 export interface FundsCut {
   readonly balance: number;

@@ -3,7 +3,14 @@
 export const ROLES = ["user", "operator", "admin"] as const;
 export type Role = (typeof ROLES)[number];
 
-export const PERMISSIONS = ["account:own", "history:own", "home:own", "money:own", "ops:read", "ops:write"] as const;
+export const PERMISSIONS = [
+  "account:own",
+  "history:own",
+  "home:own",
+  "money:own",
+  "ops:read",
+  "ops:write",
+] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
 const OWN = ["account:own", "history:own", "home:own", "money:own"] as const;

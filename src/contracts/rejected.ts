@@ -1,6 +1,9 @@
 import * as z from "zod";
 
-/** Records that a database of the history has refused: set aside with the reason, for operators to look at and to try again. */
+/**
+ * Records that a database of the history has refused: set aside with the reason, for operators to
+ * look at and to try again.
+ */
 
 export const REJECTED_PER_PAGE_MAX = 100;
 /** Records one redrive tries. */
@@ -18,10 +21,17 @@ export const rejectedQuerySchema = z.object({
 });
 
 /** The same when it reaches history: nothing is left to a default any more. */
-export const rejectedCallSchema = rejectedQuerySchema.extend({ limit: z.int().min(1).max(REJECTED_PER_PAGE_MAX) });
+export const rejectedCallSchema = rejectedQuerySchema.extend({
+  limit: z.int().min(1).max(REJECTED_PER_PAGE_MAX),
+});
 
 /** Names a record that was set aside. What a listing says beside it may stay. */
-const rejectedKeySchema = z.object({ userId: textSchema, kind: textSchema, itemId: textSchema, rev: z.int().min(1) });
+const rejectedKeySchema = z.object({
+  userId: textSchema,
+  kind: textSchema,
+  itemId: textSchema,
+  rev: z.int().min(1),
+});
 
 export const redriveRejectedSchema = z
   .object({
@@ -29,7 +39,10 @@ export const redriveRejectedSchema = z
     all: z.literal(true).optional(),
     dryRun: z.boolean().optional(),
   })
-  .refine(({ items, all }) => (items === undefined) !== (all === undefined), { path: ["items"], message: "give either items or all" });
+  .refine(({ items, all }) => (items === undefined) !== (all === undefined), {
+    path: ["items"],
+    message: "give either items or all",
+  });
 
 export type RejectedQuery = z.infer<typeof rejectedQuerySchema>;
 export type RejectedKey = Readonly<z.infer<typeof rejectedKeySchema>>;
@@ -51,7 +64,10 @@ export interface RejectedPage {
 }
 
 export interface RedriveReceipt {
-  /** Written, or not needed any more; of a dry run what would be tried. They are set aside no longer. */
+  /**
+   * Written, or not needed any more; of a dry run what would be tried. They are set aside no
+   * longer.
+   */
   readonly redriven: readonly RejectedKey[];
   /** Refused again; they stay, with this reason. */
   readonly refused: readonly (RejectedKey & { readonly reason: string })[];

@@ -13,15 +13,19 @@ export interface ReportBatch {
 const batchSchema = z.array(z.unknown()).min(1).max(REPORTS_PER_CALL_MAX);
 
 /**
- * Tells the good reports of a call from the bad ones, so that a player's queue isn't held up for ever by one of them. Throws `INVALID` with the
- * path of each rejected value where it is no list of 1 to 100, or where none is good.
+ * Tells the good reports of a call from the bad ones, so that a player's queue isn't held up for
+ * ever by one of them. Throws `INVALID` with the path of each rejected value where it is no list of
+ * 1 to 100, or where none is good.
  */
 export function readReportBatch(given: unknown): ReportBatch {
   const list = batchSchema.safeParse(given);
   if (!list.success) throw invalid(list.error.issues);
   const results = list.data.map((report) => reportSchema.safeParse(report));
   const places = results.flatMap(({ success }, index) => (success ? [index] : []));
-  if (places.length === 0) throw invalid(results.flatMap(({ error }, index) => error?.issues.map((issue) => under(index, issue)) ?? []));
+  if (places.length === 0)
+    throw invalid(
+      results.flatMap(({ error }, index) => error?.issues.map((issue) => under(index, issue)) ?? []),
+    );
   return {
     reports: results.flatMap(({ data }) => data ?? []),
     places,
@@ -45,7 +49,10 @@ function rejectedOf(index: number, error: z.ZodError): RejectedReport {
 }
 
 function invalid(issues: readonly Issue[]): CodedError {
-  const errors: FieldError[] = issues.map(({ path, message }) => ({ path: dotted(["reports", ...path]), message }));
+  const errors: FieldError[] = issues.map(({ path, message }) => ({
+    path: dotted(["reports", ...path]),
+    message,
+  }));
   return new CodedError("INVALID", "Some values are not valid; see errors", { errors });
 }
 

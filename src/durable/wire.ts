@@ -11,5 +11,7 @@ export const logger = createLogger({ worker: "playhead-durable", level: "warn" }
 
 export const wireWindows = ({ storage }: DurableObjectState, alarmAtMs: number | null): ClientWindows =>
   new ClientWindows(objectStore(storage), now, alarmAtMs);
-export const wireBreaker = ({ storage }: DurableObjectState): UpstreamBreaker => new UpstreamBreaker(objectStore(storage), now);
-export const wireFaults = ({ storage }: DurableObjectState): FaultsInForce => new FaultsInForce(objectStore(storage), now);
+export const wireBreaker = ({ storage }: DurableObjectState): UpstreamBreaker =>
+  new UpstreamBreaker(objectStore(storage), now);
+export const wireFaults = ({ storage }: DurableObjectState): FaultsInForce =>
+  new FaultsInForce(objectStore(storage), now);

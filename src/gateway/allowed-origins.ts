@@ -1,4 +1,7 @@
-/** Stands in the list for every origin on this machine, whatever its port: a browser app that is being developed. */
+/**
+ * Stands in the list for every origin on this machine, whatever its port: a browser app that is
+ * being developed.
+ */
 export const LOCALHOST = "localhost";
 
 const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "[::1]"];
@@ -12,5 +15,10 @@ export function allowedOrigins(list: readonly string[]): (origin: string) => str
 
 function isLocal(origin: string): boolean {
   const url = URL.parse(origin);
-  return url !== null && url.origin === origin && /^https?:$/.test(url.protocol) && LOCAL_HOSTS.includes(url.hostname);
+  return (
+    url !== null &&
+    url.origin === origin &&
+    /^https?:$/.test(url.protocol) &&
+    LOCAL_HOSTS.includes(url.hostname)
+  );
 }

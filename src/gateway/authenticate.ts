@@ -1,7 +1,12 @@
 import { decodeProtectedHeader, jwtVerify, type CryptoKey } from "jose";
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError, isCode } from "../contracts/errors.ts";
-import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TYPE, ACCESS_TOKEN_TYPE_BEFORE } from "../contracts/internal-request.ts";
+import {
+  ACCESS_TOKEN_AUDIENCE,
+  ACCESS_TOKEN_ISSUER,
+  ACCESS_TOKEN_TYPE,
+  ACCESS_TOKEN_TYPE_BEFORE,
+} from "../contracts/internal-request.ts";
 import { principalOf } from "../platform/internal-token.ts";
 import { LateError, requestTimer } from "../platform/call-timer.ts";
 import { importEd25519 } from "../platform/jwk.ts";
@@ -9,7 +14,10 @@ import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
 import type { TrustStore } from "./trust-store.ts";
 
-/** Finds out who holds an `Authorization` header, in the time that the request has. Throws `UNAUTHENTICATED`, `UNAVAILABLE`, `DEADLINE_EXCEEDED`. */
+/**
+ * Finds out who holds an `Authorization` header, in the time that the request has. Throws
+ * `UNAUTHENTICATED`, `UNAVAILABLE`, `DEADLINE_EXCEEDED`.
+ */
 export type Authenticate = (authorization: string | null, deadlineAtMs: number) => Promise<Principal>;
 
 interface AuthenticateDeps {
@@ -35,14 +43,16 @@ const BEARER_SCHEME = /^bearer\b/i;
 const BEARER = /^bearer +([^ ]+)$/i;
 const USUAL = "Bearer ";
 /**
- * A signed token. Base64url leaves four bits of an Ed25519 signature's last character unused, so that a decoder takes sixteen spellings of each token for
- * the same: the one with zeros there is the token, the others are none.
+ * A signed token. Base64url leaves four bits of an Ed25519 signature's last character unused, so
+ * that a decoder takes sixteen spellings of each token for the same: the one with zeros there is
+ * the token, the others are none.
  */
 const JWS = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/;
 
 /**
- * Verifies access tokens against identity's keys. A verified token is remembered until it expires, by itself and not by the header, so that an
- * EdDSA verification is paid once a token and not once a heartbeat; whether its session is revoked, and its key still counts, is looked up every time.
+ * Verifies access tokens against identity's keys. A verified token is remembered until it expires,
+ * by itself and not by the header, so that an EdDSA verification is paid once a token and not once
+ * a heartbeat; whether its session is revoked, and its key still counts, is looked up every time.
  */
 export function accessTokenAuthenticator({ trust, now, background }: AuthenticateDeps): Authenticate {
   const verified = new BoundedCache<VerifiedToken>({ entriesMax: TOKENS_MAX, now });
@@ -69,8 +79,12 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
       clockTolerance: CLOCK_SKEW_S,
       currentDate: new Date(now()),
       requiredClaims: ["exp", "iat", "sub"],
-      // Of the release before there are tokens for ten minutes more, and in a deployment an identity that makes them.
-      typ: decodeProtectedHeader(token).typ === ACCESS_TOKEN_TYPE_BEFORE ? ACCESS_TOKEN_TYPE_BEFORE : ACCESS_TOKEN_TYPE,
+      // Of the release before there are tokens for ten minutes more, and in a deployment an
+      // identity that makes them.
+      typ:
+        decodeProtectedHeader(token).typ === ACCESS_TOKEN_TYPE_BEFORE
+          ? ACCESS_TOKEN_TYPE_BEFORE
+          : ACCESS_TOKEN_TYPE,
     });
     const principal = principalOf(payload);
     if (principal === null) throw new TypeError("the token names no user");
@@ -83,12 +97,17 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
     const token = bearerOf(authorization);
     const waiting = trust.ensureFresh(background);
-    // An identity that hangs is waited for while there is time; then the last word holds, as it does where identity fails.
-    if (waiting !== undefined) await requestTimer.inTime(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
+    // An identity that hangs is waited for while there is time; then the last word holds, as it
+    // does where identity fails.
+    if (waiting !== undefined)
+      await requestTimer.inTime(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
     if (trust.keys.length === 0)
-      throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", { retryAfterMs: 1_000 });
+      throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", {
+        retryAfterMs: 1_000,
+      });
     const known = verified.get(token);
-    const { principal } = known !== undefined && trust.hasKey(known.kid) ? known : await verifyInTime(token, deadlineAtMs);
+    const { principal } =
+      known !== undefined && trust.hasKey(known.kid) ? known : await verifyInTime(token, deadlineAtMs);
     if (trust.isRevoked(principal.sessionId)) throw notValid("The session has ended");
     return principal;
   };
@@ -98,7 +117,8 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
       return await requestTimer.inTime(verify(token), patienceMs(deadlineAtMs));
     } catch (cause) {
       if (isCode(cause, "UNAUTHENTICATED") || isCode(cause, "UNAVAILABLE")) throw cause;
-      if (cause instanceof LateError) throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
+      if (cause instanceof LateError)
+        throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
       throw notValid("The access token is not valid", cause);
     }
   }
@@ -114,7 +134,8 @@ function ignoreLateness(error: unknown): void {
 
 function bearerOf(authorization: string): string {
   // All but all come like this, and a search is dearer.
-  if (authorization.startsWith(USUAL) && authorization[USUAL.length] !== " ") return authorization.slice(USUAL.length);
+  if (authorization.startsWith(USUAL) && authorization[USUAL.length] !== " ")
+    return authorization.slice(USUAL.length);
   const token = authorization.length <= TOKEN_LENGTH_MAX ? BEARER.exec(authorization)?.[1] : undefined;
   if (token !== undefined) return token;
   // With another scheme there was no token that could have a fault.

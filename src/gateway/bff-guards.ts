@@ -6,21 +6,33 @@ import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds
 
 /** The longest a route may take; a route's own time is less and sets the limit of each call. */
 const QUOTA_MS = 5_000;
-/** Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold many more. */
+/**
+ * Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold
+ * many more.
+ */
 const PLACES_MAX = 1_024;
-/** Of those that hash a password. They wait for seconds where many come at once, and are refused where they are done: neither is a sign for other requests. */
+/**
+ * Of those that hash a password. They wait for seconds where many come at once, and are refused
+ * where they are done: neither is a sign for other requests.
+ */
 const DEAR_PLACES_MAX = 256;
 
-/** Checks of one BFF's readiness under way at once: one, and a second where the first was taken for lost. */
+/**
+ * Checks of one BFF's readiness under way at once: one, and a second where the first was taken for
+ * lost.
+ */
 const READY_PLACES_MAX = 2;
 
 /**
- * A write waits for the commit that it shares with others, 50 ms at most under load and none without: one that was quick once is no measure for
- * all. Reads are quick always.
+ * A write waits for the commit that it shares with others, 50 ms at most under load and none
+ * without: one that was quick once is no measure for all. Reads are quick always.
  */
 const RT_FLOOR_MS = { read: 1, write: 60 } as const;
 
-/** A guard for each BFF, with overload protection of the given kind for its reads and for its writes. */
+/**
+ * A guard for each BFF, with overload protection of the given kind for its reads and for its
+ * writes.
+ */
 export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>
     makeGuard(name, {
@@ -34,8 +46,9 @@ export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Re
 }
 
 /**
- * A guard for each BFF's readiness, apart from the traffic's: neither takes the other's places, and a check that is late opens no breaker for anybody. A fault
- * that is injected into a BFF is felt by both.
+ * A guard for each BFF's readiness, apart from the traffic's: neither takes the other's places, and
+ * a check that is late opens no breaker for anybody. A fault that is injected into a BFF is felt by
+ * both.
  */
 export function readyGuards(makeGuard: MakeGuard): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>

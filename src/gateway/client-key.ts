@@ -11,22 +11,27 @@ const GROUP_BITS = 16;
 /** RFC 4291, 2.5.5.2: all of IPv4 lies in one such prefix. */
 const IPV4_IN_IPV6 = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/;
 
-/** Whose quota a request counts against: the user's or, where each has its own, the session's; or else the address it comes from. */
+/**
+ * Whose quota a request counts against: the user's or, where each has its own, the session's; or
+ * else the address it comes from.
+ */
 export function clientKeyOf(principal: Principal | null, headers: Headers, isOfSession = false): string {
   if (principal === null) return `address:${clientAddressOf(headers)}`;
   return isOfSession ? `session:${principal.sessionId}` : `user:${principal.userId}`;
 }
 
 /**
- * The address a request comes from, as Cloudflare's edge saw it. Of an IPv6 address the first 64 bits: one subscriber has all the rest, and would
- * otherwise be as many clients as they like.
+ * The address a request comes from, as Cloudflare's edge saw it. Of an IPv6 address the first 64
+ * bits: one subscriber has all the rest, and would otherwise be as many clients as they like.
  */
 export function clientAddressOf(headers: Headers): string {
   const address = addressIn(headers);
   return address.includes(":") ? prefixOf(address, IPV6_PREFIX_GROUPS) : address;
 }
 
-/** The key of the /48 that an IPv6 address lies in; null for IPv4, whose addresses are dear enough. */
+/**
+ * The key of the /48 that an IPv6 address lies in; null for IPv4, whose addresses are dear enough.
+ */
 export function networkKeyOf(headers: Headers): string | null {
   const address = addressIn(headers);
   return address.includes(":") ? `address:${prefixOf(address, IPV6_NETWORK_GROUPS)}` : null;

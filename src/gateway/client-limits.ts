@@ -31,7 +31,10 @@ interface ScaledPolicy {
   readonly header: string;
 }
 
-/** What an isolate knows of one share of a client's quota. All but the hottest have one share, which is the whole. */
+/**
+ * What an isolate knows of one share of a client's quota. All but the hottest have one share, which
+ * is the whole.
+ */
 interface KnownShare {
   readonly scaled: ScaledPolicy;
   /** Name of the object that counts it. */
@@ -47,8 +50,8 @@ const LIMIT_MAX = 1_000_000;
 const BACKGROUND_MS = 1_000;
 
 /**
- * The clients' quotas as this isolate sees them. Most requests are decided by what is known here; where nothing is, the client's window
- * is asked within the request's own time.
+ * The clients' quotas as this isolate sees them. Most requests are decided by what is known here;
+ * where nothing is, the client's window is asked within the request's own time.
  */
 export class ClientLimits {
   readonly #deps: ClientLimitsDeps;
@@ -59,7 +62,10 @@ export class ClientLimits {
     this.#deps = deps;
   }
 
-  /** Counts a request. Answers what the response's headers say. Throws `RATE_LIMITED`; `UNAVAILABLE` where a closed policy can't be asked. */
+  /**
+   * Counts a request. Answers what the response's headers say. Throws `RATE_LIMITED`; `UNAVAILABLE`
+   * where a closed policy can't be asked.
+   */
   admit(policy: LimitPolicy, client: string, patience: Patience): QuotaHeaders | Promise<QuotaHeaders> {
     const nowMs = this.#deps.now();
     const shares = this.#sharesOf(policy, client, nowMs);
@@ -67,8 +73,16 @@ export class ClientLimits {
     return this.#decide(shares, first, 0, patience);
   }
 
-  /** Asks one share after the other, from a random one on: a denial counts only when all of them deny. */
-  #decide(shares: readonly KnownShare[], first: number, tried: number, patience: Patience): QuotaHeaders | Promise<QuotaHeaders> {
+  /**
+   * Asks one share after the other, from a random one on: a denial counts only when all of them
+   * deny.
+   */
+  #decide(
+    shares: readonly KnownShare[],
+    first: number,
+    tried: number,
+    patience: Patience,
+  ): QuotaHeaders | Promise<QuotaHeaders> {
     for (let index = tried; ; index += 1) {
       const share = shares[(first + index) % shares.length];
       if (share === undefined) throw new RangeError("a client has at least one share");
@@ -104,7 +118,8 @@ export class ClientLimits {
         });
       }
     }
-    if (!decision.allowed && index + 1 < shares.length) return this.#decide(shares, first, index + 1, patience);
+    if (!decision.allowed && index + 1 < shares.length)
+      return this.#decide(shares, first, index + 1, patience);
     this.#tendInBackground(share, now());
     return headersOf(share.scaled, decision);
   }
@@ -113,7 +128,8 @@ export class ClientLimits {
     const key = `${policy.name} ${policy.mode} ${client}`;
     const known = this.#clients.get(key);
     if (known !== undefined) {
-      // The order of a Map is that of insertion: whoever calls moves to its end, the front is idle longest.
+      // The order of a Map is that of insertion: whoever calls moves to its end, the front is idle
+      // longest.
       this.#clients.delete(key);
       this.#clients.set(key, known);
       return known;
@@ -133,7 +149,10 @@ export class ClientLimits {
     const key = `${policy.name} ${policy.mode}`;
     const known = this.#scaled.get(key);
     if (known !== undefined) return known;
-    const limit = { limit: Math.min(LIMIT_MAX, Math.max(1, Math.round(policy.limit * this.#deps.scale))), windowMs: policy.windowMs };
+    const limit = {
+      limit: Math.min(LIMIT_MAX, Math.max(1, Math.round(policy.limit * this.#deps.scale))),
+      windowMs: policy.windowMs,
+    };
     const scaled = {
       policy,
       limit,
@@ -159,17 +178,34 @@ export class ClientLimits {
       share.quota.learned(now(), await this.#ask(share, ask, { deadlineAtMs: now() + BACKGROUND_MS }));
     } catch (error) {
       share.quota.failed(now());
-      logger.warn("client window not reached", { policy: share.scaled.policy.name, causes: describeCauses(error) });
+      logger.warn("client window not reached", {
+        policy: share.scaled.policy.name,
+        causes: describeCauses(error),
+      });
     } finally {
       share.asking = false;
     }
   }
 
-  /** Whoever waits for the answer and whoever doesn't are in lanes apart. Never asked twice: the first question may have been counted. */
-  #ask({ scaled, window, limit }: KnownShare, ask: RateAsk, { deadlineAtMs, isHurried = false, hangUp }: Patience): Promise<RateAnswer> {
+  /**
+   * Whoever waits for the answer and whoever doesn't are in lanes apart. Never asked twice: the
+   * first question may have been counted.
+   */
+  #ask(
+    { scaled, window, limit }: KnownShare,
+    ask: RateAsk,
+    { deadlineAtMs, isHurried = false, hangUp }: Patience,
+  ): Promise<RateAnswer> {
     const { guard, windowOf } = this.#deps;
     const kind = ask.kind === "take" ? "read" : "write";
-    const plan = { kind, idempotent: false, deadlineAtMs, isHurried, part: window, ...(hangUp === undefined ? {} : { hangUp }) } as const;
+    const plan = {
+      kind,
+      idempotent: false,
+      deadlineAtMs,
+      isHurried,
+      part: window,
+      ...(hangUp === undefined ? {} : { hangUp }),
+    } as const;
     return guard.call("ask a client's window", plan, async () => {
       const [answer] = await windowOf(window).ask([{ policy: scaled.policy.name, ...limit, ask }]);
       if (answer === undefined || answer === null) throw new Error("the window gave no answer");
@@ -190,8 +226,9 @@ export class ClientLimits {
 }
 
 /**
- * The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one of several shares has left is told times their number.
- * No more is left than the policy says, nor is anything longer away than its window, though an estimate frees its last units a slice later.
+ * The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one
+ * of several shares has left is told times their number. No more is left than the policy says, nor
+ * is anything longer away than its window, though an estimate frees its last units a slice later.
  */
 function headersOf(
   { policy, limit, header, shards }: ScaledPolicy,

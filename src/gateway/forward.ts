@@ -30,7 +30,10 @@ export interface ForwardDeps {
   readonly mintInternalToken: InternalTokenMinter;
 }
 
-/** Client headers that mean something to a BFF. Everything else stays outside, forged internal headers above all. */
+/**
+ * Client headers that mean something to a BFF. Everything else stays outside, forged internal
+ * headers above all.
+ */
 const FORWARDED_HEADERS = ["content-type", "idempotency-key"] as const;
 const NOT_IMPLEMENTED = 501;
 /** When to come back where the gateway knows no better. */
@@ -38,7 +41,10 @@ const RETRY_AFTER_DEFAULT_MS = 1_000;
 /** What the gateway may need of a route's time for itself, in ms. */
 const ROUTE_MARGIN_MS = 25;
 
-/** A BFF answered with an error of its own making: thrown, so that the guard counts it and may try again. */
+/**
+ * A BFF answered with an error of its own making: thrown, so that the guard counts it and may try
+ * again.
+ */
 class FailedAnswer extends CodedError {
   constructor(response: Response, { upstream, singleUse = false }: Route) {
     const retryAfterMs = singleUse ? 0 : retryAfterMsOf(response);
@@ -47,8 +53,9 @@ class FailedAnswer extends CodedError {
 }
 
 /**
- * Passes a request on to its BFF in the name of its user, through the BFF's guard. Only reads are tried again, and only where nobody
- * below has done so. What goes out is made before the guard: whatever is wrong with it is no fault of the BFF's.
+ * Passes a request on to its BFF in the name of its user, through the BFF's guard. Only reads are
+ * tried again, and only where nobody below has done so. What goes out is made before the guard:
+ * whatever is wrong with it is no fault of the BFF's.
  *
  * Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
  */
@@ -79,12 +86,16 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
     } as const;
     let last: Response | null = null;
     try {
-      return await guards[upstream].call(`pass a request on to the ${upstream} BFF`, plan, async (attempt) => {
-        await last?.body?.cancel();
-        last = null;
-        last = await upstreams[upstream].fetch(attempted(prepared, attempt));
-        return judge(last, route);
-      });
+      return await guards[upstream].call(
+        `pass a request on to the ${upstream} BFF`,
+        plan,
+        async (attempt) => {
+          await last?.body?.cancel();
+          last = null;
+          last = await upstreams[upstream].fetch(attempted(prepared, attempt));
+          return judge(last, route);
+        },
+      );
     } catch (error) {
       if (last === null || !failedByAnswer(error)) throw inviting(error, route);
       return publicAnswer(last, route, error);
@@ -93,7 +104,13 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
 }
 
 /** The request as the BFF gets it, but for what differs from attempt to attempt. */
-function outbound(request: Request, body: Uint8Array<ArrayBuffer> | null, upstream: BffName, scope: GatewayScope, token: string): Request {
+function outbound(
+  request: Request,
+  body: Uint8Array<ArrayBuffer> | null,
+  upstream: BffName,
+  scope: GatewayScope,
+  token: string,
+): Request {
   const { url, requestId, traceparent, tracestate, quota } = scope;
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
@@ -127,7 +144,13 @@ function attempted(prepared: Request, { limitMs, number, isHurried }: Attempt): 
 function judge(response: Response, route: Route): Response {
   const { status, headers } = response;
   // A BFF of the version before says so by the other header.
-  if (status < 500 || status === NOT_IMPLEMENTED || headers.has(FAILED_BELOW_HEADER) || headers.has(NO_RETRY_HEADER)) return response;
+  if (
+    status < 500 ||
+    status === NOT_IMPLEMENTED ||
+    headers.has(FAILED_BELOW_HEADER) ||
+    headers.has(NO_RETRY_HEADER)
+  )
+    return response;
   throw new FailedAnswer(response, route);
 }
 
@@ -137,22 +160,36 @@ function outcomeOf(response: Response): WorkOutcome {
 }
 
 function failedByAnswer(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) if (current instanceof FailedAnswer) return true;
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (current instanceof FailedAnswer) return true;
   return false;
 }
 
-/** A BFF's own errors are problems and may be shown; a 5xx that isn't one comes from a crash, and its body is nobody's business. */
+/**
+ * A BFF's own errors are problems and may be shown; a 5xx that isn't one comes from a crash, and
+ * its body is nobody's business.
+ */
 async function publicAnswer(response: Response, route: Route, cause: unknown): Promise<Response> {
   if (response.headers.get("content-type")?.startsWith("application/problem+json") ?? false) return response;
   await response.body?.cancel();
-  throw inviting(new CodedError("UNAVAILABLE", `${route.upstream} failed with status ${response.status}`, { cause }), route);
+  throw inviting(
+    new CodedError("UNAVAILABLE", `${route.upstream} failed with status ${response.status}`, { cause }),
+    route,
+  );
 }
 
-/** Says when to come back, where nobody has yet and coming back does no harm: later, whatever has been done, it can be asked for again. */
+/**
+ * Says when to come back, where nobody has yet and coming back does no harm: later, whatever has
+ * been done, it can be asked for again.
+ */
 function inviting(error: unknown, { singleUse = false }: Route): unknown {
   const hints = hintsOf(error);
   if (singleUse || hints.retryAfterMs !== undefined) return error;
-  return new CodedError(codeOf(error), "no answer", { cause: error, ...hints, retryAfterMs: RETRY_AFTER_DEFAULT_MS });
+  return new CodedError(codeOf(error), "no answer", {
+    cause: error,
+    ...hints,
+    retryAfterMs: RETRY_AFTER_DEFAULT_MS,
+  });
 }
 
 function retryAfterMsOf(response: Response): number {

@@ -7,7 +7,9 @@ export interface LimitPolicy {
   readonly limit: number;
   readonly windowMs: number;
   readonly mode: QuotaMode;
-  /** What holds while the client's window can't be reached: a safe local rate, or nothing passes. */
+  /**
+   * What holds while the client's window can't be reached: a safe local rate, or nothing passes.
+   */
   readonly onUnreachable: "open" | "closed";
   /** Whether each session of a user has a quota of its own. False if absent: the user has one. */
   readonly isOfSession?: boolean;
@@ -32,8 +34,9 @@ export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
 
 const MINUTE_MS = 60_000;
 /**
- * A network holds 65,536 of the prefixes that count as one address each, so that whoever has one could be as many clients as they like. Carriers put many people into
- * one: their limit must be one that these don't reach together.
+ * A network holds 65,536 of the prefixes that count as one address each, so that whoever has one
+ * could be as many clients as they like. Carriers put many people into one: their limit must be one
+ * that these don't reach together.
  */
 const NETWORK_CLIENTS = 16;
 
@@ -52,20 +55,67 @@ function withNetwork(policy: LimitPolicy): LimitPolicy {
 }
 
 /**
- * People come seldom, a few requests in a minute: under `lease` nearly each of them would wait for its window, since leases last a second at most. So they are
- * admitted from an estimate and counted afterwards (`async`). Credentials are counted before they are looked at, one by one.
+ * People come seldom, a few requests in a minute: under `lease` nearly each of them would wait for
+ * its window, since leases last a second at most. So they are admitted from an estimate and counted
+ * afterwards (`async`). Credentials are counted before they are looked at, one by one.
  */
 const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
   default: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
-  anonymous: withNetwork({ name: "anonymous", limit: 60, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open", hasAllowance: true }),
+  anonymous: withNetwork({
+    name: "anonymous",
+    limit: 60,
+    windowMs: MINUTE_MS,
+    mode: "async",
+    onUnreachable: "open",
+    hasAllowance: true,
+  }),
   reports: { name: "reports", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
-  register: withNetwork({ name: "register", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" }),
-  login: withNetwork({ name: "login", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed" }),
-  /** Hundreds of people share an address: this only keeps floods off. How often one session may be refreshed is counted where sessions are known. */
-  refresh: withNetwork({ name: "refresh", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open", hasAllowance: true }),
-  /** By session: with one for the user, whoever has stolen a token could keep its owner from ever changing the password. */
-  password: { name: "password", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
-  erase: { name: "erase", limit: 10, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "closed", isOfSession: true },
+  register: withNetwork({
+    name: "register",
+    limit: 10,
+    windowMs: MINUTE_MS,
+    mode: "strict",
+    onUnreachable: "closed",
+  }),
+  login: withNetwork({
+    name: "login",
+    limit: 10,
+    windowMs: MINUTE_MS,
+    mode: "strict",
+    onUnreachable: "closed",
+  }),
+  /**
+   * Hundreds of people share an address: this only keeps floods off. How often one session may be
+   * refreshed is counted where sessions are known.
+   */
+  refresh: withNetwork({
+    name: "refresh",
+    limit: 600,
+    windowMs: MINUTE_MS,
+    mode: "async",
+    onUnreachable: "open",
+    hasAllowance: true,
+  }),
+  /**
+   * By session: with one for the user, whoever has stolen a token could keep its owner from ever
+   * changing the password.
+   */
+  password: {
+    name: "password",
+    limit: 10,
+    windowMs: MINUTE_MS,
+    mode: "strict",
+    onUnreachable: "closed",
+    isOfSession: true,
+  },
+  erase: {
+    name: "erase",
+    limit: 10,
+    windowMs: MINUTE_MS,
+    mode: "strict",
+    onUnreachable: "closed",
+    isOfSession: true,
+  },
   /** The quota is that of all other requests; here each is counted before it is passed on. */
   transfers: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "open" },
 };
@@ -73,9 +123,15 @@ const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
 export type LimitPolicies = Readonly<Record<LimitPolicyName, LimitPolicy>>;
 export type LimitModes = Readonly<Partial<Record<LimitPolicyName, QuotaMode>>>;
 
-/** The policies, with the modes that the config gives some of them: `lease` keeps a limit more closely where clients are many isolates' and busy. */
+/**
+ * The policies, with the modes that the config gives some of them: `lease` keeps a limit more
+ * closely where clients are many isolates' and busy.
+ */
 export function limitPolicies(modes: LimitModes): LimitPolicies {
-  const withMode = (name: LimitPolicyName): LimitPolicy => ({ ...POLICIES[name], mode: modes[name] ?? POLICIES[name].mode });
+  const withMode = (name: LimitPolicyName): LimitPolicy => ({
+    ...POLICIES[name],
+    mode: modes[name] ?? POLICIES[name].mode,
+  });
   return {
     default: withMode("default"),
     anonymous: withMode("anonymous"),

@@ -11,10 +11,16 @@ export interface OwnRoutesDeps extends ReadinessDeps {
   readonly trust: TrustStore;
 }
 
-/** Below the time that a new key waits before it signs: no verifier that keeps to it meets a key it can't know. */
+/**
+ * Below the time that a new key waits before it signs: no verifier that keeps to it meets a key it
+ * can't know.
+ */
 const JWKS_MAX_AGE_S = 10;
 
-/** What the gateway answers itself: who it is, whether it lives, whether all behind it do, and whose tokens it takes. */
+/**
+ * What the gateway answers itself: who it is, whether it lives, whether all behind it do, and whose
+ * tokens it takes.
+ */
 export function addOwnRoutes(app: Hono<GatewayHonoEnv>, deps: OwnRoutesDeps): void {
   const readiness = new Readiness(deps);
 
@@ -41,13 +47,18 @@ export function addOwnRoutes(app: Hono<GatewayHonoEnv>, deps: OwnRoutesDeps): vo
     if (failed.length === 0) return c.json({ status: "ready", upstreams: states });
     const error = new CodedError("UNAVAILABLE", `Not ready: ${failed.join(", ")}`, { retryAfterMs: 1_000 });
     c.env.scope.failure = error;
-    return problemResponse(error, { requestId: c.env.scope.requestId, instance: c.env.scope.path, extra: { upstreams: states } });
+    return problemResponse(error, {
+      requestId: c.env.scope.requestId,
+      instance: c.env.scope.path,
+      extra: { upstreams: states },
+    });
   });
 
   app.get("/.well-known/jwks.json", async function jwks(c) {
     const { trust } = deps;
     await trust.ensureFresh((work) => c.executionCtx.waitUntil(work));
-    if (trust.keys.length === 0) throw new CodedError("UNAVAILABLE", "The keys cannot be had yet", { retryAfterMs: 1_000 });
+    if (trust.keys.length === 0)
+      throw new CodedError("UNAVAILABLE", "The keys cannot be had yet", { retryAfterMs: 1_000 });
     return c.json({ keys: trust.keys }, 200, { "cache-control": `public, max-age=${JWKS_MAX_AGE_S}` });
   });
 }

@@ -12,13 +12,18 @@ export interface BodyLimits {
 }
 
 /**
- * The whole body of a request, if it is JSON by its type and not too large; null where there is none. It is read here, before any upstream is called, so
- * that a client who sends it slowly spends their own time and nobody takes an upstream for slow. What comes with GET and HEAD has no meaning
+ * The whole body of a request, if it is JSON by its type and not too large; null where there is
+ * none. It is read here, before any upstream is called, so that a client who sends it slowly spends
+ * their own time and nobody takes an upstream for slow. What comes with GET and HEAD has no meaning
  * (RFC 9110, 9.3.1) and is not read.
  *
- * Throws `UNSUPPORTED_MEDIA_TYPE`, `TOO_LARGE`, `MALFORMED` where it breaks off, `DEADLINE_EXCEEDED` where it doesn't come in time.
+ * Throws `UNSUPPORTED_MEDIA_TYPE`, `TOO_LARGE`, `MALFORMED` where it breaks off,
+ * `DEADLINE_EXCEEDED` where it doesn't come in time.
  */
-export async function readBody(request: Request, { bytesMax, leftMs }: BodyLimits): Promise<Uint8Array<ArrayBuffer> | null> {
+export async function readBody(
+  request: Request,
+  { bytesMax, leftMs }: BodyLimits,
+): Promise<Uint8Array<ArrayBuffer> | null> {
   const { headers, body, method } = request;
   if (method === "GET" || method === "HEAD") return null;
   const declared = headers.get("content-length");
@@ -27,12 +32,17 @@ export async function readBody(request: Request, { bytesMax, leftMs }: BodyLimit
   if (!isJson && declared !== null) throw notJson();
   if (declared !== null && Number(declared) > bytesMax) throw tooLarge(bytesMax);
   try {
-    // One that says its length is cut there by the runtime. One that doesn't may turn out to be none, which needs no type.
+    // One that says its length is cut there by the runtime. One that doesn't may turn out to be
+    // none, which needs no type.
     if (declared !== null) return new Uint8Array(await requestTimer.inTime(request.arrayBuffer(), leftMs));
-    return await requestTimer.inTime(isJson ? readUpTo(body, bytesMax, tooLarge) : readUpTo(body, 0, notJson), leftMs);
+    return await requestTimer.inTime(
+      isJson ? readUpTo(body, bytesMax, tooLarge) : readUpTo(body, 0, notJson),
+      leftMs,
+    );
   } catch (cause) {
     if (cause instanceof CodedError) throw cause;
-    if (cause instanceof LateError) throw new CodedError("DEADLINE_EXCEEDED", "The body did not come in time", { cause });
+    if (cause instanceof LateError)
+      throw new CodedError("DEADLINE_EXCEEDED", "The body did not come in time", { cause });
     throw new CodedError("MALFORMED", "The body breaks off, or is not sent as HTTP has it", { cause });
   }
 }

@@ -1,4 +1,10 @@
-import { BFF_NAMES, READY_PATH, REQUEST_ID_HEADER, TRACEPARENT_HEADER, type BffName } from "../contracts/internal-request.ts";
+import {
+  BFF_NAMES,
+  READY_PATH,
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+  type BffName,
+} from "../contracts/internal-request.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import type { Guard } from "../platform/guard.ts";
 import type { Clock } from "../resilience/clock.ts";
@@ -11,7 +17,10 @@ export type UpstreamStates = Readonly<Record<BffName, "ok" | "failed">>;
 
 export interface ReadinessDeps {
   readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
-  /** Guards of its own: whoever asks whether all is well takes no place from those for whom it should be, and is refused first. */
+  /**
+   * Guards of its own: whoever asks whether all is well takes no place from those for whom it
+   * should be, and is refused first.
+   */
   readonly readyGuards: Readonly<Record<BffName, Guard>>;
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
@@ -19,13 +28,17 @@ export interface ReadinessDeps {
 
 /** For so long an answer holds, for everybody. */
 const FRESH_MS = 1_000;
-/** While the next one is on its way an older one does, up to this age; an upstream that hangs is known by then. */
+/**
+ * While the next one is on its way an older one does, up to this age; an upstream that hangs is
+ * known by then.
+ */
 const STALE_MS = FRESH_MS + CALL_QUOTA_MS.readyAnswer;
 const POLL_MS = 10;
 
 /**
- * Whether all BFFs are ready. Anybody may ask, and to find out is dear: it is found out once a second in an isolate at most, whoever asks. The
- * answer lives in the isolate as a hint, never as a promise: a request must not wait for another's, so that it looks whether the answer has come.
+ * Whether all BFFs are ready. Anybody may ask, and to find out is dear: it is found out once a
+ * second in an isolate at most, whoever asks. The answer lives in the isolate as a hint, never as a
+ * promise: a request must not wait for another's, so that it looks whether the answer has come.
  */
 export class Readiness {
   readonly #deps: ReadinessDeps;
@@ -38,7 +51,10 @@ export class Readiness {
     this.#deps = deps;
   }
 
-  /** @param background - takes the work, so that a client who hangs up doesn't end it for those who wait */
+  /**
+   * @param background - takes the work, so that a client who hangs up doesn't end it for those who
+   *   wait
+   */
   async states(scope: GatewayScope, background: (work: Promise<unknown>) => void): Promise<UpstreamStates> {
     const startedAtMs = this.#nowMs();
     for (;;) {
@@ -69,8 +85,14 @@ export class Readiness {
   }
 }
 
-/** Asks all BFFs at once, each through its guard. A child that fails says so in the result rather than ending the others: the answer names every culprit. */
-async function checkUpstreams({ upstreams, readyGuards, now }: ReadinessDeps, scope: GatewayScope): Promise<UpstreamStates> {
+/**
+ * Asks all BFFs at once, each through its guard. A child that fails says so in the result rather
+ * than ending the others: the answer names every culprit.
+ */
+async function checkUpstreams(
+  { upstreams, readyGuards, now }: ReadinessDeps,
+  scope: GatewayScope,
+): Promise<UpstreamStates> {
   const states: Record<BffName, "ok" | "failed"> = { account: "failed", app: "failed", ops: "failed" };
   const headers = { [REQUEST_ID_HEADER]: scope.requestId, [TRACEPARENT_HEADER]: scope.traceparent };
   const plan = {

@@ -1,6 +1,11 @@
 import type { Principal } from "../contracts/call-context.ts";
 import { CodedError } from "../contracts/errors.ts";
-import { REQUEST_ID_HEADER, TRACEPARENT_HEADER, TRACESTATE_HEADER, type QuotaHeaders } from "../contracts/internal-request.ts";
+import {
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+  TRACESTATE_HEADER,
+  type QuotaHeaders,
+} from "../contracts/internal-request.ts";
 import { parseGrpcTimeout } from "../resilience/deadline.ts";
 import { randomHex } from "../platform/random-hex.ts";
 import { readTracestate } from "../platform/trace-state.ts";
@@ -10,11 +15,15 @@ import { continueTrace, formatTraceparent, parseTraceparent } from "../platform/
 export interface GatewayScope {
   readonly requestId: string;
   readonly traceparent: string;
-  /** What others have noted on the caller's trace; null where there is nothing, or no trace that goes on. */
+  /**
+   * What others have noted on the caller's trace; null where there is nothing, or no trace that
+   * goes on.
+   */
   readonly tracestate: string | null;
   /**
-   * The URL that is routed, allowed, forwarded and logged, so that all of them mean the same one: path and query as the parser normalises them, under a
-   * host that says nothing, since what a client calls us is of no use to anybody inside. Null where what came is no URL.
+   * The URL that is routed, allowed, forwarded and logged, so that all of them mean the same one:
+   * path and query as the parser normalises them, under a host that says nothing, since what a
+   * client calls us is of no use to anybody inside. Null where what came is no URL.
    */
   readonly url: string | null;
   /** Its path, escaped. */
@@ -28,7 +37,10 @@ export interface GatewayScope {
   routePath: string | null;
   /** The route's deadline, ms since the epoch; set as soon as the route is known. */
   deadlineAtMs: number;
-  /** Whether the client leaves less time than its route has: it asked for less, or took a good part itself. */
+  /**
+   * Whether the client leaves less time than its route has: it asked for less, or took a good part
+   * itself.
+   */
   isHurried: boolean;
   /** What the RateLimit headers of the answer say; null on routes without a limit. */
   quota: QuotaHeaders | null;
@@ -37,11 +49,17 @@ export interface GatewayScope {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
-/** An integer as structured fields write one (RFC 9651, 3.3.1), above 0; what its parameters would mean nobody has said. */
+/**
+ * An integer as structured fields write one (RFC 9651, 3.3.1), above 0; what its parameters would
+ * mean nobody has said.
+ */
 const TIMEOUT_HINT = /^0*([1-9][0-9]{0,14})(?: *;.*)?$/;
 const OWN_HOST = "http://playhead";
 
-/** Opens the scope: keeps the caller's request id if it is a good one, continues the caller's trace if there is one. Throws nothing, whatever came. */
+/**
+ * Opens the scope: keeps the caller's request id if it is a good one, continues the caller's trace
+ * if there is one. Throws nothing, whatever came.
+ */
 export function openScope(request: Request, nowMs: number): GatewayScope {
   const { headers } = request;
   const given = headers.get(REQUEST_ID_HEADER);
@@ -64,12 +82,16 @@ export function openScope(request: Request, nowMs: number): GatewayScope {
   };
 }
 
-/** The time a request may take: the route's, or less where the client has less patience. Throws `MALFORMED` for an odd hint. */
+/**
+ * The time a request may take: the route's, or less where the client has less patience. Throws
+ * `MALFORMED` for an odd hint.
+ */
 export function timeoutOf(headers: Headers, routeTimeoutMs: number): number {
   const hint = headers.get("x-request-timeout-ms");
   if (hint === null) return Math.min(routeTimeoutMs, grpcTimeoutMsOf(headers));
   const hintMs = TIMEOUT_HINT.exec(hint)?.[1];
-  if (hintMs === undefined) throw new CodedError("MALFORMED", "X-Request-Timeout-Ms must be a whole number of milliseconds above 0");
+  if (hintMs === undefined)
+    throw new CodedError("MALFORMED", "X-Request-Timeout-Ms must be a whole number of milliseconds above 0");
   return Math.min(routeTimeoutMs, Number(hintMs));
 }
 
@@ -78,6 +100,7 @@ function grpcTimeoutMsOf(headers: Headers): number {
   const text = headers.get("grpc-timeout");
   if (text === null) return Number.POSITIVE_INFINITY;
   const timeoutMs = parseGrpcTimeout(text);
-  if (timeoutMs === null) throw new CodedError("MALFORMED", "grpc-timeout must be digits and a unit, such as 250m");
+  if (timeoutMs === null)
+    throw new CodedError("MALFORMED", "grpc-timeout must be digits and a unit, such as 250m");
   return timeoutMs;
 }

@@ -5,7 +5,9 @@ import type { LimitPolicyName } from "./limit-policies.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "DELETE";
 
-/** All the gateway knows of a route. It knows no business: what a body means is the BFF's affair. */
+/**
+ * All the gateway knows of a route. It knows no business: what a body means is the BFF's affair.
+ */
 export interface Route {
   readonly path: string;
   readonly methods: readonly Method[];
@@ -14,25 +16,36 @@ export interface Route {
   readonly permission: Permission | null;
   /** Time the whole answer may take, in ms. A client may ask for less. */
   readonly timeoutMs: number;
-  /** Which quota of its client a request counts against; without a user, `default` is `anonymous`. */
+  /**
+   * Which quota of its client a request counts against; without a user, `default` is `anonymous`.
+   */
   readonly limit: Exclude<LimitPolicyName, "anonymous">;
   /** How dear a request is to its user; under overload the lowest goes first. */
   readonly criticality: Criticality;
   /** Bytes a body may have. */
   readonly bodyBytesMax: number;
   /**
-   * Done once, it can't be done again: a token is spent, a password replaced. Whoever hears nothing of such a request is never invited to send it again,
-   * since nobody knows whether it was done. False if absent.
+   * Done once, it can't be done again: a token is spent, a password replaced. Whoever hears nothing
+   * of such a request is never invited to send it again, since nobody knows whether it was done.
+   * False if absent.
    */
   readonly singleUse?: boolean;
-  /** Its path names all that it does, so that twice is as good as once: whoever hears nothing may ask again. False if absent. */
+  /**
+   * Its path names all that it does, so that twice is as good as once: whoever hears nothing may
+   * ask again. False if absent.
+   */
   readonly keyedByPath?: boolean;
   /** It has a password hashed, and so places of its own on its way. False if absent. */
   readonly isDear?: boolean;
 }
 
 const KIB = 1024;
-const DEFAULTS = { timeoutMs: 1_000, limit: "default", criticality: "critical", bodyBytesMax: 64 * KIB } as const;
+const DEFAULTS = {
+  timeoutMs: 1_000,
+  limit: "default",
+  criticality: "critical",
+  bodyBytesMax: 64 * KIB,
+} as const;
 /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
 const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000, singleUse: true, isDear: true } as const;
 /** A database that is slow logs nobody out. */
@@ -45,8 +58,22 @@ const MONEY_BY_OPERATOR = { ...OPERATOR, criticality: "critical" } as const;
 
 /** Every route a client can call beside the gateway's own. */
 export const ROUTES: readonly Route[] = [
-  { ...PASSWORD, path: "/v1/account/register", methods: ["POST"], upstream: "account", permission: null, limit: "register" },
-  { ...PASSWORD, path: "/v1/account/login", methods: ["POST"], upstream: "account", permission: null, limit: "login" },
+  {
+    ...PASSWORD,
+    path: "/v1/account/register",
+    methods: ["POST"],
+    upstream: "account",
+    permission: null,
+    limit: "register",
+  },
+  {
+    ...PASSWORD,
+    path: "/v1/account/login",
+    methods: ["POST"],
+    upstream: "account",
+    permission: null,
+    limit: "login",
+  },
   {
     ...SESSION,
     path: "/v1/account/refresh",
@@ -57,10 +84,30 @@ export const ROUTES: readonly Route[] = [
     criticality: "critical_plus",
     singleUse: true,
   },
-  { ...SESSION, path: "/v1/account/logout", methods: ["POST"], upstream: "account", permission: "account:own" },
-  { ...PASSWORD, path: "/v1/account/password", methods: ["POST"], upstream: "account", permission: "account:own", limit: "password" },
+  {
+    ...SESSION,
+    path: "/v1/account/logout",
+    methods: ["POST"],
+    upstream: "account",
+    permission: "account:own",
+  },
+  {
+    ...PASSWORD,
+    path: "/v1/account/password",
+    methods: ["POST"],
+    upstream: "account",
+    permission: "account:own",
+    limit: "password",
+  },
   { ...DEFAULTS, path: "/v1/account/me", methods: ["GET"], upstream: "account", permission: "account:own" },
-  { ...PASSWORD, path: "/v1/account/me", methods: ["DELETE"], upstream: "account", permission: "account:own", limit: "erase" },
+  {
+    ...PASSWORD,
+    path: "/v1/account/me",
+    methods: ["DELETE"],
+    upstream: "account",
+    permission: "account:own",
+    limit: "erase",
+  },
 
   {
     ...DEFAULTS,
@@ -75,7 +122,14 @@ export const ROUTES: readonly Route[] = [
   { ...DEFAULTS, path: "/v1/history", methods: ["GET"], upstream: "app", permission: "history:own" },
   { ...DEFAULTS, path: "/v1/history/continue", methods: ["GET"], upstream: "app", permission: "history:own" },
   { ...DEFAULTS, path: "/v1/history/lookup", methods: ["POST"], upstream: "app", permission: "history:own" },
-  { ...DEFAULTS, path: "/v1/home", methods: ["GET"], upstream: "app", permission: "home:own", criticality: "sheddable_plus" },
+  {
+    ...DEFAULTS,
+    path: "/v1/home",
+    methods: ["GET"],
+    upstream: "app",
+    permission: "home:own",
+    criticality: "sheddable_plus",
+  },
 
   { ...DEFAULTS, path: "/v1/wallet", methods: ["GET"], upstream: "app", permission: "money:own" },
   { ...DEFAULTS, path: "/v1/wallet/entries", methods: ["GET"], upstream: "app", permission: "money:own" },
@@ -86,12 +140,30 @@ export const ROUTES: readonly Route[] = [
   { ...OPERATOR, path: "/v1/ops/overview", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/history/flush", methods: ["POST"], upstream: "ops", permission: "ops:write" },
   { ...OPERATOR, path: "/v1/ops/rejected", methods: ["GET"], upstream: "ops", permission: "ops:read" },
-  { ...OPERATOR, path: "/v1/ops/rejected/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
-  { ...OPERATOR, path: "/v1/ops/users/:id/roles", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
+  {
+    ...OPERATOR,
+    path: "/v1/ops/rejected/redrive",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
+  {
+    ...OPERATOR,
+    path: "/v1/ops/users/:id/roles",
+    methods: ["PUT"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
   { ...OPERATOR, path: "/v1/ops/breakers", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/limits", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/faults", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
-  { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/deposits", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/wallets/:userId/deposits",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
   {
     ...MONEY_BY_OPERATOR,
     path: "/v1/ops/deposits/:id/reverse",
@@ -100,12 +172,36 @@ export const ROUTES: readonly Route[] = [
     permission: "ops:write",
     keyedByPath: true,
   },
-  { ...MONEY_BY_OPERATOR, path: "/v1/ops/wallets/:userId/state", methods: ["PUT"], upstream: "ops", permission: "ops:write" },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/wallets/:userId/state",
+    methods: ["PUT"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
   { ...OPERATOR, path: "/v1/ops/outbox", methods: ["GET"], upstream: "ops", permission: "ops:read" },
-  { ...MONEY_BY_OPERATOR, path: "/v1/ops/outbox/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
-  { ...MONEY_BY_OPERATOR, path: "/v1/ops/outbox/park", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/outbox/redrive",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/outbox/park",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
   { ...OPERATOR, path: "/v1/ops/dead-letters", methods: ["GET"], upstream: "ops", permission: "ops:read" },
-  { ...MONEY_BY_OPERATOR, path: "/v1/ops/dead-letters/redrive", methods: ["POST"], upstream: "ops", permission: "ops:write" },
+  {
+    ...MONEY_BY_OPERATOR,
+    path: "/v1/ops/dead-letters/redrive",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+  },
   { ...OPERATOR, path: "/v1/ops/audit", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   {
     ...MONEY_BY_OPERATOR,
@@ -115,7 +211,21 @@ export const ROUTES: readonly Route[] = [
     permission: "ops:write",
     keyedByPath: true,
   },
-  { ...OPERATOR, path: "/v1/ops/reconcile", methods: ["GET"], upstream: "ops", permission: "ops:read", timeoutMs: 20_000 },
+  {
+    ...OPERATOR,
+    path: "/v1/ops/reconcile",
+    methods: ["GET"],
+    upstream: "ops",
+    permission: "ops:read",
+    timeoutMs: 20_000,
+  },
   { ...OPERATOR, path: "/v1/ops/changes", methods: ["GET"], upstream: "ops", permission: "ops:read" },
-  { ...OPERATOR, path: "/v1/ops/keys/rotate", methods: ["POST"], upstream: "ops", permission: "ops:write", singleUse: true },
+  {
+    ...OPERATOR,
+    path: "/v1/ops/keys/rotate",
+    methods: ["POST"],
+    upstream: "ops",
+    permission: "ops:write",
+    singleUse: true,
+  },
 ];

@@ -15,33 +15,53 @@ export interface TrustStoreDeps {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Below this age nothing is asked; up to the next it is refreshed beside the requests. Together they keep a revoked token's life under 15 s. */
+/**
+ * Below this age nothing is asked; up to the next it is refreshed beside the requests. Together
+ * they keep a revoked token's life under 15 s.
+ */
 const FRESH_MS = 4_000;
 const STALE_MS = 10_000;
-/** A pull that takes longer is given up by those who wait for it. Longer than the guard waits for identity: it must see for itself that there is no answer. */
+/**
+ * A pull that takes longer is given up by those who wait for it. Longer than the guard waits for
+ * identity: it must see for itself that there is no answer.
+ */
 const PULL_PATIENCE_MS = CALL_QUOTA_MS.trustPull;
 /** After a failed pull the last word holds for this long before identity is asked again. */
 const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;
-/** An unknown key id makes the store ask again, but not more often than this, whoever makes ids up; and what was not found is not looked for again meanwhile. */
+/**
+ * An unknown key id makes the store ask again, but not more often than this, whoever makes ids up;
+ * and what was not found is not looked for again meanwhile.
+ */
 const KEY_MISS_SPACING_MS = 1_000;
 const MISSES_MAX = 1_000;
 const REVOKED_MAX = 100_000;
-/** From when it is learned, on this clock: no token of the session is good for longer, though clocks differ by minutes. */
+/**
+ * From when it is learned, on this clock: no token of the session is good for longer, though clocks
+ * differ by minutes.
+ */
 const REVOKED_MS = 2 * ACCESS_TOKEN_TTL_MS;
-/** After this long without a pull what is known of revocations may have expired, or the clock have jumped: everything is asked for again. */
+/**
+ * After this long without a pull what is known of revocations may have expired, or the clock have
+ * jumped: everything is asked for again.
+ */
 const ANEW_AFTER_MS = ACCESS_TOKEN_TTL_MS;
-/** What one request asks for at most. Where that was not all, the list goes on being read beside it, and counts as unread until its end. */
+/**
+ * What one request asks for at most. Where that was not all, the list goes on being read beside it,
+ * and counts as unread until its end.
+ */
 const PAGES_PER_PULL_MAX = 20;
 
 /**
- * Whom the gateway believes: identity's public keys and the sessions that are revoked. Pulled in the background by the traffic itself.
- * Where identity can't be reached, the last word holds: tokens live ten minutes at most, and an outage of identity must not end playback.
+ * Whom the gateway believes: identity's public keys and the sessions that are revoked. Pulled in
+ * the background by the traffic itself. Where identity can't be reached, the last word holds:
+ * tokens live ten minutes at most, and an outage of identity must not end playback.
  *
- * Ages are measured on a steady clock: one reading far ahead must not make the last pull look fresh for as long.
+ * Ages are measured on a steady clock: one reading far ahead must not make the last pull look fresh
+ * for as long.
  *
- * A pull belongs to the request that started it (a stateless worker may not share promises between requests); others look whether
- * it has arrived.
+ * A pull belongs to the request that started it (a stateless worker may not share promises between
+ * requests); others look whether it has arrived.
  */
 export class TrustStore {
   readonly #deps: TrustStoreDeps;
@@ -60,7 +80,10 @@ export class TrustStore {
   /** The last pull went well and was not enough. */
   #isHalfRead = false;
   #missPulledAtMs = Number.NEGATIVE_INFINITY;
-  /** A pull that failed is no reason for the next: neither its own request nor the crowd that waited for it asks again at once. */
+  /**
+   * A pull that failed is no reason for the next: neither its own request nor the crowd that waited
+   * for it asks again at once.
+   */
   #failedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(deps: TrustStoreDeps) {
@@ -77,12 +100,18 @@ export class TrustStore {
     return this.#revoked.get(sessionId) === true;
   }
 
-  /** Whether tokens of this key count now. One that is gone has been distrusted, or its last token has expired. */
+  /**
+   * Whether tokens of this key count now. One that is gone has been distrusted, or its last token
+   * has expired.
+   */
   hasKey(kid: string): boolean {
     return this.#keys.some((key) => key.kid === kid);
   }
 
-  /** Makes sure that what is known is young enough to decide by. `inBackground` takes work that the answer need not wait for. */
+  /**
+   * Makes sure that what is known is young enough to decide by. `inBackground` takes work that the
+   * answer need not wait for.
+   */
   ensureFresh(inBackground: (work: Promise<void>) => void): Promise<void> | undefined {
     const ageMs = this.#nowMs() - this.#pulledAtMs;
     if (ageMs < FRESH_MS) return undefined;
@@ -92,20 +121,24 @@ export class TrustStore {
   }
 
   /**
-   * The key of that id, which may be younger than the last pull; undefined where identity has none. Throws `UNAVAILABLE` where it can't be asked now:
-   * the token may be good, and its client should keep it.
+   * The key of that id, which may be younger than the last pull; undefined where identity has none.
+   * Throws `UNAVAILABLE` where it can't be asked now: the token may be good, and its client should
+   * keep it.
    */
   async keyOf(kid: string): Promise<PublicJwk | undefined> {
     const known = this.#known(kid);
     if (known !== undefined || this.#missed.get(kid) === true) return known;
     const askedBefore = this.#asked;
-    // What is under way may have been read before the key was made: it can bring the key, and can't say that there is none.
+    // What is under way may have been read before the key was made: it can bring the key, and can't
+    // say that there is none.
     if (this.#pullingSinceMs !== null) await this.#pullOrWait();
     if (this.#known(kid) === undefined && this.#heard <= askedBefore) await this.#pullForMiss();
     const found = this.#known(kid);
     if (found !== undefined) return found;
     if (this.#heard <= askedBefore) {
-      throw new CodedError("UNAVAILABLE", "The token's key cannot be looked up now", { retryAfterMs: KEY_MISS_SPACING_MS });
+      throw new CodedError("UNAVAILABLE", "The token's key cannot be looked up now", {
+        retryAfterMs: KEY_MISS_SPACING_MS,
+      });
     }
     this.#missed.set(kid, true, this.#nowMs() + KEY_MISS_SPACING_MS);
     return undefined;
@@ -115,7 +148,8 @@ export class TrustStore {
   async #pullForMiss(): Promise<void> {
     const nowMs = this.#nowMs();
     if (this.#pullingSinceMs === null) {
-      if (nowMs - this.#missPulledAtMs < KEY_MISS_SPACING_MS || nowMs - this.#failedAtMs < FAILURE_REST_MS) return;
+      if (nowMs - this.#missPulledAtMs < KEY_MISS_SPACING_MS || nowMs - this.#failedAtMs < FAILURE_REST_MS)
+        return;
       this.#missPulledAtMs = nowMs;
     }
     await this.#pullOrWait();
@@ -132,10 +166,14 @@ export class TrustStore {
       if (this.#isHalfRead && this.#pullingSinceMs === null) inBackground?.(this.#pull());
       return;
     }
-    while (this.#pullingSinceMs !== null && this.#nowMs() - startedAtMs < PULL_PATIENCE_MS) await this.#deps.sleep(POLL_MS);
+    while (this.#pullingSinceMs !== null && this.#nowMs() - startedAtMs < PULL_PATIENCE_MS)
+      await this.#deps.sleep(POLL_MS);
   }
 
-  /** Reads on where the last pull ended. Where that is not the end of the list, what is known stays as old as it was. */
+  /**
+   * Reads on where the last pull ended. Where that is not the end of the list, what is known stays
+   * as old as it was.
+   */
   async #pull(): Promise<void> {
     const startedAtMs = this.#nowMs();
     this.#pullingSinceMs = startedAtMs;
@@ -155,14 +193,17 @@ export class TrustStore {
     } catch (error) {
       this.#failedAtMs = this.#nowMs();
       this.#deps.onFailure(error);
-      // Asking again at every request would add load to a service that is down: the last word holds for a little longer.
+      // Asking again at every request would add load to a service that is down: the last word holds
+      // for a little longer.
       if (this.#keys.length > 0) this.#pulledAtMs = startedAtMs - FRESH_MS + FAILURE_REST_MS;
     } finally {
       this.#pullingSinceMs = null;
     }
   }
 
-  /** An identity that hangs is as good as one that fails: whoever waits for it has a budget to keep. */
+  /**
+   * An identity that hangs is as good as one that fails: whoever waits for it has a budget to keep.
+   */
   async #inTime(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
     const late = this.#deps.sleep(PULL_PATIENCE_MS).then(() => null);
     const snapshot = await Promise.race([pull, late]);

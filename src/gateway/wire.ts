@@ -42,8 +42,14 @@ export function wire(env: GatewayEnv) {
   );
   const trust = new TrustStore({
     pull: (sinceMs) => {
-      const scope = backgroundScope(`trust-${randomHex(8)}`, formatTraceparent(continueTrace(null, randomHex)), now());
-      return identity.read(scope, "pull keys and revocations", (service, ctx) => service.snapshot(ctx, sinceMs));
+      const scope = backgroundScope(
+        `trust-${randomHex(8)}`,
+        formatTraceparent(continueTrace(null, randomHex)),
+        now(),
+      );
+      return identity.read(scope, "pull keys and revocations", (service, ctx) =>
+        service.snapshot(ctx, sinceMs),
+      );
     },
     now,
     sleep,
@@ -51,7 +57,12 @@ export function wire(env: GatewayEnv) {
   });
   const limits = new ClientLimits({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 512, writesMax: 512, failsApart: true }),
+    guard: makeGuard("rate-window", {
+      quotaMs: CALL_QUOTA_MS.rpc,
+      readsMax: 512,
+      writesMax: 512,
+      failsApart: true,
+    }),
     scale: config.RATE_LIMIT_SCALE,
     now,
     random: Math.random,

@@ -44,7 +44,10 @@ const PENDING_RECORDS_MAX = 20_000;
 const PENDING_BYTES_MAX = 5_000_000;
 const VIEW_BYTES_MAX = 2_000_000;
 const LIVE_ROWS_MAX = 8_192;
-/** Loaded of a user who is not in memory: the largest page, and one more to know whether anything follows. */
+/**
+ * Loaded of a user who is not in memory: the largest page, and one more to know whether anything
+ * follows.
+ */
 const HEAD_ENTRIES = ENTRIES_PER_PAGE_MAX + 1;
 
 const SHARD_PLACES = 512;
@@ -52,7 +55,10 @@ const SHARD_PLACES = 512;
 const DATABASE_PLACES = 512;
 const QUEUE_PLACES = 64;
 const MAPPING_PLACES = 64;
-/** What the mapping object waits for D1 when it looks for the mapping: a shard waits for it meanwhile, and somebody for the shard. */
+/**
+ * What the mapping object waits for D1 when it looks for the mapping: a shard waits for it
+ * meanwhile, and somebody for the shard.
+ */
 const MAPPING_QUERY_MS = 150;
 
 const now = Date.now;
@@ -73,20 +79,33 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
       logger: loggerOf(env),
     });
   const makeGuard = guardsWith(clearingTimer);
-  // Shards are called from requests and jobs, and from the mapping object only until there is a mapping: what is left behind ends with them, and each report would pay for the clearing.
+  // Shards are called from requests and jobs, and from the mapping object only until there is a
+  // mapping: what is left behind ends with them, and each report would pay for the clearing.
   const makeShardGuard = guardsWith(requestTimer);
   const database = (index: number): Guard =>
-    makeGuard(`history-db-${index}`, { quotaMs: CALL_QUOTA_MS.database, readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES });
+    makeGuard(`history-db-${index}`, {
+      quotaMs: CALL_QUOTA_MS.database,
+      readsMax: DATABASE_PLACES,
+      writesMax: DATABASE_PLACES,
+    });
   const shards = new Map<number, Guard>();
   return {
     databases: historyDatabases(env).map((_db, index) => database(index)),
-    mapping: makeGuard("history-mapping", { quotaMs: CALL_QUOTA_MS.database, readsMax: MAPPING_PLACES, writesMax: MAPPING_PLACES }),
+    mapping: makeGuard("history-mapping", {
+      quotaMs: CALL_QUOTA_MS.database,
+      readsMax: MAPPING_PLACES,
+      writesMax: MAPPING_PLACES,
+    }),
     queue: makeGuard("history-queue", { quotaMs: CALL_QUOTA_MS.queue, readsMax: 1, writesMax: QUEUE_PLACES }),
     /** One for each shard: there are at most 4,096. */
     shard(shard: number): Guard {
       let guard = shards.get(shard);
       if (guard === undefined) {
-        guard = makeShardGuard(`history-shard-${shard}`, { quotaMs: CALL_QUOTA_MS.shard, readsMax: SHARD_PLACES, writesMax: SHARD_PLACES });
+        guard = makeShardGuard(`history-shard-${shard}`, {
+          quotaMs: CALL_QUOTA_MS.shard,
+          readsMax: SHARD_PLACES,
+          writesMax: SHARD_PLACES,
+        });
         shards.set(shard, guard);
       }
       return guard;
@@ -94,10 +113,17 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
   };
 });
 
-/** Whose query it is: a reader's whole patience is one query's, since what is in memory is answered then; an operator has more; for jobs nobody waits. */
+/**
+ * Whose query it is: a reader's whole patience is one query's, since what is in memory is answered
+ * then; an operator has more; for jobs nobody waits.
+ */
 const LIMITS = {
   reader: { patience: "one quota", isDataFault: isRefusedByData },
-  operator: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.operatorDatabase, isDataFault: isRefusedByData },
+  operator: {
+    patience: currentPatience,
+    quotaMs: CALL_QUOTA_MS.operatorDatabase,
+    isDataFault: isRefusedByData,
+  },
   mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS, isDataFault: isRefusedByData },
   job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job, isDataFault: isRefusedByData },
 } as const;
@@ -133,9 +159,13 @@ const placementOf = oncePerEnv((env: HistoryEnv) => {
 /** For jobs: nobody waits, and a batch is made again as a whole. */
 const IN_JOB = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
 
-const callShardOf = oncePerEnv((env: HistoryEnv) => shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) }));
+const callShardOf = oncePerEnv((env: HistoryEnv) =>
+  shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) }),
+);
 
-const askMappingOf = oncePerEnv((env: HistoryEnv) => mappingStub(env.MAPPING, guardsOf(env).mapping, placementOf(env).fingerprint));
+const askMappingOf = oncePerEnv((env: HistoryEnv) =>
+  mappingStub(env.MAPPING, guardsOf(env).mapping, placementOf(env).fingerprint),
+);
 
 /** Everything an isolate of the history worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: HistoryEnv) => {
@@ -145,13 +175,15 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { databaseOf } = placementOf(env);
   const callShard = callShardOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
-  const onFailure = (what: string, error: unknown): void => logger.error("history job failed", { what, causes: describeCauses(error) });
+  const onFailure = (what: string, error: unknown): void =>
+    logger.error("history job failed", { what, causes: describeCauses(error) });
   const failures = d1FailureLog(databases[0], now);
   const letters = oldLetters(databases[0]);
   const runJob = createHistoryJob({
     shards: {
       collect: (shard, keys) => callShard(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
-      confirm: (shard, confirmations) => callShard(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
+      confirm: (shard, confirmations) =>
+        callShard(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
       refill: (shard, userId) => callShard(shard, "refill", IN_JOB, (stub) => stub.refill(userId)),
     },
     writers: databases.map((db) => d1HistoryWriter(db, now)),
@@ -181,7 +213,10 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     logger,
     erase: (userId: string) => eraseUser(erasures, userId),
     consume: queueConsumer({ runJob, failures, logger }),
-    /** Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also where a shard does not answer. */
+    /**
+     * Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also
+     * where a shard does not answer.
+     */
     async sweep(): Promise<void> {
       try {
         const { shards } = await directory.mapping();
@@ -227,7 +262,8 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     reader: d1HistoryReader(readers, databaseOf),
     now,
     schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
-    onBackgroundFailure: (what, error) => logger.error("shard failed", { shard: number, what, causes: describeCauses(error) }),
+    onBackgroundFailure: (what, error) =>
+      logger.error("shard failed", { shard: number, what, causes: describeCauses(error) }),
   });
   const mapping = new MappingCopy({ store: facts, buckets: fingerprint, askMapping: askMappingOf(env) });
   return { isFromBefore: facts.isFromBefore, door: new ShardDoor(shard, mapping) };
@@ -241,8 +277,12 @@ export function wireMapping(state: DurableObjectState, env: HistoryEnv): Mapping
   return new MappingKeeper({
     store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
     readFromD1: () => mappingInD1(databasesOf(env, "mapping")[0], seedShards, now),
-    isOldShard: (shard) => callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) => stub.isFromBefore()),
+    isOldShard: (shard) =>
+      callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) =>
+        stub.isFromBefore(),
+      ),
     seedShards,
-    onBackgroundFailure: (what, error) => loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
+    onBackgroundFailure: (what, error) =>
+      loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
   });
 }

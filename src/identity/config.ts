@@ -12,10 +12,15 @@ const SEALING_KEYS_MAX = 4;
 const sealingKeysVar = z
   .string()
   .transform((text) => text.split(",").map((key) => key.trim()))
-  .pipe(z.array(z.string().regex(/^[A-Za-z0-9_-]{43}$/, "must be 32 bytes in base64url")).max(SEALING_KEYS_MAX))
+  .pipe(
+    z.array(z.string().regex(/^[A-Za-z0-9_-]{43}$/, "must be 32 bytes in base64url")).max(SEALING_KEYS_MAX),
+  )
   .transform((keys) => keys.map((key) => Uint8Array.from(base64url.decode(key))));
 
-/** An hour: below it an access token would be a good part of the session it came from. Ten years: nobody has a device for longer. */
+/**
+ * An hour: below it an access token would be a good part of the session it came from. Ten years:
+ * nobody has a device for longer.
+ */
 const SESSION_AGE_MS = { min: 3_600_000, max: 3_650 * 86_400_000 } as const;
 
 const schema = z.object({
@@ -31,7 +36,10 @@ const schema = z.object({
   ...guardVars,
 });
 
-/** The identity worker's vars and secrets, checked. Without both halves of the operator's there is no operator. */
+/**
+ * The identity worker's vars and secrets, checked. Without both halves of the operator's there is
+ * no operator.
+ */
 export function readIdentityConfig(env: object) {
   return readConfig(schema, env);
 }

@@ -51,8 +51,10 @@ const UNAPPLIED =
   "the account with ADMIN_EMAIL was not made by it, or its KEY_ENCRYPTION_KEY is gone: its own password holds. Change that, or log in once with ADMIN_PASSWORD as it was";
 
 /**
- * The database. What changes accounts and sessions may be slow, and so may what is read for it. Whoever only looks waits no longer than for any other page, behind
- * a guard of their own: what is late for them is none too late for a refresh, and with one breaker for both a slow database would refuse all of those.
+ * The database. What changes accounts and sessions may be slow, and so may what is read for it.
+ * Whoever only looks waits no longer than for any other page, behind a guard of their own: what is
+ * late for them is none too late for a refresh, and with one breaker for both a slow database would
+ * refuse all of those.
  */
 function wireDatabases(env: IdentityEnv, makeGuard: MakeGuard) {
   const places = { readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES };
@@ -99,7 +101,11 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const accountReader = d1Accounts(readersDb);
   const sessionReader = d1Sessions(readersDb);
   const upkeep = d1Upkeep(readersDb);
-  const operator = operatorSecret({ email: config.ADMIN_EMAIL, password: config.ADMIN_PASSWORD, sealing: config.KEY_ENCRYPTION_KEY });
+  const operator = operatorSecret({
+    email: config.ADMIN_EMAIL,
+    password: config.ADMIN_PASSWORD,
+    sealing: config.KEY_ENCRYPTION_KEY,
+  });
   const operatorAccount = new OperatorAccount({
     accounts: accountStore,
     operator,
@@ -107,7 +113,8 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     now,
     onUnapplied: (userId) => logger.warn("ADMIN_PASSWORD is not applied", { userId, why: UNAPPLIED }),
   });
-  // What signs may wait for its keys as long as for the rest; what gateways are told is read like any page. Each ring knows what another isolate's would.
+  // What signs may wait for its keys as long as for the rest; what gateways are told is read like
+  // any page. Each ring knows what another isolate's would.
   const onReplaced = (kid: string): void =>
     logger.warn("signing keys replaced: none could be opened; was KEY_ENCRYPTION_KEY changed?", { kid });
   const vault = keyVault(config.KEY_ENCRYPTION_KEY);
@@ -118,13 +125,21 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     keys,
     secrets,
     ageMsMax: config.SESSION_AGE_MS_MAX,
-    refreshLimit: { limit: Math.max(1, Math.round(REFRESHES_PER_MINUTE * config.RATE_LIMIT_SCALE)), windowMs: 60_000 },
+    refreshLimit: {
+      limit: Math.max(1, Math.round(REFRESHES_PER_MINUTE * config.RATE_LIMIT_SCALE)),
+      windowMs: 60_000,
+    },
     now,
   });
   const erasures = wireErasures(env, db, makeGuard, logger);
   const failures = failureCounts({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-    guard: makeGuard("rate-window", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: PLACES, writesMax: PLACES, failsApart: true }),
+    guard: makeGuard("rate-window", {
+      quotaMs: CALL_QUOTA_MS.rpc,
+      readsMax: PLACES,
+      writesMax: PLACES,
+      failsApart: true,
+    }),
     scale: config.RATE_LIMIT_SCALE,
     now,
     background: waitUntil,
@@ -136,13 +151,25 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     keep: waitUntil,
   });
   const passwords = new PasswordCheck({ hasher: pacedHasher({ hasher: scryptHasher, now, sleep }), lane });
-  const devices = deviceTokens({ secrets: config.KEY_ENCRYPTION_KEY, newDeviceId: () => secrets.newId(), now });
+  const devices = deviceTokens({
+    secrets: config.KEY_ENCRYPTION_KEY,
+    newDeviceId: () => secrets.newId(),
+    now,
+  });
   const bookDeps = { passwords, failures, operator, secrets, now };
   const book = new AccountBook({ store: accountReader, ...bookDeps });
   return {
     accounts: new AccountBook({ store: accountStore, ...bookDeps }),
     profileOf: (userId: string) => book.profile(userId),
-    signIn: createSignIn({ accounts: accountStore, passwords, operator, operatorAccount, sessions, failures, devices }),
+    signIn: createSignIn({
+      accounts: accountStore,
+      passwords,
+      operator,
+      operatorAccount,
+      sessions,
+      failures,
+      devices,
+    }),
     setRoles: createSetRoles({ accounts: accountStore, secrets, now }),
     accountState: (userId: string) => accountReader.state(userId),
     pullRevocations: (sinceMs: number) => pullRevocations(sessionReader, now, sinceMs),

@@ -50,7 +50,11 @@ const random = Math.random;
 const PLACES = 64;
 
 /** The calls that leave a ledger, each behind its guard. */
-function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>, logger: ReturnType<typeof createLogger>) {
+function wireCalls(
+  env: LedgerEnv,
+  config: ReturnType<typeof readLedgerConfig>,
+  logger: ReturnType<typeof createLogger>,
+) {
   const ledger = config.LEDGER;
   const peer = peerOf(ledger);
   const places = { readsMax: PLACES, writesMax: PLACES };
@@ -62,19 +66,23 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>, 
     background: waitUntil,
     logger,
   });
-  const onFailure = (what: string, error: unknown): void => logger.error("ledger failed", { what, causes: describeCauses(error) });
+  const onFailure = (what: string, error: unknown): void =>
+    logger.error("ledger failed", { what, causes: describeCauses(error) });
   const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...places });
   const guard = makeGuard(`${ledger}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...places });
   const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
-  // Whoever looks at their money waits no longer than for any other page, behind a guard of their own: what is late for them is in good time for a transfer, and with one
-  // breaker for both a slow database would refuse all of those.
+  // Whoever looks at their money waits no longer than for any other page, behind a guard of their
+  // own: what is late for them is in good time for a transfer, and with one breaker for both a slow
+  // database would refuse all of those.
   const readersGuard = makeGuard(`${ledger}-db-readers`, { quotaMs: CALL_QUOTA_MS.database, ...places });
   const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
   const inbox = d1Inbox(db);
   // A stub belongs to the request that made it.
   const boards = objectsOf<FaultBoardRpc>(env.FAULT_BOARD);
   const faults = {
-    board: { faultOf: (bootId: string, target: FaultTarget) => boards(FAULT_BOARD_NAME).faultOf(bootId, target) },
+    board: {
+      faultOf: (bootId: string, target: FaultTarget) => boards(FAULT_BOARD_NAME).faultOf(bootId, target),
+    },
     bootId: config.BOOT_ID,
     target: ledger,
     random,
@@ -85,8 +93,14 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>, 
     readersDb,
     inbox: config.FAULTS === "on" ? faultyInbox(inbox, faultInjector(faults)) : inbox,
     peer: peerLedger(peer, guardedRpc(bindRpc<LedgerSettlement>(env.PEER), peerGuard), now),
-    sender: queueDeliverySender(env.PEER_QUEUE, makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, ...places })),
-    sink: queueChangeSink(env.CHANGES_QUEUE, makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...places })),
+    sender: queueDeliverySender(
+      env.PEER_QUEUE,
+      makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, ...places }),
+    ),
+    sink: queueChangeSink(
+      env.CHANGES_QUEUE,
+      makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...places }),
+    ),
     wakePublisher: publisherWaker({
       namespace: env.PUBLISHER,
       guard: makeGuard(`${ledger}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
@@ -103,8 +117,16 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const config = readLedgerConfig(env);
   const ledger = config.LEDGER;
   const logger = createLogger({ worker: `playhead-${ledger}`, level: config.LOG_LEVEL });
-  const { db, readersDb, inbox, peer, sender, sink, wakePublisher, onFailure } = wireCalls(env, config, logger);
-  const schedule = { pausesMs: config.DELIVERY_SCHEDULE_MS, slowMs: SLOW_LANE_MS, givesUpAfterMs: GIVES_UP_AFTER_MS };
+  const { db, readersDb, inbox, peer, sender, sink, wakePublisher, onFailure } = wireCalls(
+    env,
+    config,
+    logger,
+  );
+  const schedule = {
+    pausesMs: config.DELIVERY_SCHEDULE_MS,
+    slowMs: SLOW_LANE_MS,
+    givesUpAfterMs: GIVES_UP_AFTER_MS,
+  };
   const store = d1Transfers(db, ledger);
   const outbox = d1Outbox(db);
   const operatorStore = d1Operators(db);
@@ -139,14 +161,23 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
       now,
     }),
     settlement,
-    operators: new Operators({ store: operatorStore, deadLetters, settlement, peer, wakePublisher, ids, now }),
+    operators: new Operators({
+      store: operatorStore,
+      deadLetters,
+      settlement,
+      peer,
+      wakePublisher,
+      ids,
+      now,
+    }),
     operatorStore,
     deadLetters,
     auditTrail: d1Audit(db),
     reconciliation: d1Reconciliation(db),
     changes,
     consume: deliveryConsumer({ receiver, logger }),
-    publishOnce: () => publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),
+    publishOnce: () =>
+      publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),
     sweep: createSweep({
       publisher,
       outbox,

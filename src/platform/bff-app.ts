@@ -28,7 +28,10 @@ interface BffScope extends RequestScope {
   readonly attempt: number;
 }
 
-/** The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` answers with all headers at once. */
+/**
+ * The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` answers
+ * with all headers at once.
+ */
 export interface BffEnv {
   Bindings: { readonly scope: BffScope; readonly every: EveryResponse };
 }
@@ -51,9 +54,10 @@ const DEADLINE_DEFAULT_MS = 1_000;
 const DEADLINE_MAX_MS = 60_000;
 
 /**
- * What every BFF shares: it believes the gateway's token and nobody else, hands the user down, and answers errors as problems,
- * logging those that are ours. The token is checked around Hono rather than in a middleware: a route with a single handler is Hono's fast
- * path, and this one is taken by every heartbeat.
+ * What every BFF shares: it believes the gateway's token and nobody else, hands the user down, and
+ * answers errors as problems, logging those that are ours. The token is checked around Hono rather
+ * than in a middleware: a route with a single handler is Hono's fast path, and this one is taken by
+ * every heartbeat.
  */
 export function createBff({ verifyInternalToken, logger, now, checkReady, addRoutes }: BffOptions): BffFetch {
   const app = new Hono<BffEnv>();
@@ -62,7 +66,8 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      // What was refused on purpose is no fault, and an open breaker refuses everybody. That a client wanted no more time is none either.
+      // What was refused on purpose is no fault, and an open breaker refuses everybody. That a
+      // client wanted no more time is none either.
       const isNoFault = isRefusal(code) || (code === "DEADLINE_EXCEEDED" && scope.isHurried === true);
       logger[isNoFault ? "info" : "error"]("request failed", {
         requestId: scope.requestId,
@@ -73,7 +78,9 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
     }
     return problemResponse(error, { requestId: scope.requestId, instance: path });
   };
-  app.notFound((c: Context<BffEnv>) => answer(new CodedError("NOT_FOUND", "No such route"), c.env.scope, c.req.path));
+  app.notFound((c: Context<BffEnv>) =>
+    answer(new CodedError("NOT_FOUND", "No such route"), c.env.scope, c.req.path),
+  );
   app.onError((error, c) => answer(error, c.env.scope, c.req.path));
 
   let every: EveryResponse | null = null;
@@ -101,7 +108,8 @@ function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
   return {
     requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
-    deadlineAtMs: nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
+    deadlineAtMs:
+      nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
     isHurried: headers.has(HURRIED_HEADER),
     hangUp: signal,
     principal: null,

@@ -15,10 +15,17 @@ interface BreakerReporterDeps {
 const REPORT_PATIENCE_MS = 1_000;
 
 /**
- * Tells the shared state what this isolate saw and learns its verdict, beside the requests. The returned function is called after each
- * attempt; nearly always there is nothing to send, and it costs one comparison. It answers when the verdict is known, or that there is none to wait for.
+ * Tells the shared state what this isolate saw and learns its verdict, beside the requests. The
+ * returned function is called after each attempt; nearly always there is nothing to send, and it
+ * costs one comparison. It answers when the verdict is known, or that there is none to wait for.
  */
-export function breakerReporter({ breaker, send, background, onFailure, now }: BreakerReporterDeps): () => Promise<void> | undefined {
+export function breakerReporter({
+  breaker,
+  send,
+  background,
+  onFailure,
+  now,
+}: BreakerReporterDeps): () => Promise<void> | undefined {
   async function exchange(report: BreakerReport): Promise<void> {
     try {
       breaker.learn(now(), await clearingTimer.inTime(send(report), REPORT_PATIENCE_MS));

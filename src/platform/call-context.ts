@@ -15,7 +15,12 @@ export interface RequestScope extends Patience {
 }
 
 /** The scope of work nobody waits for. `requestId` names what started it. */
-export function backgroundScope(requestId: string, traceparent: string, nowMs: number, patienceMs = BACKGROUND_MS): RequestScope {
+export function backgroundScope(
+  requestId: string,
+  traceparent: string,
+  nowMs: number,
+  patienceMs = BACKGROUND_MS,
+): RequestScope {
   return { requestId, traceparent, deadlineAtMs: nowMs + patienceMs, isBackground: true, principal: null };
 }
 

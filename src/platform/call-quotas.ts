@@ -1,7 +1,8 @@
 /**
- * What one attempt may take, by what is called, in ms. A call inside another has less than the outer one, so that whoever hangs is found out by the guard
- * next to it, and its failure known above in time: a guard whose upstream always runs into the caller's end would blame nobody, or the messenger.
- * `test/platform/call-quotas.test.ts` holds each of them against what it runs in.
+ * What one attempt may take, by what is called, in ms. A call inside another has less than the
+ * outer one, so that whoever hangs is found out by the guard next to it, and its failure known
+ * above in time: a guard whose upstream always runs into the caller's end would blame nobody, or
+ * the messenger. `test/platform/call-quotas.test.ts` holds each of them against what it runs in.
  */
 export const CALL_QUOTA_MS = {
   cache: 50,
@@ -13,7 +14,10 @@ export const CALL_QUOTA_MS = {
   database: 300,
   /** scrypt takes 200 ms and more, and several may be waiting for the same core. */
   passwordRpc: 4_500,
-  /** A refresh spends its token when it commits: cut short by a time that is meant for reads, it would cost the session. So may what ends one. */
+  /**
+   * A refresh spends its token when it commits: cut short by a time that is meant for reads, it
+   * would cost the session. So may what ends one.
+   */
   sessionRpc: 2_500,
   /** What changes accounts and sessions, and what has to be read for it. */
   accountDatabase: 2_000,
@@ -26,7 +30,9 @@ export const CALL_QUOTA_MS = {
   operatorDatabase: 2_000,
   /** A queue's batch is sent while somebody waits for an alarm, or an operator for a flush. */
   queue: 3_500,
-  /** Bulk writes of jobs, for which nobody waits, and an erasure, which is one of them from afar. */
+  /**
+   * Bulk writes of jobs, for which nobody waits, and an erasure, which is one of them from afar.
+   */
   job: 15_000,
   erasureRpc: 20_000,
   /** Those who need identity's keys wait a little longer than the guard around it. */

@@ -5,13 +5,16 @@ export class LateError extends Error {
 
 /** Puts a limit on how long an answer is waited for. */
 export interface CallTimer {
-  /** The answer, or a {@link LateError} after `limitMs`. What was started goes on; its answer is nobody's any more. */
+  /**
+   * The answer, or a {@link LateError} after `limitMs`. What was started goes on; its answer is
+   * nobody's any more.
+   */
   inTime<T>(answer: Promise<T>, limitMs: number): Promise<T>;
 }
 
 /**
- * For workers whose runtime drops what a finished request has left behind: a timer is started and never cleared, since an abort
- * signal and `clearTimeout` would each cost some of the throughput.
+ * For workers whose runtime drops what a finished request has left behind: a timer is started and
+ * never cleared, since an abort signal and `clearTimeout` would each cost some of the throughput.
  */
 export const requestTimer: CallTimer = {
   inTime: (answer, limitMs) =>

@@ -1,13 +1,13 @@
 import * as z from "zod/mini";
 
 /*
- * Configs are checked with zod/mini: the gateway needs zod for nothing else, and the whole of it would weigh as much as the rest of its code.
- * Schemas of either kind may be mixed.
+ * Configs are checked with zod/mini: the gateway needs zod for nothing else, and the whole of it
+ * would weigh as much as the rest of its code. Schemas of either kind may be mixed.
  */
 
 /**
- * Reads a worker's vars and secrets into a frozen config. A bad one is refused when the worker starts, with the names of the offending
- * vars and never their values.
+ * Reads a worker's vars and secrets into a frozen config. A bad one is refused when the worker
+ * starts, with the names of the offending vars and never their values.
  */
 export function readConfig<S extends z.core.$ZodObject>(schema: S, env: unknown): Readonly<z.output<S>> {
   const result = z.safeParse(schema, env);

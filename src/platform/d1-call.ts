@@ -1,8 +1,9 @@
 import { codeOf, wrap } from "../contracts/errors.ts";
 
 /**
- * Awaits a call to D1, which passes a guard (`wire.ts`). A failure means that the
- * database can't be used now, or not in time, and that it is not known whether the work was done; no outcome of ours is told by an exception.
+ * Awaits a call to D1, which passes a guard (`wire.ts`). A failure means that the database can't be
+ * used now, or not in time, and that it is not known whether the work was done; no outcome of ours
+ * is told by an exception.
  */
 export async function d1Call<T>(what: string, call: () => Promise<T>): Promise<T> {
   try {
@@ -14,7 +15,11 @@ export async function d1Call<T>(what: string, call: () => Promise<T>): Promise<T
 }
 
 /** Runs one unit of work: all of its statements or none. Answers the rows of each. */
-export function d1Batch(what: string, db: D1Database, statements: D1PreparedStatement[]): Promise<readonly D1Result[]> {
+export function d1Batch(
+  what: string,
+  db: D1Database,
+  statements: D1PreparedStatement[],
+): Promise<readonly D1Result[]> {
   return d1Call(what, () => db.batch(statements));
 }
 
@@ -23,7 +28,10 @@ export function rowsOf<T = unknown>(results: readonly D1Result[], index: number)
   return (results[index]?.results ?? []) as readonly T[];
 }
 
-/** Whether a statement of a batch gave a row: guarded statements say by `RETURNING` that their guard held. */
+/**
+ * Whether a statement of a batch gave a row: guarded statements say by `RETURNING` that their guard
+ * held.
+ */
 export function gaveRow(results: readonly D1Result[], index: number): boolean {
   return rowsOf(results, index).length > 0;
 }

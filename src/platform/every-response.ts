@@ -24,20 +24,25 @@ type PreparedHeaders = Readonly<Record<string, string>>;
 const BODYLESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
 /**
- * What holds unless an answer says otherwise: nearly all of them are somebody's own, so that no cache may keep one, and a cache that does keep
- * what may be kept has to know that another origin gets other headers.
+ * What holds unless an answer says otherwise: nearly all of them are somebody's own, so that no
+ * cache may keep one, and a cache that does keep what may be kept has to know that another origin
+ * gets other headers.
  */
 const DEFAULTS: PreparedHeaders = { "cache-control": "no-store", vary: "Origin" };
 const NAMES_ORIGIN = /(^|,)\s*(origin|\*)\s*(,|$)/i;
 
 /**
- * Puts the headers that every response has on it: security headers, request id, trace. Built once for a worker; the headers are
- * taken from Hono's `secureHeaders` then, since setting them one by one on each response costs a quarter of the throughput.
+ * Puts the headers that every response has on it: security headers, request id, trace. Built once
+ * for a worker; the headers are taken from Hono's `secureHeaders` then, since setting them one by
+ * one on each response costs a quarter of the throughput.
  */
 export interface EveryResponse {
   /** A JSON response made with all of its headers at once. The gateway passes it on as it is. */
   json(body: unknown, scope: ResponseScope): Response;
-  /** The response with the headers on it: itself if it was made by {@link json}, a new one otherwise. */
+  /**
+   * The response with the headers on it: itself if it was made by {@link json}, a new one
+   * otherwise.
+   */
   complete(response: Response, scope: ResponseScope): Response;
 }
 
@@ -49,7 +54,11 @@ export async function prepareEveryResponse(): Promise<EveryResponse> {
 
     complete(response, scope) {
       // A BFF of the version before says nothing about caches.
-      if (response.headers.get(REQUEST_ID_HEADER) === scope.requestId && response.headers.has("cache-control")) return response;
+      if (
+        response.headers.get(REQUEST_ID_HEADER) === scope.requestId &&
+        response.headers.has("cache-control")
+      )
+        return response;
       const headers: Record<string, string> = { ...prepared };
       response.headers.forEach((value, name) => {
         headers[name] = value;
@@ -58,12 +67,18 @@ export async function prepareEveryResponse(): Promise<EveryResponse> {
       delete headers[OVERLOADED_HEADER];
       delete headers[FAILED_BELOW_HEADER];
       withScope(headers, scope);
-      return new Response(BODYLESS.has(response.status) ? null : response.body, { status: response.status, headers });
+      return new Response(BODYLESS.has(response.status) ? null : response.body, {
+        status: response.status,
+        headers,
+      });
     },
   };
 }
 
-function withScope(headers: Record<string, string>, { requestId, traceparent, quota }: ResponseScope): Record<string, string> {
+function withScope(
+  headers: Record<string, string>,
+  { requestId, traceparent, quota }: ResponseScope,
+): Record<string, string> {
   headers[REQUEST_ID_HEADER] = requestId;
   headers[TRACEPARENT_HEADER] = traceparent;
   if (quota !== null) {
@@ -80,7 +95,8 @@ async function prepareSecurityHeaders(): Promise<PreparedHeaders> {
       referrerPolicy: "no-referrer",
       strictTransportSecurity: "max-age=31536000; includeSubDomains",
       contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
-      // What follows means something to pages and old browsers only; each header costs on every response.
+      // What follows means something to pages and old browsers only; each header costs on every
+      // response.
       crossOriginOpenerPolicy: false,
       originAgentCluster: false,
       xDnsPrefetchControl: false,

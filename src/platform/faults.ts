@@ -1,7 +1,10 @@
 import { CodedError } from "../contracts/errors.ts";
 import type { Fault, FaultBoardRpc, FaultTarget } from "../contracts/durable.ts";
 
-/** Makes calls to one upstream go wrong as operators ordered. Exists only where the var `FAULTS` is on. */
+/**
+ * Makes calls to one upstream go wrong as operators ordered. Exists only where the var `FAULTS` is
+ * on.
+ */
 export interface FaultInjector {
   around<T>(call: () => Promise<T>): Promise<T>;
 }
@@ -15,8 +18,8 @@ interface FaultInjectorDeps {
 }
 
 /**
- * Asks the board before every call, so that a fault is felt at once everywhere. A board that can't be reached injects nothing: a tool
- * for making trouble must not be trouble itself.
+ * Asks the board before every call, so that a fault is felt at once everywhere. A board that can't
+ * be reached injects nothing: a tool for making trouble must not be trouble itself.
  */
 export function faultInjector({ board, bootId, target, random, sleep }: FaultInjectorDeps): FaultInjector {
   const inForce = async (): Promise<Fault | null> => {
@@ -32,7 +35,8 @@ export function faultInjector({ board, bootId, target, random, sleep }: FaultInj
       const fault = await inForce();
       if (fault === null) return call();
       if (fault.latencyMs > 0) await sleep(fault.latencyMs);
-      if (random() < fault.errorRate) throw new CodedError("UNAVAILABLE", `a fault was injected into ${target}`);
+      if (random() < fault.errorRate)
+        throw new CodedError("UNAVAILABLE", `a fault was injected into ${target}`);
       return call();
     },
   };

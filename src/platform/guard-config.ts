@@ -4,18 +4,31 @@ import * as z from "zod/mini";
 function pairsVar<T extends string>(values: readonly T[]) {
   return z.pipe(
     z.pipe(
-      z.string().check(z.regex(/^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/, "must be name=value, separated by commas")),
-      z.transform((text) => Object.fromEntries(text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2) as [string, string]))),
+      z
+        .string()
+        .check(
+          z.regex(/^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/, "must be name=value, separated by commas"),
+        ),
+      z.transform((text) =>
+        Object.fromEntries(
+          text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2) as [string, string]),
+        ),
+      ),
     ),
     z.record(z.string(), z.enum(values, `must be one of ${values.join(", ")}`)),
   );
 }
 
-/** The vars of every worker that guards calls. `BOOT_ID` tells one local start from the next, for faults that end with it. */
+/**
+ * The vars of every worker that guards calls. `BOOT_ID` tells one local start from the next, for
+ * faults that end with it.
+ */
 export const guardVars = {
   BREAKER_ENGINES: pairsVar(["sre", "hystrix"]),
   HEDGED_UPSTREAMS: z.pipe(
-    z.string().check(z.regex(/^$|^[a-z0-9-]+(,[a-z0-9-]+)*$/, "must be names of upstreams, separated by commas")),
+    z
+      .string()
+      .check(z.regex(/^$|^[a-z0-9-]+(,[a-z0-9-]+)*$/, "must be names of upstreams, separated by commas")),
     z.transform((text) => (text === "" ? [] : text.split(","))),
   ),
   FAULTS: z.enum(["on", "off"], "must be on or off"),

@@ -1,5 +1,10 @@
 import type { BreakerStateRpc, FaultBoardRpc, FaultTarget } from "../contracts/durable.ts";
-import { FAULT_BOARD_NAME, FAULT_TARGETS, SHARED_UPSTREAMS, type SharedUpstream } from "../contracts/durable.ts";
+import {
+  FAULT_BOARD_NAME,
+  FAULT_TARGETS,
+  SHARED_UPSTREAMS,
+  type SharedUpstream,
+} from "../contracts/durable.ts";
 import type { Breaker } from "../resilience/breaker.ts";
 import { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
@@ -43,9 +48,15 @@ export interface UpstreamOptions {
   /** Calls under way at once, in this isolate. */
   readonly readsMax: number;
   readonly writesMax: number;
-  /** The same of dear calls, which then have places of their own and no overload protection but that of whoever does the work. Among the others if absent. */
+  /**
+   * The same of dear calls, which then have places of their own and no overload protection but that
+   * of whoever does the work. Among the others if absent.
+   */
   readonly dearMax?: number;
-  /** Whether it is many things that fail apart, such as the objects of clients: each call says by its `part` which it goes to. False if absent. */
+  /**
+   * Whether it is many things that fail apart, such as the objects of clients: each call says by
+   * its `part` which it goes to. False if absent.
+   */
   readonly failsApart?: boolean;
   /** Overload protection for each kind of call; none if absent. */
   readonly overload?: (kind: CallKind) => OverloadLimiter;
@@ -64,7 +75,10 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(upstream, { quotaMs, readsMax, writesMax, dearMax, failsApart = false, overload, faultsOf }) {
+  return function makeGuard(
+    upstream,
+    { quotaMs, readsMax, writesMax, dearMax, failsApart = false, overload, faultsOf },
+  ) {
     const { breaker: whole, afterAttempt } = breakerFor(upstream);
     const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
     const budget = new RetryBudget();
@@ -74,12 +88,16 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       lanes: {
         read: { bulkhead: new Bulkhead({ placesMax: readsMax }), overload: overload?.("read") ?? null },
         write: { bulkhead: new Bulkhead({ placesMax: writesMax }), overload: overload?.("write") ?? null },
-        ...(dearMax === undefined ? {} : { dear: { bulkhead: new Bulkhead({ placesMax: dearMax }), overload: null } }),
+        ...(dearMax === undefined
+          ? {}
+          : { dear: { bulkhead: new Bulkhead({ placesMax: dearMax }), overload: null } }),
       },
       breaker,
       afterAttempt,
       budget,
-      hedge: deps.hedgedUpstreams.includes(upstream) ? new HedgePolicy({ latencies: new RollingPercentile(), budget }) : null,
+      hedge: deps.hedgedUpstreams.includes(upstream)
+        ? new HedgePolicy({ latencies: new RollingPercentile(), budget })
+        : null,
       throttle: new RetryThrottle(),
       timer: deps.timer,
       faults: faultsFor(faultsOf ?? upstream),
@@ -90,7 +108,10 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     });
   };
 
-  function breakerFor(upstream: string): { readonly breaker: Breaker; readonly afterAttempt: GuardParts["afterAttempt"] } {
+  function breakerFor(upstream: string): {
+    readonly breaker: Breaker;
+    readonly afterAttempt: GuardParts["afterAttempt"];
+  } {
     const alone = (): undefined => undefined;
     if (deps.engines[upstream] === "sre") return { breaker: new SreBreaker(), afterAttempt: alone };
     const engine = new HystrixBreaker();

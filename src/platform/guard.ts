@@ -2,7 +2,14 @@ import { CodedError, codeOf, hintsOf, isRetryable } from "../contracts/errors.ts
 import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { callLimitMs, deadlineOfOneMs, fairShareMs, hadItsTime, isWorthCalling, remainingMs } from "../resilience/deadline.ts";
+import {
+  callLimitMs,
+  deadlineOfOneMs,
+  fairShareMs,
+  hadItsTime,
+  isWorthCalling,
+  remainingMs,
+} from "../resilience/deadline.ts";
 import type { Criticality } from "../resilience/criticality.ts";
 import type { OverloadLimiter, WorkOutcome } from "../resilience/overload-limiter.ts";
 import { hedged, type HedgePolicy } from "../resilience/hedge.ts";
@@ -15,7 +22,10 @@ import { isLate, mayHaveTakenEffect, outcomeOf, outOfTime, spent, workOutcomeOf 
 import { LateError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "./patience.ts";
 
-/** Reads and writes of one upstream are apart: neither can take the other's places, nor set the other's limits. */
+/**
+ * Reads and writes of one upstream are apart: neither can take the other's places, nor set the
+ * other's limits.
+ */
 export interface Lane {
   readonly bulkhead: Bulkhead;
   readonly overload: OverloadLimiter | null;
@@ -27,7 +37,10 @@ export interface GuardParts {
   /** What one attempt may take at most, in ms. */
   readonly quotaMs: number;
   readonly lanes: Readonly<Record<CallKind, Lane>> & {
-    /** That of dear calls, where they have one: with the others they would take their places, and set their limits. */
+    /**
+     * That of dear calls, where they have one: with the others they would take their places, and
+     * set their limits.
+     */
     readonly dear?: Lane;
   };
   readonly breaker: Breaker;
@@ -42,17 +55,24 @@ export interface GuardParts {
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   /**
-   * Has work go on though whoever waited for it has gone. A service is told of no hang-up: its code would end at the next `await`, and its call keep a place
-   * for as long as its client could have waited. Kept, it gives the place back when the upstream answers.
+   * Has work go on though whoever waited for it has gone. A service is told of no hang-up: its code
+   * would end at the next `await`, and its call keep a place for as long as its client could have
+   * waited. Kept, it gives the place back when the upstream answers.
    */
   readonly keep: (work: Promise<unknown>) => void;
-  /** Hears after each attempt; here breakers report to their shared state, in the background. Answers when they have its verdict, if they ask for it. */
+  /**
+   * Hears after each attempt; here breakers report to their shared state, in the background.
+   * Answers when they have its verdict, if they ask for it.
+   */
   readonly afterAttempt: () => Promise<void> | undefined;
 }
 
 export type CallKind = "read" | "write";
 
-/** One try: how long it may take, which it is (from 1), and whether a client's hurry has left it less than its quota: then whoever is called must know. */
+/**
+ * One try: how long it may take, which it is (from 1), and whether a client's hurry has left it
+ * less than its quota: then whoever is called must know.
+ */
 export interface Attempt {
   readonly limitMs: number;
   readonly number: number;
@@ -61,13 +81,16 @@ export interface Attempt {
 
 export interface CallPlan<T> extends Patience {
   readonly kind: CallKind;
-  /** Whether it asks for work that keeps a core busy for long, such as hashing a password. False if absent. */
+  /**
+   * Whether it asks for work that keeps a core busy for long, such as hashing a password. False if
+   * absent.
+   */
   readonly isDear?: boolean;
   /** Whether the call may be made twice. */
   readonly idempotent: boolean;
   /**
-   * Whether somebody further out may know that twice is as good as once, by a key: what fails here without being known to have failed there is not
-   * said to be final. False if absent.
+   * Whether somebody further out may know that twice is as good as once, by a key: what fails here
+   * without being known to have failed there is not said to be final. False if absent.
    */
   readonly keyed?: boolean;
   /** Tries, the first one included; {@link ATTEMPTS_MAX} if absent. */
@@ -76,7 +99,10 @@ export interface CallPlan<T> extends Patience {
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
-  /** Which of several things behind this upstream is called, where they fail apart: one that is ill is left alone, and closes none of the others. */
+  /**
+   * Which of several things behind this upstream is called, where they fail apart: one that is ill
+   * is left alone, and closes none of the others.
+   */
   readonly part?: string;
   /** What an answer says about the upstream's load; `success` if absent. */
   readonly outcomeOf?: (answer: T) => WorkOutcome;
@@ -92,7 +118,10 @@ interface Flight {
   readonly startedAtMs: number;
   /** When it can't be under way any more. */
   readonly vanishesAtMs: number;
-  /** As what the breaker has let its present attempt through; null between attempts, and when it has left. */
+  /**
+   * As what the breaker has let its present attempt through; null between attempts, and when it has
+   * left.
+   */
   attemptedAs: "admitted" | "trial" | null;
   /** Which of the things that fail apart it goes to. */
   readonly part: string | undefined;
@@ -108,9 +137,10 @@ const VERDICT_MS_MAX = 1_000;
 const SHED_RETRY_MS = 1_000;
 
 /**
- * Everything between a worker and one of its upstreams: deadline, overload protection, bulkhead, breaker, retries, time limit, faults,
- * in this order (docs/design/resilience.md says why). Whatever fails leaves it with three marks: whether it was tried again, whether nobody must,
- * and that no breaker further out counts it.
+ * Everything between a worker and one of its upstreams: deadline, overload protection, bulkhead,
+ * breaker, retries, time limit, faults, in this order (docs/design/resilience.md says why).
+ * Whatever fails leaves it with three marks: whether it was tried again, whether nobody must, and
+ * that no breaker further out counts it.
  */
 export class Guard {
   readonly #parts: GuardParts;
@@ -128,14 +158,17 @@ export class Guard {
     return this.#parts.upstream;
   }
 
-  /** That of a caller who waits for one answer and no longer: all attempts together have the time that one may take. */
+  /**
+   * That of a caller who waits for one answer and no longer: all attempts together have the time
+   * that one may take.
+   */
   patienceOfOne(quotaMs: number = this.#parts.quotaMs): Patience {
     return { deadlineAtMs: deadlineOfOneMs(this.#parts.now(), quotaMs) };
   }
 
   /**
-   * Makes the call. Throws `DEADLINE_EXCEEDED`, `OVERLOADED` or `CIRCUIT_OPEN` without making it, `UNAVAILABLE` where the upstream fails
-   * or is late, and the upstream's own errors otherwise.
+   * Makes the call. Throws `DEADLINE_EXCEEDED`, `OVERLOADED` or `CIRCUIT_OPEN` without making it,
+   * `UNAVAILABLE` where the upstream fails or is late, and the upstream's own errors otherwise.
    */
   async call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
     const { now } = this.#parts;
@@ -148,7 +181,12 @@ export class Guard {
     return answer;
   }
 
-  async #fly<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, flight: Flight): Promise<T> {
+  async #fly<T>(
+    what: string,
+    plan: CallPlan<T>,
+    run: (attempt: Attempt) => Promise<T>,
+    flight: Flight,
+  ): Promise<T> {
     let outcome: WorkOutcome = "none";
     try {
       const answer = await this.#attempts(what, plan, run, flight);
@@ -167,7 +205,8 @@ export class Guard {
     this.#giveUpVanished(nowMs);
     const { lanes } = this.#parts;
     const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
-    if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical")) throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical"))
+      throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     if (!lane.bulkhead.tryEnter()) {
       lane.overload?.done(nowMs, nowMs, "none");
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
@@ -175,7 +214,13 @@ export class Guard {
     const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
     const startedAtMs = this.#time.at(nowMs);
     const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
-    const flight: Flight = { lane, startedAtMs, vanishesAtMs: startedAtMs + patienceMs, attemptedAs: null, part };
+    const flight: Flight = {
+      lane,
+      startedAtMs,
+      vanishesAtMs: startedAtMs + patienceMs,
+      attemptedAs: null,
+      part,
+    };
     this.#flights.add(flight);
     this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
     return flight;
@@ -189,21 +234,27 @@ export class Guard {
   }
 
   /**
-   * Gives back the places of calls that will never return: the runtime drops a request whose client has hung up, and what comes after its `await` is
-   * never run, `finally` neither. Without this, clients in a hurry would fill every bulkhead for good. Where nobody has told of the hang-up. They don't
-   * vanish in the order they began: a patient one must not keep the places of those behind it.
+   * Gives back the places of calls that will never return: the runtime drops a request whose client
+   * has hung up, and what comes after its `await` is never run, `finally` neither. Without this,
+   * clients in a hurry would fill every bulkhead for good. Where nobody has told of the hang-up.
+   * They don't vanish in the order they began: a patient one must not keep the places of those
+   * behind it.
    */
   #giveUpVanished(nowMs: number): void {
     const atMs = this.#time.at(nowMs);
     if (atMs < this.#nextVanishesAtMs) return;
     this.#nextVanishesAtMs = Number.POSITIVE_INFINITY;
     for (const flight of this.#flights) {
-      if (flight.vanishesAtMs > atMs) this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
+      if (flight.vanishesAtMs > atMs)
+        this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
       else this.#vanish(flight, nowMs);
     }
   }
 
-  /** A call whose caller has gone ends without an outcome: it was not the upstream's doing, and how long it took nobody knows. */
+  /**
+   * A call whose caller has gone ends without an outcome: it was not the upstream's doing, and how
+   * long it took nobody knows.
+   */
   #vanish(flight: Flight, nowMs: number): void {
     if (!this.#flights.has(flight)) return;
     const admission = flight.attemptedAs;
@@ -212,7 +263,12 @@ export class Guard {
     this.#leave(flight, nowMs, "none");
   }
 
-  async #attempts<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, flight: Flight): Promise<T> {
+  async #attempts<T>(
+    what: string,
+    plan: CallPlan<T>,
+    run: (attempt: Attempt) => Promise<T>,
+    flight: Flight,
+  ): Promise<T> {
     const { budget, now, sleep } = this.#parts;
     budget.request(now());
     let isUnknown = false;
@@ -230,14 +286,21 @@ export class Guard {
   }
 
   /** One attempt, admitted by the breaker and told to it. */
-  async #attempt<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>, number: number, flight: Flight): Promise<T> {
+  async #attempt<T>(
+    what: string,
+    plan: CallPlan<T>,
+    run: (attempt: Attempt) => Promise<T>,
+    number: number,
+    flight: Flight,
+  ): Promise<T> {
     const { breaker, throttle, hedge, timer, faults, now, random, afterAttempt } = this.#parts;
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const asked = breaker.admit(startedAtMs, random(), plan.part);
-    const admission = asked.kind === "rejected" ? await this.#askToProbe(plan, leftMs - quotaMs, asked.retryAfterMs) : asked;
+    const admission =
+      asked.kind === "rejected" ? await this.#askToProbe(plan, leftMs - quotaMs, asked.retryAfterMs) : asked;
     const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
     const isHurried = plan.isHurried === true && limitMs < quotaMs;
     flight.attemptedAs = admission.kind;
@@ -245,7 +308,8 @@ export class Guard {
     try {
       const attempt = { limitMs, number, isHurried };
       const start = (): Promise<T> => (faults === null ? run(attempt) : faults.around(() => run(attempt)));
-      const running = hedge !== null && plan.kind === "read" && plan.idempotent ? this.#hedged(hedge, start) : start();
+      const running =
+        hedge !== null && plan.kind === "read" && plan.idempotent ? this.#hedged(hedge, start) : start();
       const answer = await timer.inTime(running, limitMs);
       throttle.success();
       return answer;
@@ -262,10 +326,15 @@ export class Guard {
   }
 
   /**
-   * What becomes of a call that the breaker rejects: refused, unless nobody waits for it and there is time. Then it waits for the shared verdict, which may be that it is
-   * to probe: its next call may be minutes away.
+   * What becomes of a call that the breaker rejects: refused, unless nobody waits for it and there
+   * is time. Then it waits for the shared verdict, which may be that it is to probe: its next call
+   * may be minutes away.
    */
-  async #askToProbe<T>({ part, isBackground = false }: CallPlan<T>, spareMs: number, retryAfterMs: number): Promise<Leave> {
+  async #askToProbe<T>(
+    { part, isBackground = false }: CallPlan<T>,
+    spareMs: number,
+    retryAfterMs: number,
+  ): Promise<Leave> {
     const { breaker, now, random, afterAttempt } = this.#parts;
     const told = afterAttempt();
     if (told !== undefined && isBackground && spareMs >= VERDICT_MS_MAX) {
@@ -276,11 +345,18 @@ export class Guard {
     throw this.#refuse("CIRCUIT_OPEN", retryAfterMs || OPEN_RETRY_MS);
   }
 
-  /** The faster of two calls, where the first is later than nearly all are. To breaker and throttle they are one. */
+  /**
+   * The faster of two calls, where the first is later than nearly all are. To breaker and throttle
+   * they are one.
+   */
   async #hedged<T>(hedge: HedgePolicy, start: () => Promise<T>): Promise<T> {
     const { now, random, sleep } = this.#parts;
     const startedAtMs = now();
-    const answer = await hedged(start, { delayMs: hedge.delayMs(startedAtMs), sleep, mayHedge: () => hedge.mayHedge(now()) });
+    const answer = await hedged(start, {
+      delayMs: hedge.delayMs(startedAtMs),
+      sleep,
+      mayHedge: () => hedge.mayHedge(now()),
+    });
     hedge.observe(now(), now() - startedAtMs, random());
     return answer;
   }
@@ -296,7 +372,8 @@ export class Guard {
       attemptsMax: plan.attemptsMax ?? ATTEMPTS_MAX,
       remainingMs: remainingMs(plan.deadlineAtMs, nowMs),
       random: random(),
-      // Whoever hangs, hangs: a short wait more would only make the caller late as well, and its caller blame it.
+      // Whoever hangs, hangs: a short wait more would only make the caller late as well, and its
+      // caller blame it.
       ...(isLate(error) ? { usefulMs: fairShareMs(quotaMs) } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
@@ -304,19 +381,31 @@ export class Guard {
   }
 
   /**
-   * Late by its quota, an upstream can't be had; late by the caller's patience, time is up, whosever fault that is. An error without a code is the transport's or a bug over
-   * there: to the caller that upstream is unavailable, and reads may try again.
+   * Late by its quota, an upstream can't be had; late by the caller's patience, time is up,
+   * whosever fault that is. An error without a code is the transport's or a bug over there: to the
+   * caller that upstream is unavailable, and reads may try again.
    */
   #coded(cause: unknown, hadItsQuota: boolean): unknown {
     if (cause instanceof LateError) {
-      return new CodedError(hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED", `${this.#parts.upstream} took too long`, { cause });
+      return new CodedError(
+        hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED",
+        `${this.#parts.upstream} took too long`,
+        { cause },
+      );
     }
-    return codeOf(cause) === "INTERNAL" ? new CodedError("UNAVAILABLE", `${this.#parts.upstream} failed`, { cause }) : cause;
+    return codeOf(cause) === "INTERNAL"
+      ? new CodedError("UNAVAILABLE", `${this.#parts.upstream} failed`, { cause })
+      : cause;
   }
 
   /** Refused here, before anything was sent. */
   #refuse(code: "OVERLOADED" | "CIRCUIT_OPEN", retryAfterMs: number): CodedError {
-    const why = code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
-    return new CodedError(code, `${this.#parts.upstream} ${why}`, { retryAfterMs, mustNotRetry: true, failedBelow: true });
+    const why =
+      code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
+    return new CodedError(code, `${this.#parts.upstream} ${why}`, {
+      retryAfterMs,
+      mustNotRetry: true,
+      failedBelow: true,
+    });
   }
 }

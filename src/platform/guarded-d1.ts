@@ -5,21 +5,27 @@ import type { Patience } from "./patience.ts";
 interface GuardedD1Options {
   readonly guard: Guard;
   /**
-   * How long whoever asks will wait. `one quota`: as long as one query may take, in which one that fails at once is tried again. Never said by a deadline
-   * of that length: less a margin it would be shorter than the quota, and a database that hangs be nobody's fault.
+   * How long whoever asks will wait. `one quota`: as long as one query may take, in which one that
+   * fails at once is tried again. Never said by a deadline of that length: less a margin it would
+   * be shorter than the quota, and a database that hangs be nobody's fault.
    */
   readonly patience: (() => Patience) | "one quota";
   /** What one query may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
-  /** Whether an error says that the data is refused, by a database that is well; none does if absent. */
+  /**
+   * Whether an error says that the data is refused, by a database that is well; none does if
+   * absent.
+   */
   readonly isDataFault?: (error: unknown) => boolean;
 }
 
 const READS = /^\s*select\b/i;
 
 /**
- * A D1 database whose every query passes a guard. Reads are tried again when they fail, writes and batches never: whether a failed one took effect
- * is not known here, and only who has a key for it may ask again. A query that is late goes on in the database and can't be recalled; its answer is dropped.
+ * A D1 database whose every query passes a guard. Reads are tried again when they fail, writes and
+ * batches never: whether a failed one took effect is not known here, and only who has a key for it
+ * may ask again. A query that is late goes on in the database and can't be recalled; its answer is
+ * dropped.
  */
 export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database {
   const { guard, patience, quotaMs, isDataFault = () => false } = options;
@@ -38,7 +44,9 @@ export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database
         try {
           return await run();
         } catch (cause) {
-          throw isDataFault(cause) ? new CodedError("INVALID", "the database refused the data", { cause }) : cause;
+          throw isDataFault(cause)
+            ? new CodedError("INVALID", "the database refused the data", { cause })
+            : cause;
         }
       },
     );
@@ -47,7 +55,8 @@ export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database
   function guardStatement(statement: D1PreparedStatement, isRead: boolean): D1PreparedStatement {
     const guarded = {
       bind: (...values: unknown[]) => guardStatement(statement.bind(...values), isRead),
-      first: (column?: string) => call<unknown>(isRead, () => (column === undefined ? statement.first() : statement.first(column))),
+      first: (column?: string) =>
+        call<unknown>(isRead, () => (column === undefined ? statement.first() : statement.first(column))),
       run: () => call(isRead, () => statement.run()),
       all: () => call(isRead, () => statement.all()),
       raw: (rawOptions?: { columnNames?: false }) => call<unknown>(isRead, () => statement.raw(rawOptions)),

@@ -8,13 +8,17 @@ import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import { importEd25519, type PrivateKeyJwk, type PublicKeyJwk } from "./jwk.ts";
 
-/** How long an internal token is valid, and for how long the gateway hands out the same one. The difference is what a request may take. */
+/**
+ * How long an internal token is valid, and for how long the gateway hands out the same one. The
+ * difference is what a request may take.
+ */
 const TTL_MS = 60_000;
 const REUSE_MS = 20_000;
 const CACHE_ENTRIES_MAX = 10_000;
 /**
- * How far a BFF's clock may be from the gateway's. Much against the token's own life, which it makes longer; but a clock that is a minute off would
- * otherwise refuse every request, and the token is good for one BFF only and never leaves the platform.
+ * How far a BFF's clock may be from the gateway's. Much against the token's own life, which it
+ * makes longer; but a clock that is a minute off would otherwise refuse every request, and the
+ * token is good for one BFF only and never leaves the platform.
  */
 const CLOCK_SKEW_MS = 300_000;
 
@@ -22,24 +26,33 @@ const CLOCK_SKEW_MS = 300_000;
 export type InternalTokenMinter = (principal: Principal | null, audience: string) => Promise<string>;
 
 /**
- * The caller a token speaks for. Throws `UNAUTHENTICATED` for a token that is missing, forged, expired or meant for another worker, and `UNAVAILABLE` for one
- * of a key that isn't known: the gateway has got a new one before its BFFs have, and no client should throw a good token away for that.
+ * The caller a token speaks for. Throws `UNAUTHENTICATED` for a token that is missing, forged,
+ * expired or meant for another worker, and `UNAVAILABLE` for one of a key that isn't known: the
+ * gateway has got a new one before its BFFs have, and no client should throw a good token away for
+ * that.
  */
 export type InternalTokenVerifier = (token: string | null) => Promise<Principal | null>;
 
-/** The gateway's side: signs with the key only it holds. Tokens are reused for {@link REUSE_MS} per session and audience. */
+/**
+ * The gateway's side: signs with the key only it holds. Tokens are reused for {@link REUSE_MS} per
+ * session and audience.
+ */
 export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): InternalTokenMinter {
-  // On a steady clock: a token made while the clock was a month ahead is not handed out for a month.
+  // On a steady clock: a token made while the clock was a month ahead is not handed out for a
+  // month.
   const time = new SteadyTime(REUSE_MS);
   const minted = new BoundedCache<string>({ entriesMax: CACHE_ENTRIES_MAX, now: () => time.at(now()) });
   let key: CryptoKey | null = null;
   return async function mintInternalToken(principal, audience) {
-    const cacheKey = principal === null ? audience : `${audience} ${principal.sessionId} ${principal.roles.join(",")}`;
+    const cacheKey =
+      principal === null ? audience : `${audience} ${principal.sessionId} ${principal.roles.join(",")}`;
     const known = minted.get(cacheKey);
     if (known !== undefined) return known;
     key ??= await importEd25519(privateJwk);
     const issuedAtMs = now();
-    const unsigned = new SignJWT(principal === null ? { roles: [] } : { roles: [...principal.roles], sid: principal.sessionId })
+    const unsigned = new SignJWT(
+      principal === null ? { roles: [] } : { roles: [...principal.roles], sid: principal.sessionId },
+    )
       .setProtectedHeader({ alg: "EdDSA", kid: privateJwk.kid, typ: INTERNAL_TOKEN_TYPE })
       .setIssuer(INTERNAL_ISSUER)
       .setAudience(audience)
@@ -63,7 +76,10 @@ interface Verified {
   readonly principal: Principal | null;
 }
 
-/** A worker's side: holds public keys only, so it can mint for nobody. Verified tokens are remembered until they expire. */
+/**
+ * A worker's side: holds public keys only, so it can mint for nobody. Verified tokens are
+ * remembered until they expire.
+ */
 export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions): InternalTokenVerifier {
   const verified = new BoundedCache<Verified>({ entriesMax: CACHE_ENTRIES_MAX, now });
   const keys = new Map<string, CryptoKey>();
@@ -105,11 +121,18 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
   };
 }
 
-/** Reads user, session and roles out of verified claims; null for a token without a subject. What names nobody, or no session, is refused. */
-export function principalOf(claims: { readonly sub?: unknown; readonly [claim: string]: unknown }): Principal | null {
+/**
+ * Reads user, session and roles out of verified claims; null for a token without a subject. What
+ * names nobody, or no session, is refused.
+ */
+export function principalOf(claims: {
+  readonly sub?: unknown;
+  readonly [claim: string]: unknown;
+}): Principal | null {
   const { sub, sid, roles } = claims;
   if (sub === undefined) return null;
-  if (!isName(sub) || !isName(sid) || !Array.isArray(roles)) throw new TypeError("the token names a user but no session or roles");
+  if (!isName(sub) || !isName(sid) || !Array.isArray(roles))
+    throw new TypeError("the token names a user but no session or roles");
   return { userId: sub, sessionId: sid, roles: roles.filter(isRole) };
 }
 

@@ -13,8 +13,13 @@ const privateJwkSchema = z.object({ ...publicMembers, d: z.string().check(z.leng
 
 /** An Ed25519 private key in a secret (RFC 8037), with its `kid`. */
 export const privateJwkVar = jsonVar(privateJwkSchema);
-/** A JSON Web Key Set of Ed25519 public keys in a var: more than one while the signer's key is being changed. */
-export const publicJwksVar = jsonVar(z.object({ keys: z.array(publicJwkSchema).check(z.minLength(1), z.maxLength(8)) }));
+/**
+ * A JSON Web Key Set of Ed25519 public keys in a var: more than one while the signer's key is being
+ * changed.
+ */
+export const publicJwksVar = jsonVar(
+  z.object({ keys: z.array(publicJwkSchema).check(z.minLength(1), z.maxLength(8)) }),
+);
 
 export type PublicKeyJwk = z.infer<typeof publicJwkSchema>;
 export type PrivateKeyJwk = z.infer<typeof privateJwkSchema>;

@@ -2,7 +2,9 @@ export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
 
-/** One JSON object a line. Fields are flat and small; nobody hands it a token, a password or a body. */
+/**
+ * One JSON object a line. Fields are flat and small; nobody hands it a token, a password or a body.
+ */
 export interface Logger {
   debug(event: string, fields?: LogFields): void;
   info(event: string, fields?: LogFields): void;

@@ -7,8 +7,9 @@ export interface ObjectNamespace {
 const IDS_MAX = 10_000;
 
 /**
- * Reaches objects by name, with the interface that both sides share through `contracts`. Ids are hashes of names, so they are remembered;
- * a stub that has thrown may be broken for good, so each call takes a new one.
+ * Reaches objects by name, with the interface that both sides share through `contracts`. Ids are
+ * hashes of names, so they are remembered; a stub that has thrown may be broken for good, so each
+ * call takes a new one.
  */
 export function objectsOf<T extends object>(namespace: ObjectNamespace): (name: string) => T {
   const ids = new Map<string, DurableObjectId>();

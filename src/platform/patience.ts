@@ -3,15 +3,19 @@ export interface Patience {
   /** When the caller's time is up, ms since the epoch; infinity where nobody waits. */
   readonly deadlineAtMs: number;
   /**
-   * The client asked for less time than its route has, and it shows: what is late then need not be ill. Absent means no, also where a worker
-   * of an older version passed the call on.
+   * The client asked for less time than its route has, and it shows: what is late then need not be
+   * ill. Absent means no, also where a worker of an older version passed the call on.
    */
   readonly isHurried?: boolean;
-  /** Fires when whoever waits has hung up, where the runtime tells that; nothing after an `await` of theirs is run from then on. */
+  /**
+   * Fires when whoever waits has hung up, where the runtime tells that; nothing after an `await` of
+   * theirs is run from then on.
+   */
   readonly hangUp?: AbortSignal;
   /**
-   * Nobody waits for the call, and the next one of its kind may be minutes away: where an upstream is left alone it asks whether it may be the one to find out, and
-   * waits for the answer. False if absent.
+   * Nobody waits for the call, and the next one of its kind may be minutes away: where an upstream
+   * is left alone it asks whether it may be the one to find out, and waits for the answer. False if
+   * absent.
    */
   readonly isBackground?: boolean;
 }

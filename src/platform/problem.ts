@@ -23,8 +23,14 @@ const FAULTY: Readonly<Record<TokenFault, string>> = {
   insufficient_scope: `${CHALLENGE}, error="insufficient_scope", error_description="The roles of the token do not allow this"`,
 };
 
-/** An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client learns only that it is ours. */
-export function problemResponse(error: unknown, { requestId, instance, headers, extra }: ProblemContext): Response {
+/**
+ * An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client
+ * learns only that it is ours.
+ */
+export function problemResponse(
+  error: unknown,
+  { requestId, instance, headers, extra }: ProblemContext,
+): Response {
   const code = codeOf(error);
   const { status, title } = ERROR_CATALOGUE[code];
   const { errors, retryAfterMs, alreadyRetried, mustNotRetry, failedBelow, tokenFault } = hintsOf(error);
@@ -39,14 +45,20 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
     ...(errors === undefined ? {} : { errors: errors.slice(0, FIELD_ERRORS_MAX) }),
     ...extra,
   };
-  const all: Record<string, string> = { "content-type": "application/problem+json", "cache-control": "no-store", ...headers };
+  const all: Record<string, string> = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...headers,
+  };
   const challenge = challengeOf(status, tokenFault);
   if (challenge !== null) all["www-authenticate"] = challenge;
-  // Also where a layer below has tried again already: later is another time. But what nobody could try again, and nobody refused, may have been done:
-  // to say when to come back would be to say "come back".
+  // Also where a layer below has tried again already: later is another time. But what nobody could
+  // try again, and nobody refused, may have been done: to say when to come back would be to say
+  // "come back".
   const mayBeDone = mustNotRetry === true && alreadyRetried !== true;
   const waitMs = retryAfterMs ?? (status === 503 && !mayBeDone ? RETRY_AFTER_DEFAULT_MS : undefined);
-  if (waitMs !== undefined && (status === 429 || status === 503)) all["retry-after"] = String(Math.ceil(waitMs / 1000));
+  if (waitMs !== undefined && (status === 429 || status === 503))
+    all["retry-after"] = String(Math.ceil(waitMs / 1000));
   if (mustNotRetry === true && status >= 503) all[NO_RETRY_HEADER] = "1";
   if (failedBelow === true && status >= 503) all[FAILED_BELOW_HEADER] = "1";
   if (code === "OVERLOADED") all[OVERLOADED_HEADER] = "1";
@@ -54,8 +66,9 @@ export function problemResponse(error: unknown, { requestId, instance, headers, 
 }
 
 /**
- * The value of `WWW-Authenticate` (RFC 6750, 3): without an error where no token was presented, or something else was wrong than the token, so that nobody
- * throws a good one away. Null where the answer needs none.
+ * The value of `WWW-Authenticate` (RFC 6750, 3): without an error where no token was presented, or
+ * something else was wrong than the token, so that nobody throws a good one away. Null where the
+ * answer needs none.
  */
 function challengeOf(status: number, fault: TokenFault | undefined): string | null {
   if (status === 401) return fault === "invalid_token" ? FAULTY.invalid_token : CHALLENGE;

@@ -4,7 +4,10 @@ const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(
 const pool = new Uint8Array(POOL_BYTES);
 let used = POOL_BYTES;
 
-/** `bytes` random bytes in hex, from a pool that is refilled every few hundred calls: one system call an id is dear on the hot path. */
+/**
+ * `bytes` random bytes in hex, from a pool that is refilled every few hundred calls: one system
+ * call an id is dear on the hot path.
+ */
 export function randomHex(bytes: number): string {
   if (used + bytes > POOL_BYTES) {
     crypto.getRandomValues(pool);

@@ -8,8 +8,10 @@ import { continueTrace, formatTraceparent } from "./trace.ts";
 type FetchLike = (request: Request, env: never, ctx: ExecutionContext) => Response | Promise<Response>;
 
 /**
- * The `fetch` handler of a worker over its composition root, and its last resort. A worker that can't be wired (a bad var, a missing secret) answers
- * every request with a plain 500 and says in its log what is wrong; so does one whose handler throws. No answer is without the headers of every response.
+ * The `fetch` handler of a worker over its composition root, and its last resort. A worker that
+ * can't be wired (a bad var, a missing secret) answers every request with a plain 500 and says in
+ * its log what is wrong; so does one whose handler throws. No answer is without the headers of
+ * every response.
  */
 export function serve<E extends object>(
   wire: (env: E) => FetchLike,

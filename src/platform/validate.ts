@@ -10,7 +10,8 @@ type Schema = z.ZodType | mini.ZodMiniType;
 /**
  * The value as the schema sees it. Throws `INVALID` with the dotted path of each rejected value.
  *
- * @param name - of the argument that the value is, the first part of each path; none for a whole body
+ * @param name - of the argument that the value is, the first part of each path; none for a whole
+ *   body
  */
 export function validate<S extends Schema>(schema: S, value: unknown, name?: string): z.output<S> {
   const result = schema.safeParse(value);
@@ -19,17 +20,26 @@ export function validate<S extends Schema>(schema: S, value: unknown, name?: str
 }
 
 /**
- * A list whose items have nothing to do with each other: each as the schema sees it, null where it is not valid, for one item's fault is
- * that item's. Throws `INVALID` where it is no list of 1 to `max`, or where no item is valid.
+ * A list whose items have nothing to do with each other: each as the schema sees it, null where it
+ * is not valid, for one item's fault is that item's. Throws `INVALID` where it is no list of 1 to
+ * `max`, or where no item is valid.
  */
-export function validateEach<S extends Schema>(schema: S, values: unknown, name: string, max: number): readonly (z.output<S> | null)[] {
+export function validateEach<S extends Schema>(
+  schema: S,
+  values: unknown,
+  name: string,
+  max: number,
+): readonly (z.output<S> | null)[] {
   if (!Array.isArray(values) || values.length < 1 || values.length > max) {
     throw invalid([{ path: [], message: `must be a list of 1 to ${max}` }], name);
   }
   const results = values.map((value) => schema.safeParse(value));
-  if (results.some(({ success }) => success)) return results.map((result) => (result.success ? (result.data as z.output<S>) : null));
+  if (results.some(({ success }) => success))
+    return results.map((result) => (result.success ? (result.data as z.output<S>) : null));
   throw invalid(
-    results.flatMap(({ error }, index) => (error?.issues ?? []).map(({ path, message }) => ({ path: [index, ...path], message }))),
+    results.flatMap(({ error }, index) =>
+      (error?.issues ?? []).map(({ path, message }) => ({ path: [index, ...path], message })),
+    ),
     name,
   );
 }
@@ -49,7 +59,9 @@ function invalid(issues: readonly Issue[], name?: string): CodedError {
   const all = issues.flatMap(({ path, message, keys }) =>
     keys === undefined
       ? [{ path, message }]
-      : keys.slice(0, UNKNOWN_MAX).map((key) => ({ path: [...path, key.slice(0, MEMBER_LENGTH_MAX)], message: "is not known here" })),
+      : keys
+          .slice(0, UNKNOWN_MAX)
+          .map((key) => ({ path: [...path, key.slice(0, MEMBER_LENGTH_MAX)], message: "is not known here" })),
   );
   const errors: FieldError[] = all.map(({ path, message }) => ({
     path: [...(name === undefined ? [] : [name]), ...path].map(String).join("."),
@@ -58,13 +70,19 @@ function invalid(issues: readonly Issue[], name?: string): CodedError {
   return new CodedError("INVALID", "Some values are not valid; see errors", { errors });
 }
 
-/** The JSON body as the schema sees it. Throws `MALFORMED` where it breaks off, is not UTF-8 or not JSON, `INVALID` where values are not valid. */
+/**
+ * The JSON body as the schema sees it. Throws `MALFORMED` where it breaks off, is not UTF-8 or not
+ * JSON, `INVALID` where values are not valid.
+ */
 export async function readJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
   return parseJson(await textOf(request), schema);
 }
 
 /** The same where a request may do without a body: none is an object without members. */
-export async function readOptionalJson<S extends z.ZodType>(request: Request, schema: S): Promise<z.output<S>> {
+export async function readOptionalJson<S extends z.ZodType>(
+  request: Request,
+  schema: S,
+): Promise<z.output<S>> {
   const text = await textOf(request);
   return text === "" ? validate(schema, {}) : parseJson(text, schema);
 }
@@ -88,7 +106,10 @@ function parseJson<S extends z.ZodType>(text: string, schema: S): z.output<S> {
   return validate(schema, value);
 }
 
-/** The query string as the schema sees it; of a repeated parameter the last counts. Throws `INVALID`. */
+/**
+ * The query string as the schema sees it; of a repeated parameter the last counts. Throws
+ * `INVALID`.
+ */
 export function readQuery<S extends z.ZodType>(url: string, schema: S): z.output<S> {
   const start = url.indexOf("?");
   return validate(schema, start < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(start))));

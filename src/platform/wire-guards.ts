@@ -19,7 +19,14 @@ interface WireGuardsInput {
 }
 
 /** The guards of a worker, from its config and its bindings. */
-export function wireGuards({ config, breakerState, faultBoard, timer, background, logger }: WireGuardsInput): MakeGuard {
+export function wireGuards({
+  config,
+  breakerState,
+  faultBoard,
+  timer,
+  background,
+  logger,
+}: WireGuardsInput): MakeGuard {
   return guardKit({
     breakerStates: breakerState,
     faults: config.FAULTS === "on" ? { board: faultBoard, bootId: config.BOOT_ID } : null,
@@ -27,6 +34,7 @@ export function wireGuards({ config, breakerState, faultBoard, timer, background
     hedgedUpstreams: config.HEDGED_UPSTREAMS,
     timer,
     background,
-    onReportFailure: (upstream, error) => logger.warn("shared breaker not reached", { upstream, causes: describeCauses(error) }),
+    onReportFailure: (upstream, error) =>
+      logger.warn("shared breaker not reached", { upstream, causes: describeCauses(error) }),
   });
 }

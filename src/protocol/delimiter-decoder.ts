@@ -14,7 +14,10 @@ export interface DelimiterOptions {
 export interface DelimiterDecoderOptions extends DelimiterOptions {
   /** Whether frames are given without their delimiter; true if absent. */
   readonly stripDelimiter?: boolean;
-  /** Whether a frame that is too long is told when its length passes the limit, or only when its delimiter comes; true if absent. */
+  /**
+   * Whether a frame that is too long is told when its length passes the limit, or only when its
+   * delimiter comes; true if absent.
+   */
   readonly failFast?: boolean;
 }
 
@@ -22,8 +25,8 @@ export interface DelimiterDecoderOptions extends DelimiterOptions {
  * Frames that end with a delimiter (Netty's DelimiterBasedFrameDecoder).
  *
  * 1. Each byte is searched once: what is held holds no delimiter.
- * 2. At most maxFrameLength + the longest delimiter - 1 bytes are held. A frame that is too long is forgotten up to its delimiter, where the stream is in
- *    step again.
+ * 2. At most maxFrameLength + the longest delimiter - 1 bytes are held. A frame that is too long is
+ *    forgotten up to its delimiter, where the stream is in step again.
  */
 export class DelimiterDecoder implements FrameDecoder {
   readonly #delimiters: DelimiterSet;
@@ -36,7 +39,12 @@ export class DelimiterDecoder implements FrameDecoder {
   #skipping = false;
 
   /** @throws RangeError for an option out of range, or a delimiter that could never be found */
-  constructor({ delimiters, maxFrameLength, stripDelimiter = true, failFast = true }: DelimiterDecoderOptions) {
+  constructor({
+    delimiters,
+    maxFrameLength,
+    stripDelimiter = true,
+    failFast = true,
+  }: DelimiterDecoderOptions) {
     requireLength("maxFrameLength", maxFrameLength, 1, FRAME_LENGTH_MAX);
     this.#delimiters = new DelimiterSet(delimiters);
     this.#max = maxFrameLength;
@@ -59,7 +67,11 @@ export class DelimiterDecoder implements FrameDecoder {
 
   next(): Uint8Array | null {
     const { chunk, at, held, heldLength } = this.#input;
-    for (let end = this.#delimiters.candidate(chunk, at); end !== -1; end = this.#delimiters.candidate(chunk, end + 1)) {
+    for (
+      let end = this.#delimiters.candidate(chunk, at);
+      end !== -1;
+      end = this.#delimiters.candidate(chunk, end + 1)
+    ) {
       const delimiterLength = this.#delimiters.lengthAt(chunk, at, end, held, heldLength);
       if (delimiterLength === 0) continue;
       if (!this.#skipping) return this.#frame(end + 1, delimiterLength);

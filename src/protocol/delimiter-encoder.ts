@@ -17,7 +17,10 @@ export class DelimiterEncoder implements FrameEncoder {
     this.#max = maxFrameLength;
   }
 
-  /** @throws RangeError for a frame that is too long, and for one within which a decoder would see a delimiter: it would be read as two */
+  /**
+   * @throws RangeError for a frame that is too long, and for one within which a decoder would see a
+   *   delimiter: it would be read as two
+   */
   encode(frame: Uint8Array): Uint8Array {
     requireLength("the frame's length", frame.length, 0, this.#max);
     const bytes = new Uint8Array(frame.length + this.#delimiter.length);
@@ -26,7 +29,8 @@ export class DelimiterEncoder implements FrameEncoder {
     if (this.#delimiters.occursIn(bytes.subarray(0, -1))) throw new RangeError("the frame holds a delimiter");
     // With "\n" and "\r\n" a frame that ends with "\r" would lose it.
     const ending = this.#delimiters.lengthAt(bytes, 0, bytes.length - 1, bytes, 0);
-    if (ending !== this.#delimiter.length) throw new RangeError("the frame's end and the delimiter are a longer delimiter");
+    if (ending !== this.#delimiter.length)
+      throw new RangeError("the frame's end and the delimiter are a longer delimiter");
     return bytes;
   }
 }

@@ -7,7 +7,10 @@ export interface FixedLengthOptions {
   readonly frameLength: number;
 }
 
-/** Frames that all have the same length (Netty's FixedLengthFrameDecoder). Nothing can be malformed but the end. */
+/**
+ * Frames that all have the same length (Netty's FixedLengthFrameDecoder). Nothing can be malformed
+ * but the end.
+ */
 export class FixedLengthDecoder implements FrameDecoder {
   readonly #frameLength: number;
   readonly #input = new FrameInput();

@@ -2,7 +2,10 @@ import type { FixedLengthOptions } from "./fixed-length-decoder.ts";
 import type { FrameEncoder } from "./frame-encoder.ts";
 import { FRAME_LENGTH_MAX, requireLength } from "./require-length.ts";
 
-/** The counterpart of FixedLengthDecoder. It pads nothing: what a cell is filled up with is for the protocol to say. */
+/**
+ * The counterpart of FixedLengthDecoder. It pads nothing: what a cell is filled up with is for the
+ * protocol to say.
+ */
 export class FixedLengthEncoder implements FrameEncoder {
   readonly #frameLength: number;
 

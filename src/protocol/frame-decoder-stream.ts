@@ -1,10 +1,12 @@
 import type { FrameDecoder } from "./frame-decoder.ts";
 
 /**
- * A decoder as a stream: `socket.readable.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 64 })))`. A malformed frame or an end
- * within one is an error of the stream, after the frames before it.
+ * A decoder as a stream:
+ * `socket.readable.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 64 })))`.
+ * A malformed frame or an end within one is an error of the stream, after the frames before it.
  *
- * It is no TransformStream itself: one that fails forgets what nobody has read of it yet, and the frames before the fault would be lost.
+ * It is no TransformStream itself: one that fails forgets what nobody has read of it yet, and the
+ * frames before the fault would be lost.
  */
 export class FrameDecoderStream<Frame = Uint8Array> {
   readonly writable: WritableStream<Uint8Array>;
@@ -17,7 +19,10 @@ export class FrameDecoderStream<Frame = Uint8Array> {
   }
 }
 
-function framesOf<Frame>(bytes: ReadableStreamDefaultReader<Uint8Array>, decoder: FrameDecoder<Frame>): ReadableStream<Frame> {
+function framesOf<Frame>(
+  bytes: ReadableStreamDefaultReader<Uint8Array>,
+  decoder: FrameDecoder<Frame>,
+): ReadableStream<Frame> {
   let failure: { readonly error: unknown } | null = null;
   return new ReadableStream<Frame>(
     {
@@ -33,7 +38,8 @@ function framesOf<Frame>(bytes: ReadableStreamDefaultReader<Uint8Array>, decoder
               return controller.close();
             }
             decoder.write(value);
-            for (let frame = decoder.next(); frame !== null; frame = decoder.next(), given += 1) controller.enqueue(frame);
+            for (let frame = decoder.next(); frame !== null; frame = decoder.next(), given += 1)
+              controller.enqueue(frame);
           }
         } catch (error) {
           // Whoever sends is told at once, whoever reads when he has come so far.

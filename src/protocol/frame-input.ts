@@ -4,10 +4,13 @@ const EMPTY = new Uint8Array(0);
 const CAPACITY_MIN = 64;
 
 /**
- * The bytes that a decoder has in hand: the rest of the chunk it was given, and before that what it holds of a frame that began in an earlier one.
+ * The bytes that a decoder has in hand: the rest of the chunk it was given, and before that what it
+ * holds of a frame that began in an earlier one.
  *
- * 1. A byte is copied into what is held at most twice on average: the capacity doubles. The cost is linear in the bytes however they are cut.
- * 2. The capacity is at most twice what has come, and never above the limit given: a length that was only announced allocates nothing.
+ * 1. A byte is copied into what is held at most twice on average: the capacity doubles. The cost is
+ *    linear in the bytes however they are cut.
+ * 2. The capacity is at most twice what has come, and never above the limit given: a length that
+ *    was only announced allocates nothing.
  * 3. What `take` gives away is not written to again.
  */
 export class FrameInput {
@@ -20,9 +23,13 @@ export class FrameInput {
 
   write(chunk: Uint8Array): void {
     if (this.#failure !== null) throw this.#failure;
-    if (this.at < this.chunk.length) throw new Error("a chunk was written before all frames of the last one were read");
+    if (this.at < this.chunk.length)
+      throw new Error("a chunk was written before all frames of the last one were read");
     // A subclass (Node's Buffer) would give frames of its own kind, and slowly.
-    this.chunk = chunk.constructor === Uint8Array ? chunk : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.chunk =
+      chunk.constructor === Uint8Array
+        ? chunk
+        : new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
     this.at = 0;
   }
 
@@ -45,7 +52,10 @@ export class FrameInput {
     if (this.#failure !== null) throw this.#failure;
   }
 
-  /** Holds bytes of the chunk until there are `length`; false if the chunk had too few. `limit` is the most that this frame may ever need. */
+  /**
+   * Holds bytes of the chunk until there are `length`; false if the chunk had too few. `limit` is
+   * the most that this frame may ever need.
+   */
   hold(length: number, limit: number): boolean {
     const missing = length - this.heldLength;
     const count = Math.min(missing, this.chunk.length - this.at);
@@ -62,7 +72,8 @@ export class FrameInput {
   /** What is held, from `start` to `end`; nothing is held afterwards. */
   take(start: number, end: number): Uint8Array {
     this.heldLength = 0;
-    // A view of a small array makes the engine move it out of its heap: copying is cheaper, and its memory can serve again.
+    // A view of a small array makes the engine move it out of its heap: copying is cheaper, and its
+    // memory can serve again.
     if (end <= CAPACITY_MIN) return this.held.slice(start, end);
     const frame = this.held.subarray(start, end);
     this.held = EMPTY;

@@ -3,13 +3,19 @@ import { GOIM_BODY_LENGTH_MAX, GOIM_HEADER_LENGTH, type GoimPacket } from "./goi
 import { LengthFieldDecoder } from "./length-field-decoder.ts";
 
 export interface GoimDecoderOptions {
-  /** Most bytes of a body. By default what a client may send; goim has no limit for what a server sends, so its reader sets one. */
+  /**
+   * Most bytes of a body. By default what a client may send; goim has no limit for what a server
+   * sends, so its reader sets one.
+   */
   readonly maxBodyLength?: number;
 }
 
 const HEADER_LENGTH = { offset: 4, bytes: Uint8Array.of(0, GOIM_HEADER_LENGTH) };
 
-/** Reads goim packets. A packLen below 16 and a headerLen other than 16 are corrupt, a longer body is too long; both are told before any body is held. */
+/**
+ * Reads goim packets. A packLen below 16 and a headerLen other than 16 are corrupt, a longer body
+ * is too long; both are told before any body is held.
+ */
 export class GoimDecoder implements FrameDecoder<GoimPacket> {
   readonly #frames: LengthFieldDecoder;
 
@@ -54,5 +60,10 @@ export class GoimDecoder implements FrameDecoder<GoimPacket> {
 }
 
 function int32At(bytes: Uint8Array, at: number): number {
-  return ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0);
+  return (
+    ((bytes[at] ?? 0) << 24) |
+    ((bytes[at + 1] ?? 0) << 16) |
+    ((bytes[at + 2] ?? 0) << 8) |
+    (bytes[at + 3] ?? 0)
+  );
 }

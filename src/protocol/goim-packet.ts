@@ -1,6 +1,7 @@
 /**
- * A packet of goim (github.com/Terry-Mao/goim, api/protocol), the same over TCP and over WebSockets. Big endian and signed: packLen i32 at 0 (header and
- * body), headerLen i16 at 4 (always 16), ver i16 at 6, op i32 at 8, seq i32 at 12, body at 16.
+ * A packet of goim (github.com/Terry-Mao/goim, api/protocol), the same over TCP and over
+ * WebSockets. Big endian and signed: packLen i32 at 0 (header and body), headerLen i16 at 4 (always
+ * 16), ver i16 at 6, op i32 at 8, seq i32 at 12, body at 16.
  */
 export interface GoimPacket {
   readonly ver: number;

@@ -11,7 +11,10 @@ export interface LengthFieldFormat {
   readonly lengthFieldOffset?: number;
   /** The size of the length field, in [1, 8]. */
   readonly lengthFieldLength: number;
-  /** What is added to the field's value to get the number of bytes that follow the field; 0 if absent. */
+  /**
+   * What is added to the field's value to get the number of bytes that follow the field; 0 if
+   * absent.
+   */
   readonly lengthAdjustment?: number;
   /** The order of the field's bytes; "big" if absent. */
   readonly endianness?: "big" | "little";
@@ -31,12 +34,15 @@ export interface LengthFieldOptions extends LengthFieldFormat {
 const NO_MAGIC = { offset: 0, bytes: new Uint8Array(0) };
 
 /**
- * Frames that begin with a header which tells their length (Netty's LengthFieldBasedFrameDecoder): from the frame's start to the end of the length
- * field, and then the field's value + lengthAdjustment bytes more.
+ * Frames that begin with a header which tells their length (Netty's LengthFieldBasedFrameDecoder):
+ * from the frame's start to the end of the length field, and then the field's value +
+ * lengthAdjustment bytes more.
  *
- * 1. A length is judged when its last byte comes, the magic likewise: a malformed frame is refused before its body is held.
- * 2. The bytes of a frame that is too long are counted off and forgotten; a corrupt one ends it all, since nothing tells where the next begins. (Netty
- *    skips the header and takes what follows for another one.)
+ * 1. A length is judged when its last byte comes, the magic likewise: a malformed frame is refused
+ *    before its body is held.
+ * 2. The bytes of a frame that is too long are counted off and forgotten; a corrupt one ends it
+ *    all, since nothing tells where the next begins. (Netty skips the header and takes what follows
+ *    for another one.)
  */
 export class LengthFieldDecoder implements FrameDecoder {
   readonly #fieldOffset: number;
@@ -57,9 +63,17 @@ export class LengthFieldDecoder implements FrameDecoder {
   /** Bytes still to come of a frame that was refused. */
   #skipping = 0;
 
-  /** @throws RangeError for an option out of range, or for options of which no frame could be valid */
+  /**
+   * @throws RangeError for an option out of range, or for options of which no frame could be valid
+   */
   constructor(options: LengthFieldOptions) {
-    const { maxFrameLength, lengthFieldOffset = 0, lengthFieldLength, lengthAdjustment = 0, initialBytesToStrip = 0 } = options;
+    const {
+      maxFrameLength,
+      lengthFieldOffset = 0,
+      lengthFieldLength,
+      lengthAdjustment = 0,
+      initialBytesToStrip = 0,
+    } = options;
     const { magic = NO_MAGIC, minFrameLength = 0 } = options;
     requireLength("maxFrameLength", maxFrameLength, 1, FRAME_LENGTH_MAX);
     requireLength("lengthFieldLength", lengthFieldLength, 1, Math.min(8, maxFrameLength));
@@ -133,18 +147,25 @@ export class LengthFieldDecoder implements FrameDecoder {
   /** The length of the frame that begins there, of which the length field is in hand. */
   #measure(bytes: Uint8Array, start: number): number {
     const value = this.#littleEndian ? this.#readLittle(bytes, start) : this.#readBig(bytes, start);
-    if (this.#signed && ((bytes[start + (this.#littleEndian ? this.#fieldEnd - 1 : this.#fieldOffset)] ?? 0) & 0x80) !== 0) {
+    if (
+      this.#signed &&
+      ((bytes[start + (this.#littleEndian ? this.#fieldEnd - 1 : this.#fieldOffset)] ?? 0) & 0x80) !== 0
+    ) {
       throw this.#input.corrupt("a frame's length is negative");
     }
     const frameLength = value + this.#adjustment + this.#fieldEnd;
-    if (frameLength < this.#min) throw this.#input.corrupt(`a frame of ${frameLength} bytes was announced, the shortest has ${this.#min}`);
+    if (frameLength < this.#min)
+      throw this.#input.corrupt(
+        `a frame of ${frameLength} bytes was announced, the shortest has ${this.#min}`,
+      );
     if (frameLength > this.#max) throw this.#refuse(frameLength);
     return frameLength;
   }
 
   #readBig(bytes: Uint8Array, start: number): number {
     let value = 0;
-    for (let index = start + this.#fieldOffset; index < start + this.#fieldEnd; index += 1) value = value * 0x100 + (bytes[index] ?? 0);
+    for (let index = start + this.#fieldOffset; index < start + this.#fieldEnd; index += 1)
+      value = value * 0x100 + (bytes[index] ?? 0);
     return value;
   }
 
@@ -165,7 +186,10 @@ export class LengthFieldDecoder implements FrameDecoder {
   #refuse(frameLength: number): FrameError {
     this.#skipping = frameLength - this.#input.heldLength;
     this.#input.drop();
-    return new FrameError("too_long", `a frame of ${frameLength} bytes was announced, the longest has ${this.#max}`);
+    return new FrameError(
+      "too_long",
+      `a frame of ${frameLength} bytes was announced, the longest has ${this.#max}`,
+    );
   }
 
   /** Counts off the bytes of a refused frame; false if more are to come. */

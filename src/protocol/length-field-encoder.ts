@@ -3,8 +3,9 @@ import type { LengthFieldFormat } from "./length-field-decoder.ts";
 import { FRAME_LENGTH_MAX, requireLength } from "./require-length.ts";
 
 /**
- * The counterpart of LengthFieldDecoder: inserts the length field (with an offset of 0 it is Netty's LengthFieldPrepender). A decoder with the same format
- * gives back the whole frame, and with `initialBytesToStrip` = the field's length what was encoded, if the field comes first.
+ * The counterpart of LengthFieldDecoder: inserts the length field (with an offset of 0 it is
+ * Netty's LengthFieldPrepender). A decoder with the same format gives back the whole frame, and
+ * with `initialBytesToStrip` = the field's length what was encoded, if the field comes first.
  */
 export class LengthFieldEncoder implements FrameEncoder {
   readonly #offset: number;
@@ -17,7 +18,13 @@ export class LengthFieldEncoder implements FrameEncoder {
 
   /** @throws RangeError for an option out of range */
   constructor(format: LengthFieldFormat) {
-    const { maxFrameLength, lengthFieldOffset = 0, lengthFieldLength, lengthAdjustment = 0, endianness = "big" } = format;
+    const {
+      maxFrameLength,
+      lengthFieldOffset = 0,
+      lengthFieldLength,
+      lengthAdjustment = 0,
+      endianness = "big",
+    } = format;
     const { signed = false, minFrameLength = 0 } = format;
     requireLength("maxFrameLength", maxFrameLength, 1, FRAME_LENGTH_MAX);
     requireLength("lengthFieldLength", lengthFieldLength, 1, Math.min(8, maxFrameLength));
@@ -34,9 +41,11 @@ export class LengthFieldEncoder implements FrameEncoder {
   }
 
   /**
-   * One frame of these parts, one after the other. The first `lengthFieldOffset` bytes of the first stand before the field.
+   * One frame of these parts, one after the other. The first `lengthFieldOffset` bytes of the first
+   * stand before the field.
    *
-   * @throws RangeError for a frame that is longer than the longest or shorter than the shortest, or whose length the field can't tell
+   * @throws RangeError for a frame that is longer than the longest or shorter than the shortest, or
+   *   whose length the field can't tell
    */
   encode(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
     let contentLength = 0;

@@ -1,6 +1,7 @@
 /**
- * The protobuf wire format (protobuf.dev/programming-guides/encoding), as much of it as compact records need: varints, zigzag varints and
- * length-delimited fields. Integers are JavaScript numbers below 2^53.
+ * The protobuf wire format (protobuf.dev/programming-guides/encoding), as much of it as compact
+ * records need: varints, zigzag varints and length-delimited fields. Integers are JavaScript
+ * numbers below 2^53.
  */
 
 const WIRE_VARINT = 0;
@@ -16,7 +17,10 @@ export class ProtobufError extends Error {
   override readonly name = "ProtobufError";
 }
 
-/** Appends fields to a growing buffer. Fields with a default value (0, "") are the caller's to leave out. */
+/**
+ * Appends fields to a growing buffer. Fields with a default value (0, "") are the caller's to leave
+ * out.
+ */
 export class ProtobufWriter {
   #bytes = new Uint8Array(INITIAL_BYTES);
   #length = 0;
@@ -57,7 +61,8 @@ export class ProtobufWriter {
   }
 
   #varint(value: number): void {
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`a varint must be an integer in [0, 2^53), got ${value}`);
+    if (!Number.isSafeInteger(value) || value < 0)
+      throw new RangeError(`a varint must be an integer in [0, 2^53), got ${value}`);
     this.#reserve(VARINT_BYTES_MAX);
     let rest = value;
     while (rest >= 0x80) {
@@ -75,7 +80,10 @@ export class ProtobufWriter {
   }
 }
 
-/** Walks over the fields of one message: `while (reader.next()) switch (reader.field) …`. A field that nobody reads is skipped. */
+/**
+ * Walks over the fields of one message: `while (reader.next()) switch (reader.field) …`. A field
+ * that nobody reads is skipped.
+ */
 export class ProtobufReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -112,7 +120,9 @@ export class ProtobufReader {
     try {
       return decoder.decode(this.bytes());
     } catch (cause) {
-      throw cause instanceof ProtobufError ? cause : new ProtobufError("a text field is not UTF-8", { cause });
+      throw cause instanceof ProtobufError
+        ? cause
+        : new ProtobufError("a text field is not UTF-8", { cause });
     }
   }
 
@@ -126,7 +136,8 @@ export class ProtobufReader {
   }
 
   #expect(wire: number): void {
-    if (this.#wire !== wire || !this.#unread) throw new ProtobufError(`field ${this.field} has wire type ${this.#wire}, not ${wire}`);
+    if (this.#wire !== wire || !this.#unread)
+      throw new ProtobufError(`field ${this.field} has wire type ${this.#wire}, not ${wire}`);
     this.#unread = false;
   }
 

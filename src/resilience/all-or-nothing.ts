@@ -3,12 +3,12 @@ import { type RateDecision, type RateQuota, requireIntegerIn } from "./rate-limi
 const QUOTAS_MAX = 16;
 
 /**
- * Takes `cost` from every quota or from none, so that a request denied by one limit does not use up the others. Answers the tightest
- * decision: after a denial the one with the longest wait, at whose end all of them allow it; otherwise the one with the least left.
- * The quotas must be different ones, each with a state of its own.
+ * Takes `cost` from every quota or from none, so that a request denied by one limit does not use up
+ * the others. Answers the tightest decision: after a denial the one with the longest wait, at whose
+ * end all of them allow it; otherwise the one with the least left. The quotas must be different
+ * ones, each with a state of its own.
  *
- * @example
- * const decision = takeAll(nowMs, 1, [perSecond, perDay]);
+ * @example const decision = takeAll(nowMs, 1, [perSecond, perDay]);
  *
  * @throws RangeError unless there are 1 to 16 quotas
  */

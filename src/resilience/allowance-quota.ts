@@ -6,9 +6,10 @@ import { SteadyTime } from "./steady-time.ts";
 const ALLOWANCE_SHARE = 1 / 8;
 
 /**
- * A quota that begins with an allowance of its own: the server hears of a client when the allowance of a window is used up, and of most never. Where
- * every client has a place on a server, strangers who come once would each cost one. What was let pass is told with the first ask, so that one isolate
- * is as exact as without; each further one admits its allowance more.
+ * A quota that begins with an allowance of its own: the server hears of a client when the allowance
+ * of a window is used up, and of most never. Where every client has a place on a server, strangers
+ * who come once would each cost one. What was let pass is told with the first ask, so that one
+ * isolate is as exact as without; each further one admits its allowance more.
  */
 export class AllowanceQuota implements ClientQuota {
   readonly #limit: RateLimit;
@@ -18,7 +19,10 @@ export class AllowanceQuota implements ClientQuota {
   /** Admitted here in this window, and when it began. */
   #used = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
-  /** The server knows of what was used: from then on the inner quota decides, while the client keeps coming. */
+  /**
+   * The server knows of what was used: from then on the inner quota decides, while the client keeps
+   * coming.
+   */
   #isKnown = false;
   #lastMs = Number.NEGATIVE_INFINITY;
   /** Of these nobody has been told yet; and these are told by asks that have no answer yet. */
@@ -92,13 +96,19 @@ export class AllowanceQuota implements ClientQuota {
     return { ...ask, count: (ask.count ?? 0) + this.#told };
   }
 
-  /** Whether the server has heard it is not known: it is told again, counted twice rather than never. */
+  /**
+   * Whether the server has heard it is not known: it is told again, counted twice rather than
+   * never.
+   */
   #takeBack(): void {
     this.#owed += this.#told;
     this.#told = 0;
   }
 
-  /** A client who has been away for a window is a stranger again, and one whose window is over has a new allowance. */
+  /**
+   * A client who has been away for a window is a stranger again, and one whose window is over has a
+   * new allowance.
+   */
   #advance(nowMs: number): number {
     const atMs = this.#time.at(nowMs);
     if (atMs - this.#lastMs >= this.#limit.windowMs) this.#isKnown = false;

@@ -7,10 +7,12 @@ const ASK_MS_MAX = 5000;
 const ASKS_MAX = 1024;
 
 /**
- * One client's requests that wait for the server, and whether one more makes sense: each of those under way may be given a unit, so that there is none
- * for the next where they are as many as the limit. Of a client that was denied a window ago or less (one that sends more than its limit) they may be
- * as many as were left a moment ago and have become free since, or one: a flood would else ask once per request while it waits for the next denial. Who
- * was not denied lately is spared that: more may have become free at once. Times are steady ms: the owner sees to that.
+ * One client's requests that wait for the server, and whether one more makes sense: each of those
+ * under way may be given a unit, so that there is none for the next where they are as many as the
+ * limit. Of a client that was denied a window ago or less (one that sends more than its limit) they
+ * may be as many as were left a moment ago and have become free since, or one: a flood would else
+ * ask once per request while it waits for the next denial. Who was not denied lately is spared
+ * that: more may have become free at once. Times are steady ms: the owner sees to that.
  */
 export class AskCrowd {
   readonly #limit: RateLimit;
@@ -39,7 +41,10 @@ export class AskCrowd {
     this.#sentAtMs.push(atMs);
   }
 
-  /** An ask has ended, be it without an answer. Returns when the oldest one was sent: that one is taken for it. Undefined if none was under way. */
+  /**
+   * An ask has ended, be it without an answer. Returns when the oldest one was sent: that one is
+   * taken for it. Undefined if none was under way.
+   */
   ended(): number | undefined {
     return this.#sentAtMs.shift();
   }
@@ -54,12 +59,17 @@ export class AskCrowd {
     this.#pressedUntilMs = atMs + this.#limit.windowMs;
   }
 
-  /** A denial where one more ask would bring one, or null. Its holder may try again after `retryAfterMs`. */
+  /**
+   * A denial where one more ask would bring one, or null. Its holder may try again after
+   * `retryAfterMs`.
+   */
   refuse(atMs: number, retryAfterMs: number = KNOWN_MS): RateDecision | null {
     const isPressed = atMs < this.#pressedUntilMs && atMs - this.#knownAtMs <= KNOWN_MS;
     const { limit, windowMs } = this.#limit;
     const freed = Math.floor(((atMs - this.#knownAtMs) * limit) / windowMs);
     const asksMax = isPressed ? Math.min(limit, Math.max(1, this.#left + freed)) : limit;
-    return this.#sentAtMs.length < asksMax ? null : { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
+    return this.#sentAtMs.length < asksMax
+      ? null
+      : { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }
 }

@@ -9,27 +9,36 @@ import { type OnUnreachable, UnreachableQuota } from "./unreachable-quota.ts";
 const REPORT_MS = 200;
 const REPORT_MS_MAX = 5000;
 /**
- * What is counted late is counted for longer. So that this refuses nobody at 4/5 of the limit, who has a quarter of that use to spare
- * less the units that come unevenly and the way to the server, small quotas are reported sooner and the smallest at once.
+ * What is counted late is counted for longer. So that this refuses nobody at 4/5 of the limit, who
+ * has a quarter of that use to spare less the units that come unevenly and the way to the server,
+ * small quotas are reported sooner and the smallest at once.
  */
 const SLACK_PART = 1 / 4;
 const SLACK_UNITS = 3;
 const WAY_MS = 50;
-/** Such a part of the limit may be on its way uncounted while others ask, and become free before an estimate is too old to refuse by. */
+/**
+ * Such a part of the limit may be on its way uncounted while others ask, and become free before an
+ * estimate is too old to refuse by.
+ */
 const UNCOUNTED_PART = 1 / 20;
-/** A holder at under 1/8 of the limit's rate may report once in 1/8 of the window: it has 1/64 of the limit unreported then. */
+/**
+ * A holder at under 1/8 of the limit's rate may report once in 1/8 of the window: it has 1/64 of
+ * the limit unreported then.
+ */
 const SLOW_PART = 1 / 8;
 /** A report is given up after this long (ms), or when it fails; the next one waits for a second. */
 const REPORT_LOST_MS = 5000;
 const BACKOFF_MS = 1000;
 
 /**
- * Admits from the server's last estimate less what was admitted here since, and reports afterwards: when the estimate is 0.2 s old, or an
- * eighth of the window (at most 5 s) while this holder uses less than an eighth of the limit and half of it is left. A request that
- * comes alone is thus reported at once. Where the estimate is used up or older than a window the request asks, and after a denial every
- * request asks for one window. A single isolate is thus as exact as the server, but for messages that overtake each other; several exceed
- * the limit by at most `demand·(report interval + RTT)`. (The asynchronous counting of Cloudflare's rate limiter and of Kong's
- * `sync_rate`, bounded.)
+ * Admits from the server's last estimate less what was admitted here since, and reports afterwards:
+ * when the estimate is 0.2 s old, or an eighth of the window (at most 5 s) while this holder uses
+ * less than an eighth of the limit and half of it is left. A request that comes alone is thus
+ * reported at once. Where the estimate is used up or older than a window the request asks, and
+ * after a denial every request asks for one window. A single isolate is thus as exact as the
+ * server, but for messages that overtake each other; several exceed the limit by at most
+ * `demand·(report interval + RTT)`. (The asynchronous counting of Cloudflare's rate limiter and of
+ * Kong's `sync_rate`, bounded.)
  *
  * @throws RangeError for a limit or window out of range
  */
@@ -73,7 +82,8 @@ export class AsyncQuota implements ClientQuota {
       return denial;
     }
     const isOld = atMs - this.#knownAtMs >= this.#limit.windowMs;
-    if (isOld || atMs < this.#strictUntilMs || this.#isLate() || !(cost <= this.#free())) return this.#refuse(atMs);
+    if (isOld || atMs < this.#strictUntilMs || this.#isLate() || !(cost <= this.#free()))
+      return this.#refuse(atMs);
     this.#admit(atMs, cost);
     return { allowed: true, remaining: this.#free(), resetMs: this.#resetMs(atMs), retryAfterMs: 0 };
   }
@@ -140,14 +150,21 @@ export class AsyncQuota implements ClientQuota {
     return atMs;
   }
 
-  /** What is left of the estimate if those who have asked are given a unit each, as they may be at this moment. */
+  /**
+   * What is left of the estimate if those who have asked are given a unit each, as they may be at
+   * this moment.
+   */
   #free(): number {
-    return Math.max(0, this.#left - this.#unreported - (this.#carriedBy === "nobody" ? 0 : this.#carried) - this.#crowd.size);
+    return Math.max(
+      0,
+      this.#left - this.#unreported - (this.#carriedBy === "nobody" ? 0 : this.#carried) - this.#crowd.size,
+    );
   }
 
   /**
-   * A denial where an ask would be answered wrongly: it can overtake the counts that are on their way, and be given a unit that is used already. While much is
-   * on its way, and hardly anything can have become free since the last word, nothing more is asked. Null where asking makes sense.
+   * A denial where an ask would be answered wrongly: it can overtake the counts that are on their
+   * way, and be given a unit that is used already. While much is on its way, and hardly anything
+   * can have become free since the last word, nothing more is asked. Null where asking makes sense.
    */
   #refuse(atMs: number): RateDecision | null {
     const isUncounted = this.#carriedBy !== "nobody" && this.#carried > this.#limit.limit * UNCOUNTED_PART;
@@ -156,7 +173,10 @@ export class AsyncQuota implements ClientQuota {
     return { allowed: false, remaining: 0, resetMs: WAY_MS, retryAfterMs: WAY_MS };
   }
 
-  /** Where counts are reported at once, a request asks if its count would have to wait for the report under way. */
+  /**
+   * Where counts are reported at once, a request asks if its count would have to wait for the
+   * report under way.
+   */
   #isLate(): boolean {
     return this.#reportMs === 0 && this.#carriedBy !== "nobody";
   }
@@ -172,7 +192,8 @@ export class AsyncQuota implements ClientQuota {
 
   #reportAfterMs(atMs: number): number {
     if (atMs < this.#strictUntilMs) return 0;
-    const isSlow = this.#unreported <= this.#limit.limit * SLOW_PART * SLOW_PART && this.#left * 2 >= this.#limit.limit;
+    const isSlow =
+      this.#unreported <= this.#limit.limit * SLOW_PART * SLOW_PART && this.#left * 2 >= this.#limit.limit;
     return isSlow ? this.#slowMs : this.#reportMs;
   }
 
@@ -184,13 +205,19 @@ export class AsyncQuota implements ClientQuota {
     return this.#carried;
   }
 
-  /** Whether a lost message was counted can't be known: it is sent again, so that it is counted twice rather than never. */
+  /**
+   * Whether a lost message was counted can't be known: it is sent again, so that it is counted
+   * twice rather than never.
+   */
   #takeBack(): void {
     this.#carriedBy = "nobody";
     this.#admit(this.#carriedSinceMs, this.#carried);
   }
 
-  /** Of two answers whose asks were under way together the later one need not be the newer: the one with less left is believed. */
+  /**
+   * Of two answers whose asks were under way together the later one need not be the newer: the one
+   * with less left is believed.
+   */
   #know(atMs: number, askedAtMs: number, cost: number, answer: RateAnswer): void {
     this.#left = askedAtMs < this.#knownAtMs ? Math.min(this.#left, answer.remaining) : answer.remaining;
     this.#crowd.know(atMs, answer);

@@ -8,13 +8,15 @@ import { SteadyTime } from "./steady-time.ts";
 
 interface BbrOptions {
   /**
-   * No measurement makes the limit less, so that a quiet route is not shed: an integer in [1, 100000], 32 if absent. More than twice of what
-   * the upstream does at once, over all isolates, would be a queue.
+   * No measurement makes the limit less, so that a quiet route is not shed: an integer in [1,
+   * 100000], 32 if absent. More than twice of what the upstream does at once, over all isolates,
+   * would be a queue.
    */
   readonly inFlightFloor?: number;
   /**
-   * No best response time below this is believed, in ms, an integer in [1, 60000]; 1 if absent. For work that is done in batches: it is quick when there is
-   * little of it and waits for its batch when there is much, which is no queue.
+   * No best response time below this is believed, in ms, an integer in [1, 60000]; 1 if absent. For
+   * work that is done in batches: it is quick when there is little of it and waits for its batch
+   * when there is much, which is no queue.
    */
   readonly rtFloorMs?: number;
   readonly pressure?: Pressure;
@@ -28,35 +30,46 @@ const WINDOW_MS = 10_000;
 const BUCKETS = 100;
 const BUCKET_MS = WINDOW_MS / BUCKETS;
 /**
- * A mean of fewer response times is mostly luck where work differs, and the least of 100 such means is nothing but: buckets are taken together until
- * they have so many.
+ * A mean of fewer response times is mostly luck where work differs, and the least of 100 such means
+ * is nothing but: buckets are taken together until they have so many.
  */
 const SAMPLES_MIN = 100;
 /** A cold upstream is believed to be slow, so that it is not shed before it is known, in ms. */
 const COLD_RT_MS = 1_000;
 const COOLDOWN_MS = 1_000;
 const SHARE_MIN = 0.1;
-/** So far over the limit, and slow already, waiting for the pressure to last would only fill a queue of seconds. */
+/**
+ * So far over the limit, and slow already, waiting for the pressure to last would only fill a queue
+ * of seconds.
+ */
 const FLOOD_FACTOR = 4;
-/** While it sheds from an upstream that is below the trigger and nearly at its best, the limit grows: that more is possible shows only by trying. */
+/**
+ * While it sheds from an upstream that is below the trigger and nearly at its best, the limit
+ * grows: that more is possible shows only by trying.
+ */
 const RELAXED_EXCESS = 0.75;
 const RELAXED_RT_FACTOR = 1.5;
 const GAIN_STEP = 1.05;
 const GAIN_MAX = 32;
 const EWMA_WEIGHT = 0.1;
-/** Under lasting overload the best response time is measured anew, by letting the queue run empty for a moment, even below the floor. */
+/**
+ * Under lasting overload the best response time is measured anew, by letting the queue run empty
+ * for a moment, even below the floor.
+ */
 const DRAIN_EVERY_MS = 8_000;
 const DRAIN_MS_MIN = 500;
 const DRAIN_MS_MAX = 2_000;
 const DRAIN_SHARE = 0.5;
 
 /**
- * Adaptive overload protection by Little's law: an upstream can have so much in flight as it finishes at its best rate in its best time. Above
- * that, work is dropped while there is pressure and for a second after it, or after the last drop: a gate that opens on demand that is still
- * too much fills a queue of seconds. A class of work may fill its share of the limit ({@link CRITICALITY_SHARE}), the most critical one all of it.
+ * Adaptive overload protection by Little's law: an upstream can have so much in flight as it
+ * finishes at its best rate in its best time. Above that, work is dropped while there is pressure
+ * and for a second after it, or after the last drop: a gate that opens on demand that is still too
+ * much fills a queue of seconds. A class of work may fill its share of the limit
+ * ({@link CRITICALITY_SHARE}), the most critical one all of it.
  *
- * After go-kratos/aegis, ratelimit/bbr, with the probing for bandwidth and the draining for the best time of Cardwell et al., "BBR:
- * Congestion-Based Congestion Control" (2016).
+ * After go-kratos/aegis, ratelimit/bbr, with the probing for bandwidth and the draining for the
+ * best time of Cardwell et al., "BBR: Congestion-Based Congestion Control" (2016).
  *
  * @throws RangeError for an option out of range
  */
@@ -65,7 +78,11 @@ export class BbrLimiter implements OverloadLimiter {
   readonly #rtFloorMs: number;
   readonly #pressure: Pressure;
   readonly #time = new SteadyTime(WINDOW_MS);
-  readonly #window = new RollingWindow<Event>({ windowMs: WINDOW_MS, buckets: BUCKETS, events: ["pass", "rtMs"] });
+  readonly #window = new RollingWindow<Event>({
+    windowMs: WINDOW_MS,
+    buckets: BUCKETS,
+    events: ["pass", "rtMs"],
+  });
   #inFlight = 0;
   #ewmaRtMs = 0;
   #triggeredAtMs = Number.NEGATIVE_INFINITY;
@@ -111,7 +128,8 @@ export class BbrLimiter implements OverloadLimiter {
       this.#window.add(nowMs, "rtMs", rtMs);
     }
     this.#measure(nowMs, this.#time.at(nowMs));
-    // A failure after a long wait shows pressure as well as a success does; a quick one shows nothing.
+    // A failure after a long wait shows pressure as well as a success does; a quick one shows
+    // nothing.
     if (outcome !== "success" && rtMs <= this.#minRtMs) return;
     this.#ewmaRtMs += EWMA_WEIGHT * (rtMs - this.#ewmaRtMs);
     this.#pressure.onDone(nowMs, rtMs, this.#minRtMs, this.#inFlight);
@@ -120,7 +138,11 @@ export class BbrLimiter implements OverloadLimiter {
   view(nowMs: number): { readonly inFlight: number; readonly limit: number; readonly shedding: boolean } {
     const atMs = this.#time.at(nowMs);
     this.#measure(nowMs, atMs);
-    return { inFlight: this.#inFlight, limit: this.#limit(nowMs, atMs), shedding: atMs - this.#triggeredAtMs < COOLDOWN_MS };
+    return {
+      inFlight: this.#inFlight,
+      limit: this.#limit(nowMs, atMs),
+      shedding: atMs - this.#triggeredAtMs < COOLDOWN_MS,
+    };
   }
 
   #mustDrop(nowMs: number, criticality: Criticality): boolean {
@@ -137,7 +159,10 @@ export class BbrLimiter implements OverloadLimiter {
   }
 
   #isFlooded(nowMs: number): boolean {
-    return this.#inFlight > FLOOD_FACTOR * Math.max(this.#floor, this.#maxInFlight) && this.#pressure.excess(nowMs) > 1;
+    return (
+      this.#inFlight > FLOOD_FACTOR * Math.max(this.#floor, this.#maxInFlight) &&
+      this.#pressure.excess(nowMs) > 1
+    );
   }
 
   get #maxInFlight(): number {
@@ -180,7 +205,8 @@ export class BbrLimiter implements OverloadLimiter {
   }
 
   #adjustGain(nowMs: number, atMs: number): void {
-    const isRelaxed = this.#pressure.excess(nowMs) < RELAXED_EXCESS && this.#ewmaRtMs < RELAXED_RT_FACTOR * this.#minRtMs;
+    const isRelaxed =
+      this.#pressure.excess(nowMs) < RELAXED_EXCESS && this.#ewmaRtMs < RELAXED_RT_FACTOR * this.#minRtMs;
     if (atMs - this.#triggeredAtMs >= COOLDOWN_MS) this.#gain = 1;
     else if (!isRelaxed) this.#gain = Math.max(1, this.#gain / GAIN_STEP);
     else if (this.#hasDropped) this.#gain = Math.min(GAIN_MAX, this.#gain * GAIN_STEP);

@@ -10,7 +10,9 @@ export interface BreakerReport {
   /** Calls that ended well, and calls that failed. */
   readonly ok: number;
   readonly failed: number;
-  /** How the probe ended that this reporter sent while the state was open, null if there was none. */
+  /**
+   * How the probe ended that this reporter sent while the state was open, null if there was none.
+   */
   readonly probe: "succeeded" | "failed" | null;
   /** Of the last verdict, 0 before the first: the state in which all this was seen. */
   readonly version: number;
@@ -20,7 +22,10 @@ export interface BreakerVerdict {
   readonly state: "closed" | "open";
   /** One more with each opening and each closing. */
   readonly version: number;
-  /** Above 0: this reporter may send one probe, with its next call. So many ms later another may get the same right; 0 = not at all. */
+  /**
+   * Above 0: this reporter may send one probe, with its next call. So many ms later another may get
+   * the same right; 0 = not at all.
+   */
   readonly probeLeaseMs: number;
 }
 
@@ -31,7 +36,10 @@ export type BreakerLedgerState =
       readonly state: "open";
       readonly version: number;
       readonly openedAtMs: number;
-      /** The last lease given: nobody gets the next one before it ends. Its holder may probe later as well: the right to it is kept until the next call. */
+      /**
+       * The last lease given: nobody gets the next one before it ends. Its holder may probe later
+       * as well: the right to it is kept until the next call.
+       */
       readonly lease: { readonly holder: string; readonly untilMs: number } | null;
     };
 
@@ -43,26 +51,35 @@ export interface BreakerLedgerView extends BreakerView {
 }
 
 export interface BreakerLedgerOptions extends TripRule {
-  /** How often a lease begins, and how long it lasts, in ms, an integer in [1, 60000]; 1000 if absent. */
+  /**
+   * How often a lease begins, and how long it lasts, in ms, an integer in [1, 60000]; 1000 if
+   * absent.
+   */
   readonly leaseMs?: number;
 }
 
 const LEASE_MS_MAX = 60_000;
-/** A holder that has not probed is passed over for so many leases: it keeps the right, and whoever calls sooner gets the next. Then its answer was lost. */
+/**
+ * A holder that has not probed is passed over for so many leases: it keeps the right, and whoever
+ * calls sooner gets the next. Then its answer was lost.
+ */
 const HOLDER_LEASES = 5;
 /** More than an isolate can call in the ten seconds for which it keeps counts. */
 const COUNT_MAX = 1_000_000;
 const REPORTER_LENGTH_MAX = 100;
 
 /**
- * The state of one breaker, shared by all that call its upstream; each tells what it saw and learns the verdict. Trips by the rule of
- * Hystrix over the sum of all reports. While open, one reporter at a time holds a lease (Gray and Cheriton 1989) to send one probe, and one
- * that succeeds closes it. A report made in an earlier state is answered, but not counted: what failed before the repair says nothing
- * about after, nor does what succeeded before the failure. Only of an opening that is older than that, what succeeds without having heard of it was a
- * probe: so one from before everything stopped ends with the first call after the start.
+ * The state of one breaker, shared by all that call its upstream; each tells what it saw and learns
+ * the verdict. Trips by the rule of Hystrix over the sum of all reports. While open, one reporter
+ * at a time holds a lease (Gray and Cheriton 1989) to send one probe, and one that succeeds closes
+ * it. A report made in an earlier state is answered, but not counted: what failed before the repair
+ * says nothing about after, nor does what succeeded before the failure. Only of an opening that is
+ * older than that, what succeeds without having heard of it was a probe: so one from before
+ * everything stopped ends with the first call after the start.
  *
- * `state` is another object exactly when it has to be persisted, before the verdict is sent: at each opening, closing and lease, so that
- * a restarted ledger neither opens the gate nor gives a second lease. Counts are not persisted: failures that go on are soon counted again.
+ * `state` is another object exactly when it has to be persisted, before the verdict is sent: at
+ * each opening, closing and lease, so that a restarted ledger neither opens the gate nor gives a
+ * second lease. Counts are not persisted: failures that go on are soon counted again.
  *
  * @throws RangeError for an option out of range
  */
@@ -71,10 +88,16 @@ export class BreakerLedger {
   readonly #time: SteadyTime;
   readonly #leaseMs: number;
   #state: BreakerLedgerState;
-  /** Whether the holder of the last lease has told how its probe ended. After a restart that isn't known, and nobody is passed over. */
+  /**
+   * Whether the holder of the last lease has told how its probe ended. After a restart that isn't
+   * known, and nobody is passed over.
+   */
   #hasProbed = true;
 
-  constructor({ leaseMs = 1_000, ...rule }: BreakerLedgerOptions = {}, state: BreakerLedgerState = { state: "closed", version: 0 }) {
+  constructor(
+    { leaseMs = 1_000, ...rule }: BreakerLedgerOptions = {},
+    state: BreakerLedgerState = { state: "closed", version: 0 },
+  ) {
     requireIntegerIn("leaseMs", leaseMs, 1, LEASE_MS_MAX);
     this.#window = new TripWindow(rule);
     this.#leaseMs = leaseMs;
@@ -98,7 +121,11 @@ export class BreakerLedger {
   view(nowMs: number): BreakerLedgerView {
     const atMs = this.#time.at(nowMs);
     const state = this.#state;
-    const counts = { version: state.version, total: this.#window.total(atMs), failures: this.#window.failures(atMs) };
+    const counts = {
+      version: state.version,
+      total: this.#window.total(atMs),
+      failures: this.#window.failures(atMs),
+    };
     if (state.state === "closed") return { state: "closed", openedAtMs: null, probing: null, ...counts };
     const probing = state.lease !== null && atMs < state.lease.untilMs ? state.lease.holder : null;
     const openedAtMs = this.#time.callersMs(state.openedAtMs);
@@ -118,11 +145,17 @@ export class BreakerLedger {
   }
 
   /**
-   * Whether calls of somebody who has not heard of the opening were as good as a probe: all ended well, the last one a moment ago, since that is when one
-   * reports. Two leases after the opening that call began after it as well, and all who called before have heard of it.
+   * Whether calls of somebody who has not heard of the opening were as good as a probe: all ended
+   * well, the last one a moment ago, since that is when one reports. Two leases after the opening
+   * that call began after it as well, and all who called before have heard of it.
    */
   #wasProbe(atMs: number, { ok, failed }: BreakerReport): boolean {
-    return this.#state.state === "open" && atMs - this.#state.openedAtMs >= 2 * this.#leaseMs && ok > 0 && failed === 0;
+    return (
+      this.#state.state === "open" &&
+      atMs - this.#state.openedAtMs >= 2 * this.#leaseMs &&
+      ok > 0 &&
+      failed === 0
+    );
   }
 
   #close(): void {
@@ -131,8 +164,9 @@ export class BreakerLedger {
   }
 
   /**
-   * Who asks first gets the lease, but not the same reporter twice running unless it has probed: one that calls less often than once a lease would
-   * keep it from all others. Its probe may also be under way.
+   * Who asks first gets the lease, but not the same reporter twice running unless it has probed:
+   * one that calls less often than once a lease would keep it from all others. Its probe may also
+   * be under way.
    */
   #lease(atMs: number, reporter: string): number {
     const state = this.#state;
@@ -147,7 +181,10 @@ export class BreakerLedger {
   }
 }
 
-/** When the state was last changed: if the clock was set back since, a lease must not end in the far future. */
+/**
+ * When the state was last changed: if the clock was set back since, a lease must not end in the far
+ * future.
+ */
 function lastSeenMs(state: BreakerLedgerState, leaseMs: number): number {
   if (state.state === "closed") return 0;
   return state.lease === null ? state.openedAtMs : state.lease.untilMs - leaseMs;

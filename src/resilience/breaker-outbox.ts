@@ -16,12 +16,16 @@ interface Sent {
   readonly sinceMs: number;
 }
 
-/** Older failures say nothing about now: reported late, they would trip a breaker whose upstream is well. */
+/**
+ * Older failures say nothing about now: reported late, they would trip a breaker whose upstream is
+ * well.
+ */
 const KEEP_MS = 10_000;
 
 /**
- * What an isolate has to tell the shared breaker, and when: one report under way, one in a second, sooner where waiting would cost. Counts
- * of a report that got lost go into the next one, but none that are older than 10 s. Times are steady ms: the owner sees to that.
+ * What an isolate has to tell the shared breaker, and when: one report under way, one in a second,
+ * sooner where waiting would cost. Counts of a report that got lost go into the next one, but none
+ * that are older than 10 s. Times are steady ms: the owner sees to that.
  */
 export class BreakerOutbox {
   readonly #options: BreakerOutboxOptions;
@@ -69,10 +73,17 @@ export class BreakerOutbox {
     }
     if (atMs - this.#sinceMs >= KEEP_MS) this.#forgetCounts(atMs);
     if (this.#ok + this.#failed === 0 && this.#probe === null && !this.#wantsVerdict) return null;
-    // What ended well a while ago says nothing of an opening that may have come since: a call that found nothing out must not tell it as its own.
+    // What ended well a while ago says nothing of an opening that may have come since: a call that
+    // found nothing out must not tell it as its own.
     const isOld = this.#failed === 0 && atMs - this.#countedAtMs > this.#options.reportEveryMs;
     const [heldBack, sinceMs] = [isOld ? this.#ok : 0, this.#sinceMs];
-    const report = { reporter: this.#options.reporter, ok: this.#ok - heldBack, failed: this.#failed, probe: this.#probe, version };
+    const report = {
+      reporter: this.#options.reporter,
+      ok: this.#ok - heldBack,
+      failed: this.#failed,
+      probe: this.#probe,
+      version,
+    };
     this.#sent = { report, atMs, sinceMs };
     this.forget(atMs);
     if (heldBack > 0) [this.#ok, this.#sinceMs] = [heldBack, sinceMs];
@@ -82,8 +93,8 @@ export class BreakerOutbox {
   }
 
   /**
-   * The report under way was answered. If the answer shows that it `wasCounted` not, its contents wait for the next one.
-   * Returns when it was sent, null if none is under way any more.
+   * The report under way was answered. If the answer shows that it `wasCounted` not, its contents
+   * wait for the next one. Returns when it was sent, null if none is under way any more.
    */
   settle(wasCounted: boolean): number | null {
     const sent = this.#sent;

@@ -1,10 +1,13 @@
 /**
- * How a call ended, as far as its upstream is to blame. `cancelled`: the caller went away or had too little patience, which says nothing
- * about the upstream.
+ * How a call ended, as far as its upstream is to blame. `cancelled`: the caller went away or had
+ * too little patience, which says nothing about the upstream.
  */
 export type BreakerOutcome = "success" | "failure" | "cancelled";
 
-/** `trial`: the call is to find out whether the upstream works again. `retryAfterMs`: when asking again may be worth it, in ms, above 0. */
+/**
+ * `trial`: the call is to find out whether the upstream works again. `retryAfterMs`: when asking
+ * again may be worth it, in ms, above 0.
+ */
 export type BreakerAdmission =
   | { readonly kind: "admitted" }
   | { readonly kind: "trial" }
@@ -18,12 +21,12 @@ export interface BreakerView {
 }
 
 /**
- * Leaves an upstream alone while it fails. Whoever was admitted, or lets a trial begin, tells how it ended; a rejected caller tells nothing.
+ * Leaves an upstream alone while it fails. Whoever was admitted, or lets a trial begin, tells how
+ * it ended; a rejected caller tells nothing.
  *
- * @example
- * const admission = breaker.admit(now(), random());
- * if (admission.kind === "rejected") throw unavailable(admission.retryAfterMs);
- * breaker.record(now(), await outcomeOf(call), admission.kind);
+ * @example const admission = breaker.admit(now(), random()); if (admission.kind === "rejected")
+ *   throw unavailable(admission.retryAfterMs); breaker.record(now(), await outcomeOf(call),
+ *   admission.kind);
  */
 export interface Breaker {
   /**
@@ -43,7 +46,10 @@ export interface Breaker {
 export interface SteerableBreaker extends Breaker {
   /** Whether it admits everything. Cheap: asked at every call. */
   readonly isClosed: boolean;
-  /** The upstream failed at `sinceMs`, says somebody who knows: it is open from then on, or stays open at least as long as if that were the first time. */
+  /**
+   * The upstream failed at `sinceMs`, says somebody who knows: it is open from then on, or stays
+   * open at least as long as if that were the first time.
+   */
   trip(nowMs: number, sinceMs?: number): void;
   /** Closes it and forgets what it counted. */
   reset(): void;

@@ -11,11 +11,13 @@ export interface BucketRingOptions {
 const BUCKETS_MAX = 1_000;
 
 /**
- * Which bucket of a sliding window a moment falls into, and which buckets still count. Each bucket is tagged with its slot,
- * `floor(now / bucketMs)`, so that neither idleness nor a skipped bucket needs any work: a bucket with an old tag doesn't count, and the
- * next write into it clears it. What a bucket holds is the owner's affair. After Netflix Hystrix, `HystrixRollingNumber`.
+ * Which bucket of a sliding window a moment falls into, and which buckets still count. Each bucket
+ * is tagged with its slot, `floor(now / bucketMs)`, so that neither idleness nor a skipped bucket
+ * needs any work: a bucket with an old tag doesn't count, and the next write into it clears it.
+ * What a bucket holds is the owner's affair. After Netflix Hystrix, `HystrixRollingNumber`.
  *
- * @throws RangeError for a window or bucket count out of range, or a window that the buckets do not divide evenly
+ * @throws RangeError for a window or bucket count out of range, or a window that the buckets do not
+ *   divide evenly
  */
 export class BucketRing {
   readonly size: number;
@@ -28,7 +30,8 @@ export class BucketRing {
   constructor({ windowMs, buckets }: BucketRingOptions, clear: (index: number) => void) {
     requireIntegerIn("windowMs", windowMs, 1, WINDOW_MS_MAX);
     requireIntegerIn("buckets", buckets, 1, BUCKETS_MAX);
-    if (windowMs % buckets !== 0) throw new RangeError(`windowMs must be a multiple of buckets (${buckets}), got ${windowMs}`);
+    if (windowMs % buckets !== 0)
+      throw new RangeError(`windowMs must be a multiple of buckets (${buckets}), got ${windowMs}`);
     this.size = buckets;
     this.#bucketMs = windowMs / buckets;
     this.#slots = new Float64Array(buckets).fill(Number.NEGATIVE_INFINITY);
@@ -56,7 +59,10 @@ export class BucketRing {
     return index;
   }
 
-  /** Whether the bucket at `index` counts in `slotNow`, being at least `ageMin` buckets old: 0 includes the one in progress, 1 doesn't. */
+  /**
+   * Whether the bucket at `index` counts in `slotNow`, being at least `ageMin` buckets old: 0
+   * includes the one in progress, 1 doesn't.
+   */
   counts(index: number, slotNow: number, ageMin: 0 | 1): boolean {
     const age = slotNow - this.slotOf(index);
     return age >= ageMin && age < this.size;

@@ -19,8 +19,9 @@ const PLACES_MAX = 1_000_000;
 const QUEUE_MAX = 100_000;
 
 /**
- * A semaphore that keeps one upstream from taking all there is: what is beyond its places is refused at once, or waits in order where
- * a queue is allowed. Source: Michael Nygard, "Release It!", Bulkheads; Hystrix's semaphore isolation.
+ * A semaphore that keeps one upstream from taking all there is: what is beyond its places is
+ * refused at once, or waits in order where a queue is allowed. Source: Michael Nygard, "Release
+ * It!", Bulkheads; Hystrix's semaphore isolation.
  *
  * @throws RangeError for an option out of range
  */
@@ -52,11 +53,15 @@ export class Bulkhead {
     return true;
   }
 
-  /** Takes a place, waiting for it in order. Throws {@link BulkheadFullError}, or the signal's reason if it fires first. */
+  /**
+   * Takes a place, waiting for it in order. Throws {@link BulkheadFullError}, or the signal's
+   * reason if it fires first.
+   */
   async enter(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     if (this.tryEnter()) return;
-    if (this.#waiting.size >= this.#queueMax) throw new BulkheadFullError(`all ${this.#placesMax} places are taken`);
+    if (this.#waiting.size >= this.#queueMax)
+      throw new BulkheadFullError(`all ${this.#placesMax} places are taken`);
     if (!(await this.#place(signal))) signal?.throwIfAborted();
   }
 
@@ -77,7 +82,8 @@ export class Bulkhead {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const giveUp = (): void => {
       this.#waiting.delete(resolve);
-      // Too late where a place came first: a promise is settled once, so that the place is not lost.
+      // Too late where a place came first: a promise is settled once, so that the place is not
+      // lost.
       resolve(false);
     };
     this.#waiting.add(resolve);

@@ -9,7 +9,8 @@ import type { OnUnreachable } from "./unreachable-quota.ts";
  * How closely an isolate keeps a client's limit, from the dearest to the cheapest:
  *
  * - `strict`: one call per request, as exact as the server's algorithm.
- * - `lease`: units in advance. In any window at most `burst + rate·(window + hold + RTT)`, where burst is the limit.
+ * - `lease`: units in advance. In any window at most `burst + rate·(window + hold + RTT)`, where
+ *   burst is the limit.
  * - `async`: counts afterwards. Over the limit by at most `demand·(report interval + RTT)`.
  */
 export type QuotaMode = "strict" | "lease" | "async";
@@ -17,43 +18,65 @@ export type QuotaMode = "strict" | "lease" | "async";
 /**
  * One client's quota as an isolate sees it. The caller moves the messages:
  *
- * @example
- * let decision = quota.decide(nowMs, 1);
- * if (decision === null) {
- *   const answer = await server.ask(quota.ask(nowMs, 1)).catch(() => null); // exactly one of the next two follows each ask
- *   decision = answer === null ? quota.unreachable(later(), 1) : quota.answered(later(), 1, answer);
- * }
- * const ask = quota.background(later()); // after each decision; then exactly one of learned and failed
+ * @example let decision = quota.decide(nowMs, 1); if (decision === null) { const answer = await
+ *   server.ask(quota.ask(nowMs, 1)).catch(() => null); // exactly one of the next two follows each
+ *   ask decision = answer === null ? quota.unreachable(later(), 1) : quota.answered(later(), 1,
+ *   answer); } const ask = quota.background(later()); // after each decision; then exactly one of
+ *   learned and failed
  */
 export interface ClientQuota {
-  /** Decides from what is known here, and counts. null: the server must be asked first, then `answered`. */
+  /**
+   * Decides from what is known here, and counts. null: the server must be asked first, then
+   * `answered`.
+   */
   decide(nowMs: number, cost: number): RateDecision | null;
   /** The ask of a request that waits. */
   ask(nowMs: number, cost: number): RateAsk;
   /** The decision for that waiting request; the rest of the answer is kept. */
   answered(nowMs: number, cost: number, answer: RateAnswer): RateDecision;
-  /** An ask that no request waits for: a prefetch, a report, unused units. At most one is in flight. */
+  /**
+   * An ask that no request waits for: a prefetch, a report, unused units. At most one is in flight.
+   */
   background(nowMs: number): RateAsk | null;
   /** The answer to a background ask. */
   learned(nowMs: number, answer: RateAnswer): void;
-  /** A background ask failed. What it carried is counted as used, and the next one waits for a second. */
+  /**
+   * A background ask failed. What it carried is counted as used, and the next one waits for a
+   * second.
+   */
   failed(nowMs: number): void;
-  /** A waiting request's ask failed. "open": a local GCRA at the limit's rate with a small burst decides; "closed": null, refuse. */
+  /**
+   * A waiting request's ask failed. "open": a local GCRA at the limit's rate with a small burst
+   * decides; "closed": null, refuse.
+   */
   unreachable(nowMs: number, cost: number): RateDecision | null;
-  /** Units held and never used, to be given back since this holder is being forgotten; they are gone from it then. */
+  /**
+   * Units held and never used, to be given back since this holder is being forgotten; they are gone
+   * from it then.
+   */
   leftover(nowMs: number): number;
-  /** The last ask of a holder being forgotten: gives back the leftover, or reports what was not reported yet. Nobody needs its answer. */
+  /**
+   * The last ask of a holder being forgotten: gives back the leftover, or reports what was not
+   * reported yet. Nobody needs its answer.
+   */
   parting(nowMs: number): RateAsk | null;
 }
 
 export interface ClientQuotaOptions {
   readonly onUnreachable: OnUnreachable;
-  /** Whether the server need not hear of a client who comes seldom: of an eighth of the limit, in an isolate. Only where counting afterwards is close enough. */
+  /**
+   * Whether the server need not hear of a client who comes seldom: of an eighth of the limit, in an
+   * isolate. Only where counting afterwards is close enough.
+   */
   readonly hasAllowance?: boolean;
 }
 
 /** @throws RangeError for a limit or window out of range */
-export function clientQuota(mode: QuotaMode, limit: RateLimit, { onUnreachable, hasAllowance = false }: ClientQuotaOptions): ClientQuota {
+export function clientQuota(
+  mode: QuotaMode,
+  limit: RateLimit,
+  { onUnreachable, hasAllowance = false }: ClientQuotaOptions,
+): ClientQuota {
   if (mode === "strict") return new StrictQuota(limit, onUnreachable);
   if (mode === "lease") return new LeasedQuota(limit, onUnreachable);
   const quota = new AsyncQuota(limit, onUnreachable);

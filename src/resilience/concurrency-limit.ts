@@ -11,7 +11,10 @@ export interface ConcurrencyLimitOptions {
   readonly maxLimit?: number;
 }
 
-/** How a limit follows what is measured: the next limit from the last one and one finished piece of work. */
+/**
+ * How a limit follows what is measured: the next limit from the last one and one finished piece of
+ * work.
+ */
 export type LimitRule = (sample: {
   readonly limit: number;
   /** 0 where the clock didn't move, or stepped back. */
@@ -26,7 +29,8 @@ const LIMIT_MAX = 100_000;
 const DROPPED_MS = 1_000;
 
 /**
- * A limit on what is in flight that a rule moves with every finished piece of work: the frame of Netflix's concurrency-limits.
+ * A limit on what is in flight that a rule moves with every finished piece of work: the frame of
+ * Netflix's concurrency-limits.
  *
  * @throws RangeError for an option out of range
  */
@@ -38,7 +42,10 @@ export class ConcurrencyLimit implements OverloadLimiter {
   #inFlight = 0;
   #droppedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(rule: LimitRule, { initialLimit = 64, minLimit = 32, maxLimit = 1_000 }: ConcurrencyLimitOptions = {}) {
+  constructor(
+    rule: LimitRule,
+    { initialLimit = 64, minLimit = 32, maxLimit = 1_000 }: ConcurrencyLimitOptions = {},
+  ) {
     requireIntegerIn("maxLimit", maxLimit, 1, LIMIT_MAX);
     requireIntegerIn("minLimit", minLimit, 1, maxLimit);
     requireIntegerIn("initialLimit", initialLimit, minLimit, maxLimit);
@@ -59,7 +66,12 @@ export class ConcurrencyLimit implements OverloadLimiter {
 
   done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void {
     if (outcome !== "none") {
-      const next = this.#rule({ limit: this.#limit, rtMs: Math.max(0, nowMs - startedAtMs), inFlight: this.#inFlight, outcome });
+      const next = this.#rule({
+        limit: this.#limit,
+        rtMs: Math.max(0, nowMs - startedAtMs),
+        inFlight: this.#inFlight,
+        outcome,
+      });
       this.#limit = Math.min(this.#maxLimit, Math.max(this.#minLimit, next));
     }
     this.#inFlight = Math.max(0, this.#inFlight - 1);
@@ -67,6 +79,10 @@ export class ConcurrencyLimit implements OverloadLimiter {
 
   view(nowMs: number): { readonly inFlight: number; readonly limit: number; readonly shedding: boolean } {
     const sinceDropMs = nowMs - this.#droppedAtMs;
-    return { inFlight: this.#inFlight, limit: Math.floor(this.#limit), shedding: sinceDropMs >= 0 && sinceDropMs < DROPPED_MS };
+    return {
+      inFlight: this.#inFlight,
+      limit: Math.floor(this.#limit),
+      shedding: sinceDropMs >= 0 && sinceDropMs < DROPPED_MS,
+    };
   }
 }

@@ -2,7 +2,10 @@ import type { Pressure } from "./pressure.ts";
 
 const HIGH = 0.8;
 
-/** For self-hosted runtimes, which can tell how busy they are: pressure is high from 80 % CPU on (go-kratos/aegis, ratelimit/bbr). */
+/**
+ * For self-hosted runtimes, which can tell how busy they are: pressure is high from 80 % CPU on
+ * (go-kratos/aegis, ratelimit/bbr).
+ */
 export class CpuPressure implements Pressure {
   readonly #usage: () => number;
 

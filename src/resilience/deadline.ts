@@ -1,6 +1,7 @@
 /*
- * Deadlines travel as the time that is left, never as a moment: no two clocks must agree (gRPC's grpc-timeout does the same). Source: gRPC over
- * HTTP/2, "Timeout"; SRE book, ch. 22, "Deadline propagation".
+ * Deadlines travel as the time that is left, never as a moment: no two clocks must agree (gRPC's
+ * grpc-timeout does the same). Source: gRPC over HTTP/2, "Timeout"; SRE book, ch. 22, "Deadline
+ * propagation".
  */
 
 /** Less than this left, and a call is not worth starting, in ms. */
@@ -25,19 +26,30 @@ interface CallLimitInput {
   readonly marginMs?: number;
 }
 
-/** What a call made now may take, in ms: its quota, or what is left of the request's time if that is less. Never below 0. */
-export function callLimitMs({ remainingMs: remaining, quotaMs, marginMs = MARGIN_MS }: CallLimitInput): number {
+/**
+ * What a call made now may take, in ms: its quota, or what is left of the request's time if that is
+ * less. Never below 0.
+ */
+export function callLimitMs({
+  remainingMs: remaining,
+  quotaMs,
+  marginMs = MARGIN_MS,
+}: CallLimitInput): number {
   return Math.max(0, Math.min(remaining - marginMs, quotaMs));
 }
 
-/** When the time is up of somebody who waits for one call and no longer: the call has its whole quota, and its answer the way back. */
+/**
+ * When the time is up of somebody who waits for one call and no longer: the call has its whole
+ * quota, and its answer the way back.
+ */
 export function deadlineOfOneMs(nowMs: number, quotaMs: number): number {
   return nowMs + quotaMs + MARGIN_MS;
 }
 
 /**
- * The share of its quota that a call needs so that its lateness is the upstream's. Less than the whole, since requests spend time on their
- * way (a margin, a look-up, a window far away); not much less, since what others have used up is not the upstream's fault.
+ * The share of its quota that a call needs so that its lateness is the upstream's. Less than the
+ * whole, since requests spend time on their way (a margin, a look-up, a window far away); not much
+ * less, since what others have used up is not the upstream's fault.
  */
 const FAIR_SHARE = 0.5;
 
@@ -50,8 +62,9 @@ interface HadItsTimeInput {
 }
 
 /**
- * Whether an upstream that was late has failed. With its whole quota always; with less only if no client's hurry has cut it: else one client that asks
- * for 20 ms could have the upstream taken for dead.
+ * Whether an upstream that was late has failed. With its whole quota always; with less only if no
+ * client's hurry has cut it: else one client that asks for 20 ms could have the upstream taken for
+ * dead.
  */
 export function hadItsTime({ limitMs, quotaMs, isHurried }: HadItsTimeInput): boolean {
   return limitMs >= quotaMs || (!isHurried && limitMs >= fairShareMs(quotaMs));
@@ -72,7 +85,9 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
 ]);
 const GRPC_TIMEOUT_VALUE = /^[0-9]{1,8}$/;
 
-/** A `grpc-timeout` header's value (`250m`, `1S`) in ms, fractions included; null where it is none. */
+/**
+ * A `grpc-timeout` header's value (`250m`, `1S`) in ms, fractions included; null where it is none.
+ */
 export function parseGrpcTimeout(text: string): number | null {
   const value = text.slice(0, -1);
   const unitMs = UNIT_MS.get(text.slice(-1));

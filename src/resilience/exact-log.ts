@@ -19,9 +19,10 @@ export interface ExactLogState extends RateQuotaState {
 export const LOG_LIMIT_MAX = 100;
 
 /**
- * The exact sliding window log: the time of each of the last `limit` units, in a ring. A unit counts for `windowMs` from its own ms on,
- * so no stretch of `windowMs` ever holds more than the limit. Older units than the last `limit` ones change no decision, which bounds
- * the memory even where more is absorbed.
+ * The exact sliding window log: the time of each of the last `limit` units, in a ring. A unit
+ * counts for `windowMs` from its own ms on, so no stretch of `windowMs` ever holds more than the
+ * limit. Older units than the last `limit` ones change no decision, which bounds the memory even
+ * where more is absorbed.
  *
  * @throws RangeError for a limit above 100 or a window out of range
  */
@@ -69,7 +70,9 @@ export class ExactLog implements RateQuota {
   }
 
   get idleAtMs(): number {
-    return this.#time.callersMs(this.#size === 0 ? this.#time.lastMs : this.#timeOf(this.#size - 1) + this.#windowMs);
+    return this.#time.callersMs(
+      this.#size === 0 ? this.#time.lastMs : this.#timeOf(this.#size - 1) + this.#windowMs,
+    );
   }
 
   /** The time of the unit with this index, the oldest being 0. */
@@ -98,7 +101,8 @@ export class ExactLog implements RateQuota {
     if (allowed && counting) for (let left = cost; left > 0; left--) this.#push(atMs);
     const remaining = this.#limit - this.#size;
     if (allowed) return { allowed, remaining, resetMs: this.#untilGone(atMs, 1), retryAfterMs: 0 };
-    const retryAfterMs = cost <= this.#limit ? this.#untilGone(atMs, this.#size + cost - this.#limit) : this.#windowMs;
+    const retryAfterMs =
+      cost <= this.#limit ? this.#untilGone(atMs, this.#size + cost - this.#limit) : this.#windowMs;
     return { allowed, remaining, resetMs: retryAfterMs, retryAfterMs };
   }
 

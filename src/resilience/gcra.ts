@@ -15,17 +15,22 @@ export interface GcraOptions extends RateLimit {
 
 export interface GcraState extends RateQuotaState {
   readonly kind: "gcra";
-  /** How far the theoretical arrival time lies after `atMs`, in ms × limit: a whole number, so that no rounding adds up. */
+  /**
+   * How far the theoretical arrival time lies after `atMs`, in ms × limit: a whole number, so that
+   * no rounding adds up.
+   */
   readonly debt: number;
   readonly atMs: number;
 }
 
 /**
- * The generic cell rate algorithm (ITU-T I.371, annex A; as in redis-cell and throttled): one unit per T = windowMs / limit, and `burst`
- * units at once. `TAT' = max(TAT, now) + cost·T` is allowed iff `TAT' - now <= burst·T`; a denial does not advance TAT. Kept in the equal
- * form of the continuous-state leaky bucket, the debt `TAT - now`.
+ * The generic cell rate algorithm (ITU-T I.371, annex A; as in redis-cell and throttled): one unit
+ * per T = windowMs / limit, and `burst` units at once. `TAT' = max(TAT, now) + cost·T` is allowed
+ * iff `TAT' - now <= burst·T`; a denial does not advance TAT. Kept in the equal form of the
+ * continuous-state leaky bucket, the debt `TAT - now`.
  *
- * It paces. As a quota it would admit twice the limit in the first window: take `quotaFor` for those.
+ * It paces. As a quota it would admit twice the limit in the first window: take `quotaFor` for
+ * those.
  *
  * @throws RangeError for a limit, window or burst out of range
  */
@@ -62,8 +67,12 @@ export class Gcra implements RateQuota {
 
   absorb(nowMs: number, cost: number): void {
     this.#drain(nowMs);
-    // More than a full bucket twice over says nothing more: it would only lock the client out for longer than two windows.
-    this.#debt = Math.max(this.#debt, Math.min(this.#debt + cost * this.#windowMs, 2 * this.#limit * this.#windowMs));
+    // More than a full bucket twice over says nothing more: it would only lock the client out for
+    // longer than two windows.
+    this.#debt = Math.max(
+      this.#debt,
+      Math.min(this.#debt + cost * this.#windowMs, 2 * this.#limit * this.#windowMs),
+    );
   }
 
   giveBack(nowMs: number, cost: number): void {
@@ -90,7 +99,12 @@ export class Gcra implements RateQuota {
     const remaining = Math.max(0, Math.floor((this.#depth - debtNow) / this.#windowMs));
     if (debtThen <= this.#depth) {
       const untilNextUnit = debtNow - (this.#depth - (remaining + 1) * this.#windowMs);
-      return { allowed: true, remaining, resetMs: debtNow === 0 ? 0 : Math.ceil(untilNextUnit / this.#limit), retryAfterMs: 0 };
+      return {
+        allowed: true,
+        remaining,
+        resetMs: debtNow === 0 ? 0 : Math.ceil(untilNextUnit / this.#limit),
+        retryAfterMs: 0,
+      };
     }
     const possible = debtThen - debtNow <= this.#depth;
     const retryAfterMs = possible ? Math.ceil((debtThen - this.#depth) / this.#limit) : this.#windowMs;

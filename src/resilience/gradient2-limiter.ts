@@ -12,13 +12,16 @@ const SMOOTHING = 0.2;
 const GRADIENT_MIN = 0.5;
 /** What is left of the limit where the upstream says that it is overloaded. */
 const TOLD_RATIO = 0.9;
-/** A long average that is this much above the present has not noticed that the upstream recovered. */
+/**
+ * A long average that is this much above the present has not noticed that the upstream recovered.
+ */
 const STALE_FACTOR = 2;
 const STALE_DECAY = 0.95;
 
 /**
- * Follows the gradient between the usual and the present response time, with room for a queue of the root of the limit. Source: Netflix
- * concurrency-limits, Gradient2Limit; Envoy's gradient controller.
+ * Follows the gradient between the usual and the present response time, with room for a queue of
+ * the root of the limit. Source: Netflix concurrency-limits, Gradient2Limit; Envoy's gradient
+ * controller.
  *
  * @throws RangeError for an option out of range
  */
@@ -34,7 +37,8 @@ function gradientRule(tolerance: number): LimitRule {
   let samples = 0;
   return function nextLimit({ limit, rtMs, inFlight, outcome }) {
     if (outcome === "overloaded") return limit * TOLD_RATIO;
-    // A failure after a long wait shows pressure as well as a success does; a quick one shows nothing.
+    // A failure after a long wait shows pressure as well as a success does; a quick one shows
+    // nothing.
     if (rtMs <= 0 || (outcome === "failure" && rtMs <= longRtMs)) return limit;
     samples = Math.min(LONG_WINDOW, samples + 1);
     longRtMs += (rtMs - longRtMs) / samples;

@@ -2,9 +2,14 @@ import { murmur3 } from "./murmur3.ts";
 import { requireIntegerIn } from "./rate-limit.ts";
 
 interface HashRingOptions {
-  /** Points each node has on the ring, an integer in [1, 1000]; 160 if absent. More of them spread keys more evenly and cost memory. */
+  /**
+   * Points each node has on the ring, an integer in [1, 1000]; 160 if absent. More of them spread
+   * keys more evenly and cost memory.
+   */
   readonly pointsPerNode?: number;
-  /** How much over the average a node may be loaded, above 1; 1.25 if absent, unbounded at infinity. */
+  /**
+   * How much over the average a node may be loaded, above 1; 1.25 if absent, unbounded at infinity.
+   */
   readonly loadFactor?: number;
 }
 
@@ -23,11 +28,13 @@ const POINTS_MAX = 1_000;
 const SEED = 0x2f6e2b1;
 
 /**
- * A consistent hash ring with virtual nodes (Karger et al., 1997) and bounded loads (Mirrokni, Thorup and Zadimoghaddam, "Consistent Hashing with
- * Bounded Loads", 2016): a key goes to the first node clockwise that is not over `loadFactor` times the average.
- * Removing one of n nodes moves only that node's keys. The order in which nodes are given means nothing.
+ * A consistent hash ring with virtual nodes (Karger et al., 1997) and bounded loads (Mirrokni,
+ * Thorup and Zadimoghaddam, "Consistent Hashing with Bounded Loads", 2016): a key goes to the first
+ * node clockwise that is not over `loadFactor` times the average. Removing one of n nodes moves
+ * only that node's keys. The order in which nodes are given means nothing.
  *
- * @throws RangeError for an option out of range, or nodes that are none, too many (4096) or the same
+ * @throws RangeError for an option out of range, or nodes that are none, too many (4096) or the
+ *   same
  */
 export class HashRing {
   readonly #points: readonly Point[];
@@ -62,7 +69,10 @@ export class HashRing {
     return node.name;
   }
 
-  /** A key that {@link acquire} gave to this node is done. A node without keys, or one that isn't on the ring, stays as it is. */
+  /**
+   * A key that {@link acquire} gave to this node is done. A node without keys, or one that isn't on
+   * the ring, stays as it is.
+   */
   release(name: string): void {
     const node = this.#nodes.get(name);
     if (node === undefined || node.load === 0) return;
@@ -70,7 +80,10 @@ export class HashRing {
     this.#total -= 1;
   }
 
-  /** Index of the first point clockwise from `hash`, by binary search; the number of points where that is the first of all. */
+  /**
+   * Index of the first point clockwise from `hash`, by binary search; the number of points where
+   * that is the first of all.
+   */
   #firstAtOrAfter(hash: number): number {
     let low = 0;
     let high = this.#points.length;
@@ -89,7 +102,10 @@ export class HashRing {
 }
 
 function pointsOf(node: Node, count: number): Point[] {
-  return Array.from({ length: count }, (_, point) => ({ hash: murmur3(`${node.name}#${point}`, SEED), node }));
+  return Array.from({ length: count }, (_, point) => ({
+    hash: murmur3(`${node.name}#${point}`, SEED),
+    node,
+  }));
 }
 
 /** Points of the same hash have the order of their nodes' names. */

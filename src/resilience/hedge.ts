@@ -9,7 +9,10 @@ interface HedgeOptions {
   readonly budget: RetryBudget;
   /** In (50, 100); 95 if absent. */
   readonly percentile?: number;
-  /** Calls that must have been seen within the last minute before any is hedged, an integer in [1, 600]; 20 if absent. */
+  /**
+   * Calls that must have been seen within the last minute before any is hedged, an integer in [1,
+   * 600]; 20 if absent.
+   */
   readonly samplesMin?: number;
 }
 
@@ -17,8 +20,9 @@ const SAMPLES_MIN_MAX = 600;
 const SEEN = { windowMs: 60_000, buckets: 6, events: ["calls"] } as const;
 
 /**
- * Decides when a call gets a second one beside it: after what 95 of 100 calls take, so that at most one in twenty has one, and never more
- * than the retry budget allows. Source: Dean and Barroso, "The Tail at Scale" (2013), hedged requests; gRPC proposal A6.
+ * Decides when a call gets a second one beside it: after what 95 of 100 calls take, so that at most
+ * one in twenty has one, and never more than the retry budget allows. Source: Dean and Barroso,
+ * "The Tail at Scale" (2013), hedged requests; gRPC proposal A6.
  *
  * @throws RangeError for an option out of range
  */
@@ -27,12 +31,16 @@ export class HedgePolicy {
   readonly #seen = new RollingWindow<"calls">(SEEN);
 
   constructor({ latencies, budget, percentile = 95, samplesMin = 20 }: HedgeOptions) {
-    if (!(percentile > 50 && percentile < 100)) throw new RangeError(`percentile must be in (50, 100), got ${percentile}`);
+    if (!(percentile > 50 && percentile < 100))
+      throw new RangeError(`percentile must be in (50, 100), got ${percentile}`);
     requireIntegerIn("samplesMin", samplesMin, 1, SAMPLES_MIN_MAX);
     this.#options = { latencies, budget, percentile, samplesMin };
   }
 
-  /** A call took `tookMs`; `random` in [0, 1) decides whether it is remembered where there were many. */
+  /**
+   * A call took `tookMs`; `random` in [0, 1) decides whether it is remembered where there were
+   * many.
+   */
   observe(nowMs: number, tookMs: number, random: number): void {
     this.#seen.add(nowMs, "calls");
     this.#options.latencies.add(nowMs, tookMs, random);
@@ -64,11 +72,15 @@ interface Runner<T> {
 }
 
 /**
- * The first answer of a call and, if it is late, of a second one like it; the loser's signal fires, the winner's never, since what it answers
- * may still be read. A call that fails before the second has started has failed: trying again is for the retry policy. Where both fail,
- * so does this, with the first one's error. Only for calls that may be made twice.
+ * The first answer of a call and, if it is late, of a second one like it; the loser's signal fires,
+ * the winner's never, since what it answers may still be read. A call that fails before the second
+ * has started has failed: trying again is for the retry policy. Where both fail, so does this, with
+ * the first one's error. Only for calls that may be made twice.
  */
-export async function hedged<T>(call: (signal: AbortSignal) => Promise<T>, { delayMs, sleep, mayHedge }: HedgedDeps): Promise<T> {
+export async function hedged<T>(
+  call: (signal: AbortSignal) => Promise<T>,
+  { delayMs, sleep, mayHedge }: HedgedDeps,
+): Promise<T> {
   const first = start(call);
   if (delayMs === null || !(await isLate(first, sleep(delayMs))) || !mayHedge()) return first.answer;
   const second = start(call);
@@ -93,7 +105,10 @@ function start<T>(call: (signal: AbortSignal) => Promise<T>): Runner<T> {
   return { answer: run(), controller };
 }
 
-/** Whether the time is up before the call has ended. A sleep that is cut off doesn't tell: then nothing is late. */
+/**
+ * Whether the time is up before the call has ended. A sleep that is cut off doesn't tell: then
+ * nothing is late.
+ */
 async function isLate<T>({ answer }: Runner<T>, timeIsUp: Promise<void>): Promise<boolean> {
   const no = (): boolean => false;
   return Promise.race([answer.then(no, no), timeIsUp.then(() => true, no)]);

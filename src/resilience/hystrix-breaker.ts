@@ -1,25 +1,50 @@
-import { ADMITTED, type BreakerAdmission, type BreakerOutcome, type BreakerView, type SteerableBreaker, TRIAL } from "./breaker.ts";
+import {
+  ADMITTED,
+  type BreakerAdmission,
+  type BreakerOutcome,
+  type BreakerView,
+  type SteerableBreaker,
+  TRIAL,
+} from "./breaker.ts";
 import { requireIntegerIn } from "./rate-limit.ts";
 import { SteadyTime } from "./steady-time.ts";
 import { type TripRule, TripWindow } from "./trip-window.ts";
 
 export interface HystrixBreakerOptions extends TripRule {
-  /** How long it stays open before the first trial, in ms, an integer in [1, 3600000]; 5000 if absent. Doubled by each failed trial. */
+  /**
+   * How long it stays open before the first trial, in ms, an integer in [1, 3600000]; 5000 if
+   * absent. Doubled by each failed trial.
+   */
   readonly openMs?: number;
   /** What doubling ends at, in ms, an integer in [openMs, 3600000]; 60000 if absent. */
   readonly openMsMax?: number;
   /** Trials under way at once while half open, an integer in [1, 100]; 1 if absent. */
   readonly trials?: number;
-  /** After this long without an outcome the caller of a trial is taken for gone, in ms, an integer in [1, 3600000]; 5000 if absent. */
+  /**
+   * After this long without an outcome the caller of a trial is taken for gone, in ms, an integer
+   * in [1, 3600000]; 5000 if absent.
+   */
   readonly trialTimeoutMs?: number;
 }
 
 type State =
   | { readonly kind: "closed" }
   | { readonly kind: "open"; readonly untilMs: number; readonly openMs: number }
-  | { readonly kind: "half_open"; readonly openMs: number; readonly underWay: number; readonly lastTrialMs: number };
+  | {
+      readonly kind: "half_open";
+      readonly openMs: number;
+      readonly underWay: number;
+      readonly lastTrialMs: number;
+    };
 
-type Happening = "tripped" | "trial_began" | "trials_vanished" | "trial_succeeded" | "trial_failed" | "trial_cancelled" | "reset";
+type Happening =
+  | "tripped"
+  | "trial_began"
+  | "trials_vanished"
+  | "trial_succeeded"
+  | "trial_failed"
+  | "trial_cancelled"
+  | "reset";
 
 const MS_MAX = 3_600_000;
 const TRIALS_MAX = 100;
@@ -28,9 +53,10 @@ const RETRY_DURING_TRIAL_MS = 1_000;
 const CLOSED: State = { kind: "closed" };
 
 /**
- * The circuit breaker of Netflix Hystrix (`HystrixCircuitBreaker`; Nygard, "Release It!"): opens when too many calls of a window fail, lets
- * a trial through after a while, closes if one succeeds and reopens if one fails, then for twice as long. A cancelled trial reopens it for
- * as long as before, since it has found out nothing. What ends late, after the breaker opened, is not counted.
+ * The circuit breaker of Netflix Hystrix (`HystrixCircuitBreaker`; Nygard, "Release It!"): opens
+ * when too many calls of a window fail, lets a trial through after a while, closes if one succeeds
+ * and reopens if one fails, then for twice as long. A cancelled trial reopens it for as long as
+ * before, since it has found out nothing. What ends late, after the breaker opened, is not counted.
  *
  * @throws RangeError for an option out of range
  */
@@ -44,7 +70,13 @@ export class HystrixBreaker implements SteerableBreaker {
   readonly #busy: BreakerAdmission;
   #state: State = CLOSED;
 
-  constructor({ openMs = 5_000, openMsMax = 60_000, trials = 1, trialTimeoutMs = 5_000, ...rule }: HystrixBreakerOptions = {}) {
+  constructor({
+    openMs = 5_000,
+    openMsMax = 60_000,
+    trials = 1,
+    trialTimeoutMs = 5_000,
+    ...rule
+  }: HystrixBreakerOptions = {}) {
     requireIntegerIn("openMs", openMs, 1, MS_MAX);
     requireIntegerIn("openMsMax", openMsMax, openMs, MS_MAX);
     requireIntegerIn("trials", trials, 1, TRIALS_MAX);
@@ -91,7 +123,8 @@ export class HystrixBreaker implements SteerableBreaker {
   trip(nowMs: number, sinceMs = nowMs): void {
     const atMs = this.#time.at(nowMs) - Math.max(0, nowMs - sinceMs);
     if (this.#state.kind === "closed") this.#transition(atMs, "tripped");
-    if (this.#state.kind === "open") this.#state = { ...this.#state, untilMs: Math.max(this.#state.untilMs, atMs + this.#openMs) };
+    if (this.#state.kind === "open")
+      this.#state = { ...this.#state, untilMs: Math.max(this.#state.untilMs, atMs + this.#openMs) };
   }
 
   reset(): void {
@@ -100,7 +133,11 @@ export class HystrixBreaker implements SteerableBreaker {
 
   view(nowMs: number): BreakerView {
     const atMs = this.#time.at(nowMs);
-    return { state: this.#state.kind, total: this.#window.total(atMs), failures: this.#window.failures(atMs) };
+    return {
+      state: this.#state.kind,
+      total: this.#window.total(atMs),
+      failures: this.#window.failures(atMs),
+    };
   }
 
   #transition(atMs: number, happening: Happening): void {

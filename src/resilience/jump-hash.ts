@@ -4,8 +4,8 @@ const MULTIPLIER = 2862933555777941757n;
 const BUCKETS_MAX = 1 << 20;
 
 /**
- * Jump consistent hash (Lamping & Veach, 2014): which of `buckets` buckets a key belongs to. Growing from n to n + 1 buckets moves
- * 1/(n + 1) of the keys, all of them to the new bucket.
+ * Jump consistent hash (Lamping & Veach, 2014): which of `buckets` buckets a key belongs to.
+ * Growing from n to n + 1 buckets moves 1/(n + 1) of the keys, all of them to the new bucket.
  *
  * @param key - 64 bits, well spread
  * @param buckets - an integer in [1, 2^20]
@@ -25,7 +25,10 @@ export function jumpHash(key: bigint, buckets: number): number {
   return bucket;
 }
 
-/** The 64-bit key of a string: two murmur3 lanes with fixed seeds. Stored mappings depend on it, so it never changes. */
+/**
+ * The 64-bit key of a string: two murmur3 lanes with fixed seeds. Stored mappings depend on it, so
+ * it never changes.
+ */
 export function jumpKey(text: string): bigint {
   return (BigInt(murmur3(text, 0x9747b28c)) << 32n) | BigInt(murmur3(text, 0x3c6ef372));
 }

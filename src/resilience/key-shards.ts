@@ -5,12 +5,16 @@ import { type RateLimit, requireIntegerIn, requireRateLimit } from "./rate-limit
 const CALLS_PER_S_MAX = 300;
 const SHARDS_MAX = 16;
 
-/** Calls per admitted unit where it is used fast enough to matter: a lease brings at least four, a report tells of as many and more. */
+/**
+ * Calls per admitted unit where it is used fast enough to matter: a lease brings at least four, a
+ * report tells of as many and more.
+ */
 const CALLS_PER_UNIT: Readonly<Record<QuotaMode, number>> = { strict: 1, lease: 1 / 4, async: 1 / 16 };
 
 /**
- * Over how many objects a client's key is split, so that none sees more than 300 calls/s at the limit: at most 16, and never more than
- * there are units. A split costs accuracy (the part of one shard may run out while another has units left), so it is the exception.
+ * Over how many objects a client's key is split, so that none sees more than 300 calls/s at the
+ * limit: at most 16, and never more than there are units. A split costs accuracy (the part of one
+ * shard may run out while another has units left), so it is the exception.
  *
  * @throws RangeError for a limit or window out of range
  */
@@ -21,7 +25,8 @@ export function shardsFor(limit: RateLimit, mode: QuotaMode): number {
 }
 
 /**
- * The part of one shard: limit / shards, the remainder spread over the first ones, so that the parts sum up to the limit.
+ * The part of one shard: limit / shards, the remainder spread over the first ones, so that the
+ * parts sum up to the limit.
  *
  * @throws RangeError unless 1 <= shards <= min(16, limit) and 0 <= shard < shards
  */

@@ -1,15 +1,22 @@
-/** A holder that uses fewer units per hold gets them one by one: a bigger lease would mostly lie unused, missing to the others. */
+/**
+ * A holder that uses fewer units per hold gets them one by one: a bigger lease would mostly lie
+ * unused, missing to the others.
+ */
 const BUSY_UNITS = 4;
 /** Prefetch when a quarter of a lease is left, of its units or of its time. */
 const PREFETCH_AT = 1 / 4;
 const RTT_MS_START = 50;
 const RTT_MS_MAX = 1000;
-/** A slow answer is remembered for about eight more: running dry costs a round trip, asking early costs nothing. */
+/**
+ * A slow answer is remembered for about eight more: running dry costs a round trip, asking early
+ * costs nothing.
+ */
 const RTT_DECAY = 7 / 8;
 
 /**
- * How many units a holder should lease, and when: as many as it used in the last hold, or in this one if that is more already. Since
- * used leases make the next one larger, sizes double from one to what is needed (TCP's slow start), and shrink with the use.
+ * How many units a holder should lease, and when: as many as it used in the last hold, or in this
+ * one if that is more already. Since used leases make the next one larger, sizes double from one to
+ * what is needed (TCP's slow start), and shrink with the use.
  */
 export class LeaseDemand {
   readonly #holdMs: number;

@@ -1,6 +1,7 @@
 /**
- * Leased units in two generations: those being spent and those that came while there were still some. Each ends at its own time, so that
- * no unit is spent later than its lease lasts. What ends unspent waits to be given back.
+ * Leased units in two generations: those being spent and those that came while there were still
+ * some. Each ends at its own time, so that no unit is spent later than its lease lasts. What ends
+ * unspent waits to be given back.
  */
 export class LeasePool {
   #units = 0;
@@ -19,7 +20,10 @@ export class LeasePool {
     return this.#nextUnits > 0 ? this.#nextEndsAtMs : this.#endsAtMs;
   }
 
-  /** Adds a lease. It becomes the second generation; a third one joins that, for the shorter of their times. */
+  /**
+   * Adds a lease. It becomes the second generation; a third one joins that, for the shorter of
+   * their times.
+   */
   add(units: number, endsAtMs: number): void {
     if (units <= 0) return;
     if (this.#units === 0) this.#promote();

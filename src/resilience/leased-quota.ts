@@ -13,9 +13,11 @@ const ASK_MS_MAX = 5000;
 const BACKOFF_MS = 1000;
 
 /**
- * Spends units leased in advance, and fetches the next ones before they run out: in the steady state no request waits for the server.
- * In any window it admits at most `burst + rate·(window + T)`, T being the hold and a round trip, since a unit is counted when it is
- * granted and spent at most T later. The scheme is Doorman's (Google's client-side limiter) with single units instead of rates.
+ * Spends units leased in advance, and fetches the next ones before they run out: in the steady
+ * state no request waits for the server. In any window it admits at most
+ * `burst + rate·(window + T)`, T being the hold and a round trip, since a unit is counted when it
+ * is granted and spent at most T later. The scheme is Doorman's (Google's client-side limiter) with
+ * single units instead of rates.
  *
  * @throws RangeError for a limit or window out of range
  */
@@ -51,7 +53,12 @@ export class LeasedQuota implements ClientQuota {
   ask(nowMs: number, cost: number): RateAsk {
     const atMs = this.#advance(nowMs);
     this.#crowd.sent(atMs);
-    return { kind: "lease", want: Math.max(cost, this.#demand.size(atMs)), returned: this.#pool.takeUnused(), need: cost };
+    return {
+      kind: "lease",
+      want: Math.max(cost, this.#demand.size(atMs)),
+      returned: this.#pool.takeUnused(),
+      need: cost,
+    };
   }
 
   answered(nowMs: number, cost: number, answer: RateAnswer): RateDecision {
@@ -60,7 +67,8 @@ export class LeasedQuota implements ClientQuota {
     this.#know(atMs, answer);
     if (askedAtMs !== undefined) this.#demand.tookMs(atMs - askedAtMs);
     if (answer.granted >= cost) {
-      // Without an open ask this answer came twice or too late: the rest of it may have been kept before.
+      // Without an open ask this answer came twice or too late: the rest of it may have been kept
+      // before.
       if (askedAtMs !== undefined) this.#pool.add(answer.granted - cost, askedAtMs + answer.holdMs);
       return this.#admitted(atMs, cost);
     }
@@ -73,7 +81,9 @@ export class LeasedQuota implements ClientQuota {
   background(nowMs: number): RateAsk | null {
     const atMs = this.#advance(nowMs);
     if (this.#backgroundSinceMs !== null || atMs < this.#backgroundNotBeforeMs) return null;
-    const wantsMore = this.#demand.wantsMore(atMs, this.#pool.units, this.#pool.endsAtMs) && this.#denial.recall(atMs, 1) === null;
+    const wantsMore =
+      this.#demand.wantsMore(atMs, this.#pool.units, this.#pool.endsAtMs) &&
+      this.#denial.recall(atMs, 1) === null;
     if (!wantsMore && this.#pool.unused === 0) return null;
     this.#backgroundSinceMs = atMs;
     if (wantsMore) return { kind: "lease", want: this.#demand.size(atMs), returned: this.#pool.takeUnused() };
@@ -117,7 +127,8 @@ export class LeasedQuota implements ClientQuota {
     const atMs = this.#time.at(nowMs);
     this.#pool.expire(atMs);
     this.#crowd.advance(atMs);
-    if (this.#backgroundSinceMs !== null && atMs - this.#backgroundSinceMs > ASK_MS_MAX) this.#backgroundSinceMs = null;
+    if (this.#backgroundSinceMs !== null && atMs - this.#backgroundSinceMs > ASK_MS_MAX)
+      this.#backgroundSinceMs = null;
     return atMs;
   }
 

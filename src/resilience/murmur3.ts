@@ -1,6 +1,6 @@
 /**
- * MurmurHash3, x86 32-bit variant (Austin Appleby, public domain; test vectors from SMHasher), over the UTF-16 code units of ASCII keys.
- * Not for secrets: it spreads keys, it does not hide them.
+ * MurmurHash3, x86 32-bit variant (Austin Appleby, public domain; test vectors from SMHasher), over
+ * the UTF-16 code units of ASCII keys. Not for secrets: it spreads keys, it does not hide them.
  *
  * @returns an unsigned 32-bit integer
  */
@@ -20,7 +20,8 @@ export function murmur3(key: string, seed: number): number {
 
 function blockAt(key: string, index: number, bytes: number): number {
   let block = 0;
-  for (let offset = 0; offset < bytes; offset += 1) block |= (key.charCodeAt(index + offset) & 0xff) << (8 * offset);
+  for (let offset = 0; offset < bytes; offset += 1)
+    block |= (key.charCodeAt(index + offset) & 0xff) << (8 * offset);
   return block;
 }
 

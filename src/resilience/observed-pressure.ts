@@ -11,13 +11,17 @@ const TOLD_MS = 500;
 /** An upstream that refuses work is over its limit even where what it does take is quick. */
 const TOLD_EXCESS = 1.25;
 const CLOCK_TOLERANCE_MS = 10_000;
-/** After so long without an end of work what was seen says nothing about now: its burst would be refused for the slowness of an hour ago. */
+/**
+ * After so long without an end of work what was seen says nothing about now: its burst would be
+ * refused for the slowness of an hour ago.
+ */
 const FORGET_MS = 10_000;
 
 /**
- * Pressure as it shows from outside, where no CPU metric exists: response times have been over twice the best (or 50 ms over it) for half a
- * second while work has piled up, or the upstream says that it is overloaded. That work stands in a queue over there only the upstream itself can see, and
- * says so (`queue-delay.ts`).
+ * Pressure as it shows from outside, where no CPU metric exists: response times have been over
+ * twice the best (or 50 ms over it) for half a second while work has piled up, or the upstream says
+ * that it is overloaded. That work stands in a queue over there only the upstream itself can see,
+ * and says so (`queue-delay.ts`).
  */
 export class ObservedPressure implements Pressure {
   readonly #time = new SteadyTime(CLOCK_TOLERANCE_MS);

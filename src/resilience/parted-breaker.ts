@@ -4,9 +4,15 @@ import { requireIntegerIn } from "./rate-limit.ts";
 import { SteadyTime } from "./steady-time.ts";
 
 export interface PartedBreakerOptions {
-  /** Judges all parts together: it hears of each part that fails once in ten seconds, however many of its calls fail. */
+  /**
+   * Judges all parts together: it hears of each part that fails once in ten seconds, however many
+   * of its calls fail.
+   */
   readonly whole: Breaker;
-  /** Parts that have failed and are remembered, an integer in [1, 100000]; 1000 if absent. The one that failed first is forgotten first. */
+  /**
+   * Parts that have failed and are remembered, an integer in [1, 100000]; 1000 if absent. The one
+   * that failed first is forgotten first.
+   */
   readonly partsMax?: number;
 }
 
@@ -19,12 +25,17 @@ interface Failing {
 const PARTS_MAX = 100_000;
 /** As long as the whole keeps what it hears. */
 const TELL_EVERY_MS = 10_000;
-/** A part is one object and has few callers: a handful of failures says enough, and a trial every few seconds costs nothing. */
+/**
+ * A part is one object and has few callers: a handful of failures says enough, and a trial every
+ * few seconds costs nothing.
+ */
 const RULE = { callsMin: 5, openMs: 1_000, openMsMax: 5_000 } as const;
 
 /**
- * A breaker over things that fail apart, such as the objects of many clients: one that is ill is left alone by itself, whatever it is asked, and closes
- * none of the others; where most of those asked are ill, all are left alone. A part costs nothing until it fails. A call that names no part is the whole's.
+ * A breaker over things that fail apart, such as the objects of many clients: one that is ill is
+ * left alone by itself, whatever it is asked, and closes none of the others; where most of those
+ * asked are ill, all are left alone. A part costs nothing until it fails. A call that names no part
+ * is the whole's.
  *
  * @throws RangeError for an option out of range
  */

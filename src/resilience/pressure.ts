@@ -1,8 +1,14 @@
-/** How a limiter learns that its upstream has too much to do. A port: what can be seen differs from platform to platform. */
+/**
+ * How a limiter learns that its upstream has too much to do. A port: what can be seen differs from
+ * platform to platform.
+ */
 export interface Pressure {
   /** Work starts; `inFlight` counts it. */
   onStart(nowMs: number, inFlight: number): void;
-  /** Work that took `rtMs` has ended; `minRtMs` is what it takes at its best, and `inFlight` counts it no more. */
+  /**
+   * Work that took `rtMs` has ended; `minRtMs` is what it takes at its best, and `inFlight` counts
+   * it no more.
+   */
   onDone(nowMs: number, rtMs: number, minRtMs: number, inFlight: number): void;
   /** The upstream said so itself. */
   onOverloaded(nowMs: number): void;

@@ -6,9 +6,10 @@ import { SlidingWindowCounter, type SlidingWindowCounterState } from "./sliding-
 const SLICES = 6;
 
 /**
- * The algorithm that keeps a promised limit: the exact log up to 100 units, the sliding window counter above. Its state comes back from
- * `quota.state`, as stored. State of another limit or window, after a change of configuration, is carried over unit by unit as far as
- * its times are known; state that is none of ours is left out.
+ * The algorithm that keeps a promised limit: the exact log up to 100 units, the sliding window
+ * counter above. Its state comes back from `quota.state`, as stored. State of another limit or
+ * window, after a change of configuration, is carried over unit by unit as far as its times are
+ * known; state that is none of ours is left out.
  *
  * @throws RangeError for a limit or window out of range
  */
@@ -30,7 +31,10 @@ function fits(state: KnownState, { limit, windowMs }: RateLimit): boolean {
   return state.limit === limit && state.windowMs === windowMs;
 }
 
-/** Counts the units of `state` in `quota`, each at its time; a slice's units at the slice's end, so that none is freed too early. */
+/**
+ * Counts the units of `state` in `quota`, each at its time; a slice's units at the slice's end, so
+ * that none is freed too early.
+ */
 function carryOver(state: KnownState | undefined, quota: RateQuota): RateQuota {
   if (state?.kind === "log") for (const timeMs of state.times) quota.absorb(timeMs, 1);
   if (state?.kind === "slices") {
@@ -48,7 +52,9 @@ const COUNTS_MAX = 100;
 
 function isKnownState(state: unknown): state is KnownState {
   if (typeof state !== "object" || state === null) return false;
-  const { kind, limit, windowMs, atMs, times, counts, slot } = state as Partial<RateQuotaState & Record<string, unknown>>;
+  const { kind, limit, windowMs, atMs, times, counts, slot } = state as Partial<
+    RateQuotaState & Record<string, unknown>
+  >;
   if (![limit, windowMs, atMs].every(isCount)) return false;
   if (kind === "log") return isCounts(times);
   return kind === "slices" && isCount(slot) && isCounts(counts) && counts.length > 1;

@@ -10,20 +10,30 @@ export interface RateDecision {
   readonly allowed: boolean;
   /** Whole units left after this decision. */
   readonly remaining: number;
-  /** ms until more becomes free, 0 if nothing is in use: the `t` of the RateLimit header. Equals `retryAfterMs` after a denial. */
+  /**
+   * ms until more becomes free, 0 if nothing is in use: the `t` of the RateLimit header. Equals
+   * `retryAfterMs` after a denial.
+   */
   readonly resetMs: number;
-  /** 0 when allowed; after a denial, the ms after which the same cost is allowed if nothing else happens. */
+  /**
+   * 0 when allowed; after a denial, the ms after which the same cost is allowed if nothing else
+   * happens.
+   */
   readonly retryAfterMs: number;
 }
 
-/** The plain data of a quota, safe to serialise as JSON. Which fields follow `kind` is the algorithm's affair. */
+/**
+ * The plain data of a quota, safe to serialise as JSON. Which fields follow `kind` is the
+ * algorithm's affair.
+ */
 export interface RateQuotaState extends RateLimit {
   readonly kind: string;
 }
 
 /**
- * A quota's algorithm over plain, serialisable state. Times are ms, costs whole units >= 0. A cost above the limit is always denied,
- * with the window as `retryAfterMs`; a cost that is no number is denied too.
+ * A quota's algorithm over plain, serialisable state. Times are ms, costs whole units >= 0. A cost
+ * above the limit is always denied, with the window as `retryAfterMs`; a cost that is no number is
+ * denied too.
  */
 export interface RateQuota {
   /** What `take` would decide, counting nothing. A cost of 0 reads the quota for the headers. */
@@ -35,15 +45,20 @@ export interface RateQuota {
   /** Uncounts what was taken last and never used. Never more than is counted. */
   giveBack(nowMs: number, cost: number): void;
   readonly state: RateQuotaState;
-  /** From this moment on (ms, the caller's clock) the quota equals a fresh one, so its state may be forgotten. */
+  /**
+   * From this moment on (ms, the caller's clock) the quota equals a fresh one, so its state may be
+   * forgotten.
+   */
   readonly idleAtMs: number;
 }
 
 /**
  * A question from an isolate to the server that holds a client's quota.
  *
- * - `take`: may one request of this cost pass? `count` units were admitted by the asker before and not reported yet.
- * - `lease`: up to `want` units in advance. A request waits for `need` of them (1 if absent). `returned` units of older leases are unused.
+ * - `take`: may one request of this cost pass? `count` units were admitted by the asker before and
+ *   not reported yet.
+ * - `lease`: up to `want` units in advance. A request waits for `need` of them (1 if absent).
+ *   `returned` units of older leases are unused.
  * - `report`: `count` units were admitted.
  * - `give_back`: `cost` units were leased and never used.
  */
@@ -53,9 +68,15 @@ export type RateAsk =
   | { readonly kind: "report"; readonly count: number }
   | { readonly kind: "give_back"; readonly cost: number };
 
-/** The server's answer. For `report` and `give_back` the decision tells whether a request of cost 1 would have passed. */
+/**
+ * The server's answer. For `report` and `give_back` the decision tells whether a request of cost 1
+ * would have passed.
+ */
 export interface RateAnswer extends RateDecision {
-  /** Units leased: theirs to spend until `holdMs` after they were asked for. Above 0 only for leases. */
+  /**
+   * Units leased: theirs to spend until `holdMs` after they were asked for. Above 0 only for
+   * leases.
+   */
   readonly granted: number;
   /** ms for which a lease lasts, in [250, 1000]; 0 for other asks. */
   readonly holdMs: number;

@@ -4,5 +4,6 @@
  * @throws RangeError that names the option, its interval and the value
  */
 export function requireNumberIn(option: string, value: number, min: number, max: number): void {
-  if (!(value >= min && value <= max)) throw new RangeError(`${option} must be in [${min}, ${max}], got ${value}`);
+  if (!(value >= min && value <= max))
+    throw new RangeError(`${option} must be in [${min}, ${max}], got ${value}`);
 }

@@ -3,9 +3,15 @@ import { requireNumberIn } from "./require-number-in.ts";
 import { RollingWindow } from "./rolling-window.ts";
 
 interface RetryBudgetOptions {
-  /** For how long a request counts towards the budget, in ms: an integer in [1000, 60000], a multiple of 10; 10000 if absent. */
+  /**
+   * For how long a request counts towards the budget, in ms: an integer in [1000, 60000], a
+   * multiple of 10; 10000 if absent.
+   */
   readonly ttlMs?: number;
-  /** Retries per second that are always there, in [0, 1000]; 1 if absent: a quiet client may retry too. */
+  /**
+   * Retries per second that are always there, in [0, 1000]; 1 if absent: a quiet client may retry
+   * too.
+   */
   readonly retriesPerSecondMin?: number;
   /** Retries per request, in [0, 1], to three decimals; 0.2 if absent. */
   readonly retryRatio?: number;
@@ -19,8 +25,9 @@ const TTL_MS_MAX = 60_000;
 const PER_SECOND_MAX = 1_000;
 
 /**
- * How much may be tried again: a fifth of the requests of the last ten seconds, and one a second beside. A retry storm thus adds a fifth
- * to the load at most, whatever fails. Source: Twitter Finagle, RetryBudget (TokenRetryBudget over a LeakyTokenBucket).
+ * How much may be tried again: a fifth of the requests of the last ten seconds, and one a second
+ * beside. A retry storm thus adds a fifth to the load at most, whatever fails. Source: Twitter
+ * Finagle, RetryBudget (TokenRetryBudget over a LeakyTokenBucket).
  *
  * @throws RangeError for an option out of range
  */

@@ -7,12 +7,17 @@ interface BackoffOptions {
 }
 
 /**
- * The pause before the try after `attempt` (from 1), in ms: anything up to base × factor^(attempt − 1), at most the cap. Full jitter: of all
- * kinds it makes the fewest calls collide (Marc Brooker, "Exponential Backoff And Jitter", AWS 2015).
+ * The pause before the try after `attempt` (from 1), in ms: anything up to base × factor^(attempt −
+ * 1), at most the cap. Full jitter: of all kinds it makes the fewest calls collide (Marc Brooker,
+ * "Exponential Backoff And Jitter", AWS 2015).
  *
  * @param random - in [0, 1)
  */
-export function backoffMs(attempt: number, random: number, { baseMs = 25, factor = 2, capMs = 250 }: BackoffOptions = {}): number {
+export function backoffMs(
+  attempt: number,
+  random: number,
+  { baseMs = 25, factor = 2, capMs = 250 }: BackoffOptions = {},
+): number {
   return random * Math.min(capMs, baseMs * factor ** (attempt - 1));
 }
 
@@ -30,7 +35,9 @@ interface NextAttemptInput {
   readonly usefulMs?: number;
 }
 
-/** How long to wait before the next try, in ms; null where there is none: tries or time are used up. */
+/**
+ * How long to wait before the next try, in ms; null where there is none: tries or time are used up.
+ */
 export function nextAttempt({
   attempt,
   attemptsMax,

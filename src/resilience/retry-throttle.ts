@@ -12,8 +12,9 @@ const PARTS = 1_000;
 const TOKENS_MAX = 1_000;
 
 /**
- * Stops retries where most calls fail: every failure costs a token, every success gives a tenth of one back, and only above half of the
- * tokens anything is tried again. Source: gRPC proposal A6, "Throttling Retry Attempts and Hedged RPCs".
+ * Stops retries where most calls fail: every failure costs a token, every success gives a tenth of
+ * one back, and only above half of the tokens anything is tried again. Source: gRPC proposal A6,
+ * "Throttling Retry Attempts and Hedged RPCs".
  *
  * @throws RangeError for an option out of range
  */

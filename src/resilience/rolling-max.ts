@@ -2,10 +2,11 @@ import { BucketRing, type BucketRingOptions } from "./bucket-ring.ts";
 import type { WindowReadOptions } from "./rolling-window.ts";
 
 /**
- * The greatest of what was seen within a sliding window: most calls in flight, longest queue. After the max-updater of Netflix Hystrix,
- * `HystrixRollingNumber.updateRollingMax`.
+ * The greatest of what was seen within a sliding window: most calls in flight, longest queue. After
+ * the max-updater of Netflix Hystrix, `HystrixRollingNumber.updateRollingMax`.
  *
- * @throws RangeError for a window or bucket count out of range, or a window that the buckets do not divide evenly
+ * @throws RangeError for a window or bucket count out of range, or a window that the buckets do not
+ *   divide evenly
  */
 export class RollingMax {
   readonly #ring: BucketRing;

@@ -10,7 +10,10 @@ export interface RollingPercentileOptions {
   readonly buckets?: number;
   /** Samples kept of each bucket, an integer in [1, 10000]; 100 if absent. */
   readonly samplesMax?: number;
-  /** For how long an answer may be based on the same sorted samples, in ms; 1000 if absent, and with 0 every answer is exact. */
+  /**
+   * For how long an answer may be based on the same sorted samples, in ms; 1000 if absent, and with
+   * 0 every answer is exact.
+   */
   readonly refreshMs?: number;
 }
 
@@ -18,9 +21,10 @@ const SAMPLES_MAX = 10_000;
 const REFRESH_MS_MAX = 60_000;
 
 /**
- * Percentiles of values over a sliding window (Netflix Hystrix, `HystrixRollingPercentile`), by linear interpolation (Hyndman and Fan 1996,
- * type 7). Each bucket keeps a fair sample of what it saw (reservoir, algorithm R of Vitter 1985), where Hystrix keeps what came last.
- * Buckets weigh as many samples as they kept, so a busy one counts no more than a full one.
+ * Percentiles of values over a sliding window (Netflix Hystrix, `HystrixRollingPercentile`), by
+ * linear interpolation (Hyndman and Fan 1996, type 7). Each bucket keeps a fair sample of what it
+ * saw (reservoir, algorithm R of Vitter 1985), where Hystrix keeps what came last. Buckets weigh as
+ * many samples as they kept, so a busy one counts no more than a full one.
  *
  * @throws RangeError for an option out of range
  */
@@ -37,7 +41,12 @@ export class RollingPercentile {
   #sorted: Float64Array;
   #sortedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ windowMs = 60_000, buckets = 6, samplesMax = 100, refreshMs = 1_000 }: RollingPercentileOptions = {}) {
+  constructor({
+    windowMs = 60_000,
+    buckets = 6,
+    samplesMax = 100,
+    refreshMs = 1_000,
+  }: RollingPercentileOptions = {}) {
     requireIntegerIn("samplesMax", samplesMax, 1, SAMPLES_MAX);
     requireIntegerIn("refreshMs", refreshMs, 0, REFRESH_MS_MAX);
     this.#ring = new BucketRing({ windowMs, buckets }, (index) => void (this.#seen[index] = 0));
@@ -50,7 +59,10 @@ export class RollingPercentile {
     this.#sorted = this.#places.subarray(0, 0);
   }
 
-  /** Tells a value seen at `nowMs`; `random` in [0, 1) decides whether it is kept where the bucket is full. */
+  /**
+   * Tells a value seen at `nowMs`; `random` in [0, 1) decides whether it is kept where the bucket
+   * is full.
+   */
   add(nowMs: number, value: number, random: number): void {
     const index = this.#ring.enter(nowMs);
     const seen = (this.#seen[index] ?? 0) + 1;
@@ -77,7 +89,10 @@ export class RollingPercentile {
     return below + (rank - Math.floor(rank)) * (above - below);
   }
 
-  /** @param nowMs - the caller's: the ring has a steady time of its own, and given ours it would add its offset to ours */
+  /**
+   * @param nowMs - the caller's: the ring has a steady time of its own, and given ours it would add
+   *   its offset to ours
+   */
   #sort(nowMs: number, atMs: number): void {
     const slot = this.#ring.slotAt(nowMs);
     let length = 0;

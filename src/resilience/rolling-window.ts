@@ -8,7 +8,9 @@ export interface RollingWindowOptions<E extends string> extends BucketRingOption
 
 /** A window's plain data, safe to serialise as JSON. */
 export interface RollingWindowState<E extends string> extends BucketRingOptions {
-  /** Buckets that were written, in no order. A slot is `floor(ms since the epoch / bucket length)`. */
+  /**
+   * Buckets that were written, in no order. A slot is `floor(ms since the epoch / bucket length)`.
+   */
   readonly written: readonly { readonly slot: number; readonly counts: Readonly<Record<E, number>> }[];
   readonly cumulative: Readonly<Record<E, number>>;
 }
@@ -21,13 +23,12 @@ export interface WindowReadOptions {
 const EVENTS_MAX = 32;
 
 /**
- * Counts of events over a sliding window, in buckets aligned to the epoch: a write costs O(1), a read O(buckets), and after any idle time
- * old buckets no longer count. After Netflix Hystrix, `HystrixRollingNumber`.
+ * Counts of events over a sliding window, in buckets aligned to the epoch: a write costs O(1), a
+ * read O(buckets), and after any idle time old buckets no longer count. After Netflix Hystrix,
+ * `HystrixRollingNumber`.
  *
- * @example
- * const window = new RollingWindow({ windowMs: 10_000, buckets: 10, events: ["success", "failure"] });
- * window.add(nowMs, "failure");
- * window.sum(nowMs, "failure"); // 1
+ * @example const window = new RollingWindow({ windowMs: 10_000, buckets: 10, events: ["success",
+ *   "failure"] }); window.add(nowMs, "failure"); window.sum(nowMs, "failure"); // 1
  *
  * @throws RangeError for a window, bucket count or list of events out of range
  */
@@ -40,7 +41,10 @@ export class RollingWindow<E extends string> {
   #visited = 0;
   readonly #countVisited = (event: E): number => this.#counts[event][this.#visited] ?? 0;
 
-  /** @param state - of a window with the same length and buckets; of any other, only the cumulative counts are taken over */
+  /**
+   * @param state - of a window with the same length and buckets; of any other, only the cumulative
+   *   counts are taken over
+   */
   constructor({ windowMs, buckets, events }: RollingWindowOptions<E>, state?: RollingWindowState<E>) {
     requireIntegerIn("events.length", events.length, 1, EVENTS_MAX);
     this.#ring = new BucketRing({ windowMs, buckets }, (index) => this.#clear(index));
@@ -74,20 +78,25 @@ export class RollingWindow<E extends string> {
     return this.#cumulative[event];
   }
 
-  /** One number for each bucket, oldest first; the last is that of the bucket in progress. Buckets without a write are 0. */
+  /**
+   * One number for each bucket, oldest first; the last is that of the bucket in progress. Buckets
+   * without a write are 0.
+   */
   values(nowMs: number, event: E): number[] {
     const slotNow = this.#ring.slotAt(nowMs);
     const values = Array.from({ length: this.#ring.size }, () => 0);
     for (let index = 0; index < this.#ring.size; index += 1) {
       const age = slotNow - this.#ring.slotOf(index);
-      if (this.#ring.counts(index, slotNow, 0)) values[this.#ring.size - 1 - age] = this.#counts[event][index] ?? 0;
+      if (this.#ring.counts(index, slotNow, 0))
+        values[this.#ring.size - 1 - age] = this.#counts[event][index] ?? 0;
     }
     return values;
   }
 
   /**
-   * Visits every written bucket but the one in progress, in no order, with a function that tells how often it counted an event. It tells
-   * so only during the visit. Allocates nothing: made for what is asked at every request, as the best bucket or the mean of one.
+   * Visits every written bucket but the one in progress, in no order, with a function that tells
+   * how often it counted an event. It tells so only during the visit. Allocates nothing: made for
+   * what is asked at every request, as the best bucket or the mean of one.
    */
   forEachComplete(nowMs: number, visit: (countOf: (event: E) => number) => void): void {
     const slot = this.#ring.slotAt(nowMs);
@@ -108,9 +117,15 @@ export class RollingWindow<E extends string> {
     const written = [];
     for (let index = 0; index < this.#ring.size; index += 1) {
       const slot = this.#ring.slotOf(index);
-      if (slot >= 0) written.push({ slot, counts: byEvent(this.#events, (event) => this.#counts[event][index] ?? 0) });
+      if (slot >= 0)
+        written.push({ slot, counts: byEvent(this.#events, (event) => this.#counts[event][index] ?? 0) });
     }
-    return { windowMs: this.#windowMs, buckets: this.#ring.size, written, cumulative: { ...this.#cumulative } };
+    return {
+      windowMs: this.#windowMs,
+      buckets: this.#ring.size,
+      written,
+      cumulative: { ...this.#cumulative },
+    };
   }
 
   #restore({ written }: RollingWindowState<E>): void {

@@ -13,23 +13,32 @@ import { requireIntegerIn } from "./rate-limit.ts";
 import { SteadyTime } from "./steady-time.ts";
 
 export interface SharedBreakerOptions {
-  /** Decides alone where the shared state is out of reach, and notices first when this isolate's calls fail. */
+  /**
+   * Decides alone where the shared state is out of reach, and notices first when this isolate's
+   * calls fail.
+   */
   readonly engine: SteerableBreaker;
   /** Names this isolate to the shared state. */
   readonly reporter: string;
   readonly options?: {
     /** For how long a verdict holds, in ms, an integer in [1, 60000]; 3000 if absent. */
     readonly verdictMs?: number;
-    /** How far apart reports are at least, and local trials, in ms, an integer in [1, 60000]; 1000 if absent. */
+    /**
+     * How far apart reports are at least, and local trials, in ms, an integer in [1, 60000]; 1000
+     * if absent.
+     */
     readonly reportEveryMs?: number;
-    /** After this long without an outcome the caller of a trial is taken for gone, in ms, an integer in [1, 3600000]; 5000 if absent. */
+    /**
+     * After this long without an outcome the caller of a trial is taken for gone, in ms, an integer
+     * in [1, 3600000]; 5000 if absent.
+     */
     readonly trialTimeoutMs?: number;
   };
 }
 
 /**
- * A trial under way, by who let it begin: the shared state (`leased`), the engine, deciding `alone`, or this isolate against the shared
- * state's word (`disputed`).
+ * A trial under way, by who let it begin: the shared state (`leased`), the engine, deciding
+ * `alone`, or this isolate against the shared state's word (`disputed`).
  */
 interface Trial {
   readonly kind: "leased" | "alone" | "disputed";
@@ -44,12 +53,15 @@ const TRIAL_TIMEOUT_MS_MAX = 3_600_000;
 const VERSION_UNKNOWN = 0;
 
 /**
- * An isolate's part of a breaker whose state is shared through a `BreakerLedger`. It decides by what it knows and never waits: whoever owns
- * it calls `takeReport` after each call, sends what it gives, and tells the answer (`learn`) or that there is none (`reportFailed`).
+ * An isolate's part of a breaker whose state is shared through a `BreakerLedger`. It decides by
+ * what it knows and never waits: whoever owns it calls `takeReport` after each call, sends what it
+ * gives, and tells the answer (`learn`) or that there is none (`reportFailed`).
  *
- * While a verdict holds: open means that one call for each lease is let through; closed means that all are, unless the engine has tripped:
- * then none are until the next verdict, and if that still says closed, one a second. Without a verdict the engine decides alone, opened
- * first if the last word was open, as of that word. A lease is kept until the next call, however late that comes: it may be the only one that finds out.
+ * While a verdict holds: open means that one call for each lease is let through; closed means that
+ * all are, unless the engine has tripped: then none are until the next verdict, and if that still
+ * says closed, one a second. Without a verdict the engine decides alone, opened first if the last
+ * word was open, as of that word. A lease is kept until the next call, however late that comes: it
+ * may be the only one that finds out.
  *
  * @throws RangeError for an option out of range
  */
@@ -122,7 +134,8 @@ export class SharedBreaker implements Breaker {
     const atMs = this.#time.at(nowMs);
     const isFirst = this.#version === null;
     const known = this.#version ?? VERSION_UNKNOWN;
-    // The ledger counts only what was seen in the state it is in. Told with the right version the same counts are of use.
+    // The ledger counts only what was seen in the state it is in. Told with the right version the
+    // same counts are of use.
     const wasCounted = !isFirst || version === known;
     const sentAtMs = this.#outbox.settle(wasCounted);
     if (version < known && this.#hasVerdict(atMs)) return;
@@ -162,7 +175,8 @@ export class SharedBreaker implements Breaker {
     // A probe of the shared state's is under way, or comes first.
     const hasLease = this.#leaseFromMs < Number.POSITIVE_INFINITY;
     if (hasLease || (this.#isOpen && this.#isTrying(atMs))) return this.#admitTrial(atMs, "leased", false);
-    // An engine that was spared the failures by the shared state would open the gate to an upstream last heard of as dead.
+    // An engine that was spared the failures by the shared state would open the gate to an upstream
+    // last heard of as dead.
     if (this.#opensAlone) this.#engine.trip(atMs, this.#failingAtMs);
     this.#opensAlone = false;
     const admission = this.#engine.admit(atMs, random);
@@ -171,7 +185,10 @@ export class SharedBreaker implements Breaker {
     return admission;
   }
 
-  /** One trial at a time: two would pile up on an upstream that hangs, and their outcomes could not be told apart. */
+  /**
+   * One trial at a time: two would pile up on an upstream that hangs, and their outcomes could not
+   * be told apart.
+   */
   #admitTrial(atMs: number, kind: Trial["kind"], isDue: boolean): BreakerAdmission {
     if (isDue && !this.#isTrying(atMs)) {
       this.#leaseFromMs = Number.POSITIVE_INFINITY;
@@ -202,9 +219,11 @@ export class SharedBreaker implements Breaker {
     if (trial.kind === "alone") this.#engine.record(atMs, outcome, "trial");
     if (trial.kind === "disputed" && outcome === "success") this.#engine.reset();
     const isOfThisState = trial.openVersion !== null && trial.openVersion === this.#version;
-    if (isOfThisState && outcome !== "cancelled") this.#outbox.probed(outcome === "success" ? "succeeded" : "failed");
+    if (isOfThisState && outcome !== "cancelled")
+      this.#outbox.probed(outcome === "success" ? "succeeded" : "failed");
     // It found nothing out: the right to it is kept, for one call in the time of a lease.
-    if (isOfThisState && outcome === "cancelled" && trial.kind === "leased") this.#leaseFromMs = trial.startedMs + this.#reportEveryMs;
+    if (isOfThisState && outcome === "cancelled" && trial.kind === "leased")
+      this.#leaseFromMs = trial.startedMs + this.#reportEveryMs;
     this.#outbox.hurry(atMs);
   }
 }

@@ -9,7 +9,10 @@ import {
 import { SteadyTime } from "./steady-time.ts";
 
 export interface SlidingWindowCounterOptions extends RateLimit {
-  /** Into how many slices the window is cut, an integer in [1, 12]. 1, the classical counter, if absent. */
+  /**
+   * Into how many slices the window is cut, an integer in [1, 12]. 1, the classical counter, if
+   * absent.
+   */
   readonly slices?: number;
 }
 
@@ -17,21 +20,28 @@ export interface SlidingWindowCounterState extends RateQuotaState {
   readonly kind: "slices";
   /** The slice in progress, counted from the epoch: it begins at `slot * windowMs / slices`. */
   readonly slot: number;
-  /** Units by slice, the oldest first, the one in progress last: one more than there are slices in a window. */
+  /**
+   * Units by slice, the oldest first, the one in progress last: one more than there are slices in a
+   * window.
+   */
   readonly counts: readonly number[];
   readonly atMs: number;
 }
 
 const SLICES_MAX = 12;
-/** Units kept at most, in limits: beyond it all sums would leave the exact integers, and nobody waits longer for it. */
+/**
+ * Units kept at most, in limits: beyond it all sums would leave the exact integers, and nobody
+ * waits longer for it.
+ */
 const OVERFLOW_LIMITS = 8;
 
 /**
- * The sliding window counter (Cloudflare, "How we built rate limiting capable of scaling to millions of domains", 2017), generalised:
- * the window is cut into n slices, and only the oldest one is interpolated. With n = 1 that is the classical
- * `cur + prev·(1 - f) + cost > limit → deny`. The estimate is wrong by how unevenly the units lie within one slice, thus for 1/n of the
- * window: no stretch of `windowMs·(1 - 1/n)` ever holds more than the limit, and none of `windowMs` more than twice. All sums are
- * integers (units × ms).
+ * The sliding window counter (Cloudflare, "How we built rate limiting capable of scaling to
+ * millions of domains", 2017), generalised: the window is cut into n slices, and only the oldest
+ * one is interpolated. With n = 1 that is the classical `cur + prev·(1 - f) + cost > limit → deny`.
+ * The estimate is wrong by how unevenly the units lie within one slice, thus for 1/n of the window:
+ * no stretch of `windowMs·(1 - 1/n)` ever holds more than the limit, and none of `windowMs` more
+ * than twice. All sums are integers (units × ms).
  *
  * @throws RangeError for a limit, window or number of slices out of range
  */
@@ -43,13 +53,19 @@ export class SlidingWindowCounter implements RateQuota {
   /** A ring: the slot's place is its remainder. */
   readonly #counts: number[];
   #slot: number;
-  /** The place of the slot in progress: kept, since slots are numbers too large for the runtime's fast remainder. */
+  /**
+   * The place of the slot in progress: kept, since slots are numbers too large for the runtime's
+   * fast remainder.
+   */
   #head: number;
   #sum = 0;
   /** How far the slot in progress has gone, in [0, windowMs): ms × slices. */
   #gone = 0;
 
-  constructor({ limit, windowMs, slices = 1 }: SlidingWindowCounterOptions, state?: SlidingWindowCounterState) {
+  constructor(
+    { limit, windowMs, slices = 1 }: SlidingWindowCounterOptions,
+    state?: SlidingWindowCounterState,
+  ) {
     requireRateLimit({ limit, windowMs });
     requireIntegerIn("slices", slices, 1, SLICES_MAX);
     this.#limit = limit;
@@ -96,7 +112,14 @@ export class SlidingWindowCounter implements RateQuota {
 
   get state(): SlidingWindowCounterState {
     const counts = this.#counts.map((_, back) => this.#counts[this.#place(1 + back)] ?? 0);
-    return { kind: "slices", limit: this.#limit, windowMs: this.#windowMs, slot: this.#slot, counts, atMs: this.#time.lastMs };
+    return {
+      kind: "slices",
+      limit: this.#limit,
+      windowMs: this.#windowMs,
+      slot: this.#slot,
+      counts,
+      atMs: this.#time.lastMs,
+    };
   }
 
   get idleAtMs(): number {
@@ -137,7 +160,13 @@ export class SlidingWindowCounter implements RateQuota {
     const allowed = roomThen >= 0;
     if (allowed && counting) this.#count(cost);
     const remaining = Math.max(0, Math.floor(this.#room() / this.#windowMs));
-    if (allowed) return { allowed, remaining, resetMs: this.#sum === 0 ? 0 : this.#untilFree(remaining + 1), retryAfterMs: 0 };
+    if (allowed)
+      return {
+        allowed,
+        remaining,
+        resetMs: this.#sum === 0 ? 0 : this.#untilFree(remaining + 1),
+        retryAfterMs: 0,
+      };
     const retryAfterMs = cost <= this.#limit ? this.#untilFree(cost) : this.#windowMs;
     return { allowed, remaining, resetMs: retryAfterMs, retryAfterMs };
   }
@@ -148,7 +177,10 @@ export class SlidingWindowCounter implements RateQuota {
     return (this.#limit - this.#sum) * this.#windowMs + oldest * this.#gone;
   }
 
-  /** ms until `cost` <= limit fits. The slices drain one after the other, the oldest first, each in the time of a slice. */
+  /**
+   * ms until `cost` <= limit fits. The slices drain one after the other, the oldest first, each in
+   * the time of a slice.
+   */
   #untilFree(cost: number): number {
     let missing = cost * this.#windowMs - this.#room();
     let before = 0;

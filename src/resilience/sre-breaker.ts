@@ -1,4 +1,11 @@
-import { ADMITTED, type Breaker, type BreakerAdmission, type BreakerOutcome, type BreakerView, TRIAL } from "./breaker.ts";
+import {
+  ADMITTED,
+  type Breaker,
+  type BreakerAdmission,
+  type BreakerOutcome,
+  type BreakerView,
+  TRIAL,
+} from "./breaker.ts";
 import { requireIntegerIn } from "./rate-limit.ts";
 import { requireNumberIn } from "./require-number-in.ts";
 import { RollingWindow } from "./rolling-window.ts";
@@ -9,13 +16,25 @@ export interface SreBreakerOptions {
   readonly windowMs?: number;
   /** Parts of the window, 10 if absent. */
   readonly buckets?: number;
-  /** K: how many attempts each accepted one allows, in [1, 100]; 2 if absent. The lower, the sooner it rejects. */
+  /**
+   * K: how many attempts each accepted one allows, in [1, 100]; 2 if absent. The lower, the sooner
+   * it rejects.
+   */
   readonly attemptsPerAccept?: number;
-  /** Attempts in the window without which nothing is rejected, an integer in [1, 1000000]; 10 if absent. */
+  /**
+   * Attempts in the window without which nothing is rejected, an integer in [1, 1000000]; 10 if
+   * absent.
+   */
   readonly attemptsMin?: number;
-  /** Whether calls rejected here count as attempts: it then rejects more, but never more than 90 %. False if absent. */
+  /**
+   * Whether calls rejected here count as attempts: it then rejects more, but never more than 90 %.
+   * False if absent.
+   */
   readonly countRejections?: boolean;
-  /** A call is let through after this long without one, in ms, an integer in [1, 3600000]; 1000 if absent. */
+  /**
+   * A call is let through after this long without one, in ms, an integer in [1, 3600000]; 1000 if
+   * absent.
+   */
   readonly probeEveryMs?: number;
 }
 
@@ -26,9 +45,11 @@ const PROBE_EVERY_MS_MAX = 3_600_000;
 const PROBABILITY_MAX_COUNTING = 0.9;
 
 /**
- * Client-side throttling (Google, "Site Reliability Engineering", ch. 21): rejects with `p = max(0, (attempts - K·accepts) / (attempts + 1))`,
- * so that a failing upstream gets about K times the load that it accepts. It never opens altogether: it leaks more than a breaker with
- * states, and recovers more smoothly. An attempt counts when it is sent, so one that hangs weighs like a failed one until it ends.
+ * Client-side throttling (Google, "Site Reliability Engineering", ch. 21): rejects with
+ * `p = max(0, (attempts - K·accepts) / (attempts + 1))`, so that a failing upstream gets about K
+ * times the load that it accepts. It never opens altogether: it leaks more than a breaker with
+ * states, and recovers more smoothly. An attempt counts when it is sent, so one that hangs weighs
+ * like a failed one until it ends.
  *
  * @throws RangeError for an option out of range
  */
@@ -52,7 +73,11 @@ export class SreBreaker implements Breaker {
     requireNumberIn("attemptsPerAccept", attemptsPerAccept, 1, ATTEMPTS_PER_ACCEPT_MAX);
     requireIntegerIn("attemptsMin", attemptsMin, 1, ATTEMPTS_MAX);
     requireIntegerIn("probeEveryMs", probeEveryMs, 1, PROBE_EVERY_MS_MAX);
-    this.#window = new RollingWindow({ windowMs, buckets, events: ["sent", "accepted", "failed", "rejected"] });
+    this.#window = new RollingWindow({
+      windowMs,
+      buckets,
+      events: ["sent", "accepted", "failed", "rejected"],
+    });
     this.#time = new SteadyTime(Math.max(windowMs, probeEveryMs));
     this.#attemptsPerAccept = attemptsPerAccept;
     this.#attemptsMin = attemptsMin;

@@ -2,9 +2,10 @@
 const STANDSTILL_MS_MIN = 10_000;
 
 /**
- * Whole ms that never run backwards. A clock that steps back a little (requests in flight carry older times) stands still until it has
- * caught up. One that steps back by more than the window and 10 s has been set anew, and waiting for it could refuse a client for hours:
- * its time then goes on from here, by an offset.
+ * Whole ms that never run backwards. A clock that steps back a little (requests in flight carry
+ * older times) stands still until it has caught up. One that steps back by more than the window and
+ * 10 s has been set anew, and waiting for it could refuse a client for hours: its time then goes on
+ * from here, by an offset.
  */
 export class SteadyTime {
   readonly #toleranceMs: number;

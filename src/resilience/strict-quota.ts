@@ -6,8 +6,9 @@ import { SteadyTime } from "./steady-time.ts";
 import { type OnUnreachable, UnreachableQuota } from "./unreachable-quota.ts";
 
 /**
- * Asks the server for every request, as login and transfers need it. Only a denial is kept, until the estimate frees what was missing:
- * a flood costs the server no more than a few calls per freed unit, also while it waits for the denial ({@link AskCrowd}).
+ * Asks the server for every request, as login and transfers need it. Only a denial is kept, until
+ * the estimate frees what was missing: a flood costs the server no more than a few calls per freed
+ * unit, also while it waits for the denial ({@link AskCrowd}).
  *
  * @throws RangeError for a limit or window out of range
  */

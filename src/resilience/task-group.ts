@@ -8,13 +8,12 @@ export interface TaskGroupOptions {
 type Task = (signal: AbortSignal) => Promise<void>;
 
 /**
- * Structured concurrency after Go's `errgroup`: children share one signal, the first failure cancels the rest, and `wait()` returns only
- * when every child has ended, with the first error. A child cannot outlive its group.
+ * Structured concurrency after Go's `errgroup`: children share one signal, the first failure
+ * cancels the rest, and `wait()` returns only when every child has ended, with the first error. A
+ * child cannot outlive its group.
  *
- * @example
- * const group = new TaskGroup({ concurrencyMax: 4 });
- * for (const shard of shards) group.go((signal) => flush(shard, signal));
- * await group.wait();
+ * @example const group = new TaskGroup({ concurrencyMax: 4 }); for (const shard of shards)
+ *   group.go((signal) => flush(shard, signal)); await group.wait();
  */
 export class TaskGroup {
   readonly #controller = new AbortController();
@@ -28,7 +27,8 @@ export class TaskGroup {
   readonly #detach: () => void;
 
   constructor({ concurrencyMax = Number.POSITIVE_INFINITY, signal }: TaskGroupOptions = {}) {
-    if (!(concurrencyMax >= 1)) throw new RangeError(`concurrencyMax must be in [1, ∞), got ${concurrencyMax}`);
+    if (!(concurrencyMax >= 1))
+      throw new RangeError(`concurrencyMax must be in [1, ∞), got ${concurrencyMax}`);
     this.#concurrencyMax = concurrencyMax;
     const cancel = (): void => this.cancel(signal?.reason);
     if (signal?.aborted) cancel();
@@ -41,7 +41,10 @@ export class TaskGroup {
     return this.#controller.signal;
   }
 
-  /** Starts a child, at once or when a place is free. After a failure or a cancel it is not started at all. */
+  /**
+   * Starts a child, at once or when a place is free. After a failure or a cancel it is not started
+   * at all.
+   */
   go(task: Task): void {
     if (this.#sealed) throw new Error("the group has ended: a task started now would outlive it");
     if (this.signal.aborted) return;
@@ -49,7 +52,9 @@ export class TaskGroup {
     else this.#waiting.push(task);
   }
 
-  /** Asks every child to stop. The reason becomes the group's error if no child has failed before. */
+  /**
+   * Asks every child to stop. The reason becomes the group's error if no child has failed before.
+   */
   cancel(reason: unknown = new DOMException("the group was cancelled", "AbortError")): void {
     this.#failure ??= { error: reason };
     this.#waiting.length = 0;

@@ -8,9 +8,14 @@ export interface TripRule {
   readonly windowMs?: number;
   /** Parts of the window, 10 if absent. */
   readonly buckets?: number;
-  /** Calls in the window without which nothing is concluded, an integer in [1, 1000000]; 20 if absent. */
+  /**
+   * Calls in the window without which nothing is concluded, an integer in [1, 1000000]; 20 if
+   * absent.
+   */
   readonly callsMin?: number;
-  /** Share of failed calls from which on an upstream counts as failing, in [0.01, 1]; 0.5 if absent. */
+  /**
+   * Share of failed calls from which on an upstream counts as failing, in [0.01, 1]; 0.5 if absent.
+   */
   readonly failureRatio?: number;
 }
 
@@ -18,8 +23,9 @@ const CALLS_MAX = 1_000_000;
 const RATIO_MIN = 0.01;
 
 /**
- * Whether an upstream is failing: at least `callsMin` calls in the window, and at least `failureRatio` of them failed. The rule of Netflix
- * Hystrix (`circuitBreaker.requestVolumeThreshold`, `errorThresholdPercentage`), with its defaults.
+ * Whether an upstream is failing: at least `callsMin` calls in the window, and at least
+ * `failureRatio` of them failed. The rule of Netflix Hystrix
+ * (`circuitBreaker.requestVolumeThreshold`, `errorThresholdPercentage`), with its defaults.
  *
  * @throws RangeError for an option out of range
  */
@@ -42,7 +48,8 @@ export class TripWindow {
   }
 
   add(nowMs: number, outcome: "success" | "failure", count = 1): void {
-    // The window has a steady time of its own: given ours, it would add its offset to ours after a clock was set back.
+    // The window has a steady time of its own: given ours, it would add its offset to ours after a
+    // clock was set back.
     this.#window.add(nowMs, outcome, count);
     const atMs = this.#time.at(nowMs);
     if (outcome === "failure") this.#lastFailureMs = atMs;

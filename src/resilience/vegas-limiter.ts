@@ -1,15 +1,20 @@
 import { ConcurrencyLimit, type ConcurrencyLimitOptions, type LimitRule } from "./concurrency-limit.ts";
 
-/** After so many rounds only the best of them counts on: an upstream may have become slower for good. */
+/**
+ * After so many rounds only the best of them counts on: an upstream may have become slower for
+ * good.
+ */
 const PROBE_ROUNDS = 30;
 const ALPHA = 3;
 const BETA = 6;
 
 /**
- * Estimates the queue from how much slower work is than at its best, and keeps it between three and six times log10(limit), as TCP Vegas does. Source:
- * Netflix concurrency-limits, VegasLimit; Brakmo and Peterson, "TCP Vegas" (1995). Netflix looks at each response time and takes any one for
- * the best now and then. Here a round of as many as the limit lets out at once is averaged first, as TCP decides once a round trip: among single ones
- * of uneven work the best is always far below the usual, which would look like a queue.
+ * Estimates the queue from how much slower work is than at its best, and keeps it between three and
+ * six times log10(limit), as TCP Vegas does. Source: Netflix concurrency-limits, VegasLimit; Brakmo
+ * and Peterson, "TCP Vegas" (1995). Netflix looks at each response time and takes any one for the
+ * best now and then. Here a round of as many as the limit lets out at once is averaged first, as
+ * TCP decides once a round trip: among single ones of uneven work the best is always far below the
+ * usual, which would look like a queue.
  *
  * @throws RangeError for an option out of range
  */
@@ -27,7 +32,8 @@ function vegasRule(): LimitRule {
   return function nextLimit({ limit, rtMs, inFlight, outcome }) {
     const step = Math.max(1, Math.log10(limit));
     if (outcome === "overloaded") return limit - step;
-    // A failure after a long wait shows a queue as well as a success does; a quick one shows nothing.
+    // A failure after a long wait shows a queue as well as a success does; a quick one shows
+    // nothing.
     if (rtMs <= 0 || (outcome === "failure" && rtMs <= best.rtMs)) return limit;
     samples += 1;
     rtSumMs += rtMs;

@@ -14,14 +14,21 @@ import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { testGuard } from "../support/test-guard.ts";
 
-/* A gateway that let everybody through would grant nothing: whoever holds a user's internal token is asked again next to what is done. */
+/*
+ * A gateway that let everybody through would grant nothing: whoever holds a user's internal token
+ * is asked again next to what is done.
+ */
 
 /** Each BFF with all of its routes, over services that write down that they were called. */
 function bffs(principal: Principal | null) {
   const called: string[] = [];
   const service = new Proxy({}, { get: (_target, method) => async () => void called.push(String(method)) });
   const rpc = guardedRpc(service as never, testGuard());
-  const options = { verifyInternalToken: async () => principal, logger: createLogger({ worker: "bff", level: "silent" }), now: Date.now };
+  const options = {
+    verifyInternalToken: async () => principal,
+    logger: createLogger({ worker: "bff", level: "silent" }),
+    now: Date.now,
+  };
   const ledgers = { wallet: rpc, savings: rpc } as never;
   const { logger, now } = options;
   const all: Readonly<Record<BffName, BffFetch>> = {
@@ -39,17 +46,30 @@ function bffs(principal: Principal | null) {
       ...options,
       services: { history: rpc, identity: rpc, ledgers },
       reconciliation: { ledgersOf: () => ledgers, sleep: async () => undefined },
-      availability: { guard: testGuard(), breakerOf: () => service as never, windowOf: () => service as never, faults: null },
+      availability: {
+        guard: testGuard(),
+        breakerOf: () => service as never,
+        windowOf: () => service as never,
+        faults: null,
+      },
     }),
   };
   return { all, called };
 }
 
 const rows = ROUTES.flatMap(({ path, methods, upstream, permission }) =>
-  methods.map((method) => ({ key: `${method} ${path}`, method, path: path.replaceAll(/:\w+/g, "x"), upstream, permission })),
+  methods.map((method) => ({
+    key: `${method} ${path}`,
+    method,
+    path: path.replaceAll(/:\w+/g, "x"),
+    upstream,
+    permission,
+  })),
 );
 
-async function statuses(principal: Principal | null): Promise<{ answers: Record<string, number>; called: readonly string[] }> {
+async function statuses(
+  principal: Principal | null,
+): Promise<{ answers: Record<string, number>; called: readonly string[] }> {
   const { all, called } = bffs(principal);
   const answers: Record<string, number> = {};
   for (const { key, method, path, upstream } of rows) {
@@ -64,7 +84,9 @@ const as = (...roles: readonly Role[]): Principal => ({ userId: "ada", sessionId
 describe("a BFF", () => {
   it("answers a plain user 403 on every route of operators, and calls nobody", async () => {
     const { answers, called } = await statuses(as("user"));
-    const ofOperators = rows.filter(({ upstream }) => upstream === "ops").map(({ key }) => [key, answers[key]]);
+    const ofOperators = rows
+      .filter(({ upstream }) => upstream === "ops")
+      .map(({ key }) => [key, answers[key]]);
     expect(ofOperators.length).toBeGreaterThan(0);
     expect(ofOperators).toEqual(ofOperators.map(([key]) => [key, 403]));
     expect(called.filter((method) => /role|key|redrive|flush|deposit/i.test(method))).toEqual([]);
@@ -72,7 +94,8 @@ describe("a BFF", () => {
 
   it("answers an operator who may only read 403 on every route that changes something", async () => {
     const { answers } = await statuses(as("operator"));
-    for (const { key, permission } of rows) expect([key, answers[key] === 403]).toEqual([key, permission === "ops:write"]);
+    for (const { key, permission } of rows)
+      expect([key, answers[key] === 403]).toEqual([key, permission === "ops:write"]);
   });
 
   it("lets an admin pass everywhere", async () => {
@@ -86,7 +109,9 @@ describe("a BFF", () => {
       [null, 401],
     ] as const) {
       const { answers, called } = await statuses(principal);
-      const guarded = rows.filter(({ permission }) => permission !== null).map(({ key }) => [key, answers[key]]);
+      const guarded = rows
+        .filter(({ permission }) => permission !== null)
+        .map(({ key }) => [key, answers[key]]);
       expect(guarded).toEqual(guarded.map(([key]) => [key, status]));
       expect(called).toEqual([]);
     }

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { CodedError, codeOf, describeCauses, hintsOf, isCode, isRetryable, publicDetail, wrap } from "../../src/contracts/errors.ts";
+import {
+  CodedError,
+  codeOf,
+  describeCauses,
+  hintsOf,
+  isCode,
+  isRetryable,
+  publicDetail,
+  wrap,
+} from "../../src/contracts/errors.ts";
 
 const refused = new CodedError("INVALID", "The kind is odd", { errors: [{ path: "kind", message: "odd" }] });
 
@@ -18,7 +27,9 @@ describe("a wrapped error", () => {
   });
 
   it("tells a client nothing of ours from status 500 on", () => {
-    expect(publicDetail(wrap(new Error("D1_ERROR: no such table"), "read", "UNAVAILABLE"))).toBe("Temporarily unavailable");
+    expect(publicDetail(wrap(new Error("D1_ERROR: no such table"), "read", "UNAVAILABLE"))).toBe(
+      "Temporarily unavailable",
+    );
     expect(publicDetail(new TypeError("x is undefined"))).toBe("Internal error");
   });
 });
@@ -27,7 +38,9 @@ describe("a retry", () => {
   it("makes sense for what is unavailable, unless a layer below has retried or is overloaded", () => {
     expect(isRetryable(new CodedError("UNAVAILABLE", "away"))).toBe(true);
     expect(isRetryable(new CodedError("UNAVAILABLE", "away", { alreadyRetried: true }))).toBe(false);
-    expect(isRetryable(wrap(Object.assign(new Error("busy"), { overloaded: true }), "call", "UNAVAILABLE"))).toBe(false);
+    expect(
+      isRetryable(wrap(Object.assign(new Error("busy"), { overloaded: true }), "call", "UNAVAILABLE")),
+    ).toBe(false);
     expect(isRetryable(refused)).toBe(false);
   });
 });
@@ -36,6 +49,10 @@ describe("a foreign error", () => {
   it("is a bug of ours, also one whose causes run in a circle", () => {
     const circular = new Error("a");
     circular.cause = circular;
-    expect([codeOf(circular), codeOf("text"), codeOf({ code: "SQLITE_BUSY" })]).toEqual(["INTERNAL", "INTERNAL", "INTERNAL"]);
+    expect([codeOf(circular), codeOf("text"), codeOf({ code: "SQLITE_BUSY" })]).toEqual([
+      "INTERNAL",
+      "INTERNAL",
+      "INTERNAL",
+    ]);
   });
 });

@@ -36,16 +36,26 @@ describe("an idempotency key", () => {
     },
   );
 
-  it.each([null, undefined, "", "  ", '""', "two words", "x".repeat(129), `"${"x".repeat(129)}"`, '"open', '"a"b"', "ä", '"\\a"'])(
-    "is refused as malformed: %j",
-    (header) => {
-      let code: string | null = null;
-      try {
-        parseIdempotencyKey(header);
-      } catch (error) {
-        code = codeOf(error);
-      }
-      expect(code).toBe("MALFORMED");
-    },
-  );
+  it.each([
+    null,
+    undefined,
+    "",
+    "  ",
+    '""',
+    "two words",
+    "x".repeat(129),
+    `"${"x".repeat(129)}"`,
+    '"open',
+    '"a"b"',
+    "ä",
+    '"\\a"',
+  ])("is refused as malformed: %j", (header) => {
+    let code: string | null = null;
+    try {
+      parseIdempotencyKey(header);
+    } catch (error) {
+      code = codeOf(error);
+    }
+    expect(code).toBe("MALFORMED");
+  });
 });

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { hintsOf } from "../../src/contracts/errors.ts";
 import { depositSchema, noOrderSchema, transferSchema } from "../../src/contracts/ledger.ts";
-import { accountStateSchema, parkSchema, redriveLettersSchema, redriveSchema } from "../../src/contracts/ledger-operators.ts";
+import {
+  accountStateSchema,
+  parkSchema,
+  redriveLettersSchema,
+  redriveSchema,
+} from "../../src/contracts/ledger-operators.ts";
 import { readJson, readOptionalJson, validate } from "../../src/platform/validate.ts";
 
 const ID = "01a21486-057d-7712-8c88-9a37a665137b";
@@ -27,7 +32,9 @@ describe("a body that moves money, or keeps it from moving", () => {
     ["the state of an account", accountStateSchema, { state: "frozen" }],
   ])("names each member that nobody knows: %s", (_name, schema, body) => {
     expect(validate(schema, body)).toEqual(body);
-    const inherited = JSON.parse(JSON.stringify(body).replace("{", '{"__proto__":{"amount":9},').replace(",}", "}")) as unknown;
+    const inherited = JSON.parse(
+      JSON.stringify(body).replace("{", '{"__proto__":{"amount":9},').replace(",}", "}"),
+    ) as unknown;
     expect(refused(() => validate(schema, inherited))).toEqual([{ path: "__proto__", message }]);
     expect(refused(() => validate(schema, { ...body, amuont: 5, dryrun: true }))).toEqual([
       { path: "amuont", message },
@@ -41,9 +48,14 @@ describe("a body that moves money, or keeps it from moving", () => {
   });
 
   it("is told where it says too much also where it should say nothing", async () => {
-    const post = (body: string | null): Request => new Request("https://bff.internal/", { method: "POST", body });
+    const post = (body: string | null): Request =>
+      new Request("https://bff.internal/", { method: "POST", body });
     expect(await readOptionalJson(post(null), noOrderSchema)).toEqual({});
-    await expect(readOptionalJson(post('{"amount":50}'), noOrderSchema)).rejects.toMatchObject({ errors: [{ path: "amount" }] });
-    await expect(readJson(post('{"amount":50,"note":"x"}'), depositSchema)).rejects.toMatchObject({ errors: [{ path: "note" }] });
+    await expect(readOptionalJson(post('{"amount":50}'), noOrderSchema)).rejects.toMatchObject({
+      errors: [{ path: "amount" }],
+    });
+    await expect(readJson(post('{"amount":50,"note":"x"}'), depositSchema)).rejects.toMatchObject({
+      errors: [{ path: "note" }],
+    });
   });
 });

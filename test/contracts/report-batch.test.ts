@@ -29,7 +29,11 @@ describe("the reports of one call", () => {
   it("are each good or named once with their place, and no good one is lost to a bad one", () => {
     const good = fc.constant({ ...GOOD });
     const report = fc.oneof(good, fc.constantFrom(...BAD));
-    const withOneGood = fc.tuple(fc.array(report, { maxLength: 60 }), good, fc.array(report, { maxLength: 39 }));
+    const withOneGood = fc.tuple(
+      fc.array(report, { maxLength: 60 }),
+      good,
+      fc.array(report, { maxLength: 39 }),
+    );
     fc.assert(
       fc.property(withOneGood, ([before, one, after]) => {
         const given = [...before, one, ...after];
@@ -46,7 +50,9 @@ describe("the reports of one call", () => {
   it("are refused where none is good, with every value that is not", () => {
     const errors = refused(BAD) as readonly { readonly path: string }[];
     expect(new Set(errors.map(({ path }) => Number(path.split(".")[1])))).toEqual(new Set(BAD.keys()));
-    expect(errors.map(({ path }) => path)).toEqual(expect.arrayContaining(["reports.8.event", "reports.8.kind", "reports.8.at"]));
+    expect(errors.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(["reports.8.event", "reports.8.kind", "reports.8.at"]),
+    );
   });
 
   it.each([
@@ -55,7 +61,9 @@ describe("the reports of one call", () => {
     ["the last day of 2014", Date.UTC(2015, 0) - 1],
   ])("are in milliseconds: %s is told so", (_name, at) => {
     expect(refused([{ ...GOOD, at }])).toEqual([{ path: "reports.0.at", message: "at is in milliseconds" }]);
-    expect(readReportBatch([GOOD, { ...GOOD, at }]).rejected).toEqual([{ index: 1, path: "at", message: "at is in milliseconds" }]);
+    expect(readReportBatch([GOOD, { ...GOOD, at }]).rejected).toEqual([
+      { index: 1, path: "at", message: "at is in milliseconds" },
+    ]);
     expect(readReportBatch([{ ...GOOD, at: Date.UTC(2015, 0) }]).reports).toHaveLength(1);
   });
 
@@ -65,7 +73,8 @@ describe("the reports of one call", () => {
       expect(error?.path).toBe("reports.0.itemId");
       expect(lookupSchema.safeParse({ items: [{ kind: "video", itemId }] }).success).toBe(false);
     }
-    for (const itemId of ["...", ".a", "a.", "..a"]) expect(readReportBatch([{ ...GOOD, itemId }]).reports).toHaveLength(1);
+    for (const itemId of ["...", ".a", "a.", "..a"])
+      expect(readReportBatch([{ ...GOOD, itemId }]).reports).toHaveLength(1);
   });
 
   it("are a list of one to a hundred", () => {
@@ -74,6 +83,9 @@ describe("the reports of one call", () => {
   });
 
   it("may have members that nobody knows: a player of tomorrow is not refused", () => {
-    expect(readReportBatch([{ ...GOOD, mood: "good" }])).toMatchObject({ reports: [{ itemId: "film" }], rejected: [] });
+    expect(readReportBatch([{ ...GOOD, mood: "good" }])).toMatchObject({
+      reports: [{ itemId: "film" }],
+      rejected: [],
+    });
   });
 });

@@ -6,11 +6,16 @@ import { testGarbageCalls } from "../support/garbage-calls.ts";
 
 const bindings = env as unknown as DurableEnv;
 const windowOf = (name: string) => bindings.RATE_WINDOW.getByName(name) as unknown as RateWindowRpc;
-const viewOf = async (object: unknown): Promise<string> => JSON.stringify(await (object as { view(): Promise<unknown> }).view());
+const viewOf = async (object: unknown): Promise<string> =>
+  JSON.stringify(await (object as { view(): Promise<unknown> }).view());
 const boards = (): object => bindings.FAULT_BOARD.getByName("garbage");
 
 const REPORTS = { policy: "reports", limit: 600, windowMs: 60_000 };
-const report = (count: number, policy = "reports"): PolicyAsk => ({ ...REPORTS, policy, ask: { kind: "report", count } });
+const report = (count: number, policy = "reports"): PolicyAsk => ({
+  ...REPORTS,
+  policy,
+  ask: { kind: "report", count },
+});
 const take = (policy: string, cost = 1): PolicyAsk => ({ ...REPORTS, policy, ask: { kind: "take", cost } });
 
 describe("what is asked of an object", () => {
@@ -18,7 +23,10 @@ describe("what is asked of an object", () => {
     name: "RateWindow",
     entrypoint: RateWindow,
     remote: () => windowOf("garbage"),
-    world: async () => JSON.stringify((await windowOf("garbage").view()).map(({ policy, remaining }) => ({ policy, remaining }))),
+    world: async () =>
+      JSON.stringify(
+        (await windowOf("garbage").view()).map(({ policy, remaining }) => ({ policy, remaining })),
+      ),
     calls: { ask: { asks: [take("default")] }, view: {} },
     bad: {
       "ask asks": [
@@ -57,7 +65,8 @@ describe("what is asked of an object", () => {
     name: "FaultBoard",
     entrypoint: FaultBoard,
     remote: boards,
-    world: async () => JSON.stringify(await (boards() as { all(bootId: string): Promise<unknown> }).all("boot")),
+    world: async () =>
+      JSON.stringify(await (boards() as { all(bootId: string): Promise<unknown> }).all("boot")),
     calls: {
       faultOf: { bootId: "boot", target: "app" },
       set: { bootId: "boot", target: "app", fault: { latencyMs: 1, errorRate: 1, untilMs: null } },

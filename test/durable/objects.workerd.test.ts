@@ -1,17 +1,28 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
-import type { BreakerStateRpc, FaultBoardRpc, PolicyAsk, RateWindowRpc } from "../../src/contracts/durable.ts";
+import type {
+  BreakerStateRpc,
+  FaultBoardRpc,
+  PolicyAsk,
+  RateWindowRpc,
+} from "../../src/contracts/durable.ts";
 import { objectStore } from "../../src/durable/data/object-store.ts";
 import type { BreakerReport } from "../../src/resilience/breaker-ledger.ts";
 
 let names = 0;
-/** An object no other test uses, and the name to find it by again: a stub that is held keeps an object from being evicted. */
+/**
+ * An object no other test uses, and the name to find it by again: a stub that is held keeps an
+ * object from being evicted.
+ */
 const fresh = (): string => `object-${(names += 1)}`;
 const bindings = env as unknown as DurableEnv;
-const windowOf = (name: string) => bindings.RATE_WINDOW.getByName(name) as unknown as RateWindowRpc & DurableObjectStub;
-const breakerOf = (name: string) => bindings.BREAKER_STATE.getByName(name) as unknown as BreakerStateRpc & DurableObjectStub;
-const boardOf = (name: string) => bindings.FAULT_BOARD.getByName(name) as unknown as FaultBoardRpc & DurableObjectStub;
+const windowOf = (name: string) =>
+  bindings.RATE_WINDOW.getByName(name) as unknown as RateWindowRpc & DurableObjectStub;
+const breakerOf = (name: string) =>
+  bindings.BREAKER_STATE.getByName(name) as unknown as BreakerStateRpc & DurableObjectStub;
+const boardOf = (name: string) =>
+  bindings.FAULT_BOARD.getByName(name) as unknown as FaultBoardRpc & DurableObjectStub;
 
 const LOGIN = { policy: "login", limit: 10, windowMs: 60_000 };
 const REPORTS = { policy: "reports", limit: 600, windowMs: 60_000 };
@@ -35,7 +46,9 @@ describe("a client's window", () => {
         alarm: await storage.getAlarm(),
       }));
     await ask(name, { policy: "short", limit: 5, windowMs: 1, ask: { kind: "take", cost: 1 } });
-    await runInDurableObject(windowOf(name), (_object, { storage }) => storage.kv.put("of another release", 1));
+    await runInDurableObject(windowOf(name), (_object, { storage }) =>
+      storage.kv.put("of another release", 1),
+    );
     expect(await stored()).toEqual({ rows: 2, alarm: expect.any(Number) });
     await new Promise((resolve) => setTimeout(resolve, 20));
     await runDurableObjectAlarm(windowOf(name));
@@ -74,7 +87,8 @@ describe("a client's window", () => {
 
   it("that is killed forgets at most a twentieth of what was reported to it", async () => {
     const name = fresh();
-    for (let call = 0; call < 60; call += 1) await ask(name, { ...REPORTS, ask: { kind: "report", count: 10 } });
+    for (let call = 0; call < 60; call += 1)
+      await ask(name, { ...REPORTS, ask: { kind: "report", count: 10 } });
     await evictDurableObject(windowOf(name));
     const [view] = await windowOf(name).view();
     expect(view?.policy).toBe("reports");
@@ -90,22 +104,34 @@ describe("a client's window", () => {
     await both();
     const [denied] = await both();
     expect(denied?.allowed).toBe(false);
-    const left = Object.fromEntries((await windowOf(name).view()).map(({ policy, remaining }) => [policy, remaining]));
+    const left = Object.fromEntries(
+      (await windowOf(name).view()).map(({ policy, remaining }) => [policy, remaining]),
+    );
     expect(left).toEqual({ "failures from 192.0.2.1": 0, failures: 98 });
   });
 
   it("erases itself when its client has gone, and not before", async () => {
     const name = fresh();
     await ask(name, take());
-    const rows = () => runInDurableObject(windowOf(name), (_object, { storage }) => [...storage.kv.list({ prefix: "quota:" })].length);
+    const rows = () =>
+      runInDurableObject(
+        windowOf(name),
+        (_object, { storage }) => [...storage.kv.list({ prefix: "quota:" })].length,
+      );
     await runDurableObjectAlarm(windowOf(name));
     expect(await rows()).toBe(1);
-    expect(await runInDurableObject(windowOf(name), (_object, { storage }) => storage.getAlarm())).toBeGreaterThan(Date.now() + 60_000);
+    expect(
+      await runInDurableObject(windowOf(name), (_object, { storage }) => storage.getAlarm()),
+    ).toBeGreaterThan(Date.now() + 60_000);
     const brief = fresh();
     await ask(brief, take({ policy: "brief", limit: 10, windowMs: 20 }));
-    const briefRows = () => runInDurableObject(windowOf(brief), (_object, { storage }) => [...storage.kv.list()].length);
+    const briefRows = () =>
+      runInDurableObject(windowOf(brief), (_object, { storage }) => [...storage.kv.list()].length);
     expect(await briefRows()).toBe(1);
-    await vi.waitUntil(async () => (await windowOf(brief).view())[0]?.remaining === 10, { timeout: 2_000, interval: 20 });
+    await vi.waitUntil(async () => (await windowOf(brief).view())[0]?.remaining === 10, {
+      timeout: 2_000,
+      interval: 20,
+    });
     await runDurableObjectAlarm(windowOf(brief));
     expect(await briefRows()).toBe(0);
   });
@@ -133,7 +159,10 @@ describe("an upstream's breaker", () => {
     });
     await evictDurableObject(breakerOf(name));
     expect((await breakerOf(name).report(report({ reporter: "b", version: 1 }))).probeLeaseMs).toBe(0);
-    expect(await breakerOf(name).report(report({ probe: "succeeded", version: 1 }))).toMatchObject({ state: "closed", version: 2 });
+    expect(await breakerOf(name).report(report({ probe: "succeeded", version: 1 }))).toMatchObject({
+      state: "closed",
+      version: 2,
+    });
     await evictDurableObject(breakerOf(name));
     expect(await breakerOf(name).view()).toMatchObject({ state: "closed", version: 2, openedAtMs: null });
   });
@@ -141,7 +170,9 @@ describe("an upstream's breaker", () => {
   it("writes nothing while all is well", async () => {
     const name = fresh();
     for (let call = 0; call < 20; call += 1) await breakerOf(name).report(report({ ok: 100 }));
-    expect(await runInDurableObject(breakerOf(name), (_object, { storage }) => [...storage.kv.list()].length)).toBe(0);
+    expect(
+      await runInDurableObject(breakerOf(name), (_object, { storage }) => [...storage.kv.list()].length),
+    ).toBe(0);
   });
 });
 

@@ -8,8 +8,9 @@ const PER_SECOND = 50;
 const SECONDS = 6;
 const USERS = 8;
 /**
- * Here one thread serves the gateway, identity and all shards, and others' processes share its core: what makes it late for 100 ms makes a shard put reads off. They come back
- * as told, and must be served then. A door that lets an attack through refuses others each time.
+ * Here one thread serves the gateway, identity and all shards, and others' processes share its
+ * core: what makes it late for 100 ms makes a shard put reads off. They come back as told, and must
+ * be served then. A door that lets an attack through refuses others each time.
  */
 const BUSY_MACHINE = { retry: 2 } as const;
 const PUT_OFF_MAX = 0.1;
@@ -31,16 +32,19 @@ beforeAll(async () => {
 
 afterAll(() => platform.stop());
 
-async function underAttack({
-  start,
-}: Attack): Promise<{ readonly answers: readonly Answered[]; readonly attacker: Readonly<Record<string, number>> }> {
+async function underAttack({ start }: Attack): Promise<{
+  readonly answers: readonly Answered[];
+  readonly attacker: Readonly<Record<string, number>>;
+}> {
   const attack = start(target, PER_SECOND);
   const answers = await goAboutTheirBusiness(platform.url, others, SECONDS);
   return { answers, attacker: await attack.stop() };
 }
 
-const refusedOf = (answers: readonly Answered[]): readonly Answered[] => answers.filter(({ status }) => status !== 200);
-const deedsOf = (answers: readonly Answered[]): readonly string[] => [...new Set(answers.map(({ deed }) => deed))].sort();
+const refusedOf = (answers: readonly Answered[]): readonly Answered[] =>
+  answers.filter(({ status }) => status !== 200);
+const deedsOf = (answers: readonly Answered[]): readonly string[] =>
+  [...new Set(answers.map(({ deed }) => deed))].sort();
 
 describe("wrong passwords at 50 a second", () => {
   it.each(ATTACKS.map((attack) => [attack.name, attack] as const))(
@@ -68,7 +72,9 @@ describe("right passwords", () => {
     const headers = from("192.0.2.9");
     const body = { email, password: "correct horse battery" };
     await api.call("POST", "/v1/account/register", { body, headers });
-    const answers = await Promise.all(Array.from({ length: 9 }, () => api.call("POST", "/v1/account/login", { body, headers })));
+    const answers = await Promise.all(
+      Array.from({ length: 9 }, () => api.call("POST", "/v1/account/login", { body, headers })),
+    );
     expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 9 }, () => 200));
   });
 });

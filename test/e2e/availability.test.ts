@@ -25,7 +25,10 @@ interface Ordered {
   readonly errorRate?: number;
 }
 
-/** Runs `trouble` while calls to the target go wrong, and waits afterwards until the platform is well again. */
+/**
+ * Runs `trouble` while calls to the target go wrong, and waits afterwards until the platform is
+ * well again.
+ */
 async function during(target: string, fault: Ordered, trouble: () => Promise<void>): Promise<void> {
   const order = (body: object) => api.call("PUT", "/v1/ops/faults", { token: admin, body });
   expect((await order({ target, ...fault })).status).toBe(200);
@@ -33,7 +36,10 @@ async function during(target: string, fault: Ordered, trouble: () => Promise<voi
     await trouble();
   } finally {
     await order({ target });
-    await eventually(async () => (await api.call("GET", "/v1/home", { token: user.token })).body["degraded"]?.toString() === "");
+    await eventually(
+      async () =>
+        (await api.call("GET", "/v1/home", { token: user.token })).body["degraded"]?.toString() === "",
+    );
   }
 }
 
@@ -56,7 +62,8 @@ describe("a dead history", () => {
   it("opens its breaker; home degrades by that part, and nobody else feels it; repaired, it is back within 6 s", async () => {
     await during("history", { errorRate: 1 }, async () => {
       const codes = new Set<unknown>();
-      for (let call = 0; call < 40; call += 1) codes.add((await api.call("GET", "/v1/history", { token: user.token })).body["code"]);
+      for (let call = 0; call < 40; call += 1)
+        codes.add((await api.call("GET", "/v1/history", { token: user.token })).body["code"]);
       expect(codes).toEqual(new Set(["CIRCUIT_OPEN", "UNAVAILABLE"]));
       await eventually(async () => {
         const { body } = await api.call("GET", "/v1/ops/breakers", { token: admin });
@@ -65,10 +72,16 @@ describe("a dead history", () => {
         return open.join() === "history";
       });
       const home = await api.call("GET", "/v1/home", { token: user.token });
-      expect(home).toMatchObject({ status: 200, body: { profile: { userId: user.userId }, continue: null, degraded: ["continue"] } });
+      expect(home).toMatchObject({
+        status: 200,
+        body: { profile: { userId: user.userId }, continue: null, degraded: ["continue"] },
+      });
       expect((await api.call("GET", "/v1/account/me", { token: user.token })).status).toBe(200);
     });
-    const ms = await eventually(async () => (await api.call("GET", "/v1/history", { token: user.token })).status === 200, 6_000);
+    const ms = await eventually(
+      async () => (await api.call("GET", "/v1/history", { token: user.token })).status === 200,
+      6_000,
+    );
     expect(ms).toBeLessThan(6_000);
   });
 
@@ -85,7 +98,8 @@ describe("a dead history", () => {
 describe("an identity that is a second late", () => {
   it("logs nobody out: sessions are refreshed, once each time, and ended", async () => {
     const { token, refreshToken } = await api.signUp(`late-${crypto.randomUUID()}@example.com`);
-    const refresh = (given: unknown) => api.call("POST", "/v1/account/refresh", { body: { refreshToken: given } });
+    const refresh = (given: unknown) =>
+      api.call("POST", "/v1/account/refresh", { body: { refreshToken: given } });
     let newest: unknown = refreshToken;
     await during("identity", { latencyMs: 1_000 }, async () => {
       const { status, body } = await refresh(newest);
@@ -126,8 +140,13 @@ describe("a client with 150 ms of patience is answered within 300 ms", () => {
 
   it("with the parts of home that are there in time", async () => {
     await during("history", { latencyMs: 5_000 }, async () => {
-      const { result, ms } = await timed(() => api.call("GET", "/v1/home", { token: user.token, headers: hint }));
-      expect(result).toMatchObject({ status: 200, body: { profile: { userId: user.userId }, continue: null, degraded: ["continue"] } });
+      const { result, ms } = await timed(() =>
+        api.call("GET", "/v1/home", { token: user.token, headers: hint }),
+      );
+      expect(result).toMatchObject({
+        status: 200,
+        body: { profile: { userId: user.userId }, continue: null, degraded: ["continue"] },
+      });
       expect(ms).toBeLessThan(300);
     });
   });
@@ -137,7 +156,10 @@ describe("hurried clients", () => {
   it("do not open the breaker of an upstream that is only slower than they like", async () => {
     await during("history", { latencyMs: 100 }, async () => {
       for (let call = 0; call < 30; call += 1) {
-        await api.call("GET", "/v1/history", { token: user.token, headers: { "x-request-timeout-ms": "60" } });
+        await api.call("GET", "/v1/history", {
+          token: user.token,
+          headers: { "x-request-timeout-ms": "60" },
+        });
       }
       expect((await api.call("GET", "/v1/history", { token: user.token })).status).toBe(200);
     });
@@ -152,8 +174,11 @@ describe("hurried clients", () => {
         }).catch(() => null),
       );
       await Promise.all(hungUp);
-      // On a busy machine so many at once may be late for everybody; places that nobody gives back would be gone for good.
-      const ms = await eventually(async () => (await api.call("GET", "/v1/history", { token: user.token })).status === 200);
+      // On a busy machine so many at once may be late for everybody; places that nobody gives back
+      // would be gone for good.
+      const ms = await eventually(
+        async () => (await api.call("GET", "/v1/history", { token: user.token })).status === 200,
+      );
       expect(ms).toBeLessThan(10_000);
     });
   });
@@ -170,42 +195,59 @@ describe("operators", () => {
 
   it("who may only look order no faults", async () => {
     const other = await api.signUp("op@example.com");
-    await api.call("PUT", `/v1/ops/users/${other.userId}/roles`, { token: admin, body: { roles: ["operator"] } });
+    await api.call("PUT", `/v1/ops/users/${other.userId}/roles`, {
+      token: admin,
+      body: { roles: ["operator"] },
+    });
     const { token } = await api.signIn("op@example.com", "correct horse battery");
     expect((await api.call("GET", "/v1/ops/breakers", { token })).status).toBe(200);
-    expect((await api.call("PUT", "/v1/ops/faults", { token, body: { target: "app", errorRate: 1 } })).status).toBe(403);
+    expect(
+      (await api.call("PUT", "/v1/ops/faults", { token, body: { target: "app", errorRate: 1 } })).status,
+    ).toBe(403);
   });
 
   it("learn what is wrong with an order", async () => {
-    for (const body of [{ target: "gateway" }, { target: "app", errorRate: 2 }, { target: "app", latencyMs: -1 }, {}]) {
+    for (const body of [
+      { target: "gateway" },
+      { target: "app", errorRate: 2 },
+      { target: "app", latencyMs: -1 },
+      {},
+    ]) {
       expect((await api.call("PUT", "/v1/ops/faults", { token: admin, body })).status).toBe(422);
     }
   });
 });
 
-it("limits hold over HTTP, with their headers, and faults don't exist where they are off", { timeout: 90_000 }, async () => {
-  const strict = await startE2ePlatform({ RATE_LIMIT_SCALE: "1", FAULTS: "off" });
-  try {
-    const limited = new ApiClient(strict.url);
-    const { token } = await limited.signIn(strict.secrets.ADMIN_EMAIL, strict.secrets.ADMIN_PASSWORD);
-    expect((await limited.call("PUT", "/v1/ops/faults", { token, body: { target: "app", errorRate: 1 } })).status).toBe(404);
-    const statuses: number[] = [];
-    for (let call = 0; call < 12; call += 1) {
-      const { status, headers } = await limited.call("POST", "/v1/account/login", {
-        body: { email: `e${call}@example.com`, password: "x" },
-      });
-      statuses.push(status);
-      expect(headers.get("ratelimit-policy")).toBe('"login";q=10;w=60');
-      const [, left, seconds] = /^"login";r=(\d+);t=(\d+)$/.exec(headers.get("ratelimit") ?? "") ?? [];
-      expect(Number(left)).toBe(Math.max(0, 8 - call));
-      const retryAfter = headers.get("retry-after");
-      expect([status, retryAfter === null || Number(retryAfter) >= Number(seconds)]).toEqual([
-        status,
-        status === 429 || retryAfter === null,
-      ]);
+it(
+  "limits hold over HTTP, with their headers, and faults don't exist where they are off",
+  { timeout: 90_000 },
+  async () => {
+    const strict = await startE2ePlatform({ RATE_LIMIT_SCALE: "1", FAULTS: "off" });
+    try {
+      const limited = new ApiClient(strict.url);
+      const { token } = await limited.signIn(strict.secrets.ADMIN_EMAIL, strict.secrets.ADMIN_PASSWORD);
+      expect(
+        (await limited.call("PUT", "/v1/ops/faults", { token, body: { target: "app", errorRate: 1 } }))
+          .status,
+      ).toBe(404);
+      const statuses: number[] = [];
+      for (let call = 0; call < 12; call += 1) {
+        const { status, headers } = await limited.call("POST", "/v1/account/login", {
+          body: { email: `e${call}@example.com`, password: "x" },
+        });
+        statuses.push(status);
+        expect(headers.get("ratelimit-policy")).toBe('"login";q=10;w=60');
+        const [, left, seconds] = /^"login";r=(\d+);t=(\d+)$/.exec(headers.get("ratelimit") ?? "") ?? [];
+        expect(Number(left)).toBe(Math.max(0, 8 - call));
+        const retryAfter = headers.get("retry-after");
+        expect([status, retryAfter === null || Number(retryAfter) >= Number(seconds)]).toEqual([
+          status,
+          status === 429 || retryAfter === null,
+        ]);
+      }
+      expect(statuses).toEqual([...Array.from({ length: 9 }, () => 401), 429, 429, 429]);
+    } finally {
+      await strict.stop();
     }
-    expect(statuses).toEqual([...Array.from({ length: 9 }, () => 401), 429, 429, 429]);
-  } finally {
-    await strict.stop();
-  }
-});
+  },
+);

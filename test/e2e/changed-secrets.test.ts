@@ -7,7 +7,10 @@ import { makeSecrets, type LocalSecrets } from "../../scripts/runtime/secrets.ts
 import { ApiClient } from "../support/api-client.ts";
 import { startPlatformOn } from "../support/e2e-platform.ts";
 
-/* One platform, started three times: with its secrets, with other ones, and on until a signing key has leaked. The tests go on from each other. */
+/*
+ * One platform, started three times: with its secrets, with other ones, and on until a signing key
+ * has leaked. The tests go on from each other.
+ */
 
 const state = mkdtempSync(join(tmpdir(), "playhead-secrets-e2e-"));
 const first = makeSecrets();
@@ -22,7 +25,8 @@ let api: ApiClient;
 let before: { readonly token: string; readonly refreshToken: string; readonly userId: string };
 let user: { readonly token: string };
 
-const login = (password: string) => api.call("POST", "/v1/account/login", { body: { email: first.ADMIN_EMAIL, password } });
+const login = (password: string) =>
+  api.call("POST", "/v1/account/login", { body: { email: first.ADMIN_EMAIL, password } });
 const jwks = async (): Promise<string[]> => {
   const { body } = await api.call("GET", "/.well-known/jwks.json");
   return (body["keys"] as { readonly kid: string }[]).map(({ kid }) => kid);
@@ -36,10 +40,17 @@ async function start(secrets: LocalSecrets): Promise<void> {
 beforeAll(async () => {
   await start(first);
   const { body } = await login(first.ADMIN_PASSWORD);
-  before = { token: String(body["accessToken"]), refreshToken: String(body["refreshToken"]), userId: String(body["userId"]) };
+  before = {
+    token: String(body["accessToken"]),
+    refreshToken: String(body["refreshToken"]),
+    userId: String(body["userId"]),
+  };
   user = await api.signUp("ada@example.com");
   await platform.stop();
-  await start({ ...changed, KEY_ENCRYPTION_KEY: `${changed.KEY_ENCRYPTION_KEY},${first.KEY_ENCRYPTION_KEY}` });
+  await start({
+    ...changed,
+    KEY_ENCRYPTION_KEY: `${changed.KEY_ENCRYPTION_KEY},${first.KEY_ENCRYPTION_KEY}`,
+  });
 });
 
 afterAll(async () => {
@@ -55,10 +66,13 @@ describe("a platform whose secrets were changed", () => {
     expect((await login(first.ADMIN_PASSWORD)).status).toBe(401);
     const refresh = { body: { refreshToken: before.refreshToken } };
     expect((await api.call("POST", "/v1/account/refresh", refresh)).status).toBe(401);
-    await vi.waitFor(async () => expect((await api.call("GET", "/v1/account/me", { token: before.token })).status).toBe(401), {
-      timeout: 16_000,
-      interval: 500,
-    });
+    await vi.waitFor(
+      async () => expect((await api.call("GET", "/v1/account/me", { token: before.token })).status).toBe(401),
+      {
+        timeout: 16_000,
+        interval: 500,
+      },
+    );
     expect((await api.call("GET", "/v1/account/me", { token: user.token })).status).toBe(200);
   });
 
@@ -79,7 +93,8 @@ describe("a platform whose secrets were changed", () => {
     const admin = String((await login(changed.ADMIN_PASSWORD)).body["accessToken"]);
     const rotate = (body: object, token: string) => api.call("POST", "/v1/ops/keys/rotate", { token, body });
     expect((await rotate({ distrust: "nobody-s" }, admin)).status).toBe(404);
-    for (const bad of [{ distrust: "" }, { distrusted: "x" }, { distrust: 5 }]) expect((await rotate(bad, admin)).status).toBe(422);
+    for (const bad of [{ distrust: "" }, { distrusted: "x" }, { distrust: 5 }])
+      expect((await rotate(bad, admin)).status).toBe(422);
     expect((await rotate({ distrust: "x" }, user.token)).status).toBe(403);
     const { token } = await api.signIn("ada@example.com", "correct horse battery");
     const leaked = String(JSON.parse(atob(token.split(".")[0] ?? ""))["kid"]);
@@ -93,7 +108,9 @@ describe("a platform whose secrets were changed", () => {
     const next = await api.signIn("ada@example.com", "correct horse battery");
     expect((await api.call("GET", "/v1/history", { token: next.token })).status).toBe(200);
     const again = String((await login(changed.ADMIN_PASSWORD)).body["accessToken"]);
-    const [line] = (await api.call("GET", "/v1/ops/audit?limit=1", { token: again })).body["items"] as object[];
+    const [line] = (await api.call("GET", "/v1/ops/audit?limit=1", { token: again })).body[
+      "items"
+    ] as object[];
     expect(line).toMatchObject({ action: "distrust-key", target: leaked });
   });
 });

@@ -17,12 +17,19 @@ describe("a worker that reads packets from a TCP socket", () => {
   });
 
   it("gets all of them from one that writes all at once", async () => {
-    expect(await talkOverTcp({ pieceLength: 1_000, ending: "clean" })).toMatchObject({ packets: PACKETS, bytes: BYTES, fault: null });
+    expect(await talkOverTcp({ pieceLength: 1_000, ending: "clean" })).toMatchObject({
+      packets: PACKETS,
+      bytes: BYTES,
+      fault: null,
+    });
   });
 
   it("gets those before the end of a server that is cut off within one, and knows of the end", async () => {
     const { packets, fault } = await talkOverTcp({ pieceLength: 1, ending: "cut" });
-    expect({ packets, fault }).toEqual({ packets: PACKETS, fault: "FrameError: the stream has ended within a frame" });
+    expect({ packets, fault }).toEqual({
+      packets: PACKETS,
+      fault: "FrameError: the stream has ended within a frame",
+    });
   });
 
   it("hangs up on a server that announces two gigabytes", async () => {

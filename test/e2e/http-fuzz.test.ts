@@ -9,7 +9,8 @@ import { ApiClient } from "../support/api-client.ts";
 import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
 
 /*
- * Every route, asked by raw sockets for anything. 1,000 requests here, FUZZ_REQUESTS of them in `npm run test:fuzz`; FUZZ_SEED chooses others.
+ * Every route, asked by raw sockets for anything. 1,000 requests here, FUZZ_REQUESTS of them in
+ * `npm run test:fuzz`; FUZZ_SEED chooses others.
  */
 
 const REQUESTS = Number(process.env["FUZZ_REQUESTS"] ?? 1_000);
@@ -36,7 +37,11 @@ let samples: readonly RouteSample[];
 beforeAll(async () => {
   platform = await startE2ePlatform();
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = platform.secrets;
-  samples = await prepareSamples({ api: new ApiClient(platform.url), admin: { email, password }, eventually });
+  samples = await prepareSamples({
+    api: new ApiClient(platform.url),
+    admin: { email, password },
+    eventually,
+  });
 });
 
 afterAll(() => platform.stop());
@@ -61,18 +66,24 @@ interface Found {
 /** Whether a BFF has answered: only what nobody else says is counted, so that it may be more. */
 function isFromBff({ status, body }: RawAnswer, path: string): boolean {
   if (status < 300 || status === 409 || status === 422) return path.startsWith("/v1/") && status !== 204;
-  return /"detail":"(The body is not (JSON|UTF-8)|Idempotency-Key must|An Idempotency-Key|No such (?!route)|There is no such)/.test(body);
+  return /"detail":"(The body is not (JSON|UTF-8)|Idempotency-Key must|An Idempotency-Key|No such (?!route)|There is no such)/.test(
+    body,
+  );
 }
 
 const portOf = (): number => Number(new URL(platform.url).port);
 
 /**
- * The answer to a request. A shard refuses reads while a queue stands before it, and on a machine that others use as well one may: who says so, and when
- * to come back, is asked again then. Few may say so, and nobody twice.
+ * The answer to a request. A shard refuses reads while a queue stands before it, and on a machine
+ * that others use as well one may: who says so, and when to come back, is asked again then. Few may
+ * say so, and nobody twice.
  */
 async function answerTo(request: RawRequest, found: Found): Promise<RawAnswer | null> {
-  // Who is still sending when they are refused may have the answer swept away by a reset of the connection: sent at once, it is answered before that.
-  const answer = (await exchange(portOf(), request)) ?? (await exchange(portOf(), { ...request, pieces: [Buffer.concat(request.pieces)] }));
+  // Who is still sending when they are refused may have the answer swept away by a reset of the
+  // connection: sent at once, it is answered before that.
+  const answer =
+    (await exchange(portOf(), request)) ??
+    (await exchange(portOf(), { ...request, pieces: [Buffer.concat(request.pieces)] }));
   if (answer?.status !== 503 || !answer.body.includes('"code":"OVERLOADED"')) return answer;
   found.refusedForNow += 1;
   await new Promise((resolve) => setTimeout(resolve, Number(answer.headers.get("retry-after")) * 1_000));
@@ -102,14 +113,24 @@ describe(`${REQUESTS} requests of any kind to every route`, () => {
   it(
     "never get a 5xx, nor an answer without our headers; a third of them reach a BFF; each route succeeds",
     async () => {
-      const found: Found = { faults: [], succeeded: new Set(), statuses: new Map(), sent: 0, reachedBff: 0, refusedForNow: 0 };
+      const found: Found = {
+        faults: [],
+        succeeded: new Set(),
+        statuses: new Map(),
+        sent: 0,
+        reachedBff: 0,
+        refusedForNow: 0,
+      };
       for (const sample of samples) {
         const answer = await answerTo(plainRequest(sample), found);
         found.sent += 1;
         if (answer !== null && answer.status < 300) found.succeeded.add(sample.route);
         if (answer !== null && isFromBff(answer, sample.path)) found.reachedBff += 1;
       }
-      const all = [...PLAIN_ROUTES, ...ROUTES.flatMap(({ methods, path }) => methods.map((method) => `${method} ${path}`))];
+      const all = [
+        ...PLAIN_ROUTES,
+        ...ROUTES.flatMap(({ methods, path }) => methods.map((method) => `${method} ${path}`)),
+      ];
       expect(all.filter((route) => !found.succeeded.has(route))).toEqual([]);
 
       const random = mulberry32(SEED);

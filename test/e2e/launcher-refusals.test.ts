@@ -9,7 +9,8 @@ import { LaunchedScripts, type LaunchedScript } from "../support/launched-script
 const folder = mkdtempSync(join(tmpdir(), "playhead-refusals-"));
 const scripts = new LaunchedScripts();
 
-const startAs = (login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript => scripts.start(args, login);
+const startAs = (login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript =>
+  scripts.start(args, login);
 const start = (...args: readonly string[]): LaunchedScript => scripts.start(args);
 
 afterEach(() => scripts.end());
@@ -54,7 +55,13 @@ describe("npm start says in one line what is wrong", () => {
   });
 
   it("for an operator's password that is too short, with the rule", async () => {
-    const script = startAs({ ADMIN_PASSWORD: "short" }, "--port", "0", "--state", join(folder, "short-password"));
+    const script = startAs(
+      { ADMIN_PASSWORD: "short" },
+      "--port",
+      "0",
+      "--state",
+      join(folder, "short-password"),
+    );
     expect(await oneLine(script, 1)).toContain("10 to 200 characters");
   });
 

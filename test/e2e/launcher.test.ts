@@ -19,7 +19,8 @@ const SILENCE_MS_MAX = 5_000;
 let port = 0;
 const scripts = new LaunchedScripts();
 
-const startAs = (login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript => scripts.start(args, login);
+const startAs = (login: Readonly<Record<string, string>>, ...args: readonly string[]): LaunchedScript =>
+  scripts.start(args, login);
 const start = (...args: readonly string[]): LaunchedScript => scripts.start(args);
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
@@ -35,7 +36,10 @@ const signIn = async (email: string, password: string): Promise<string> => {
   return accessToken;
 };
 
-/** A process that was killed and that nobody has waited for yet is a zombie: ended, though its number is still taken. */
+/**
+ * A process that was killed and that nobody has waited for yet is a zombie: ended, though its
+ * number is still taken.
+ */
 function isRunning(pid: number): boolean {
   const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", String(pid)], { encoding: "utf8" });
   return stdout.trim() !== "" && !stdout.startsWith("Z");
@@ -44,7 +48,9 @@ function isRunning(pid: number): boolean {
 /** What the log, two files at most, says of crons that were fired. */
 function cronLines(): readonly string[] {
   const path = join(stateDir, "logs", "playhead.ndjson");
-  const texts = [path, `${path}.old`].filter((file) => existsSync(file)).map((file) => readFileSync(file, "utf8"));
+  const texts = [path, `${path}.old`]
+    .filter((file) => existsSync(file))
+    .map((file) => readFileSync(file, "utf8"));
   return texts.flatMap((text) => text.match(/^.*"event":"cron".*$/gm) ?? []);
 }
 
@@ -71,12 +77,15 @@ describe("npm start", () => {
     const url = await script.ready;
     expect(url).toBe(`http://localhost:${port}`);
     for (const host of ["127.0.0.1", "[::1]", "localhost"]) {
-      const response = await fetch(`http://${host}:${port}/readyz`, { headers: { origin: "http://localhost:5173" } });
+      const response = await fetch(`http://${host}:${port}/readyz`, {
+        headers: { origin: "http://localhost:5173" },
+      });
       expect([host, response.status]).toEqual([host, 200]);
       expect(response.headers.get("access-control-allow-origin")).toBe("http://localhost:5173");
     }
 
-    const [registered, reports, list, unfinished, home, deposited, sent, wallet, flush] = await runTranscript(script);
+    const [registered, reports, list, unfinished, home, deposited, sent, wallet, flush] =
+      await runTranscript(script);
     expect(registered).toContain('"userId"');
     expect(reports).toBe('{"accepted":1,"ignored":0}');
     expect(list).toContain('"itemId":"big-buck-bunny"');
@@ -90,12 +99,15 @@ describe("npm start", () => {
     expect(flush).toMatch(/^\{"shards":\d+\}$/);
 
     secrets = readFileSync(join(stateDir, "secrets.json"), "utf8");
-    expect(["", "v3", "logs", "v3/d1"].map((name) => modeOf(join(stateDir, name)))).toEqual(["700", "700", "700", "700"]);
-    expect(["secrets.json", "operator.env", "logs/playhead.ndjson"].map((name) => modeOf(join(stateDir, name)))).toEqual([
-      "600",
-      "600",
-      "600",
+    expect(["", "v3", "logs", "v3/d1"].map((name) => modeOf(join(stateDir, name)))).toEqual([
+      "700",
+      "700",
+      "700",
+      "700",
     ]);
+    expect(
+      ["secrets.json", "operator.env", "logs/playhead.ndjson"].map((name) => modeOf(join(stateDir, name))),
+    ).toEqual(["600", "600", "600"]);
     const toldAtMs = performance.now();
     script.process.kill("SIGTERM");
     script.process.kill("SIGTERM");
@@ -130,7 +142,13 @@ describe("npm start", () => {
   });
 
   it("calls nobody an operator who is none", async () => {
-    const script = startAs({ ADMIN_EMAIL: viewer.email, ADMIN_PASSWORD: viewer.password }, "--port", String(port), "--state", stateDir);
+    const script = startAs(
+      { ADMIN_EMAIL: viewer.email, ADMIN_PASSWORD: viewer.password },
+      "--port",
+      String(port),
+      "--state",
+      stateDir,
+    );
     await script.ready;
     expect(script.stdout()).toMatch(/operator {2}none: viewer@example\.com is an account already/);
     expect(script.stdout()).not.toContain("/v1/ops/");
@@ -159,7 +177,9 @@ describe("npm start", () => {
   it("shows a flood of errors as a few lines, and goes on without its reader", async () => {
     const script = start("--port", String(port), "--state", stateDir);
     await script.ready;
-    const { ADMIN_EMAIL, ADMIN_PASSWORD } = JSON.parse(readFileSync(join(stateDir, "secrets.json"), "utf8")) as Record<string, string>;
+    const { ADMIN_EMAIL, ADMIN_PASSWORD } = JSON.parse(
+      readFileSync(join(stateDir, "secrets.json"), "utf8"),
+    ) as Record<string, string>;
     const token = await signIn(ADMIN_EMAIL ?? "", ADMIN_PASSWORD ?? "");
     await post("/v1/ops/faults", { target: "history", errorRate: 1 }, token);
     const trouble = async (): Promise<void> => {
@@ -186,8 +206,12 @@ describe("npm start", () => {
   it("stops at once while it migrates, with nothing left behind and nothing begun", async () => {
     const fresh = join(folder, "interrupted");
     const script = start("--port", "0", "--state", fresh);
-    const ofThisState = (): readonly string[] => runningProcesses().flatMap(({ command }) => (command.includes(fresh) ? [command] : []));
-    await vi.waitFor(() => expect(ofThisState().some((command) => command.includes("migrations apply"))).toBe(true), 20_000);
+    const ofThisState = (): readonly string[] =>
+      runningProcesses().flatMap(({ command }) => (command.includes(fresh) ? [command] : []));
+    await vi.waitFor(
+      () => expect(ofThisState().some((command) => command.includes("migrations apply"))).toBe(true),
+      20_000,
+    );
     const toldAtMs = performance.now();
     script.process.kill("SIGINT");
     expect(await script.ended).toBe(0);
@@ -204,15 +228,18 @@ describe("npm start", () => {
       const script = start("--port", String(port), "--state", stateDir, "--crons-every", "15");
       await script.ready;
       const loaded = Promise.withResolvers<autocannon.Result>();
-      const load = autocannon({ url: `http://127.0.0.1:${port}/healthz`, connections: 64, duration: LOAD_SECONDS + 10 }, (_, result) =>
-        loaded.resolve(result),
+      const load = autocannon(
+        { url: `http://127.0.0.1:${port}/healthz`, connections: 64, duration: LOAD_SECONDS + 10 },
+        (_, result) => loaded.resolve(result),
       );
       const gapsMs: number[] = [];
       const fired = new Set<string>();
       const untilMs = performance.now() + LOAD_SECONDS * 1_000;
       while (performance.now() < untilMs) {
         const askedAtMs = performance.now();
-        const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(SILENCE_MS_MAX) });
+        const response = await fetch(`http://127.0.0.1:${port}/healthz`, {
+          signal: AbortSignal.timeout(SILENCE_MS_MAX),
+        });
         expect(await response.json()).toEqual({ status: "ok" });
         gapsMs.push(performance.now() - askedAtMs);
         for (const line of cronLines()) fired.add(line);
@@ -230,7 +257,9 @@ describe("npm start", () => {
         const times = [...fired].filter((line) => line.includes(`"playhead-${worker}"`));
         expect(times.length).toBeGreaterThanOrEqual(Math.floor(LOAD_SECONDS / 15) - 1);
       }
-      console.log(`${answered} answers in ${LOAD_SECONDS} s, the slowest probe took ${Math.round(Math.max(...gapsMs))} ms`);
+      console.log(
+        `${answered} answers in ${LOAD_SECONDS} s, the slowest probe took ${Math.round(Math.max(...gapsMs))} ms`,
+      );
     },
   );
 

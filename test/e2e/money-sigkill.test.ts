@@ -26,7 +26,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** Sends one transfer; null where no answer came. */
 async function send(api: ApiClient, token: string, key: string): Promise<string | null> {
   const body = { from: "wallet", to: "savings", amount: AMOUNT };
-  const answer = await api.call("POST", "/v1/transfers", { token, body, headers: { "idempotency-key": key } }).catch(() => null);
+  const answer = await api
+    .call("POST", "/v1/transfers", { token, body, headers: { "idempotency-key": key } })
+    .catch(() => null);
   return answer?.status === 202 ? String(answer.body["transferId"]) : null;
 }
 
@@ -39,7 +41,11 @@ it(
     let api = new ApiClient(await first.ready);
     const user = await api.signUp("saver@example.com");
     const admin = (await api.signIn(OPERATOR.ADMIN_EMAIL, OPERATOR.ADMIN_PASSWORD)).token;
-    const deposit = { token: admin, body: { amount: TRANSFERS * AMOUNT }, headers: { "idempotency-key": "all" } };
+    const deposit = {
+      token: admin,
+      body: { amount: TRANSFERS * AMOUNT },
+      headers: { "idempotency-key": "all" },
+    };
     expect((await api.call("POST", `/v1/ops/wallets/${user.userId}/deposits`, deposit)).status).toBe(201);
     await api.call("PUT", "/v1/ops/faults", { token: admin, body: { target: "savings", errorRate: 1 } });
     const sending = Array.from({ length: TRANSFERS }, async (_, index) => {
@@ -70,7 +76,10 @@ it(
     }
     expect(seen).toEqual(expected);
     const operator = (await api.signIn(OPERATOR.ADMIN_EMAIL, OPERATOR.ADMIN_PASSWORD)).token;
-    expect((await api.call("GET", "/v1/ops/reconcile", { token: operator })).body).toMatchObject({ ok: true, inFlight: 0 });
+    expect((await api.call("GET", "/v1/ops/reconcile", { token: operator })).body).toMatchObject({
+      ok: true,
+      inFlight: 0,
+    });
     second.process.kill("SIGTERM");
     expect(await second.ended).toBe(0);
   },

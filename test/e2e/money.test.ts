@@ -27,15 +27,27 @@ async function userWith(amount: number) {
 }
 
 const deposit = (userId: string, amount: unknown, key: string) =>
-  api.call("POST", `/v1/ops/wallets/${userId}/deposits`, { token: admin, body: { amount }, headers: { "idempotency-key": key } });
+  api.call("POST", `/v1/ops/wallets/${userId}/deposits`, {
+    token: admin,
+    body: { amount },
+    headers: { "idempotency-key": key },
+  });
 
 const transfer = (token: string, key: string, amount: unknown, from = "wallet", to = "savings") =>
-  api.call("POST", "/v1/transfers", { token, body: { from, to, amount }, headers: { "idempotency-key": key } });
+  api.call("POST", "/v1/transfers", {
+    token,
+    body: { from, to, amount },
+    headers: { "idempotency-key": key },
+  });
 
 const byAdmin = (method: string, path: string, body?: unknown) =>
   api.call(method, path, { token: admin, ...(body === undefined ? {} : { body }) });
 
-async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolean, withinMs = 15_000): Promise<T> {
+async function eventually<T>(
+  read: () => Promise<T>,
+  holds: (value: T) => boolean,
+  withinMs = 15_000,
+): Promise<T> {
   const untilMs = Date.now() + withinMs;
   for (;;) {
     const value = await read();
@@ -46,7 +58,8 @@ async function eventually<T>(read: () => Promise<T>, holds: (value: T) => boolea
 }
 
 const wallet = async (token: string) => (await api.call("GET", "/v1/wallet", { token })).body;
-const statusOf = async (token: string, id: unknown) => (await api.call("GET", `/v1/transfers/${String(id)}`, { token })).body["status"];
+const statusOf = async (token: string, id: unknown) =>
+  (await api.call("GET", `/v1/transfers/${String(id)}`, { token })).body["status"];
 const settled = (token: string, id: unknown) =>
   eventually(
     () => statusOf(token, id),
@@ -69,21 +82,29 @@ describe("money", () => {
     });
 
     const first = (await api.call("GET", "/v1/transfers?limit=1", { token })).body;
-    const second = (await api.call("GET", `/v1/transfers?limit=1&cursor=${String(first["nextCursor"])}`, { token })).body;
+    const second = (
+      await api.call("GET", `/v1/transfers?limit=1&cursor=${String(first["nextCursor"])}`, { token })
+    ).body;
     expect([first["items"], second["items"]]).toMatchObject([
       [{ from: "savings", amount: 100, settledAt: expect.any(Number) }],
       [{ from: "wallet" }],
     ]);
     expect(second["nextCursor"]).toBeUndefined();
     expect((await api.call("GET", "/v1/home", { token })).body["wallet"]).toEqual(await wallet(token));
-    expect((await byAdmin("GET", "/v1/ops/reconcile")).body).toMatchObject({ ok: true, inFlight: 0, mismatches: [] });
+    expect((await byAdmin("GET", "/v1/ops/reconcile")).body).toMatchObject({
+      ok: true,
+      inFlight: 0,
+      mismatches: [],
+    });
   });
 
   it("is debited once for a key sent thirty times at once, and never below zero", async () => {
     const { token } = await userWith(1_000);
     const same = await Promise.all(Array.from({ length: 30 }, () => transfer(token, "same", 100)));
     expect(new Set(same.map(({ body }) => body["transferId"])).size).toBe(1);
-    const race = await Promise.all(Array.from({ length: 60 }, (_, index) => transfer(token, `race-${index}`, 100)));
+    const race = await Promise.all(
+      Array.from({ length: 60 }, (_, index) => transfer(token, `race-${index}`, 100)),
+    );
     expect(race.filter(({ status }) => status === 202)).toHaveLength(9);
     expect(race.filter(({ body }) => body["code"] === "INSUFFICIENT_FUNDS")).toHaveLength(51);
     await eventually(
@@ -97,17 +118,25 @@ describe("money", () => {
     await byAdmin("PUT", "/v1/ops/faults", { target: "savings", errorRate: 1 });
     const { body } = await transfer(token, "k", 60);
     const messages = await eventually(
-      async () => (await byAdmin("GET", "/v1/ops/outbox?ledger=wallet&status=pending")).body["items"] as Record<string, unknown>[],
-      (items) => items.some(({ transferId, lastError }) => transferId === body["transferId"] && lastError !== null),
+      async () =>
+        (await byAdmin("GET", "/v1/ops/outbox?ledger=wallet&status=pending")).body["items"] as Record<
+          string,
+          unknown
+        >[],
+      (items) =>
+        items.some(({ transferId, lastError }) => transferId === body["transferId"] && lastError !== null),
     );
-    expect(messages).toEqual(expect.arrayContaining([expect.objectContaining({ lastError: "a fault was injected into savings" })]));
+    expect(messages).toEqual(
+      expect.arrayContaining([expect.objectContaining({ lastError: "a fault was injected into savings" })]),
+    );
     await byAdmin("PUT", "/v1/ops/faults", { target: "savings" });
     await settled(token, body["transferId"]);
   });
 
   it("to a closed account is parked, and refunded or redriven by an operator", async () => {
     const { token, userId } = await userWith(100);
-    const state = (value: string) => byAdmin("PUT", `/v1/ops/wallets/${userId}/state`, { ledger: "savings", state: value });
+    const state = (value: string) =>
+      byAdmin("PUT", `/v1/ops/wallets/${userId}/state`, { ledger: "savings", state: value });
     await transfer(token, "opens-it", 10);
     await eventually(
       () => wallet(token),
@@ -126,12 +155,16 @@ describe("money", () => {
     expect(refund).toMatchObject({ status: 200, body: { status: "refunded" } });
     const redrive = (body: object) => byAdmin("POST", "/v1/ops/outbox/redrive", body);
     const ids = [other.body["transferId"]];
-    expect((await redrive({ ledger: "wallet", status: "parked", dryRun: true })).body).toEqual({ redriven: ids });
+    expect((await redrive({ ledger: "wallet", status: "parked", dryRun: true })).body).toEqual({
+      redriven: ids,
+    });
     await state("open");
     expect((await redrive({ ledger: "wallet", ids })).body).toEqual({ redriven: ids });
     await settled(token, ids[0]);
     expect(await wallet(token)).toEqual({ wallet: { balance: 60 }, savings: { balance: 40 }, inFlight: 0 });
-    expect((await byAdmin("POST", `/v1/ops/transfers/${String(ids[0])}/refund`, {})).body).toMatchObject({ code: "CONFLICT" });
+    expect((await byAdmin("POST", `/v1/ops/transfers/${String(ids[0])}/refund`, {})).body).toMatchObject({
+      code: "CONFLICT",
+    });
   });
 });
 
@@ -140,10 +173,12 @@ describe("reconciliation", () => {
     const { token } = await userWith(100);
     await settled(token, (await transfer(token, "k", 10)).body["transferId"]);
     const database = (worker: string) => platform.miniflare.getD1Database("LEDGER_DB", worker);
-    const progress = async (worker: string) => (await database(worker)).prepare("SELECT walked_at, account_id FROM reconciliation").first();
+    const progress = async (worker: string) =>
+      (await database(worker)).prepare("SELECT walked_at, account_id FROM reconciliation").first();
     const workers = ["playhead-wallet", "playhead-savings"];
     // Operators of other tests may have been here.
-    for (const worker of workers) await (await database(worker)).prepare("UPDATE reconciliation SET walked_at = NULL").run();
+    for (const worker of workers)
+      await (await database(worker)).prepare("UPDATE reconciliation SET walked_at = NULL").run();
     // All accounts may be more than one run has time for on a busy machine.
     await eventually(
       async () => {
@@ -161,9 +196,14 @@ describe("an account", () => {
     const { token, userId } = await userWith(100);
     const state = (value: string) => byAdmin("PUT", `/v1/ops/wallets/${userId}/state`, { state: value });
     expect((await state("frozen")).body).toEqual({ userId, ledgers: ["wallet"], state: "frozen" });
-    expect(await transfer(token, "k", 10)).toMatchObject({ status: 403, body: { code: "FORBIDDEN", detail: "The account is frozen" } });
+    expect(await transfer(token, "k", 10)).toMatchObject({
+      status: 403,
+      body: { code: "FORBIDDEN", detail: "The account is frozen" },
+    });
     const { body } = await byAdmin("GET", "/v1/ops/audit?ledger=wallet&limit=1");
-    expect(body["items"]).toMatchObject([{ action: "set-account-state", target: userId, detail: { state: "frozen" } }]);
+    expect(body["items"]).toMatchObject([
+      { action: "set-account-state", target: userId, detail: { state: "frozen" } },
+    ]);
     await state("open");
     await settled(token, (await transfer(token, "k", 10)).body["transferId"]);
   });
@@ -183,8 +223,14 @@ describe("deposits", () => {
     }
     await api.call("DELETE", "/v1/account/me", { token, body: { password: "correct horse battery" } });
     expect((await deposit(userId, 1, `erased-${userId}`)).status).toBe(404);
-    expect(await deposit(userId, 7_000, `capitals-${userId}`)).toMatchObject({ status: 201, body: capitals.body });
-    expect((await reverse(capitals.body["depositId"])).body).toEqual({ depositId: capitals.body["depositId"], balance: 0 });
+    expect(await deposit(userId, 7_000, `capitals-${userId}`)).toMatchObject({
+      status: 201,
+      body: capitals.body,
+    });
+    expect((await reverse(capitals.body["depositId"])).body).toEqual({
+      depositId: capitals.body["depositId"],
+      balance: 0,
+    });
   });
 
   it("are taken back whole and once, or not at all where the money has gone on, by admins only", async () => {
@@ -216,9 +262,15 @@ describe("an idempotency key", () => {
     const { token } = await userWith(100);
     const there = await transfer(token, "both-ways", 60);
     await settled(token, there.body["transferId"]);
-    expect((await transfer(token, "both-ways", 60, "savings", "wallet")).body).toMatchObject({ code: "INVALID", status: 422 });
+    expect((await transfer(token, "both-ways", 60, "savings", "wallet")).body).toMatchObject({
+      code: "INVALID",
+      status: 422,
+    });
     expect(await wallet(token)).toEqual({ wallet: { balance: 40 }, savings: { balance: 60 }, inFlight: 0 });
-    expect((await transfer(token, "both-ways", 60)).body).toEqual({ transferId: there.body["transferId"], status: "settled" });
+    expect((await transfer(token, "both-ways", 60)).body).toEqual({
+      transferId: there.body["transferId"],
+      status: "settled",
+    });
   });
 });
 
@@ -233,22 +285,49 @@ describe("bad input", () => {
   ])("an amount that is %s", async (_what, amount, code, path) => {
     const { token } = await userWith(0);
     const { status, body } = await transfer(token, "k", amount);
-    expect([status, body["code"], (body["errors"] as { path: string }[])[0]?.path]).toEqual([422, code, path]);
+    expect([status, body["code"], (body["errors"] as { path: string }[])[0]?.path]).toEqual([
+      422,
+      code,
+      path,
+    ]);
   });
 
   it("directions, keys and foreign things", async () => {
     const [{ token }, stranger] = [await userWith(100), await userWith(0)];
-    expect((await transfer(token, "k", 1, "wallet", "wallet")).body).toMatchObject({ code: "INVALID", errors: [{ path: "to" }] });
-    expect((await transfer(token, "k", 1, "purse", "savings")).body).toMatchObject({ code: "INVALID", errors: [{ path: "from" }] });
-    const misspelt = { token, body: { from: "wallet", to: "savings", amount: 1, dryRun: true }, headers: { "idempotency-key": "odd" } };
-    expect(await api.call("POST", "/v1/transfers", misspelt)).toMatchObject({ status: 422, body: { errors: [{ path: "dryRun" }] } });
+    expect((await transfer(token, "k", 1, "wallet", "wallet")).body).toMatchObject({
+      code: "INVALID",
+      errors: [{ path: "to" }],
+    });
+    expect((await transfer(token, "k", 1, "purse", "savings")).body).toMatchObject({
+      code: "INVALID",
+      errors: [{ path: "from" }],
+    });
+    const misspelt = {
+      token,
+      body: { from: "wallet", to: "savings", amount: 1, dryRun: true },
+      headers: { "idempotency-key": "odd" },
+    };
+    expect(await api.call("POST", "/v1/transfers", misspelt)).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: "dryRun" }] },
+    });
     const noKey = { token, body: { from: "wallet", to: "savings", amount: 1 } };
-    expect((await api.call("POST", "/v1/transfers", noKey)).body).toMatchObject({ code: "MALFORMED", status: 400 });
-    for (const key of ["two words", "x".repeat(129), '"unclosed']) expect((await transfer(token, key, 1)).body["code"]).toBe("MALFORMED");
-    expect((await transfer(token, "poor", 101)).body).toMatchObject({ code: "INSUFFICIENT_FUNDS", status: 422 });
+    expect((await api.call("POST", "/v1/transfers", noKey)).body).toMatchObject({
+      code: "MALFORMED",
+      status: 400,
+    });
+    for (const key of ["two words", "x".repeat(129), '"unclosed'])
+      expect((await transfer(token, key, 1)).body["code"]).toBe("MALFORMED");
+    expect((await transfer(token, "poor", 101)).body).toMatchObject({
+      code: "INSUFFICIENT_FUNDS",
+      status: 422,
+    });
     const { body } = await transfer(token, "mine", 10);
     expect((await transfer(token, "mine", 11)).body).toMatchObject({ code: "INVALID", status: 422 });
-    expect((await api.call("GET", `/v1/transfers/${String(body["transferId"])}`, { token: stranger.token })).status).toBe(404);
+    expect(
+      (await api.call("GET", `/v1/transfers/${String(body["transferId"])}`, { token: stranger.token }))
+        .status,
+    ).toBe(404);
     expect((await api.call("GET", "/v1/transfers/nonsense", { token })).status).toBe(404);
     expect((await api.call("GET", "/v1/transfers?cursor=nonsense", { token })).body["code"]).toBe("INVALID");
     expect((await api.call("GET", "/v1/wallet")).body["code"]).toBe("UNAUTHENTICATED");
@@ -259,9 +338,13 @@ describe("bad input", () => {
     expect((await deposit("nobody", 1, "k")).status).toBe(404);
     expect((await deposit(userId, 0, "k")).body["code"]).toBe("INVALID");
     expect((await byAdmin("GET", "/v1/ops/outbox?ledger=purse")).body["code"]).toBe("INVALID");
-    expect((await byAdmin("POST", "/v1/ops/outbox/redrive", { ledger: "wallet" })).body["code"]).toBe("INVALID");
+    expect((await byAdmin("POST", "/v1/ops/outbox/redrive", { ledger: "wallet" })).body["code"]).toBe(
+      "INVALID",
+    );
     expect((await byAdmin("POST", `/v1/ops/transfers/${crypto.randomUUID()}/refund`, {})).status).toBe(404);
     const asUser = { token, body: { amount: 1 }, headers: { "idempotency-key": "k" } };
-    expect((await api.call("POST", `/v1/ops/wallets/${userId}/deposits`, asUser)).body["code"]).toBe("FORBIDDEN");
+    expect((await api.call("POST", `/v1/ops/wallets/${userId}/deposits`, asUser)).body["code"]).toBe(
+      "FORBIDDEN",
+    );
   });
 });

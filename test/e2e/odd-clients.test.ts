@@ -5,8 +5,8 @@ import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
 import { ODD_ATTACKS } from "../support/odd-attacks.ts";
 
 /*
- * An attacker with one account or none, at fifty requests a second of one kind, beside eight users who make twenty a second together, each within their
- * limits: nobody of them is refused anything.
+ * An attacker with one account or none, at fifty requests a second of one kind, beside eight users
+ * who make twenty a second together, each within their limits: nobody of them is refused anything.
  */
 
 const USERS = 8;
@@ -45,19 +45,25 @@ async function every(ms: number, what: (index: number) => void): Promise<void> {
 }
 
 describe("eight users are refused nothing beside fifty requests a second of", () => {
-  it.each([...ODD_ATTACKS, ...ATTACKS.slice(0, 1)].map((attack) => [attack.name, attack] as const))("%s", async (_kind, attack) => {
-    const answers: Promise<number>[] = [];
-    const live = (index: number): void => {
-      const token = tokens[index % USERS] ?? "";
-      const path = index % 3 === 0 ? "/v1/account/me" : "/v1/wallet";
-      answers.push(api.call("GET", path, { token }).then(({ status }) => status));
-    };
-    const running = attack.start({ url: platform.url, attacker: { token: attacker }, victimEmail: "user-0@example.com" }, PER_SECOND);
-    await every(USERS_EVERY_MS, live);
-    const sent = Object.values(await running.stop()).reduce((sum, count) => sum + count, 0);
-    expect(sent).toBeGreaterThan((ATTACK_MS / 1_000) * PER_SECOND * 0.8);
-    const statuses = await Promise.all(answers);
-    expect(statuses.length).toBeGreaterThan(ATTACK_MS / USERS_EVERY_MS / 2);
-    expect(statuses.filter((status) => status !== 200)).toEqual([]);
-  });
+  it.each([...ODD_ATTACKS, ...ATTACKS.slice(0, 1)].map((attack) => [attack.name, attack] as const))(
+    "%s",
+    async (_kind, attack) => {
+      const answers: Promise<number>[] = [];
+      const live = (index: number): void => {
+        const token = tokens[index % USERS] ?? "";
+        const path = index % 3 === 0 ? "/v1/account/me" : "/v1/wallet";
+        answers.push(api.call("GET", path, { token }).then(({ status }) => status));
+      };
+      const running = attack.start(
+        { url: platform.url, attacker: { token: attacker }, victimEmail: "user-0@example.com" },
+        PER_SECOND,
+      );
+      await every(USERS_EVERY_MS, live);
+      const sent = Object.values(await running.stop()).reduce((sum, count) => sum + count, 0);
+      expect(sent).toBeGreaterThan((ATTACK_MS / 1_000) * PER_SECOND * 0.8);
+      const statuses = await Promise.all(answers);
+      expect(statuses.length).toBeGreaterThan(ATTACK_MS / USERS_EVERY_MS / 2);
+      expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    },
+  );
 });

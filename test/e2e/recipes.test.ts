@@ -18,13 +18,18 @@ beforeAll(async () => {
 afterAll(() => platform.stop());
 
 describe("the recipes in docs/http", () => {
-  it.each(globSync("docs/http/*.http", { cwd: PROJECT_ROOT }).sort())("%s answers what it says", async (path) => {
-    const { ADMIN_EMAIL, ADMIN_PASSWORD } = platform.secrets;
-    const variables = { url: platform.url, adminEmail: ADMIN_EMAIL, adminPassword: ADMIN_PASSWORD };
-    const results = await runRecipes(readFileSync(PROJECT_ROOT + path, "utf8"), variables);
-    expect(results.length).toBeGreaterThan(3);
-    expect(results.map(({ title, status }) => [title, status])).toEqual(results.map(({ title, expected }) => [title, expected]));
-  });
+  it.each(globSync("docs/http/*.http", { cwd: PROJECT_ROOT }).sort())(
+    "%s answers what it says",
+    async (path) => {
+      const { ADMIN_EMAIL, ADMIN_PASSWORD } = platform.secrets;
+      const variables = { url: platform.url, adminEmail: ADMIN_EMAIL, adminPassword: ADMIN_PASSWORD };
+      const results = await runRecipes(readFileSync(PROJECT_ROOT + path, "utf8"), variables);
+      expect(results.length).toBeGreaterThan(3);
+      expect(results.map(({ title, status }) => [title, status])).toEqual(
+        results.map(({ title, expected }) => [title, expected]),
+      );
+    },
+  );
 });
 
 describe("README", () => {
@@ -43,9 +48,13 @@ describe("README", () => {
     const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = platform.secrets;
     const folder = mkdtempSync(join(tmpdir(), "playhead-readme-"));
     writeOperatorEnv(folder, { email, password }, "operator");
-    const script = `${transcript}\n${money}\n${trouble}`.replace("http://localhost:8787", platform.url).replace(".wrangler/state", folder);
+    const script = `${transcript}\n${money}\n${trouble}`
+      .replace("http://localhost:8787", platform.url)
+      .replace(".wrangler/state", folder);
     // As a newcomer's terminal is: nobody has set the operator's login there.
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_"))) as NodeJS.ProcessEnv;
+    const env = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_")),
+    ) as NodeJS.ProcessEnv;
     const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], { env });
     rmSync(folder, { recursive: true });
     expect(stdout).toContain('{"accepted":1,"ignored":0}');
@@ -60,7 +69,9 @@ describe("README", () => {
   });
 
   it("names only npm scripts that exist", () => {
-    const { scripts } = JSON.parse(readFileSync(`${PROJECT_ROOT}package.json`, "utf8")) as { scripts: Record<string, string> };
+    const { scripts } = JSON.parse(readFileSync(`${PROJECT_ROOT}package.json`, "utf8")) as {
+      scripts: Record<string, string>;
+    };
     const named = [...readme.matchAll(/npm run ([\w:]+)/g)].map(([, name = ""]) => name);
     expect(named.filter((name) => !Object.hasOwn(scripts, name))).toEqual([]);
     expect(named.length).toBeGreaterThan(3);

@@ -16,8 +16,17 @@ const PASSWORD = "correct horse battery";
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Plays one item with a heartbeat after the other until the platform is gone. `acked` gets each position that was acknowledged. */
-async function play(api: ApiClient, token: string, itemId: string, acked: Map<string, number>, count: { beats: number }): Promise<void> {
+/**
+ * Plays one item with a heartbeat after the other until the platform is gone. `acked` gets each
+ * position that was acknowledged.
+ */
+async function play(
+  api: ApiClient,
+  token: string,
+  itemId: string,
+  acked: Map<string, number>,
+  count: { beats: number },
+): Promise<void> {
   for (let positionMs = (acked.get(itemId) ?? 0) + 1; ; positionMs += 1) {
     try {
       const { status } = await api.call("POST", "/v1/history/reports", {
@@ -50,7 +59,8 @@ it(
         await play(api, token, `film-${player}`, acked, count);
         playing.delete(player);
       });
-      while (playing.size > 0 && count.beats < HEARTBEATS_BEFORE_KILL) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (playing.size > 0 && count.beats < HEARTBEATS_BEFORE_KILL)
+        await new Promise((resolve) => setTimeout(resolve, 5));
       expect(playing.size, "players that are still acknowledged").toBeGreaterThan(0);
       process.kill(runtimeOf(script), "SIGKILL");
       await Promise.all(players);
@@ -64,10 +74,18 @@ it(
   },
 );
 
-/** Every acknowledged position, or a later one that was sent and whose answer was lost, must be there. */
+/**
+ * Every acknowledged position, or a later one that was sent and whose answer was lost, must be
+ * there.
+ */
 async function expectAll(api: ApiClient, token: string, acked: ReadonlyMap<string, number>): Promise<void> {
   const { body } = await api.call("GET", "/v1/history?limit=100", { token });
-  const stored = new Map((body["items"] as { itemId: string; positionMs: number }[]).map(({ itemId, positionMs }) => [itemId, positionMs]));
+  const stored = new Map(
+    (body["items"] as { itemId: string; positionMs: number }[]).map(({ itemId, positionMs }) => [
+      itemId,
+      positionMs,
+    ]),
+  );
   const lost = [...acked].filter(([itemId, positionMs]) => (stored.get(itemId) ?? 0) < positionMs);
   const invented = [...acked].filter(([itemId, positionMs]) => (stored.get(itemId) ?? 0) > positionMs + 1);
   expect({ lost, invented }).toEqual({ lost: [], invented: [] });

@@ -10,14 +10,16 @@ import { startPlatformOn } from "../support/e2e-platform.ts";
 import { KeptViewer, nameOf } from "../support/kept-viewer.ts";
 
 /*
- * A platform of release 0.1.0 was killed amid its work, and this is what it left on its disk (test/fixtures/make-state.ts). Whoever changes
- * what is stored, or how it is read, must still find all of it. The tests go on from each other, as the life of that platform does.
+ * A platform of release 0.1.0 was killed amid its work, and this is what it left on its disk
+ * (test/fixtures/make-state.ts). Whoever changes what is stored, or how it is read, must still find
+ * all of it. The tests go on from each other, as the life of that platform does.
  */
 
 const FIXTURE = "state-0.1";
 /**
- * What the platform is told at its first start leaves the shards when an operator says so. What it left in them is older by now than any window. The
- * seed of shards is another than then: how many there are is known from D1 alone.
+ * What the platform is told at its first start leaves the shards when an operator says so. What it
+ * left in them is older by now than any window. The seed of shards is another than then: how many
+ * there are is known from D1 alone.
  */
 const VARS = { FLUSH_WINDOW_MS: "3600000", HISTORY_SHARDS: "4" };
 const SHARDS = 16;
@@ -50,10 +52,13 @@ afterAll(async () => {
 });
 
 const byOperator = (method: string, path: string) => api.call(method, path, { token: operator });
-const refresh = (refreshToken: unknown) => api.call("POST", "/v1/account/refresh", { body: { refreshToken } });
+const refresh = (refreshToken: unknown) =>
+  api.call("POST", "/v1/account/refresh", { body: { refreshToken } });
 
 async function shards(): Promise<HistoryOverview["shards"]> {
-  const { history } = (await byOperator("GET", "/v1/ops/overview")).body as { readonly history: HistoryOverview };
+  const { history } = (await byOperator("GET", "/v1/ops/overview")).body as {
+    readonly history: HistoryOverview;
+  };
   return history.shards;
 }
 
@@ -66,7 +71,9 @@ async function listAs(userId: string): Promise<readonly Entry[]> {
   const mint = internalTokenMinter(JSON.parse(kept.secrets.GATEWAY_SIGNING_KEY) as PrivateKeyJwk, Date.now);
   const bff = await platform.miniflare.getWorker("playhead-app-bff");
   const token = await mint({ userId, sessionId: "s-1", roles: ["user"] }, "playhead-app-bff");
-  const answer = await bff.fetch("https://bff.internal/v1/history", { headers: { "x-internal-token": token } });
+  const answer = await bff.fetch("https://bff.internal/v1/history", {
+    headers: { "x-internal-token": token },
+  });
   if (answer.status !== 200) throw new Error(`a list answered ${answer.status}`);
   return ((await answer.json()) as { readonly items: readonly Entry[] }).items;
 }
@@ -92,12 +99,16 @@ describe("a history that an earlier release was killed with", () => {
 
   it("takes new reports on its items, which win unless they are older", async () => {
     for (const viewer of viewers) {
-      for (const known of [viewer.latestOf("log"), viewer.latestOf("D1")].filter((entry) => entry !== undefined)) {
+      for (const known of [viewer.latestOf("log"), viewer.latestOf("D1")].filter(
+        (entry) => entry !== undefined,
+      )) {
         const { kind, itemId, watchedAt } = known;
         await viewer.history.report({ kind, itemId, positionMs: 777_000 });
         await viewer.history.report({ kind, itemId, positionMs: 1, at: watchedAt - 1 });
         const found = await viewer.history.lookUp([known]);
-        expect(found).toEqual([{ kind, itemId, positionMs: 777_000, event: "playing", watchedAt: expect.any(Number) }]);
+        expect(found).toEqual([
+          { kind, itemId, positionMs: 777_000, event: "playing", watchedAt: expect.any(Number) },
+        ]);
         for (const entry of found) viewer.wasTold(entry);
       }
       expect(await viewer.finds()).toEqual(viewer.mustFind());
@@ -144,7 +155,9 @@ describe("sessions of an earlier release", () => {
       for (const refreshToken of refreshTokens) {
         const { status, body } = await refresh(refreshToken);
         expect([status, body["userId"]]).toEqual([200, userId]);
-        expect((await api.call("GET", "/v1/account/me", { token: String(body["accessToken"]) })).body["userId"]).toBe(userId);
+        expect(
+          (await api.call("GET", "/v1/account/me", { token: String(body["accessToken"]) })).body["userId"],
+        ).toBe(userId);
         expect((await refresh(refreshToken)).status).toBe(401);
       }
     }
@@ -159,14 +172,19 @@ describe("money of an earlier release", () => {
   it("is there: what was under way arrives, what was parked is parked, and the books balance", async () => {
     let parked = 0;
     for (const { user, token } of viewers) {
-      const waiting = user.transfers.filter(({ status }) => status === "pending").reduce((sum, { amount }) => sum + amount, 0);
+      const waiting = user.transfers
+        .filter(({ status }) => status === "pending")
+        .reduce((sum, { amount }) => sum + amount, 0);
       parked += user.inFlight - waiting;
       const expected = {
         wallet: { balance: user.wallet },
         savings: { balance: user.savings + waiting },
         inFlight: user.inFlight - waiting,
       };
-      await vi.waitFor(async () => expect((await api.call("GET", "/v1/wallet", { token })).body).toEqual(expected), PATIENCE);
+      await vi.waitFor(
+        async () => expect((await api.call("GET", "/v1/wallet", { token })).body).toEqual(expected),
+        PATIENCE,
+      );
       for (const { transferId, status, amount, from } of user.transfers) {
         const { body } = await api.call("GET", `/v1/transfers/${transferId}`, { token });
         expect(body).toMatchObject({ status: status === "pending" ? "settled" : status, amount, from });

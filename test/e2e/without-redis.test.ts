@@ -9,16 +9,24 @@ const folder = mkdtempSync(join(tmpdir(), "playhead-without-redis-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("a machine without redis-server", () => {
-  it("starts all else with --redis, and says in one line what was left out", { timeout: 120_000 }, async () => {
-    const script = launchScript(["--port", "0", "--state", join(folder, "state"), "--redis"], { PATH: dirname(process.execPath) });
-    try {
-      const url = await script.ready;
-      expect((await fetch(`${url.replace("localhost", "127.0.0.1")}/readyz`)).status).toBe(200);
-      expect(script.stderr().trim()).toBe("--redis: left out, redis-server isn't installed (Debian: apt-get install redis-server)");
-      expect(script.stdout()).not.toContain("REST front");
-    } finally {
-      script.process.kill("SIGTERM");
-    }
-    expect(await script.ended).toBe(0);
-  });
+  it(
+    "starts all else with --redis, and says in one line what was left out",
+    { timeout: 120_000 },
+    async () => {
+      const script = launchScript(["--port", "0", "--state", join(folder, "state"), "--redis"], {
+        PATH: dirname(process.execPath),
+      });
+      try {
+        const url = await script.ready;
+        expect((await fetch(`${url.replace("localhost", "127.0.0.1")}/readyz`)).status).toBe(200);
+        expect(script.stderr().trim()).toBe(
+          "--redis: left out, redis-server isn't installed (Debian: apt-get install redis-server)",
+        );
+        expect(script.stdout()).not.toContain("REST front");
+      } finally {
+        script.process.kill("SIGTERM");
+      }
+      expect(await script.ended).toBe(0);
+    },
+  );
 });

@@ -54,7 +54,10 @@ export function plainRequest(sample: RouteSample): RawRequest {
   return bytesOf(draftOf(sample), () => 0.5);
 }
 
-/** A request that is like the sample's, but for up to three oddities, and sent in a way that dice choose. */
+/**
+ * A request that is like the sample's, but for up to three oddities, and sent in a way that dice
+ * choose.
+ */
 export function oddRequest(sample: RouteSample, random: Random): RawRequest {
   const draft = draftOf(sample);
   const oddities = pick(random, [0, 1, 1, 1, 2, 3]);
@@ -80,7 +83,8 @@ function bend(draft: Draft, sample: RouteSample, how: Bend, random: Random): voi
   switch (how) {
     case "body":
       // A grave one with half a body could do what nobody has ordered.
-      if (sample.body !== undefined && !sample.isGrave) draft.body = Buffer.from(JSON.stringify(bent(sample.body, random)) ?? "");
+      if (sample.body !== undefined && !sample.isGrave)
+        draft.body = Buffer.from(JSON.stringify(bent(sample.body, random)) ?? "");
       break;
     case "garbage":
       draft.body = oddBody(random);
@@ -119,14 +123,25 @@ function bentPath(path: string, random: Random): string {
   const kind = integer(random, 5);
   if (kind === 0) return `${path}/`;
   if (kind === 1) return path.replaceAll("/", "//");
-  if (kind === 2) return segments.map((segment, index) => (index === at ? segment.toUpperCase() : segment)).join("/");
+  if (kind === 2)
+    return segments.map((segment, index) => (index === at ? segment.toUpperCase() : segment)).join("/");
   if (kind === 3) return segments.toSpliced(at, 0, oddSegment(random)).join("/");
   return segments.map((segment, index) => (index === at ? oddSegment(random) : segment)).join("/");
 }
 
-/** Some bodies say their length, some come in chunks of any size, some of those are none; a few break off. */
-function bytesOf({ method, host, path, query, body, type, authorization, headers }: Draft, random: Random): RawRequest {
-  const lines = [`${method} ${path}${query === "" ? "" : `?${query}`} HTTP/1.1`, `Host: ${host}`, "Connection: close"];
+/**
+ * Some bodies say their length, some come in chunks of any size, some of those are none; a few
+ * break off.
+ */
+function bytesOf(
+  { method, host, path, query, body, type, authorization, headers }: Draft,
+  random: Random,
+): RawRequest {
+  const lines = [
+    `${method} ${path}${query === "" ? "" : `?${query}`} HTTP/1.1`,
+    `Host: ${host}`,
+    "Connection: close",
+  ];
   if (type !== null) lines.push(`Content-Type: ${type}`);
   if (authorization !== null) lines.push(`Authorization: ${authorization}`);
   for (const [name, value] of headers) lines.push(`${name}: ${value}`);
@@ -137,7 +152,9 @@ function bytesOf({ method, host, path, query, body, type, authorization, headers
   if (body === null) return { pieces: [head], breaksOff: false };
   const whole = isChunked ? chunked(body, random) : [body];
   const breaksOff = body.length > 1 && chance(random, 0.03);
-  const sent = breaksOff ? whole.map((piece, index) => (index === whole.length - 1 ? piece.subarray(0, piece.length / 2) : piece)) : whole;
+  const sent = breaksOff
+    ? whole.map((piece, index) => (index === whole.length - 1 ? piece.subarray(0, piece.length / 2) : piece))
+    : whole;
   return { pieces: chance(random, 0.5) ? [Buffer.concat([head, ...sent])] : [head, ...sent], breaksOff };
 }
 

@@ -26,7 +26,13 @@ const ODD_TEXTS: readonly unknown[] = [
   "constructor",
   "' OR 1=1 --",
 ];
-const LONG_TEXTS: readonly unknown[] = ["${x}", "<script>", "a".repeat(70), "9".repeat(400), "0190a1b2-0000-7000-8000-000000000001"];
+const LONG_TEXTS: readonly unknown[] = [
+  "${x}",
+  "<script>",
+  "a".repeat(70),
+  "9".repeat(400),
+  "0190a1b2-0000-7000-8000-000000000001",
+];
 const ODD_SHAPES: readonly unknown[] = [[], {}, [[]], [null], { a: { b: { c: [] } } }];
 /** What stands where something else should. */
 const ODD: readonly unknown[] = [...ODD_NUMBERS, ...ODD_TEXTS, ...LONG_TEXTS, ...ODD_SHAPES];
@@ -73,7 +79,10 @@ const SEGMENTS = [
   "^",
 ];
 
-/** Anything that may stand in a path's segment, or may not and is sent all the same. Visible ASCII only: the runtime itself refuses the rest. */
+/**
+ * Anything that may stand in a path's segment, or may not and is sent all the same. Visible ASCII
+ * only: the runtime itself refuses the rest.
+ */
 export const oddSegment = (random: Random): string => pick(random, SEGMENTS);
 
 const QUERIES = [
@@ -109,7 +118,10 @@ const QUERIES = [
 
 export const oddQuery = (random: Random): string => pick(random, QUERIES);
 
-/** Header fields with values that are odd, wrong, or odd and right. All of them are visible ASCII, blanks and tabs. */
+/**
+ * Header fields with values that are odd, wrong, or odd and right. All of them are visible ASCII,
+ * blanks and tabs.
+ */
 const HEADERS: readonly (readonly [name: string, value: string])[] = [
   ...["short", "client-1234_ABCD", "x".repeat(65), ""].map((value) => ["X-Request-Id", value] as const),
   ...[
@@ -119,9 +131,13 @@ const HEADERS: readonly (readonly [name: string, value: string])[] = [
     "ff",
   ].map((value) => ["traceparent", value] as const),
   ...["foo=1,bar=2", "=", ",,,", `k=${"v".repeat(300)}`].map((value) => ["tracestate", value] as const),
-  ...["60000", "soon", "0", "-1", "60000;a=b", "1e9", "99999999999999999999"].map((value) => ["X-Request-Timeout-Ms", value] as const),
+  ...["60000", "soon", "0", "-1", "60000;a=b", "1e9", "99999999999999999999"].map(
+    (value) => ["X-Request-Timeout-Ms", value] as const,
+  ),
   ...["1M", "90S", "x", "", "99999999H"].map((value) => ["grpc-timeout", value] as const),
-  ...['"a";b=c', "two words", '"', "k".repeat(129), '"\\"', "plain"].map((value) => ["Idempotency-Key", value] as const),
+  ...['"a";b=c', "two words", '"', "k".repeat(129), '"\\"', "plain"].map(
+    (value) => ["Idempotency-Key", value] as const,
+  ),
   ...["192.0.2.7", "2001:db8::1", "::", ":::::::::", "x", "1".repeat(70), "fe80::1%eth0"].map(
     (value) => ["CF-Connecting-IP", value] as const,
   ),
@@ -193,13 +209,22 @@ const METHODS = [
 ];
 export const oddMethod = (random: Random): string => pick(random, METHODS);
 
-const TOKENS = ["Bearer a.b.c", "bearer ", "Basic YTpi", "Bearer", `Bearer ${"a".repeat(5_000)}`, "Bearer a b", ""];
+const TOKENS = [
+  "Bearer a.b.c",
+  "bearer ",
+  "Basic YTpi",
+  "Bearer",
+  `Bearer ${"a".repeat(5_000)}`,
+  "Bearer a b",
+  "",
+];
 export const oddAuthorization = (random: Random): string => pick(random, TOKENS);
 
 /** A body that is no JSON, or none that anybody wants. */
 export function oddBody(random: Random): Buffer {
   const kind = integer(random, 9);
-  if (kind === 0) return Buffer.from(Array.from({ length: integer(random, 200) }, () => integer(random, 256)));
+  if (kind === 0)
+    return Buffer.from(Array.from({ length: integer(random, 200) }, () => integer(random, 256)));
   if (kind === 1) return Buffer.from([0x22, 0xff, 0xfe, 0x22]);
   if (kind === 2) return Buffer.from("[".repeat(20_000));
   if (kind === 3) return Buffer.from(`{"a":"${"x".repeat(70_000)}"}`);

@@ -16,7 +16,10 @@ export interface RawAnswer {
 const PATIENCE_MS = 30_000;
 const PIECE_SPACING_MS = 2;
 
-/** Sends bytes as they are and reads one answer. Null where the other side closes without one, or says nothing for half a minute. */
+/**
+ * Sends bytes as they are and reads one answer. Null where the other side closes without one, or
+ * says nothing for half a minute.
+ */
 export async function exchange(port: number, { pieces, breaksOff }: RawRequest): Promise<RawAnswer | null> {
   const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
   const chunks: Buffer[] = [];

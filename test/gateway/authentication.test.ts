@@ -15,11 +15,14 @@ describe("the gateway lets in", () => {
     expect(forwarded[0]?.headers.get("authorization")).toBeNull();
   });
 
-  it.each(["BEARER ", "bearer ", "bEaReR    ", "Bearer  "])("a token behind the scheme as anybody writes it: %j", async (scheme) => {
-    const { call, clock, identityKey } = await testGateway();
-    const token = await accessToken({ key: identityKey, nowMs: clock.now() });
-    expect((await call("/v1/history", { headers: { authorization: scheme + token } })).status).toBe(200);
-  });
+  it.each(["BEARER ", "bearer ", "bEaReR    ", "Bearer  "])(
+    "a token behind the scheme as anybody writes it: %j",
+    async (scheme) => {
+      const { call, clock, identityKey } = await testGateway();
+      const token = await accessToken({ key: identityKey, nowMs: clock.now() });
+      expect((await call("/v1/history", { headers: { authorization: scheme + token } })).status).toBe(200);
+    },
+  );
 
   it.each([-300_000, 300_000])("a fresh token of an identity whose clock is %d ms off", async (aheadMs) => {
     const { call, clock, identityKey } = await testGateway();
@@ -31,7 +34,10 @@ describe("the gateway lets in", () => {
     "a token of the kind %s, the last of which is that of the release before",
     async (type) => {
       const { call, clock, identityKey } = await testGateway();
-      expect((await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), type })))).status).toBe(200);
+      expect(
+        (await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), type }))))
+          .status,
+      ).toBe(200);
     },
   );
 
@@ -41,7 +47,9 @@ describe("the gateway lets in", () => {
     const rotated = await testKey("identity-2");
     identity.snapshot = snapshotOf([identityKey.publicJwk, rotated.publicJwk]);
     clock.turn(1_500);
-    expect((await call("/v1/history", bearer(await accessToken({ key: rotated, nowMs: clock.now() })))).status).toBe(200);
+    expect(
+      (await call("/v1/history", bearer(await accessToken({ key: rotated, nowMs: clock.now() })))).status,
+    ).toBe(200);
   });
 
   it("known tokens while identity is away", async () => {
@@ -75,7 +83,8 @@ describe("the gateway answers 401 to", () => {
       const spelling = token.slice(0, -1) + (alphabet[last + spare] ?? "");
       expect((await call("/v1/history", bearer(spelling))).status).toBe(401);
     }
-    for (const padded of [`${token}=`, `${token}==`]) expect((await call("/v1/history", bearer(padded))).status).toBe(401);
+    for (const padded of [`${token}=`, `${token}==`])
+      expect((await call("/v1/history", bearer(padded))).status).toBe(401);
     expect((await call("/v1/history", bearer(token))).status).toBe(200);
   });
 
@@ -84,7 +93,14 @@ describe("the gateway answers 401 to", () => {
     ["an empty session", { sessionId: "" }],
   ])("a token that names %s", async (_name, claims) => {
     const { call, clock, identityKey } = await testGateway();
-    expect((await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), ...claims })))).status).toBe(401);
+    expect(
+      (
+        await call(
+          "/v1/history",
+          bearer(await accessToken({ key: identityKey, nowMs: clock.now(), ...claims })),
+        )
+      ).status,
+    ).toBe(401);
   });
 
   it.each([
@@ -100,15 +116,23 @@ describe("the gateway answers 401 to", () => {
     expect(await response.json()).toMatchObject({ code: "UNAUTHENTICATED", status: 401 });
   });
 
-  it.each(["internal+jwt", "device+jwt", "jwt", "at", "", null])("a token of the kind %j, in all else like a good one", async (type) => {
-    const { call, clock, identityKey } = await testGateway();
-    const response = await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now(), type })));
-    expect(response.status).toBe(401);
-  });
+  it.each(["internal+jwt", "device+jwt", "jwt", "at", "", null])(
+    "a token of the kind %j, in all else like a good one",
+    async (type) => {
+      const { call, clock, identityKey } = await testGateway();
+      const response = await call(
+        "/v1/history",
+        bearer(await accessToken({ key: identityKey, nowMs: clock.now(), type })),
+      );
+      expect(response.status).toBe(401);
+    },
+  );
 
   it("a token that was tampered with", async () => {
     const { call, clock, identityKey } = await testGateway();
-    const [header = "", payload = "", signature = ""] = (await accessToken({ key: identityKey, nowMs: clock.now() })).split(".");
+    const [header = "", payload = "", signature = ""] = (
+      await accessToken({ key: identityKey, nowMs: clock.now() })
+    ).split(".");
     const claims = JSON.parse(atob(payload)) as object;
     const forged = btoa(JSON.stringify({ ...claims, roles: ["admin"] })).replaceAll("=", "");
     expect((await call("/v1/history", bearer(`${header}.${forged}.${signature}`))).status).toBe(401);
@@ -202,7 +226,10 @@ describe("the gateway asks identity", () => {
   it("and answers 503 while it has never had a key", async () => {
     const { call, clock, identity, identityKey } = await testGateway();
     identity.failing = true;
-    const response = await call("/v1/history", bearer(await accessToken({ key: identityKey, nowMs: clock.now() })));
+    const response = await call(
+      "/v1/history",
+      bearer(await accessToken({ key: identityKey, nowMs: clock.now() })),
+    );
     expect(response.status).toBe(503);
     expect(response.headers.get("retry-after")).toBe("1");
   });

@@ -38,13 +38,17 @@ describe("the gateway's challenge", () => {
 
   it("says of roles that don't suffice what they are: of insufficient scope", async () => {
     const { call, clock, identityKey } = await testGateway();
-    const response = await call("/v1/ops/overview", bearer(await accessToken({ key: identityKey, nowMs: clock.now() })));
+    const response = await call(
+      "/v1/ops/overview",
+      bearer(await accessToken({ key: identityKey, nowMs: clock.now() })),
+    );
     expect([response.status, response.headers.get("www-authenticate")]).toEqual([403, INSUFFICIENT]);
   });
 
   it("is on no other answer, and is the BFF's where the BFF has one", async () => {
     const answers = [403, 401].map(
-      (status) => new Response(null, { status, headers: status === 401 ? { "www-authenticate": PLAIN } : {} }),
+      (status) =>
+        new Response(null, { status, headers: status === 401 ? { "www-authenticate": PLAIN } : {} }),
     );
     const { call, clock, identityKey } = await testGateway(() => answers.shift() ?? Response.json({}));
     const init = bearer(await accessToken({ key: identityKey, nowMs: clock.now() }));

@@ -15,15 +15,21 @@ describe("a client's key", () => {
   });
 
   it("is the session where each has a quota of its own", () => {
-    expect(clientKeyOf({ userId: "u1", sessionId: "s1", roles: ["user"] }, new Headers(), true)).toBe("session:s1");
+    expect(clientKeyOf({ userId: "u1", sessionId: "s1", roles: ["user"] }, new Headers(), true)).toBe(
+      "session:s1",
+    );
     expect(clientKeyOf(null, new Headers(), true)).toBe("address:local");
   });
 
   it("is the same for all addresses of one /64, however they are written", () => {
     fc.assert(
       fc.property(groups(4), groups(4), groups(4), (network, one, other) => {
-        expect(from([...network, ...one].join(":"))).toBe(from([...network, ...other].join(":").toUpperCase()));
-        expect(from([...network, ...one].join(":"))).toBe(from([...network.map((part) => part.padStart(4, "0")), ...one].join(":")));
+        expect(from([...network, ...one].join(":"))).toBe(
+          from([...network, ...other].join(":").toUpperCase()),
+        );
+        expect(from([...network, ...one].join(":"))).toBe(
+          from([...network.map((part) => part.padStart(4, "0")), ...one].join(":")),
+        );
       }),
     );
   });

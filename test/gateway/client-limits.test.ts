@@ -9,8 +9,15 @@ import { TurnedClock } from "../support/turned-clock.ts";
 
 const ADA = "user:ada";
 
-/** One gateway isolate's limits over the real windows, with what it does beside the requests kept for the test to await. */
-function limitsOf({ scale = 1, modes = {}, windows }: { scale?: number; modes?: LimitModes; windows?: MemoryWindows } = {}) {
+/**
+ * One gateway isolate's limits over the real windows, with what it does beside the requests kept
+ * for the test to await.
+ */
+function limitsOf({
+  scale = 1,
+  modes = {},
+  windows,
+}: { scale?: number; modes?: LimitModes; windows?: MemoryWindows } = {}) {
   const clock = new TurnedClock();
   const memory = windows ?? new MemoryWindows(clock.now);
   let background: Promise<unknown>[] = [];
@@ -104,13 +111,16 @@ describe("a policy admits", () => {
     },
   );
 
-  it.each(["strict", "lease", "async"] as const)("never refuses a client under its limit (%s)", async (mode) => {
-    const { tries, clock } = limitsOf({ modes: { default: mode } });
-    for (let request = 0; request < 400; request += 1) {
-      expect(await tries("default")).toBe(true);
-      clock.turn(510);
-    }
-  });
+  it.each(["strict", "lease", "async"] as const)(
+    "never refuses a client under its limit (%s)",
+    async (mode) => {
+      const { tries, clock } = limitsOf({ modes: { default: mode } });
+      for (let request = 0; request < 400; request += 1) {
+        expect(await tries("default")).toBe(true);
+        clock.turn(510);
+      }
+    },
+  );
 
   it.each(["strict", "lease", "async"] as const)(
     "within 0.9-1.1 of the limit a window of a flood at ten times of it (%s)",
@@ -133,24 +143,30 @@ describe("a policy admits", () => {
 describe("the headers", () => {
   it("tell policy, what is left, and when more is free", async () => {
     const { admit } = limitsOf();
-    expect(await admit("default")).toEqual({ policy: '"default";q=120;w=60', limit: expect.stringMatching(/^"default";r=119;t=\d+$/) });
+    expect(await admit("default")).toEqual({
+      policy: '"default";q=120;w=60',
+      limit: expect.stringMatching(/^"default";r=119;t=\d+$/),
+    });
   });
 
-  it.each(["strict", "lease", "async"] as const)("never tell of more than the policy has: r <= q, and t <= w (%s)", async (mode) => {
-    for (const scale of [1, 777]) {
-      const { admit, clock } = limitsOf({ scale, modes: { default: mode } });
-      for (let request = 0; request < 400; request += 1) {
-        clock.turn(request % 7 === 0 ? 1_701 : 13);
-        const answer = await Promise.resolve()
-          .then(() => admit("default"))
-          .catch((error: unknown) => (error as DeniedError).quota);
-        const [, q, w] = /;q=(\d+);w=(\d+)$/.exec(answer.policy) ?? [];
-        const [, r, t] = /;r=(\d+);t=(\d+)$/.exec(answer.limit) ?? [];
-        expect(Number(r)).toBeLessThanOrEqual(Number(q));
-        expect(Number(t)).toBeLessThanOrEqual(Number(w));
+  it.each(["strict", "lease", "async"] as const)(
+    "never tell of more than the policy has: r <= q, and t <= w (%s)",
+    async (mode) => {
+      for (const scale of [1, 777]) {
+        const { admit, clock } = limitsOf({ scale, modes: { default: mode } });
+        for (let request = 0; request < 400; request += 1) {
+          clock.turn(request % 7 === 0 ? 1_701 : 13);
+          const answer = await Promise.resolve()
+            .then(() => admit("default"))
+            .catch((error: unknown) => (error as DeniedError).quota);
+          const [, q, w] = /;q=(\d+);w=(\d+)$/.exec(answer.policy) ?? [];
+          const [, r, t] = /;r=(\d+);t=(\d+)$/.exec(answer.limit) ?? [];
+          expect(Number(r)).toBeLessThanOrEqual(Number(q));
+          expect(Number(t)).toBeLessThanOrEqual(Number(w));
+        }
       }
-    }
-  });
+    },
+  );
 
   it("come with a denial too, whose Retry-After is never before t", async () => {
     const { tries, admit } = limitsOf();
@@ -207,7 +223,10 @@ describe("windows", () => {
   it("that can't be reached: who guesses passwords is refused, others go on at a safe rate", async () => {
     const { tries, admit, windows } = limitsOf({ modes: { default: "strict" } });
     windows.unreachable = true;
-    await expect(Promise.resolve().then(() => admit("login"))).rejects.toMatchObject({ code: "UNAVAILABLE", retryAfterMs: 1_000 });
+    await expect(Promise.resolve().then(() => admit("login"))).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+      retryAfterMs: 1_000,
+    });
     const admitted = await countAdmitted(() => tries("default"), 500);
     expect(admitted).toBeGreaterThan(0);
     expect(admitted).toBeLessThan(120);

@@ -4,9 +4,17 @@ import { requestTimer } from "../../src/platform/call-timer.ts";
 import { guardKit } from "../../src/platform/guard-kit.ts";
 import { testGateway } from "../support/test-gateway.ts";
 
-const REFUSAL = { "content-type": "application/problem+json", "x-overloaded": "1", "x-failed-below": "1", "x-no-retry": "1" };
+const REFUSAL = {
+  "content-type": "application/problem+json",
+  "x-overloaded": "1",
+  "x-failed-below": "1",
+  "x-no-retry": "1",
+};
 
-/** A gateway with its real guards before an account BFF whose hashing is full, and all of whose refreshes are under way at once. */
+/**
+ * A gateway with its real guards before an account BFF whose hashing is full, and all of whose
+ * refreshes are under way at once.
+ */
 async function gatewayBeforeFullLane() {
   const makeGuard = guardKit({
     breakerStates: null,

@@ -16,9 +16,11 @@ async function withBff() {
   const log = (level: string) => (): void => void lines.push(level);
   const bff = createBff({
     verifyInternalToken: async (token) => {
-      await internalTokenVerifier({ jwks: { keys: [gatewayKey.publicJwk] }, audience: "playhead-app-bff", now: Date.now })(token).catch(
-        () => null,
-      );
+      await internalTokenVerifier({
+        jwks: { keys: [gatewayKey.publicJwk] },
+        audience: "playhead-app-bff",
+        now: Date.now,
+      })(token).catch(() => null);
       return null;
     },
     logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
@@ -52,7 +54,9 @@ describe("every answer", () => {
       Response.json({}, { headers: { "x-request-id": request.headers.get("x-request-id") ?? "" } }),
     );
     const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
-    expect((await call("/v1/history", { headers: { authorization } })).headers.get("cache-control")).toBe("no-store");
+    expect((await call("/v1/history", { headers: { authorization } })).headers.get("cache-control")).toBe(
+      "no-store",
+    );
   });
 
   it("says that it varies with the origin, whether or not one was sent, and says so once", async () => {
@@ -61,22 +65,33 @@ describe("every answer", () => {
       for (const headers of [{}, { origin: ORIGIN }, { origin: "https://evil.example.com" }])
         expect([path, (await get(path, headers)).headers.get("vary")]).toEqual([path, "Origin"]);
     }
-    const preflight = { method: "OPTIONS", headers: { origin: ORIGIN, "access-control-request-method": "POST" } };
-    expect((await call("/v1/history", preflight)).headers.get("vary")).toBe("Origin, Access-Control-Request-Headers");
+    const preflight = {
+      method: "OPTIONS",
+      headers: { origin: ORIGIN, "access-control-request-method": "POST" },
+    };
+    expect((await call("/v1/history", preflight)).headers.get("vary")).toBe(
+      "Origin, Access-Control-Request-Headers",
+    );
   });
 
-  it.each(["/v1/a b", '/v1/"<>`{}|^[]', "/v1/%zz", "/v1/ä%00", "//evil.example.com/x", "/v1/transfers/a b|c"])(
-    "names %s by a URI reference",
-    async (path) => {
-      const { get } = await withBff();
-      const { instance } = await (await get(path)).json<{ instance: string }>();
-      expect(instance).toMatch(URI_REFERENCE_PATH);
-      expect(instance.startsWith("//")).toBe(false);
-    },
-  );
+  it.each([
+    "/v1/a b",
+    '/v1/"<>`{}|^[]',
+    "/v1/%zz",
+    "/v1/ä%00",
+    "//evil.example.com/x",
+    "/v1/transfers/a b|c",
+  ])("names %s by a URI reference", async (path) => {
+    const { get } = await withBff();
+    const { instance } = await (await get(path)).json<{ instance: string }>();
+    expect(instance).toMatch(URI_REFERENCE_PATH);
+    expect(instance.startsWith("//")).toBe(false);
+  });
 
   it("has its headers where the worker can't be wired, and where its handler throws", async () => {
-    const request = Object.defineProperty(new Request("https://api.example.com/"), "url", { value: "http://a b/" });
+    const request = Object.defineProperty(new Request("https://api.example.com/"), "url", {
+      value: "http://a b/",
+    });
     const broken = [
       serve(() => {
         throw new TypeError("a var is bad");
@@ -97,14 +112,22 @@ describe("a 504 that the client's own patience asked for", () => {
   it("is no error line, at the gateway or in the BFF; any other is", async () => {
     const { get, lines, bffLines } = await withBff();
     await get("/v1/home", { "x-request-timeout-ms": "400" });
-    expect([lines.at(-1)?.level, lines.at(-1)?.["status"], [...new Set(bffLines)]]).toEqual(["info", 504, ["info"]]);
+    expect([lines.at(-1)?.level, lines.at(-1)?.["status"], [...new Set(bffLines)]]).toEqual([
+      "info",
+      504,
+      ["info"],
+    ]);
     await get("/v1/home");
     expect(bffLines.at(-1)).toBe("error");
   });
 
   it("at the gateway itself too", async () => {
     const hangs = await testGateway(() => new Promise(() => undefined));
-    const init = { method: "POST", body: "{}", headers: { "content-type": "application/json", "x-request-timeout-ms": "50" } };
+    const init = {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json", "x-request-timeout-ms": "50" },
+    };
     expect((await hangs.call("/v1/account/refresh", init)).status).toBe(504);
     expect(hangs.lines.map(({ level }) => level)).toEqual(["info"]);
   });
@@ -121,7 +144,8 @@ describe("limits' headers", () => {
     const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
     const known = await call("/v1/history", { method: "DELETE", headers: { authorization } });
     expect([known.status, known.headers.get(POLICY)]).toEqual([405, '"default";q=120;w=60']);
-    for (let request = 1; request < 60; request += 1) expect((await call("/v1/history", stranger)).status).toBe(405);
+    for (let request = 1; request < 60; request += 1)
+      expect((await call("/v1/history", stranger)).status).toBe(405);
     expect((await call("/v1/history", stranger)).status).toBe(429);
     expect((await get("/v1/history")).status).toBe(200);
   });

@@ -36,7 +36,8 @@ describe("every response", () => {
   it("continues the caller's trace with a span of its own", async () => {
     const { call } = await testGateway();
     const parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    const trace = (await call("/healthz", { headers: { traceparent: parent } })).headers.get("traceparent") ?? "";
+    const trace =
+      (await call("/healthz", { headers: { traceparent: parent } })).headers.get("traceparent") ?? "";
     expect(trace).toContain("4bf92f3577b34da6a3ce929d0e0e4736");
     expect(trace).not.toContain("00f067aa0ba902b7");
   });
@@ -47,7 +48,12 @@ describe("the gateway refuses", () => {
     const { call } = await testGateway();
     const response = await call("/v1/nowhere");
     expect(response.headers.get("content-type")).toBe("application/problem+json");
-    expect(await response.json()).toMatchObject({ status: 404, code: "NOT_FOUND", instance: "/v1/nowhere", requestId: expect.any(String) });
+    expect(await response.json()).toMatchObject({
+      status: 404,
+      code: "NOT_FOUND",
+      instance: "/v1/nowhere",
+      requestId: expect.any(String),
+    });
   });
 
   it.each([
@@ -64,12 +70,18 @@ describe("the gateway refuses", () => {
 
   it("a body that is not JSON by its type with 415", async () => {
     const { call } = await testGateway();
-    expect((await call(REGISTER, json("a=b", { "content-type": "application/x-www-form-urlencoded" }))).status).toBe(415);
-    expect((await call(REGISTER, json("{}", { "content-type": "application/json; charset=utf-8" }))).status).toBe(200);
+    expect(
+      (await call(REGISTER, json("a=b", { "content-type": "application/x-www-form-urlencoded" }))).status,
+    ).toBe(415);
+    expect(
+      (await call(REGISTER, json("{}", { "content-type": "application/json; charset=utf-8" }))).status,
+    ).toBe(200);
   });
 
   it("a body above the limit with 413, also one that does not say its length", async () => {
-    const { call } = await testGateway(async (request) => Response.json({ length: (await request.text()).length }));
+    const { call } = await testGateway(async (request) =>
+      Response.json({ length: (await request.text()).length }),
+    );
     const body = "x".repeat(64 * 1024 + 1);
     expect((await call(REGISTER, json(body, { "content-length": String(body.length) }))).status).toBe(413);
     const streamed = new ReadableStream({
@@ -78,7 +90,12 @@ describe("the gateway refuses", () => {
         controller.close();
       },
     });
-    const init = { method: "POST", body: streamed, duplex: "half", headers: { "content-type": "application/json" } } as RequestInit;
+    const init = {
+      method: "POST",
+      body: streamed,
+      duplex: "half",
+      headers: { "content-type": "application/json" },
+    } as RequestInit;
     expect((await call(REGISTER, init)).status).toBe(413);
   });
 
@@ -92,23 +109,41 @@ describe("the gateway refuses", () => {
 describe("what a BFF gets", () => {
   it("is a token for it alone, the time that is left, and no internal header from outside", async () => {
     const { call, clock, identityKey, gatewayKey, forwarded } = await testGateway();
-    const forged = { "x-internal-token": "forged", "x-deadline-ms": "999999", "x-attempt": "7", "x-user-id": "root", cookie: "a=b" };
-    const token = await accessToken({ key: identityKey, nowMs: clock.now(), userId: "ada", sessionId: "s-1" });
-    await call("/v1/history?limit=5", { headers: { ...forged, authorization: `Bearer ${token}`, "x-request-timeout-ms": "400" } });
+    const forged = {
+      "x-internal-token": "forged",
+      "x-deadline-ms": "999999",
+      "x-attempt": "7",
+      "x-user-id": "root",
+      cookie: "a=b",
+    };
+    const token = await accessToken({
+      key: identityKey,
+      nowMs: clock.now(),
+      userId: "ada",
+      sessionId: "s-1",
+    });
+    await call("/v1/history?limit=5", {
+      headers: { ...forged, authorization: `Bearer ${token}`, "x-request-timeout-ms": "400" },
+    });
     const [request] = forwarded;
     const jwks = { keys: [gatewayKey.publicJwk] };
     const given = request?.headers.get("x-internal-token") ?? null;
-    expect(await internalTokenVerifier({ jwks, audience: "playhead-app-bff", now: clock.now })(given)).toEqual({
+    expect(
+      await internalTokenVerifier({ jwks, audience: "playhead-app-bff", now: clock.now })(given),
+    ).toEqual({
       userId: "ada",
       sessionId: "s-1",
       roles: ["user"],
     });
-    await expect(internalTokenVerifier({ jwks, audience: "playhead-ops-bff", now: clock.now })(given)).rejects.toMatchObject({
+    await expect(
+      internalTokenVerifier({ jwks, audience: "playhead-ops-bff", now: clock.now })(given),
+    ).rejects.toMatchObject({
       code: "UNAUTHENTICATED",
     });
     expect(request?.headers.get("x-deadline-ms")).toBe("395");
     expect(request?.headers.get("x-hurried")).toBe("1");
-    for (const name of ["x-attempt", "x-user-id", "cookie", "authorization"]) expect(request?.headers.get(name)).toBeNull();
+    for (const name of ["x-attempt", "x-user-id", "cookie", "authorization"])
+      expect(request?.headers.get(name)).toBeNull();
     expect(new URL(request?.url ?? "").search).toBe("?limit=5");
   });
 
@@ -123,7 +158,10 @@ describe("what a BFF gets", () => {
 describe("when a BFF fails", () => {
   it("its problem is passed on as it is", async () => {
     const { call } = await testGateway(() =>
-      Response.json({ code: "CONFLICT" }, { status: 409, headers: { "content-type": "application/problem+json" } }),
+      Response.json(
+        { code: "CONFLICT" },
+        { status: 409, headers: { "content-type": "application/problem+json" } },
+      ),
     );
     const response = await call(REGISTER, json("{}"));
     expect([response.status, await response.json()]).toEqual([409, { code: "CONFLICT" }]);
@@ -144,10 +182,16 @@ describe("when a BFF fails", () => {
 
   it("one that hangs is answered for with 504 in the client's own time", async () => {
     const { call } = await testGateway(
-      (request) => new Promise((_resolve, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason))),
+      (request) =>
+        new Promise((_resolve, reject) =>
+          request.signal.addEventListener("abort", () => reject(request.signal.reason)),
+        ),
     );
     const response = await call(REGISTER, json("{}", { "x-request-timeout-ms": "50" }));
-    expect([response.status, (await response.json<{ code: string }>()).code]).toEqual([504, "DEADLINE_EXCEEDED"]);
+    expect([response.status, (await response.json<{ code: string }>()).code]).toEqual([
+      504,
+      "DEADLINE_EXCEEDED",
+    ]);
   });
 });
 
@@ -197,13 +241,21 @@ describe("the gateway's own routes", () => {
 
   it("name the upstream that is not ready", async () => {
     const { call } = await testGateway((request) =>
-      request.url.includes("app") ? Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) : Response.json({}),
+      request.url.includes("app")
+        ? Promise.reject(new CodedError("UNAVAILABLE", "D1 is away"))
+        : Response.json({}),
     );
     const response = await call("/readyz");
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ code: "UNAVAILABLE", upstreams: { account: "ok", app: "failed", ops: "ok" } });
+    expect(await response.json()).toMatchObject({
+      code: "UNAVAILABLE",
+      upstreams: { account: "ok", app: "failed", ops: "ok" },
+    });
     const { call: healthy } = await testGateway();
-    expect(await (await healthy("/readyz")).json()).toEqual({ status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok" } });
+    expect(await (await healthy("/readyz")).json()).toEqual({
+      status: "ready",
+      upstreams: { account: "ok", app: "ok", ops: "ok" },
+    });
   });
 
   it("answer HEAD like GET without a body", async () => {

@@ -2,31 +2,39 @@ import { describe, expect, it } from "vitest";
 import { accessToken, testKey } from "../support/ed25519.ts";
 import { snapshotOf, testGateway } from "../support/test-gateway.ts";
 
-/* A token whose key a gateway doesn't know is bad, or younger than what it knows. 401 makes its client throw it away; 503 makes it come again. */
+/*
+ * A token whose key a gateway doesn't know is bad, or younger than what it knows. 401 makes its
+ * client throw it away; 503 makes it come again.
+ */
 
 async function withRotatedKey() {
   const gateway = await testGateway();
   const { call, clock, identityKey } = gateway;
   const rotated = await testKey("identity-2");
   const ask = async (key = identityKey, sessionId = "s-1"): Promise<Response> =>
-    call("/v1/history", { headers: { authorization: `Bearer ${await accessToken({ key, nowMs: clock.now(), sessionId })}` } });
+    call("/v1/history", {
+      headers: { authorization: `Bearer ${await accessToken({ key, nowMs: clock.now(), sessionId })}` },
+    });
   await ask();
   return { ...gateway, rotated, ask };
 }
 
 describe("a token of a key that the gateway doesn't know", () => {
-  it.each(["failing", "hanging"] as const)("is 503 with Retry-After while identity is %s, and good when it is back", async (trouble) => {
-    const { clock, identity, identityKey, rotated, ask } = await withRotatedKey();
-    clock.turn(2_000);
-    identity.snapshot = snapshotOf([identityKey.publicJwk, rotated.publicJwk]);
-    identity[trouble] = true;
-    const refused = await ask(rotated);
-    expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
-    expect(await refused.json()).toMatchObject({ code: "UNAVAILABLE" });
-    identity[trouble] = false;
-    clock.turn(1_000);
-    expect((await ask(rotated)).status).toBe(200);
-  });
+  it.each(["failing", "hanging"] as const)(
+    "is 503 with Retry-After while identity is %s, and good when it is back",
+    async (trouble) => {
+      const { clock, identity, identityKey, rotated, ask } = await withRotatedKey();
+      clock.turn(2_000);
+      identity.snapshot = snapshotOf([identityKey.publicJwk, rotated.publicJwk]);
+      identity[trouble] = true;
+      const refused = await ask(rotated);
+      expect([refused.status, refused.headers.get("retry-after")]).toEqual([503, "1"]);
+      expect(await refused.json()).toMatchObject({ code: "UNAVAILABLE" });
+      identity[trouble] = false;
+      clock.turn(1_000);
+      expect((await ask(rotated)).status).toBe(200);
+    },
+  );
 
   it("is not looked for again where a pull has just failed: not by its own request, nor by the next", async () => {
     const { clock, identity, rotated, ask } = await withRotatedKey();
@@ -102,7 +110,8 @@ describe("a key that is distrusted", () => {
   it("takes its tokens with it within 15 s, also those that were verified before", async () => {
     const { clock, identity, identityKey, rotated, background, call } = await withRotatedKey();
     const token = await accessToken({ key: identityKey, nowMs: clock.now() });
-    const ask = async (): Promise<number> => (await call("/v1/history", { headers: { authorization: `Bearer ${token}` } })).status;
+    const ask = async (): Promise<number> =>
+      (await call("/v1/history", { headers: { authorization: `Bearer ${token}` } })).status;
     expect(await ask()).toBe(200);
     identity.snapshot = snapshotOf([rotated.publicJwk]);
     const endedAtMs = clock.now();
@@ -113,8 +122,10 @@ describe("a key that is distrusted", () => {
       await Promise.all(background);
     }
     expect(status).toBe(401);
-    expect((await (await call("/.well-known/jwks.json")).json<{ keys: { kid: string }[] }>()).keys.map(({ kid }) => kid)).toEqual([
-      "identity-2",
-    ]);
+    expect(
+      (await (await call("/.well-known/jwks.json")).json<{ keys: { kid: string }[] }>()).keys.map(
+        ({ kid }) => kid,
+      ),
+    ).toEqual(["identity-2"]);
   });
 });

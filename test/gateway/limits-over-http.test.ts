@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { accessToken } from "../support/ed25519.ts";
 import { testGateway } from "../support/test-gateway.ts";
 
-const from = (address: string, more: Record<string, string> = {}): RequestInit => ({ headers: { "cf-connecting-ip": address, ...more } });
+const from = (address: string, more: Record<string, string> = {}): RequestInit => ({
+  headers: { "cf-connecting-ip": address, ...more },
+});
 const login = (address: string): RequestInit => ({
   method: "POST",
   body: "{}",
@@ -32,7 +34,8 @@ describe("every answer of a limited route carries the client's quota", () => {
 
   it("if it is used up, with Retry-After, and the BFF is not asked", async () => {
     const { call, forwarded } = await testGateway();
-    for (let request = 0; request < 10; request += 1) expect((await call("/v1/account/login", login("198.51.100.2"))).status).toBe(200);
+    for (let request = 0; request < 10; request += 1)
+      expect((await call("/v1/account/login", login("198.51.100.2"))).status).toBe(200);
     const refused = await call("/v1/account/login", login("198.51.100.2"));
     expect(await refused.json()).toMatchObject({ code: "RATE_LIMITED", status: 429 });
     const t = Number(/t=(\d+)/.exec(refused.headers.get("ratelimit") ?? "")?.[1]);
@@ -46,8 +49,13 @@ describe("refreshes", () => {
   it("of two hundred users behind one address within a minute are refused to none, whatever else comes from there", async () => {
     const { call, clock, forwarded, background } = await testGateway();
     const post = (path: string): Promise<Response> =>
-      call(path, { method: "POST", body: "{}", headers: { "cf-connecting-ip": "198.51.100.5", "content-type": "application/json" } });
-    for (let guess = 0; guess < 61; guess += 1) await call("/v1/history", from("198.51.100.5", { authorization: "Bearer guess" }));
+      call(path, {
+        method: "POST",
+        body: "{}",
+        headers: { "cf-connecting-ip": "198.51.100.5", "content-type": "application/json" },
+      });
+    for (let guess = 0; guess < 61; guess += 1)
+      await call("/v1/history", from("198.51.100.5", { authorization: "Bearer guess" }));
     const statuses: number[] = [];
     for (let user = 0; user < 200; user += 1) {
       clock.turn(250);
@@ -79,24 +87,35 @@ describe("doors that ask for the present password", () => {
     ["DELETE", "/v1/account/me", '"erase";q=10;w=60'],
   ] as const;
 
-  it.each(doors)("%s %s: ten a minute for each session, so that a stolen one keeps out no other", async (method, path, policy) => {
-    const { call, identityKey, clock, forwarded } = await testGateway();
-    const knock = async (sessionId: string): Promise<Response> => {
-      const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now(), sessionId })}`;
-      return call(path, { method, body: "{}", headers: { authorization, "content-type": "application/json" } });
-    };
-    for (let request = 0; request < 10; request += 1) expect((await knock("stolen")).status).toBe(200);
-    const refused = await knock("stolen");
-    expect([refused.status, refused.headers.get(POLICY)]).toEqual([429, policy]);
-    expect((await knock("own")).status).toBe(200);
-    expect(forwarded).toHaveLength(11);
-  });
+  it.each(doors)(
+    "%s %s: ten a minute for each session, so that a stolen one keeps out no other",
+    async (method, path, policy) => {
+      const { call, identityKey, clock, forwarded } = await testGateway();
+      const knock = async (sessionId: string): Promise<Response> => {
+        const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now(), sessionId })}`;
+        return call(path, {
+          method,
+          body: "{}",
+          headers: { authorization, "content-type": "application/json" },
+        });
+      };
+      for (let request = 0; request < 10; request += 1) expect((await knock("stolen")).status).toBe(200);
+      const refused = await knock("stolen");
+      expect([refused.status, refused.headers.get(POLICY)]).toEqual([429, policy]);
+      expect((await knock("own")).status).toBe(200);
+      expect(forwarded).toHaveLength(11);
+    },
+  );
 
   it.each(doors)("%s %s: closed while what they count with can't be reached", async (method, path) => {
     const { call, identityKey, clock, windows, forwarded } = await testGateway();
     windows.unreachable = true;
     const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
-    const answer = await call(path, { method, body: "{}", headers: { authorization, "content-type": "application/json" } });
+    const answer = await call(path, {
+      method,
+      body: "{}",
+      headers: { authorization, "content-type": "application/json" },
+    });
     expect([answer.status, forwarded.length]).toEqual([503, 0]);
   });
 });
@@ -104,7 +123,8 @@ describe("doors that ask for the present password", () => {
 describe("guessed tokens", () => {
   it("count against the address they come from, and end as 429", async () => {
     const { call } = await testGateway();
-    const guess = (): Promise<Response> => call("/v1/history", from("198.51.100.4", { authorization: "Bearer guess" }));
+    const guess = (): Promise<Response> =>
+      call("/v1/history", from("198.51.100.4", { authorization: "Bearer guess" }));
     for (let request = 0; request < 60; request += 1) expect((await guess()).status).toBe(401);
     expect((await guess()).status).toBe(429);
   });
@@ -113,6 +133,7 @@ describe("guessed tokens", () => {
 describe("routes that are the gateway's own", () => {
   it("have no quota", async () => {
     const { call } = await testGateway();
-    for (const path of ["/", "/healthz", "/.well-known/jwks.json"]) expect((await call(path)).headers.get(POLICY)).toBeNull();
+    for (const path of ["/", "/healthz", "/.well-known/jwks.json"])
+      expect((await call(path)).headers.get(POLICY)).toBeNull();
   });
 });

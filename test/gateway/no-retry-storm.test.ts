@@ -17,7 +17,10 @@ interface Failing {
   readonly bff?: "before" | "after";
 }
 
-/** Gateway, app BFF and history service, each with its real guard, and a count of the calls that each of them gets. */
+/**
+ * Gateway, app BFF and history service, each with its real guard, and a count of the calls that
+ * each of them gets.
+ */
 async function threeLayers({ service = () => Promise.reject(new Error("gone")), bff }: Failing) {
   const calls = { bff: 0, service: 0 };
   let fetchBff: BffFetch | null = null;
@@ -42,13 +45,25 @@ async function threeLayers({ service = () => Promise.reject(new Error("gone")), 
     now: Date.now,
     checkReady: async () => undefined,
     addRoutes: (app) =>
-      addHistoryRoutes(app, { history: guardedRpc(history, testGuard({ upstream: "history", quotaMs: 400 })), now: Date.now }),
+      addHistoryRoutes(app, {
+        history: guardedRpc(history, testGuard({ upstream: "history", quotaMs: 400 })),
+        now: Date.now,
+      }),
   });
   const token = await accessToken({ key: identityKey, nowMs: clock.now() });
-  const ask = (method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Response> =>
+  const ask = (
+    method: string,
+    path: string,
+    body?: string,
+    headers: Record<string, string> = {},
+  ): Promise<Response> =>
     call(path, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body }),
     });
   return { ask, calls };
@@ -97,7 +112,11 @@ describe("one request of a client makes", () => {
     const overloaded = new CodedError("OVERLOADED", "full", { retryAfterMs: 5_000 });
     const { ask, calls } = await threeLayers({ service: () => Promise.reject(overloaded) });
     const response = await ask("GET", "/v1/history");
-    expect([response.status, response.headers.get("retry-after"), response.headers.get("x-overloaded")]).toEqual([503, "5", null]);
+    expect([
+      response.status,
+      response.headers.get("retry-after"),
+      response.headers.get("x-overloaded"),
+    ]).toEqual([503, "5", null]);
     expect(calls).toEqual({ bff: 1, service: 1 });
   });
 

@@ -20,7 +20,9 @@ describe("readiness", () => {
 
   it("that has changed is told after a second", async () => {
     let isWell = true;
-    const { call, clock } = await testGateway(() => (isWell ? Response.json({}) : new Response(null, { status: 503 })));
+    const { call, clock } = await testGateway(() =>
+      isWell ? Response.json({}) : new Response(null, { status: 503 }),
+    );
     expect((await call("/readyz")).status).toBe(200);
     isWell = false;
     clock.turn(999);
@@ -34,10 +36,13 @@ describe("readiness", () => {
 
   it("is asked for in lanes of its own: a full BFF is still ready, and a full readiness keeps nobody from it", async () => {
     const full = testGuard({ placesMax: 1 });
-    const { call } = await testGateway((request) => (request.url.endsWith("/refresh") ? never : Response.json({})), {
-      guards: { account: full, app: full, ops: full },
-      now: Date.now,
-    });
+    const { call } = await testGateway(
+      (request) => (request.url.endsWith("/refresh") ? never : Response.json({})),
+      {
+        guards: { account: full, app: full, ops: full },
+        now: Date.now,
+      },
+    );
     const refresh = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
     void call("/v1/account/refresh", refresh);
     await vi.waitFor(async () => expect((await call("/v1/account/refresh", refresh)).status).toBe(503));
@@ -51,7 +56,11 @@ describe("readiness", () => {
   });
 
   it("feels the faults of what it asks, and has few places", () => {
-    const made: { readonly name: string; readonly faultsOf: string | undefined; readonly readsMax: number }[] = [];
+    const made: {
+      readonly name: string;
+      readonly faultsOf: string | undefined;
+      readonly readsMax: number;
+    }[] = [];
     readyGuards((name, { faultsOf, readsMax }) => {
       made.push({ name, faultsOf, readsMax });
       return testGuard();

@@ -17,7 +17,12 @@ async function longList(pages = PAGES) {
       if (sinceMs === identity.failsAt) throw new Error("identity is away");
       if (sinceMs === identity.hangsAt) await new Promise(() => undefined);
       const revoked = sinceMs < pages ? [{ sessionId: `s-${sinceMs}`, revokedAtMs: sinceMs }] : [];
-      return { keys: [publicJwk], revoked, nextSinceMs: Math.min(pages, sinceMs + 1), more: sinceMs < pages - 1 };
+      return {
+        keys: [publicJwk],
+        revoked,
+        nextSinceMs: Math.min(pages, sinceMs + 1),
+        more: sinceMs < pages - 1,
+      };
     },
     now: clock.now,
     sleep: (ms) => (ms >= 100 ? new Promise(() => undefined) : Promise.resolve(clock.turn(ms))),
@@ -25,7 +30,8 @@ async function longList(pages = PAGES) {
   });
   const background: Promise<void>[] = [];
   const request = async (): Promise<void> => trust.ensureFresh((work) => void background.push(work));
-  const known = (): number => Array.from({ length: pages }, (_, page) => trust.isRevoked(`s-${page}`)).filter(Boolean).length;
+  const known = (): number =>
+    Array.from({ length: pages }, (_, page) => trust.isRevoked(`s-${page}`)).filter(Boolean).length;
   return { clock, trust, asked, identity, request, background, known };
 }
 

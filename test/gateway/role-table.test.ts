@@ -3,7 +3,10 @@ import { ROUTES } from "../../src/gateway/routes.ts";
 import { accessToken } from "../support/ed25519.ts";
 import { testGateway } from "../support/test-gateway.ts";
 
-/* Who may call what, written out: whoever changes a row of the gateway's table changes it here as well, on purpose. */
+/*
+ * Who may call what, written out: whoever changes a row of the gateway's table changes it here as
+ * well, on purpose.
+ */
 
 type Audience = "anybody" | "users" | "operators" | "admins";
 
@@ -48,7 +51,10 @@ const TABLE: Readonly<Record<string, Audience>> = {
   "POST /v1/ops/keys/rotate": "admins",
 };
 
-/** What callers get, by whom the route is for. Nobody is without a token, `[]` with one that names no role. */
+/**
+ * What callers get, by whom the route is for. Nobody is without a token, `[]` with one that names
+ * no role.
+ */
 const CALLERS = [
   { name: "nobody", roles: null, anybody: 200, users: 401, operators: 401, admins: 401 },
   { name: "no role", roles: [], anybody: 200, users: 403, operators: 403, admins: 403 },
@@ -56,10 +62,19 @@ const CALLERS = [
   { name: "a user", roles: ["user"], anybody: 200, users: 200, operators: 403, admins: 403 },
   { name: "an operator", roles: ["operator"], anybody: 200, users: 200, operators: 200, admins: 403 },
   { name: "an admin", roles: ["admin"], anybody: 200, users: 200, operators: 200, admins: 200 },
-  { name: "a user who is operator", roles: ["user", "operator"], anybody: 200, users: 200, operators: 200, admins: 403 },
+  {
+    name: "a user who is operator",
+    roles: ["user", "operator"],
+    anybody: 200,
+    users: 200,
+    operators: 200,
+    admins: 403,
+  },
 ] as const;
 
-const rows = ROUTES.flatMap((route) => route.methods.map((method) => ({ ...route, key: `${method} ${route.path}`, method })));
+const rows = ROUTES.flatMap((route) =>
+  route.methods.map((method) => ({ ...route, key: `${method} ${route.path}`, method })),
+);
 
 describe("the gateway's routes", () => {
   it("are those of the table here", () => {
@@ -72,7 +87,10 @@ describe("the gateway's routes", () => {
     const wanted: Record<string, number> = {};
     for (const { key, method, path } of rows) {
       // A caller of their own each: this is about roles, not about quotas.
-      const token = roles === null ? null : await accessToken({ key: identityKey, nowMs: clock.now(), userId: key, sessionId: key, roles });
+      const token =
+        roles === null
+          ? null
+          : await accessToken({ key: identityKey, nowMs: clock.now(), userId: key, sessionId: key, roles });
       const headers: Record<string, string> = {
         "cf-connecting-ip": `192.0.2.${rows.findIndex((row) => row.key === key)}`,
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),
@@ -84,7 +102,9 @@ describe("the gateway's routes", () => {
   });
 
   it("under /v1/ops ask for an `ops:` permission, to read or to change, and are the operators' BFF's alone", () => {
-    const ofOperators = rows.filter(({ path, upstream }) => path.startsWith("/v1/ops/") || upstream === "ops");
+    const ofOperators = rows.filter(
+      ({ path, upstream }) => path.startsWith("/v1/ops/") || upstream === "ops",
+    );
     expect(ofOperators.length).toBeGreaterThan(0);
     for (const { key, path, method, upstream, permission } of ofOperators) {
       expect([key, path.startsWith("/v1/ops/"), upstream, permission]).toEqual([

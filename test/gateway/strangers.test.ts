@@ -33,14 +33,22 @@ describe("a network of IPv6 addresses", () => {
     expect(network("2001:DB8:7:1::5")).toBe("address:2001:db8:7::/48");
     expect(network("2001:db8:7::")).toBe("address:2001:db8:7::/48");
     expect(network("2001:db8:8::")).not.toBe(network("2001:db8:7::"));
-    expect([network("198.18.0.1"), network("::ffff:198.18.0.1"), networkKeyOf(new Headers())]).toEqual([null, null, null]);
+    expect([network("198.18.0.1"), network("::ffff:198.18.0.1"), networkKeyOf(new Headers())]).toEqual([
+      null,
+      null,
+      null,
+    ]);
   });
 
   it("has sixteen clients' share together, however many of its prefixes are used, and is told so by name", async () => {
     const { call } = await testGateway();
-    for (let request = 0; request < 960; request += 1) expect((await call("/v1/history", from(neighbour(request)))).status).toBe(401);
+    for (let request = 0; request < 960; request += 1)
+      expect((await call("/v1/history", from(neighbour(request)))).status).toBe(401);
     const refused = await call("/v1/history", from(neighbour(960)));
-    expect([refused.status, refused.headers.get("ratelimit-policy")]).toEqual([429, '"anonymous-network";q=960;w=60']);
+    expect([refused.status, refused.headers.get("ratelimit-policy")]).toEqual([
+      429,
+      '"anonymous-network";q=960;w=60',
+    ]);
     expect(refused.headers.get("ratelimit")).toMatch(/^"anonymous-network";r=0;t=\d+$/);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
     expect((await call("/v1/history", from("2001:db8:8::1"))).status).toBe(401);
@@ -48,7 +56,8 @@ describe("a network of IPv6 addresses", () => {
 
   it("logs in and registers within a share of its own too", async () => {
     const { call } = await testGateway();
-    for (let request = 0; request < 160; request += 1) expect((await call("/v1/account/login", post(neighbour(request)))).status).toBe(200);
+    for (let request = 0; request < 160; request += 1)
+      expect((await call("/v1/account/login", post(neighbour(request)))).status).toBe(200);
     expect((await call("/v1/account/login", post(neighbour(160)))).status).toBe(429);
     expect((await call("/v1/account/register", post(neighbour(160)))).status).toBe(200);
   });

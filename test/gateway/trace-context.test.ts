@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import { testGateway } from "../support/test-gateway.ts";
 
 /*
- * The 41 cases of the W3C's trace-context test suite (test/test.py, level 2, strict), each by its name there, at the door and at the BFF behind it: what
- * the suite sees of a service is what the service sends on.
+ * The 41 cases of the W3C's trace-context test suite (test/test.py, level 2, strict), each by its
+ * name there, at the door and at the BFF behind it: what the suite sees of a service is what the
+ * service sends on.
  */
 
 const TRACE = "12345678901234567890123456789012";
@@ -29,7 +30,8 @@ async function sentOn(headers: HeaderList): Promise<SentOn> {
   const sent = forwarded[0]?.headers;
   const traceparent = sent?.get("traceparent") ?? "";
   expect(response.headers.get("traceparent")).toBe(traceparent);
-  const [, traceId = "", spanId = "", flags = ""] = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent) ?? [];
+  const [, traceId = "", spanId = "", flags = ""] =
+    /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/.exec(traceparent) ?? [];
   expect(traceId).not.toMatch(/^0*$/);
   expect(spanId).not.toMatch(/^0*$/);
   const text = sent?.get("tracestate") ?? "";
@@ -60,7 +62,8 @@ const begin =
 const passesOn =
   (...rows: readonly (readonly [sent: readonly string[], passedOn: string])[]) =>
   async (): Promise<void> => {
-    for (const [sent, passedOn] of rows) expect((await continues(parent(UNSAMPLED), ...sent.map(state))).text).toBe(passedOn);
+    for (const [sent, passedOn] of rows)
+      expect((await continues(parent(UNSAMPLED), ...sent.map(state))).text).toBe(passedOn);
   };
 const spansOf = async (count: number, ...headers: HeaderList): Promise<readonly SentOn[]> => {
   const sent = await Promise.all(Array.from({ length: count }, () => sentOn(headers)));
@@ -79,15 +82,20 @@ const VALUE = characters(0x20, 0x2b) + characters(0x2d, 0x3c) + characters(0x3e,
 
 const CASES: Readonly<Record<string, () => Promise<unknown>>> = {
   both_traceparent_and_tracestate_missing: () => begins(),
-  traceparent_included_tracestate_missing: async () => expect((await continues(parent(`00-${TRACE}-${SPAN}-01`))).flags).toBe(1),
-  traceparent_duplicated: () => begins(parent(`00-${TRACE.slice(0, -1)}1-${SPAN}-01`), parent(`00-${TRACE}-${SPAN}-01`), state("foo=1")),
+  traceparent_included_tracestate_missing: async () =>
+    expect((await continues(parent(`00-${TRACE}-${SPAN}-01`))).flags).toBe(1),
+  traceparent_duplicated: () =>
+    begins(parent(`00-${TRACE.slice(0, -1)}1-${SPAN}-01`), parent(`00-${TRACE}-${SPAN}-01`), state("foo=1")),
   traceparent_header_name: async () => {
     for (const name of ["trace-parent", "trace.parent"]) await begins([name, UNSAMPLED], state("foo=1"));
   },
   traceparent_header_name_valid_casing: async () => {
     for (const name of ["TraceParent", "TrAcEpArEnT", "TRACEPARENT"]) await continues([name, UNSAMPLED]);
   },
-  traceparent_version_0x00: begin(`00-${TRACE}-${SPAN}-01.`, `00-${TRACE}-${SPAN}-01-what-the-future-will-be-like`),
+  traceparent_version_0x00: begin(
+    `00-${TRACE}-${SPAN}-01.`,
+    `00-${TRACE}-${SPAN}-01-what-the-future-will-be-like`,
+  ),
   traceparent_version_0xcc: async () => {
     await continues(parent(`cc-${TRACE}-${SPAN}-01`));
     await continues(parent(`cc-${TRACE}-${SPAN}-01-what-the-future-will-be-like`));
@@ -98,18 +106,30 @@ const CASES: Readonly<Record<string, () => Promise<unknown>>> = {
   traceparent_version_too_long: begin(`000-${TRACE}-${SPAN}-01`, `0000-${TRACE}-${SPAN}-01`),
   traceparent_version_too_short: begin(`0-${TRACE}-${SPAN}-01`),
   traceparent_trace_id_all_zero: begin(`00-${"0".repeat(32)}-${SPAN}-01`),
-  traceparent_trace_id_illegal_characters: begin(`00-.${TRACE.slice(1)}-${SPAN}-01`, `00-${TRACE.slice(1)}.-${SPAN}-01`),
+  traceparent_trace_id_illegal_characters: begin(
+    `00-.${TRACE.slice(1)}-${SPAN}-01`,
+    `00-${TRACE.slice(1)}.-${SPAN}-01`,
+  ),
   traceparent_trace_id_too_long: begin(`00-${TRACE}3-${SPAN}-01`),
   traceparent_trace_id_too_short: begin(`00-${TRACE.slice(1)}-${SPAN}-01`),
   traceparent_parent_id_all_zero: begin(`00-${TRACE}-${"0".repeat(16)}-01`),
-  traceparent_parent_id_illegal_characters: begin(`00-${TRACE}-.${SPAN.slice(1)}-01`, `00-${TRACE}-${SPAN.slice(1)}.-01`),
+  traceparent_parent_id_illegal_characters: begin(
+    `00-${TRACE}-.${SPAN.slice(1)}-01`,
+    `00-${TRACE}-${SPAN.slice(1)}.-01`,
+  ),
   traceparent_parent_id_too_long: begin(`00-${TRACE}-${SPAN}7-01`),
   traceparent_parent_id_too_short: begin(`00-${TRACE}-${SPAN.slice(1)}-01`),
   traceparent_trace_flags_illegal_characters: begin(`00-${TRACE}-${SPAN}-.0`, `00-${TRACE}-${SPAN}-0.`),
   traceparent_trace_flags_too_long: begin(`00-${TRACE}-${SPAN}-001`),
   traceparent_trace_flags_too_short: begin(`00-${TRACE}-${SPAN}-1`),
   traceparent_ows_handling: async () => {
-    for (const value of [` ${UNSAMPLED}`, `\t${UNSAMPLED}`, `${UNSAMPLED} `, `${UNSAMPLED}\t`, `\t ${UNSAMPLED} \t`])
+    for (const value of [
+      ` ${UNSAMPLED}`,
+      `\t${UNSAMPLED}`,
+      `${UNSAMPLED} `,
+      `${UNSAMPLED}\t`,
+      `\t ${UNSAMPLED} \t`,
+    ])
       await continues(parent(value));
   },
   tracestate_included_traceparent_missing: async () => {
@@ -117,14 +137,18 @@ const CASES: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   tracestate_included_traceparent_included: passesOn([["foo=1,bar=2"], "foo=1,bar=2"]),
   tracestate_header_name: async () => {
-    for (const name of ["trace-state", "trace.state"]) expect((await continues(parent(UNSAMPLED), [name, "foo=1"])).text).toBe("");
+    for (const name of ["trace-state", "trace.state"])
+      expect((await continues(parent(UNSAMPLED), [name, "foo=1"])).text).toBe("");
   },
   tracestate_header_name_valid_casing: async () => {
     for (const name of ["TraceState", "TrAcEsTaTe", "TRACESTATE"])
       expect((await continues(parent(UNSAMPLED), [name, "foo=1"])).text).toBe("foo=1");
   },
   tracestate_empty_header: passesOn([[""], ""], [["foo=1", ""], "foo=1"], [["", "foo=1"], "foo=1"]),
-  tracestate_multiple_headers_different_keys: passesOn([["foo=1,bar=2", "rojo=1,congo=2", "baz=3"], "foo=1,bar=2,rojo=1,congo=2,baz=3"]),
+  tracestate_multiple_headers_different_keys: passesOn([
+    ["foo=1,bar=2", "rojo=1,congo=2", "baz=3"],
+    "foo=1,bar=2,rojo=1,congo=2,baz=3",
+  ]),
   tracestate_duplicated_keys: passesOn(
     [["foo=1,foo=1"], "foo=1,foo=1"],
     [["foo=1,foo=2"], "foo=1,foo=2"],
@@ -152,9 +176,12 @@ const CASES: Readonly<Record<string, () => Promise<unknown>>> = {
     [[members(1, 10), members(11, 20), members(21, 30), members(31, 33)], ""],
   ),
   tracestate_key_length_limit: passesOn(
-    ...["z".repeat(256), `${"t".repeat(241)}@${"v".repeat(14)}`, `${"t".repeat(242)}@v`, `t@${"v".repeat(15)}`].map(
-      (key) => [["foo=1", `${key}=1`], `foo=1,${key}=1`] as const,
-    ),
+    ...[
+      "z".repeat(256),
+      `${"t".repeat(241)}@${"v".repeat(14)}`,
+      `${"t".repeat(242)}@v`,
+      `t@${"v".repeat(15)}`,
+    ].map((key) => [["foo=1", `${key}=1`], `foo=1,${key}=1`] as const),
     [["foo=1", `${"z".repeat(257)}=1`], ""],
   ),
   tracestate_value_illegal_characters: passesOn([["foo=bar=baz"], ""], [["foo=,bar=3"], ""]),
@@ -163,7 +190,8 @@ const CASES: Readonly<Record<string, () => Promise<unknown>>> = {
   },
   multiple_requests_without_traceparent: () => spansOf(3),
   multiple_requests_with_illegal_traceparent: () => spansOf(3, parent(`00-${"0".repeat(32)}-${SPAN}-01`)),
-  propagates_random_flag: async () => expect((await continues(parent(`00-${TRACE}-${SPAN}-02`))).flags).toBe(2),
+  propagates_random_flag: async () =>
+    expect((await continues(parent(`00-${TRACE}-${SPAN}-02`))).flags).toBe(2),
 };
 
 describe("the gateway and the W3C's trace context", () => {
@@ -185,7 +213,10 @@ describe("the gateway and the W3C's trace context", () => {
     const short = members(1, 30);
     const long = `long=${"x".repeat(200)}`;
     await passesOn(
-      [[`${short},${"k".repeat(512 - short.length - 3)}=1`], `${short},${"k".repeat(512 - short.length - 3)}=1`],
+      [
+        [`${short},${"k".repeat(512 - short.length - 3)}=1`],
+        `${short},${"k".repeat(512 - short.length - 3)}=1`,
+      ],
       [[`${long},${short},${long.replace("long", "lang")}`], `${long},${short}`],
       [
         [Array.from({ length: 32 }, (_, index) => `k${index}=${"v".repeat(20)}`).join()],

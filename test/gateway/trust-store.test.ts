@@ -6,7 +6,10 @@ import { TurnedClock } from "../support/turned-clock.ts";
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;
 
-/** A store over an identity that keeps its revocations as the real one does: those since a time, on its own clock. */
+/**
+ * A store over an identity that keeps its revocations as the real one does: those since a time, on
+ * its own clock.
+ */
 async function setUp(identityAheadMs = 0) {
   const clock = new TurnedClock();
   const { publicJwk } = await testKey("identity-1");
@@ -18,7 +21,12 @@ async function setUp(identityAheadMs = 0) {
       asked.push(sinceMs);
       if (identity.hanging) await new Promise(() => undefined);
       const revoked = log.filter(({ revokedAtMs }) => revokedAtMs >= sinceMs);
-      return { keys: [publicJwk], revoked, nextSinceMs: Math.max(sinceMs, (log.at(-1)?.revokedAtMs ?? -1) + 1), more: false };
+      return {
+        keys: [publicJwk],
+        revoked,
+        nextSinceMs: Math.max(sinceMs, (log.at(-1)?.revokedAtMs ?? -1) + 1),
+        more: false,
+      };
     },
     now: clock.now,
     // Nobody's patience ends here, and whoever polls sees time pass.
@@ -30,7 +38,8 @@ async function setUp(identityAheadMs = 0) {
     await trust.ensureFresh((work) => void background.push(work));
     await Promise.all(background);
   };
-  const revoke = (sessionId: string): void => void log.push({ sessionId, revokedAtMs: clock.now() + identityAheadMs });
+  const revoke = (sessionId: string): void =>
+    void log.push({ sessionId, revokedAtMs: clock.now() + identityAheadMs });
   return { clock, trust, look, revoke, asked, identity };
 }
 
@@ -80,17 +89,20 @@ describe("whom the gateway believes, after one reading of a clock a month ahead"
 });
 
 describe("a revoked session", () => {
-  it.each([-SKEW_MS, SKEW_MS])("stays revoked for as long as its tokens live, with identity's clock %d ms off", async (aheadMs) => {
-    const { clock, trust, look, revoke } = await setUp(aheadMs);
-    await look();
-    revoke("s-1");
-    // A token made just before lives ten minutes of identity's clock, so at most fifteen of ours.
-    for (let waitedMs = 5_000; waitedMs < 900_000; waitedMs += 5_000) {
-      clock.turn(5_000);
+  it.each([-SKEW_MS, SKEW_MS])(
+    "stays revoked for as long as its tokens live, with identity's clock %d ms off",
+    async (aheadMs) => {
+      const { clock, trust, look, revoke } = await setUp(aheadMs);
       await look();
-      expect(trust.isRevoked("s-1")).toBe(true);
-    }
-    clock.turn(600_000);
-    expect(trust.isRevoked("s-1")).toBe(false);
-  });
+      revoke("s-1");
+      // A token made just before lives ten minutes of identity's clock, so at most fifteen of ours.
+      for (let waitedMs = 5_000; waitedMs < 900_000; waitedMs += 5_000) {
+        clock.turn(5_000);
+        await look();
+        expect(trust.isRevoked("s-1")).toBe(true);
+      }
+      clock.turn(600_000);
+      expect(trust.isRevoked("s-1")).toBe(false);
+    },
+  );
 });

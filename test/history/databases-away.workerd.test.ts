@@ -8,7 +8,8 @@ import * as schema from "../../src/history/data/schema.ts";
 /** Every query fails from before the first start on, as it does where a database is away. */
 beforeAll(async () => {
   for (const db of [env.HISTORY_DB_0, env.HISTORY_DB_1])
-    for (const { name } of Object.values(schema).map((table) => getTableConfig(table))) await db.prepare(`DROP TABLE ${name}`).run();
+    for (const { name } of Object.values(schema).map((table) => getTableConfig(table)))
+      await db.prepare(`DROP TABLE ${name}`).run();
 });
 
 const operations = (exports as unknown as { readonly Operations: HistoryOperations }).Operations;
@@ -19,13 +20,21 @@ const contextOf = (userId: string): CallContext => ({
   remainingMs: 5_000,
   principal: { userId, sessionId: "a-session", roles: ["user"] },
 });
-const heartbeat = (itemId: string, positionMs: number): Report => ({ kind: "video", itemId, positionMs, event: "playing" });
+const heartbeat = (itemId: string, positionMs: number): Report => ({
+  kind: "video",
+  itemId,
+  positionMs,
+  event: "playing",
+});
 
 describe("history without any database", () => {
   it("takes reports of everybody and shows them their own, marked as degraded", async () => {
     for (let user = 0; user < 24; user += 1) {
       const ctx = contextOf(`user-${user}`);
-      expect(await playback.report(ctx, [heartbeat("film", user), heartbeat("series", 1)])).toEqual({ accepted: 2, ignored: 0 });
+      expect(await playback.report(ctx, [heartbeat("film", user), heartbeat("series", 1)])).toEqual({
+        accepted: 2,
+        ignored: 0,
+      });
       const { items, degraded } = await playback.list(ctx, { limit: 10 });
       expect(items.map(({ itemId, positionMs }) => [itemId, positionMs])).toEqual([
         ["series", 1],

@@ -1,4 +1,9 @@
-import { createExecutionContext, createMessageBatch, createScheduledController, waitOnExecutionContext } from "cloudflare:test";
+import {
+  createExecutionContext,
+  createMessageBatch,
+  createScheduledController,
+  waitOnExecutionContext,
+} from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
@@ -17,11 +22,16 @@ async function placesOf(text: string): Promise<readonly string[]> {
   const places: string[] = [];
   for (const db of databases) {
     const tables = await db
-      .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' ESCAPE '\\'")
+      .prepare(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
+      )
       .all<{ name: string }>();
     expect(tables.results.length).toBeGreaterThanOrEqual(7);
     for (const { name: table } of tables.results) {
-      const { results: columns } = await db.prepare("SELECT name FROM pragma_table_info(?)").bind(table).all<{ name: string }>();
+      const { results: columns } = await db
+        .prepare("SELECT name FROM pragma_table_info(?)")
+        .bind(table)
+        .all<{ name: string }>();
       for (const { name: column } of columns) {
         const found = await db
           .prepare(`SELECT count(*) AS n FROM "${table}" WHERE instr(CAST("${column}" AS TEXT), ?) > 0`)
@@ -35,7 +45,12 @@ async function placesOf(text: string): Promise<readonly string[]> {
 }
 
 async function bring(queue: string, bodies: readonly unknown[]): Promise<void> {
-  const messages = bodies.map((body, index) => ({ id: crypto.randomUUID(), timestamp: new Date(), attempts: index + 1, body }));
+  const messages = bodies.map((body, index) => ({
+    id: crypto.randomUUID(),
+    timestamp: new Date(),
+    attempts: index + 1,
+    body,
+  }));
   await worker.queue(createMessageBatch(queue, messages), env);
 }
 
@@ -56,7 +71,9 @@ describe("an erased user", () => {
       await writer.upsert([record]);
       await writer.reject(poison, "why");
     }
-    expect(new Set(await placesOf(userId))).toEqual(new Set(["history.user_id", "history_rejected.user_id", "history_rejected.record"]));
+    expect(new Set(await placesOf(userId))).toEqual(
+      new Set(["history.user_id", "history_rejected.user_id", "history_rejected.record"]),
+    );
 
     await erasure.erase(ctx, userId);
     const mark = ["history_user.user_id", "history_user.user_id"];
@@ -73,10 +90,19 @@ describe("an erased user", () => {
       { type: "flush", shard: 0, users: [[`${userId} `, ["x"]]] },
       { type: "odd", [userId]: userId },
     ]);
-    await bring("playhead-history-flush-dead", [flush, { type: "refill", shard: 0, userId }, { [userId]: [userId] }, userId]);
+    await bring("playhead-history-flush-dead", [
+      flush,
+      { type: "refill", shard: 0, userId },
+      { [userId]: [userId] },
+      userId,
+    ]);
     expect(await placesOf(userId)).toEqual(mark);
     expect(
-      await env.HISTORY_DB_0.prepare("SELECT paused, cleared_before, erased, rev FROM history_user WHERE user_id = ?").bind(userId).first(),
+      await env.HISTORY_DB_0.prepare(
+        "SELECT paused, cleared_before, erased, rev FROM history_user WHERE user_id = ?",
+      )
+        .bind(userId)
+        .first(),
     ).toEqual({
       paused: 0,
       cleared_before: -1,
@@ -106,7 +132,9 @@ describe("an erased user", () => {
   it("has no late letter of an earlier release for longer than the next sweep", async () => {
     const userId = crypto.randomUUID();
     await erasure.erase(ctx, userId);
-    await env.HISTORY_DB_0.prepare("INSERT INTO dead_letter (id, body, attempts, received_at) VALUES ('late', ?, 5, 0)")
+    await env.HISTORY_DB_0.prepare(
+      "INSERT INTO dead_letter (id, body, attempts, received_at) VALUES ('late', ?, 5, 0)",
+    )
       .bind(`["${userId}"]`)
       .run();
     await sweep();

@@ -15,13 +15,16 @@ const NOW_MS = 1_700_000_000_000;
 const now = (): number => NOW_MS;
 
 const summary = d1FailureSummary([db, other]);
-const rowsIn = async (table: string): Promise<number> => (await db.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n")) ?? -1;
+const rowsIn = async (table: string): Promise<number> =>
+  (await db.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n")) ?? -1;
 const reject = (record: HistoryRecord, atMs: number) => d1HistoryWriter(db, () => atMs).reject(record, "why");
 
 /** Letters as the release before this one kept them. */
 async function oldLettersWith(bodies: readonly unknown[]): Promise<void> {
   const insert = db.prepare("INSERT INTO dead_letter (id, body, attempts, received_at) VALUES (?, ?, 5, ?)");
-  await db.batch(bodies.map((body, index) => insert.bind(`letter-${index}`, JSON.stringify(body), NOW_MS - index)));
+  await db.batch(
+    bodies.map((body, index) => insert.bind(`letter-${index}`, JSON.stringify(body), NOW_MS - index)),
+  );
 }
 
 beforeEach(async () => {
@@ -52,17 +55,24 @@ describe("what goes wrong", () => {
 
   it("keeps the newest 1,000 outlines of unreadable messages and no more", async () => {
     for (let batch = 0; batch < 12; batch += 1) {
-      const unreadable = Array.from({ length: 100 }, (_, index) => ({ id: `m-${batch}-${index}`, outline: "null", attempts: 1 }));
+      const unreadable = Array.from({ length: 100 }, (_, index) => ({
+        id: `m-${batch}-${index}`,
+        outline: "null",
+        attempts: 1,
+      }));
       await d1FailureLog(db, () => NOW_MS + batch).note({ counts: { unreadable: 100 }, unreadable });
     }
     expect(await rowsIn("unreadable_message")).toBe(1_000);
-    expect(await db.prepare("SELECT min(received_at) AS oldest FROM unreadable_message").first("oldest")).toBe(NOW_MS + 2);
+    expect(
+      await db.prepare("SELECT min(received_at) AS oldest FROM unreadable_message").first("oldest"),
+    ).toBe(NOW_MS + 2);
     expect((await summary()).deadLetters).toBe(1_200);
   });
 
   it("brought twice is kept once", async () => {
     const unreadable = [{ id: "m-1", outline: "null", attempts: 1 }];
-    for (let time = 0; time < 2; time += 1) await d1FailureLog(db, now).note({ counts: { unreadable: 1 }, unreadable });
+    for (let time = 0; time < 2; time += 1)
+      await d1FailureLog(db, now).note({ counts: { unreadable: 1 }, unreadable });
     expect(await rowsIn("unreadable_message")).toBe(1);
   });
 });
@@ -70,25 +80,42 @@ describe("what goes wrong", () => {
 describe("retention", () => {
   it("deletes outlines after 30 days and rejected records after 90, and nothing younger", async () => {
     const unreadable = (id: string) => [{ id, outline: "null", attempts: 1 }];
-    await d1FailureLog(db, () => NOW_MS - 30 * DAY_MS - 1).note({ counts: {}, unreadable: unreadable("old") });
+    await d1FailureLog(db, () => NOW_MS - 30 * DAY_MS - 1).note({
+      counts: {},
+      unreadable: unreadable("old"),
+    });
     await d1FailureLog(db, () => NOW_MS - 30 * DAY_MS).note({ counts: {}, unreadable: unreadable("young") });
     await reject(recordOf({ userId: "old" }), NOW_MS - 90 * DAY_MS - 1);
     await reject(recordOf({ userId: "young" }), NOW_MS - 90 * DAY_MS);
     const failures: unknown[] = [];
-    await pruneOld({ retentions: [oldUnreadable(db), oldRejected(db)], now, onFailure: (_what, error) => void failures.push(error) });
+    await pruneOld({
+      retentions: [oldUnreadable(db), oldRejected(db)],
+      now,
+      onFailure: (_what, error) => void failures.push(error),
+    });
     expect(failures).toEqual([]);
     expect((await db.prepare("SELECT id FROM unreadable_message").all()).results).toEqual([{ id: "young" }]);
-    expect((await db.prepare("SELECT user_id FROM history_rejected").all()).results).toEqual([{ user_id: "young" }]);
+    expect((await db.prepare("SELECT user_id FROM history_rejected").all()).results).toEqual([
+      { user_id: "young" },
+    ]);
   });
 
   it("counts the letters of an earlier release by kind while it deletes them, all of them", async () => {
     await oldLettersWith([
-      ...Array.from({ length: 230 }, (_, index) => ({ type: "flush", shard: 0, users: [[`user-${index}`, ["video/m1"]]] })),
+      ...Array.from({ length: 230 }, (_, index) => ({
+        type: "flush",
+        shard: 0,
+        users: [[`user-${index}`, ["video/m1"]]],
+      })),
       { type: "refill", shard: 0, userId: "ada" },
       "nonsense",
     ]);
     expect((await summary()).deadLetters).toBe(232);
-    await pruneOld({ retentions: [oldLetters(db)], now, onFailure: (_what, error) => expect.unreachable(String(error)) });
+    await pruneOld({
+      retentions: [oldLetters(db)],
+      now,
+      onFailure: (_what, error) => expect.unreachable(String(error)),
+    });
     expect(await rowsIn("dead_letter")).toBe(0);
     const { deadLetters, failures } = await summary();
     expect(deadLetters).toBe(232);

@@ -19,9 +19,13 @@ const ITEM = { kind: "video", itemId: "m1" };
 /** What the databases hold and what is pending, but for what good calls have left there. */
 async function world(): Promise<string> {
   const dumps = await env.HISTORY_DB_0.batch(
-    ["history", "history_user", "history_rejected"].map((table) => env.HISTORY_DB_0.prepare(`SELECT * FROM ${table}`)),
+    ["history", "history_user", "history_rejected"].map((table) =>
+      env.HISTORY_DB_0.prepare(`SELECT * FROM ${table}`),
+    ),
   );
-  const pending = [0, 1, 2, 3].map(async (shard) => (await env.SHARD.getByName(`shard-${shard}`).status()).pending);
+  const pending = [0, 1, 2, 3].map(
+    async (shard) => (await env.SHARD.getByName(`shard-${shard}`).status()).pending,
+  );
   return JSON.stringify([dumps.map(({ results }) => results), await Promise.all(pending)]);
 }
 
@@ -53,7 +57,12 @@ describe("what is asked of history", () => {
       ],
       "list query": [{ limit: 0 }, { limit: 101 }, { limit: 20, cursor: "?" }, { limit: 20, kind: "Video" }],
       "continueWatching limit": [0, 101, "20"],
-      "lookup items": [[], [{ kind: "video" }], [{ kind: "video", itemId: "." }], Array.from({ length: 101 }, () => ITEM)],
+      "lookup items": [
+        [],
+        [{ kind: "video" }],
+        [{ kind: "video", itemId: "." }],
+        Array.from({ length: 101 }, () => ITEM),
+      ],
     },
   });
 
@@ -93,7 +102,10 @@ describe("what is asked of history", () => {
     name: "HistoryMapping",
     entrypoint: HistoryMapping,
     remote: () => mapping,
-    world: () => runInDurableObject(mapping, (_object, state) => JSON.stringify(state.storage.kv.get("mapping") ?? null)),
+    world: () =>
+      runInDurableObject(mapping, (_object, state) =>
+        JSON.stringify(state.storage.kv.get("mapping") ?? null),
+      ),
     calls: { current: { buckets: 7 } },
     bad: { "current buckets": [-1, 0.5, 2 ** 32, "7", null] },
   });

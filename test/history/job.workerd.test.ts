@@ -59,7 +59,8 @@ function jobOver(records: readonly HistoryRecord[], more: Partial<HistoryJobDeps
   return { run, confirmed, failures, counted };
 }
 
-const stored = async (userId: string): Promise<readonly HistoryRecord[]> => d1HistoryReader([db], () => 0).newestOf(userId, 2_000);
+const stored = async (userId: string): Promise<readonly HistoryRecord[]> =>
+  d1HistoryReader([db], () => 0).newestOf(userId, 2_000);
 
 /** Rows D1 says it wrote for an upsert of `records`. */
 async function rowsWritten(records: readonly HistoryRecord[]): Promise<number> {
@@ -133,10 +134,18 @@ describe("the bulk upsert", () => {
 
   it("calls no fault of the data what is a fault of ours", async () => {
     const broken = (message: string): D1Database =>
-      ({ prepare: () => ({ bind: () => ({ run: async () => Promise.reject(new Error(message)) }) }) }) as unknown as D1Database;
+      ({
+        prepare: () => ({ bind: () => ({ run: async () => Promise.reject(new Error(message)) }) }),
+      }) as unknown as D1Database;
     for (const [message, code] of [
-      ["D1_ERROR: CHECK constraint failed: position_ms BETWEEN 0 AND 2147483647: SQLITE_CONSTRAINT", "INVALID"],
-      ["D1_ERROR: NOT NULL constraint failed: history.position_ms: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)", "INVALID"],
+      [
+        "D1_ERROR: CHECK constraint failed: position_ms BETWEEN 0 AND 2147483647: SQLITE_CONSTRAINT",
+        "INVALID",
+      ],
+      [
+        "D1_ERROR: NOT NULL constraint failed: history.position_ms: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)",
+        "INVALID",
+      ],
       [
         "D1_ERROR: cannot store REAL value in INTEGER column history.rev: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_DATATYPE)",
         "INVALID",
@@ -148,7 +157,9 @@ describe("the bulk upsert", () => {
       ["D1_ERROR: no such column: nope at offset 7: SQLITE_ERROR", "UNAVAILABLE"],
       ["D1_ERROR: Network connection lost.", "UNAVAILABLE"],
     ])
-      await expect(d1HistoryWriter(broken(message ?? ""), now).upsert([recordOf(freshUser())])).rejects.toMatchObject({
+      await expect(
+        d1HistoryWriter(broken(message ?? ""), now).upsert([recordOf(freshUser())]),
+      ).rejects.toMatchObject({
         message: "write history records",
         code,
       });
@@ -156,10 +167,21 @@ describe("the bulk upsert", () => {
 
   it("says what the real database says of refused values, and of statements that are wrong", async () => {
     const writer = d1HistoryWriter(db, now);
-    for (const wrong of [{ positionMs: -1 }, { positionMs: null }, { positionMs: "x" }, { atMs: 1.5 }, { rev: 1e30 }, { event: "slept" }])
-      await expect(writer.upsert([{ ...recordOf(freshUser()), ...wrong } as HistoryRecord])).rejects.toMatchObject({ code: "INVALID" });
+    for (const wrong of [
+      { positionMs: -1 },
+      { positionMs: null },
+      { positionMs: "x" },
+      { atMs: 1.5 },
+      { rev: 1e30 },
+      { event: "slept" },
+    ])
+      await expect(
+        writer.upsert([{ ...recordOf(freshUser()), ...wrong } as HistoryRecord]),
+      ).rejects.toMatchObject({ code: "INVALID" });
     const malformed = malformedOver(db);
-    await expect(d1HistoryWriter(malformed, now).upsert([recordOf(freshUser())])).rejects.toMatchObject({ code: "INTERNAL" });
+    await expect(d1HistoryWriter(malformed, now).upsert([recordOf(freshUser())])).rejects.toMatchObject({
+      code: "INTERNAL",
+    });
   });
 
   it("tells the same behind a guard, and neither opens the breaker of a database that is well", async () => {
@@ -169,7 +191,9 @@ describe("the bulk upsert", () => {
     for (let time = 0; time < 50; time += 1) {
       const poison = recordOf(freshUser(), { positionMs: -1 });
       await expect(d1HistoryWriter(guarded, now).upsert([poison])).rejects.toMatchObject({ code: "INVALID" });
-      await expect(d1HistoryWriter(malformed, now).upsert([poison])).rejects.toMatchObject({ code: "INTERNAL" });
+      await expect(d1HistoryWriter(malformed, now).upsert([poison])).rejects.toMatchObject({
+        code: "INTERNAL",
+      });
     }
     const good = recordOf(freshUser());
     await d1HistoryWriter(guarded, now).upsert([good]);
@@ -178,7 +202,9 @@ describe("the bulk upsert", () => {
 
   it("takes thousands of records in one statement", async () => {
     const userId = freshUser();
-    const records = Array.from({ length: 3_000 }, (_, index) => recordOf(userId, { itemId: `m${index}`, rev: index + 1 }));
+    const records = Array.from({ length: 3_000 }, (_, index) =>
+      recordOf(userId, { itemId: `m${index}`, rev: index + 1 }),
+    );
     expect(await rowsWritten(records)).toBe(3_000);
   });
 });
@@ -189,7 +215,9 @@ describe("the history job", () => {
     const { run, confirmed } = jobOver([record]);
     expect(await run([flushOf([record])])).toEqual(["done"]);
     expect(await stored(record.userId)).toEqual([record]);
-    expect(confirmed).toEqual([{ userId: record.userId, kind: "video", itemId: "m1", rev: 7, durationMs: 9_000 }]);
+    expect(confirmed).toEqual([
+      { userId: record.userId, kind: "video", itemId: "m1", rev: 7, durationMs: 9_000 },
+    ]);
   });
 
   it("does nothing for a message whose keys are pending no more", async () => {
@@ -206,7 +234,9 @@ describe("the history job", () => {
     expect(await run([flushOf(records)])).toEqual(["done"]);
     for (const record of good) expect(await stored(record.userId)).toEqual([record]);
     const { results } = await db.prepare("SELECT user_id, rev, reason FROM history_rejected").all();
-    expect(results).toEqual([{ user_id: poison.userId, rev: 41, reason: expect.stringContaining("CHECK constraint failed") }]);
+    expect(results).toEqual([
+      { user_id: poison.userId, rev: 41, reason: expect.stringContaining("CHECK constraint failed") },
+    ]);
     expect(confirmed).toHaveLength(41);
   });
 
@@ -214,18 +244,30 @@ describe("the history job", () => {
   const rejectedRows = async (): Promise<readonly Record<string, unknown>[]> =>
     (await db.prepare("SELECT user_id, rev, reason FROM history_rejected ORDER BY rev").all()).results;
 
-  /** A run over 300 records of which `poisoned` are refused; what it confirmed, and what the database has. */
+  /**
+   * A run over 300 records of which `poisoned` are refused; what it confirmed, and what the
+   * database has.
+   */
   async function runPoisoned(poisoned: number) {
     await db.prepare("DELETE FROM history_rejected").run();
     const records = Array.from({ length: 300 }, (_, index) =>
-      recordOf(freshUser(), { rev: index + 1, ...(index % 50 === 7 && index < 50 * poisoned ? { positionMs: -1 } : {}) }),
+      recordOf(freshUser(), {
+        rev: index + 1,
+        ...(index % 50 === 7 && index < 50 * poisoned ? { positionMs: -1 } : {}),
+      }),
     );
     const job = jobOver(records);
     const outcome = await job.run([flushOf(records)]);
     const written: string[] = [];
     for (const { userId } of records) if ((await stored(userId)).length === 1) written.push(userId);
     const confirmed = job.confirmed.map(({ userId }) => userId).toSorted();
-    return { ...job, outcome, written, confirmed, rejected: (await rejectedRows()).map((row) => String(row["user_id"])) };
+    return {
+      ...job,
+      outcome,
+      written,
+      confirmed,
+      rejected: (await rejectedRows()).map((row) => String(row["user_id"])),
+    };
   }
 
   it("sets five records of a batch aside", async () => {
@@ -240,16 +282,24 @@ describe("the history job", () => {
     expect([outcome, rejected]).toEqual([["again"], []]);
     expect(confirmed).toEqual(written.toSorted());
     expect(written.length).toBeGreaterThan(200);
-    expect({ failures, counted }).toEqual({ failures: ["write database 0"], counted: [{ refused_batch: 1 }] });
+    expect({ failures, counted }).toEqual({
+      failures: ["write database 0"],
+      counted: [{ refused_batch: 1 }],
+    });
   });
 
   it("confirms none of thousands that a bug of ours has spoilt, and asks the database some dozens of times only", async () => {
     await db.prepare("DELETE FROM history_rejected").run();
     const userId = freshUser();
-    const records = Array.from({ length: 6_000 }, (_, index) => recordOf(userId, { itemId: `m${index}`, rev: index + 1, positionMs: -1 }));
+    const records = Array.from({ length: 6_000 }, (_, index) =>
+      recordOf(userId, { itemId: `m${index}`, rev: index + 1, positionMs: -1 }),
+    );
     let statements = 0;
     const writer = d1HistoryWriter(db, now);
-    const counting = { ...writer, upsert: (part: readonly HistoryRecord[]) => ((statements += 1), writer.upsert(part)) };
+    const counting = {
+      ...writer,
+      upsert: (part: readonly HistoryRecord[]) => ((statements += 1), writer.upsert(part)),
+    };
     const { run, confirmed } = jobOver(records, { writers: [counting] });
     expect(await run([flushOf(records)])).toEqual(["again"]);
     expect({ confirmed, rejected: await rejectedRows() }).toEqual({ confirmed: [], rejected: [] });
@@ -263,7 +313,9 @@ describe("the history job", () => {
     const { run, confirmed } = jobOver([wrong, good]);
     expect(await run([flushOf([good, wrong])])).toEqual(["done"]);
     expect(await stored(good.userId)).toEqual([good]);
-    expect(await rejectedRows()).toEqual([{ user_id: wrong.userId, rev: 2, reason: expect.stringContaining("positionMs") }]);
+    expect(await rejectedRows()).toEqual([
+      { user_id: wrong.userId, rev: 2, reason: expect.stringContaining("positionMs") },
+    ]);
     expect(JSON.stringify(await rejectedRows())).not.toContain("secret");
     expect(confirmed).toHaveLength(2);
   });
@@ -271,13 +323,21 @@ describe("the history job", () => {
   it("leaves with its shard what can't even be named, tells it, and writes the others", async () => {
     await db.prepare("DELETE FROM history_rejected").run();
     const good = recordOf(freshUser());
-    const nameless = [{ ...recordOf("x"), userId: null }, null, 7, { ...recordOf(freshUser()), rev: -1 }] as unknown as HistoryRecord[];
+    const nameless = [
+      { ...recordOf("x"), userId: null },
+      null,
+      7,
+      { ...recordOf(freshUser()), rev: -1 },
+    ] as unknown as HistoryRecord[];
     const { run, confirmed, failures, counted } = jobOver([...nameless, good]);
     expect(await run([flushOf([good])])).toEqual(["again"]);
     expect(await stored(good.userId)).toEqual([good]);
     expect(confirmed.map(({ userId }) => userId)).toEqual([good.userId]);
     expect(await rejectedRows()).toEqual([]);
-    expect({ failures, counted }).toEqual({ failures: ["collect from shard 0"], counted: [{ bad_record: 4 }] });
+    expect({ failures, counted }).toEqual({
+      failures: ["collect from shard 0"],
+      counted: [{ bad_record: 4 }],
+    });
   });
 
   it("fails a message whose shard answers no list, and writes what other shards have", async () => {
@@ -289,13 +349,18 @@ describe("the history job", () => {
         refill: async () => undefined,
       },
     });
-    expect(await run([flushOf([good]), { ...flushOf([recordOf(freshUser())]), shard: 1 }])).toEqual(["done", "again"]);
+    expect(await run([flushOf([good]), { ...flushOf([recordOf(freshUser())]), shard: 1 }])).toEqual([
+      "done",
+      "again",
+    ]);
     expect(await stored(good.userId)).toEqual([good]);
   });
 
   it("confirms nothing that could not be set aside", async () => {
     const writer = d1HistoryWriter(db, now);
-    await expect(writer.reject({ ...recordOf(freshUser()), kind: null } as unknown as HistoryRecord, "why")).rejects.toMatchObject({
+    await expect(
+      writer.reject({ ...recordOf(freshUser()), kind: null } as unknown as HistoryRecord, "why"),
+    ).rejects.toMatchObject({
       code: "INVALID",
     });
     const poison = recordOf(freshUser(), { positionMs: -1 });
@@ -350,7 +415,11 @@ describe("the history job", () => {
   it("asks for a message again if its shard gives nothing, or does not hear what is safe", async () => {
     const record = recordOf(freshUser());
     const failing = async () => Promise.reject(new Error("the shard is away"));
-    const shards = { collect: async () => [record], confirm: async () => undefined, refill: async () => undefined };
+    const shards = {
+      collect: async () => [record],
+      confirm: async () => undefined,
+      refill: async () => undefined,
+    };
     const deaf = jobOver([], { shards: { ...shards, confirm: failing } });
     expect(await deaf.run([flushOf([record])])).toEqual(["again"]);
     expect(await stored(record.userId)).toEqual([record]);
@@ -382,7 +451,9 @@ describe("the history job", () => {
 
   it("keeps the newest entries of a user and deletes the rest", async () => {
     const userId = freshUser();
-    const records = Array.from({ length: 12 }, (_, index) => recordOf(userId, { itemId: `m${index}`, atMs: index, rev: index + 1 }));
+    const records = Array.from({ length: 12 }, (_, index) =>
+      recordOf(userId, { itemId: `m${index}`, atMs: index, rev: index + 1 }),
+    );
     const { run } = jobOver(records, { entriesPerUserMax: 5, random: () => 0 });
     await run([flushOf(records)]);
     expect((await stored(userId)).map(({ itemId }) => itemId)).toEqual(["m11", "m10", "m9", "m8", "m7"]);

@@ -14,7 +14,10 @@ import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Rejected } from "../../src/history/data/d1-rejected.ts";
-import { operationsEntrypoint, type OperationsDeps } from "../../src/history/service/operations-entrypoint.ts";
+import {
+  operationsEntrypoint,
+  type OperationsDeps,
+} from "../../src/history/service/operations-entrypoint.ts";
 import type { Logger } from "../../src/platform/logger.ts";
 import { recordOf } from "../support/history-records.ts";
 
@@ -50,10 +53,14 @@ describe("records set aside", () => {
     for (let index = 0; index < 25; index += 1) {
       // Several of one time, some of them in both databases.
       const atMs = 1_000 + Math.floor(index / 5);
-      await setAside(recordOf({ userId: "ada", itemId: `m${index}` }), { atMs, database: index % 2 === 0 ? 0 : 1 });
+      await setAside(recordOf({ userId: "ada", itemId: `m${index}` }), {
+        atMs,
+        database: index % 2 === 0 ? 0 : 1,
+      });
       expected.push(`m${index}`);
     }
-    for (const database of [0, 1] as const) await setAside(recordOf({ userId: "both" }), { atMs: 1_002, database });
+    for (const database of [0, 1] as const)
+      await setAside(recordOf({ userId: "both" }), { atMs: 1_002, database });
     for (const limit of [1, 2, 7, 100]) {
       const seen: RejectedRecord[] = [];
       let query: RejectedQuery = { limit };
@@ -77,13 +84,21 @@ describe("records set aside", () => {
   });
 
   it("say what they are, where, when and why", async () => {
-    const record = await setAside(recordOf({ userId: freshUser(), positionMs: -1 }), { atMs: 5, database: 1 });
-    expect(await listed()).toEqual([{ ...keyOf(record), database: 1, reason: "the old reason", at: 5, record }]);
+    const record = await setAside(recordOf({ userId: freshUser(), positionMs: -1 }), {
+      atMs: 5,
+      database: 1,
+    });
+    expect(await listed()).toEqual([
+      { ...keyOf(record), database: 1, reason: "the old reason", at: 5, record },
+    ]);
   });
 
   it("are not paged through by a cursor of somebody else's making", async () => {
     for (const cursor of ["nonsense", btoa("[1,2]"), btoa('["a","b","c","d","e","f"]')])
-      await expect(listRejected(stores, { limit: 1, cursor })).rejects.toMatchObject({ code: "INVALID", errors: [{ path: "cursor" }] });
+      await expect(listRejected(stores, { limit: 1, cursor })).rejects.toMatchObject({
+        code: "INVALID",
+        errors: [{ path: "cursor" }],
+      });
   });
 });
 
@@ -91,7 +106,11 @@ describe("a redrive", () => {
   it("writes what is taken now, and takes its row away", async () => {
     const record = await setAside(recordOf({ userId: freshUser() }));
     const other = await setAside(recordOf({ userId: freshUser() }));
-    expect(await redriveRejected(stores, { items: [keyOf(record)] })).toEqual({ redriven: [keyOf(record)], refused: [], more: false });
+    expect(await redriveRejected(stores, { items: [keyOf(record)] })).toEqual({
+      redriven: [keyOf(record)],
+      refused: [],
+      more: false,
+    });
     expect(await stored(record.userId)).toEqual([record]);
     expect((await listed()).map(({ userId }) => userId)).toEqual([other.userId]);
   });
@@ -108,12 +127,19 @@ describe("a redrive", () => {
       .bind(erased.userId, erased.kind, erased.itemId, erased.rev, JSON.stringify(erased))
       .run();
     expect((await redriveRejected(stores, { all: true })).redriven).toHaveLength(2);
-    expect([await stored(stale.userId), await stored(erased.userId), await listed()]).toEqual([[newer], [], []]);
+    expect([await stored(stale.userId), await stored(erased.userId), await listed()]).toEqual([
+      [newer],
+      [],
+      [],
+    ]);
   });
 
   it("leaves what is refused again with its new reason, and is done with the others", async () => {
     const poison = await setAside(recordOf({ userId: freshUser(), positionMs: -1 }));
-    const odd = await setAside({ ...recordOf({ userId: freshUser() }), positionMs: "x" } as unknown as HistoryRecord);
+    const odd = await setAside({
+      ...recordOf({ userId: freshUser() }),
+      positionMs: "x",
+    } as unknown as HistoryRecord);
     const good = await setAside(recordOf({ userId: freshUser() }));
     const receipt = await redriveRejected(stores, { all: true });
     expect(receipt.redriven).toEqual([keyOf(good)]);
@@ -131,7 +157,10 @@ describe("a redrive", () => {
 
   it("of all takes the oldest hundred, says that there are more, and the next takes others", async () => {
     for (let index = 0; index < 130; index += 1) {
-      await setAside(recordOf({ userId: `many-${index}`, positionMs: -1 }), { atMs: 1_000 - index, database: index % 2 === 0 ? 0 : 1 });
+      await setAside(recordOf({ userId: `many-${index}`, positionMs: -1 }), {
+        atMs: 1_000 - index,
+        database: index % 2 === 0 ? 0 : 1,
+      });
     }
     const first = await redriveRejected(stores, { all: true });
     expect([first.redriven.length, first.refused.length, first.more]).toEqual([0, 100, true]);
@@ -143,7 +172,11 @@ describe("a redrive", () => {
   it("that is a dry run says what it would try and changes nothing", async () => {
     const record = await setAside(recordOf({ userId: freshUser() }));
     const before = await listed();
-    expect(await redriveRejected(stores, { all: true, dryRun: true })).toEqual({ redriven: [keyOf(record)], refused: [], more: false });
+    expect(await redriveRejected(stores, { all: true, dryRun: true })).toEqual({
+      redriven: [keyOf(record)],
+      refused: [],
+      more: false,
+    });
     expect(await listed()).toEqual(before);
     expect(await stored(record.userId)).toEqual([]);
   });
@@ -168,11 +201,16 @@ describe("a redrive", () => {
     let writes = 0;
     const failing = (from: number): RejectedStore => ({
       ...store,
-      write: (...given) => ((writes += 1) > from ? Promise.reject(new Error("D1 is away")) : store.write(...given)),
+      write: (...given) =>
+        (writes += 1) > from ? Promise.reject(new Error("D1 is away")) : store.write(...given),
     });
     await expect(redriveRejected([failing(0)], { all: true })).rejects.toThrow("redrive rejected records");
     writes = 0;
-    expect(await redriveRejected([failing(1)], { all: true })).toMatchObject({ redriven: [expect.anything()], refused: [], more: true });
+    expect(await redriveRejected([failing(1)], { all: true })).toMatchObject({
+      redriven: [expect.anything()],
+      refused: [],
+      more: true,
+    });
     expect(await listed()).toHaveLength(2);
   });
 });
@@ -194,7 +232,9 @@ describe("operators", () => {
       logger: { info: write, warn: write } as Partial<Logger> as Logger,
       directory: new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) }),
       callShard: (_shard, _what, _options, call) =>
-        call({ forgetView: (userId: string) => (told.push(userId), forgetView()) } as Partial<ShardRpc> as ShardRpc),
+        call({
+          forgetView: (userId: string) => (told.push(userId), forgetView()),
+        } as Partial<ShardRpc> as ShardRpc),
     } satisfies Partial<OperationsDeps> as unknown as OperationsDeps;
     const Operations = operationsEntrypoint<typeof env>(() => deps);
     return { service: new Operations(createExecutionContext(), env), lines, told };
@@ -205,7 +245,15 @@ describe("operators", () => {
     const { userId } = await setAside(recordOf({ userId: freshUser() }));
     await service.redriveRejected(ctx("admin-1"), { all: true });
     expect(lines).toEqual([
-      { event: "rejected records redriven", requestId: "r-1", actor: "admin-1", which: "all", dryRun: false, redriven: 1, refused: 0 },
+      {
+        event: "rejected records redriven",
+        requestId: "r-1",
+        actor: "admin-1",
+        which: "all",
+        dryRun: false,
+        redriven: 1,
+        refused: 0,
+      },
     ]);
     expect(told).toEqual([userId]);
   });
@@ -213,12 +261,21 @@ describe("operators", () => {
   it("are told of what is done, also where a shard can't be told of it", async () => {
     const { service, lines } = operations(() => Promise.reject(new Error("the shard is away")));
     await setAside(recordOf({ userId: freshUser() }));
-    await expect(service.redriveRejected(ctx("admin-1"), { all: true })).resolves.toMatchObject({ refused: [], more: false });
-    expect(lines.map((line) => (line as { event: string }).event)).toEqual(["view not forgotten", "rejected records redriven"]);
+    await expect(service.redriveRejected(ctx("admin-1"), { all: true })).resolves.toMatchObject({
+      refused: [],
+      more: false,
+    });
+    expect(lines.map((line) => (line as { event: string }).event)).toEqual([
+      "view not forgotten",
+      "rejected records redriven",
+    ]);
   });
 
   it("show a user at once what they redrive, though the user's shard has looked already", async () => {
-    const { Operations, Playback } = exports as unknown as { readonly Operations: HistoryOperations; readonly Playback: HistoryPlayback };
+    const { Operations, Playback } = exports as unknown as {
+      readonly Operations: HistoryOperations;
+      readonly Playback: HistoryPlayback;
+    };
     for (const userId of [freshUser(), freshUser(), freshUser(), freshUser()]) {
       expect((await Playback.list(ctx(userId), { limit: 10 })).items).toEqual([]);
       await setAside(recordOf({ userId }), { database: bucketOf(userId) < 512 ? 0 : 1 });
@@ -229,9 +286,19 @@ describe("operators", () => {
 
   it("must be somebody, and must say what is meant", async () => {
     const { service, lines } = operations();
-    await expect(service.redriveRejected(ctx(null), { all: true })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
-    for (const odd of [{}, { all: true, items: [keyOf(recordOf())] }, { items: [] }, { items: [{ userId: "a" }] }, null])
-      await expect(service.redriveRejected(ctx("admin-1"), odd as object)).rejects.toMatchObject({ code: "INVALID" });
+    await expect(service.redriveRejected(ctx(null), { all: true })).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
+    for (const odd of [
+      {},
+      { all: true, items: [keyOf(recordOf())] },
+      { items: [] },
+      { items: [{ userId: "a" }] },
+      null,
+    ])
+      await expect(service.redriveRejected(ctx("admin-1"), odd as object)).rejects.toMatchObject({
+        code: "INVALID",
+      });
     await expect(service.rejected(ctx("op"), { limit: 1_000 })).rejects.toMatchObject({ code: "INVALID" });
     expect(lines).toEqual([]);
   });

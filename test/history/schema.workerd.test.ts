@@ -7,7 +7,9 @@ describe("the drizzle schema", () => {
   it.each(Object.values(schema).map((table) => getTableConfig(table)))(
     "knows every column of $name as the migrations made it",
     async (table) => {
-      const { results } = await env.HISTORY_DB_0.prepare('SELECT name, type, "notnull" AS required FROM pragma_table_info(?)')
+      const { results } = await env.HISTORY_DB_0.prepare(
+        'SELECT name, type, "notnull" AS required FROM pragma_table_info(?)',
+      )
         .bind(table.name)
         .all();
       const migrated = results.map(({ name, type, required }) => ({ name, type, required: required === 1 }));
@@ -16,7 +18,8 @@ describe("the drizzle schema", () => {
         type: column.getSQLType().toUpperCase(),
         required: column.notNull || column.primary,
       }));
-      const byName = (a: { name: unknown }, b: { name: unknown }) => String(a.name).localeCompare(String(b.name));
+      const byName = (a: { name: unknown }, b: { name: unknown }) =>
+        String(a.name).localeCompare(String(b.name));
       expect(declared.sort(byName)).toEqual(migrated.sort(byName));
     },
   );

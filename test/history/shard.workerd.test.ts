@@ -29,25 +29,34 @@ function served(answer: EntryPage | Elsewhere): EntryPage {
 }
 
 describe("a caller far away", () => {
-  // What callers of the release before still send: by their own clock, which may be wrong, plus the way.
-  it.each([80, 300_000, -300_000])("whose call seems %i ms old is never refused by an idle shard", async (ageMs) => {
-    const shard = freshShard();
-    const callers = shard as unknown as {
-      report(userId: string, reports: readonly Report[], sentAtMs: number): Promise<unknown>;
-      list(userId: string, query: object, sentAtMs: number): Promise<unknown>;
-    };
-    await callers.report("ada", [heartbeat("m1", 1)], Date.now() - ageMs);
-    for (let call = 0; call < 40; call += 1) {
-      expect(await callers.list("ada", { limit: 1 }, Date.now() - ageMs)).toMatchObject({ items: [{ itemId: "m1" }] });
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  });
+  // What callers of the release before still send: by their own clock, which may be wrong, plus the
+  // way.
+  it.each([80, 300_000, -300_000])(
+    "whose call seems %i ms old is never refused by an idle shard",
+    async (ageMs) => {
+      const shard = freshShard();
+      const callers = shard as unknown as {
+        report(userId: string, reports: readonly Report[], sentAtMs: number): Promise<unknown>;
+        list(userId: string, query: object, sentAtMs: number): Promise<unknown>;
+      };
+      await callers.report("ada", [heartbeat("m1", 1)], Date.now() - ageMs);
+      for (let call = 0; call < 40; call += 1) {
+        expect(await callers.list("ada", { limit: 1 }, Date.now() - ageMs)).toMatchObject({
+          items: [{ itemId: "m1" }],
+        });
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+  );
 });
 
 describe("a history shard", () => {
   it("answers reads with what was just reported", async () => {
     const shard = freshShard();
-    expect(await shard.report("ada", [heartbeat("m1", 1_000), heartbeat("m2", 2_000)])).toEqual({ accepted: 2, ignored: 0 });
+    expect(await shard.report("ada", [heartbeat("m1", 1_000), heartbeat("m2", 2_000)])).toEqual({
+      accepted: 2,
+      ignored: 0,
+    });
     const { items } = served(await shard.list("ada", { limit: 10 }));
     expect(items.map(({ itemId, positionMs }) => [itemId, positionMs])).toEqual([
       ["m2", 2_000],
@@ -58,7 +67,9 @@ describe("a history shard", () => {
   it("commits reports that arrive together in one log row", async () => {
     const shard = freshShard();
     await shard.report("ada", [heartbeat("m0", 1)]);
-    await Promise.all(Array.from({ length: 50 }, (_, user) => shard.report(`user-${user}`, [heartbeat("m1", user)])));
+    await Promise.all(
+      Array.from({ length: 50 }, (_, user) => shard.report(`user-${user}`, [heartbeat("m1", user)])),
+    );
     const [{ rows }] = (await rowsOf(shard, "SELECT count(*) AS rows FROM log")) as [{ rows: number }];
     expect(rows).toBeLessThanOrEqual(4);
     expect((await shard.status()).pending).toBe(51);
@@ -124,33 +135,48 @@ describe("a history shard", () => {
     // The alarm is run early: the record is not due yet, so it stays and the alarm is set again.
     expect(await runDurableObjectAlarm(shard)).toBe(true);
     expect((await shard.status()).pending).toBe(1);
-    expect(await runInDurableObject(shard, (_object, state) => state.storage.getAlarm())).toBeGreaterThan(Date.now());
+    expect(await runInDurableObject(shard, (_object, state) => state.storage.getAlarm())).toBeGreaterThan(
+      Date.now(),
+    );
   });
 
   it("is written back to D1 by the job after a flush, once, and then forgotten as pending", async () => {
     const shard = freshShard();
     await shard.report("grace", [heartbeat("m1", 7_000, { durationMs: 10_000, deviceId: "tv" })]);
     await shard.flush();
-    await vi.waitFor(async () => expect((await shard.status()).pending).toBe(0), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect((await shard.status()).pending).toBe(0), {
+      timeout: 10_000,
+      interval: 50,
+    });
     const stored = [];
     for (const db of [env.HISTORY_DB_0, env.HISTORY_DB_1]) {
       const { results } = await db
-        .prepare("SELECT user_id, item_id, position_ms, duration_ms, device_id FROM history WHERE user_id = 'grace'")
+        .prepare(
+          "SELECT user_id, item_id, position_ms, duration_ms, device_id FROM history WHERE user_id = 'grace'",
+        )
         .all();
       stored.push(...results);
     }
-    expect(stored).toEqual([{ user_id: "grace", item_id: "m1", position_ms: 7_000, duration_ms: 10_000, device_id: "tv" }]);
+    expect(stored).toEqual([
+      { user_id: "grace", item_id: "m1", position_ms: 7_000, duration_ms: 10_000, device_id: "tv" },
+    ]);
   });
 
   it("loads a user from D1 whom it does not remember, and lets newer reports win over what D1 says", async () => {
     const shard = freshShard();
     await shard.report("lin", [heartbeat("m1", 1), heartbeat("m2", 2)]);
     await shard.flush();
-    await vi.waitFor(async () => expect((await shard.status()).pending).toBe(0), { timeout: 10_000, interval: 50 });
+    await vi.waitFor(async () => expect((await shard.status()).pending).toBe(0), {
+      timeout: 10_000,
+      interval: 50,
+    });
     await evictDurableObject(shard);
     await shard.report("lin", [heartbeat("m1", 99)]);
     const { items } = served(await shard.list("lin", { limit: 10 }));
-    expect(Object.fromEntries(items.map(({ itemId, positionMs }) => [itemId, positionMs]))).toEqual({ m1: 99, m2: 2 });
+    expect(Object.fromEntries(items.map(({ itemId, positionMs }) => [itemId, positionMs]))).toEqual({
+      m1: 99,
+      m2: 2,
+    });
   });
 
   it("refuses an erased user for good and shows nothing of them", async () => {

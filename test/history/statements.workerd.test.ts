@@ -15,7 +15,10 @@ const db = env.HISTORY_DB_0;
 const ROWS = 25_000;
 const ENTRIES_PER_USER = 1_000;
 
-/** Twenty-five users with all the entries a user may have; old letters, outlines and refusals, and young ones. */
+/**
+ * Twenty-five users with all the entries a user may have; old letters, outlines and refusals, and
+ * young ones.
+ */
 async function fill(): Promise<void> {
   const nowMs = Date.now();
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS - 1})`;
@@ -38,12 +41,20 @@ describe("what the history does in a database by itself", () => {
     const { metered, statements } = meteredD1(db);
     const own = wire({ ...env, HISTORY_DB_0: metered });
     await own.consume(
-      createMessageBatch("playhead-history-flush-dead", [{ id: "dead", timestamp: new Date(), attempts: 5, body: "nothing of ours" }]),
+      createMessageBatch("playhead-history-flush-dead", [
+        { id: "dead", timestamp: new Date(), attempts: 5, body: "nothing of ours" },
+      ]),
     );
-    const good = Array.from({ length: 1_000 }, (_, index) => recordOf({ userId: "user-1", itemId: `new-${index}`, rev: 9 }));
+    const good = Array.from({ length: 1_000 }, (_, index) =>
+      recordOf({ userId: "user-1", itemId: `new-${index}`, rev: 9 }),
+    );
     const refused = recordOf({ userId: "user-2", positionMs: -1, rev: 9 });
     const runJob = createHistoryJob({
-      shards: { collect: async () => [...good, refused], confirm: async () => undefined, refill: async () => undefined },
+      shards: {
+        collect: async () => [...good, refused],
+        confirm: async () => undefined,
+        refill: async () => undefined,
+      },
       writers: [d1HistoryWriter(metered, Date.now)],
       databaseOf: () => 0,
       entriesPerUserMax: ENTRIES_PER_USER,

@@ -27,7 +27,11 @@ describe("registration", () => {
     const profile = await accounts.me(bearerOf(grant));
     expect(profile).toEqual({ userId, email, roles: ["user"], createdAt: expect.any(Number) });
     expect(await verified(grant)).toMatchObject({ sub: userId, sid: sessionOf(grant), roles: ["user"] });
-    expect(decodeProtectedHeader(grant.accessToken)).toMatchObject({ typ: "at+jwt", alg: "EdDSA", kid: expect.any(String) });
+    expect(decodeProtectedHeader(grant.accessToken)).toMatchObject({
+      typ: "at+jwt",
+      alg: "EdDSA",
+      kid: expect.any(String),
+    });
   });
 
   it("takes an e-mail once, whatever its case and however many ask at once", async () => {
@@ -36,7 +40,9 @@ describe("registration", () => {
     const outcomes = await Promise.allSettled(
       spellings.map((spelling) => accounts.register(anyone, { email: spelling, password: PASSWORD })),
     );
-    const codes = outcomes.map((outcome) => (outcome.status === "rejected" ? codeOf(outcome.reason) : "taken by this one"));
+    const codes = outcomes.map((outcome) =>
+      outcome.status === "rejected" ? codeOf(outcome.reason) : "taken by this one",
+    );
     expect(codes.sort()).toEqual(["CONFLICT", "CONFLICT", "taken by this one"]);
     await expect(logIn(email.toUpperCase())).resolves.toMatchObject({ roles: ["user"] });
   });
@@ -57,7 +63,9 @@ describe("login", () => {
   it("answers the same for a wrong password and an unknown e-mail", async () => {
     const { email } = await newAccount();
     const reasons = await Promise.allSettled([logIn(email, "wrong"), logIn("nobody@example.com")]);
-    const messages = reasons.map((reason) => (reason.status === "rejected" ? String(reason.reason.message) : "let in"));
+    const messages = reasons.map((reason) =>
+      reason.status === "rejected" ? String(reason.reason.message) : "let in",
+    );
     expect(messages).toEqual(["E-mail or password is wrong", "E-mail or password is wrong"]);
   });
 });
@@ -69,7 +77,9 @@ describe("logout", () => {
     await accounts.logout(bearerOf(ended));
     await accounts.logout(bearerOf(ended));
     await expect(accounts.refresh(anyone, ended.refreshToken)).rejects.toMatchObject(refused);
-    await expect(accounts.refresh(anyone, other.refreshToken)).resolves.toMatchObject({ userId: other.userId });
+    await expect(accounts.refresh(anyone, other.refreshToken)).resolves.toMatchObject({
+      userId: other.userId,
+    });
     const revoked = await revokedSessions();
     expect([revoked.includes(sessionOf(ended)), revoked.includes(sessionOf(other))]).toEqual([true, false]);
   });
@@ -100,9 +110,9 @@ describe("a password change", () => {
   it("with the wrong present password changes and ends nothing", async () => {
     const { email } = await newAccount();
     const [own, other] = [await logIn(email), await logIn(email)];
-    await expect(accounts.changePassword(bearerOf(own), { password: "wrong", newPassword: "battery staple" })).rejects.toMatchObject(
-      refused,
-    );
+    await expect(
+      accounts.changePassword(bearerOf(own), { password: "wrong", newPassword: "battery staple" }),
+    ).rejects.toMatchObject(refused);
     await expect(accounts.refresh(anyone, other.refreshToken)).resolves.toBeDefined();
     await expect(logIn(email)).resolves.toBeDefined();
   });
@@ -110,7 +120,8 @@ describe("a password change", () => {
   it("is won by one of two that come at once", async () => {
     const { email } = await newAccount();
     const own = await logIn(email);
-    const change = (newPassword: string) => accounts.changePassword(bearerOf(own), { password: PASSWORD, newPassword });
+    const change = (newPassword: string) =>
+      accounts.changePassword(bearerOf(own), { password: PASSWORD, newPassword });
     const outcomes = await Promise.allSettled([change("battery staple"), change("another staple")]);
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
   });
@@ -121,7 +132,9 @@ describe("every method about the caller", () => {
     for (const ctx of [anyone, as({ userId: crypto.randomUUID(), sessionId: "s", roles: ["user"] })]) {
       await expect(accounts.me(ctx)).rejects.toMatchObject(refused);
       await expect(accounts.logout(ctx)).rejects.toMatchObject(refused);
-      await expect(accounts.changePassword(ctx, { password: PASSWORD, newPassword: PASSWORD })).rejects.toMatchObject(refused);
+      await expect(
+        accounts.changePassword(ctx, { password: PASSWORD, newPassword: PASSWORD }),
+      ).rejects.toMatchObject(refused);
       await expect(accounts.erase(ctx, PASSWORD)).rejects.toMatchObject(refused);
     }
   });
@@ -133,14 +146,22 @@ describe("the database", () => {
     const first = await logIn(email);
     const second = await accounts.refresh(anyone, first.refreshToken);
     const stolen = await stolenDatabase();
-    for (const secret of [PASSWORD, first.refreshToken, second.refreshToken, first.accessToken]) expect(stolen).not.toContain(secret);
-    const { results } = await db.prepare("SELECT public_jwk, sealed_private_key FROM signing_key").all<Record<string, string>>();
+    for (const secret of [PASSWORD, first.refreshToken, second.refreshToken, first.accessToken])
+      expect(stolen).not.toContain(secret);
+    const { results } = await db
+      .prepare("SELECT public_jwk, sealed_private_key FROM signing_key")
+      .all<Record<string, string>>();
     expect(results.length).toBeGreaterThan(0);
     for (const { public_jwk = "", sealed_private_key = "" } of results) {
       expect(JSON.parse(public_jwk)).not.toHaveProperty("d");
-      const bytes = Uint8Array.from(atob(sealed_private_key.replaceAll("-", "+").replaceAll("_", "/")), (char) => char.charCodeAt(0));
+      const bytes = Uint8Array.from(
+        atob(sealed_private_key.replaceAll("-", "+").replaceAll("_", "/")),
+        (char) => char.charCodeAt(0),
+      );
       // The DER prefix of every PKCS #8 Ed25519 key would show here if it were not sealed.
-      expect([...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")).not.toContain("06032b6570");
+      expect([...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")).not.toContain(
+        "06032b6570",
+      );
     }
   });
 

@@ -18,7 +18,12 @@ import {
 } from "./support/identity-worker.ts";
 
 const auditOf = async (action: string, target: string) =>
-  (await db.prepare("SELECT actor, detail FROM audit WHERE action = ? AND target = ?").bind(action, target).all()).results;
+  (
+    await db
+      .prepare("SELECT actor, detail FROM audit WHERE action = ? AND target = ?")
+      .bind(action, target)
+      .all()
+  ).results;
 
 describe("an account's state", () => {
   it("is open, then erased for good, and unknown where there never was one; ids mean the same in capitals", async () => {
@@ -40,21 +45,29 @@ describe("a role change", () => {
     const revoked = await revokedSessions();
     for (const grant of before) {
       expect(revoked).toContain(sessionOf(grant));
-      await expect(accounts.refresh(anyone, grant.refreshToken)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+      await expect(accounts.refresh(anyone, grant.refreshToken)).rejects.toMatchObject({
+        code: "UNAUTHENTICATED",
+      });
     }
     expect(await verified(await logIn(email))).toMatchObject({ roles: ["user", "operator"] });
-    expect(await auditOf("set-roles", userId)).toEqual([{ actor: "op", detail: '{"from":["user"],"to":["user","operator"]}' }]);
+    expect(await auditOf("set-roles", userId)).toEqual([
+      { actor: "op", detail: '{"from":["user"],"to":["user","operator"]}' },
+    ]);
   });
 
   it("of somebody unknown is NOT_FOUND and leaves no trace", async () => {
     const userId = crypto.randomUUID();
-    await expect(administration.setRoles(operator, userId, ["admin"])).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(administration.setRoles(operator, userId, ["admin"])).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
     expect(await auditOf("set-roles", userId)).toEqual([]);
   });
 
   it("needs a name to be written down under", async () => {
     const { userId } = await newAccount();
-    await expect(administration.setRoles(anyone, userId, ["admin"])).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(administration.setRoles(anyone, userId, ["admin"])).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
     await expect(administration.rotateKeys(anyone)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
   });
 
@@ -87,15 +100,27 @@ describe("a key rotation", () => {
     const after = await logIn(email);
     expect(decodeProtectedHeader(after.accessToken).kid).not.toBe(kid);
     await Promise.all([verified(before), verified(after)]);
-    expect(await auditOf("rotate-keys", kid)).toEqual([{ actor: "op", detail: JSON.stringify({ signsFromMs }) }]);
+    expect(await auditOf("rotate-keys", kid)).toEqual([
+      { actor: "op", detail: JSON.stringify({ signsFromMs }) },
+    ]);
   });
 
   it("is in the audit trail, which is read newest first, page by page", async () => {
     const { userId } = await newAccount();
-    for (const roles of [["operator"], ["user"]] as const) await administration.setRoles(operator, userId, roles);
+    for (const roles of [["operator"], ["user"]] as const)
+      await administration.setRoles(operator, userId, roles);
     const [last, before] = await administration.audit(operator, { limit: 2 });
-    expect(last).toMatchObject({ actor: "op", action: "set-roles", target: userId, detail: { from: ["operator"], to: ["user"] } });
-    expect(before).toMatchObject({ action: "set-roles", target: userId, detail: { from: ["user"], to: ["operator"] } });
+    expect(last).toMatchObject({
+      actor: "op",
+      action: "set-roles",
+      target: userId,
+      detail: { from: ["operator"], to: ["user"] },
+    });
+    expect(before).toMatchObject({
+      action: "set-roles",
+      target: userId,
+      detail: { from: ["user"], to: ["operator"] },
+    });
     expect(await administration.audit(operator, { limit: 1, cursor: last?.id })).toEqual([before]);
   });
 

@@ -15,7 +15,9 @@ const VARS = {
 describe("identity's config", () => {
   it("folds the operator's e-mail, and does without an operator", () => {
     const env = { ...VARS, KEY_ENCRYPTION_KEY: KEY };
-    expect(readIdentityConfig({ ...env, ADMIN_EMAIL: " Op@Example.com", ADMIN_PASSWORD: "ten letters" })).toMatchObject({
+    expect(
+      readIdentityConfig({ ...env, ADMIN_EMAIL: " Op@Example.com", ADMIN_PASSWORD: "ten letters" }),
+    ).toMatchObject({
       ADMIN_EMAIL: "op@example.com",
     });
     expect(readIdentityConfig(env)).toMatchObject({ ADMIN_EMAIL: "", ADMIN_PASSWORD: "" });
@@ -23,13 +25,16 @@ describe("identity's config", () => {
   });
 
   it("refuses an encryption key that is not 32 bytes, without showing it", () => {
-    expect(() => readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: "tooshort" })).toThrow(/KEY_ENCRYPTION_KEY/);
+    expect(() => readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: "tooshort" })).toThrow(
+      /KEY_ENCRYPTION_KEY/,
+    );
     expect(() => readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: "tooshort" })).not.toThrow(/tooshort/);
   });
 
   it("takes up to four encryption keys, of which the first seals", () => {
     const next = `${"A".repeat(42)}E`;
-    const keysIn = (text: string) => readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: text }).KEY_ENCRYPTION_KEY.map((key) => key[31]);
+    const keysIn = (text: string) =>
+      readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: text }).KEY_ENCRYPTION_KEY.map((key) => key[31]);
     expect(keysIn(`${next}, ${KEY}`)).toEqual([1, 0]);
     for (const bad of ["", `${KEY},`, `${KEY} ${KEY}`, [KEY, KEY, KEY, KEY, KEY].join(",")])
       expect(() => keysIn(bad)).toThrow(/KEY_ENCRYPTION_KEY/);
@@ -37,7 +42,12 @@ describe("identity's config", () => {
 
   it("takes a password of the operator's only if it may be one, and tells the rule and never the password", () => {
     const read = (password: string) =>
-      readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: KEY, ADMIN_EMAIL: "a@b.c", ADMIN_PASSWORD: password });
+      readIdentityConfig({
+        ...VARS,
+        KEY_ENCRYPTION_KEY: KEY,
+        ADMIN_EMAIL: "a@b.c",
+        ADMIN_PASSWORD: password,
+      });
     for (const good of ["", "x".repeat(10), "x".repeat(200)]) expect(read(good).ADMIN_PASSWORD).toBe(good);
     for (const bad of ["z", "z".repeat(9), "z".repeat(201)]) {
       expect(() => read(bad)).toThrow("ADMIN_PASSWORD: must have 10 to 200 characters");

@@ -16,7 +16,8 @@ import {
   sessionOf,
 } from "./support/identity-worker.ts";
 
-const erasureOf = (userId: string) => db.prepare("SELECT * FROM erasure WHERE user_id = ?").bind(userId).first();
+const erasureOf = (userId: string) =>
+  db.prepare("SELECT * FROM erasure WHERE user_id = ?").bind(userId).first();
 
 /** The cron comes round, once everything that waits for a later turn has had its wait. */
 async function sweepLater(): Promise<void> {
@@ -33,7 +34,9 @@ async function erasedAndPutOff(ms: number): Promise<string> {
   const { email, userId } = await newAccount();
   await history.setFailing(true);
   await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
-  await vi.waitFor(async () => expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }));
+  await vi.waitFor(async () =>
+    expect(await erasureOf(userId)).toMatchObject({ last_error: expect.any(String) }),
+  );
   await history.setFailing(false);
   await db
     .prepare("UPDATE erasure SET next_at = ?2 WHERE user_id = ?1")
@@ -54,10 +57,16 @@ describe("an erasure", () => {
     for (const grant of grants) {
       expect(revoked).toContain(sessionOf(grant));
       await expect(accounts.me(bearerOf(grant))).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
-      await expect(accounts.refresh(anyone, grant.refreshToken)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+      await expect(accounts.refresh(anyone, grant.refreshToken)).rejects.toMatchObject({
+        code: "UNAUTHENTICATED",
+      });
     }
     await vi.waitFor(async () =>
-      expect(await erasureOf(userId)).toMatchObject({ attempts: 1, last_error: null, done_at: expect.any(Number) }),
+      expect(await erasureOf(userId)).toMatchObject({
+        attempts: 1,
+        last_error: null,
+        done_at: expect.any(Number),
+      }),
     );
     expect(await history.erased()).toContain(userId);
     const left = await db
@@ -101,7 +110,10 @@ describe("an erasure", () => {
     const { email, userId } = await newAccount();
     await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
     await vi.waitFor(async () =>
-      expect(await erasureOf(userId)).toMatchObject({ done_at: null, last_error: expect.stringContaining("away") }),
+      expect(await erasureOf(userId)).toMatchObject({
+        done_at: null,
+        last_error: expect.stringContaining("away"),
+      }),
     );
     expect((await administration.overview(anyone)).erasuresPending).toBe(1);
     await sweepLater();
@@ -110,7 +122,11 @@ describe("an erasure", () => {
     await history.setFailing(false);
     await sweepLater();
     await sweepLater();
-    expect(await erasureOf(userId)).toMatchObject({ attempts: 4, done_at: expect.any(Number), last_error: null });
+    expect(await erasureOf(userId)).toMatchObject({
+      attempts: 4,
+      done_at: expect.any(Number),
+      last_error: null,
+    });
     expect((await history.erased()).filter((erased) => erased === userId)).toHaveLength(1);
     expect((await administration.overview(anyone)).erasuresPending).toBe(0);
   });
@@ -119,8 +135,12 @@ describe("an erasure", () => {
 describe("the cron", () => {
   it("forgets what has expired, but a revoked session only when no token of it can live", async () => {
     const nowMs = Date.now();
-    const session = db.prepare("INSERT INTO session (id, account_id, created_at, expires_at, revoked_at) VALUES (?, 'nobody', 0, ?, ?)");
-    const token = db.prepare("INSERT INTO refresh_token (hash, session_id, issued_at, expires_at) VALUES (?, ?, 0, ?)");
+    const session = db.prepare(
+      "INSERT INTO session (id, account_id, created_at, expires_at, revoked_at) VALUES (?, 'nobody', 0, ?, ?)",
+    );
+    const token = db.prepare(
+      "INSERT INTO refresh_token (hash, session_id, issued_at, expires_at) VALUES (?, ?, 0, ?)",
+    );
     await db.batch([
       session.bind("expired", nowMs - 1, null),
       session.bind("long-revoked", nowMs + 1e9, nowMs - 20 * 60_000),
@@ -134,11 +154,17 @@ describe("the cron", () => {
       db.prepare("INSERT INTO signing_key VALUES ('retired', '{}', '', 0, 0, ?)").bind(nowMs - 1),
     ]);
     await sweepLater();
-    const names = async (sql: string) => (await db.prepare(sql).all()).results.map((row) => Object.values(row)[0]);
-    expect(await names("SELECT id FROM session WHERE account_id = 'nobody' ORDER BY id")).toEqual(["just-revoked", "running"]);
-    expect(await names("SELECT hash FROM refresh_token WHERE session_id IN ('expired', 'long-revoked', 'running')")).toEqual([
-      "new-of-running",
+    const names = async (sql: string) =>
+      (await db.prepare(sql).all()).results.map((row) => Object.values(row)[0]);
+    expect(await names("SELECT id FROM session WHERE account_id = 'nobody' ORDER BY id")).toEqual([
+      "just-revoked",
+      "running",
     ]);
+    expect(
+      await names(
+        "SELECT hash FROM refresh_token WHERE session_id IN ('expired', 'long-revoked', 'running')",
+      ),
+    ).toEqual(["new-of-running"]);
     expect(await names("SELECT kid FROM signing_key WHERE kid = 'retired'")).toEqual([]);
   });
 });

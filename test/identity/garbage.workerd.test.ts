@@ -2,7 +2,16 @@ import { exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
 import { testGarbageCalls } from "../support/garbage-calls.ts";
-import { anyone, bearerOf, logIn, newAccount, operator, PASSWORD, stolenDatabase, trust } from "./support/identity-worker.ts";
+import {
+  anyone,
+  bearerOf,
+  logIn,
+  newAccount,
+  operator,
+  PASSWORD,
+  stolenDatabase,
+  trust,
+} from "./support/identity-worker.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
 const remote = (name: string) => (): object => remotes[name] ?? {};
@@ -20,11 +29,17 @@ describe("what is asked of identity", () => {
     remote: remote("Accounts"),
     world: stolenDatabase,
     calls: {
-      register: () => ({ ctx: anyone, input: { email: `${crypto.randomUUID()}@example.com`, password: PASSWORD } }),
+      register: () => ({
+        ctx: anyone,
+        input: { email: `${crypto.randomUUID()}@example.com`, password: PASSWORD },
+      }),
       login: async () => ({ ctx: anyone, input: { email: (await newAccount()).email, password: PASSWORD } }),
       refresh: async () => ({ ctx: anyone, refreshToken: (await signedIn()).grant.refreshToken }),
       logout: async () => ({ ctx: (await signedIn()).ctx }),
-      changePassword: async () => ({ ctx: (await signedIn()).ctx, input: { password: PASSWORD, newPassword: "another horse" } }),
+      changePassword: async () => ({
+        ctx: (await signedIn()).ctx,
+        input: { password: PASSWORD, newPassword: "another horse" },
+      }),
       me: async () => ({ ctx: (await signedIn()).ctx }),
       erase: async () => ({ ctx: (await signedIn()).ctx, password: PASSWORD }),
       ready: { ctx: anyone },
@@ -46,7 +61,11 @@ describe("what is asked of identity", () => {
     remote: remote("Administration"),
     world: stolenDatabase,
     calls: {
-      setRoles: async () => ({ ctx: operator, userId: (await newAccount()).userId, roles: ["user", "operator"] }),
+      setRoles: async () => ({
+        ctx: operator,
+        userId: (await newAccount()).userId,
+        roles: ["user", "operator"],
+      }),
       accountState: async () => ({ ctx: operator, userId: (await newAccount()).userId }),
       rotateKeys: { ctx: operator },
       distrustKey: async () => ({ ctx: operator, kid: (await trust.snapshot(anyone, 0)).keys[0]?.kid ?? "" }),

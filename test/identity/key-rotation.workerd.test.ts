@@ -16,11 +16,18 @@ describe("two rotations at once", () => {
     const mayCommit = new Promise<void>((resolve) => void (commit = resolve));
     const slow = { ...vault, generate: async (kid: string) => (await mayCommit, vault.generate(kid)) };
     const ring = (own: typeof vault) =>
-      new KeyRing({ store: d1SigningKeys(db), vault: own, secrets: secretSource, now: clock.now, onReplaced: () => undefined });
+      new KeyRing({
+        store: d1SigningKeys(db),
+        vault: own,
+        secrets: secretSource,
+        now: clock.now,
+        onReplaced: () => undefined,
+      });
     const quick = ring(vault);
     await quick.publicKeys();
     const slowly = ring(slow).rotate("op");
-    // It has read the clock and waits for its key; meanwhile another rotation is made, and committed, a little later.
+    // It has read the clock and waits for its key; meanwhile another rotation is made, and
+    // committed, a little later.
     await new Promise((resolve) => setTimeout(resolve, 50));
     clock.turn(40);
     const { kid: overtaken } = await quick.rotate("op");
@@ -44,7 +51,9 @@ describe("a distrusted key", () => {
     const { keys } = await trust.snapshot(anyone, 0);
     expect(keys.map((key) => key.kid)).not.toContain(signing);
     expect(keys.map((key) => key.kid)).toContain(kid);
-    await expect(administration.distrustKey(operator, "nobody-s")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(administration.distrustKey(operator, "nobody-s")).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
     await expect(administration.distrustKey(anyone, kid)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
     const [line] = await administration.audit(operator, { limit: 1 });
     expect(line).toMatchObject({ actor: "op", action: "distrust-key", target: signing, detail: { kid } });

@@ -2,12 +2,24 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { codeOf } from "../../src/contracts/errors.ts";
 import { d1Accounts } from "../../src/identity/data/d1-accounts.ts";
 import { meteredD1 } from "../support/metered-d1.ts";
-import { accounts, administration, as, bearerOf, db, logIn, newAccount, operator, PASSWORD } from "./support/identity-worker.ts";
+import {
+  accounts,
+  administration,
+  as,
+  bearerOf,
+  db,
+  logIn,
+  newAccount,
+  operator,
+  PASSWORD,
+} from "./support/identity-worker.ts";
 
 const OPERATOR = ["operator@example.com", "the operator's own"] as const;
 
 async function admins(): Promise<string[]> {
-  const { results } = await db.prepare(`SELECT id FROM account WHERE roles LIKE '%"admin"%'`).all<{ id: string }>();
+  const { results } = await db
+    .prepare(`SELECT id FROM account WHERE roles LIKE '%"admin"%'`)
+    .all<{ id: string }>();
   return results.map(({ id }) => id);
 }
 
@@ -16,7 +28,8 @@ async function onlyAdmins(count: number) {
   const made = [];
   for (let number = 0; number < count; number += 1) made.push(await newAccount());
   await db.prepare(`UPDATE account SET roles = '["user"]'`).run();
-  for (const { userId } of made) await db.prepare(`UPDATE account SET roles = '["admin"]' WHERE id = ?`).bind(userId).run();
+  for (const { userId } of made)
+    await db.prepare(`UPDATE account SET roles = '["admin"]' WHERE id = ?`).bind(userId).run();
   return made;
 }
 
@@ -27,7 +40,9 @@ const demote = (userId: string, actor = userId) =>
   );
 
 describe("the last admin", () => {
-  beforeEach(async () => void (await db.prepare("DELETE FROM account WHERE email = ?").bind(OPERATOR[0]).run()));
+  beforeEach(
+    async () => void (await db.prepare("DELETE FROM account WHERE email = ?").bind(OPERATOR[0]).run()),
+  );
 
   it("can't take the role from themself, nor can anybody else, and nothing of it is written down", async () => {
     const [last = { userId: "", email: "" }] = await onlyAdmins(1);
@@ -38,7 +53,9 @@ describe("the last admin", () => {
     const { results } = await db.prepare("SELECT 1 FROM audit WHERE target = ?").bind(last.userId).all();
     expect(results).toEqual([]);
     expect(await accounts.me(bearerOf(grant))).toMatchObject({ roles: ["admin"] });
-    await expect(administration.setRoles(operator, last.userId, ["user", "admin"])).resolves.toMatchObject({ roles: ["user", "admin"] });
+    await expect(administration.setRoles(operator, last.userId, ["user", "admin"])).resolves.toMatchObject({
+      roles: ["user", "admin"],
+    });
   });
 
   it("is left by two who demote each other at once", async () => {
@@ -73,7 +90,9 @@ describe("the last admin", () => {
       .run();
     const { metered, rowsRead } = meteredD1(db);
     const audit = { id: crypto.randomUUID(), atMs: 1, actor: "op" };
-    expect(await d1Accounts(metered).setRoles({ userId: last.userId, roles: ["user"], audit })).toBe("last admin");
+    expect(await d1Accounts(metered).setRoles({ userId: last.userId, roles: ["user"], audit })).toBe(
+      "last admin",
+    );
     expect(rowsRead()).toBeLessThan(20);
   });
 });

@@ -7,7 +7,12 @@ const HOME: CallContext = { ...anyone, clientAddress: "203.0.113.1" };
 const ELSEWHERE: CallContext = { ...anyone, clientAddress: "203.0.113.2" };
 
 /** What a login comes to: the code of its error, or "in". */
-async function attempt(ctx: CallContext, email: string, password = "wrong", deviceToken?: string): Promise<string> {
+async function attempt(
+  ctx: CallContext,
+  email: string,
+  password = "wrong",
+  deviceToken?: string,
+): Promise<string> {
   return accounts.login(ctx, { email, password, ...(deviceToken === undefined ? {} : { deviceToken }) }).then(
     () => "in",
     (error: unknown) => codeOf(error),
@@ -23,8 +28,14 @@ async function attempts(count: number, ctx: CallContext, email: string): Promise
 describe("failed logins", () => {
   it("are five a minute for an e-mail and an address, the right password included; other addresses still may", async () => {
     const { email } = await newAccount();
-    expect(await attempts(6, HOME, email)).toEqual([...Array.from({ length: 5 }, () => "UNAUTHENTICATED"), "RATE_LIMITED"]);
-    expect([await attempt(HOME, email, PASSWORD), await attempt(ELSEWHERE, email, PASSWORD)]).toEqual(["RATE_LIMITED", "in"]);
+    expect(await attempts(6, HOME, email)).toEqual([
+      ...Array.from({ length: 5 }, () => "UNAUTHENTICATED"),
+      "RATE_LIMITED",
+    ]);
+    expect([await attempt(HOME, email, PASSWORD), await attempt(ELSEWHERE, email, PASSWORD)]).toEqual([
+      "RATE_LIMITED",
+      "in",
+    ]);
   });
 
   it("of one e-mail are no other's", async () => {
@@ -54,7 +65,10 @@ describe("failed logins", () => {
 
   it("don't tell which e-mails exist", async () => {
     const nobody = `nobody-${crypto.randomUUID()}@example.com`;
-    expect(await attempts(6, HOME, nobody)).toEqual([...Array.from({ length: 5 }, () => "UNAUTHENTICATED"), "RATE_LIMITED"]);
+    expect(await attempts(6, HOME, nobody)).toEqual([
+      ...Array.from({ length: 5 }, () => "UNAUTHENTICATED"),
+      "RATE_LIMITED",
+    ]);
   });
 });
 
@@ -94,22 +108,35 @@ describe("wrong present passwords", () => {
   it.each([
     [
       "a password change",
-      (ctx: CallContext, password: string) => accounts.changePassword(ctx, { password, newPassword: "battery staple" }),
+      (ctx: CallContext, password: string) =>
+        accounts.changePassword(ctx, { password, newPassword: "battery staple" }),
     ],
     ["an erasure", (ctx: CallContext, password: string) => accounts.erase(ctx, password)],
-  ])("are ten an hour in one session for %s; the account's other sessions and its login go on", async (_door, knock) => {
-    const { email } = await newAccount();
-    const [stolen, own] = [bearerOf(await logIn(email)), bearerOf(await logIn(email))];
-    const codeIn = (ctx: CallContext, password: string): Promise<string> => knock(ctx, password).then(() => "done", codeOf);
-    for (let number = 0; number < 10; number += 1) expect(await codeIn(stolen, "wrong")).toBe("UNAUTHENTICATED");
-    expect([await codeIn(stolen, "wrong"), await codeIn(stolen, PASSWORD)]).toEqual(["RATE_LIMITED", "RATE_LIMITED"]);
-    expect([await attempt(HOME, email, PASSWORD), await codeIn(own, PASSWORD)]).toEqual(["in", "done"]);
-  });
+  ])(
+    "are ten an hour in one session for %s; the account's other sessions and its login go on",
+    async (_door, knock) => {
+      const { email } = await newAccount();
+      const [stolen, own] = [bearerOf(await logIn(email)), bearerOf(await logIn(email))];
+      const codeIn = (ctx: CallContext, password: string): Promise<string> =>
+        knock(ctx, password).then(() => "done", codeOf);
+      for (let number = 0; number < 10; number += 1)
+        expect(await codeIn(stolen, "wrong")).toBe("UNAUTHENTICATED");
+      expect([await codeIn(stolen, "wrong"), await codeIn(stolen, PASSWORD)]).toEqual([
+        "RATE_LIMITED",
+        "RATE_LIMITED",
+      ]);
+      expect([await attempt(HOME, email, PASSWORD), await codeIn(own, PASSWORD)]).toEqual(["in", "done"]);
+    },
+  );
 
   it("that come at once are hashed eighteen at most, and the others refused at once", async () => {
-    const sessions = await Promise.all(Array.from({ length: 3 }, async () => bearerOf(await logIn((await newAccount()).email))));
+    const sessions = await Promise.all(
+      Array.from({ length: 3 }, async () => bearerOf(await logIn((await newAccount()).email))),
+    );
     const codes = await Promise.all(
-      Array.from({ length: 110 }, (_, number) => accounts.erase(sessions[number % 3] ?? anyone, "wrong").then(() => "done", codeOf)),
+      Array.from({ length: 110 }, (_, number) =>
+        accounts.erase(sessions[number % 3] ?? anyone, "wrong").then(() => "done", codeOf),
+      ),
     );
     expect(new Set(codes)).toEqual(new Set(["UNAUTHENTICATED", "OVERLOADED"]));
     expect(codes.filter((code) => code === "UNAUTHENTICATED").length).toBeLessThanOrEqual(18);

@@ -3,7 +3,16 @@ import { describe, expect, it } from "vitest";
 import { wire } from "../../src/identity/wire.ts";
 import type { TokenGrant } from "../../src/contracts/identity.ts";
 import { codeOf } from "../../src/contracts/errors.ts";
-import { accounts, anyone, bearerOf, db, logIn, revokedSessions, sessionOf, stolenDatabase } from "./support/identity-worker.ts";
+import {
+  accounts,
+  anyone,
+  bearerOf,
+  db,
+  logIn,
+  revokedSessions,
+  sessionOf,
+  stolenDatabase,
+} from "./support/identity-worker.ts";
 
 const EMAIL = "operator@example.com";
 const OLD = "the operator's own";
@@ -24,7 +33,9 @@ describe("ADMIN_PASSWORD, changed after the operator's account was made", () => 
     const { signIn } = deployedWith({ ADMIN_PASSWORD: NEW });
     expect(await outcome(signIn({ email: EMAIL, password: OLD }, "192.0.2.1"))).toBe("UNAUTHENTICATED");
     expect(await revokedSessions()).toContain(sessionOf(before));
-    await expect(accounts.refresh(anyone, before.refreshToken)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(accounts.refresh(anyone, before.refreshToken)).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
     const after = await signIn({ email: EMAIL, password: NEW }, "192.0.2.1");
     expect([after.userId, after.roles]).toEqual([before.userId, ["admin"]]);
     expect(await outcome(signIn({ email: EMAIL, password: NEW }, "192.0.2.1"))).toBe("in");
@@ -36,7 +47,9 @@ describe("ADMIN_PASSWORD, changed after the operator's account was made", () => 
 });
 
 describe("KEY_ENCRYPTION_KEY, changed", () => {
-  const [SEALS_NOW, SEALED_NEXT] = [7, 9].map((byte) => btoa(String.fromCharCode(...new Uint8Array(32).fill(byte))).replaceAll("=", ""));
+  const [SEALS_NOW, SEALED_NEXT] = [7, 9].map((byte) =>
+    btoa(String.fromCharCode(...new Uint8Array(32).fill(byte))).replaceAll("=", ""),
+  );
 
   it("locks nobody out: a new key is made at the first login, and the old one verifies what it signed", async () => {
     const before = await logIn(EMAIL, NEW).catch(() => logIn(EMAIL, OLD));
@@ -47,7 +60,9 @@ describe("KEY_ENCRYPTION_KEY, changed", () => {
     expect(bearerOf(grant).principal?.userId).toBe(before.userId);
     const kids = (await next.keys.publicKeys()).map(({ kid }) => kid);
     expect(kids).toHaveLength(2);
-    const { results } = await db.prepare("SELECT actor, action, target FROM audit WHERE action = 'replace-keys'").all();
+    const { results } = await db
+      .prepare("SELECT actor, action, target FROM audit WHERE action = 'replace-keys'")
+      .all();
     expect(results).toEqual([{ actor: "system", action: "replace-keys", target: kids[1] }]);
     const both = deployedWith({ KEY_ENCRYPTION_KEY: `${SEALED_NEXT},${SEALS_NOW}`, ADMIN_PASSWORD: "" });
     expect(await both.sessions.refresh(grant.refreshToken)).toMatchObject({ userId: before.userId });

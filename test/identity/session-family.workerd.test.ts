@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SESSION_TTL_MS } from "../../src/identity/biz/lifetimes.ts";
-import { accountStore, isRevoked, newFamily, sessionAction, sessionIdOf, SessionModel } from "./support/session-model.ts";
+import {
+  accountStore,
+  isRevoked,
+  newFamily,
+  sessionAction,
+  sessionIdOf,
+  SessionModel,
+} from "./support/session-model.ts";
 
 const refused = { code: "UNAUTHENTICATED" };
 
@@ -27,11 +34,14 @@ describe("a refresh token", () => {
   it("presented many times at once is traded for exactly one, whose family is dead", async () => {
     const { sessions, open } = await newFamily();
     const first = await open();
-    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, () => sessions.refresh(first.refreshToken)));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 8 }, () => sessions.refresh(first.refreshToken)),
+    );
     const won = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
     expect(won).toHaveLength(1);
     expect(await isRevoked(sessionIdOf(first))).toBe(true);
-    for (const { refreshToken } of won) await expect(sessions.refresh(refreshToken)).rejects.toMatchObject(refused);
+    for (const { refreshToken } of won)
+      await expect(sessions.refresh(refreshToken)).rejects.toMatchObject(refused);
   });
 
   it("that nobody issued is refused, and nothing dies of it", async () => {
@@ -57,13 +67,23 @@ describe("a session", () => {
   it("is not opened for a password that has changed since it was checked, nor for an account that is gone", async () => {
     const { account, sessions } = await newFamily();
     expect(await sessions.open({ ...account, passwordHash: "plain:before" })).toBeNull();
-    await accountStore.erase({ userId: account.id, knownHash: account.passwordHash, nowMs: 1, retryAtMs: 1, operatorEmail: null });
+    await accountStore.erase({
+      userId: account.id,
+      knownHash: account.passwordHash,
+      nowMs: 1,
+      retryAtMs: 1,
+      operatorEmail: null,
+    });
     expect(await sessions.open(account)).toBeNull();
   });
 
   it("states the roles of the moment it was written, whatever was read before", async () => {
     const { account, sessions } = await newFamily();
-    await accountStore.setRoles({ userId: account.id, roles: ["operator"], audit: { id: crypto.randomUUID(), atMs: 1, actor: "op" } });
+    await accountStore.setRoles({
+      userId: account.id,
+      roles: ["operator"],
+      audit: { id: crypto.randomUUID(), atMs: 1, actor: "op" },
+    });
     expect((await sessions.open(account))?.roles).toEqual(["operator"]);
   });
 });

@@ -15,7 +15,9 @@ describe("a session's age", () => {
     let { refreshToken } = await open();
     for (let months = 0; months < 100; months += 1) {
       clock.turn(29 * 86_400_000);
-      const next = await sessions.refresh(refreshToken).catch((error: { readonly code: string }) => error.code);
+      const next = await sessions
+        .refresh(refreshToken)
+        .catch((error: { readonly code: string }) => error.code);
       if (next === "UNAUTHENTICATED") return clock.now() - openedAtMs;
       if (typeof next === "string") throw new Error(next);
       ({ refreshToken } = next);
@@ -63,8 +65,12 @@ describe("a session's age", () => {
     const { refreshToken, ...grant } = await open();
     const laterMs = clock.now() + 10 * AGE_MS_MAX;
     await db.batch([
-      db.prepare("UPDATE session SET expires_at = ?2 WHERE id = ?1").bind(sessionIdOf({ ...grant, refreshToken }), laterMs),
-      db.prepare("UPDATE refresh_token SET expires_at = ?2 WHERE session_id = ?1").bind(sessionIdOf({ ...grant, refreshToken }), laterMs),
+      db
+        .prepare("UPDATE session SET expires_at = ?2 WHERE id = ?1")
+        .bind(sessionIdOf({ ...grant, refreshToken }), laterMs),
+      db
+        .prepare("UPDATE refresh_token SET expires_at = ?2 WHERE session_id = ?1")
+        .bind(sessionIdOf({ ...grant, refreshToken }), laterMs),
     ]);
     clock.turn(AGE_MS_MAX - 1);
     const { refreshToken: next } = await sessions.refresh(refreshToken);
@@ -72,18 +78,21 @@ describe("a session's age", () => {
     await expect(sessions.refresh(next)).rejects.toMatchObject(refused);
   });
 
-  it.each([-300_000, 300_000])("is off by no more than the clock is that opened it: %d ms", async (aheadMs) => {
-    const { clock, sessions, open } = await newFamily({ ageMsMax: 3_600_000 });
-    clock.turn(Math.max(0, aheadMs));
-    clock.stepBack(Math.max(0, -aheadMs));
-    const first = await open();
-    clock.turn(Math.max(0, -aheadMs));
-    clock.stepBack(Math.max(0, aheadMs));
-    clock.turn(3_600_000 + aheadMs - 1);
-    const second = await sessions.refresh(first.refreshToken);
-    clock.turn(1);
-    await expect(sessions.refresh(second.refreshToken)).rejects.toMatchObject(refused);
-  });
+  it.each([-300_000, 300_000])(
+    "is off by no more than the clock is that opened it: %d ms",
+    async (aheadMs) => {
+      const { clock, sessions, open } = await newFamily({ ageMsMax: 3_600_000 });
+      clock.turn(Math.max(0, aheadMs));
+      clock.stepBack(Math.max(0, -aheadMs));
+      const first = await open();
+      clock.turn(Math.max(0, -aheadMs));
+      clock.stepBack(Math.max(0, aheadMs));
+      clock.turn(3_600_000 + aheadMs - 1);
+      const second = await sessions.refresh(first.refreshToken);
+      clock.turn(1);
+      await expect(sessions.refresh(second.refreshToken)).rejects.toMatchObject(refused);
+    },
+  );
 });
 
 describe("refreshes of one session", () => {
@@ -107,7 +116,10 @@ describe("refreshes of one session", () => {
     const tooOften = await sessions.refresh(refreshToken).catch((error: unknown) => error);
     expect(tooOften).toMatchObject({ code: "RATE_LIMITED", retryAfterMs: windowMs - (limit - 1) * 1_000 });
     clock.turn(windowMs - (limit - 1) * 1_000 - 1);
-    await expect(sessions.refresh(refreshToken)).rejects.toMatchObject({ code: "RATE_LIMITED", retryAfterMs: 1 });
+    await expect(sessions.refresh(refreshToken)).rejects.toMatchObject({
+      code: "RATE_LIMITED",
+      retryAfterMs: 1,
+    });
     clock.turn(1);
     await expect(sessions.refresh(refreshToken)).resolves.toBeDefined();
   });
@@ -120,7 +132,8 @@ describe("refreshes of one session", () => {
 
   it("that are refused don't count, whoever sends them", async () => {
     const { clock, sessions, refreshToken } = await busySession();
-    for (let number = 0; number < 2 * limit; number += 1) await sessions.refresh(refreshToken).catch(() => undefined);
+    for (let number = 0; number < 2 * limit; number += 1)
+      await sessions.refresh(refreshToken).catch(() => undefined);
     clock.turn(windowMs - (limit - 1) * 1_000);
     await expect(sessions.refresh(refreshToken)).resolves.toBeDefined();
   });
@@ -136,7 +149,8 @@ describe("refreshes of one session", () => {
     const { clock, sessions, open } = await newFamily();
     clock.turn(7 * 86_400_000);
     let { refreshToken } = await open();
-    for (let number = 0; number < limit; number += 1) ({ refreshToken } = await sessions.refresh(refreshToken));
+    for (let number = 0; number < limit; number += 1)
+      ({ refreshToken } = await sessions.refresh(refreshToken));
     clock.stepBack(7 * 86_400_000);
     await expect(sessions.refresh(refreshToken)).resolves.toBeDefined();
   });
@@ -161,7 +175,9 @@ describe("refreshes of one session", () => {
         .bind(sessionIdOf(grant)),
       // The newest of a session is the one that is not used.
       db
-        .prepare("UPDATE refresh_token SET rowid = (SELECT max(rowid) + 1 FROM refresh_token) WHERE used_at IS NULL AND session_id = ?")
+        .prepare(
+          "UPDATE refresh_token SET rowid = (SELECT max(rowid) + 1 FROM refresh_token) WHERE used_at IS NULL AND session_id = ?",
+        )
         .bind(sessionIdOf(grant)),
     ]);
     expect((await costOf(grant.refreshToken)) - young).toBeLessThanOrEqual(2 * (limit + 1));

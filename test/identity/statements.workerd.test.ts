@@ -11,7 +11,10 @@ const { STATEMENTS_DOC } = anyEnv as unknown as { readonly STATEMENTS_DOC: strin
 /** Of each kind: more than any bound. */
 const ROWS = 25_000;
 
-/** Sessions that are over, each with its tokens, live ones, and erasures that are not due, or put off by a clock gone wrong. */
+/**
+ * Sessions that are over, each with its tokens, live ones, and erasures that are not due, or put
+ * off by a clock gone wrong.
+ */
 async function fill(): Promise<void> {
   const nowMs = Date.now();
   const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${ROWS})`;

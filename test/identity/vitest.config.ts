@@ -6,7 +6,10 @@ import { bundled, durableWorker } from "../support/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
 
-/** Tests of the identity worker inside the real runtime, from its real config, with a history service that does as it is told. */
+/**
+ * Tests of the identity worker inside the real runtime, from its real config, with a history
+ * service that does as it is told.
+ */
 export default defineConfig({
   root,
   plugins: [

@@ -2,7 +2,20 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { describe, expect, it } from "vitest";
 import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
-import { as, db, deliver, delivery, env, funds, newId, operations, operator, peer, rowOf, userWith } from "./support/ledger-worker.ts";
+import {
+  as,
+  db,
+  deliver,
+  delivery,
+  env,
+  funds,
+  newId,
+  operations,
+  operator,
+  peer,
+  rowOf,
+  userWith,
+} from "./support/ledger-worker.ts";
 
 describe("a delivery", () => {
   it("is credited once, however often and however many at once it comes, and each time reported", async () => {
@@ -13,19 +26,32 @@ describe("a delivery", () => {
     expect(await funds.funds(ctx)).toEqual({ balance: 70, inFlight: 0 });
     const heard = await peer.heard();
     expect(heard).toHaveLength(16);
-    expect(new Set(heard.map((report) => `${report.transferId} ${report.result}`))).toEqual(new Set([`${message.transferId} credited`]));
+    expect(new Set(heard.map((report) => `${report.transferId} ${report.result}`))).toEqual(
+      new Set([`${message.transferId} credited`]),
+    );
   });
 
   it("beside poisoned ones is credited all the same, and the poison is kept and reported", async () => {
     const { userId, ctx } = await userWith(0);
     const unreadable = { transferId: newId(), attempt: 2, v: 99 };
     await peer.heard();
-    const { acked, retried } = await deliver([null, "text", unreadable, delivery(userId, 5), { ...delivery(userId, 9), from: "wallet" }]);
+    const { acked, retried } = await deliver([
+      null,
+      "text",
+      unreadable,
+      delivery(userId, 5),
+      { ...delivery(userId, 9), from: "wallet" },
+    ]);
     expect([acked.length, retried]).toEqual([5, []]);
     expect(await funds.funds(ctx)).toEqual({ balance: 5, inFlight: 0 });
     expect(await peer.heard()).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ transferId: unreadable.transferId, result: "failed", permanent: true, attempt: 2 }),
+        expect.objectContaining({
+          transferId: unreadable.transferId,
+          result: "failed",
+          permanent: true,
+          attempt: 2,
+        }),
       ]),
     );
     const { deadLetters } = await operations.overview(operator);
@@ -41,7 +67,9 @@ describe("a delivery", () => {
     await operations.setAccountState(operator, userId, "open");
     await deliver([delivery(userId, 10)]);
     expect(await funds.funds(ctx)).toEqual({ balance: 11, inFlight: 0 });
-    await expect(operations.setAccountState(operator, "nobody", "closed")).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await expect(operations.setAccountState(operator, "nobody", "closed")).rejects.toMatchObject({
+      code: "NOT_FOUND",
+    });
   });
 
   it("that can't be reported to its origin comes again", async () => {
@@ -59,7 +87,12 @@ describe("a delivery", () => {
     const inbox = d1Inbox(db);
     for (let round = 0; round < 20; round += 1) {
       const { userId, ctx } = await userWith(0);
-      const message = { ...delivery(userId, 10), v: 1 as const, from: "savings" as const, amount: amountOf(10) };
+      const message = {
+        ...delivery(userId, 10),
+        v: 1 as const,
+        from: "savings" as const,
+        amount: amountOf(10),
+      };
       const credit = (): Promise<unknown> => inbox.credit(message, `credit-${round}`, Date.now());
       const fence = (): Promise<unknown> => inbox.fence(message.transferId, `fence-${round}`, Date.now());
       const [one, other] = await Promise.all(round % 2 === 0 ? [credit(), fence()] : [fence(), credit()]);

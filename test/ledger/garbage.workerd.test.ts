@@ -69,7 +69,12 @@ describe("what is asked of a ledger", () => {
     remote: remote("Operations"),
     world,
     calls: {
-      deposit: () => ({ ctx: operator, userId: `u-${crypto.randomUUID()}`, amount: 5, key: crypto.randomUUID() }),
+      deposit: () => ({
+        ctx: operator,
+        userId: `u-${crypto.randomUUID()}`,
+        amount: 5,
+        key: crypto.randomUUID(),
+      }),
       findDeposit: { ctx: operator, userId: "somebody", amount: 5, key: "never" },
       reverseDeposit: async () => {
         const key = crypto.randomUUID();
@@ -105,7 +110,12 @@ describe("what is asked of a ledger", () => {
       "findDeposit amount": [0, 0.5],
       "reverseDeposit depositId": ["", "x"],
       "outbox query": [{ limit: 0 }, { limit: 10, status: "lost" }, { limit: 10, cursor: "x" }],
-      "redrive which": [{ ids: [] }, { ids: ["x"] }, { status: "pending" }, { status: "parked", cursor: "1.2.x" }],
+      "redrive which": [
+        { ids: [] },
+        { ids: ["x"] },
+        { status: "pending" },
+        { status: "parked", cursor: "1.2.x" },
+      ],
       "park ids": [[], ["x"], Array.from({ length: 101 }, newId)],
       "deadLetters page": [{ limit: 0 }, { limit: 102 }, { limit: 1, cursor: "m0" }],
       "deadLettersNamed ids": [[], ["two words"], Array.from({ length: 101 }, newId)],

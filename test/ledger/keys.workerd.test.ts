@@ -5,9 +5,24 @@ import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../src/ledger/data/ids.ts";
 import { digestOfKey } from "../../src/ledger/data/stored-key.ts";
 import { meteredD1 } from "../support/metered-d1.ts";
-import { as, db, deliver, delivery, funds, newId, operations, operator, peer, rowOf, userWith } from "./support/ledger-worker.ts";
+import {
+  as,
+  db,
+  deliver,
+  delivery,
+  funds,
+  newId,
+  operations,
+  operator,
+  peer,
+  rowOf,
+  userWith,
+} from "./support/ledger-worker.ts";
 
-const OTHER_USE = { code: "INVALID", errors: [{ path: "Idempotency-Key", message: "money came in from the other ledger under it" }] };
+const OTHER_USE = {
+  code: "INVALID",
+  errors: [{ path: "Idempotency-Key", message: "money came in from the other ledger under it" }],
+};
 
 describe("a key under which money has come in", () => {
   it("sends none back, whoever's balance allows it; its user's other keys and other users' same key do", async () => {
@@ -61,7 +76,9 @@ describe("a transfer", () => {
       .bind(userId)
       .run();
     await expect(funds.transfer(ctx, 11, "one-more")).rejects.toMatchObject({ code: "RATE_LIMITED" });
-    expect(await db.prepare("SELECT count(*) AS rows FROM refused WHERE owner = ?1").bind(userId).first("rows")).toBe(1_000);
+    expect(
+      await db.prepare("SELECT count(*) AS rows FROM refused WHERE owner = ?1").bind(userId).first("rows"),
+    ).toBe(1_000);
     await operations.deposit(operator, userId, 100, `more-${userId}`);
     await expect(funds.transfer(ctx, 11, "first")).rejects.toMatchObject({ code: "INSUFFICIENT_FUNDS" });
     await expect(funds.transfer(ctx, 12, "first")).rejects.toMatchObject({ code: "INVALID" });
@@ -85,7 +102,8 @@ describe("a transfer", () => {
     };
     const [fresh, old] = [await userWith(100), await userWith(100)];
     for (let number = 0; number < 30; number += 1) await funds.transfer(as(old.userId), 1, `k${number}`);
-    for (let number = 0; number < 30; number += 1) await funds.transfer(old.ctx, 1_000, `r${number}`).catch(() => undefined);
+    for (let number = 0; number < 30; number += 1)
+      await funds.transfer(old.ctx, 1_000, `r${number}`).catch(() => undefined);
     const [few, many] = [await readBy(fresh.userId), await readBy(old.userId)];
     expect(many).toBeLessThanOrEqual(few + 2);
   });
@@ -96,7 +114,8 @@ describe("an entry of the clearing account", () => {
     const [sender, { userId, ctx }] = [await userWith(100), await userWith(0)];
     const { transferId } = await funds.transfer(sender.ctx, 60, "k");
     await peer.heard();
-    // A message under the id of a transfer that left this ledger: nobody knows it as credited, and it can't be.
+    // A message under the id of a transfer that left this ledger: nobody knows it as credited, and
+    // it can't be.
     await deliver([delivery(userId, 60, transferId)]);
     expect(await peer.heard()).toMatchObject([{ transferId, result: "failed", permanent: false }]);
     expect(await rowOf("inbox", "message_id", transferId)).toBeNull();

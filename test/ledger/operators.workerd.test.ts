@@ -40,7 +40,11 @@ describe("a redrive by status", () => {
     const walked: string[] = [];
     let cursor: string | undefined;
     for (let call = 1; call <= 3; call += 1) {
-      const { redriven, nextCursor } = await operations.redrive(operator, { status: "parked", cursor }, false);
+      const { redriven, nextCursor } = await operations.redrive(
+        operator,
+        { status: "parked", cursor },
+        false,
+      );
       walked.push(...redriven);
       await db.prepare("UPDATE outbox SET state = 'parked'").run();
       cursor = nextCursor;
@@ -73,15 +77,31 @@ describe("a message parked by hand", () => {
     const { ctx } = await userWith(100);
     const { transferId } = await funds.transfer(ctx, 10, "k");
     expect(await operations.park(operator, [transferId, newId()])).toEqual([transferId]);
-    expect(await newest()).toMatchObject({ actor: "operator", action: "park", detail: { messages: [{ id: transferId, attempts: 1 }] } });
+    expect(await newest()).toMatchObject({
+      actor: "operator",
+      action: "park",
+      detail: { messages: [{ id: transferId, attempts: 1 }] },
+    });
     await db.prepare("UPDATE outbox SET next_at = 0 WHERE id = ?1").bind(transferId).run();
     await publisher().wake(Date.now());
     await runDurableObjectAlarm(publisher());
-    await settlement.report(operator, { transferId, result: "failed", attempt: 1, reason: "late", permanent: false });
-    expect(await outboxRow(transferId)).toMatchObject({ state: "parked", attempts: 1, last_error: "held back by an operator" });
+    await settlement.report(operator, {
+      transferId,
+      result: "failed",
+      attempt: 1,
+      reason: "late",
+      permanent: false,
+    });
+    expect(await outboxRow(transferId)).toMatchObject({
+      state: "parked",
+      attempts: 1,
+      last_error: "held back by an operator",
+    });
     expect(await funds.read(ctx, transferId)).toMatchObject({ status: "parked" });
     expect(await operations.park(operator, [transferId])).toEqual([]);
-    expect(await operations.redrive(operator, { ids: [transferId] }, false)).toEqual({ redriven: [transferId] });
+    expect(await operations.redrive(operator, { ids: [transferId] }, false)).toEqual({
+      redriven: [transferId],
+    });
     expect(await outboxRow(transferId)).toMatchObject({ state: "pending", attempts_before: 1 });
   });
 
@@ -112,7 +132,9 @@ describe("an account", () => {
     await peer.heard();
     await deliver([delivery(userId, 5)]);
     expect(await peer.heard()).toMatchObject([{ result: "failed", permanent: true }]);
-    await expect(operations.deposit(operator, userId, 5, "frozen")).rejects.toMatchObject({ code: "INVALID" });
+    await expect(operations.deposit(operator, userId, 5, "frozen")).rejects.toMatchObject({
+      code: "INVALID",
+    });
 
     await settlement.report(operator, { transferId: arrives, result: "credited" });
     await settlement.report(operator, { transferId: returns, result: "void" });
@@ -133,7 +155,11 @@ describe("an account", () => {
     const { ctx, userId } = await userWith(100);
     for (const state of ["frozen", "closed"] as const) {
       await operations.setAccountState(operator, userId, state);
-      expect(await newest()).toMatchObject({ action: "set-account-state", target: userId, detail: { state } });
+      expect(await newest()).toMatchObject({
+        action: "set-account-state",
+        target: userId,
+        detail: { state },
+      });
     }
     expect(await funds.transfer(ctx, 1, "k")).toMatchObject({ status: "pending" });
     await peer.heard();
@@ -146,9 +172,17 @@ describe("dead letters", () => {
   it("are listed newest first, page by page, with what they are about", async () => {
     await db.prepare("DELETE FROM dead_letter").run();
     const message = delivery("ann", 5);
-    for (const body of [message, { v: 99, transferId: message.transferId.toUpperCase() }, "no words of ours"]) {
+    for (const body of [
+      message,
+      { v: 99, transferId: message.transferId.toUpperCase() },
+      "no words of ours",
+    ]) {
       await deliver([body], "playhead-wallet-deliveries-dead");
-      await db.prepare("UPDATE dead_letter SET id = 'letter.' || (SELECT count(*) FROM dead_letter), at = 7 WHERE id = 'm0'").run();
+      await db
+        .prepare(
+          "UPDATE dead_letter SET id = 'letter.' || (SELECT count(*) FROM dead_letter), at = 7 WHERE id = 'm0'",
+        )
+        .run();
     }
     const all = await operations.deadLetters(operator, page);
     expect(all.map(({ id, transferId }) => [id, transferId])).toEqual([
@@ -156,7 +190,12 @@ describe("dead letters", () => {
       ["letter.2", message.transferId],
       ["letter.1", message.transferId],
     ]);
-    expect(all.at(-1)).toMatchObject({ reason: "the queue gave up on it", attempts: 1, at: 7, body: message });
+    expect(all.at(-1)).toMatchObject({
+      reason: "the queue gave up on it",
+      attempts: 1,
+      at: 7,
+      body: message,
+    });
     expect(await operations.deadLetters(operator, { limit: 1, cursor: "7.letter.2" })).toEqual([all[2]]);
     expect(await operations.deadLettersNamed(operator, ["letter.2", "letter.9"])).toEqual([all[1]]);
   });

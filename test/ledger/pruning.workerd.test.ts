@@ -3,11 +3,15 @@ import { wire } from "../../src/ledger/wire.ts";
 import { db, env } from "./support/ledger-worker.ts";
 
 const DAY_MS = 86_400_000;
-/** What the README says a ledger does on two cores, each a message in one inbox and a change in each log. */
+/**
+ * What the README says a ledger does on two cores, each a message in one inbox and a change in each
+ * log.
+ */
 const TRANSFERS_PER_S = 146;
 const PER_MINUTE = TRANSFERS_PER_S * 60;
 
-const rowsIn = async (table: string): Promise<number> => (await db.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n")) ?? -1;
+const rowsIn = async (table: string): Promise<number> =>
+  (await db.prepare(`SELECT count(*) AS n FROM ${table}`).first<number>("n")) ?? -1;
 const numbers = (from: number, to: number): string =>
   `WITH RECURSIVE n (i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i < ${to})`;
 
@@ -78,6 +82,10 @@ describe("pruning", () => {
       .run();
     await wire(env).sweep(Date.now());
     expect(await rowsIn("dead_letter")).toBe(10_000);
-    expect(await db.prepare("SELECT count(*) AS n FROM dead_letter WHERE id IN ('letter-300', 'letter-301')").first("n")).toBe(1);
+    expect(
+      await db
+        .prepare("SELECT count(*) AS n FROM dead_letter WHERE id IN ('letter-300', 'letter-301')")
+        .first("n"),
+    ).toBe(1);
   });
 });

@@ -16,11 +16,16 @@ const NEIGHBOURS_READ_MAX = {
   "SELECT id FROM (SELECT id, created_at": 5_001,
 };
 
-const id = (number: string, agoMs: number): string => `'${firstIdAt(NOW_MS - agoMs)}-7000-8000-' || printf('%012x', ${number})`;
+const id = (number: string, agoMs: number): string =>
+  `'${firstIdAt(NOW_MS - agoMs)}-7000-8000-' || printf('%012x', ${number})`;
 
-/** One account with all movements, many with a few, and everything else that a reconciliation looks into. */
+/**
+ * One account with all movements, many with a few, and everything else that a reconciliation looks
+ * into.
+ */
 async function fill(): Promise<void> {
-  const numbers = (count = ROWS): string => `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+  const numbers = (count = ROWS): string =>
+    `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
   const old = id("i", 86_400_000);
   const statements = [
     "UPDATE change_stream SET enabled = 0",
@@ -69,7 +74,8 @@ describe("a reconciliation of a large ledger", () => {
     await store.restart({ through: books.through, difference: 1, equityDifference: 0 });
 
     const told = [...statements].flatMap(([query, { rowsReadMax }]) => {
-      const [, most = ROWS_READ_MAX] = Object.entries(NEIGHBOURS_READ_MAX).find(([fragment]) => query.includes(fragment)) ?? [];
+      const [, most = ROWS_READ_MAX] =
+        Object.entries(NEIGHBOURS_READ_MAX).find(([fragment]) => query.includes(fragment)) ?? [];
       return rowsReadMax > most ? [`reads ${rowsReadMax} rows, not ${most}: ${query}`] : [];
     });
     expect(told).toEqual([]);
@@ -80,7 +86,10 @@ describe("a reconciliation of a large ledger", () => {
     const { metered, rowsRead } = meteredD1(db);
     await db.prepare("DELETE FROM outbox").run();
     await db.prepare("DELETE FROM reconciliation_open").run();
-    expect(await d1Reconciliation(metered).books(NOW_MS, false)).toMatchObject({ clearingExcess: null, equityExcess: null });
+    expect(await d1Reconciliation(metered).books(NOW_MS, false)).toMatchObject({
+      clearingExcess: null,
+      equityExcess: null,
+    });
     expect(rowsRead()).toBeLessThan(20);
   });
 });

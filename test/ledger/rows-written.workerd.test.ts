@@ -8,7 +8,10 @@ import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
 import { meteredD1 } from "../support/metered-d1.ts";
 import { db, newId } from "./support/ledger-worker.ts";
 
-/** Rows of one transfer in both ledgers, from its debit to the day when all that can be pruned is: here one database is both. */
+/**
+ * Rows of one transfer in both ledgers, from its debit to the day when all that can be pruned is:
+ * here one database is both.
+ */
 async function rowsOfTransfer(changeStream: boolean): Promise<number> {
   const userId = `metered-${crypto.randomUUID()}`;
   const nowMs = Date.now();

@@ -25,7 +25,10 @@ const ROWS_AFTER = 25_000;
 
 const TRANSFER_READS_MAX = 65;
 
-/** What each statement of a ledger costs, by its name, with rows `from` to `to` beside those that there are. */
+/**
+ * What each statement of a ledger costs, by its name, with rows `from` to `to` beside those that
+ * there are.
+ */
 async function measured(from: number, to: number): Promise<ReadonlyMap<string, MeasuredStatement>> {
   for (const statement of rowsOfEverything(from, to, Date.now())) await db.prepare(statement).run();
   const { metered, statements } = meteredD1(db);
@@ -35,18 +38,29 @@ async function measured(from: number, to: number): Promise<ReadonlyMap<string, M
     const name = /\/\* (.+) \*\/$/.exec(query)?.[1] ?? query;
     const { read = 0, written = 0 } = costs.get(name) ?? {};
     const through = await readThrough(db, query, values);
-    costs.set(name, { read: Math.max(read, rowsReadMax), written: Math.max(written, rowsWrittenMax), through });
+    costs.set(name, {
+      read: Math.max(read, rowsReadMax),
+      written: Math.max(written, rowsWrittenMax),
+      through,
+    });
   }
   return costs;
 }
 
-/** What one transfer reads in both ledgers, from its debit to its end, of a user who has as much of everything as there is: here one database is both. */
+/**
+ * What one transfer reads in both ledgers, from its debit to its end, of a user who has as much of
+ * everything as there is: here one database is both.
+ */
 async function rowsOfTransfer(): Promise<number> {
   const { metered, rowsRead } = meteredD1(db);
   const { transfers, consume, settlement } = wire({ ...env, LEDGER_DB: metered });
   const { transferId } = await transfers.transfer(HEAVY, amountOf(1), newId());
   const body = { ...delivery(HEAVY, 1), keyDigest: newId() };
-  await consume(createMessageBatch("playhead-wallet-deliveries", [{ id: newId(), timestamp: new Date(), attempts: 1, body }]));
+  await consume(
+    createMessageBatch("playhead-wallet-deliveries", [
+      { id: newId(), timestamp: new Date(), attempts: 1, body },
+    ]),
+  );
   await settlement.report({ transferId, result: "credited" });
   return rowsRead();
 }

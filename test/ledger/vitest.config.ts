@@ -7,7 +7,10 @@ import { bundled, durableWorker } from "../support/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
 
-/** Tests of a ledger inside the real runtime, from the wallet's real config, with a savings ledger that does as it is told. */
+/**
+ * Tests of a ledger inside the real runtime, from the wallet's real config, with a savings ledger
+ * that does as it is told.
+ */
 export default defineConfig({
   root,
   plugins: [

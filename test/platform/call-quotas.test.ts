@@ -42,18 +42,20 @@ describe("a quota", () => {
     expect(CALL_QUOTA_MS[outer] - CALL_QUOTA_MS[inner]).toBeGreaterThanOrEqual(ROOM_MS);
   });
 
-  it.each([...FROM_ROUTES].flatMap(([timeoutMs, quotas]) => quotas.map((quota) => [timeoutMs, quota] as const)))(
-    "within a route of %d ms leaves room: %s",
-    (timeoutMs, quota) => {
-      expect(timeoutMs - CALL_QUOTA_MS[quota]).toBeGreaterThanOrEqual(ROOM_MS);
+  it.each(
+    [...FROM_ROUTES].flatMap(([timeoutMs, quotas]) => quotas.map((quota) => [timeoutMs, quota] as const)),
+  )("within a route of %d ms leaves room: %s", (timeoutMs, quota) => {
+    expect(timeoutMs - CALL_QUOTA_MS[quota]).toBeGreaterThanOrEqual(ROOM_MS);
+  });
+
+  it.each(NESTED)(
+    "of %s is whole at the start of a call of %s: whoever hangs then has failed",
+    (inner, outer) => {
+      const quotaMs = CALL_QUOTA_MS[inner];
+      const limitMs = callLimitMs({ remainingMs: CALL_QUOTA_MS[outer], quotaMs });
+      expect([limitMs, hadItsTime({ limitMs, quotaMs, isHurried: false })]).toEqual([quotaMs, true]);
     },
   );
-
-  it.each(NESTED)("of %s is whole at the start of a call of %s: whoever hangs then has failed", (inner, outer) => {
-    const quotaMs = CALL_QUOTA_MS[inner];
-    const limitMs = callLimitMs({ remainingMs: CALL_QUOTA_MS[outer], quotaMs });
-    expect([limitMs, hadItsTime({ limitMs, quotaMs, isHurried: false })]).toEqual([quotaMs, true]);
-  });
 
   it("has a row here, and so has each route's time", () => {
     expect(new Set(NESTED.flat())).toEqual(new Set(Object.keys(CALL_QUOTA_MS)));

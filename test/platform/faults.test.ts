@@ -29,13 +29,17 @@ describe("an injected fault", () => {
     expect([spared.sleeps, spared.asked]).toEqual([[30], [["boot-1", "history"]]]);
     const hit = injector(half, 0.499);
     let called = false;
-    await expect(hit.faults.around(async () => (called = true))).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(hit.faults.around(async () => (called = true))).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    });
     expect(called).toBe(false);
   });
 
   it("is in force for as long as the board says, whatever time it is here", async () => {
     const fault = { latencyMs: 0, errorRate: 1, untilMs: 1 };
-    await expect(injector(fault, 0).faults.around(async () => 1)).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(injector(fault, 0).faults.around(async () => 1)).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    });
   });
 
   it("is none where there is none, or where the board can't be asked", async () => {

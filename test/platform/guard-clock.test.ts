@@ -8,11 +8,19 @@ const PLACES = 4;
 
 function setUp(overload?: OverloadLimiter) {
   const clock = new TurnedClock();
-  const options = { now: clock.now, placesMax: PLACES, quotaMs: 400, timer: { inTime: <T>(answer: Promise<T>) => answer } };
+  const options = {
+    now: clock.now,
+    placesMax: PLACES,
+    quotaMs: 400,
+    timer: { inTime: <T>(answer: Promise<T>) => answer },
+  };
   const guard = testGuard(overload === undefined ? options : { ...options, overload });
   const call = <T>(run: () => Promise<T>): Promise<T> =>
     guard.call("ask", { kind: "read", idempotent: false, deadlineAtMs: clock.now() + 1_000 }, run);
-  /** A call whose client has hung up: the runtime drops it, and nothing after its `await` is ever run. */
+  /**
+   * A call whose client has hung up: the runtime drops it, and nothing after its `await` is ever
+   * run.
+   */
   const vanish = (): void => void call(() => new Promise(() => undefined));
   return { clock, call, vanish };
 }
@@ -25,7 +33,9 @@ describe("a guard whose clock was a month ahead for one reading", () => {
     clock.stepBack(MONTH_MS);
     for (let count = 1; count < PLACES; count += 1) vanish();
     clock.turn(10_000);
-    expect(await Promise.all(Array.from({ length: PLACES }, () => call(async () => "answer")))).toHaveLength(PLACES);
+    expect(await Promise.all(Array.from({ length: PLACES }, () => call(async () => "answer")))).toHaveLength(
+      PLACES,
+    );
   });
 
   it("tells its limiter of no call that took a month", async () => {

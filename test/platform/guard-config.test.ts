@@ -4,7 +4,14 @@ import { readConfig } from "../../src/platform/config.ts";
 import { guardVars, limitModesVar, rateLimitScaleVar } from "../../src/platform/guard-config.ts";
 
 const schema = z.object({ ...guardVars, LIMIT_MODES: limitModesVar, RATE_LIMIT_SCALE: rateLimitScaleVar });
-const GOOD = { BREAKER_ENGINES: "", HEDGED_UPSTREAMS: "", FAULTS: "off", BOOT_ID: "", LIMIT_MODES: "", RATE_LIMIT_SCALE: "1" };
+const GOOD = {
+  BREAKER_ENGINES: "",
+  HEDGED_UPSTREAMS: "",
+  FAULTS: "off",
+  BOOT_ID: "",
+  LIMIT_MODES: "",
+  RATE_LIMIT_SCALE: "1",
+};
 
 describe("the vars of a guard", () => {
   it("are what their texts say", () => {
@@ -16,7 +23,11 @@ describe("the vars of a guard", () => {
       LIMIT_MODES: {},
       RATE_LIMIT_SCALE: 1,
     });
-    const set = { BREAKER_ENGINES: "history=sre,app=hystrix", HEDGED_UPSTREAMS: "history,identity", LIMIT_MODES: "default=lease" };
+    const set = {
+      BREAKER_ENGINES: "history=sre,app=hystrix",
+      HEDGED_UPSTREAMS: "history,identity",
+      LIMIT_MODES: "default=lease",
+    };
     expect(readConfig(schema, { ...GOOD, ...set, RATE_LIMIT_SCALE: "0.5" })).toMatchObject({
       BREAKER_ENGINES: { history: "sre", app: "hystrix" },
       HEDGED_UPSTREAMS: ["history", "identity"],
@@ -35,6 +46,8 @@ describe("the vars of a guard", () => {
     ["RATE_LIMIT_SCALE", "10001"],
     ["RATE_LIMIT_SCALE", "many"],
   ])("are refused by name: %s=%s", (name, value) => {
-    expect(() => readConfig(schema, { ...GOOD, [name]: value })).toThrow(new RegExp(`^bad configuration: ${name}`));
+    expect(() => readConfig(schema, { ...GOOD, [name]: value })).toThrow(
+      new RegExp(`^bad configuration: ${name}`),
+    );
   });
 });

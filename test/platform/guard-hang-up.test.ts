@@ -12,7 +12,8 @@ import { TurnedClock } from "../support/turned-clock.ts";
 
 const TICK_MS = 10;
 const ROUTE_MS = 1_000;
-const plan = (clock: TurnedClock) => ({ kind: "read", idempotent: true, deadlineAtMs: clock.now() + ROUTE_MS }) as const;
+const plan = (clock: TurnedClock) =>
+  ({ kind: "read", idempotent: true, deadlineAtMs: clock.now() + ROUTE_MS }) as const;
 
 /** A limiter that admits everybody and writes down what it is told. */
 function listening(): { readonly limiter: OverloadLimiter; readonly told: WorkOutcome[] } {
@@ -25,7 +26,10 @@ function listening(): { readonly limiter: OverloadLimiter; readonly told: WorkOu
   return { limiter, told };
 }
 
-/** As the runtime does it: the code behind a client who hung up is never run again, so the call never returns. */
+/**
+ * As the runtime does it: the code behind a client who hung up is never run again, so the call
+ * never returns.
+ */
 function hangingUp(guard: Guard, clock: TurnedClock, isTold: boolean): () => void {
   const client = new AbortController();
   const told = isTold ? { hangUp: client.signal } : {};
@@ -38,7 +42,13 @@ describe("a client who hangs up", () => {
     const clock = new TurnedClock();
     const { limiter, told } = listening();
     const breaker = new HystrixBreaker();
-    const guard = testGuard({ now: clock.now, placesMax: 1, overload: limiter, breaker, timer: { inTime: (answer) => answer } });
+    const guard = testGuard({
+      now: clock.now,
+      placesMax: 1,
+      overload: limiter,
+      breaker,
+      timer: { inTime: (answer) => answer },
+    });
     for (let client = 0; client < 50; client += 1) {
       const hangUp = hangingUp(guard, clock, true);
       await Promise.resolve();
@@ -53,9 +63,16 @@ describe("a client who hangs up", () => {
   it("frees it in the end where nobody tells it, and says as little", async () => {
     const clock = new TurnedClock();
     const { limiter, told } = listening();
-    const guard = testGuard({ now: clock.now, placesMax: 1, overload: limiter, timer: { inTime: (answer) => answer } });
+    const guard = testGuard({
+      now: clock.now,
+      placesMax: 1,
+      overload: limiter,
+      timer: { inTime: (answer) => answer },
+    });
     hangingUp(guard, clock, false);
-    await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({ code: "OVERLOADED" });
+    await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
     clock.turn(ROUTE_MS + 1_000);
     expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
     // The second was never made: that is no failure of the upstream's either.
@@ -95,11 +112,22 @@ describe("a client who hangs up", () => {
 
 describe("a client of a BFF's who hangs up", () => {
   it("has no place with the service behind it from then on", async () => {
-    const rpc = guardedRpc({ work: (hangs: boolean) => (hangs ? never : Promise.resolve("done")) }, testGuard({ placesMax: 1 }));
+    const rpc = guardedRpc(
+      { work: (hangs: boolean) => (hangs ? never : Promise.resolve("done")) },
+      testGuard({ placesMax: 1 }),
+    );
     const client = new AbortController();
-    const scope = { requestId: "r", traceparent: "", principal: null, deadlineAtMs: Date.now() + ROUTE_MS, hangUp: client.signal };
+    const scope = {
+      requestId: "r",
+      traceparent: "",
+      principal: null,
+      deadlineAtMs: Date.now() + ROUTE_MS,
+      hangUp: client.signal,
+    };
     void rpc.read(scope, "work", (service) => service.work(true));
-    await expect(rpc.read(scope, "work", (service) => service.work(false))).rejects.toMatchObject({ code: "OVERLOADED" });
+    await expect(rpc.read(scope, "work", (service) => service.work(false))).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
     client.abort();
     expect(await rpc.read(scope, "work", (service) => service.work(false))).toBe("done");
   });
@@ -120,7 +148,9 @@ describe("a service, which is told of no hang-up", () => {
     for (let client = 0; client < 200; client += 1) {
       const { promise, resolve } = Promise.withResolvers<string>();
       const size = kept.size;
-      void guard.call("read", { ...plan(clock), deadlineAtMs: clock.now() + 2_500 }, () => promise).catch(() => undefined);
+      void guard
+        .call("read", { ...plan(clock), deadlineAtMs: clock.now() + 2_500 }, () => promise)
+        .catch(() => undefined);
       // What is not kept is never run again.
       if (kept.size > size) answers.push(() => resolve("late"));
       if (client % 5 === 4) {
@@ -138,7 +168,12 @@ describe("a service, which is told of no hang-up", () => {
     const guard = testGuard({ keep: (work) => void kept.push(work) });
     await guard.call(
       "read",
-      { kind: "read", idempotent: true, deadlineAtMs: Date.now() + ROUTE_MS, hangUp: new AbortController().signal },
+      {
+        kind: "read",
+        idempotent: true,
+        deadlineAtMs: Date.now() + ROUTE_MS,
+        hangUp: new AbortController().signal,
+      },
       async () => "done",
     );
     expect(kept).toEqual([]);
@@ -150,7 +185,11 @@ describe("twenty clients a second who hang up", () => {
 
   it.each(runs)("make %s refuse nobody else (told at once: %s)", async (kind, isTold) => {
     const clock = new TurnedClock();
-    const guard = testGuard({ now: clock.now, overload: overloadLimiter(kind, {}), timer: { inTime: (answer) => answer } });
+    const guard = testGuard({
+      now: clock.now,
+      overload: overloadLimiter(kind, {}),
+      timer: { inTime: (answer) => answer },
+    });
     const answers: string[] = [];
     let waiting: (() => void)[] = [];
     for (let tick = 0; tick < 3_000; tick += 1) {

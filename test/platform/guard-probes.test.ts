@@ -31,8 +31,15 @@ async function openGuard() {
   });
   const guard = testGuard({ now: clock.now, breaker, afterAttempt, quotaMs: 400 });
   const call = async (patience: Partial<CallPlan<string>>): Promise<string> => {
-    const plan = { kind: "read", idempotent: false, deadlineAtMs: clock.now() + 30_000, ...patience } as const;
-    const answer = await guard.call("ask", plan, async () => "answer").catch((error: { readonly code: string }) => error.code);
+    const plan = {
+      kind: "read",
+      idempotent: false,
+      deadlineAtMs: clock.now() + 30_000,
+      ...patience,
+    } as const;
+    const answer = await guard
+      .call("ask", plan, async () => "answer")
+      .catch((error: { readonly code: string }) => error.code);
     await settle();
     return answer;
   };
@@ -67,7 +74,11 @@ describe("where an upstream is left alone", () => {
       const { clock, call, ledger } = await openGuard();
       clock.turn(2_000);
       ledger.report(clock.now(), { ...ASKING, probe: "succeeded" });
-      expect(await call("deadlineAtMs" in patience ? { ...patience, deadlineAtMs: clock.now() + 1_399 } : patience)).toBe("CIRCUIT_OPEN");
+      expect(
+        await call(
+          "deadlineAtMs" in patience ? { ...patience, deadlineAtMs: clock.now() + 1_399 } : patience,
+        ),
+      ).toBe("CIRCUIT_OPEN");
     }
   });
 });

@@ -20,7 +20,10 @@ function retrying(options: Parameters<typeof testGuard>[0] = {}) {
     },
   });
   const numbers: number[] = [];
-  const call = async (error: unknown, { idempotent = true, leftMs = 1_000, takesMs = 0, succeedsAt = 99 } = {}): Promise<unknown> => {
+  const call = async (
+    error: unknown,
+    { idempotent = true, leftMs = 1_000, takesMs = 0, succeedsAt = 99 } = {},
+  ): Promise<unknown> => {
     const plan = { kind: "read", idempotent, deadlineAtMs: clock.now() + leftMs } as const;
     return guard
       .call("ask", plan, async ({ number }) => {
@@ -61,12 +64,20 @@ describe("it is not tried again", () => {
   it.each([
     ["if twice is not as good as once", DOWN, { idempotent: false }],
     ["if a layer below has", new CodedError("UNAVAILABLE", "down", { alreadyRetried: true }), {}],
-    ["if somebody below says that nobody must", new CodedError("UNAVAILABLE", "down", { mustNotRetry: true }), {}],
+    [
+      "if somebody below says that nobody must",
+      new CodedError("UNAVAILABLE", "down", { mustNotRetry: true }),
+      {},
+    ],
     ["if the upstream has too much to do", new CodedError("OVERLOADED", "full"), {}],
     ["if an object says it is overloaded", Object.assign(new Error("busy"), { overloaded: true }), {}],
     ["if the answer is no", new CodedError("NOT_FOUND", "no"), {}],
     ["if the pause and 10 ms are more than is left", DOWN, { leftMs: 30, takesMs: 1 }],
-    ["if the upstream asks for more time than is left", new CodedError("UNAVAILABLE", "later", { retryAfterMs: 2_000 }), {}],
+    [
+      "if the upstream asks for more time than is left",
+      new CodedError("UNAVAILABLE", "later", { retryAfterMs: 2_000 }),
+      {},
+    ],
   ])("%s", async (_why, error, options) => {
     const { call, numbers, pauses } = retrying();
     await call(error, options);
@@ -74,7 +85,9 @@ describe("it is not tried again", () => {
   });
 
   it("if the budget has nothing left", async () => {
-    const { call, numbers } = retrying({ budget: new RetryBudget({ retryRatio: 0, retriesPerSecondMin: 0.1 }) });
+    const { call, numbers } = retrying({
+      budget: new RetryBudget({ retryRatio: 0, retriesPerSecondMin: 0.1 }),
+    });
     await call(DOWN, { succeedsAt: 2 });
     await call(DOWN, { succeedsAt: 2 });
     expect(numbers).toEqual([1, 2, 1]);
@@ -91,7 +104,10 @@ describe("it is not tried again", () => {
 });
 
 describe("what a failed call says", () => {
-  const failedAs = async (plan: { idempotent: boolean; keyed?: boolean; attemptsMax?: number }, errors: readonly CodedError[]) => {
+  const failedAs = async (
+    plan: { idempotent: boolean; keyed?: boolean; attemptsMax?: number },
+    errors: readonly CodedError[],
+  ) => {
     const guard = testGuard();
     let tries = 0;
     const error = await guard
@@ -152,7 +168,10 @@ describe("after no answer at all", () => {
   };
 
   it("the caller hears of it in time, rather than after a try that could not have succeeded", async () => {
-    expect(await hanging(400)).toMatchObject({ error: { code: "UNAVAILABLE", alreadyRetried: true }, tookMs: 300 });
+    expect(await hanging(400)).toMatchObject({
+      error: { code: "UNAVAILABLE", alreadyRetried: true },
+      tookMs: 300,
+    });
     expect(await hanging(500)).toMatchObject({ error: { code: "DEADLINE_EXCEEDED" }, tookMs: 495 });
   });
 });

@@ -87,14 +87,22 @@ describe("refused without a call is", () => {
   it("what has less than 10 ms left", async () => {
     const { call, passed } = watched();
     const { state, run } = failing();
-    await expect(call(run, {}, 9)).rejects.toMatchObject({ code: "DEADLINE_EXCEEDED", mustNotRetry: true, failedBelow: true });
+    await expect(call(run, {}, 9)).rejects.toMatchObject({
+      code: "DEADLINE_EXCEEDED",
+      mustNotRetry: true,
+      failedBelow: true,
+    });
     expect([state.calls, passed]).toEqual([0, []]);
   });
 
   it("what overload protection sheds", async () => {
     const { call } = watched({ overload: { admit: () => false } as unknown as OverloadLimiter });
     const { state, run } = failing();
-    await expect(call(run)).rejects.toMatchObject({ code: "OVERLOADED", mustNotRetry: true, retryAfterMs: 1_000 });
+    await expect(call(run)).rejects.toMatchObject({
+      code: "OVERLOADED",
+      mustNotRetry: true,
+      retryAfterMs: 1_000,
+    });
     expect(state.calls).toBe(0);
   });
 
@@ -102,7 +110,11 @@ describe("refused without a call is", () => {
     const { call } = watched({ placesMax: 1 });
     const held = Promise.withResolvers<number>();
     const first = call(() => held.promise);
-    await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED", mustNotRetry: true, failedBelow: true });
+    await expect(call(async () => 1)).rejects.toMatchObject({
+      code: "OVERLOADED",
+      mustNotRetry: true,
+      failedBelow: true,
+    });
     expect(await call(async () => 2, { kind: "write" })).toBe(2);
     held.resolve(3);
     expect([await first, await call(async () => 4)]).toEqual([3, 4]);
@@ -111,8 +123,13 @@ describe("refused without a call is", () => {
   it("what the breaker rejects", async () => {
     const { call } = watched();
     const { state, run } = failing();
-    for (let number = 0; number < 20; number += 1) await call(run, { idempotent: false }).catch(() => undefined);
-    await expect(call(run)).rejects.toMatchObject({ code: "CIRCUIT_OPEN", mustNotRetry: true, failedBelow: true });
+    for (let number = 0; number < 20; number += 1)
+      await call(run, { idempotent: false }).catch(() => undefined);
+    await expect(call(run)).rejects.toMatchObject({
+      code: "CIRCUIT_OPEN",
+      mustNotRetry: true,
+      failedBelow: true,
+    });
     expect(state.calls).toBe(20);
   });
 });
@@ -129,7 +146,9 @@ describe("a place is given back", () => {
           const run = (): Promise<number> => {
             if (kind === "throws") throw new Error("at once");
             if (kind === "late") return Promise.reject(new LateError("late"));
-            return kind === "answers" ? Promise.resolve(1) : Promise.reject(new CodedError("NOT_FOUND", "no"));
+            return kind === "answers"
+              ? Promise.resolve(1)
+              : Promise.reject(new CodedError("NOT_FOUND", "no"));
           };
           const settled = await call(run, { idempotent: false }).catch((error: CodedError) => error.code);
           expect(["OVERLOADED"]).not.toContain(settled);
@@ -153,7 +172,8 @@ describe("a place is given back", () => {
 describe("the places of calls that have vanished", () => {
   it("come back in the order in which those vanish: one of much patience keeps none for the others", async () => {
     const { call, clock } = watched({ placesMax: 2 });
-    const vanish = (leftMs: number): void => void call(() => new Promise(() => undefined), { quotaMs: 5_000 }, leftMs);
+    const vanish = (leftMs: number): void =>
+      void call(() => new Promise(() => undefined), { quotaMs: 5_000 }, leftMs);
     vanish(15_000);
     vanish(200);
     clock.turn(1_199);
@@ -168,9 +188,15 @@ describe("the places of calls that have vanished", () => {
 });
 
 describe("a breaker hears", () => {
-  const opens = async (run: () => Promise<unknown>, plan: Plan = {}, leftMs = 1_000, timer?: CallTimer): Promise<boolean> => {
+  const opens = async (
+    run: () => Promise<unknown>,
+    plan: Plan = {},
+    leftMs = 1_000,
+    timer?: CallTimer,
+  ): Promise<boolean> => {
     const { call } = watched(timer === undefined ? {} : { timer });
-    for (let number = 0; number < 40; number += 1) await call(run, { idempotent: false, ...plan }, leftMs).catch(() => undefined);
+    for (let number = 0; number < 40; number += 1)
+      await call(run, { idempotent: false, ...plan }, leftMs).catch(() => undefined);
     return call(async () => 1).then(
       () => false,
       (error: CodedError) => error.code === "CIRCUIT_OPEN",
@@ -185,7 +211,8 @@ describe("a breaker hears", () => {
 
   it("of no answer within the quota, or what a route's time has left of it, but not of a client's own hurry", async () => {
     expect(await opens(async () => 1, {}, 1_000, late)).toBe(true);
-    // 295 of 400 ms: others on the way had the rest. A client that asked for so little is another matter.
+    // 295 of 400 ms: others on the way had the rest. A client that asked for so little is another
+    // matter.
     expect(await opens(async () => 1, {}, 300, late)).toBe(true);
     expect(await opens(async () => 1, { isHurried: true }, 300, late)).toBe(false);
     expect(await opens(async () => 1, {}, 200, late)).toBe(false);
@@ -194,20 +221,29 @@ describe("a breaker hears", () => {
 
   it("of no answer to whoever waits for one and no longer", async () => {
     const { call, guard } = watched({ timer: late });
-    for (let number = 0; number < 40; number += 1) await call(async () => 1, guard.patienceOfOne()).catch(() => undefined);
+    for (let number = 0; number < 40; number += 1)
+      await call(async () => 1, guard.patienceOfOne()).catch(() => undefined);
     await expect(call(async () => 1)).rejects.toMatchObject({ code: "CIRCUIT_OPEN" });
   });
 
-  it.each(["NOT_FOUND", "INVALID", "RATE_LIMITED", "OVERLOADED", "DEADLINE_EXCEEDED"] as const)("nothing bad of %s", async (code) => {
-    expect(await opens(failing(new CodedError(code, "no")).run)).toBe(false);
-  });
+  it.each(["NOT_FOUND", "INVALID", "RATE_LIMITED", "OVERLOADED", "DEADLINE_EXCEEDED"] as const)(
+    "nothing bad of %s",
+    async (code) => {
+      expect(await opens(failing(new CodedError(code, "no")).run)).toBe(false);
+    },
+  );
 
   it("nothing bad of a messenger: what is marked is the fault of something further down", async () => {
-    expect(await opens(failing(new CodedError("UNAVAILABLE", "down there", { failedBelow: true })).run)).toBe(false);
+    expect(await opens(failing(new CodedError("UNAVAILABLE", "down there", { failedBelow: true })).run)).toBe(
+      false,
+    );
   });
 
   it("and of an upstream that has tried in vain itself, or asks not to be tried again, what it deserves", async () => {
-    const error = new CodedError("UNAVAILABLE", "its own fault", { alreadyRetried: true, mustNotRetry: true });
+    const error = new CodedError("UNAVAILABLE", "its own fault", {
+      alreadyRetried: true,
+      mustNotRetry: true,
+    });
     expect(await opens(failing(error).run)).toBe(true);
   });
 });
@@ -215,7 +251,11 @@ describe("a breaker hears", () => {
 describe("an attempt is told", () => {
   const hurryOf = async (plan: Plan, leftMs: number): Promise<boolean> => {
     const { guard, clock } = watched();
-    return guard.call("ask", { ...READ, deadlineAtMs: clock.now() + leftMs, ...plan }, async ({ isHurried }) => isHurried);
+    return guard.call(
+      "ask",
+      { ...READ, deadlineAtMs: clock.now() + leftMs, ...plan },
+      async ({ isHurried }) => isHurried,
+    );
   };
 
   it("of a client's hurry where it has less than its quota, and only there", async () => {
@@ -255,12 +295,17 @@ describe("dear calls", () => {
 
   it("that were refused further down, or took long, say nothing about other writes", async () => {
     const { call, passed } = watched({ dearMax: 3 });
-    await expect(call(failing(new CodedError("OVERLOADED", "full", { failedBelow: true })).run, dear)).rejects.toMatchObject({
+    await expect(
+      call(failing(new CodedError("OVERLOADED", "full", { failedBelow: true })).run, dear),
+    ).rejects.toMatchObject({
       code: "OVERLOADED",
     });
     expect(passed.filter((step) => step.startsWith("done") || step === "overload")).toEqual([]);
     await call(async () => 1, write);
-    expect(passed.filter((step) => step.startsWith("done") || step === "overload")).toEqual(["overload", "done success"]);
+    expect(passed.filter((step) => step.startsWith("done") || step === "overload")).toEqual([
+      "overload",
+      "done success",
+    ]);
   });
 
   it("that are refused further down open no breaker", async () => {

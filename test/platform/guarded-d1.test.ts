@@ -37,7 +37,11 @@ function failingD1(failures: number, error = new Error("D1_ERROR: network connec
 }
 
 const guarded = (db: D1Database, more: object = {}, breaker = new HystrixBreaker()) =>
-  guardedD1(db, { guard: testGuard({ upstream: "db", breaker }), patience: () => ({ deadlineAtMs: Date.now() + 1_000 }), ...more });
+  guardedD1(db, {
+    guard: testGuard({ upstream: "db", breaker }),
+    patience: () => ({ deadlineAtMs: Date.now() + 1_000 }),
+    ...more,
+  });
 
 describe("a guarded database", () => {
   it("answers as the database does: prepared, bound, first, batch", async () => {
@@ -74,7 +78,9 @@ describe("a guarded database", () => {
     const { db } = failingD1(100, refused);
     const own = guarded(db, { isDataFault: (error: unknown) => error === refused });
     for (let write = 0; write < 40; write += 1) {
-      await expect(own.prepare("INSERT INTO thing (name) VALUES ('x')").run()).rejects.toMatchObject({ code: "INVALID" });
+      await expect(own.prepare("INSERT INTO thing (name) VALUES ('x')").run()).rejects.toMatchObject({
+        code: "INVALID",
+      });
     }
   });
 
@@ -98,7 +104,10 @@ describe("a guarded database", () => {
     };
     const statement = { bind: () => statement, all: never };
     const guard = testGuard({ upstream: "db", quotaMs: 20 });
-    const own = guardedD1({ prepare: () => statement } as unknown as D1Database, { guard, patience: "one quota" });
+    const own = guardedD1({ prepare: () => statement } as unknown as D1Database, {
+      guard,
+      patience: "one quota",
+    });
     const ask = () => own.prepare("SELECT 1").all();
     await Promise.allSettled(Array.from({ length: 25 }, ask));
     expect(asked).toBe(25);

@@ -13,7 +13,11 @@ async function setUp(bffAheadMs = 0) {
   const clock = new TurnedClock();
   const { privateKey, privateJwk, publicJwk } = await testKey("gateway-1");
   const mint = internalTokenMinter(privateJwk, clock.now);
-  const verify = internalTokenVerifier({ jwks: { keys: [publicJwk] }, audience: AUDIENCE, now: () => clock.now() + bffAheadMs });
+  const verify = internalTokenVerifier({
+    jwks: { keys: [publicJwk] },
+    audience: AUDIENCE,
+    now: () => clock.now() + bffAheadMs,
+  });
   /** One like the gateway's, of another kind. */
   const like = async (header: object): Promise<string> =>
     new SignJWT(decodeJwt(await mint(PRINCIPAL, AUDIENCE)))

@@ -11,7 +11,10 @@ const LF = latin1("\n");
 const CRLF = latin1("\r\n");
 const lines = (text: readonly string[]) => text.map((line) => hex(latin1(line)));
 
-function decoded(chunks: readonly Uint8Array[], options: Partial<DelimiterDecoderOptions> = {}): readonly string[] {
+function decoded(
+  chunks: readonly Uint8Array[],
+  options: Partial<DelimiterDecoderOptions> = {},
+): readonly string[] {
   return outcomesOf(new DelimiterDecoder({ delimiters: [LF, CRLF], maxFrameLength: 5, ...options }), chunks);
 }
 
@@ -20,12 +23,16 @@ describe("frames that end with a delimiter", () => {
     const stream = latin1("one\r\n\r\ntwo\nthree\r\n");
     for (const chunks of [...everySplit(stream), piecesOf(stream, 1)]) {
       expect(decoded(chunks)).toEqual(lines(["one", "", "two", "three"]));
-      expect(decoded(chunks, { delimiters: [CRLF], maxFrameLength: 9 })).toEqual(lines(["one", "", "two\nthree"]));
+      expect(decoded(chunks, { delimiters: [CRLF], maxFrameLength: 9 })).toEqual(
+        lines(["one", "", "two\nthree"]),
+      );
     }
   });
 
   it("keep their delimiter where that is asked for", () => {
-    expect(decoded([latin1("a\r"), latin1("\nb\n")], { stripDelimiter: false })).toEqual(lines(["a\r\n", "b\n"]));
+    expect(decoded([latin1("a\r"), latin1("\nb\n")], { stripDelimiter: false })).toEqual(
+      lines(["a\r\n", "b\n"]),
+    );
   });
 
   it("end with the delimiter that ends first, and with the longest of those that end together", () => {
@@ -34,11 +41,13 @@ describe("frames that end with a delimiter", () => {
   });
 
   it("begin after the delimiter before, of which no byte counts twice", () => {
-    for (const chunks of everySplit(latin1("a---b--"))) expect(decoded(chunks, { delimiters: [latin1("--")] })).toEqual(lines(["a", "-b"]));
+    for (const chunks of everySplit(latin1("a---b--")))
+      expect(decoded(chunks, { delimiters: [latin1("--")] })).toEqual(lines(["a", "-b"]));
   });
 
   it("may be as long as the limit, their delimiter not counted", () => {
-    for (const chunks of everySplit(latin1("12345\r\n12345\n"))) expect(decoded(chunks)).toEqual(lines(["12345", "12345"]));
+    for (const chunks of everySplit(latin1("12345\r\n12345\n")))
+      expect(decoded(chunks)).toEqual(lines(["12345", "12345"]));
   });
 
   it("end with an error where the stream ends within one", () => {
@@ -49,7 +58,10 @@ describe("frames that end with a delimiter", () => {
 
 describe("a frame without an end", () => {
   it("is refused when it passes the limit, and what follows its delimiter is read", () => {
-    for (const chunks of [...everySplit(latin1("1234567890\nok\n")), piecesOf(latin1("1234567890\nok\n"), 1)]) {
+    for (const chunks of [
+      ...everySplit(latin1("1234567890\nok\n")),
+      piecesOf(latin1("1234567890\nok\n"), 1),
+    ]) {
       expect(decoded(chunks)).toEqual(["too_long", ...lines(["ok"])]);
     }
   });
@@ -139,7 +151,9 @@ describe("the delimiter encoder", () => {
   });
 
   it("refuses a frame that is too long", () => {
-    expect(() => encoder.encode(latin1("12345678901"))).toThrow("the frame's length must be an integer in [0, 10], got 11");
+    expect(() => encoder.encode(latin1("12345678901"))).toThrow(
+      "the frame's length must be an integer in [0, 10], got 11",
+    );
   });
 });
 

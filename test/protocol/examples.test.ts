@@ -2,7 +2,13 @@ import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { exportPositions, importPositions, type Position, ROW_LENGTH, streamOf } from "../../examples/positions-export.ts";
+import {
+  exportPositions,
+  importPositions,
+  type Position,
+  ROW_LENGTH,
+  streamOf,
+} from "../../examples/positions-export.ts";
 import { RespLineSession, sendInBytes, startRespLines } from "../../examples/resp-lines.ts";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { concat, latin1, piecesOf } from "./support/pieces.ts";
@@ -12,7 +18,9 @@ describe("the example of lines", () => {
     const { port, server } = await startRespLines();
     try {
       const answer = await sendInBytes(port, ["PING", "ECHO a b", "x".repeat(65), "PING", "GET a"]);
-      expect(answer).toBe("+PONG\r\n$3\r\na b\r\n-ERR Protocol error: too big inline request\r\n+PONG\r\n-ERR unknown command\r\n");
+      expect(answer).toBe(
+        "+PONG\r\n$3\r\na b\r\n-ERR Protocol error: too big inline request\r\n+PONG\r\n-ERR unknown command\r\n",
+      );
     } finally {
       server.close();
     }
@@ -77,18 +85,28 @@ describe("the example of fixed cells", () => {
   it("gives back what was exported, in pieces of any size", async () => {
     const bytes = concat(await readAll(exportPositions(streamOf(rows))));
     expect(bytes).toHaveLength(rows.length * ROW_LENGTH);
-    for (const size of [1, 63, 64, 65, 1_000]) expect(await readAll(importPositions(streamOf(piecesOf(bytes, size))))).toEqual(rows);
+    for (const size of [1, 63, 64, 65, 1_000])
+      expect(await readAll(importPositions(streamOf(piecesOf(bytes, size))))).toEqual(rows);
   });
 
   it("tells an export that was cut, and refuses an item that has no room in its cell", async () => {
     const bytes = concat(await readAll(exportPositions(streamOf(rows))));
-    await expect(readAll(importPositions(streamOf([bytes.subarray(0, -1)])))).rejects.toMatchObject({ fault: "truncated" });
-    const long = streamOf([{ kind: "video", itemId: "x".repeat(47), positionMs: 0, watchedAtMs: 0 } as const]);
+    await expect(readAll(importPositions(streamOf([bytes.subarray(0, -1)])))).rejects.toMatchObject({
+      fault: "truncated",
+    });
+    const long = streamOf([
+      { kind: "video", itemId: "x".repeat(47), positionMs: 0, watchedAtMs: 0 } as const,
+    ]);
     await expect(readAll(exportPositions(long))).rejects.toThrow("itemId has 47 bytes, its cell 46");
   });
 
   it("runs from the command line", () => {
-    const printed = execFileSync(process.execPath, ["examples/positions-export.ts"], { cwd: PROJECT_ROOT, encoding: "utf8" });
-    expect(printed).toContain('1000 rows of 64 bytes, read in pieces of 100; row 700, read alone: {"kind":"video","itemId":"episode-700"');
+    const printed = execFileSync(process.execPath, ["examples/positions-export.ts"], {
+      cwd: PROJECT_ROOT,
+      encoding: "utf8",
+    });
+    expect(printed).toContain(
+      '1000 rows of 64 bytes, read in pieces of 100; row 700, read alone: {"kind":"video","itemId":"episode-700"',
+    );
   });
 });

@@ -5,11 +5,16 @@ import { FixedLengthEncoder } from "../../src/protocol/fixed-length-encoder.ts";
 import { outcomesOf } from "./support/outcomes.ts";
 import { concat, latin1, piecesOf } from "./support/pieces.ts";
 
-const decoded = (chunks: readonly Uint8Array[], frameLength = 3) => outcomesOf(new FixedLengthDecoder({ frameLength }), chunks);
+const decoded = (chunks: readonly Uint8Array[], frameLength = 3) =>
+  outcomesOf(new FixedLengthDecoder({ frameLength }), chunks);
 
 describe("frames of a fixed length", () => {
   it("are cut from bytes that stick together, and joined from those that are split", () => {
-    expect(decoded([latin1("abcd"), latin1("e"), latin1("fghi")])).toEqual(["<616263>", "<646566>", "<676869>"]);
+    expect(decoded([latin1("abcd"), latin1("e"), latin1("fghi")])).toEqual([
+      "<616263>",
+      "<646566>",
+      "<676869>",
+    ]);
   });
 
   it("end with an error where the stream ends within one", () => {
@@ -31,12 +36,16 @@ describe("frames of a fixed length", () => {
 
   it("are refused by the encoder at any other length", () => {
     const encoder = new FixedLengthEncoder({ frameLength: 3 });
-    expect(() => encoder.encode(latin1("ab"))).toThrow("the length of the frame must be an integer in [3, 3], got 2");
+    expect(() => encoder.encode(latin1("ab"))).toThrow(
+      "the length of the frame must be an integer in [3, 3], got 2",
+    );
     expect(() => encoder.encode(latin1("abcd"))).toThrow(RangeError);
   });
 
   it.each([0, -1, 1.5, Number.NaN, 2 ** 31])("can't be %d bytes long", (frameLength) => {
-    expect(() => new FixedLengthDecoder({ frameLength })).toThrow("frameLength must be an integer in [1, 1073741824]");
+    expect(() => new FixedLengthDecoder({ frameLength })).toThrow(
+      "frameLength must be an integer in [1, 1073741824]",
+    );
     expect(() => new FixedLengthEncoder({ frameLength })).toThrow(RangeError);
   });
 });

@@ -26,7 +26,9 @@ function streamOf<Value>(values: readonly Value[]): ReadableStream<Value> {
 }
 
 /** What could be read before the stream ended, and the error it ended with. */
-async function collect<Frame>(stream: ReadableStream<Frame>): Promise<{ readonly frames: readonly Frame[]; readonly error: unknown }> {
+async function collect<Frame>(
+  stream: ReadableStream<Frame>,
+): Promise<{ readonly frames: readonly Frame[]; readonly error: unknown }> {
   const frames: Frame[] = [];
   try {
     for await (const frame of stream) frames.push(frame);
@@ -61,7 +63,10 @@ describe("decoders as streams", () => {
       latin1("aa"),
     ],
   ])("fail at an end within a frame (%s)", async (_, decoder, text, frame) => {
-    expect(await decode(latin1(text), decoder)).toEqual({ frames: [frame], error: expect.objectContaining({ fault: "truncated" }) });
+    expect(await decode(latin1(text), decoder)).toEqual({
+      frames: [frame],
+      error: expect.objectContaining({ fault: "truncated" }),
+    });
   });
 
   it("fail at a malformed frame, after those before it, and stop their source", async () => {
@@ -69,7 +74,9 @@ describe("decoders as streams", () => {
     const endless = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.enqueue(latin1((pulled += 1) === 1 ? "ok\n" : "aaaa")),
     });
-    const { frames, error } = await collect(endless.pipeThrough(new FrameDecoderStream(new DelimiterDecoder(LINES))));
+    const { frames, error } = await collect(
+      endless.pipeThrough(new FrameDecoderStream(new DelimiterDecoder(LINES))),
+    );
     expect(frames).toEqual([latin1("ok")]);
     expect(error).toMatchObject({ name: "FrameError", fault: "too_long" });
     expect(pulled).toBeLessThan(10);
@@ -79,21 +86,31 @@ describe("decoders as streams", () => {
     ["fixed length", () => new FixedLengthDecoder({ frameLength: 2 }), "aabbcc.", "truncated"],
     ["delimiter", () => new DelimiterDecoder(LINES), "aa\nbb\ncc\n.", "truncated"],
     ["delimiter", () => new DelimiterDecoder(LINES), `aa\nbb\ncc\n${"x".repeat(20)}\n`, "too_long"],
-    ["length field", () => new LengthFieldDecoder({ ...FIELD, minFrameLength: 2 }), "\u0002aa\u0002bb\u0002cc\u0000", "corrupt"],
+    [
+      "length field",
+      () => new LengthFieldDecoder({ ...FIELD, minFrameLength: 2 }),
+      "\u0002aa\u0002bb\u0002cc\u0000",
+      "corrupt",
+    ],
     ["length field", () => new LengthFieldDecoder(FIELD), "\u0002aa\u0002bb\u0002cc\u00ffx", "too_long"],
-  ])("give the frames of a chunk before its fault, however slowly they are read (%s, case %#)", async (_, build, text, fault) => {
-    for (const pause of [0, 1, 5]) {
-      const frames: Uint8Array[] = [];
-      const read = async (): Promise<void> => {
-        for await (const frame of streamOf([latin1(text)]).pipeThrough(new FrameDecoderStream<Uint8Array>(build()))) {
-          frames.push(frame);
-          for (let turn = 0; turn < pause; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-        }
-      };
-      await expect(read()).rejects.toMatchObject({ fault });
-      expect(frames).toEqual(["aa", "bb", "cc"].map(latin1));
-    }
-  });
+  ])(
+    "give the frames of a chunk before its fault, however slowly they are read (%s, case %#)",
+    async (_, build, text, fault) => {
+      for (const pause of [0, 1, 5]) {
+        const frames: Uint8Array[] = [];
+        const read = async (): Promise<void> => {
+          for await (const frame of streamOf([latin1(text)]).pipeThrough(
+            new FrameDecoderStream<Uint8Array>(build()),
+          )) {
+            frames.push(frame);
+            for (let turn = 0; turn < pause; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+          }
+        };
+        await expect(read()).rejects.toMatchObject({ fault });
+        expect(frames).toEqual(["aa", "bb", "cc"].map(latin1));
+      }
+    },
+  );
 
   it("give their source's error to their reader, and their reader's end to the source", async () => {
     const failing = new ReadableStream<Uint8Array>({
@@ -102,7 +119,9 @@ describe("decoders as streams", () => {
         controller.error(new Error("reset"));
       },
     });
-    await expect(collect(failing.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 2 }))))).resolves.toMatchObject({
+    await expect(
+      collect(failing.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 2 })))),
+    ).resolves.toMatchObject({
       error: { message: "reset" },
     });
     let reason: unknown = null;
@@ -110,7 +129,9 @@ describe("decoders as streams", () => {
       pull: (controller) => controller.enqueue(latin1("aa")),
       cancel: (why) => void (reason = why),
     });
-    const reader = source.pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 2 }))).getReader();
+    const reader = source
+      .pipeThrough(new FrameDecoderStream(new FixedLengthDecoder({ frameLength: 2 })))
+      .getReader();
     await reader.read();
     await reader.cancel("enough");
     await new Promise((resolve) => setImmediate(resolve));
@@ -124,7 +145,8 @@ describe("decoders as streams", () => {
       { highWaterMark: 0 },
     );
     const reader = source.pipeThrough(new FrameDecoderStream(new DelimiterDecoder(LINES))).getReader();
-    for (let line = 1; line <= 5; line += 1) expect((await reader.read()).value).toEqual(latin1(String(line)));
+    for (let line = 1; line <= 5; line += 1)
+      expect((await reader.read()).value).toEqual(latin1(String(line)));
     expect(pulled).toBeLessThan(8);
     await reader.cancel();
   });

@@ -6,11 +6,15 @@ import { fuzzStreams } from "./support/fuzz-streams.ts";
 const STREAMS = 50_000;
 
 describe("random and mutated streams", () => {
-  it(`make no decoder fail, over-read, or hold more than a frame (${STREAMS} of them)`, { timeout: 60_000 }, () => {
-    const { failures, never } = fuzzStreams(1, STREAMS);
-    expect(failures).toEqual([]);
-    expect(never).toEqual([]);
-  });
+  it(
+    `make no decoder fail, over-read, or hold more than a frame (${STREAMS} of them)`,
+    { timeout: 60_000 },
+    () => {
+      const { failures, never } = fuzzStreams(1, STREAMS);
+      expect(failures).toEqual([]);
+      expect(never).toEqual([]);
+    },
+  );
 
   it("are the same for the same seed", () => {
     expect(fuzzStream(42)).toEqual(fuzzStream(42));
@@ -18,10 +22,18 @@ describe("random and mutated streams", () => {
 
   it.each<[string, (decoder: FrameDecoder) => FrameDecoder, string]>([
     ["reads past its chunk", (decoder) => changed(decoder, (chunk) => new Uint8Array(chunk.buffer)), "gave "],
-    ["loses the last byte of a chunk", (decoder) => changed(decoder, (chunk) => chunk.subarray(0, -1)), "gave "],
+    [
+      "loses the last byte of a chunk",
+      (decoder) => changed(decoder, (chunk) => chunk.subarray(0, -1)),
+      "gave ",
+    ],
     ["writes beside its chunk", (decoder) => changed(decoder, written), "wrote into a chunk's memory"],
     ["throws another error", (decoder) => changed(decoder, refuseLong), "threw Error: too much"],
-    ["holds too much", (decoder) => Object.defineProperty(decoder, "buffered", { value: 1_000 }), "held 1000 bytes"],
+    [
+      "holds too much",
+      (decoder) => Object.defineProperty(decoder, "buffered", { value: 1_000 }),
+      "held 1000 bytes",
+    ],
   ])("find a decoder that %s", (_, sabotage, found) => {
     const failures = Array.from({ length: 200 }, (_, seed) => fuzzStream(seed, sabotage).failure ?? "");
     expect(failures.filter((failure) => failure.includes(found)).length).toBeGreaterThan(10);

@@ -33,7 +33,8 @@ describe("a goim packet", () => {
   it("is found where all of them stick together, cut into pieces of any size", () => {
     const stream = concat(GOLDEN.map(({ hex }) => fromHex(hex)));
     const packets = GOLDEN.map(({ packet }) => packet);
-    for (let size = 1; size <= stream.length; size += 1) expect(decoded(piecesOf(stream, size))).toEqual(packets);
+    for (let size = 1; size <= stream.length; size += 1)
+      expect(decoded(piecesOf(stream, size))).toEqual(packets);
     for (const chunks of everySplit(stream)) expect(decoded(chunks)).toEqual(packets);
   });
 
@@ -78,7 +79,9 @@ describe("a goim packet", () => {
     ["seq", { seq: -(2 ** 31) - 1 }],
     ["seq", { seq: 0.5 }],
   ])("is not written with a %s that has no room in it: %o", (name, wrong) => {
-    expect(() => encoder.encode({ ver: 1, op: 2, seq: 0, body: new Uint8Array(0), ...wrong })).toThrow(`${name} must be an integer in`);
+    expect(() => encoder.encode({ ver: 1, op: 2, seq: 0, body: new Uint8Array(0), ...wrong })).toThrow(
+      `${name} must be an integer in`,
+    );
   });
 });
 
@@ -93,7 +96,11 @@ describe("a malformed goim packet", () => {
     ["the largest packLen", "7fffffff", "too_long"],
   ])("with %s is refused at the byte that shows it", (_, header, fault) => {
     const bytes = fromHex(header);
-    for (const chunks of [...everySplit(bytes), piecesOf(bytes, 1), [concat([bytes, new Uint8Array(9_000)])]]) {
+    for (const chunks of [
+      ...everySplit(bytes),
+      piecesOf(bytes, 1),
+      [concat([bytes, new Uint8Array(9_000)])],
+    ]) {
       const decoder = new GoimDecoder();
       const sent = chunks.filter(({ length }) => length > 0);
       expect(sent.map((chunk) => faultOf(decoder, chunk))).toEqual([...sent.slice(1).map(() => null), fault]);

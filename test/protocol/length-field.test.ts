@@ -8,21 +8,40 @@ import { concat, everySplit, fromHex, latin1, piecesOf } from "./support/pieces.
 import { referenceLengthField } from "./support/reference-decoders.ts";
 
 const PREFIX = { maxFrameLength: 100, lengthFieldLength: 2 } as const;
-const decoded = (options: LengthFieldOptions, chunks: readonly Uint8Array[]) => outcomesOf(new LengthFieldDecoder(options), chunks);
+const decoded = (options: LengthFieldOptions, chunks: readonly Uint8Array[]) =>
+  outcomesOf(new LengthFieldDecoder(options), chunks);
 
-/** The seven examples in the documentation of Netty's LengthFieldBasedFrameDecoder, all with the content "HELLO, WORLD". */
+/**
+ * The seven examples in the documentation of Netty's LengthFieldBasedFrameDecoder, all with the
+ * content "HELLO, WORLD".
+ */
 const CONTENT = hex(latin1("HELLO, WORLD")).slice(1, -1);
 const NETTY: readonly [string, Omit<LengthFieldOptions, "maxFrameLength">, string, string][] = [
   ["2 bytes at 0, header kept", { lengthFieldLength: 2 }, `000c ${CONTENT}`, `000c ${CONTENT}`],
-  ["2 bytes at 0, header stripped", { lengthFieldLength: 2, initialBytesToStrip: 2 }, `000c ${CONTENT}`, CONTENT],
-  ["the whole message's length", { lengthFieldLength: 2, lengthAdjustment: -2 }, `000e ${CONTENT}`, `000e ${CONTENT}`],
+  [
+    "2 bytes at 0, header stripped",
+    { lengthFieldLength: 2, initialBytesToStrip: 2 },
+    `000c ${CONTENT}`,
+    CONTENT,
+  ],
+  [
+    "the whole message's length",
+    { lengthFieldLength: 2, lengthAdjustment: -2 },
+    `000e ${CONTENT}`,
+    `000e ${CONTENT}`,
+  ],
   [
     "3 bytes at the end of a header of 5",
     { lengthFieldOffset: 2, lengthFieldLength: 3 },
     `cafe 00000c ${CONTENT}`,
     `cafe 00000c ${CONTENT}`,
   ],
-  ["3 bytes at the start of it", { lengthFieldLength: 3, lengthAdjustment: 2 }, `00000c cafe ${CONTENT}`, `00000c cafe ${CONTENT}`],
+  [
+    "3 bytes at the start of it",
+    { lengthFieldLength: 3, lengthAdjustment: 2 },
+    `00000c cafe ${CONTENT}`,
+    `00000c cafe ${CONTENT}`,
+  ],
   [
     "2 bytes in the middle of 4, the first part stripped",
     { lengthFieldOffset: 1, lengthFieldLength: 2, lengthAdjustment: 1, initialBytesToStrip: 3 },
@@ -46,14 +65,19 @@ describe("frames that tell their length", () => {
     }
   });
 
-  it.each([1, 2, 3, 4, 5, 6, 7, 8])("may have a length field of %d bytes, in either order", (lengthFieldLength) => {
-    for (const endianness of ["big", "little"] as const) {
-      const format = { lengthFieldLength, maxFrameLength: 70_000, endianness };
-      const content = new Uint8Array(lengthFieldLength === 1 ? 200 : 60_000).fill(7);
-      const bytes = new LengthFieldEncoder(format).encode(content);
-      expect(decoded({ ...format, initialBytesToStrip: lengthFieldLength }, piecesOf(bytes, 999))).toEqual([hex(content)]);
-    }
-  });
+  it.each([1, 2, 3, 4, 5, 6, 7, 8])(
+    "may have a length field of %d bytes, in either order",
+    (lengthFieldLength) => {
+      for (const endianness of ["big", "little"] as const) {
+        const format = { lengthFieldLength, maxFrameLength: 70_000, endianness };
+        const content = new Uint8Array(lengthFieldLength === 1 ? 200 : 60_000).fill(7);
+        const bytes = new LengthFieldEncoder(format).encode(content);
+        expect(decoded({ ...format, initialBytesToStrip: lengthFieldLength }, piecesOf(bytes, 999))).toEqual([
+          hex(content),
+        ]);
+      }
+    },
+  );
 
   it("may be empty, and end nowhere but at their end", () => {
     expect(decoded(PREFIX, [fromHex("0000 0000")])).toEqual(["<0000>", "<0000>"]);
@@ -75,8 +99,11 @@ describe("frames that tell their length", () => {
   });
 
   it("are not written to again, be they short or long", () => {
-    const frames = [3, 70, 80, 3, 3, 90].map((length, index) => concat([Uint8Array.of(0, length), new Uint8Array(length).fill(index)]));
-    for (let size = 1; size < 100; size += 1) expect(decoded(PREFIX, piecesOf(concat(frames), size))).toEqual(frames.map(hex));
+    const frames = [3, 70, 80, 3, 3, 90].map((length, index) =>
+      concat([Uint8Array.of(0, length), new Uint8Array(length).fill(index)]),
+    );
+    for (let size = 1; size < 100; size += 1)
+      expect(decoded(PREFIX, piecesOf(concat(frames), size))).toEqual(frames.map(hex));
   });
 
   it("are plain byte arrays also where the chunk is a Buffer within a larger one", () => {
@@ -88,7 +115,10 @@ describe("frames that tell their length", () => {
 
 describe("a malformed length", () => {
   it("that is too long is refused when the length is known, nothing of it is held, and the next frame is read", () => {
-    for (const chunks of [...everySplit(fromHex("0004 61626364 0001 65")), piecesOf(fromHex("0004 61626364 0001 65"), 1)]) {
+    for (const chunks of [
+      ...everySplit(fromHex("0004 61626364 0001 65")),
+      piecesOf(fromHex("0004 61626364 0001 65"), 1),
+    ]) {
       expect(decoded({ lengthFieldLength: 2, maxFrameLength: 5 }, chunks)).toEqual(["too_long", "<000165>"]);
     }
     const decoder = new LengthFieldDecoder({ lengthFieldLength: 4, maxFrameLength: 1_000 });
@@ -105,7 +135,11 @@ describe("a malformed length", () => {
     ["shorter than the least", { lengthFieldLength: 2, minFrameLength: 5 }, "0002"],
     ["shorter than what is stripped", { lengthFieldLength: 2, initialBytesToStrip: 4 }, "0001"],
     ["negative", { lengthFieldLength: 4, signed: true, lengthAdjustment: 10 }, "ffffffff"],
-    ["negative, of 8 bytes", { lengthFieldLength: 8, signed: true, lengthAdjustment: 10 }, "ffffffffffffffff"],
+    [
+      "negative, of 8 bytes",
+      { lengthFieldLength: 8, signed: true, lengthAdjustment: 10 },
+      "ffffffffffffffff",
+    ],
     ["negative, its last byte first", { lengthFieldLength: 2, signed: true, endianness: "little" }, "00ff"],
   ] as const)("that is %s ends the stream for good", (_, options, header) => {
     const decoder = new LengthFieldDecoder({ maxFrameLength: 2_000, ...options });
@@ -113,24 +147,33 @@ describe("a malformed length", () => {
     decoder.write(bytes.slice(0, -1));
     expect(decoder.next()).toBeNull();
     decoder.write(concat([bytes.slice(-1), new Uint8Array(50)]));
-    for (const step of [() => decoder.next(), () => decoder.next(), () => decoder.write(bytes), () => decoder.end()]) {
+    for (const step of [
+      () => decoder.next(),
+      () => decoder.next(),
+      () => decoder.write(bytes),
+      () => decoder.end(),
+    ]) {
       expect(step).toThrow(expect.objectContaining({ name: "FrameError", fault: "corrupt" }));
     }
     expect(decoder.buffered).toBe(0);
   });
 
   it("of 8 bytes is too long and not rounded to one that fits", () => {
-    expect(decoded({ lengthFieldLength: 8, maxFrameLength: 100, lengthAdjustment: -1 }, [fromHex("ffffffffffffffff 00")])).toEqual([
-      "too_long",
-      "truncated",
-    ]);
+    expect(
+      decoded({ lengthFieldLength: 8, maxFrameLength: 100, lengthAdjustment: -1 }, [
+        fromHex("ffffffffffffffff 00"),
+      ]),
+    ).toEqual(["too_long", "truncated"]);
   });
 
   it("leaves the frames before it, each of them", () => {
     const chunk = fromHex("0001 61 0001 62 ffff");
     const decoder = new LengthFieldDecoder({ ...PREFIX, signed: true });
     decoder.write(chunk);
-    expect([decoder.next(), decoder.next()].map((frame) => frame && hex(frame))).toEqual(["<000161>", "<000162>"]);
+    expect([decoder.next(), decoder.next()].map((frame) => frame && hex(frame))).toEqual([
+      "<000161>",
+      "<000162>",
+    ]);
     expect(() => decoder.next()).toThrow(FrameError);
   });
 });
@@ -140,7 +183,8 @@ describe("magic bytes", () => {
 
   it("are looked for in every frame, wherever it is split", () => {
     const good = fromHex("0004 01 beef 02");
-    for (const chunks of everySplit(concat([good, good]))) expect(decoded(options, chunks)).toEqual([hex(good), hex(good)]);
+    for (const chunks of everySplit(concat([good, good])))
+      expect(decoded(options, chunks)).toEqual([hex(good), hex(good)]);
     for (const chunks of everySplit(concat([good, fromHex("0004 01 bee0 02")])))
       expect(decoded(options, chunks)).toEqual([hex(good), "corrupt"]);
   });
@@ -171,10 +215,15 @@ describe("any stream and any format", () => {
       { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) },
     );
     fc.assert(
-      fc.property(options, fc.array(byte, { maxLength: 60 }), fc.integer({ min: 1, max: 60 }), (format, bytes, size) => {
-        const stream = Uint8Array.from(bytes);
-        expect(decoded(format, piecesOf(stream, size))).toEqual(referenceLengthField(stream, format));
-      }),
+      fc.property(
+        options,
+        fc.array(byte, { maxLength: 60 }),
+        fc.integer({ min: 1, max: 60 }),
+        (format, bytes, size) => {
+          const stream = Uint8Array.from(bytes);
+          expect(decoded(format, piecesOf(stream, size))).toEqual(referenceLengthField(stream, format));
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
@@ -182,17 +231,24 @@ describe("any stream and any format", () => {
   it("give back what was encoded", () => {
     const content = fc.uint8Array({ minLength: 9, maxLength: 18 });
     fc.assert(
-      fc.property(options, fc.array(content, { maxLength: 8 }), fc.integer({ min: 1, max: 40 }), (format, frames, size) => {
-        const roomy = { ...format, maxFrameLength: 30, initialBytesToStrip: 0 };
-        const encoder = new LengthFieldEncoder(roomy);
-        const encoded = frames.map((frame) => encoder.encode(frame.slice(0, 5), frame.slice(5)));
-        const { lengthFieldOffset, lengthFieldLength } = roomy;
-        expect(decoded(roomy, piecesOf(concat(encoded), size))).toEqual(encoded.map(hex));
-        for (const [index, frame] of frames.entries()) {
-          const bytes = encoded[index] ?? new Uint8Array(0);
-          expect(concat([bytes.slice(0, lengthFieldOffset), bytes.slice(lengthFieldOffset + lengthFieldLength)])).toEqual(frame);
-        }
-      }),
+      fc.property(
+        options,
+        fc.array(content, { maxLength: 8 }),
+        fc.integer({ min: 1, max: 40 }),
+        (format, frames, size) => {
+          const roomy = { ...format, maxFrameLength: 30, initialBytesToStrip: 0 };
+          const encoder = new LengthFieldEncoder(roomy);
+          const encoded = frames.map((frame) => encoder.encode(frame.slice(0, 5), frame.slice(5)));
+          const { lengthFieldOffset, lengthFieldLength } = roomy;
+          expect(decoded(roomy, piecesOf(concat(encoded), size))).toEqual(encoded.map(hex));
+          for (const [index, frame] of frames.entries()) {
+            const bytes = encoded[index] ?? new Uint8Array(0);
+            expect(
+              concat([bytes.slice(0, lengthFieldOffset), bytes.slice(lengthFieldOffset + lengthFieldLength)]),
+            ).toEqual(frame);
+          }
+        },
+      ),
     );
   });
 });
@@ -207,14 +263,26 @@ describe("the length field encoder", () => {
     decoder.write(new LengthFieldEncoder(signed).encode(new Uint8Array(127)));
     expect(decoder.next()).toHaveLength(128);
     const short = new LengthFieldEncoder({ maxFrameLength: 250, lengthFieldLength: 1, minFrameLength: 10 });
-    expect(() => short.encode(new Uint8Array(8))).toThrow("the frame's length must be an integer in [10, 250], got 9");
+    expect(() => short.encode(new Uint8Array(8))).toThrow(
+      "the frame's length must be an integer in [10, 250], got 9",
+    );
   });
 
   it("refuses what its decoder would not give back", () => {
-    const encoder = new LengthFieldEncoder({ maxFrameLength: 300, lengthFieldLength: 1, lengthFieldOffset: 2 });
-    expect(() => encoder.encode(new Uint8Array(1))).toThrow("the first part's length must be an integer in [2, 300], got 1");
-    expect(() => encoder.encode(new Uint8Array(258))).toThrow("the length field's value must be an integer in [0, 255], got 256");
-    expect(() => encoder.encode(new Uint8Array(300))).toThrow("the frame's length must be an integer in [1, 300], got 301");
+    const encoder = new LengthFieldEncoder({
+      maxFrameLength: 300,
+      lengthFieldLength: 1,
+      lengthFieldOffset: 2,
+    });
+    expect(() => encoder.encode(new Uint8Array(1))).toThrow(
+      "the first part's length must be an integer in [2, 300], got 1",
+    );
+    expect(() => encoder.encode(new Uint8Array(258))).toThrow(
+      "the length field's value must be an integer in [0, 255], got 256",
+    );
+    expect(() => encoder.encode(new Uint8Array(300))).toThrow(
+      "the frame's length must be an integer in [1, 300], got 301",
+    );
   });
 });
 

@@ -14,7 +14,9 @@ describe("the protobuf wire format", () => {
     const writer = new ProtobufWriter();
     writer.uint(1, 150);
     writer.text(2, "testing");
-    expect([...writer.finish()]).toEqual([0x08, 0x96, 0x01, 0x12, 0x07, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6e, 0x67]);
+    expect([...writer.finish()]).toEqual([
+      0x08, 0x96, 0x01, 0x12, 0x07, 0x74, 0x65, 0x73, 0x74, 0x69, 0x6e, 0x67,
+    ]);
   });
 
   it.each([
@@ -32,16 +34,21 @@ describe("the protobuf wire format", () => {
 
   it("gives back unsigned, signed and text values of any size", () => {
     fc.assert(
-      fc.property(fc.maxSafeNat(), fc.integer({ min: -(2 ** 51), max: 2 ** 51 }), fc.string({ unit: "grapheme" }), (uint, sint, text) => {
-        const writer = new ProtobufWriter();
-        writer.uint(1, uint);
-        writer.sint(2, sint);
-        writer.text(3, text);
-        const read = fieldsOf(writer.finish(), (reader) =>
-          reader.field === 1 ? reader.uint() : reader.field === 2 ? reader.sint() : reader.text(),
-        );
-        expect(read).toEqual([uint, sint, text]);
-      }),
+      fc.property(
+        fc.maxSafeNat(),
+        fc.integer({ min: -(2 ** 51), max: 2 ** 51 }),
+        fc.string({ unit: "grapheme" }),
+        (uint, sint, text) => {
+          const writer = new ProtobufWriter();
+          writer.uint(1, uint);
+          writer.sint(2, sint);
+          writer.text(3, text);
+          const read = fieldsOf(writer.finish(), (reader) =>
+            reader.field === 1 ? reader.uint() : reader.field === 2 ? reader.sint() : reader.text(),
+          );
+          expect(read).toEqual([uint, sint, text]);
+        },
+      ),
     );
   });
 
@@ -69,6 +76,7 @@ describe("the protobuf wire format", () => {
   });
 
   it("refuses to write what is not an unsigned integer below 2^53", () => {
-    for (const value of [-1, 1.5, 2 ** 53, Number.NaN]) expect(() => new ProtobufWriter().uint(1, value)).toThrow(RangeError);
+    for (const value of [-1, 1.5, 2 ** 53, Number.NaN])
+      expect(() => new ProtobufWriter().uint(1, value)).toThrow(RangeError);
   });
 });

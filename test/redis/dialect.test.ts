@@ -24,7 +24,9 @@ describe("a command", () => {
   it("gives back bytes that are no text", async () => {
     const bytes = Buffer.from(Array.from({ length: 256 }, (_, index) => index));
     await at.native.set("bytes", bytes);
-    const { result } = (await (await at.post("/", ["GET", "bytes"], { "upstash-encoding": "base64" })).json()) as { result: string };
+    const { result } = (await (
+      await at.post("/", ["GET", "bytes"], { "upstash-encoding": "base64" })
+    ).json()) as { result: string };
     expect(Buffer.from(result, "base64").equals(bytes)).toBe(true);
   });
 
@@ -44,38 +46,58 @@ describe("a command", () => {
     expect(await (await at.post("/", ["hgetall", "hash"], { "upstash-encoding": "base64" })).json()).toEqual({
       result: [b64("field"), b64("OK"), b64("other"), b64("x")],
     });
-    expect(await at.client.eval("return {1,'a',{'b',{'OK',false}}}", [], [])).toEqual([1, "a", ["b", ["OK", null]]]);
+    expect(await at.client.eval("return {1,'a',{'b',{'OK',false}}}", [], [])).toEqual([
+      1,
+      "a",
+      ["b", ["OK", null]],
+    ]);
     await at.client.xadd("stream", "1-1", { field: "v" });
     expect(await typed.xrange("stream", "-", "+")).toEqual({ "1-1": { field: "v" } });
   });
 
   it("answers OK plainly where it stands alone, and in text when no encoding is asked for", async () => {
-    expect(await (await at.post("/", ["SET", "k", "v"], { "upstash-encoding": "base64" })).text()).toBe('{"result":"OK"}');
+    expect(await (await at.post("/", ["SET", "k", "v"], { "upstash-encoding": "base64" })).text()).toBe(
+      '{"result":"OK"}',
+    );
     expect(await (await at.post("/", ["GET", "k"])).text()).toBe('{"result":"v"}');
-    expect(await (await at.post("/", ["PING"], { "upstash-encoding": "base64" })).text()).toBe(`{"result":"${b64("PONG")}"}`);
+    expect(await (await at.post("/", ["PING"], { "upstash-encoding": "base64" })).text()).toBe(
+      `{"result":"${b64("PONG")}"}`,
+    );
   });
 
   it("has Redis's own errors, word for word, with status 400", async () => {
     await at.client.lpush("list", "x");
     for (const command of [["GET"], ["nosuch", "a"], ["INCR", "list"], ["EVALSHA", "0".repeat(40), "0"]]) {
-      const native: string = await at.native.call(command[0] ?? "", command.slice(1)).then(String, (error: Error) => error.message);
+      const native: string = await at.native
+        .call(command[0] ?? "", command.slice(1))
+        .then(String, (error: Error) => error.message);
       const response = await at.post("/", command);
       expect([response.status, await response.json()]).toEqual([400, { error: native }]);
     }
-    await expect(at.client.incr("list")).rejects.toThrow("WRONGTYPE Operation against a key holding the wrong kind of value");
+    await expect(at.client.incr("list")).rejects.toThrow(
+      "WRONGTYPE Operation against a key holding the wrong kind of value",
+    );
   });
 
-  it.each(["__proto__", "__PROTO__", "constructor", "toString", "valueOf", "hasOwnProperty", "__defineGetter__"])(
-    "called %s is unknown, and does the others no harm",
-    async (name) => {
-      const beside = at.post("/", ["SET", "beside", "1"]);
-      const response = await at.post("/", [name, "a", "b"]);
-      expect([response.status, await response.json()]).toEqual([400, { error: expect.stringContaining(`ERR unknown command '${name}'`) }]);
-      expect((await beside).status).toBe(200);
-      expect((await at.post("/multi-exec", [["GET", "beside"], [name]])).status).toBe(400);
-      expect(await at.client.get("beside")).toBe("1");
-    },
-  );
+  it.each([
+    "__proto__",
+    "__PROTO__",
+    "constructor",
+    "toString",
+    "valueOf",
+    "hasOwnProperty",
+    "__defineGetter__",
+  ])("called %s is unknown, and does the others no harm", async (name) => {
+    const beside = at.post("/", ["SET", "beside", "1"]);
+    const response = await at.post("/", [name, "a", "b"]);
+    expect([response.status, await response.json()]).toEqual([
+      400,
+      { error: expect.stringContaining(`ERR unknown command '${name}'`) },
+    ]);
+    expect((await beside).status).toBe(200);
+    expect((await at.post("/multi-exec", [["GET", "beside"], [name]])).status).toBe(400);
+    expect(await at.client.get("beside")).toBe("1");
+  });
 
   it("answers with a sync token, which clients send back", async () => {
     expect((await at.post("/", ["PING"])).headers.get("upstash-sync-token")).toBe("one-server");
@@ -87,7 +109,12 @@ describe("a pipeline", () => {
     const pipeline = at.client.pipeline();
     pipeline.set("p", "1").incr("p").lpush("p", "x").get("p");
     const results = await pipeline.exec({ keepErrors: true });
-    expect(results).toMatchObject([{ result: "OK" }, { result: 2 }, { error: expect.stringContaining("WRONGTYPE") }, { result: "2" }]);
+    expect(results).toMatchObject([
+      { result: "OK" },
+      { result: 2 },
+      { error: expect.stringContaining("WRONGTYPE") },
+      { result: "2" },
+    ]);
   });
 
   it("takes ten thousand commands at once", async () => {
@@ -121,7 +148,9 @@ describe("whoever has no token", () => {
   );
 
   it("is told so by the client", async () => {
-    await expect(new Redis({ url: at.url, token: "wrong", retry: false }).get("k")).rejects.toThrow("Unauthorized");
+    await expect(new Redis({ url: at.url, token: "wrong", retry: false }).get("k")).rejects.toThrow(
+      "Unauthorized",
+    );
   });
 });
 

@@ -33,17 +33,27 @@ describe("a refused command", () => {
     const response = await at.post("/", command);
     expect([response.status, await response.json()]).toEqual([
       400,
-      { error: expect.stringMatching(new RegExp(`^ERR ${command[0]?.toUpperCase()}.* is not available over REST$`)) },
+      {
+        error: expect.stringMatching(
+          new RegExp(`^ERR ${command[0]?.toUpperCase()}.* is not available over REST$`),
+        ),
+      },
     ]);
     const pipeline = await at.post("/pipeline", [["SET", "k", "1"], command, ["GET", "k"]]);
-    expect(await pipeline.json()).toEqual([{ result: "OK" }, { error: expect.stringContaining("not available") }, { result: "1" }]);
+    expect(await pipeline.json()).toEqual([
+      { result: "OK" },
+      { error: expect.stringContaining("not available") },
+      { result: "1" },
+    ]);
   });
 
   it("is told from a key, group or subcommand that only looks like it", async () => {
     await at.native.xadd("BLOCK", "1-1", "f", "v");
     expect((await at.post("/", ["XREAD", "COUNT", 1, "STREAMS", "BLOCK", "0"])).status).toBe(200);
     expect((await at.post("/", ["XGROUP", "CREATE", "BLOCK", "BLOCK", "0"])).status).toBe(200);
-    expect((await at.post("/", ["XREADGROUP", "GROUP", "BLOCK", "BLOCK", "STREAMS", "BLOCK", ">"])).status).toBe(200);
+    expect(
+      (await at.post("/", ["XREADGROUP", "GROUP", "BLOCK", "BLOCK", "STREAMS", "BLOCK", ">"])).status,
+    ).toBe(200);
     expect((await at.post("/", ["CLIENT", "ID"])).status).toBe(200);
   });
 });
@@ -58,7 +68,10 @@ describe("limits", () => {
       body: new Blob([body]).stream(),
       duplex: "half",
     } as RequestInit);
-    expect([chunked.status, await chunked.json()]).toEqual([413, { error: "ERR a request may have 100000 bytes" }]);
+    expect([chunked.status, await chunked.json()]).toEqual([
+      413,
+      { error: "ERR a request may have 100000 bytes" },
+    ]);
   });
 
   it("refuse more commands than may wait, and forget those who have left", async () => {
@@ -83,7 +96,9 @@ describe("limits", () => {
 
   it("refuse to hold more bytes than all requests together may have", async () => {
     const half = connect(Number(new URL(at.url).port), "127.0.0.1");
-    half.write(`POST / HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${at.token}\r\ncontent-length: 100000\r\n\r\n${"x".repeat(90_000)}`);
+    half.write(
+      `POST / HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${at.token}\r\ncontent-length: 100000\r\n\r\n${"x".repeat(90_000)}`,
+    );
     await once(half, "connect");
     const status = async (): Promise<number> => (await at.post("/", ["SET", "k", "x".repeat(90_000)])).status;
     await until("the other half is refused", async () => (await status()) === 503);
@@ -98,7 +113,10 @@ describe("limits", () => {
       ["GET", "long"],
       ["SET", "done", "1"],
     ]);
-    expect(await response.json()).toEqual([{ error: expect.stringContaining("done, but") }, { result: "OK" }]);
+    expect(await response.json()).toEqual([
+      { error: expect.stringContaining("done, but") },
+      { result: "OK" },
+    ]);
   });
 
   it("bound what many replies to one request hold while they come", async () => {
@@ -107,7 +125,10 @@ describe("limits", () => {
       "/pipeline",
       Array.from({ length: 100 }, () => ["GET", "third"]),
     );
-    const answers = (await response.json()) as readonly { readonly result?: string; readonly error?: string }[];
+    const answers = (await response.json()) as readonly {
+      readonly result?: string;
+      readonly error?: string;
+    }[];
     expect(answers.map(({ result, error }) => result?.length ?? error?.slice(0, 9))).toEqual([
       15_000,
       15_000,
@@ -119,9 +140,17 @@ describe("limits", () => {
 
   it("refuse a subscription too many, and free its place when it ends", async () => {
     const open = async (abort: AbortController) =>
-      await fetch(`${at.url}/subscribe/c`, { method: "POST", headers: { authorization: `Bearer ${at.token}` }, signal: abort.signal });
+      await fetch(`${at.url}/subscribe/c`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${at.token}` },
+        signal: abort.signal,
+      });
     const readers = [new AbortController(), new AbortController(), new AbortController()] as const;
-    expect([(await open(readers[0])).status, (await open(readers[1])).status, (await open(readers[2])).status]).toEqual([200, 200, 503]);
+    expect([
+      (await open(readers[0])).status,
+      (await open(readers[1])).status,
+      (await open(readers[2])).status,
+    ]).toEqual([200, 200, 503]);
     readers[0].abort();
     await until("the place is free", async () => (await open(readers[2])).status === 200);
     readers[1].abort();

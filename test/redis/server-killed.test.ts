@@ -22,7 +22,10 @@ describe("a redis-server that is killed", () => {
       }
     };
     const clients = Array.from({ length: 8 }, (_, index) => load(`count-${index}`));
-    await until("all clients are under way", () => counts.size === 8 && [...counts.values()].every((count) => count > 50));
+    await until(
+      "all clients are under way",
+      () => counts.size === 8 && [...counts.values()].every((count) => count > 50),
+    );
     await at.kill();
     const startedAtMs = performance.now();
     await Promise.all(clients);
@@ -35,7 +38,8 @@ describe("a redis-server that is killed", () => {
 
     await at.restart();
     for (const [key, count] of counts) {
-      // What is answered was handed to the system before, so it outlives the process; the one command that was not answered may have been done.
+      // What is answered was handed to the system before, so it outlives the process; the one
+      // command that was not answered may have been done.
       expect([count, count + 1]).toContain(Number(await at.client.get(key)));
     }
     expect(await at.client.set("back", "1")).toBe("OK");
@@ -47,7 +51,11 @@ describe("a redis-server that is killed", () => {
     const lines: string[] = [];
     const abort = new AbortController();
     const headers = { authorization: `Bearer ${at.token}`, accept: "text/event-stream" };
-    const response = await fetch(`${at.url}/subscribe/chat`, { method: "POST", headers, signal: abort.signal });
+    const response = await fetch(`${at.url}/subscribe/chat`, {
+      method: "POST",
+      headers,
+      signal: abort.signal,
+    });
     const read = async (): Promise<void> => {
       for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
         lines.push(...chunk.split("\n").filter((line) => line.startsWith("data:")));

@@ -17,10 +17,18 @@ const connectionsOf = async (): Promise<number> =>
 describe("a subscription that Redis refuses", () => {
   it("ends with Redis's words, and isn't asked for again and again", async () => {
     await at.native.call("ACL", "SETUSER", "app", "on", ">secret", "~*", "+@all", "resetchannels");
-    const redis = { host: "127.0.0.1", port: at.native.options.port ?? 0, username: "app", password: "secret" };
+    const redis = {
+      host: "127.0.0.1",
+      port: at.native.options.port ?? 0,
+      username: "app",
+      password: "secret",
+    };
     const front = await startFront({ redis, token: at.token, port: 0, tell: () => undefined });
     try {
-      const response = await fetch(`${front.url}/subscribe/c`, { method: "POST", headers: { authorization: `Bearer ${at.token}` } });
+      const response = await fetch(`${front.url}/subscribe/c`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${at.token}` },
+      });
       expect(await response.text()).toContain("NOPERM");
       await until("its connection is gone", async () => (await connectionsOf()) === 0);
     } finally {

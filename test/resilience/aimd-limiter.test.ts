@@ -38,7 +38,9 @@ describe("an AIMD limiter", () => {
 
   it("refuses options out of range, and takes those at their edges", () => {
     const make = (options: ConstructorParameters<typeof AimdLimiter>[0]) => () => new AimdLimiter(options);
-    expect(make({ backoffRatio: 0.49 })).toThrow(new RangeError("backoffRatio must be in [0.5, 1), got 0.49"));
+    expect(make({ backoffRatio: 0.49 })).toThrow(
+      new RangeError("backoffRatio must be in [0.5, 1), got 0.49"),
+    );
     expect(make({ backoffRatio: 1 })).toThrow(new RangeError("backoffRatio must be in [0.5, 1), got 1"));
     expect(make({ slowMs: 0 })).toThrow(new RangeError("slowMs must be in (0, 60000], got 0"));
     expect(make({ slowMs: 60_001 })).toThrow(new RangeError("slowMs must be in (0, 60000], got 60001"));

@@ -9,10 +9,22 @@ const log = (limit: number, windowMs = 1000): ExactLog => new ExactLog({ limit, 
 /** A quota that always decides the same. */
 function always(decision: RateDecision): RateQuota {
   const state = { kind: "always", limit: 1, windowMs: 1 };
-  return { peek: () => decision, take: () => decision, absorb: () => undefined, giveBack: () => undefined, state, idleAtMs: 0 };
+  return {
+    peek: () => decision,
+    take: () => decision,
+    absorb: () => undefined,
+    giveBack: () => undefined,
+    state,
+    idleAtMs: 0,
+  };
 }
 
-const allowed = (remaining: number, resetMs: number): RateDecision => ({ allowed: true, remaining, resetMs, retryAfterMs: 0 });
+const allowed = (remaining: number, resetMs: number): RateDecision => ({
+  allowed: true,
+  remaining,
+  resetMs,
+  retryAfterMs: 0,
+});
 const denied = (remaining: number, retryAfterMs: number): RateDecision => ({
   allowed: false,
   remaining,
@@ -48,7 +60,10 @@ describe("several limits at once", () => {
   it("allow at the end of the told wait, and not before", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 1000 })), { minLength: 1, maxLength: 5 }),
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 1000 })), {
+          minLength: 1,
+          maxLength: 5,
+        }),
         fc.array(fc.nat(300), { maxLength: 20 }),
         (limits, gaps) => {
           const quotas = limits.map(([limit, windowMs]) => log(limit, windowMs));
@@ -69,7 +84,11 @@ describe("several limits at once", () => {
   it("are at least one and at most 16", () => {
     const sixteen = Array.from({ length: 16 }, () => log(1));
     expect(takeAll(0, 1, sixteen).allowed).toBe(true);
-    expect(() => takeAll(0, 1, [])).toThrow(new RangeError("quotas.length must be an integer in [1, 16], got 0"));
-    expect(() => takeAll(0, 1, [...sixteen, log(1)])).toThrow(new RangeError("quotas.length must be an integer in [1, 16], got 17"));
+    expect(() => takeAll(0, 1, [])).toThrow(
+      new RangeError("quotas.length must be an integer in [1, 16], got 0"),
+    );
+    expect(() => takeAll(0, 1, [...sixteen, log(1)])).toThrow(
+      new RangeError("quotas.length must be an integer in [1, 16], got 17"),
+    );
   });
 });

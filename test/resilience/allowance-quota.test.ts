@@ -10,7 +10,10 @@ const ALLOWANCE = 7;
 const START_MS = 1_700_000_000_000;
 
 /** One isolate and its server, over a clock that the test turns. */
-function isolate({ limit = LIMIT, isAway = () => false }: { readonly limit?: RateLimit; readonly isAway?: () => boolean } = {}) {
+function isolate({
+  limit = LIMIT,
+  isAway = () => false,
+}: { readonly limit?: RateLimit; readonly isAway?: () => boolean } = {}) {
   const quota = clientQuota("async", limit, { onUnreachable: "open", hasAllowance: true });
   const server = quotaFor(limit);
   const asks: RateAsk[] = [];
@@ -19,7 +22,9 @@ function isolate({ limit = LIMIT, isAway = () => false }: { readonly limit?: Rat
     if (decision === null) {
       const ask = quota.ask(nowMs, 1);
       asks.push(ask);
-      decision = isAway() ? quota.unreachable(nowMs, 1) : quota.answered(nowMs, 1, answerAsk(server, limit, nowMs, ask));
+      decision = isAway()
+        ? quota.unreachable(nowMs, 1)
+        : quota.answered(nowMs, 1, answerAsk(server, limit, nowMs, ask));
     }
     const behind = quota.background(nowMs);
     if (behind !== null) {
@@ -48,7 +53,9 @@ describe("a quota with an allowance", () => {
 
   it("admits exactly the limit all the same: what was let pass is told with the first ask", () => {
     const { request, asks } = isolate();
-    const allowed = Array.from({ length: 100 }, (_, index) => request(START_MS + index).allowed).filter(Boolean);
+    const allowed = Array.from({ length: 100 }, (_, index) => request(START_MS + index).allowed).filter(
+      Boolean,
+    );
     expect(allowed).toHaveLength(60);
     expect(asks[0]).toEqual({ kind: "take", cost: 1, count: ALLOWANCE });
   });
@@ -67,7 +74,8 @@ describe("a quota with an allowance", () => {
     const { request, asks } = isolate();
     for (let index = 0; index < 20; index += 1) request(START_MS + index);
     const asked = asks.length;
-    for (let index = 0; index < ALLOWANCE; index += 1) expect(request(START_MS + 120_000 + index).allowed).toBe(true);
+    for (let index = 0; index < ALLOWANCE; index += 1)
+      expect(request(START_MS + 120_000 + index).allowed).toBe(true);
     expect(asks).toHaveLength(asked);
   });
 
@@ -83,19 +91,22 @@ describe("a quota with an allowance", () => {
 
   it("never admits more than the limit and one allowance in a window, whenever requests come (two windows' edges)", () => {
     fc.assert(
-      fc.property(fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 50, maxLength: 400 }), (gapsMs) => {
-        const { request } = isolate();
-        const admittedAtMs: number[] = [];
-        let nowMs = START_MS;
-        for (const gapMs of gapsMs) {
-          nowMs += gapMs;
-          if (request(nowMs).allowed) admittedAtMs.push(nowMs);
-        }
-        for (const [index, fromMs] of admittedAtMs.entries()) {
-          const inWindow = admittedAtMs.slice(index).filter((atMs) => atMs < fromMs + 60_000).length;
-          expect(inWindow).toBeLessThanOrEqual(LIMIT.limit + ALLOWANCE);
-        }
-      }),
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 50, maxLength: 400 }),
+        (gapsMs) => {
+          const { request } = isolate();
+          const admittedAtMs: number[] = [];
+          let nowMs = START_MS;
+          for (const gapMs of gapsMs) {
+            nowMs += gapMs;
+            if (request(nowMs).allowed) admittedAtMs.push(nowMs);
+          }
+          for (const [index, fromMs] of admittedAtMs.entries()) {
+            const inWindow = admittedAtMs.slice(index).filter((atMs) => atMs < fromMs + 60_000).length;
+            expect(inWindow).toBeLessThanOrEqual(LIMIT.limit + ALLOWANCE);
+          }
+        },
+      ),
     );
   });
 });

@@ -4,7 +4,10 @@ import { AsyncQuota } from "../../src/resilience/async-quota.ts";
 import type { RateAnswer } from "../../src/resilience/rate-limit.ts";
 import { LATE_MS, QuotaWire, wireSteps } from "./support/quota-wire.ts";
 
-/** Reports every 200 ms; a slow holder, one with up to 10 units unreported, every 1250 ms. 16 ms are as long as it takes to free a unit. */
+/**
+ * Reports every 200 ms; a slow holder, one with up to 10 units unreported, every 1250 ms. 16 ms are
+ * as long as it takes to free a unit.
+ */
 const LIMIT = { limit: 640, windowMs: 10_000 };
 
 const left = (remaining: number, counted = 0): RateAnswer => ({
@@ -16,7 +19,12 @@ const left = (remaining: number, counted = 0): RateAnswer => ({
   holdMs: 0,
   counted,
 });
-const denial = (retryAfterMs: number): RateAnswer => ({ ...left(0), allowed: false, resetMs: retryAfterMs, retryAfterMs });
+const denial = (retryAfterMs: number): RateAnswer => ({
+  ...left(0),
+  allowed: false,
+  resetMs: retryAfterMs,
+  retryAfterMs,
+});
 
 /** A holder that knows since `atMs` how many units are left. */
 function knowing(remaining: number, atMs: number, limit = LIMIT): AsyncQuota {
@@ -34,7 +42,12 @@ describe("an asynchronous quota", () => {
   it("asks at first", () => {
     const quota = new AsyncQuota(LIMIT, "closed");
     expect([quota.decide(0, 1), quota.ask(0, 3)]).toEqual([null, { kind: "take", cost: 3 }]);
-    expect(quota.answered(20, 3, left(500))).toEqual({ allowed: true, remaining: 500, resetMs: 40, retryAfterMs: 0 });
+    expect(quota.answered(20, 3, left(500))).toEqual({
+      allowed: true,
+      remaining: 500,
+      resetMs: 40,
+      retryAfterMs: 0,
+    });
     expect([quota.background(20), quota.background(9000), quota.leftover()]).toEqual([null, null, 0]);
   });
 
@@ -119,7 +132,11 @@ describe("an asynchronous quota", () => {
   it("reports when the estimate is 0.2 s old", () => {
     const quota = knowing(600, 0);
     admit(quota, 10, 11);
-    expect([quota.background(199), quota.background(200), quota.background(200)]).toEqual([null, { kind: "report", count: 11 }, null]);
+    expect([quota.background(199), quota.background(200), quota.background(200)]).toEqual([
+      null,
+      { kind: "report", count: 11 },
+      null,
+    ]);
     expect(quota.decide(210, 589)).toMatchObject({ allowed: true, remaining: 0 });
     quota.learned(220, left(600));
     expect(quota.decide(220, 11)).toMatchObject({ allowed: true, remaining: 0 });
@@ -163,7 +180,9 @@ describe("an asynchronous quota", () => {
   ])("reports small quotas sooner (%o: %i ms)", (limit, reportMs) => {
     const quota = knowing(Math.ceil(limit.limit / 2) - 1, 0, limit);
     admit(quota, 0, 1);
-    const firstAtMs = Array.from({ length: 300 }, (_, atMs) => atMs).find((atMs) => quota.background(atMs) !== null);
+    const firstAtMs = Array.from({ length: 300 }, (_, atMs) => atMs).find(
+      (atMs) => quota.background(atMs) !== null,
+    );
     expect(firstAtMs).toBe(reportMs);
   });
 
@@ -171,7 +190,12 @@ describe("an asynchronous quota", () => {
     const quota = knowing(600, 0);
     admit(quota, 0, 1);
     quota.ask(10, 1);
-    expect(quota.answered(20, 1, denial(50))).toEqual({ allowed: false, remaining: 0, resetMs: 50, retryAfterMs: 50 });
+    expect(quota.answered(20, 1, denial(50))).toEqual({
+      allowed: false,
+      remaining: 0,
+      resetMs: 50,
+      retryAfterMs: 50,
+    });
     expect(quota.decide(70, 1)).toBeNull();
     quota.ask(9000, 1);
     quota.answered(9000, 1, left(500));
@@ -345,7 +369,9 @@ describe("an asynchronous quota", () => {
         let nowMs = 1_000_000;
         for (const step of steps) wire.request((nowMs += step.afterMs), step);
         wire.part(nowMs + LATE_MS);
-        expect(wire.served.reduce((sum, { units }) => sum + units, 0)).toBeGreaterThanOrEqual(wire.admittedAtMs.length);
+        expect(wire.served.reduce((sum, { units }) => sum + units, 0)).toBeGreaterThanOrEqual(
+          wire.admittedAtMs.length,
+        );
       }),
     );
   });
@@ -364,14 +390,20 @@ describe("an asynchronous quota", () => {
   });
 
   it("keeps a single isolate within the limit", () => {
-    const limits = fc.record({ limit: fc.integer({ min: 1, max: 30 }), windowMs: fc.integer({ min: 200, max: 3000 }) });
+    const limits = fc.record({
+      limit: fc.integer({ min: 1, max: 30 }),
+      windowMs: fc.integer({ min: 200, max: 3000 }),
+    });
     fc.assert(
       fc.property(fc.array(fc.nat(150), { maxLength: 150, size: "max" }), limits, (gaps, limit) => {
         const wire = new QuotaWire("async", limit);
         let nowMs = 1_000_000;
-        for (const gap of gaps) wire.request((nowMs += gap), { isolate: 0, afterMs: gap, fate: "answered", clockErrorMs: 0 });
+        for (const gap of gaps)
+          wire.request((nowMs += gap), { isolate: 0, afterMs: gap, fate: "answered", clockErrorMs: 0 });
         for (const atMs of wire.admittedAtMs) {
-          const inWindow = wire.admittedAtMs.filter((other) => other <= atMs && other > atMs - limit.windowMs).length;
+          const inWindow = wire.admittedAtMs.filter(
+            (other) => other <= atMs && other > atMs - limit.windowMs,
+          ).length;
           expect(inWindow).toBeLessThanOrEqual(limit.limit);
         }
       }),
@@ -379,6 +411,8 @@ describe("an asynchronous quota", () => {
   });
 
   it("refuses a limit that is none", () => {
-    expect(() => new AsyncQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow("limit must be an integer in [1, 1000000], got 0");
+    expect(() => new AsyncQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow(
+      "limit must be an integer in [1, 1000000], got 0",
+    );
   });
 });

@@ -15,7 +15,13 @@ function limiterOf(options: { readonly inFlightFloor?: number; readonly rtFloorM
 }
 
 /** Work that ends at `atMs` after T0, each piece having taken `rtMs`. */
-function pass(limiter: BbrLimiter, atMs: number, times: number, rtMs: number, outcome: "success" | "failure" = "success"): void {
+function pass(
+  limiter: BbrLimiter,
+  atMs: number,
+  times: number,
+  rtMs: number,
+  outcome: "success" | "failure" = "success",
+): void {
   for (let time = 0; time < times; time += 1) {
     limiter.admit(T0 + atMs - rtMs, "critical_plus");
     limiter.done(T0 + atMs, T0 + atMs - rtMs, outcome);
@@ -140,15 +146,18 @@ describe("a bbr limiter's limit", () => {
     [400, 800],
     [1_000, 2_000],
     [1_100, 2_000],
-  ])("is halved for longer where work takes longer, up to two seconds: at %s ms, for %s", (rtMs, halvedMs) => {
-    const { limiter } = limiterOf({ inFlightFloor: 10 });
-    pass(limiter, -100, 1, rtMs);
-    limiter.view(T0);
-    expect(limiter.view(T0 + halvedMs - 1).limit).toBe(limiter.view(T0).limit);
-    const halved = limiter.view(T0 + halvedMs - 1).limit;
-    expect(Math.floor(limiter.view(T0 + halvedMs).limit / 2)).toBe(halved);
-    expect(limiter.view(T0 + halvedMs).limit).toBeGreaterThan(halved);
-  });
+  ])(
+    "is halved for longer where work takes longer, up to two seconds: at %s ms, for %s",
+    (rtMs, halvedMs) => {
+      const { limiter } = limiterOf({ inFlightFloor: 10 });
+      pass(limiter, -100, 1, rtMs);
+      limiter.view(T0);
+      expect(limiter.view(T0 + halvedMs - 1).limit).toBe(limiter.view(T0).limit);
+      const halved = limiter.view(T0 + halvedMs - 1).limit;
+      expect(Math.floor(limiter.view(T0 + halvedMs).limit / 2)).toBe(halved);
+      expect(limiter.view(T0 + halvedMs).limit).toBeGreaterThan(halved);
+    },
+  );
 });
 
 describe("a bbr limiter under pressure", () => {
@@ -304,7 +313,11 @@ describe("a bbr limiter that sheds", () => {
     limiter.view(T0);
     let most = 0;
     for (let bucket = 1; bucket <= 85; bucket += 1) {
-      for (let count = 0; count < 5_000 && limiter.admit(T0 + 1_000 + 100 * bucket, "critical_plus"); count += 1);
+      for (
+        let count = 0;
+        count < 5_000 && limiter.admit(T0 + 1_000 + 100 * bucket, "critical_plus");
+        count += 1
+      );
       most = Math.max(most, tryOnce(bucket));
     }
     expect(most).toBe(3_200);
@@ -386,7 +399,8 @@ describe("a bbr limiter's accounts", () => {
             expect(isAdmitted || inFlight > 16).toBe(true);
             if (isAdmitted) inFlight += 1;
           }
-          for (let count = 0; count < Math.min(ends, inFlight); count += 1) limiter.done(nowMs, nowMs - 30, outcome);
+          for (let count = 0; count < Math.min(ends, inFlight); count += 1)
+            limiter.done(nowMs, nowMs - 30, outcome);
           inFlight -= Math.min(ends, inFlight);
           const view = limiter.view(nowMs);
           expect(view.inFlight).toBe(inFlight);
@@ -404,7 +418,9 @@ describe("a bbr limiter's options", () => {
   });
 
   it.each([0, 60_001, 1.5])("may not have a least response time of %s", (rtFloorMs) => {
-    expect(() => new BbrLimiter({ rtFloorMs })).toThrow(new RangeError(`rtFloorMs must be an integer in [1, 60000], got ${rtFloorMs}`));
+    expect(() => new BbrLimiter({ rtFloorMs })).toThrow(
+      new RangeError(`rtFloorMs must be an integer in [1, 60000], got ${rtFloorMs}`),
+    );
   });
 
   it("may be at the ends of their intervals", () => {

@@ -26,16 +26,43 @@ function opened(): BreakerLedger {
   return ledger;
 }
 
-const through = (state: BreakerLedgerState): BreakerLedgerState => JSON.parse(JSON.stringify(state)) as BreakerLedgerState;
+const through = (state: BreakerLedgerState): BreakerLedgerState =>
+  JSON.parse(JSON.stringify(state)) as BreakerLedgerState;
 
 describe("a closed ledger", () => {
   it("opens when half of at least 20 calls failed, summed over all reporters", () => {
     const ledger = new BreakerLedger();
-    expect(ledger.report(T0, report({ reporter: "a", ok: 10, failed: 4 }))).toEqual({ state: "closed", version: 0, probeLeaseMs: 0 });
-    expect(ledger.report(T0, report({ reporter: "b", failed: 5 }))).toEqual({ state: "closed", version: 0, probeLeaseMs: 0 });
-    expect(ledger.view(T0)).toEqual({ state: "closed", version: 0, total: 19, failures: 9, openedAtMs: null, probing: null });
-    expect(ledger.report(T0, report({ reporter: "c", failed: 1 }))).toEqual({ state: "open", version: 1, probeLeaseMs: 0 });
-    expect(ledger.view(T0)).toEqual({ state: "open", version: 1, total: 20, failures: 10, openedAtMs: T0, probing: null });
+    expect(ledger.report(T0, report({ reporter: "a", ok: 10, failed: 4 }))).toEqual({
+      state: "closed",
+      version: 0,
+      probeLeaseMs: 0,
+    });
+    expect(ledger.report(T0, report({ reporter: "b", failed: 5 }))).toEqual({
+      state: "closed",
+      version: 0,
+      probeLeaseMs: 0,
+    });
+    expect(ledger.view(T0)).toEqual({
+      state: "closed",
+      version: 0,
+      total: 19,
+      failures: 9,
+      openedAtMs: null,
+      probing: null,
+    });
+    expect(ledger.report(T0, report({ reporter: "c", failed: 1 }))).toEqual({
+      state: "open",
+      version: 1,
+      probeLeaseMs: 0,
+    });
+    expect(ledger.view(T0)).toEqual({
+      state: "open",
+      version: 1,
+      total: 20,
+      failures: 10,
+      openedAtMs: T0,
+      probing: null,
+    });
   });
 
   it("does not open on failures of an hour ago", () => {
@@ -46,7 +73,8 @@ describe("a closed ledger", () => {
 
   it("does not count what was seen in another state, past or to come", () => {
     const ledger = new BreakerLedger({}, { state: "closed", version: 2 });
-    for (const version of [0, 1, 3]) expect(ledger.report(T0, report({ failed: 100, version })).version).toBe(2);
+    for (const version of [0, 1, 3])
+      expect(ledger.report(T0, report({ failed: 100, version })).version).toBe(2);
     expect(ledger.view(T0).total).toBe(0);
     expect(ledger.report(T0, report({ failed: 20, version: 2 })).state).toBe("open");
   });
@@ -74,7 +102,11 @@ describe("an open ledger", () => {
   it("gives the first lease a second after it opened, to whoever asks first", () => {
     const ledger = opened();
     expect(ledger.report(T0 + 999, report({ reporter: "a", version: 1 })).probeLeaseMs).toBe(0);
-    expect(ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }))).toEqual({ state: "open", version: 1, probeLeaseMs: 1_000 });
+    expect(ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }))).toEqual({
+      state: "open",
+      version: 1,
+      probeLeaseMs: 1_000,
+    });
     expect(ledger.report(T0 + 1_000, report({ reporter: "a", version: 1 })).probeLeaseMs).toBe(0);
     expect(ledger.view(T0 + 1_999)).toMatchObject({ state: "half_open", probing: "b", openedAtMs: T0 });
     expect(ledger.view(T0 + 2_000)).toMatchObject({ state: "open", probing: null });
@@ -83,7 +115,9 @@ describe("an open ledger", () => {
   it("gives no second lease within a second, not even to the holder or after a failed probe", () => {
     const ledger = opened();
     ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
-    expect(ledger.report(T0 + 1_500, report({ reporter: "b", version: 1, probe: "failed" })).probeLeaseMs).toBe(0);
+    expect(
+      ledger.report(T0 + 1_500, report({ reporter: "b", version: 1, probe: "failed" })).probeLeaseMs,
+    ).toBe(0);
     expect(ledger.report(T0 + 1_999, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(0);
     expect(ledger.report(T0 + 2_000, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(1_000);
   });
@@ -94,7 +128,9 @@ describe("an open ledger", () => {
     expect(ledger.report(T0 + 2_300, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
     expect(ledger.report(T0 + 2_400, report({ reporter: "other", version: 1 })).probeLeaseMs).toBe(1_000);
     expect(ledger.report(T0 + 3_600, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
-    expect(ledger.report(T0 + 4_900, report({ reporter: "slow", version: 1, probe: "failed" })).probeLeaseMs).toBe(1_000);
+    expect(
+      ledger.report(T0 + 4_900, report({ reporter: "slow", version: 1, probe: "failed" })).probeLeaseMs,
+    ).toBe(1_000);
     expect(ledger.report(T0 + 9_899, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
     expect(ledger.report(T0 + 9_900, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
   });
@@ -113,7 +149,11 @@ describe("an open ledger", () => {
         {},
         { state: "open", version: 4, openedAtMs: T0, lease: { holder: "gone", untilMs: T0 + 9_000 } },
       );
-      expect(restarted.report(T0 + HOUR_MS, report({ version, ok: 1 }))).toEqual({ state: "closed", version: 5, probeLeaseMs: 0 });
+      expect(restarted.report(T0 + HOUR_MS, report({ version, ok: 1 }))).toEqual({
+        state: "closed",
+        version: 5,
+        probeLeaseMs: 0,
+      });
     }
     expect(opened().report(T0 + 1_999, report({ version: 0, ok: 1 })).state).toBe("open");
     expect(opened().report(T0 + 2_000, report({ version: 0, ok: 1 })).state).toBe("closed");
@@ -137,7 +177,14 @@ describe("an open ledger", () => {
       version: 2,
       probeLeaseMs: 0,
     });
-    expect(ledger.view(T0 + 1_100)).toEqual({ state: "closed", version: 2, total: 0, failures: 0, openedAtMs: null, probing: null });
+    expect(ledger.view(T0 + 1_100)).toEqual({
+      state: "closed",
+      version: 2,
+      total: 0,
+      failures: 0,
+      openedAtMs: null,
+      probing: null,
+    });
     expect(ledger.report(T0 + 1_100, report({ version: 2, failed: 19 })).state).toBe("closed");
   });
 
@@ -145,14 +192,23 @@ describe("an open ledger", () => {
     const ledger = opened();
     ledger.report(T0 + 1_000, report({ reporter: "slow", version: 1 }));
     ledger.report(T0 + 2_000, report({ reporter: "other", version: 1 }));
-    expect(ledger.report(T0 + 2_500, report({ reporter: "slow", version: 1, probe: "succeeded" })).state).toBe("closed");
+    expect(
+      ledger.report(T0 + 2_500, report({ reporter: "slow", version: 1, probe: "succeeded" })).state,
+    ).toBe("closed");
   });
 
   it("neither closes nor counts by late successes and failures", () => {
     const ledger = opened();
     ledger.report(T0 + 500, report({ version: 0, ok: 1_000, probe: "succeeded" }));
     ledger.report(T0 + 500, report({ version: 1, ok: 1_000, failed: 7, probe: "failed" }));
-    expect(ledger.view(T0 + 500)).toEqual({ state: "open", version: 1, total: 20, failures: 20, openedAtMs: T0, probing: null });
+    expect(ledger.view(T0 + 500)).toEqual({
+      state: "open",
+      version: 1,
+      total: 20,
+      failures: 20,
+      openedAtMs: T0,
+      probing: null,
+    });
   });
 
   it("does not reopen by failures from before it closed", () => {
@@ -194,8 +250,17 @@ describe("a ledger that was killed while open", () => {
     const ledger = opened();
     ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
     const restarted = new BreakerLedger({}, through(ledger.state));
-    expect(restarted.report(T0 + 1_999, report({ version: 1 }))).toEqual({ state: "open", version: 1, probeLeaseMs: 0 });
-    expect(restarted.view(T0 + 1_999)).toMatchObject({ state: "half_open", probing: "b", openedAtMs: T0, total: 0 });
+    expect(restarted.report(T0 + 1_999, report({ version: 1 }))).toEqual({
+      state: "open",
+      version: 1,
+      probeLeaseMs: 0,
+    });
+    expect(restarted.view(T0 + 1_999)).toMatchObject({
+      state: "half_open",
+      probing: "b",
+      openedAtMs: T0,
+      total: 0,
+    });
     expect(restarted.report(T0 + 2_000, report({ version: 1 })).probeLeaseMs).toBe(1_000);
   });
 
@@ -207,7 +272,10 @@ describe("a ledger that was killed while open", () => {
 
   it("closes on the probe of a holder from before", () => {
     const restarted = new BreakerLedger({}, through(opened().state));
-    expect(restarted.report(T0 + 1_000, report({ version: 1, probe: "succeeded" }))).toMatchObject({ state: "closed", version: 2 });
+    expect(restarted.report(T0 + 1_000, report({ version: 1, probe: "succeeded" }))).toMatchObject({
+      state: "closed",
+      version: 2,
+    });
   });
 
   it("gives a lease within a second even if the clock was set back by an hour meanwhile", () => {
@@ -266,7 +334,10 @@ describe("any ledger", () => {
   });
 
   it("gives leases as long as it is told to", () => {
-    const ledger = new BreakerLedger({ leaseMs: 300 }, { state: "open", version: 1, openedAtMs: T0, lease: null });
+    const ledger = new BreakerLedger(
+      { leaseMs: 300 },
+      { state: "open", version: 1, openedAtMs: T0, lease: null },
+    );
     expect(ledger.report(T0 + 299, report()).probeLeaseMs).toBe(0);
     expect(ledger.report(T0 + 300, report()).probeLeaseMs).toBe(300);
     expect(ledger.report(T0 + 600, report({ version: 1, probe: "failed" })).probeLeaseMs).toBe(300);
@@ -275,7 +346,11 @@ describe("any ledger", () => {
   it("refuses options out of range", () => {
     const make = (options: BreakerLedgerOptions) => () => new BreakerLedger(options);
     expect(make({ leaseMs: 0 })).toThrow(new RangeError("leaseMs must be an integer in [1, 60000], got 0"));
-    expect(make({ leaseMs: 60_001 })).toThrow(new RangeError("leaseMs must be an integer in [1, 60000], got 60001"));
-    expect(make({ callsMin: 0 })).toThrow(new RangeError("callsMin must be an integer in [1, 1000000], got 0"));
+    expect(make({ leaseMs: 60_001 })).toThrow(
+      new RangeError("leaseMs must be an integer in [1, 60000], got 60001"),
+    );
+    expect(make({ callsMin: 0 })).toThrow(
+      new RangeError("callsMin must be an integer in [1, 1000000], got 0"),
+    );
   });
 });

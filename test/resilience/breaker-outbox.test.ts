@@ -4,8 +4,16 @@ import { BreakerOutbox } from "../../src/resilience/breaker-outbox.ts";
 const T0 = 1_000_000;
 const VERSION = 3;
 
-const outbox = (): BreakerOutbox => new BreakerOutbox({ reporter: "a", reportEveryMs: 1_000, answerTimeoutMs: 3_000 });
-const report = (changes: object) => ({ reporter: "a", ok: 0, failed: 0, probe: null, version: VERSION, ...changes });
+const outbox = (): BreakerOutbox =>
+  new BreakerOutbox({ reporter: "a", reportEveryMs: 1_000, answerTimeoutMs: 3_000 });
+const report = (changes: object) => ({
+  reporter: "a",
+  ok: 0,
+  failed: 0,
+  probe: null,
+  version: VERSION,
+  ...changes,
+});
 
 describe("an outbox of reports", () => {
   it("has nothing to tell where nothing happened", () => {

@@ -33,9 +33,12 @@ describe("a ring of buckets", () => {
   });
 
   it("refuses windows and buckets out of range, and buckets that do not divide the window", () => {
-    const make = (windowMs: number, buckets: number) => () => new BucketRing({ windowMs, buckets }, () => undefined);
+    const make = (windowMs: number, buckets: number) => () =>
+      new BucketRing({ windowMs, buckets }, () => undefined);
     expect(make(0, 1)).toThrow(new RangeError("windowMs must be an integer in [1, 86400000], got 0"));
-    expect(make(86_400_001, 1)).toThrow(new RangeError("windowMs must be an integer in [1, 86400000], got 86400001"));
+    expect(make(86_400_001, 1)).toThrow(
+      new RangeError("windowMs must be an integer in [1, 86400000], got 86400001"),
+    );
     expect(make(10, 0)).toThrow(new RangeError("buckets must be an integer in [1, 1000], got 0"));
     expect(make(2_002, 1_001)).toThrow(new RangeError("buckets must be an integer in [1, 1000], got 1001"));
     expect(make(1_005, 10)).toThrow(new RangeError("windowMs must be a multiple of buckets (10), got 1005"));

@@ -5,7 +5,8 @@ import { Bulkhead, BulkheadFullError } from "../../src/resilience/bulkhead.ts";
 /** Who has got in, in the order of getting in. */
 function visitors(bulkhead: Bulkhead) {
   const inside: string[] = [];
-  const enter = (name: string, signal?: AbortSignal): Promise<void> => bulkhead.enter(signal).then(() => void inside.push(name));
+  const enter = (name: string, signal?: AbortSignal): Promise<void> =>
+    bulkhead.enter(signal).then(() => void inside.push(name));
   return { inside, enter };
 }
 
@@ -127,7 +128,11 @@ describe("a bulkhead", () => {
 
   it("never has more inside than places nor more waiting than it may, and nobody waits before a free place", async () => {
     const step = fc.oneof(fc.constantFrom("enter", "try", "leave"), fc.nat(9));
-    const runs = fc.record({ placesMax: fc.integer({ min: 1, max: 4 }), queueMax: fc.nat(4), steps: fc.array(step, { maxLength: 60 }) });
+    const runs = fc.record({
+      placesMax: fc.integer({ min: 1, max: 4 }),
+      queueMax: fc.nat(4),
+      steps: fc.array(step, { maxLength: 60 }),
+    });
     await fc.assert(
       fc.asyncProperty(runs, async ({ placesMax, queueMax, steps }) => {
         const bulkhead = new Bulkhead({ placesMax, queueMax });

@@ -20,17 +20,20 @@ describe("a client's quota", () => {
     expect(clientQuota(mode, LIMIT, { onUnreachable: "closed" }).unreachable(0, 1)).toBeNull();
   });
 
-  it.each(["strict", "lease", "async"] as const)("refuses nobody who stays under the limit, whatever is late or restarted (%s)", (mode) => {
-    fc.assert(
-      fc.property(wireSteps(["late", "restarted"], 200), (steps) => {
-        const wire = new QuotaWire(mode, { limit: 250, windowMs: 60_000 });
-        let nowMs = 1_000_000;
-        for (const step of steps) wire.request((nowMs += step.afterMs), step);
-        wire.deliverUntil(nowMs + 1000);
-        expect(wire.admittedAtMs.length).toBe(steps.length);
-      }),
-    );
-  });
+  it.each(["strict", "lease", "async"] as const)(
+    "refuses nobody who stays under the limit, whatever is late or restarted (%s)",
+    (mode) => {
+      fc.assert(
+        fc.property(wireSteps(["late", "restarted"], 200), (steps) => {
+          const wire = new QuotaWire(mode, { limit: 250, windowMs: 60_000 });
+          let nowMs = 1_000_000;
+          for (const step of steps) wire.request((nowMs += step.afterMs), step);
+          wire.deliverUntil(nowMs + 1000);
+          expect(wire.admittedAtMs.length).toBe(steps.length);
+        }),
+      );
+    },
+  );
 
   it.each(["strict", "lease", "async"] as const)(
     "holds when the clock is set back by an hour, and serves again within two windows (%s)",
@@ -42,7 +45,8 @@ describe("a client's quota", () => {
       for (let count = 0; count < 30; count++) wire.request(6_400_000, request);
       expect(wire.admittedAtMs.length).toBe(10);
       for (let count = 0; count < 30; count++) wire.request(6_401_000, request);
-      // The isolate noticed at once, the server only now that it was asked: its window starts from here.
+      // The isolate noticed at once, the server only now that it was asked: its window starts from
+      // here.
       for (let count = 0; count < 30; count++) wire.request(6_402_000, request);
       expect(wire.admittedAtMs.length).toBe(20);
     },

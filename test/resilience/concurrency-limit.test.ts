@@ -1,6 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConcurrencyLimit, type ConcurrencyLimitOptions, type LimitRule } from "../../src/resilience/concurrency-limit.ts";
+import {
+  ConcurrencyLimit,
+  type ConcurrencyLimitOptions,
+  type LimitRule,
+} from "../../src/resilience/concurrency-limit.ts";
 import type { Criticality } from "../../src/resilience/criticality.ts";
 import type { WorkOutcome } from "../../src/resilience/overload-limiter.ts";
 
@@ -113,13 +117,25 @@ describe("a concurrency limit", () => {
 
   it("refuses options out of range, and takes those at their edges", () => {
     const make = (options: ConcurrencyLimitOptions) => () => new ConcurrencyLimit(STEADY, options);
-    expect(make({ maxLimit: 0 })).toThrow(new RangeError("maxLimit must be an integer in [1, 100000], got 0"));
-    expect(make({ maxLimit: 100_001 })).toThrow(new RangeError("maxLimit must be an integer in [1, 100000], got 100001"));
+    expect(make({ maxLimit: 0 })).toThrow(
+      new RangeError("maxLimit must be an integer in [1, 100000], got 0"),
+    );
+    expect(make({ maxLimit: 100_001 })).toThrow(
+      new RangeError("maxLimit must be an integer in [1, 100000], got 100001"),
+    );
     expect(make({ minLimit: 0 })).toThrow(new RangeError("minLimit must be an integer in [1, 1000], got 0"));
-    expect(make({ minLimit: 9, maxLimit: 8 })).toThrow(new RangeError("minLimit must be an integer in [1, 8], got 9"));
-    expect(make({ initialLimit: 31 })).toThrow(new RangeError("initialLimit must be an integer in [32, 1000], got 31"));
-    expect(make({ initialLimit: 1_001 })).toThrow(new RangeError("initialLimit must be an integer in [32, 1000], got 1001"));
-    expect(make({ initialLimit: 40.5 })).toThrow(new RangeError("initialLimit must be an integer in [32, 1000], got 40.5"));
+    expect(make({ minLimit: 9, maxLimit: 8 })).toThrow(
+      new RangeError("minLimit must be an integer in [1, 8], got 9"),
+    );
+    expect(make({ initialLimit: 31 })).toThrow(
+      new RangeError("initialLimit must be an integer in [32, 1000], got 31"),
+    );
+    expect(make({ initialLimit: 1_001 })).toThrow(
+      new RangeError("initialLimit must be an integer in [32, 1000], got 1001"),
+    );
+    expect(make({ initialLimit: 40.5 })).toThrow(
+      new RangeError("initialLimit must be an integer in [32, 1000], got 40.5"),
+    );
     expect(make({ initialLimit: 1, minLimit: 1, maxLimit: 1 })).not.toThrow();
     expect(make({ initialLimit: 100_000, maxLimit: 100_000 })).not.toThrow();
   });

@@ -47,7 +47,8 @@ describe("a deadline", () => {
 });
 
 describe("whoever is late", () => {
-  const hadTime = (limitMs: number, isHurried = false): boolean => hadItsTime({ limitMs, quotaMs: 400, isHurried });
+  const hadTime = (limitMs: number, isHurried = false): boolean =>
+    hadItsTime({ limitMs, quotaMs: 400, isHurried });
 
   it("has failed with its whole quota, hurry or not", () => {
     expect([hadTime(400), hadTime(401), hadTime(400, true)]).toEqual([true, true, true]);

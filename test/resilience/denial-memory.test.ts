@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { DenialMemory } from "../../src/resilience/denial-memory.ts";
 
-const denial = (retryAfterMs: number, remaining = 0) => ({ allowed: false, remaining, resetMs: retryAfterMs, retryAfterMs });
+const denial = (retryAfterMs: number, remaining = 0) => ({
+  allowed: false,
+  remaining,
+  resetMs: retryAfterMs,
+  retryAfterMs,
+});
 
 describe("a remembered denial", () => {
   it("knows nothing at first", () => {
@@ -19,7 +24,11 @@ describe("a remembered denial", () => {
   it("holds for what costs as much or more, and not for what costs less", () => {
     const memory = new DenialMemory();
     memory.remember(0, 3, denial(50, 2));
-    expect([memory.recall(0, 2), memory.recall(0, 3), memory.recall(0, 4)]).toEqual([null, denial(50, 2), denial(50, 2)]);
+    expect([memory.recall(0, 2), memory.recall(0, 3), memory.recall(0, 4)]).toEqual([
+      null,
+      denial(50, 2),
+      denial(50, 2),
+    ]);
   });
 
   it("is the cheaper one of two in force", () => {

@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 import { ExactLog, type ExactLogState } from "../../src/resilience/exact-log.ts";
 import { keepsTheLawsOfQuotas, stepsOf } from "./support/rate-quota-laws.ts";
 
-const options = fc.record({ limit: fc.integer({ min: 1, max: 100 }), windowMs: fc.integer({ min: 1, max: 60_000 }) });
+const options = fc.record({
+  limit: fc.integer({ min: 1, max: 100 }),
+  windowMs: fc.integer({ min: 1, max: 60_000 }),
+});
 
 describe("the exact log", () => {
   keepsTheLawsOfQuotas(
@@ -17,7 +20,9 @@ describe("the exact log", () => {
   it("decides as a list of all admitted times does", () => {
     fc.assert(
       fc.property(
-        options.chain((limit) => fc.tuple(fc.constant(limit), stepsOf(limit.windowMs, Math.ceil(limit.limit / 3), ["take"]))),
+        options.chain((limit) =>
+          fc.tuple(fc.constant(limit), stepsOf(limit.windowMs, Math.ceil(limit.limit / 3), ["take"])),
+        ),
         ([{ limit, windowMs }, steps]) => {
           const log = new ExactLog({ limit, windowMs });
           const admittedAtMs: number[] = [];

@@ -33,7 +33,11 @@ describe("a call with a fallback", () => {
     const throwing = (): Promise<number> => {
       throw FAILURE;
     };
-    await expect(withFallback(throwing, () => 0)).resolves.toEqual({ value: 0, degraded: true, error: FAILURE });
+    await expect(withFallback(throwing, () => 0)).resolves.toEqual({
+      value: 0,
+      degraded: true,
+      error: FAILURE,
+    });
   });
 
   it("fails with the fallback's own error where that fails too", async () => {

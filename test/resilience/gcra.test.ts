@@ -12,7 +12,9 @@ const options = fc
   .map(({ limit, windowMs, part }) => ({ limit, windowMs, burst: Math.max(1, Math.round(part * limit)) }));
 
 describe("the generic cell rate algorithm", () => {
-  keepsTheLawsOfQuotas(options.map((gcra) => ({ ...gcra, make: (state) => new Gcra(gcra, state as GcraState | undefined) })));
+  keepsTheLawsOfQuotas(
+    options.map((gcra) => ({ ...gcra, make: (state) => new Gcra(gcra, state as GcraState | undefined) })),
+  );
 
   it("decides as the virtual scheduling form of ITU-T I.371 does", () => {
     fc.assert(

@@ -4,7 +4,10 @@ import { LimitDriver } from "./support/limit-driver.ts";
 
 type Options = ConstructorParameters<typeof Gradient2Limiter>[0];
 
-/** A limiter of 100 in which so much is in flight, after 600 pieces of work of 100 ms at next to no load. */
+/**
+ * A limiter of 100 in which so much is in flight, after 600 pieces of work of 100 ms at next to no
+ * load.
+ */
 function warm(inFlight = 100, options: Options = {}): LimitDriver {
   const driver = new LimitDriver(new Gradient2Limiter({ initialLimit: 100, ...options }), 1).end(600, 100);
   expect(driver.limit).toBe(100);
@@ -12,7 +15,10 @@ function warm(inFlight = 100, options: Options = {}): LimitDriver {
   return driver;
 }
 
-/** The limit after one of five steps, the step being a fifth of the way to limit × gradient + √limit. */
+/**
+ * The limit after one of five steps, the step being a fifth of the way to limit × gradient +
+ * √limit.
+ */
 const step = (gradient: number): number => Math.floor(100 * 0.8 + (100 * gradient + 10) * 0.2);
 
 describe("a Gradient2 limiter", () => {
@@ -54,7 +60,9 @@ describe("a Gradient2 limiter", () => {
 
   it("weighs its first 600 samples alike, and then the newest by a 600th", () => {
     const longAfter = (samples: number): LimitDriver =>
-      new LimitDriver(new Gradient2Limiter({ initialLimit: 100, tolerance: 1 }), 1).end(samples, 100).end(samples, 150);
+      new LimitDriver(new Gradient2Limiter({ initialLimit: 100, tolerance: 1 }), 1)
+        .end(samples, 100)
+        .end(samples, 150);
     // Of 300 and 300 the mean is 125; of 1200 and 1200 the first are nearly forgotten.
     const early = longAfter(300);
     early.want(100);
@@ -66,11 +74,14 @@ describe("a Gradient2 limiter", () => {
 
   it("forgets a slow past sooner once the upstream is twice as quick", () => {
     const recovered = (rtMs: number): number => {
-      const driver = new LimitDriver(new Gradient2Limiter({ initialLimit: 100, tolerance: 1 }), 1).end(600, 1_000).end(40, rtMs);
+      const driver = new LimitDriver(new Gradient2Limiter({ initialLimit: 100, tolerance: 1 }), 1)
+        .end(600, 1_000)
+        .end(40, rtMs);
       driver.want(100);
       return driver.end(1, 1_000).limit;
     };
-    // 40 samples by themselves take the average from 1000 to 966 at most; by five percent each it reaches the double of what is now.
+    // 40 samples by themselves take the average from 1000 to 966 at most; by five percent each it
+    // reaches the double of what is now.
     expect(recovered(100)).toBe(step(0.5));
     expect(recovered(510)).toBe(step((1_000 - 490 * (1 - Math.exp(-40 / 600))) / 1_000));
   });
@@ -101,7 +112,9 @@ describe("a Gradient2 limiter", () => {
     const make = (options: Options) => () => new Gradient2Limiter(options);
     expect(make({ tolerance: 0.9 })).toThrow(new RangeError("tolerance must be in [1, 10], got 0.9"));
     expect(make({ tolerance: 10.1 })).toThrow(new RangeError("tolerance must be in [1, 10], got 10.1"));
-    expect(make({ initialLimit: 31 })).toThrow(new RangeError("initialLimit must be an integer in [32, 1000], got 31"));
+    expect(make({ initialLimit: 31 })).toThrow(
+      new RangeError("initialLimit must be an integer in [32, 1000], got 31"),
+    );
     expect(make({ tolerance: 1 })).not.toThrow();
     expect(make({ tolerance: 10 })).not.toThrow();
   });

@@ -36,7 +36,9 @@ describe("a hash ring", () => {
 
   it("gives a key to the first point clockwise, and after the last point to the first", () => {
     const nodes = nodesOf(3);
-    const points = nodes.flatMap((node) => [0, 1].map((point) => ({ node, hash: murmur3(`${node}#${point}`, SEED) })));
+    const points = nodes.flatMap((node) =>
+      [0, 1].map((point) => ({ node, hash: murmur3(`${node}#${point}`, SEED) })),
+    );
     const ring = new HashRing(nodes, { pointsPerNode: 2 });
     const first = points.reduce((a, b) => (a.hash < b.hash ? a : b));
     let wrapped = 0;
@@ -103,7 +105,9 @@ describe("a hash ring with bounded loads", () => {
 
   it("takes the next node clockwise where its own has no room, past the end of the ring too", () => {
     const names = nodesOf(5);
-    const points = names.map((name) => ({ name, hash: murmur3(`${name}#0`, SEED) })).sort((a, b) => a.hash - b.hash);
+    const points = names
+      .map((name) => ({ name, hash: murmur3(`${name}#0`, SEED) }))
+      .sort((a, b) => a.hash - b.hash);
     const clockwise = points.map(({ name }) => name);
     for (const key of KEYS.slice(0, 50)) {
       const ring = new HashRing(names, { pointsPerNode: 1, loadFactor: 1.01 });
@@ -136,7 +140,10 @@ describe("a hash ring with bounded loads", () => {
 
   it("agrees with counting, whatever is taken and given back", () => {
     const step = fc.record({ key: fc.nat(20), release: fc.nat(12) });
-    const runs = fc.record({ count: fc.integer({ min: 1, max: 6 }), steps: fc.array(step, { maxLength: 100 }) });
+    const runs = fc.record({
+      count: fc.integer({ min: 1, max: 6 }),
+      steps: fc.array(step, { maxLength: 100 }),
+    });
     fc.assert(
       fc.property(runs, ({ count, steps }) => {
         const ring = new HashRing(nodesOf(count), { pointsPerNode: 8 });
@@ -169,12 +176,20 @@ describe("a hash ring with bounded loads", () => {
       () =>
         new HashRing(nodes, options);
     expect(make([])).toThrow(new RangeError("nodes.length must be an integer in [1, 4096], got 0"));
-    expect(make(nodesOf(4_097))).toThrow(new RangeError("nodes.length must be an integer in [1, 4096], got 4097"));
+    expect(make(nodesOf(4_097))).toThrow(
+      new RangeError("nodes.length must be an integer in [1, 4096], got 4097"),
+    );
     expect(make(["a", "b", "a"])).toThrow(new RangeError("nodes must be different from each other"));
-    expect(make(["a"], { pointsPerNode: 0 })).toThrow(new RangeError("pointsPerNode must be an integer in [1, 1000], got 0"));
-    expect(make(["a"], { pointsPerNode: 1_001 })).toThrow(new RangeError("pointsPerNode must be an integer in [1, 1000], got 1001"));
+    expect(make(["a"], { pointsPerNode: 0 })).toThrow(
+      new RangeError("pointsPerNode must be an integer in [1, 1000], got 0"),
+    );
+    expect(make(["a"], { pointsPerNode: 1_001 })).toThrow(
+      new RangeError("pointsPerNode must be an integer in [1, 1000], got 1001"),
+    );
     expect(make(["a"], { loadFactor: 1 })).toThrow(new RangeError("loadFactor must be in (1, ∞], got 1"));
-    expect(make(["a"], { loadFactor: Number.NaN })).toThrow(new RangeError("loadFactor must be in (1, ∞], got NaN"));
+    expect(make(["a"], { loadFactor: Number.NaN })).toThrow(
+      new RangeError("loadFactor must be in (1, ∞], got NaN"),
+    );
     expect(make(["a"], { pointsPerNode: 1_000, loadFactor: 1.001 })).not.toThrow();
     expect(make(nodesOf(4_096), { pointsPerNode: 1 })).not.toThrow();
   });

@@ -54,16 +54,27 @@ describe("a hedge policy", () => {
     const make = (options: PolicyOptions) => () => policy(options);
     expect(make({ percentile: 50 })).toThrow(new RangeError("percentile must be in (50, 100), got 50"));
     expect(make({ percentile: 100 })).toThrow(new RangeError("percentile must be in (50, 100), got 100"));
-    expect(make({ samplesMin: 0 })).toThrow(new RangeError("samplesMin must be an integer in [1, 600], got 0"));
-    expect(make({ samplesMin: 601 })).toThrow(new RangeError("samplesMin must be an integer in [1, 600], got 601"));
+    expect(make({ samplesMin: 0 })).toThrow(
+      new RangeError("samplesMin must be an integer in [1, 600], got 0"),
+    );
+    expect(make({ samplesMin: 601 })).toThrow(
+      new RangeError("samplesMin must be an integer in [1, 600], got 601"),
+    );
     expect(make({ percentile: 50.1, samplesMin: 1 })).not.toThrow();
     expect(make({ percentile: 99.9, samplesMin: 600 })).not.toThrow();
   });
 });
 
 /** A hedged call whose every step the test takes itself. */
-function stage({ delayMs = 30, mayHedge = true }: { readonly delayMs?: number | null; readonly mayHedge?: boolean } = {}) {
-  const calls: { readonly signal: AbortSignal; readonly answer: (value: string) => void; readonly fail: (error: Error) => void }[] = [];
+function stage({
+  delayMs = 30,
+  mayHedge = true,
+}: { readonly delayMs?: number | null; readonly mayHedge?: boolean } = {}) {
+  const calls: {
+    readonly signal: AbortSignal;
+    readonly answer: (value: string) => void;
+    readonly fail: (error: Error) => void;
+  }[] = [];
   const slept: number[] = [];
   const sleep = Promise.withResolvers<void>();
   let asked = 0;

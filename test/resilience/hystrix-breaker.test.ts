@@ -97,7 +97,8 @@ describe("a half-open Hystrix breaker", () => {
   it("opens for twice as long after each failed trial, up to a minute, and for 5 s after it was closed", () => {
     const breaker = tripped();
     let atMs = T0;
-    for (const openMs of [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]) trial(breaker, (atMs += openMs), "failure");
+    for (const openMs of [5_000, 10_000, 20_000, 40_000, 60_000, 60_000])
+      trial(breaker, (atMs += openMs), "failure");
     trial(breaker, (atMs += 60_000), "success");
     fail(breaker, atMs);
     expect(breaker.admit(atMs)).toEqual({ kind: "rejected", retryAfterMs: 5_000 });
@@ -133,7 +134,8 @@ describe("a half-open Hystrix breaker", () => {
   it("is not impressed by calls from before it opened", () => {
     const breaker = tripped();
     breaker.admit(T0 + 5_000);
-    for (const outcome of ["success", "failure", "cancelled"] as const) breaker.record(T0 + 5_000, outcome, "admitted");
+    for (const outcome of ["success", "failure", "cancelled"] as const)
+      breaker.record(T0 + 5_000, outcome, "admitted");
     expect(breaker.view(T0 + 5_000).state).toBe("half_open");
     expect(breaker.view(T0 + 5_000).total).toBe(20);
   });
@@ -155,7 +157,12 @@ describe("a half-open Hystrix breaker", () => {
       { kind: "trial" },
       { kind: "rejected", retryAfterMs: 400 },
     ]);
-    expect([1, 2, 3, 4].map(() => breaker.admit(T0 + 5_400).kind)).toEqual(["trial", "trial", "trial", "rejected"]);
+    expect([1, 2, 3, 4].map(() => breaker.admit(T0 + 5_400).kind)).toEqual([
+      "trial",
+      "trial",
+      "trial",
+      "rejected",
+    ]);
     breaker.record(T0 + 5_400, "success", "trial");
     expect(breaker.isClosed).toBe(true);
     breaker.record(T0 + 5_400, "failure", "trial");
@@ -195,7 +202,10 @@ describe("a Hystrix breaker steered from outside", () => {
 
 describe("any Hystrix breaker", () => {
   it("never lets more trials begin than one per 5 s, and comes back once calls succeed", () => {
-    const step = fc.record({ waitMs: fc.nat(3_000), outcome: fc.constantFrom<BreakerOutcome>("success", "failure", "cancelled") });
+    const step = fc.record({
+      waitMs: fc.nat(3_000),
+      outcome: fc.constantFrom<BreakerOutcome>("success", "failure", "cancelled"),
+    });
     fc.assert(
       fc.property(fc.array(step, { minLength: 50, maxLength: 150 }), (steps) => {
         const breaker = new HystrixBreaker({ callsMin: 3 });
@@ -222,12 +232,20 @@ describe("any Hystrix breaker", () => {
   it("refuses options out of range", () => {
     const make = (options: HystrixBreakerOptions) => () => new HystrixBreaker(options);
     expect(make({ openMs: 0 })).toThrow(new RangeError("openMs must be an integer in [1, 3600000], got 0"));
-    expect(make({ openMs: 3_600_001 })).toThrow(new RangeError("openMs must be an integer in [1, 3600000], got 3600001"));
-    expect(make({ openMsMax: 4_999 })).toThrow(new RangeError("openMsMax must be an integer in [5000, 3600000], got 4999"));
+    expect(make({ openMs: 3_600_001 })).toThrow(
+      new RangeError("openMs must be an integer in [1, 3600000], got 3600001"),
+    );
+    expect(make({ openMsMax: 4_999 })).toThrow(
+      new RangeError("openMsMax must be an integer in [5000, 3600000], got 4999"),
+    );
     expect(make({ trials: 0 })).toThrow(new RangeError("trials must be an integer in [1, 100], got 0"));
     expect(make({ trials: 101 })).toThrow(new RangeError("trials must be an integer in [1, 100], got 101"));
-    expect(make({ trialTimeoutMs: 0 })).toThrow(new RangeError("trialTimeoutMs must be an integer in [1, 3600000], got 0"));
-    expect(make({ callsMin: 0 })).toThrow(new RangeError("callsMin must be an integer in [1, 1000000], got 0"));
+    expect(make({ trialTimeoutMs: 0 })).toThrow(
+      new RangeError("trialTimeoutMs must be an integer in [1, 3600000], got 0"),
+    );
+    expect(make({ callsMin: 0 })).toThrow(
+      new RangeError("callsMin must be an integer in [1, 1000000], got 0"),
+    );
     expect(make({ openMs: 1, openMsMax: 1, trials: 1, trialTimeoutMs: 1 })).not.toThrow();
   });
 });

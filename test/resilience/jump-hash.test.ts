@@ -36,7 +36,8 @@ describe("jump hash", () => {
   });
 
   it("puts users where their data already is", () => {
-    expect([0, 1, 2, 3].map((user) => jumpHash(jumpKey(`018f0000-0000-7000-8000-00000000000${user}`), 16))).toMatchInlineSnapshot(`
+    expect([0, 1, 2, 3].map((user) => jumpHash(jumpKey(`018f0000-0000-7000-8000-00000000000${user}`), 16)))
+      .toMatchInlineSnapshot(`
       [
         4,
         2,
@@ -53,6 +54,8 @@ describe("jump hash", () => {
   });
 
   it.each([0, -1, 1.5, 2 ** 20 + 1])("refuses %s buckets", (buckets) => {
-    expect(() => jumpHash(1n, buckets)).toThrow(new RangeError(`buckets must be an integer in [1, 1048576], got ${buckets}`));
+    expect(() => jumpHash(1n, buckets)).toThrow(
+      new RangeError(`buckets must be an integer in [1, 1048576], got ${buckets}`),
+    );
   });
 });

@@ -26,9 +26,13 @@ describe("the shards of a key", () => {
   it("have parts that differ by at most one unit and sum up to the limit", () => {
     fc.assert(
       fc.property(fc.integer({ min: 16, max: 100_000 }), fc.integer({ min: 1, max: 16 }), (limit, shards) => {
-        const parts = Array.from({ length: shards }, (_, shard) => shareOf({ limit, windowMs: 700 }, shard, shards));
+        const parts = Array.from({ length: shards }, (_, shard) =>
+          shareOf({ limit, windowMs: 700 }, shard, shards),
+        );
         expect(parts.reduce((sum, part) => sum + part.limit, 0)).toBe(limit);
-        expect(parts.every((part) => part.windowMs === 700 && Math.abs(part.limit - limit / shards) < 1)).toBe(true);
+        expect(
+          parts.every((part) => part.windowMs === 700 && Math.abs(part.limit - limit / shards) < 1),
+        ).toBe(true);
       }),
     );
     expect([0, 1, 2].map((shard) => shareOf({ limit: 11, windowMs: 1 }, shard, 3).limit)).toEqual([4, 4, 3]);
@@ -46,6 +50,8 @@ describe("the shards of a key", () => {
   });
 
   it("are refused for a limit that is none", () => {
-    expect(() => shardsFor({ limit: 1, windowMs: 0 }, "lease")).toThrow("windowMs must be an integer in [1, 86400000], got 0");
+    expect(() => shardsFor({ limit: 1, windowMs: 0 }, "lease")).toThrow(
+      "windowMs must be an integer in [1, 86400000], got 0",
+    );
   });
 });

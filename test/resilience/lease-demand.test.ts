@@ -12,7 +12,9 @@ function used(units: number): LeaseDemand {
 
 describe("the demand of a lease's holder", () => {
   it("is nothing for one that uses less than four units per hold", () => {
-    expect([used(3).size(999), used(4).size(999), used(3).size(1000), used(4).size(1000)]).toEqual([0, 4, 0, 4]);
+    expect([used(3).size(999), used(4).size(999), used(3).size(1000), used(4).size(1000)]).toEqual([
+      0, 4, 0, 4,
+    ]);
   });
 
   it("follows what was used in the last hold, until it used none", () => {

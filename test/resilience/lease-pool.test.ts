@@ -7,7 +7,13 @@ describe("a pool of leased units", () => {
     const pool = new LeasePool();
     expect([pool.units, pool.unused, pool.spend(1), pool.spend(0)]).toEqual([0, 0, false, true]);
     pool.add(2, 100);
-    expect([pool.units, pool.endsAtMs, pool.spend(3), pool.spend(2), pool.units]).toEqual([2, 100, false, true, 0]);
+    expect([pool.units, pool.endsAtMs, pool.spend(3), pool.spend(2), pool.units]).toEqual([
+      2,
+      100,
+      false,
+      true,
+      0,
+    ]);
   });
 
   it("spends the older units first, and across both generations", () => {
@@ -93,7 +99,11 @@ describe("a pool of leased units", () => {
 
   it("loses no unit, and keeps none beyond its lease", () => {
     const add = fc.record({ kind: fc.constant("add" as const), units: fc.nat(9), holdMs: fc.nat(50) });
-    const spend = fc.record({ kind: fc.constant("spend" as const), units: fc.nat(9), holdMs: fc.constant(0) });
+    const spend = fc.record({
+      kind: fc.constant("spend" as const),
+      units: fc.nat(9),
+      holdMs: fc.constant(0),
+    });
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.oneof(add, spend), fc.nat(20)), { maxLength: 100 }), (steps) => {
         const pool = new LeasePool();

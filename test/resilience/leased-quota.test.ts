@@ -16,7 +16,13 @@ const grant = (granted: number, remaining = 500): RateAnswer => ({
   granted,
   holdMs: 1000,
 });
-const denial = (retryAfterMs: number): RateAnswer => ({ ...grant(0, 0), allowed: false, resetMs: retryAfterMs, retryAfterMs, holdMs: 0 });
+const denial = (retryAfterMs: number): RateAnswer => ({
+  ...grant(0, 0),
+  allowed: false,
+  resetMs: retryAfterMs,
+  retryAfterMs,
+  holdMs: 0,
+});
 
 /** A holder that has these units since `atMs`, beside the one it got for the request that asked. */
 function holding(units: number, atMs: number): LeasedQuota {
@@ -43,8 +49,18 @@ describe("a leased quota", () => {
     const quota = new LeasedQuota(LIMIT, "closed");
     expect(quota.decide(0, 1)).toBeNull();
     expect(quota.ask(0, 1)).toEqual({ kind: "lease", want: 1, returned: 0, need: 1 });
-    expect(quota.answered(20, 1, grant(1))).toEqual({ allowed: true, remaining: 500, resetMs: 40, retryAfterMs: 0 });
-    expect([quota.background(20), quota.leftover(20), quota.parting(20), quota.decide(30, 1)]).toEqual([null, 0, null, null]);
+    expect(quota.answered(20, 1, grant(1))).toEqual({
+      allowed: true,
+      remaining: 500,
+      resetMs: 40,
+      retryAfterMs: 0,
+    });
+    expect([quota.background(20), quota.leftover(20), quota.parting(20), quota.decide(30, 1)]).toEqual([
+      null,
+      0,
+      null,
+      null,
+    ]);
   });
 
   it("decides alone while it holds units, and counts them as remaining", () => {
@@ -111,7 +127,10 @@ describe("a leased quota", () => {
   it("prefetches when a quarter of the hold is left", () => {
     const quota = holding(100, 0);
     spend(quota, 10, 40);
-    expect([quota.background(749), quota.background(750)]).toEqual([null, { kind: "lease", want: 41, returned: 0 }]);
+    expect([quota.background(749), quota.background(750)]).toEqual([
+      null,
+      { kind: "lease", want: 41, returned: 0 },
+    ]);
   });
 
   it("brings what ended along with a prefetch", () => {
@@ -167,7 +186,12 @@ describe("a leased quota", () => {
   it("keeps a denial until a unit is free", () => {
     const quota = new LeasedQuota(LIMIT, "closed");
     quota.ask(0, 1);
-    expect(quota.answered(20, 1, denial(50))).toEqual({ allowed: false, remaining: 0, resetMs: 50, retryAfterMs: 50 });
+    expect(quota.answered(20, 1, denial(50))).toEqual({
+      allowed: false,
+      remaining: 0,
+      resetMs: 50,
+      retryAfterMs: 50,
+    });
     expect(quota.decide(69, 1)).toEqual({ allowed: false, remaining: 0, resetMs: 1, retryAfterMs: 1 });
     expect(quota.decide(70, 1)).toBeNull();
   });
@@ -293,7 +317,10 @@ describe("a leased quota", () => {
 
   it("never admits more than it was granted, whatever is late, lost or repeated", () => {
     const fates = ["late", "ask lost", "answer lost", "answered twice", "restarted"] as const;
-    const limits = fc.record({ limit: fc.integer({ min: 1, max: 150 }), windowMs: fc.constantFrom(1000, 4000) });
+    const limits = fc.record({
+      limit: fc.integer({ min: 1, max: 150 }),
+      windowMs: fc.constantFrom(1000, 4000),
+    });
     fc.assert(
       fc.property(wireSteps(fates, 40), limits, (steps, limit) => {
         const wire = new QuotaWire("lease", limit);
@@ -305,11 +332,15 @@ describe("a leased quota", () => {
           const granted = wire.served.reduce((sum, { units }) => sum + units, 0);
           expect(wire.admittedAtMs.length + wire.returned).toBeLessThanOrEqual(granted);
           const since = nowMs - limit.windowMs;
-          const recent = wire.served.filter(({ atMs }) => atMs > since - longestMs).reduce((sum, { units }) => sum + units, 0);
+          const recent = wire.served
+            .filter(({ atMs }) => atMs > since - longestMs)
+            .reduce((sum, { units }) => sum + units, 0);
           expect(wire.admittedAtMs.filter((atMs) => atMs > since).length).toBeLessThanOrEqual(recent);
         }
         wire.part(nowMs + LATE_MS);
-        expect(wire.admittedAtMs.length + wire.returned).toBeLessThanOrEqual(wire.served.reduce((sum, { units }) => sum + units, 0));
+        expect(wire.admittedAtMs.length + wire.returned).toBeLessThanOrEqual(
+          wire.served.reduce((sum, { units }) => sum + units, 0),
+        );
       }),
     );
   });
@@ -322,7 +353,9 @@ describe("a leased quota", () => {
         for (const step of steps) wire.request((nowMs += step.afterMs), { ...step, clockErrorMs: 0 });
         wire.part(nowMs + LATE_MS);
         expect(wire.admittedAtMs.length).toBe(steps.length);
-        expect(wire.admittedAtMs.length + wire.returned).toBe(wire.served.reduce((sum, { units }) => sum + units, 0));
+        expect(wire.admittedAtMs.length + wire.returned).toBe(
+          wire.served.reduce((sum, { units }) => sum + units, 0),
+        );
       }),
     );
   });
@@ -337,6 +370,8 @@ describe("a leased quota", () => {
   });
 
   it("refuses a limit that is none", () => {
-    expect(() => new LeasedQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow("limit must be an integer in [1, 1000000], got 0");
+    expect(() => new LeasedQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow(
+      "limit must be an integer in [1, 1000000], got 0",
+    );
   });
 });

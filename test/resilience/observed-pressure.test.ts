@@ -4,7 +4,10 @@ import { ObservedPressure } from "../../src/resilience/observed-pressure.ts";
 const T0 = 1_700_000_000_000;
 const FLIGHT = 40;
 
-/** Pressure on an upstream whose best time is `minRtMs`, with the same work in flight before and after each answer. */
+/**
+ * Pressure on an upstream whose best time is `minRtMs`, with the same work in flight before and
+ * after each answer.
+ */
 function observed(minRtMs: number) {
   const pressure = new ObservedPressure();
   return {
@@ -155,9 +158,15 @@ describe("pressure that was seen long ago", () => {
     for (const laterMs of [10_000, 3_600_000]) {
       const pressure = slow();
       pressure.onStart(1_002_000 + laterMs, 100);
-      expect([pressure.isHigh(1_002_000 + laterMs), pressure.excess(1_002_000 + laterMs)]).toEqual([false, 0]);
+      expect([pressure.isHigh(1_002_000 + laterMs), pressure.excess(1_002_000 + laterMs)]).toEqual([
+        false,
+        0,
+      ]);
       pressure.onDone(1_002_020 + laterMs, 20, 20, 100);
-      expect([pressure.isHigh(1_002_600 + laterMs), pressure.excess(1_002_600 + laterMs) < 1]).toEqual([false, true]);
+      expect([pressure.isHigh(1_002_600 + laterMs), pressure.excess(1_002_600 + laterMs) < 1]).toEqual([
+        false,
+        true,
+      ]);
     }
   });
 });

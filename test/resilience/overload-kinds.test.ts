@@ -16,7 +16,9 @@ describe("a limiter", () => {
   });
 
   it("is given its least response time where it has one", () => {
-    expect(() => overloadLimiter("bbr", { rtFloorMs: 0 })).toThrow("rtFloorMs must be an integer in [1, 60000], got 0");
+    expect(() => overloadLimiter("bbr", { rtFloorMs: 0 })).toThrow(
+      "rtFloorMs must be an integer in [1, 60000], got 0",
+    );
     for (const kind of OVERLOAD_KINDS) expect(() => overloadLimiter(kind, { rtFloorMs: 5 })).not.toThrow();
   });
 });

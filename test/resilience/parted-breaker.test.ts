@@ -9,7 +9,12 @@ const parted = (partsMax?: number): PartedBreaker =>
   new PartedBreaker({ whole: new HystrixBreaker(), ...(partsMax === undefined ? {} : { partsMax }) });
 
 /** Makes a call to a part, if it is let through. */
-function call(breaker: PartedBreaker, atMs: number, part: string | undefined, outcome: "success" | "failure" | "cancelled"): string {
+function call(
+  breaker: PartedBreaker,
+  atMs: number,
+  part: string | undefined,
+  outcome: "success" | "failure" | "cancelled",
+): string {
   const { kind } = breaker.admit(atMs, 0.5, part);
   if (kind !== "rejected") breaker.record(atMs, outcome, kind, part);
   return kind;
@@ -32,14 +37,21 @@ describe("a breaker over things that fail apart", () => {
   it("tries an ill part again after a second, then more seldom, and takes it back at the first success", () => {
     const breaker = parted();
     times(5, () => call(breaker, T0, "ill", "failure"));
-    expect([call(breaker, T0 + 999, "ill", "failure"), call(breaker, T0 + 1_000, "ill", "failure")]).toEqual(["rejected", "trial"]);
-    expect([call(breaker, T0 + 2_999, "ill", "failure"), call(breaker, T0 + 3_000, "ill", "success")]).toEqual(["rejected", "trial"]);
+    expect([call(breaker, T0 + 999, "ill", "failure"), call(breaker, T0 + 1_000, "ill", "failure")]).toEqual([
+      "rejected",
+      "trial",
+    ]);
+    expect([
+      call(breaker, T0 + 2_999, "ill", "failure"),
+      call(breaker, T0 + 3_000, "ill", "success"),
+    ]).toEqual(["rejected", "trial"]);
     expect(call(breaker, T0 + 3_000, "ill", "success")).toBe("admitted");
   });
 
   it("is not closed by an ill part's trials: the whole hears of each part once in ten seconds", () => {
     const breaker = parted();
-    for (let atMs = T0; atMs < T0 + 60_000; atMs += 100) times(8, (index) => call(breaker, atMs, `ill ${index}`, "failure"));
+    for (let atMs = T0; atMs < T0 + 60_000; atMs += 100)
+      times(8, (index) => call(breaker, atMs, `ill ${index}`, "failure"));
     expect(breaker.view(T0 + 59_900).state).toBe("closed");
     expect(call(breaker, T0 + 59_900, "well", "success")).toBe("admitted");
   });
@@ -87,11 +99,18 @@ describe("a breaker over things that fail apart", () => {
     times(5, () => call(breaker, T0, "a", "failure"));
     times(5, () => call(breaker, T0, "b", "failure"));
     call(breaker, T0, "c", "failure");
-    expect([call(breaker, T0, "a", "success"), call(breaker, T0, "b", "success")]).toEqual(["admitted", "rejected"]);
+    expect([call(breaker, T0, "a", "success"), call(breaker, T0, "b", "success")]).toEqual([
+      "admitted",
+      "rejected",
+    ]);
   });
 
   it("admits a part that never fails, whatever a few others do", () => {
-    const step = fc.record({ part: fc.nat(9), afterMs: fc.nat(3_000), trials: fc.integer({ min: 1, max: 30 }) });
+    const step = fc.record({
+      part: fc.nat(9),
+      afterMs: fc.nat(3_000),
+      trials: fc.integer({ min: 1, max: 30 }),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const breaker = parted();

@@ -51,7 +51,9 @@ describe("a queue", () => {
 
   it("refuses options out of range by name", () => {
     expect(() => new QueueDelay({ targetMs: 0 })).toThrow("targetMs must be an integer in [1, 60000], got 0");
-    expect(() => new QueueDelay({ sustainedMs: 60_001 })).toThrow("sustainedMs must be an integer in [1, 60000], got 60001");
+    expect(() => new QueueDelay({ sustainedMs: 60_001 })).toThrow(
+      "sustainedMs must be an integer in [1, 60000], got 60001",
+    );
     expect(() => new QueueDelay({ freshMs: 0 })).toThrow("freshMs must be an integer in [1, 60000], got 0");
     const quick = new QueueDelay({ targetMs: 1, sustainedMs: 1 });
     quick.observe(T0, 2);

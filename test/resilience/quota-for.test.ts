@@ -7,7 +7,11 @@ const stored = (quota: RateQuota): unknown => JSON.parse(JSON.stringify(quota.st
 const START_MS = 1_800_000_000_000;
 
 /** A quota with these units counted, `ago` ms before the start. */
-function used(limit: number, windowMs: number, units: readonly { readonly ago: number; readonly cost: number }[]): RateQuota {
+function used(
+  limit: number,
+  windowMs: number,
+  units: readonly { readonly ago: number; readonly cost: number }[],
+): RateQuota {
   const quota = quotaFor({ limit, windowMs });
   for (const { ago, cost } of units) quota.take(START_MS - ago, cost);
   quota.peek(START_MS, 0);
@@ -16,8 +20,15 @@ function used(limit: number, windowMs: number, units: readonly { readonly ago: n
 
 describe("the quota for a limit", () => {
   it("is an exact log up to 100 units, and six slices above", () => {
-    expect(quotaFor({ limit: 100, windowMs: 1000 }).state).toMatchObject({ kind: "log", limit: 100, windowMs: 1000 });
-    expect(quotaFor({ limit: 101, windowMs: 1000 }).state).toMatchObject({ kind: "slices", counts: [0, 0, 0, 0, 0, 0, 0] });
+    expect(quotaFor({ limit: 100, windowMs: 1000 }).state).toMatchObject({
+      kind: "log",
+      limit: 100,
+      windowMs: 1000,
+    });
+    expect(quotaFor({ limit: 101, windowMs: 1000 }).state).toMatchObject({
+      kind: "slices",
+      counts: [0, 0, 0, 0, 0, 0, 0],
+    });
   });
 
   it.each([10, 600])("comes back from its state as it was (limit %i)", (limit) => {
@@ -63,17 +74,32 @@ describe("the quota for a limit", () => {
     );
     expect(quotaFor({ limit: 10, windowMs: 6000 }, state).state).toMatchObject({
       kind: "log",
-      times: [...Array.from({ length: 4 }, () => START_MS - 2001), ...Array.from({ length: 3 }, () => START_MS)],
+      times: [
+        ...Array.from({ length: 4 }, () => START_MS - 2001),
+        ...Array.from({ length: 3 }, () => START_MS),
+      ],
     });
     const larger = quotaFor({ limit: 1200, windowMs: 6000 }, state);
-    expect(larger.state).toMatchObject({ kind: "slices", limit: 1200, counts: [0, 0, 0, 4, 0, 0, 3], atMs: START_MS });
+    expect(larger.state).toMatchObject({
+      kind: "slices",
+      limit: 1200,
+      counts: [0, 0, 0, 4, 0, 0, 3],
+      atMs: START_MS,
+    });
     const longer = quotaFor({ limit: 600, windowMs: 12_000 }, state);
-    expect(longer.state).toMatchObject({ windowMs: 12_000, slot: START_MS / 2000, counts: [0, 0, 0, 0, 4, 0, 3] });
+    expect(longer.state).toMatchObject({
+      windowMs: 12_000,
+      slot: START_MS / 2000,
+      counts: [0, 0, 0, 0, 4, 0, 3],
+    });
     expect(longer.peek(START_MS, 0).remaining).toBe(593);
   });
 
   it("carries over no more than eight times a smaller limit, so that its sums stay exact", () => {
-    const smaller = quotaFor({ limit: 101, windowMs: 6000 }, stored(used(1200, 6000, [{ ago: 0, cost: 1200 }])));
+    const smaller = quotaFor(
+      { limit: 101, windowMs: 6000 },
+      stored(used(1200, 6000, [{ ago: 0, cost: 1200 }])),
+    );
     expect(smaller.state).toMatchObject({ limit: 101, counts: [0, 0, 0, 0, 0, 0, 808] });
   });
 
@@ -97,12 +123,21 @@ describe("the quota for a limit", () => {
 
   it("carries over counts of another number of slices", () => {
     const state = { kind: "slices", limit: 600, windowMs: 6000, slot: 1, counts: [5, 6], atMs: 7000 };
-    expect(quotaFor({ limit: 600, windowMs: 6000 }, state).state).toMatchObject({ slot: 7, counts: [0, 0, 0, 0, 5, 0, 6], atMs: 7000 });
+    expect(quotaFor({ limit: 600, windowMs: 6000 }, state).state).toMatchObject({
+      slot: 7,
+      counts: [0, 0, 0, 0, 5, 0, 6],
+      atMs: 7000,
+    });
   });
 
   it("frees no unit earlier after a change of the limit, whatever was used", () => {
-    const limits = fc.record({ limit: fc.constantFrom(5, 100, 101, 500), windowMs: fc.constantFrom(500, 1000, 6000) });
-    const units = fc.array(fc.record({ ago: fc.nat(2000), cost: fc.integer({ min: 1, max: 20 }) }), { maxLength: 20 });
+    const limits = fc.record({
+      limit: fc.constantFrom(5, 100, 101, 500),
+      windowMs: fc.constantFrom(500, 1000, 6000),
+    });
+    const units = fc.array(fc.record({ ago: fc.nat(2000), cost: fc.integer({ min: 1, max: 20 }) }), {
+      maxLength: 20,
+    });
     fc.assert(
       fc.property(limits, limits, units, (from, to, units) => {
         const sorted = units.toSorted((a, b) => b.ago - a.ago);
@@ -115,11 +150,23 @@ describe("the quota for a limit", () => {
   });
 
   const log = { kind: "log", limit: 10, windowMs: 1000, times: [1, 1], atMs: 1 };
-  const slices = { kind: "slices", limit: 600, windowMs: 1000, slot: 0, counts: [0, 0, 0, 0, 0, 0, 9], atMs: 1 };
+  const slices = {
+    kind: "slices",
+    limit: 600,
+    windowMs: 1000,
+    slot: 0,
+    counts: [0, 0, 0, 0, 0, 0, 9],
+    atMs: 1,
+  };
 
   it("takes up the states that the next tests spoil", () => {
     expect(quotaFor({ limit: 10, windowMs: 1000 }, log).peek(1, 0).remaining).toBe(8);
-    expect(quotaFor({ limit: 10, windowMs: 1000 }, { ...log, times: Array.from({ length: 100 }, () => 1) }).peek(1, 0).remaining).toBe(0);
+    expect(
+      quotaFor({ limit: 10, windowMs: 1000 }, { ...log, times: Array.from({ length: 100 }, () => 1) }).peek(
+        1,
+        0,
+      ).remaining,
+    ).toBe(0);
     expect(quotaFor({ limit: 600, windowMs: 1000 }, slices).peek(1, 0).remaining).toBe(591);
   });
 
@@ -148,11 +195,15 @@ describe("the quota for a limit", () => {
     { ...log, kind: "slices" },
   ])("starts afresh from %o", (state) => {
     for (const limit of [10, 600]) {
-      expect(quotaFor({ limit, windowMs: 1000 }, state).state).toEqual(quotaFor({ limit, windowMs: 1000 }).state);
+      expect(quotaFor({ limit, windowMs: 1000 }, state).state).toEqual(
+        quotaFor({ limit, windowMs: 1000 }).state,
+      );
     }
   });
 
   it("refuses a limit that is none", () => {
-    expect(() => quotaFor({ limit: 0, windowMs: 1000 })).toThrow("limit must be an integer in [1, 1000000], got 0");
+    expect(() => quotaFor({ limit: 0, windowMs: 1000 })).toThrow(
+      "limit must be an integer in [1, 1000000], got 0",
+    );
   });
 });

@@ -23,6 +23,8 @@ describe("a rate limit", () => {
   it("has options whose interval is told", () => {
     expect(() => requireIntegerIn("x", 2, 2, 3)).not.toThrow();
     expect(() => requireIntegerIn("x", 3, 2, 3)).not.toThrow();
-    expect(() => requireIntegerIn("x", 4, 2, 3)).toThrow(new RangeError("x must be an integer in [2, 3], got 4"));
+    expect(() => requireIntegerIn("x", 4, 2, 3)).toThrow(
+      new RangeError("x must be an integer in [2, 3], got 4"),
+    );
   });
 });

@@ -14,7 +14,12 @@ function withLeft(left: number): RateQuota {
 }
 
 const lease = (quota: RateQuota, want: number, need?: number, returned = 0) =>
-  answerAsk(quota, LIMIT, 0, need === undefined ? { kind: "lease", want, returned } : { kind: "lease", want, returned, need });
+  answerAsk(
+    quota,
+    LIMIT,
+    0,
+    need === undefined ? { kind: "lease", want, returned } : { kind: "lease", want, returned, need },
+  );
 
 describe("the server of a client's quota", () => {
   it("decides requests one by one", () => {
@@ -28,20 +33,42 @@ describe("the server of a client's quota", () => {
       holdMs: 0,
       counted: 0,
     });
-    expect(answerAsk(quota, LIMIT, 10, { kind: "take", cost: 2 })).toMatchObject({ allowed: false, remaining: 1, retryAfterMs: 990 });
+    expect(answerAsk(quota, LIMIT, 10, { kind: "take", cost: 2 })).toMatchObject({
+      allowed: false,
+      remaining: 1,
+      retryAfterMs: 990,
+    });
   });
 
   it("counts what a request brings along before it decides", () => {
     const quota = withLeft(10);
-    expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: 1, count: 9 })).toMatchObject({ allowed: true, remaining: 0, counted: 9 });
-    expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: 1, count: 3 })).toMatchObject({ allowed: false, counted: 3 });
+    expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: 1, count: 9 })).toMatchObject({
+      allowed: true,
+      remaining: 0,
+      counted: 9,
+    });
+    expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: 1, count: 3 })).toMatchObject({
+      allowed: false,
+      counted: 3,
+    });
   });
 
   it("counts reports, and tells whether one more would pass", () => {
     const quota = withLeft(10);
     const report = { kind: "report", count: 9 } as const;
-    expect(answerAsk(quota, LIMIT, 0, report)).toMatchObject({ allowed: true, remaining: 1, counted: 9, granted: 0, holdMs: 0 });
-    expect(answerAsk(quota, LIMIT, 0, report)).toMatchObject({ allowed: false, remaining: 0, retryAfterMs: 1000, counted: 9 });
+    expect(answerAsk(quota, LIMIT, 0, report)).toMatchObject({
+      allowed: true,
+      remaining: 1,
+      counted: 9,
+      granted: 0,
+      holdMs: 0,
+    });
+    expect(answerAsk(quota, LIMIT, 0, report)).toMatchObject({
+      allowed: false,
+      remaining: 0,
+      retryAfterMs: 1000,
+      counted: 9,
+    });
   });
 
   it("takes units back, and tells whether one more would pass", () => {
@@ -56,13 +83,22 @@ describe("the server of a client's quota", () => {
   });
 
   it("leases a quarter of the window long, within 250 ms and a second", () => {
-    const holds = [1, 1000, 1003, 1004, 2000, 4000, 4004, 60_000].map((windowMs) => leaseHoldMs({ limit: 1, windowMs }));
+    const holds = [1, 1000, 1003, 1004, 2000, 4000, 4004, 60_000].map((windowMs) =>
+      leaseHoldMs({ limit: 1, windowMs }),
+    );
     expect(holds).toEqual([250, 250, 250, 251, 500, 1000, 1000, 1000]);
   });
 
   it("counts leased units when it grants them", () => {
     const quota = withLeft(100);
-    expect(lease(quota, 10)).toEqual({ allowed: true, remaining: 90, resetMs: 1000, retryAfterMs: 0, granted: 10, holdMs: 250 });
+    expect(lease(quota, 10)).toEqual({
+      allowed: true,
+      remaining: 90,
+      resetMs: 1000,
+      retryAfterMs: 0,
+      granted: 10,
+      holdMs: 250,
+    });
     expect(quota.peek(0, 1).remaining).toBe(90);
   });
 
@@ -86,7 +122,14 @@ describe("the server of a client's quota", () => {
 
   it("grants nothing to whom it denies", () => {
     const quota = withLeft(3);
-    expect(lease(quota, 50, 4)).toEqual({ allowed: false, remaining: 3, resetMs: 1000, retryAfterMs: 1000, granted: 0, holdMs: 0 });
+    expect(lease(quota, 50, 4)).toEqual({
+      allowed: false,
+      remaining: 3,
+      resetMs: 1000,
+      retryAfterMs: 1000,
+      granted: 0,
+      holdMs: 0,
+    });
     expect(lease(withLeft(0), 5)).toMatchObject({ allowed: false, granted: 0 });
   });
 
@@ -100,18 +143,39 @@ describe("the server of a client's quota", () => {
     expect(lease(withLeft(100), 8, 0)).toMatchObject({ granted: 8 });
   });
 
-  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])("counts and grants nothing for amounts like %s", (amount) => {
-    const quota = withLeft(40);
-    expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: amount })).toMatchObject({ allowed: false, remaining: 40 });
-    expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: 0, count: amount })).toMatchObject({ remaining: 40, counted: 0 });
-    expect(answerAsk(quota, LIMIT, 0, { kind: "report", count: amount })).toMatchObject({ remaining: 40, counted: 0 });
-    expect(answerAsk(quota, LIMIT, 0, { kind: "give_back", cost: amount })).toMatchObject({ remaining: 40 });
-    expect(lease(quota, amount, amount, amount)).toMatchObject({ allowed: false, granted: 0, remaining: 40 });
-    expect(lease(quota, amount, 0, 0)).toMatchObject({ granted: 0, remaining: 40 });
-  });
+  it.each([-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])(
+    "counts and grants nothing for amounts like %s",
+    (amount) => {
+      const quota = withLeft(40);
+      expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: amount })).toMatchObject({
+        allowed: false,
+        remaining: 40,
+      });
+      expect(answerAsk(quota, LIMIT, 0, { kind: "take", cost: 0, count: amount })).toMatchObject({
+        remaining: 40,
+        counted: 0,
+      });
+      expect(answerAsk(quota, LIMIT, 0, { kind: "report", count: amount })).toMatchObject({
+        remaining: 40,
+        counted: 0,
+      });
+      expect(answerAsk(quota, LIMIT, 0, { kind: "give_back", cost: amount })).toMatchObject({
+        remaining: 40,
+      });
+      expect(lease(quota, amount, amount, amount)).toMatchObject({
+        allowed: false,
+        granted: 0,
+        remaining: 40,
+      });
+      expect(lease(quota, amount, 0, 0)).toMatchObject({ granted: 0, remaining: 40 });
+    },
+  );
 
   it("counts no more than the limit at once", () => {
-    expect(answerAsk(withLeft(100), LIMIT, 0, { kind: "report", count: 5000 })).toMatchObject({ counted: 100, remaining: 0 });
+    expect(answerAsk(withLeft(100), LIMIT, 0, { kind: "report", count: 5000 })).toMatchObject({
+      counted: 100,
+      remaining: 0,
+    });
   });
 
   it("never grants less than is needed, more than is wanted, or what it hasn't", () => {

@@ -105,11 +105,19 @@ describe("a retry budget", () => {
 
   it("refuses options out of range, and takes those at its edges", () => {
     const make = (options: ConstructorParameters<typeof RetryBudget>[0]) => () => new RetryBudget(options);
-    expect(make({ ttlMs: 990 })).toThrow(new RangeError("ttlMs must be an integer in [1000, 60000], got 990"));
-    expect(make({ ttlMs: 60_010 })).toThrow(new RangeError("ttlMs must be an integer in [1000, 60000], got 60010"));
+    expect(make({ ttlMs: 990 })).toThrow(
+      new RangeError("ttlMs must be an integer in [1000, 60000], got 990"),
+    );
+    expect(make({ ttlMs: 60_010 })).toThrow(
+      new RangeError("ttlMs must be an integer in [1000, 60000], got 60010"),
+    );
     expect(make({ ttlMs: 1_005 })).toThrow(new RangeError("ttlMs must be a multiple of 10, got 1005"));
-    expect(make({ retriesPerSecondMin: -1 })).toThrow(new RangeError("retriesPerSecondMin must be in [0, 1000], got -1"));
-    expect(make({ retriesPerSecondMin: 1_001 })).toThrow(new RangeError("retriesPerSecondMin must be in [0, 1000], got 1001"));
+    expect(make({ retriesPerSecondMin: -1 })).toThrow(
+      new RangeError("retriesPerSecondMin must be in [0, 1000], got -1"),
+    );
+    expect(make({ retriesPerSecondMin: 1_001 })).toThrow(
+      new RangeError("retriesPerSecondMin must be in [0, 1000], got 1001"),
+    );
     expect(make({ retryRatio: -0.1 })).toThrow(new RangeError("retryRatio must be in [0, 1], got -0.1"));
     expect(make({ retryRatio: 1.1 })).toThrow(new RangeError("retryRatio must be in [0, 1], got 1.1"));
     expect(make({ ttlMs: 1_000, retriesPerSecondMin: 1_000, retryRatio: 1 })).not.toThrow();

@@ -7,7 +7,9 @@ const TRY = { attempt: 1, attemptsMax: 3, remainingMs: 1_000, random: 0.5 } as c
 
 describe("a backoff", () => {
   it("is up to 25 ms, doubled with each try, and never more than 250 ms", () => {
-    expect([1, 2, 3, 4, 5, 6, 2_000].map((attempt) => backoffMs(attempt, 0.5))).toEqual([12.5, 25, 50, 100, 125, 125, 125]);
+    expect([1, 2, 3, 4, 5, 6, 2_000].map((attempt) => backoffMs(attempt, 0.5))).toEqual([
+      12.5, 25, 50, 100, 125, 125, 125,
+    ]);
   });
 
   it("can be nothing at all, and never reaches its bound", () => {
@@ -23,9 +25,13 @@ describe("a backoff", () => {
 
   it("spreads evenly between nothing and its bound", () => {
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 50 }), fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }), (attempt, random) => {
-        expect(backoffMs(attempt, random)).toBe(random * Math.min(250, 25 * 2 ** (attempt - 1)));
-      }),
+      fc.property(
+        fc.integer({ min: 1, max: 50 }),
+        fc.double({ min: 0, max: ALMOST_ONE, noNaN: true }),
+        (attempt, random) => {
+          expect(backoffMs(attempt, random)).toBe(random * Math.min(250, 25 * 2 ** (attempt - 1)));
+        },
+      ),
     );
   });
 });

@@ -2,7 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RetryThrottle } from "../../src/resilience/retry-throttle.ts";
 
-function after(failures: number, successes: number, options?: ConstructorParameters<typeof RetryThrottle>[0]): RetryThrottle {
+function after(
+  failures: number,
+  successes: number,
+  options?: ConstructorParameters<typeof RetryThrottle>[0],
+): RetryThrottle {
   const throttle = new RetryThrottle(options);
   for (let call = 0; call < failures; call += 1) throttle.failure();
   for (let call = 0; call < successes; call += 1) throttle.success();
@@ -60,11 +64,16 @@ describe("a retry throttle", () => {
   });
 
   it("refuses options out of range", () => {
-    const make = (options: ConstructorParameters<typeof RetryThrottle>[0]) => () => new RetryThrottle(options);
+    const make = (options: ConstructorParameters<typeof RetryThrottle>[0]) => () =>
+      new RetryThrottle(options);
     expect(make({ tokensMax: 0.5 })).toThrow(new RangeError("tokensMax must be in [1, 1000], got 0.5"));
     expect(make({ tokensMax: 1_001 })).toThrow(new RangeError("tokensMax must be in [1, 1000], got 1001"));
-    expect(make({ tokenRatio: 0.0009 })).toThrow(new RangeError("tokenRatio must be in [0.001, 10], got 0.0009"));
-    expect(make({ tokensMax: 3, tokenRatio: 4 })).toThrow(new RangeError("tokenRatio must be in [0.001, 3], got 4"));
+    expect(make({ tokenRatio: 0.0009 })).toThrow(
+      new RangeError("tokenRatio must be in [0.001, 10], got 0.0009"),
+    );
+    expect(make({ tokensMax: 3, tokenRatio: 4 })).toThrow(
+      new RangeError("tokenRatio must be in [0.001, 3], got 4"),
+    );
     expect(make({ tokensMax: 1_000, tokenRatio: 1_000 })).not.toThrow();
   });
 });

@@ -28,7 +28,12 @@ describe("a rolling percentile", () => {
     const rolling = new RollingPercentile(exact);
     rolling.add(0, 100, 0);
     rolling.add(10_000, 1, 0);
-    expect([59_999, 60_000, 69_999, 70_000].map((atMs) => rolling.percentile(atMs, 100))).toEqual([100, 1, 1, null]);
+    expect([59_999, 60_000, 69_999, 70_000].map((atMs) => rolling.percentile(atMs, 100))).toEqual([
+      100,
+      1,
+      1,
+      null,
+    ]);
   });
 
   it("starts anew in a bucket that is used again", () => {
@@ -65,7 +70,10 @@ describe("a rolling percentile", () => {
     expect(rolling.percentile(10_000_000, 100)).toBe(5);
     for (let call = 1; call <= 5; call += 1) {
       rolling.add(6_400_000 + call, 5 + call, 0);
-      expect([rolling.percentile(6_400_000 + call, 0), rolling.percentile(6_400_000 + call, 100)]).toEqual([5, 5 + call]);
+      expect([rolling.percentile(6_400_000 + call, 0), rolling.percentile(6_400_000 + call, 100)]).toEqual([
+        5,
+        5 + call,
+      ]);
     }
   });
 
@@ -99,7 +107,10 @@ describe("a rolling percentile", () => {
   });
 
   it("equals a sorted list while no bucket is full", () => {
-    const values = fc.array(fc.record({ waitMs: fc.nat(300), value: fc.nat(1_000) }), { minLength: 1, maxLength: 60 });
+    const values = fc.array(fc.record({ waitMs: fc.nat(300), value: fc.nat(1_000) }), {
+      minLength: 1,
+      maxLength: 60,
+    });
     fc.assert(
       fc.property(values, fc.integer({ min: 0, max: 100 }), (steps, percent) => {
         const rolling = new RollingPercentile({ ...exact, windowMs: 1_000, buckets: 5 });
@@ -122,14 +133,30 @@ describe("a rolling percentile", () => {
 
   it("refuses options and percentages out of range", () => {
     const make = (options: object) => () => new RollingPercentile(options);
-    expect(make({ samplesMax: 0 })).toThrow(new RangeError("samplesMax must be an integer in [1, 10000], got 0"));
-    expect(make({ samplesMax: 10_001 })).toThrow(new RangeError("samplesMax must be an integer in [1, 10000], got 10001"));
-    expect(make({ refreshMs: -1 })).toThrow(new RangeError("refreshMs must be an integer in [0, 60000], got -1"));
-    expect(make({ refreshMs: 60_001 })).toThrow(new RangeError("refreshMs must be an integer in [0, 60000], got 60001"));
-    expect(make({ buckets: 7 })).toThrow(new RangeError("windowMs must be a multiple of buckets (7), got 60000"));
+    expect(make({ samplesMax: 0 })).toThrow(
+      new RangeError("samplesMax must be an integer in [1, 10000], got 0"),
+    );
+    expect(make({ samplesMax: 10_001 })).toThrow(
+      new RangeError("samplesMax must be an integer in [1, 10000], got 10001"),
+    );
+    expect(make({ refreshMs: -1 })).toThrow(
+      new RangeError("refreshMs must be an integer in [0, 60000], got -1"),
+    );
+    expect(make({ refreshMs: 60_001 })).toThrow(
+      new RangeError("refreshMs must be an integer in [0, 60000], got 60001"),
+    );
+    expect(make({ buckets: 7 })).toThrow(
+      new RangeError("windowMs must be a multiple of buckets (7), got 60000"),
+    );
     const rolling = new RollingPercentile();
-    expect(() => rolling.percentile(0, -0.1)).toThrow(new RangeError("percent must be in [0, 100], got -0.1"));
-    expect(() => rolling.percentile(0, 100.1)).toThrow(new RangeError("percent must be in [0, 100], got 100.1"));
-    expect(() => rolling.percentile(0, Number.NaN)).toThrow(new RangeError("percent must be in [0, 100], got NaN"));
+    expect(() => rolling.percentile(0, -0.1)).toThrow(
+      new RangeError("percent must be in [0, 100], got -0.1"),
+    );
+    expect(() => rolling.percentile(0, 100.1)).toThrow(
+      new RangeError("percent must be in [0, 100], got 100.1"),
+    );
+    expect(() => rolling.percentile(0, Number.NaN)).toThrow(
+      new RangeError("percent must be in [0, 100], got NaN"),
+    );
   });
 });

@@ -103,7 +103,11 @@ describe("a rolling window", () => {
   });
 
   it("equals a list of events with their slots, at every time", () => {
-    const step = fc.record({ waitMs: fc.nat(700), event: fc.constantFrom(...events), count: fc.integer({ min: 1, max: 3 }) });
+    const step = fc.record({
+      waitMs: fc.nat(700),
+      event: fc.constantFrom(...events),
+      count: fc.integer({ min: 1, max: 3 }),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const window = new RollingWindow({ windowMs: 1_000, buckets: 5, events });
@@ -115,7 +119,9 @@ describe("a rolling window", () => {
           list.push({ slot: Math.floor(atMs / 200), event, count });
           const live = list.filter(({ slot }) => Math.floor(atMs / 200) - slot < 5);
           for (const name of events) {
-            const expected = live.filter((entry) => entry.event === name).reduce((sum, entry) => sum + entry.count, 0);
+            const expected = live
+              .filter((entry) => entry.event === name)
+              .reduce((sum, entry) => sum + entry.count, 0);
             expect(window.sum(atMs, name)).toBe(expected);
             expect(window.values(atMs, name).reduce((sum, value) => sum + value, 0)).toBe(expected);
           }
@@ -172,18 +178,29 @@ describe("a restored window", () => {
     // At the epoch all slots are 0, whatever their length.
     const atEpoch = tenSeconds();
     atEpoch.add(0, "success", 4);
-    expect(new RollingWindow({ windowMs: 10_000, buckets: 5, events }, atEpoch.snapshot()).sum(0, "success")).toBe(0);
-    expect(new RollingWindow({ windowMs: 20_000, buckets: 10, events }, atEpoch.snapshot()).sum(0, "success")).toBe(0);
+    expect(
+      new RollingWindow({ windowMs: 10_000, buckets: 5, events }, atEpoch.snapshot()).sum(0, "success"),
+    ).toBe(0);
+    expect(
+      new RollingWindow({ windowMs: 20_000, buckets: 10, events }, atEpoch.snapshot()).sum(0, "success"),
+    ).toBe(0);
     const { success } = window.snapshot().written[0]?.counts ?? { success: 0 };
-    const old = { ...window.snapshot(), written: [{ slot: 1_000, counts: { success } }], cumulative: { success } };
+    const old = {
+      ...window.snapshot(),
+      written: [{ slot: 1_000, counts: { success } }],
+      cumulative: { success },
+    };
     const grown = tenSeconds(old as unknown as RollingWindowState<Event>);
-    expect([grown.sum(T0, "success"), grown.sum(T0, "failure"), grown.cumulative("failure")]).toEqual([4, 0, 0]);
+    expect([grown.sum(T0, "success"), grown.sum(T0, "failure"), grown.cumulative("failure")]).toEqual([
+      4, 0, 0,
+    ]);
   });
 });
 
 describe("the list of events", () => {
   it("has 1 to 32 names", () => {
-    const make = (count: number) => () => new RollingWindow({ windowMs: 10, buckets: 1, events: Array.from({ length: count }, String) });
+    const make = (count: number) => () =>
+      new RollingWindow({ windowMs: 10, buckets: 1, events: Array.from({ length: count }, String) });
     expect(make(0)).toThrow(new RangeError("events.length must be an integer in [1, 32], got 0"));
     expect(make(33)).toThrow(new RangeError("events.length must be an integer in [1, 32], got 33"));
     expect(make(32)).not.toThrow();

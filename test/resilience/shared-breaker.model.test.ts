@@ -3,13 +3,21 @@ import { describe, expect, it } from "vitest";
 import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
-import { BreakerCluster, type ClusterCall, type ClusterOptions, type Lease } from "./support/breaker-cluster.ts";
+import {
+  BreakerCluster,
+  type ClusterCall,
+  type ClusterOptions,
+  type Lease,
+} from "./support/breaker-cluster.ts";
 
 const DIES_AT_MS = 10_000;
 const REPAIRED_AT_MS = 40_000;
 const ENDS_AT_MS = 60_000;
 const LEASE_MS = 1_000;
-/** Isolates hear of an opening within a second and the way there and back; by then what was under way has ended too. */
+/**
+ * Isolates hear of an opening within a second and the way there and back; by then what was under
+ * way has ended too.
+ */
 const SETTLING_MS = 2_500;
 
 const cluster = (options: Partial<ClusterOptions>): BreakerCluster =>
@@ -25,7 +33,11 @@ const cluster = (options: Partial<ClusterOptions>): BreakerCluster =>
   }).run();
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 - 1 });
-const sizes = fc.record({ seed: seeds, isolates: fc.integer({ min: 1, max: 5 }), rps: fc.constantFrom(3, 10, 40) });
+const sizes = fc.record({
+  seed: seeds,
+  isolates: fc.integer({ min: 1, max: 5 }),
+  rps: fc.constantFrom(3, 10, 40),
+});
 
 /** Takes the lease under which a probe was sent, once; a probe that was cancelled leaves it. */
 function spend(leases: Lease[], probe: ClusterCall): boolean {
@@ -45,15 +57,21 @@ function expectDiscipline({ calls, leases, heldLeases }: BreakerCluster): void {
   expectSpacing(leases, LEASE_MS);
   const unspent = [...heldLeases];
   const trials = calls.filter(({ kind }) => kind === "trial");
-  for (const probe of trials.filter(({ heard }) => heard === "open")) expect(spend(unspent, probe)).toBe(true);
-  // Out of touch as well a lease is kept until the next call, and one that was cancelled leaves it to the one after.
+  for (const probe of trials.filter(({ heard }) => heard === "open"))
+    expect(spend(unspent, probe)).toBe(true);
+  // Out of touch as well a lease is kept until the next call, and one that was cancelled leaves it
+  // to the one after.
   const hasLease = ({ isolate, atMs }: ClusterCall): boolean =>
     heldLeases.some(
       (lease) =>
         lease.holder === isolate &&
         lease.atMs <= atMs &&
         !trials.some(
-          (other) => other.isolate === isolate && other.outcome !== "cancelled" && other.atMs >= lease.atMs && other.atMs < atMs,
+          (other) =>
+            other.isolate === isolate &&
+            other.outcome !== "cancelled" &&
+            other.atMs >= lease.atMs &&
+            other.atMs < atMs,
         ),
     );
   const alone = trials.filter((probe) => probe.heard === null && !hasLease(probe));
@@ -123,13 +141,21 @@ describe("isolates that share a breaker", () => {
   it("neither open the gate nor keep it closed for ever when the ledger can't be reached while open", () => {
     fc.assert(
       fc.property(sizes, fc.boolean(), (size, comesBack) => {
-        const cutOff = { fromMs: 20_000, untilMs: comesBack ? REPAIRED_AT_MS + 5_000 : Number.POSITIVE_INFINITY };
+        const cutOff = {
+          fromMs: 20_000,
+          untilMs: comesBack ? REPAIRED_AT_MS + 5_000 : Number.POSITIVE_INFINITY,
+        };
         const rps = Math.max(size.rps, 10);
         const run = cluster({ ...size, rps, endsAtMs: REPAIRED_AT_MS + 75_000, cutOff });
         expectDiscipline(run);
-        // Alone, an isolate tries after 5 s, then 10 s: twice or thrice in the twenty seconds that are left.
-        expect(reached(run.calls, cutOff.fromMs + SETTLING_MS, REPAIRED_AT_MS).length).toBeLessThanOrEqual(3 * size.isolates + 1);
-        expect(notAdmitted(run.calls, comesBack ? cutOff.untilMs + 6_000 : REPAIRED_AT_MS + 65_000)).toEqual([]);
+        // Alone, an isolate tries after 5 s, then 10 s: twice or thrice in the twenty seconds that
+        // are left.
+        expect(reached(run.calls, cutOff.fromMs + SETTLING_MS, REPAIRED_AT_MS).length).toBeLessThanOrEqual(
+          3 * size.isolates + 1,
+        );
+        expect(notAdmitted(run.calls, comesBack ? cutOff.untilMs + 6_000 : REPAIRED_AT_MS + 65_000)).toEqual(
+          [],
+        );
       }),
       { numRuns: 30 },
     );
@@ -147,7 +173,9 @@ describe("isolates that share a breaker", () => {
     (stoppedForMs) => {
       const lease = { holder: "gone", untilMs: 1_000_000 };
       const ledger = new BreakerLedger({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
-      const isolates = ["a", "b", "c"].map((reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }));
+      const isolates = ["a", "b", "c"].map(
+        (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
+      );
       for (let atMs = lease.untilMs + stoppedForMs, call = 0; call < 300; call += 1, atMs += 10) {
         const breaker = isolates[call % isolates.length];
         const { kind } = breaker?.admit(atMs, 0) ?? { kind: "rejected" };

@@ -9,7 +9,11 @@ const RANDOM = 0.5;
 const REJECTED = { kind: "rejected", retryAfterMs: 1_000 };
 
 const closed = (version: number): BreakerVerdict => ({ state: "closed", version, probeLeaseMs: 0 });
-const open = (version: number, probeLeaseMs = 0): BreakerVerdict => ({ state: "open", version, probeLeaseMs });
+const open = (version: number, probeLeaseMs = 0): BreakerVerdict => ({
+  state: "open",
+  version,
+  probeLeaseMs,
+});
 
 const unheard = (options: SharedBreakerOptions["options"] = {}): SharedBreaker =>
   new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a", options });
@@ -94,10 +98,22 @@ describe("a shared breaker whose verdict is closed", () => {
     breaker.learn(T0, closed(0));
     fail(breaker, T0, 1);
     expect(breaker.takeReport(T0 + 999)).toBeNull();
-    expect(breaker.takeReport(T0 + 1_000)).toEqual({ reporter: "a", ok: 0, failed: 1, probe: null, version: 0 });
+    expect(breaker.takeReport(T0 + 1_000)).toEqual({
+      reporter: "a",
+      ok: 0,
+      failed: 1,
+      probe: null,
+      version: 0,
+    });
     breaker.learn(T0 + 1_000, closed(2));
     fail(breaker, T0 + 2_000, 1);
-    expect(breaker.takeReport(T0 + 2_000)).toEqual({ reporter: "a", ok: 0, failed: 1, probe: null, version: 2 });
+    expect(breaker.takeReport(T0 + 2_000)).toEqual({
+      reporter: "a",
+      ok: 0,
+      failed: 1,
+      probe: null,
+      version: 2,
+    });
   });
 
   it("has nothing to report without calls", () => {
@@ -193,7 +209,13 @@ describe("a shared breaker whose verdict is closed", () => {
     fail(breaker, T0, 5);
     breaker.takeReport(T0);
     breaker.learn(T0, closed(2));
-    expect(breaker.takeReport(T0 + 1_000)).toEqual({ reporter: "a", ok: 0, failed: 5, probe: null, version: 2 });
+    expect(breaker.takeReport(T0 + 1_000)).toEqual({
+      reporter: "a",
+      ok: 0,
+      failed: 5,
+      probe: null,
+      version: 2,
+    });
   });
 
   it("forgets what it saw in the state before", () => {
@@ -229,7 +251,13 @@ describe("a shared breaker whose verdict is open", () => {
     expect(breaker.admit(T0, RANDOM)).toEqual(REJECTED);
     expect(breaker.view(T0).state).toBe("open");
     expect(breaker.takeReport(T0 + 999)).toBeNull();
-    expect(breaker.takeReport(T0 + 1_000)).toEqual({ reporter: "a", ok: 0, failed: 0, probe: null, version: 1 });
+    expect(breaker.takeReport(T0 + 1_000)).toEqual({
+      reporter: "a",
+      ok: 0,
+      failed: 0,
+      probe: null,
+      version: 1,
+    });
     breaker.learn(T0 + 1_000, open(1));
     expect(breaker.takeReport(T0 + 2_000)).toBeNull();
   });
@@ -244,13 +272,16 @@ describe("a shared breaker whose verdict is open", () => {
     expect(breaker.view(T0 + 20).state).toBe("open");
   });
 
-  it.each([600, 1_300, 2_500, 4_000, 60_000])("keeps a lease until its next call, be that %i ms later", (laterMs) => {
-    const breaker = unheard();
-    exchange(breaker, T0, open(1, 1_000));
-    expect(breaker.admit(T0 + laterMs, RANDOM)).toEqual({ kind: "trial" });
-    breaker.record(T0 + laterMs + 20, "success", "trial");
-    expect(breaker.takeReport(T0 + laterMs + 20)).toMatchObject({ probe: "succeeded", version: 1 });
-  });
+  it.each([600, 1_300, 2_500, 4_000, 60_000])(
+    "keeps a lease until its next call, be that %i ms later",
+    (laterMs) => {
+      const breaker = unheard();
+      exchange(breaker, T0, open(1, 1_000));
+      expect(breaker.admit(T0 + laterMs, RANDOM)).toEqual({ kind: "trial" });
+      breaker.record(T0 + laterMs + 20, "success", "trial");
+      expect(breaker.takeReport(T0 + laterMs + 20)).toMatchObject({ probe: "succeeded", version: 1 });
+    },
+  );
 
   it("spends a lease once", () => {
     const breaker = unheard();
@@ -325,7 +356,8 @@ describe("a shared breaker whose verdict is open", () => {
   it("sends no second probe while one is under way, until its caller has vanished for 5 s", () => {
     const breaker = heard(open(1, 60_000));
     expect(breaker.admit(T0, RANDOM)).toEqual({ kind: "trial" });
-    for (const atMs of [T0 + 1_000, T0 + 2_000, T0 + 3_000, T0 + 4_000]) exchange(breaker, atMs, open(1, 60_000));
+    for (const atMs of [T0 + 1_000, T0 + 2_000, T0 + 3_000, T0 + 4_000])
+      exchange(breaker, atMs, open(1, 60_000));
     expect(breaker.admit(T0 + 4_999, RANDOM)).toEqual(REJECTED);
     expect(breaker.admit(T0 + 5_000, RANDOM)).toEqual({ kind: "trial" });
     breaker.record(T0 + 5_000, "failure", "trial");
@@ -401,7 +433,13 @@ describe("a shared breaker that hears nothing", () => {
     expect(breaker.admit(T0 + 4_000, RANDOM).kind).toBe("rejected");
     breaker.admit(T0 + 20_000, RANDOM);
     breaker.record(T0 + 20_010, "success", "trial");
-    expect(breaker.takeReport(T0 + 20_010)).toEqual({ reporter: "a", ok: 1, failed: 0, probe: "succeeded", version: 1 });
+    expect(breaker.takeReport(T0 + 20_010)).toEqual({
+      reporter: "a",
+      ok: 1,
+      failed: 0,
+      probe: "succeeded",
+      version: 1,
+    });
   });
 
   it("tells of no probe if it never heard a word", () => {
@@ -411,7 +449,13 @@ describe("a shared breaker that hears nothing", () => {
     breaker.reportFailed(T0);
     breaker.admit(T0 + 5_000, RANDOM);
     breaker.record(T0 + 5_010, "success", "trial");
-    expect(breaker.takeReport(T0 + 5_010)).toEqual({ reporter: "a", ok: 1, failed: 20, probe: null, version: 0 });
+    expect(breaker.takeReport(T0 + 5_010)).toEqual({
+      reporter: "a",
+      ok: 1,
+      failed: 20,
+      probe: null,
+      version: 0,
+    });
   });
 
   it("asks in vain once a second, and keeps what it has to tell", () => {
@@ -421,7 +465,13 @@ describe("a shared breaker that hears nothing", () => {
     breaker.reportFailed(T0 + 200);
     fail(breaker, T0 + 300, 2);
     expect(breaker.takeReport(T0 + 1_199)).toBeNull();
-    expect(breaker.takeReport(T0 + 1_200)).toEqual({ reporter: "a", ok: 0, failed: 5, probe: null, version: 0 });
+    expect(breaker.takeReport(T0 + 1_200)).toEqual({
+      reporter: "a",
+      ok: 0,
+      failed: 5,
+      probe: null,
+      version: 0,
+    });
   });
 
   it("asks while its engine rejects", () => {
@@ -430,7 +480,13 @@ describe("a shared breaker that hears nothing", () => {
     breaker.takeReport(T0);
     breaker.learn(T0, closed(0));
     breaker.admit(T0 + 4_000, RANDOM);
-    expect(breaker.takeReport(T0 + 4_000)).toEqual({ reporter: "a", ok: 0, failed: 0, probe: null, version: 0 });
+    expect(breaker.takeReport(T0 + 4_000)).toEqual({
+      reporter: "a",
+      ok: 0,
+      failed: 0,
+      probe: null,
+      version: 0,
+    });
   });
 
   it("does not ask while its engine admits and nothing has ended", () => {
@@ -471,10 +527,18 @@ describe("the options of a shared breaker", () => {
   });
 
   it("are refused out of range", () => {
-    expect(() => unheard({ verdictMs: 0 })).toThrow(new RangeError("verdictMs must be an integer in [1, 60000], got 0"));
-    expect(() => unheard({ verdictMs: 60_001 })).toThrow(new RangeError("verdictMs must be an integer in [1, 60000], got 60001"));
-    expect(() => unheard({ reportEveryMs: 0 })).toThrow(new RangeError("reportEveryMs must be an integer in [1, 60000], got 0"));
-    expect(() => unheard({ trialTimeoutMs: 0 })).toThrow(new RangeError("trialTimeoutMs must be an integer in [1, 3600000], got 0"));
+    expect(() => unheard({ verdictMs: 0 })).toThrow(
+      new RangeError("verdictMs must be an integer in [1, 60000], got 0"),
+    );
+    expect(() => unheard({ verdictMs: 60_001 })).toThrow(
+      new RangeError("verdictMs must be an integer in [1, 60000], got 60001"),
+    );
+    expect(() => unheard({ reportEveryMs: 0 })).toThrow(
+      new RangeError("reportEveryMs must be an integer in [1, 60000], got 0"),
+    );
+    expect(() => unheard({ trialTimeoutMs: 0 })).toThrow(
+      new RangeError("trialTimeoutMs must be an integer in [1, 3600000], got 0"),
+    );
     expect(() => unheard({ verdictMs: 1, reportEveryMs: 1, trialTimeoutMs: 1 })).not.toThrow();
   });
 });

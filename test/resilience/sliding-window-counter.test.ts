@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SlidingWindowCounter, type SlidingWindowCounterState } from "../../src/resilience/sliding-window-counter.ts";
+import {
+  SlidingWindowCounter,
+  type SlidingWindowCounterState,
+} from "../../src/resilience/sliding-window-counter.ts";
 import { keepsTheLawsOfQuotas, stepsOf } from "./support/rate-quota-laws.ts";
 
 const options = fc.record({
@@ -21,7 +24,9 @@ describe("the sliding window counter", () => {
   it("decides by the formula over all that was ever admitted", () => {
     fc.assert(
       fc.property(
-        options.chain((counter) => fc.tuple(fc.constant(counter), stepsOf(counter.windowMs, Math.ceil(counter.limit / 3), ["take"]))),
+        options.chain((counter) =>
+          fc.tuple(fc.constant(counter), stepsOf(counter.windowMs, Math.ceil(counter.limit / 3), ["take"])),
+        ),
         ([{ limit, windowMs, slices }, steps]) => {
           const counter = new SlidingWindowCounter({ limit, windowMs, slices });
           const admitted: { readonly slot: number; readonly cost: number }[] = [];
@@ -30,7 +35,8 @@ describe("the sliding window counter", () => {
             nowMs += afterMs;
             const slot = Math.floor((nowMs * slices) / windowMs);
             const gone = nowMs * slices - slot * windowMs;
-            const weightOf = (of: number): number => (of > slot - slices ? windowMs : of === slot - slices ? windowMs - gone : 0);
+            const weightOf = (of: number): number =>
+              of > slot - slices ? windowMs : of === slot - slices ? windowMs - gone : 0;
             const used = admitted.reduce((sum, unit) => sum + unit.cost * weightOf(unit.slot), 0);
             const allowed = used + cost * windowMs <= limit * windowMs;
             expect(counter.take(nowMs, cost).allowed).toBe(allowed);
@@ -48,7 +54,14 @@ describe("the sliding window counter", () => {
     expect(counter.take(1099, 1).allowed).toBe(false);
     expect(counter.take(1100, 1)).toEqual({ allowed: true, remaining: 0, resetMs: 100, retryAfterMs: 0 });
     expect(counter.take(1550, 1)).toEqual({ allowed: true, remaining: 3, resetMs: 50, retryAfterMs: 0 });
-    expect(counter.state).toEqual({ kind: "slices", limit: 10, windowMs: 1000, slot: 1, counts: [10, 2], atMs: 1550 });
+    expect(counter.state).toEqual({
+      kind: "slices",
+      limit: 10,
+      windowMs: 1000,
+      slot: 1,
+      counts: [10, 2],
+      atMs: 1550,
+    });
     expect(counter.idleAtMs).toBe(3000);
   });
 
@@ -68,7 +81,9 @@ describe("the sliding window counter", () => {
       fc.property(
         options
           .filter(({ slices }) => slices > 1)
-          .chain((counter) => fc.tuple(fc.constant(counter), stepsOf(counter.windowMs, Math.ceil(counter.limit / 3), ["take"]))),
+          .chain((counter) =>
+            fc.tuple(fc.constant(counter), stepsOf(counter.windowMs, Math.ceil(counter.limit / 3), ["take"])),
+          ),
         ([{ limit, windowMs, slices }, steps]) => {
           const counter = new SlidingWindowCounter({ limit, windowMs, slices });
           const admitted: { readonly atMs: number; readonly cost: number }[] = [];

@@ -8,7 +8,9 @@ const T0 = 1_000_000;
 const ALWAYS = 0;
 const NEVER = 1;
 
-/** A breaker that sent so many calls at T0, of which so many were accepted and the others failed. */
+/**
+ * A breaker that sent so many calls at T0, of which so many were accepted and the others failed.
+ */
 function after(sent: number, accepted: number, options: SreBreakerOptions = {}): SreBreaker {
   const breaker = new SreBreaker(options);
   for (let call = 0; call < sent; call += 1) {
@@ -116,7 +118,8 @@ describe("an SRE breaker", () => {
           atMs += waitMs;
           const admission = breaker.admit(atMs, random);
           const probeInMs = lastSentMs + 1_000 - atMs;
-          const mayReject = probeInMs > 0 ? [{ kind: "rejected", retryAfterMs: probeInMs }] : [{ kind: "trial" }];
+          const mayReject =
+            probeInMs > 0 ? [{ kind: "rejected", retryAfterMs: probeInMs }] : [{ kind: "trial" }];
           expect([{ kind: "admitted" }, ...mayReject]).toContainEqual(admission);
           if (admission.kind === "rejected") continue;
           lastSentMs = atMs;
@@ -129,11 +132,21 @@ describe("an SRE breaker", () => {
 
   it("refuses options out of range", () => {
     const make = (options: SreBreakerOptions) => () => new SreBreaker(options);
-    expect(make({ attemptsPerAccept: 0.9 })).toThrow(new RangeError("attemptsPerAccept must be in [1, 100], got 0.9"));
-    expect(make({ attemptsPerAccept: 101 })).toThrow(new RangeError("attemptsPerAccept must be in [1, 100], got 101"));
-    expect(make({ attemptsMin: 0 })).toThrow(new RangeError("attemptsMin must be an integer in [1, 1000000], got 0"));
-    expect(make({ probeEveryMs: 0 })).toThrow(new RangeError("probeEveryMs must be an integer in [1, 3600000], got 0"));
-    expect(make({ windowMs: 5_001 })).toThrow(new RangeError("windowMs must be a multiple of buckets (10), got 5001"));
+    expect(make({ attemptsPerAccept: 0.9 })).toThrow(
+      new RangeError("attemptsPerAccept must be in [1, 100], got 0.9"),
+    );
+    expect(make({ attemptsPerAccept: 101 })).toThrow(
+      new RangeError("attemptsPerAccept must be in [1, 100], got 101"),
+    );
+    expect(make({ attemptsMin: 0 })).toThrow(
+      new RangeError("attemptsMin must be an integer in [1, 1000000], got 0"),
+    );
+    expect(make({ probeEveryMs: 0 })).toThrow(
+      new RangeError("probeEveryMs must be an integer in [1, 3600000], got 0"),
+    );
+    expect(make({ windowMs: 5_001 })).toThrow(
+      new RangeError("windowMs must be a multiple of buckets (10), got 5001"),
+    );
     expect(make({ attemptsPerAccept: 1, attemptsMin: 1, probeEveryMs: 1 })).not.toThrow();
   });
 });

@@ -24,12 +24,16 @@ describe("steady time", () => {
 
   it("stands still through a step back of 10 s", () => {
     const time = new SteadyTime(1000);
-    expect([time.at(50_000), time.at(40_000), time.at(49_999), time.at(50_001)]).toEqual([50_000, 50_000, 50_000, 50_001]);
+    expect([time.at(50_000), time.at(40_000), time.at(49_999), time.at(50_001)]).toEqual([
+      50_000, 50_000, 50_000, 50_001,
+    ]);
   });
 
   it("goes on from a step back of more than 10 s", () => {
     const time = new SteadyTime(1000);
-    expect([time.at(50_000), time.at(39_999), time.at(39_999), time.at(40_009)]).toEqual([50_000, 50_000, 50_000, 50_010]);
+    expect([time.at(50_000), time.at(39_999), time.at(39_999), time.at(40_009)]).toEqual([
+      50_000, 50_000, 50_000, 50_010,
+    ]);
     expect(time.callersMs(50_010)).toBe(40_009);
     expect([time.at(20_000), time.at(20_001)]).toEqual([50_010, 50_011]);
   });

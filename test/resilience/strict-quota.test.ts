@@ -77,21 +77,21 @@ describe("a strict quota", () => {
   it("has nothing of the safe rate's burst for a client that the server said had used up the limit", () => {
     const quota = new StrictQuota({ limit: 80, windowMs: 8000 }, "open");
     quota.answered(0, 1, { ...allowed, remaining: 0, ...sent });
-    expect([quota.unreachable(0, 1)?.allowed, quota.unreachable(100, 1)?.allowed, quota.unreachable(100, 1)?.allowed]).toEqual([
-      false,
-      true,
-      false,
-    ]);
+    expect([
+      quota.unreachable(0, 1)?.allowed,
+      quota.unreachable(100, 1)?.allowed,
+      quota.unreachable(100, 1)?.allowed,
+    ]).toEqual([false, true, false]);
   });
 
   it("decides alone while the server can't be reached, or refuses", () => {
     expect(new StrictQuota(LIMIT, "closed").unreachable(0, 1)).toBeNull();
     const open = new StrictQuota(LIMIT, "open");
-    expect([open.unreachable(0, 1)?.allowed, open.unreachable(0, 1)?.allowed, open.unreachable(500, 1)?.allowed]).toEqual([
-      true,
-      false,
-      true,
-    ]);
+    expect([
+      open.unreachable(0, 1)?.allowed,
+      open.unreachable(0, 1)?.allowed,
+      open.unreachable(500, 1)?.allowed,
+    ]).toEqual([true, false, true]);
   });
 
   it("has nothing to do in the background and nothing to give back", () => {
@@ -114,7 +114,9 @@ describe("a strict quota", () => {
           nowMs += afterMs;
           const quota = isolates[isolate];
           if (quota === undefined) continue;
-          const decision = quota.decide(nowMs, 1) ?? quota.answered(nowMs, 1, answerAsk(server, rate, nowMs, quota.ask(nowMs, 1)));
+          const decision =
+            quota.decide(nowMs, 1) ??
+            quota.answered(nowMs, 1, answerAsk(server, rate, nowMs, quota.ask(nowMs, 1)));
           const fits = admittedAtMs.filter((atMs) => atMs > nowMs - 1000).length < limit;
           expect(decision.allowed).toBe(fits);
           if (decision.allowed) admittedAtMs.push(nowMs);
@@ -124,6 +126,8 @@ describe("a strict quota", () => {
   });
 
   it("refuses a limit that is none", () => {
-    expect(() => new StrictQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow("limit must be an integer in [1, 1000000], got 0");
+    expect(() => new StrictQuota({ limit: 0, windowMs: 1 }, "closed")).toThrow(
+      "limit must be an integer in [1, 1000000], got 0",
+    );
   });
 });

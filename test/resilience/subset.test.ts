@@ -8,7 +8,8 @@ const backendsOf = (count: number): number[] => Array.from({ length: count }, (_
 function connections(backends: number, clients: number, size: number): number[] {
   const counts = backendsOf(backends).map(() => 0);
   for (let client = 0; client < clients; client += 1) {
-    for (const backend of subset(backendsOf(backends), client, size)) counts[backend] = (counts[backend] ?? 0) + 1;
+    for (const backend of subset(backendsOf(backends), client, size))
+      counts[backend] = (counts[backend] ?? 0) + 1;
   }
   return counts;
 }
@@ -21,7 +22,11 @@ describe("a subset", () => {
   });
 
   it("has its size, and no backend twice", () => {
-    const sizes = fc.record({ count: fc.integer({ min: 2, max: 60 }), size: fc.integer({ min: 1, max: 59 }), client: fc.nat(1_000) });
+    const sizes = fc.record({
+      count: fc.integer({ min: 2, max: 60 }),
+      size: fc.integer({ min: 1, max: 59 }),
+      client: fc.nat(1_000),
+    });
     fc.assert(
       fc.property(sizes, ({ count, size, client }) => {
         fc.pre(size < count);
@@ -42,7 +47,11 @@ describe("a subset", () => {
   });
 
   it("gives every backend the same number of clients, give or take one", () => {
-    const sizes = fc.record({ count: fc.integer({ min: 2, max: 30 }), size: fc.integer({ min: 1, max: 29 }), clients: fc.nat(200) });
+    const sizes = fc.record({
+      count: fc.integer({ min: 2, max: 30 }),
+      size: fc.integer({ min: 1, max: 29 }),
+      clients: fc.nat(200),
+    });
     fc.assert(
       fc.property(sizes, ({ count, size, clients }) => {
         fc.pre(size < count);
@@ -74,7 +83,9 @@ describe("a subset", () => {
   });
 
   it("is shuffled anew in each round, so that the same backends don't always fail together", () => {
-    const firsts = new Set(backendsOf(20).map((round) => [...subset(backendsOf(12), 4 * round, 3)].sort((a, b) => a - b).join()));
+    const firsts = new Set(
+      backendsOf(20).map((round) => [...subset(backendsOf(12), 4 * round, 3)].sort((a, b) => a - b).join()),
+    );
     expect(firsts.size).toBeGreaterThan(15);
     expect(subset(backendsOf(12), 0, 3)).not.toEqual([0, 1, 2]);
   });
@@ -84,7 +95,9 @@ describe("a subset", () => {
     const counts = new Map<string, number>();
     for (let round = 0; round < rounds; round += 1) {
       const order = [0, 1, 2, 3, 4].map((client) => subset(backendsOf(5), 5 * round + client, 1)[0]);
-      order.forEach((backend, place) => counts.set(`${backend}:${place}`, (counts.get(`${backend}:${place}`) ?? 0) + 1));
+      order.forEach((backend, place) =>
+        counts.set(`${backend}:${place}`, (counts.get(`${backend}:${place}`) ?? 0) + 1),
+      );
     }
     expect(counts.size).toBe(25);
     for (const count of counts.values()) expect(Math.abs(count - rounds / 5)).toBeLessThan(rounds / 5 / 4);
@@ -129,10 +142,14 @@ describe("a subset", () => {
         subset(backendsOf(count), clientId, size);
     expect(ask(-1, 1)).toThrow(new RangeError("clientId must be an integer in [0, 1000000000], got -1"));
     expect(ask(1.5, 1)).toThrow(new RangeError("clientId must be an integer in [0, 1000000000], got 1.5"));
-    expect(ask(1_000_000_001, 1)).toThrow(new RangeError("clientId must be an integer in [0, 1000000000], got 1000000001"));
+    expect(ask(1_000_000_001, 1)).toThrow(
+      new RangeError("clientId must be an integer in [0, 1000000000], got 1000000001"),
+    );
     expect(ask(0, 0)).toThrow(new RangeError("subsetSize must be an integer in [1, 10000], got 0"));
     expect(ask(0, 10_001)).toThrow(new RangeError("subsetSize must be an integer in [1, 10000], got 10001"));
-    expect(ask(0, 1, 10_001)).toThrow(new RangeError("backends.length must be an integer in [0, 10000], got 10001"));
+    expect(ask(0, 1, 10_001)).toThrow(
+      new RangeError("backends.length must be an integer in [0, 10000], got 10001"),
+    );
     expect(ask(1_000_000_000, 10_000)).not.toThrow();
   });
 });

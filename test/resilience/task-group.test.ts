@@ -103,7 +103,10 @@ describe("a task group", () => {
     const group = new TaskGroup();
     group.go(untilAborted);
     group.cancel();
-    await expect(group.wait()).rejects.toMatchObject({ name: "AbortError", message: "the group was cancelled" });
+    await expect(group.wait()).rejects.toMatchObject({
+      name: "AbortError",
+      message: "the group was cancelled",
+    });
   });
 
   it("starts nothing after a cancel, neither what waits nor what comes later", async () => {

@@ -59,7 +59,11 @@ describe("the trip rule", () => {
   });
 
   it("equals the sums over the window, at every time", () => {
-    const step = fc.record({ waitMs: fc.nat(2_500), isFailure: fc.boolean(), count: fc.integer({ min: 1, max: 9 }) });
+    const step = fc.record({
+      waitMs: fc.nat(2_500),
+      isFailure: fc.boolean(),
+      count: fc.integer({ min: 1, max: 9 }),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const window = new TripWindow();
@@ -71,7 +75,9 @@ describe("the trip rule", () => {
           list.push({ slot: Math.floor(atMs / 1_000), isFailure, count });
           const live = list.filter(({ slot }) => Math.floor(atMs / 1_000) - slot < 10);
           const total = live.reduce((sum, entry) => sum + entry.count, 0);
-          const failures = live.filter((entry) => entry.isFailure).reduce((sum, entry) => sum + entry.count, 0);
+          const failures = live
+            .filter((entry) => entry.isFailure)
+            .reduce((sum, entry) => sum + entry.count, 0);
           expect(window.isFailing(atMs)).toBe(total >= 20 && failures / total >= 0.5);
         }
       }),
@@ -80,11 +86,19 @@ describe("the trip rule", () => {
 
   it("refuses options out of range", () => {
     const make = (rule: object) => () => new TripWindow(rule);
-    expect(make({ callsMin: 0 })).toThrow(new RangeError("callsMin must be an integer in [1, 1000000], got 0"));
-    expect(make({ callsMin: 1_000_001 })).toThrow(new RangeError("callsMin must be an integer in [1, 1000000], got 1000001"));
+    expect(make({ callsMin: 0 })).toThrow(
+      new RangeError("callsMin must be an integer in [1, 1000000], got 0"),
+    );
+    expect(make({ callsMin: 1_000_001 })).toThrow(
+      new RangeError("callsMin must be an integer in [1, 1000000], got 1000001"),
+    );
     expect(make({ failureRatio: 0 })).toThrow(new RangeError("failureRatio must be in [0.01, 1], got 0"));
-    expect(make({ failureRatio: 1.01 })).toThrow(new RangeError("failureRatio must be in [0.01, 1], got 1.01"));
-    expect(make({ windowMs: 5 })).toThrow(new RangeError("windowMs must be a multiple of buckets (10), got 5"));
+    expect(make({ failureRatio: 1.01 })).toThrow(
+      new RangeError("failureRatio must be in [0.01, 1], got 1.01"),
+    );
+    expect(make({ windowMs: 5 })).toThrow(
+      new RangeError("windowMs must be a multiple of buckets (10), got 5"),
+    );
     expect(make({ failureRatio: 1, callsMin: 1 })).not.toThrow();
     expect(make({ failureRatio: 0.01 })).not.toThrow();
   });

@@ -8,7 +8,8 @@ describe("a quota whose server can't be reached", () => {
 
   it("admits an eighth of the limit at once if it is open, and then the limit's rate", () => {
     const quota = new UnreachableQuota({ limit: 80, windowMs: 8000 }, "open");
-    for (let unit = 9; unit >= 0; unit--) expect(quota.decide(0, 1)).toMatchObject({ allowed: true, remaining: unit });
+    for (let unit = 9; unit >= 0; unit--)
+      expect(quota.decide(0, 1)).toMatchObject({ allowed: true, remaining: unit });
     expect(quota.decide(0, 1)).toEqual({ allowed: false, remaining: 0, resetMs: 100, retryAfterMs: 100 });
     let admitted = 0;
     for (let atMs = 0; atMs <= 8000; atMs += 10) if (quota.decide(atMs, 1)?.allowed === true) admitted += 1;
@@ -32,15 +33,25 @@ describe("a quota whose server can't be reached", () => {
 
   it("admits at least one unit at once", () => {
     const quota = new UnreachableQuota({ limit: 3, windowMs: 3000 }, "open");
-    expect([quota.decide(0, 1)?.allowed, quota.decide(0, 1)?.allowed, quota.decide(1000, 1)?.allowed]).toEqual([true, false, true]);
+    expect([
+      quota.decide(0, 1)?.allowed,
+      quota.decide(0, 1)?.allowed,
+      quota.decide(1000, 1)?.allowed,
+    ]).toEqual([true, false, true]);
   });
 
   it("lets a request that costs more than the burst pass for the whole burst", () => {
     const quota = new UnreachableQuota({ limit: 80, windowMs: 8000 }, "open");
-    expect([quota.decide(0, 11)?.allowed, quota.decide(999, 11)?.allowed, quota.decide(1000, 80)?.allowed]).toEqual([true, false, true]);
+    expect([
+      quota.decide(0, 11)?.allowed,
+      quota.decide(999, 11)?.allowed,
+      quota.decide(1000, 80)?.allowed,
+    ]).toEqual([true, false, true]);
   });
 
   it.each(["open", "closed"] as const)("refuses a limit that is none (%s)", (onUnreachable) => {
-    expect(() => new UnreachableQuota({ limit: 0, windowMs: 1 }, onUnreachable)).toThrow("limit must be an integer in [1, 1000000], got 0");
+    expect(() => new UnreachableQuota({ limit: 0, windowMs: 1 }, onUnreachable)).toThrow(
+      "limit must be an integer in [1, 1000000], got 0",
+    );
   });
 });

@@ -2,14 +2,22 @@ import { describe, expect, it } from "vitest";
 import { VegasLimiter } from "../../src/resilience/vegas-limiter.ts";
 import { LimitDriver } from "./support/limit-driver.ts";
 
-/** A limiter of 100 in full use that knows a best response time of 100 ms: log10 of the limit is 2. */
+/**
+ * A limiter of 100 in full use that knows a best response time of 100 ms: log10 of the limit is 2.
+ */
 function warm(inFlight = 100): LimitDriver {
-  const driver = new LimitDriver(new VegasLimiter({ initialLimit: 100, maxLimit: 100 }), inFlight).end(100, 100);
+  const driver = new LimitDriver(new VegasLimiter({ initialLimit: 100, maxLimit: 100 }), inFlight).end(
+    100,
+    100,
+  );
   expect(driver.limit).toBe(100);
   return driver;
 }
 
-/** The limit after a round at the response time that a queue of so many makes, starting at a limit of 100. */
+/**
+ * The limit after a round at the response time that a queue of so many makes, starting at a limit
+ * of 100.
+ */
 function afterQueueOf(places: number, inFlight = 100): number {
   const rtMs = 100 / (1 - places / 100);
   const limiter = new VegasLimiter({ initialLimit: 100 });
@@ -99,7 +107,8 @@ describe("a Vegas limiter", () => {
     const driver = new LimitDriver(new VegasLimiter({ initialLimit: 100, minLimit: 99, maxLimit: 101 }), 101);
     const limitAfterRound = (rtMs: number): number => driver.end(driver.limit, rtMs).limit;
     expect(limitAfterRound(100)).toBe(101);
-    // The first thirty rounds have seen the quick one; the next thirty haven't, but it counts until they are over.
+    // The first thirty rounds have seen the quick one; the next thirty haven't, but it counts until
+    // they are over.
     for (let round = 2; round < 60; round += 1) expect(limitAfterRound(200)).toBe(99);
     expect(limitAfterRound(200)).toBe(101);
   });

@@ -16,7 +16,10 @@ describe("the budget of a bundle", () => {
   it("counts what is uploaded, gzipped, and not its source map", () => {
     writeFileSync(join(folder, "worker.js"), "x".repeat(500_000));
     writeFileSync(join(folder, "worker.js.map"), randomBytes(200_000));
-    expect(weighBundle("playhead-gateway", folder)).toMatchObject({ withinBudget: true, budgetBytes: 60 * 1024 });
+    expect(weighBundle("playhead-gateway", folder)).toMatchObject({
+      withinBudget: true,
+      budgetBytes: 60 * 1024,
+    });
   });
 
   it("is smaller for the gateway than for the workers behind it", () => {

@@ -9,16 +9,17 @@ const order = (needs: Readonly<Record<string, readonly string[]>>) =>
 
 describe("the order of deployment", () => {
   it("puts each worker after those it calls", () => {
-    expect(order({ gateway: ["bff"], bff: ["history", "identity"], identity: ["history"], history: [] })).toEqual([
-      "history",
-      "identity",
-      "bff",
-      "gateway",
-    ]);
+    expect(
+      order({ gateway: ["bff"], bff: ["history", "identity"], identity: ["history"], history: [] }),
+    ).toEqual(["history", "identity", "bff", "gateway"]);
   });
 
   it("deploys one of two that call each other twice, first without the other", () => {
-    expect(order({ wallet: ["savings"], savings: ["wallet"] })).toEqual(["savings without wallet", "wallet", "savings"]);
+    expect(order({ wallet: ["savings"], savings: ["wallet"] })).toEqual([
+      "savings without wallet",
+      "wallet",
+      "savings",
+    ]);
   });
 
   it("completes a worker as soon as the one it waited for exists", () => {
@@ -39,13 +40,17 @@ describe("the order of deployment", () => {
   });
 
   it("refuses a binding to a worker that is not there", () => {
-    expect(() => order({ a: ["ghost"] })).toThrow(new RangeError("a is bound to ghost, which is no worker of the project"));
+    expect(() => order({ a: ["ghost"] })).toThrow(
+      new RangeError("a is bound to ghost, which is no worker of the project"),
+    );
   });
 
   it("holds for any bindings: nothing is called before it exists, and everything ends up whole", () => {
     const graph = fc.integer({ min: 1, max: 7 }).chain((count) => {
       const names = Array.from({ length: count }, (_, index) => `w${index}`);
-      return fc.tuple(...names.map((name) => fc.subarray(names).map((needs): Deployable => ({ name, needs }))));
+      return fc.tuple(
+        ...names.map((name) => fc.subarray(names).map((needs): Deployable => ({ name, needs }))),
+      );
     });
     fc.assert(
       fc.property(graph, (workers) => {

@@ -12,5 +12,9 @@ it("what hangs is ended with all that it has started, whatever it does about sig
   const grandchildren = below().map(({ pid }) => pid);
   endDescendants();
   expect((await exited)[1]).toBe("SIGKILL");
-  await vi.waitFor(() => expect(descendantsOf(1).filter(({ pid, command }) => grandchildren.includes(pid) && command !== "")).toEqual([]));
+  await vi.waitFor(() =>
+    expect(
+      descendantsOf(1).filter(({ pid, command }) => grandchildren.includes(pid) && command !== ""),
+    ).toEqual([]),
+  );
 });

@@ -12,7 +12,9 @@ describe("the secrets of a local start", () => {
   it.each(["z", "zzzzzzzzz", "z".repeat(201), ""])(
     "refuse the operator's password %j with the rule, before any worker does",
     (ADMIN_PASSWORD) => {
-      expect(() => localSecrets(folder, { ADMIN_PASSWORD })).toThrow("ADMIN_PASSWORD must have 10 to 200 characters");
+      expect(() => localSecrets(folder, { ADMIN_PASSWORD })).toThrow(
+        "ADMIN_PASSWORD must have 10 to 200 characters",
+      );
     },
   );
 

@@ -7,7 +7,8 @@ import { LogFile } from "../../scripts/runtime/log-file.ts";
 const LINE = "x".repeat(1_000_000);
 let folder = "";
 let troubles: string[] = [];
-const open = (path = join(folder, "a.ndjson")): LogFile => new LogFile(path, (error) => void troubles.push(error.message));
+const open = (path = join(folder, "a.ndjson")): LogFile =>
+  new LogFile(path, (error) => void troubles.push(error.message));
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 20));
 
 beforeEach(() => {

@@ -25,7 +25,9 @@ describe("migrations are applied again", () => {
   });
 
   it("of the database alone whose migrations have changed", () => {
-    const changed = databases.map((database, index) => (index === 0 ? { ...database, migrationsDir: state } : database));
+    const changed = databases.map((database, index) =>
+      index === 0 ? { ...database, migrationsDir: state } : database,
+    );
     expect(outstandingMigrations(changed, state)).toEqual([changed[0]]);
   });
 
@@ -34,7 +36,10 @@ describe("migrations are applied again", () => {
     ["one of them has gone", () => rmSync(file())],
     ["the note is empty", () => writeFileSync(join(state, "migrated.json"), "")],
     ["the note is half", () => writeFileSync(join(state, "migrated.json"), '{"fingerprints":{')],
-    ["the note is another release's", () => writeFileSync(join(state, "migrated.json"), '{"playhead-identity":"abc"}')],
+    [
+      "the note is another release's",
+      () => writeFileSync(join(state, "migrated.json"), '{"playhead-identity":"abc"}'),
+    ],
   ])("where %s", (_what, damage) => {
     damage();
     expect(outstandingMigrations(databases, state)).toEqual(databases);

@@ -9,9 +9,13 @@ const GUARD = "./scripts/needs-node.js";
 
 /** Loads the guard in a process that takes itself for another Node. */
 const loadAs = async (version: string) =>
-  run(process.execPath, ["-e", `Object.defineProperty(process.versions, "node", { value: "${version}" }); import("${GUARD}")`], {
-    cwd: PROJECT_ROOT,
-  }).then(
+  run(
+    process.execPath,
+    ["-e", `Object.defineProperty(process.versions, "node", { value: "${version}" }); import("${GUARD}")`],
+    {
+      cwd: PROJECT_ROOT,
+    },
+  ).then(
     ({ stderr }) => ({ code: 0, stderr }),
     ({ code, stderr }: { readonly code: number; readonly stderr: string }) => ({ code, stderr }),
   );
@@ -25,8 +29,12 @@ describe("an old Node", () => {
   });
 
   it("is told by every npm script", () => {
-    const { scripts } = JSON.parse(readFileSync(`${PROJECT_ROOT}package.json`, "utf8")) as { scripts: Record<string, string> };
-    const unguarded = Object.entries(scripts).filter(([, command]) => /\bnode\b/.test(command) && !command.includes(`--import ${GUARD}`));
+    const { scripts } = JSON.parse(readFileSync(`${PROJECT_ROOT}package.json`, "utf8")) as {
+      scripts: Record<string, string>;
+    };
+    const unguarded = Object.entries(scripts).filter(
+      ([, command]) => /\bnode\b/.test(command) && !command.includes(`--import ${GUARD}`),
+    );
     expect(unguarded).toEqual([]);
     expect(readFileSync(`${PROJECT_ROOT}vitest.config.ts`, "utf8")).toContain(`import "${GUARD}"`);
   });

@@ -6,7 +6,8 @@ import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 
 const configs = readWorkerConfigs();
 const secrets = makeSecrets();
-const refuse = (vars: Readonly<Record<string, string>>, more = {}): void => refuseBadVars(configs, vars, { ...secrets, ...more });
+const refuse = (vars: Readonly<Record<string, string>>, more = {}): void =>
+  refuseBadVars(configs, vars, { ...secrets, ...more });
 
 describe("a var that a worker would refuse is refused before anything starts", () => {
   it("and what a local start sets is none", () => {

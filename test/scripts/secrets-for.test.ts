@@ -12,20 +12,28 @@ const holdersOf = (secret: string): readonly string[] =>
 describe("the secrets of a deployment", () => {
   it("give the signing key to the gateway alone, and only public keys to the BFFs", () => {
     expect(holdersOf("GATEWAY_SIGNING_KEY")).toEqual(["playhead-gateway"]);
-    expect(holdersOf("INTERNAL_JWKS").toSorted()).toEqual(["playhead-account-bff", "playhead-app-bff", "playhead-ops-bff"]);
+    expect(holdersOf("INTERNAL_JWKS").toSorted()).toEqual([
+      "playhead-account-bff",
+      "playhead-app-bff",
+      "playhead-ops-bff",
+    ]);
     expect(secrets.INTERNAL_JWKS).not.toContain('"d"');
   });
 
   it("give the operator's login and the sealing key to identity alone", () => {
-    for (const name of ["ADMIN_EMAIL", "ADMIN_PASSWORD", "KEY_ENCRYPTION_KEY"]) expect(holdersOf(name)).toEqual(["playhead-identity"]);
+    for (const name of ["ADMIN_EMAIL", "ADMIN_PASSWORD", "KEY_ENCRYPTION_KEY"])
+      expect(holdersOf(name)).toEqual(["playhead-identity"]);
   });
 
   it("are refused by worker and name where one is missing", () => {
-    expect(() => configs.map((config) => secretsFor(config, {}))).toThrow("playhead-gateway requires the secret GATEWAY_SIGNING_KEY");
+    expect(() => configs.map((config) => secretsFor(config, {}))).toThrow(
+      "playhead-gateway requires the secret GATEWAY_SIGNING_KEY",
+    );
   });
 
   it("are refused with the rule where the operator's password is one that identity would not start with", () => {
-    const wanted = (password: string) => () => configs.map((config) => secretsFor(config, { ...secrets, ADMIN_PASSWORD: password }));
+    const wanted = (password: string) => () =>
+      configs.map((config) => secretsFor(config, { ...secrets, ADMIN_PASSWORD: password }));
     expect(wanted("short")).toThrow("ADMIN_PASSWORD must have 10 to 200 characters");
     expect(wanted("")).not.toThrow();
   });

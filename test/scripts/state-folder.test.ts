@@ -1,5 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -16,7 +25,10 @@ async function pretend(command: string): Promise<{ readonly pid: number; readonl
   const child = spawn("sh", ["-c", `sleep 30; : ${command}`]);
   children.push(child);
   await new Promise((resolve) => child.once("spawn", resolve));
-  return { pid: child.pid ?? 0, ended: new Promise((resolve) => child.once("exit", (_code, signal) => resolve(signal))) };
+  return {
+    pid: child.pid ?? 0,
+    ended: new Promise((resolve) => child.once("exit", (_code, signal) => resolve(signal))),
+  };
 }
 
 beforeEach(() => {
@@ -70,12 +82,12 @@ describe("other users of the machine", () => {
     for (const path of [state(), join(state(), "v3")]) chmodSync(path, 0o755);
     chmodSync(join(state(), "migrated.json"), 0o644);
     claimStateFolder(state(), { fresh: false })();
-    expect([modeOf(state()), modeOf(state(), "v3"), modeOf(state(), "logs"), modeOf(state(), "migrated.json")]).toEqual([
-      "700",
-      "700",
-      "700",
-      "600",
-    ]);
+    expect([
+      modeOf(state()),
+      modeOf(state(), "v3"),
+      modeOf(state(), "logs"),
+      modeOf(state(), "migrated.json"),
+    ]).toEqual(["700", "700", "700", "600"]);
   });
 
   it("keep their way into a folder that holds other things, too", () => {
@@ -84,6 +96,10 @@ describe("other users of the machine", () => {
     writeFileSync(join(state(), "thesis.txt"), "");
     chmodSync(join(state(), "thesis.txt"), 0o644);
     claimStateFolder(state(), { fresh: true })();
-    expect([modeOf(state()), modeOf(state(), "thesis.txt"), modeOf(state(), "logs")]).toEqual(["755", "644", "700"]);
+    expect([modeOf(state()), modeOf(state(), "thesis.txt"), modeOf(state(), "logs")]).toEqual([
+      "755",
+      "644",
+      "700",
+    ]);
   });
 });

@@ -16,7 +16,9 @@ describe("what is told to the user", () => {
   it("may lose its reader, who takes nobody else along", async () => {
     const failures: string[] = [];
     const gone = (): Writable => {
-      const stream = new Writable({ write: (_chunk, _encoding, done) => done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })) });
+      const stream = new Writable({
+        write: (_chunk, _encoding, done) => done(Object.assign(new Error("write EPIPE"), { code: "EPIPE" })),
+      });
       return stream.on("error", ({ message }) => failures.push(message));
     };
     const [out, err] = [gone(), gone()];
@@ -39,7 +41,11 @@ describe("what is told to the user", () => {
 
   it("never waits for a terminal that was told to hold", () => {
     const asked: boolean[] = [];
-    const tty = () => Object.assign(new PassThrough(), { isTTY: true, _handle: { setBlocking: (on: boolean) => asked.push(on) } });
+    const tty = () =>
+      Object.assign(new PassThrough(), {
+        isTTY: true,
+        _handle: { setBlocking: (on: boolean) => asked.push(on) },
+      });
     openTerminal(asTerminal(tty()), asTerminal(tty()));
     expect(asked).toEqual([false, false]);
   });

@@ -21,7 +21,9 @@ function play(answers: readonly (() => Promise<unknown>)[]) {
 
 describe("the watch over the runtime", () => {
   it("says in one line that it has frozen, after three silences in a row", async () => {
-    await expect(play([() => answered, silent, silent, silent]).watch).rejects.toThrow(/frozen: \/healthz was silent 3 times/);
+    await expect(play([() => answered, silent, silent, silent]).watch).rejects.toThrow(
+      /frozen: \/healthz was silent 3 times/,
+    );
   });
 
   it("takes an answer in between for life, and an end for no silence", async () => {

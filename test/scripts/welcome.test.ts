@@ -37,17 +37,22 @@ describe("an operator's login", () => {
     const folder = mkdtempSync(join(tmpdir(), "playhead-operator-"));
     try {
       const path = writeOperatorEnv(folder, operator, "operator");
-      expect(sh(`. '${path}'; printf '%s|%s' "$ADMIN_EMAIL" "$ADMIN_PASSWORD"`)).toBe(`${operator.email}|${PASSWORD}`);
+      expect(sh(`. '${path}'; printf '%s|%s' "$ADMIN_EMAIL" "$ADMIN_PASSWORD"`)).toBe(
+        `${operator.email}|${PASSWORD}`,
+      );
       expect(statSync(path).mode & 0o777).toBe(0o600);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
   });
 
-  it.each(["no operator", "wrong password"] as const)("isn't printed where it is none (%s): not even in the transcript", (standing) => {
-    const text = told(standing);
-    expect(text).toMatch(/operator {2}none: o'neil@example\.com is an account already/);
-    expect(text).not.toContain(PASSWORD);
-    expect(text).not.toContain("/v1/ops/");
-  });
+  it.each(["no operator", "wrong password"] as const)(
+    "isn't printed where it is none (%s): not even in the transcript",
+    (standing) => {
+      const text = told(standing);
+      expect(text).toMatch(/operator {2}none: o'neil@example\.com is an account already/);
+      expect(text).not.toContain(PASSWORD);
+      expect(text).not.toContain("/v1/ops/");
+    },
+  );
 });

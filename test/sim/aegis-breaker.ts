@@ -1,11 +1,20 @@
-import { ADMITTED, type Breaker, type BreakerAdmission, type BreakerOutcome, type BreakerView } from "../../src/resilience/breaker.ts";
+import {
+  ADMITTED,
+  type Breaker,
+  type BreakerAdmission,
+  type BreakerOutcome,
+  type BreakerView,
+} from "../../src/resilience/breaker.ts";
 import { RollingWindow } from "../../src/resilience/rolling-window.ts";
 
 const REQUESTS_MIN = 100;
 const K = 1 / 0.6;
 const REJECTED: BreakerAdmission = { kind: "rejected", retryAfterMs: 1_000 };
 
-/** go-kratos/aegis `circuitbreaker/sre` with its defaults, as kratos uses it: an outcome counts when it is known, a rejection as a failure. */
+/**
+ * go-kratos/aegis `circuitbreaker/sre` with its defaults, as kratos uses it: an outcome counts when
+ * it is known, a rejection as a failure.
+ */
 export class AegisBreaker implements Breaker {
   readonly #window = new RollingWindow({ windowMs: 3_000, buckets: 10, events: ["total", "accepted"] });
 

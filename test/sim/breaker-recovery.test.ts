@@ -18,13 +18,19 @@ describe("four isolates, an upstream dead for 30 s, shared probing", () => {
   it("leaks less to the dead upstream than the SRE engine and recovers sooner than an isolate on its own", () => {
     for (const seed of SEEDS) {
       const shared = simulateRecovery({ breaker: "shared", rps: 200, seed });
-      expect(shared.leakedShare).toBeLessThan(simulateRecovery({ breaker: "sre", rps: 200, seed }).leakedShare);
-      expect(shared.recoveredAfterMs).toBeLessThan(simulateRecovery({ breaker: "alone", rps: 200, seed }).recoveredAfterMs);
+      expect(shared.leakedShare).toBeLessThan(
+        simulateRecovery({ breaker: "sre", rps: 200, seed }).leakedShare,
+      );
+      expect(shared.recoveredAfterMs).toBeLessThan(
+        simulateRecovery({ breaker: "alone", rps: 200, seed }).recoveredAfterMs,
+      );
     }
   });
 
   it("ends the same for the same seed", () => {
-    expect(simulateRecovery({ breaker: "sre", rps: 20, seed: 7 })).toEqual(simulateRecovery({ breaker: "sre", rps: 20, seed: 7 }));
+    expect(simulateRecovery({ breaker: "sre", rps: 20, seed: 7 })).toEqual(
+      simulateRecovery({ breaker: "sre", rps: 20, seed: 7 }),
+    );
   });
 
   it("fits into a table", () => {
@@ -34,7 +40,10 @@ describe("four isolates, an upstream dead for 30 s, shared probing", () => {
 
 const every = (...everyMs: readonly number[]): readonly Pace[] => everyMs.map((ms) => ({ everyMs: ms }));
 const CRON = { everyMs: 15_000, isBackground: true } as const;
-/** It finds out that the upstream is dead, and is gone then: the others are too few calls to conclude anything from. */
+/**
+ * It finds out that the upstream is dead, and is gone then: the others are too few calls to
+ * conclude anything from.
+ */
 const OPENER = { everyMs: 20, goneAfterMs: 5_000 } as const;
 
 describe("isolates of very different pace, an upstream dead for 30 s, shared probing", () => {
@@ -43,7 +52,10 @@ describe("isolates of very different pace, an upstream dead for 30 s, shared pro
     ["two that call a little less often than once a lease", [OPENER, ...every(1_200, 1_300)]],
     ["four that call less often than once a lease", [OPENER, ...every(1_100, 1_300, 1_700, 2_300)]],
     ["eight of them, and one busy", every(1_100, 1_150, 1_200, 1_300, 1_400, 1_600, 1_700, 1_900, 20)],
-    ["fifty that call every few seconds", every(...Array.from({ length: 50 }, (_, index) => 1_500 + index * 50))],
+    [
+      "fifty that call every few seconds",
+      every(...Array.from({ length: 50 }, (_, index) => 1_500 + index * 50)),
+    ],
     ["one alone, every two seconds", [OPENER, ...every(2_000)]],
     ["a thousandfold apart, from 50 a second to three a minute", every(20, 200, 2_000, 20_000)],
     ["crons beside a busy one and slow ones", [CRON, CRON, CRON, ...every(50, 1_300, 2_500)]],

@@ -8,9 +8,10 @@ import { mulberry32 } from "./mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*
- * An upstream works, is dead for 30 s (to 34 s, by the seed: a breaker that tries every 5 s must not gain from its phase) and works
- * again. Calls arrive by a Poisson process and fall on four isolates at random. What does each breaker let through to the dead upstream,
- * and how soon does it let calls through to the repaired one?
+ * An upstream works, is dead for 30 s (to 34 s, by the seed: a breaker that tries every 5 s must
+ * not gain from its phase) and works again. Calls arrive by a Poisson process and fall on four
+ * isolates at random. What does each breaker let through to the dead upstream, and how soon does it
+ * let calls through to the repaired one?
  */
 
 interface Contestant {
@@ -30,7 +31,10 @@ const CONTESTANTS = {
 } as const satisfies Record<string, Contestant>;
 type BreakerName = keyof typeof CONTESTANTS;
 
-/** How an isolate calls by itself, evenly but for a tenth. In the background nobody waits for a call, and a rejected one waits for the verdict. */
+/**
+ * How an isolate calls by itself, evenly but for a tenth. In the background nobody waits for a
+ * call, and a rejected one waits for the verdict.
+ */
 export interface Pace {
   readonly everyMs: number;
   readonly isBackground?: boolean;
@@ -40,17 +44,25 @@ export interface Pace {
 
 interface Scenario {
   readonly breaker: BreakerName;
-  /** Calls per second of all isolates together, at random times; or the isolates, each with a pace of its own. */
+  /**
+   * Calls per second of all isolates together, at random times; or the isolates, each with a pace
+   * of its own.
+   */
   readonly rps: number | readonly Pace[];
   readonly seed: number;
 }
 
 interface Recovery {
-  /** From the repair to the moment from which on 95 % of the next five seconds' calls are admitted. */
+  /**
+   * From the repair to the moment from which on 95 % of the next five seconds' calls are admitted.
+   */
   readonly recoveredAfterMs: number;
   /** Share of the calls offered while the upstream was dead that reached it. */
   readonly leakedShare: number;
-  /** Calls that reached the dead upstream, per second, from two seconds after the shared state opened. NaN where no state is shared. */
+  /**
+   * Calls that reached the dead upstream, per second, from two seconds after the shared state
+   * opened. NaN where no state is shared.
+   */
   readonly probesPerSecond: number;
 }
 
@@ -70,7 +82,10 @@ const ANSWER_MS = 20;
 /** A dead upstream doesn't answer: the call runs into its time limit. */
 const TIME_LIMIT_MS = 400;
 const ONE_WAY_MS = 15;
-/** By then every isolate has heard of the opening, and what was under way has ended; those that call seldom hear of it at their next call but one. */
+/**
+ * By then every isolate has heard of the opening, and what was under way has ended; those that call
+ * seldom hear of it at their next call but one.
+ */
 const SETTLING_MS = 2_000;
 const SELDOM_MS = 5_000;
 const RECOVERED_SHARE = 0.95;
@@ -105,7 +120,8 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   function call(isolate: Breaker | undefined, waits: boolean): void {
     if (isolate === undefined) return;
     const admission = isolate.admit(time.nowMs, random());
-    if (admission.kind === "rejected" && waits && isolate instanceof SharedBreaker) return report(isolate, () => call(isolate, false));
+    if (admission.kind === "rejected" && waits && isolate instanceof SharedBreaker)
+      return report(isolate, () => call(isolate, false));
     calls.push({ atMs: time.nowMs, isAdmitted: admission.kind !== "rejected" });
     if (admission.kind === "rejected") {
       if (isolate instanceof SharedBreaker) report(isolate);
@@ -128,11 +144,14 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   function arriveAtPace(isolate: Breaker | undefined, pace: Pace): void {
     call(isolate, pace.isBackground === true);
     const isGone = time.nowMs - DIES_AT_MS >= (pace.goneAfterMs ?? Number.POSITIVE_INFINITY);
-    if (!isGone && !isOver()) time.after(pace.everyMs * (0.95 + 0.1 * random()), () => arriveAtPace(isolate, pace));
+    if (!isGone && !isOver())
+      time.after(pace.everyMs * (0.95 + 0.1 * random()), () => arriveAtPace(isolate, pace));
   }
 
   if (typeof rps === "number") arriveAtRandom(rps);
-  else for (const [index, pace] of rps.entries()) time.after(random() * pace.everyMs, () => arriveAtPace(isolates[index], pace));
+  else
+    for (const [index, pace] of rps.entries())
+      time.after(random() * pace.everyMs, () => arriveAtPace(isolates[index], pace));
   time.run();
   return {
     recoveredAfterMs: recoveredAfterMs(calls, repairedAtMs),
@@ -142,14 +161,19 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
 }
 
 function settlingMs(rps: Scenario["rps"]): number {
-  const pacesMs = typeof rps === "number" ? [] : rps.map(({ everyMs }) => everyMs).filter((everyMs) => everyMs <= SELDOM_MS);
+  const pacesMs =
+    typeof rps === "number"
+      ? []
+      : rps.map(({ everyMs }) => everyMs).filter((everyMs) => everyMs <= SELDOM_MS);
   return SETTLING_MS + Math.max(0, ...pacesMs);
 }
 
 const RATES = [5, 20, 200];
 const SEEDS = [1, 2, 3, 4, 5];
 
-/** The comparison as a table in markdown: the worst recovery and the mean leak of five runs each. */
+/**
+ * The comparison as a table in markdown: the worst recovery and the mean leak of five runs each.
+ */
 export function breakerRecoveryTable(): string {
   const rows = Object.entries(CONTESTANTS).map(([name, { title }]) => {
     const cells = RATES.map((rps) => {

@@ -5,7 +5,10 @@ export interface Planned {
   readonly order: number;
 }
 
-/** Plans in the order of their times, and of their planning where the times are equal: a binary heap. */
+/**
+ * Plans in the order of their times, and of their planning where the times are equal: a binary
+ * heap.
+ */
 export class EventHeap<E extends Planned> {
   readonly #heap: E[] = [];
 

@@ -6,11 +6,13 @@ import { rateAccuracyTable } from "./rate-accuracy.ts";
 
 const HEAD = `# Figures of the simulations
 
-Written by \`npx vitest run --project unit test/sim/figures.test.ts -u\`, in virtual time from fixed seeds; the same test fails when they no longer hold.
+Written by \`npx vitest run --project unit test/sim/figures.test.ts -u\`, in virtual time from fixed
+seeds; the same test fails when they no longer hold.
 `;
 
-const OVERLOAD_HEAD = `Goodput in shares of the capacity, and the median of what was answered in multiples of the unloaded time, for clients that wait a second. Each limiter of
-\`OVERLOAD_LIMITER\` is the only protection of an upstream that does a limited number of things at once.
+const OVERLOAD_HEAD = `Goodput in shares of the capacity, and the median of what was answered in multiples of the unloaded
+time, for clients that wait a second. Each limiter of \`OVERLOAD_LIMITER\` is the only protection of
+an upstream that does a limited number of things at once.
 `;
 
 /** The document is what the simulations print, word by word. */

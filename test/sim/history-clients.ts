@@ -24,7 +24,10 @@ function durationOf(itemId: string): number {
   return DURATION_MS_MIN + DURATION_MS_STEP * itemId.length + (itemId.codePointAt(itemId.length - 1) ?? 0);
 }
 
-/** Everybody outside: players that report until they are told, readers that check what they see, and identity, which erases until it is done. */
+/**
+ * Everybody outside: players that report until they are told, readers that check what they see, and
+ * identity, which erases until it is done.
+ */
 export class HistoryClients {
   readonly #world: HistoryWorld;
   readonly #kernel: Kernel;
@@ -42,7 +45,10 @@ export class HistoryClients {
     this.#kernel = world.options.kernel;
   }
 
-  /** One report call for the given items, made again until it is answered, always with the same times. */
+  /**
+   * One report call for the given items, made again until it is answered, always with the same
+   * times.
+   */
   report(
     userId: string,
     itemIds: readonly string[],
@@ -70,7 +76,9 @@ export class HistoryClients {
   reportBadly(userId: string): void {
     const bad = { ...this.#reportOf(userId, "film-0", "tv"), positionMs: -1 };
     this.#world
-      .ofUser(userId, (shard, mapping) => this.#ask(`bad report ${userId}`, () => shard.report(userId, [bad], mapping)))
+      .ofUser(userId, (shard, mapping) =>
+        this.#ask(`bad report ${userId}`, () => shard.report(userId, [bad], mapping)),
+      )
       .catch(() => undefined);
   }
 
@@ -93,7 +101,10 @@ export class HistoryClients {
     });
   }
 
-  /** Reads and checks everything of a user; says whether the answer was degraded. Throws where there was none. */
+  /**
+   * Reads and checks everything of a user; says whether the answer was degraded. Throws where there
+   * was none.
+   */
   async readAll(userId: string): Promise<boolean> {
     const before = beforeRead(this.#world, userId);
     const { items, degraded } = await this.#list(userId, PAGE_MAX);
@@ -125,7 +136,8 @@ export class HistoryClients {
     let cursor: string | undefined;
     do {
       const page = await this.#list(userId, 3, cursor);
-      // Pages of different times may repeat an item or miss it; only what one state answers can be checked.
+      // Pages of different times may repeat an item or miss it; only what one state answers can be
+      // checked.
       if (this.#world.model.user(userId).version !== before.version || page.degraded === true) return;
       if (cursor !== undefined) this.#world.counters.note("page continued by its cursor");
       items.push(...page.items);
@@ -140,13 +152,19 @@ export class HistoryClients {
       shard.continueWatching(userId, PAGE_MAX, mapping),
     );
     this.#readAnswered(degraded);
-    checkAnswer(this.#world, userId, before, { items, accept: isUnfinished, ...(degraded === true && { degraded }) });
+    checkAnswer(this.#world, userId, before, {
+      items,
+      accept: isUnfinished,
+      ...(degraded === true && { degraded }),
+    });
   }
 
   async #lookup(userId: string, itemIds: readonly string[]): Promise<void> {
     const before = beforeRead(this.#world, userId);
     const asked = itemIds.map((itemId) => ({ kind: "video", itemId }));
-    const { items, degraded } = await this.#read(userId, "look up", (shard, mapping) => shard.lookup(userId, asked, mapping));
+    const { items, degraded } = await this.#read(userId, "look up", (shard, mapping) =>
+      shard.lookup(userId, asked, mapping),
+    );
     this.#readAnswered(degraded);
     checkAnswer(this.#world, userId, before, { items, asked, ...(degraded === true && { degraded }) });
   }
@@ -158,14 +176,19 @@ export class HistoryClients {
     return page;
   }
 
-  /** Asks the user's shard. A read is never refused for where its caller is, nor for what the caller's clock says. */
+  /**
+   * Asks the user's shard. A read is never refused for where its caller is, nor for what the
+   * caller's clock says.
+   */
   async #read(
     userId: string,
     what: string,
     ask: (shard: SimShard, mapping: ShardMapping) => Promise<EntryPage | Elsewhere>,
   ): Promise<EntryPage> {
     try {
-      return await this.#world.ofUser(userId, (shard, mapping) => this.#ask(`${what} ${userId}`, () => ask(shard, mapping)));
+      return await this.#world.ofUser(userId, (shard, mapping) =>
+        this.#ask(`${what} ${userId}`, () => ask(shard, mapping)),
+      );
     } catch (error) {
       // A crowd that reads at once may find all places of its database taken.
       this.#world.hold(
@@ -205,7 +228,10 @@ export class HistoryClients {
     const { counters, hold, options } = this.#world;
     const code = codeOf(error);
     counters.note(code === "OVERLOADED" ? "report refused as overloaded" : "report sent again");
-    hold(code === "OVERLOADED" || code === "UNAVAILABLE", `${userId}: a good report is refused for now only (${code})`);
+    hold(
+      code === "OVERLOADED" || code === "UNAVAILABLE",
+      `${userId}: a good report is refused for now only (${code})`,
+    );
     if (code !== "OVERLOADED") return;
     const isStarved = options.faults.has("one-database-fills-all") && this.#world.databaseOf(userId) === 0;
     hold(!isStarved, `${userId}: who has a healthy database is not refused for another's`);
@@ -240,7 +266,9 @@ export class HistoryClients {
   #run(task: () => Promise<void>): void {
     this.open += 1;
     task()
-      .catch((error: unknown) => this.#world.hold(false, error instanceof Error ? error.message : String(error)))
+      .catch((error: unknown) =>
+        this.#world.hold(false, error instanceof Error ? error.message : String(error)),
+      )
       .finally(() => (this.open -= 1));
   }
 }

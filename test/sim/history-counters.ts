@@ -55,7 +55,10 @@ export const COUNTERS = [
 ] as const;
 
 type Counter = (typeof COUNTERS)[number];
-/** Six failures of an alarm in a row are so rare that no test waits for them; statements are rewritten by mutations only. */
+/**
+ * Six failures of an alarm in a row are so rare that no test waits for them; statements are
+ * rewritten by mutations only.
+ */
 type RareCounter = Exclude<ObjectEvent, Counter> | "statement rewritten";
 export type Counts = ReadonlyMap<string, number>;
 

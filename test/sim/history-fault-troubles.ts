@@ -6,7 +6,10 @@ import type { HistoryWorld } from "./history-world.ts";
 import type { Kernel } from "./kernel.ts";
 import { NO_TROUBLE } from "./trouble.ts";
 
-/** Users of one shard, each with as many items as are kept: together they fill more than one chunk of a snapshot. */
+/**
+ * Users of one shard, each with as many items as are kept: together they fill more than one chunk
+ * of a snapshot.
+ */
 const CROWD = 200;
 const CROWD_SHARD = 0;
 /** Reports of one item whose rows weigh more than what a log may beside what is pending. */
@@ -15,8 +18,16 @@ const BUSY = "u-log";
 const OUTAGE_STEP_MS = 5_000;
 /** Users of the second database: more than a shard may hold. */
 const STARVING = 50;
-const NEED_QUIET: readonly FaultName[] = ["resends-without-backoff", "log-outgrows-pending", "one-database-fills-all"];
-const NEED_OUTAGE: readonly FaultName[] = ["resends-without-backoff", "half-snapshot", "log-outgrows-pending"];
+const NEED_QUIET: readonly FaultName[] = [
+  "resends-without-backoff",
+  "log-outgrows-pending",
+  "one-database-fills-all",
+];
+const NEED_OUTAGE: readonly FaultName[] = [
+  "resends-without-backoff",
+  "half-snapshot",
+  "log-outgrows-pending",
+];
 /** Users whose item's duration comes late, and within what time. */
 const LATE = 20;
 const LATE_MS = 2_000;
@@ -40,10 +51,12 @@ export function limitsUnder(faults: ReadonlySet<FaultName>, limits: ShardLimits)
 /** The other troubles that a known fault needs out of its way. */
 export function hardshipUnder(faults: ReadonlySet<FaultName>, hardship: Hardship): Hardship {
   if (faults.has("half-snapshot")) return { ...hardship, trouble: NO_TROUBLE };
-  if (NEED_QUIET.some((fault) => faults.has(fault))) return { ...hardship, trouble: NO_TROUBLE, stalls: 0, drops: 0 };
+  if (NEED_QUIET.some((fault) => faults.has(fault)))
+    return { ...hardship, trouble: NO_TROUBLE, stalls: 0, drops: 0 };
   if (faults.has("report-without-at")) return { ...hardship, skewMsMax: 0 };
   if (faults.has("month-ahead")) return { ...hardship, skewMsMax: SKEW_MS_MAX };
-  if (faults.has("dead-letters-outlive-erasure")) return { ...hardship, trouble: { ...hardship.trouble, duplicates: 0.6 }, drops: 0.4 };
+  if (faults.has("dead-letters-outlive-erasure"))
+    return { ...hardship, trouble: { ...hardship.trouble, duplicates: 0.6 }, drops: 0.4 };
   return hardship;
 }
 
@@ -62,7 +75,8 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
   if (faults.has("log-outgrows-pending")) {
     clients.others.push(BUSY);
     clients.report(BUSY, ["straggler"], "tv");
-    for (let beat = 0; beat < BEATS; beat += 1) kernel.after((TROUBLE_MS / BEATS) * beat, "", () => clients.report(BUSY, ["busy"], "tv"));
+    for (let beat = 0; beat < BEATS; beat += 1)
+      kernel.after((TROUBLE_MS / BEATS) * beat, "", () => clients.report(BUSY, ["busy"], "tv"));
   }
   if (faults.has("half-snapshot")) planCrowd(kernel, world, clients);
   if (faults.has("late-duration")) planLateDurations(kernel, world, clients);
@@ -77,7 +91,8 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
   if (faults.has("lookup-beyond-list")) {
     const items = Array.from({ length: 12 }, (_, item) => `film-${item}`);
     for (const item of items) clients.report("u-gus", [item], "tv");
-    for (let times = 1; times <= 20; times += 1) kernel.after((TROUBLE_MS / 20) * times, "", () => clients.read("u-gus", items));
+    for (let times = 1; times <= 20; times += 1)
+      kernel.after((TROUBLE_MS / 20) * times, "", () => clients.read("u-gus", items));
   }
   for (let refusals = 0; refusals < REFUSALS && faults.has("everything-set-aside"); refusals += 1) {
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "our statement is refused", () => {
@@ -114,22 +129,33 @@ function planStarving(kernel: Kernel, world: HistoryWorld, clients: HistoryClien
   }
 }
 
-/** Items whose duration is known to nobody but an older report, which comes while the job is writing them. */
+/**
+ * Items whose duration is known to nobody but an older report, which comes while the job is writing
+ * them.
+ */
 function planLateDurations(kernel: Kernel, world: HistoryWorld, clients: HistoryClients): void {
   for (let number = 0; number < LATE; number += 1) {
     const userId = `u-late-${number}`;
     clients.others.push(userId);
     const atMs = Math.floor(kernel.random() * TROUBLE_MS * 0.9);
-    kernel.after(atMs, "", () => clients.report(userId, ["film-0"], "tv", { durationMs: 0, at: kernel.nowMs - LATE_MS }));
+    kernel.after(atMs, "", () =>
+      clients.report(userId, ["film-0"], "tv", { durationMs: 0, at: kernel.nowMs - LATE_MS }),
+    );
     kernel.after(atMs + LATE_MS, "", () => void world.flush().catch(() => undefined));
     const lateMs = atMs + LATE_MS + Math.floor(kernel.random() * LATE_MS);
     kernel.after(lateMs, "", () =>
-      clients.report(userId, ["film-0"], "tv", { durationMs: LATE_DURATION_MS, at: kernel.nowMs - SKEW_MS_MAX }),
+      clients.report(userId, ["film-0"], "tv", {
+        durationMs: LATE_DURATION_MS,
+        at: kernel.nowMs - SKEW_MS_MAX,
+      }),
     );
   }
 }
 
-/** So many users that a snapshot has several chunks; now and then the storage fails for some seconds, and the shard dies at the end of them. */
+/**
+ * So many users that a snapshot has several chunks; now and then the storage fails for some
+ * seconds, and the shard dies at the end of them.
+ */
 function planCrowd(kernel: Kernel, world: HistoryWorld, clients: HistoryClients): void {
   const itemIds = Array.from({ length: world.options.limits.entriesPerUserMax }, (_, item) => `film-${item}`);
   for (let number = 0; clients.others.length < CROWD; number += 1) {
@@ -137,7 +163,9 @@ function planCrowd(kernel: Kernel, world: HistoryWorld, clients: HistoryClients)
     if (world.shardOf(userId) !== world.shard(CROWD_SHARD)) continue;
     clients.others.push(userId);
     kernel.after(Math.floor(kernel.random() * TROUBLE_MS * 0.3), "", () => clients.report(userId, itemIds));
-    kernel.after(Math.floor((0.35 + kernel.random() * 0.6) * TROUBLE_MS), "", () => clients.report(userId, ["film-0"]));
+    kernel.after(Math.floor((0.35 + kernel.random() * 0.6) * TROUBLE_MS), "", () =>
+      clients.report(userId, ["film-0"]),
+    );
   }
   for (const share of [0.4, 0.5, 0.6, 0.7, 0.8]) {
     kernel.after(TROUBLE_MS * share, "the storage fails", () => {

@@ -18,7 +18,9 @@ const RPC_MS = 5_000;
 const STALL_MS_MAX = 240_000;
 const LOGGER = createLogger({ worker: "simulated", level: "silent" });
 
-/** An isolate of the job, and how many batches are in which step of it: where they are when it dies. */
+/**
+ * An isolate of the job, and how many batches are in which step of it: where they are when it dies.
+ */
 export class JobProcess extends SimProcess {
   readonly steps = new Map<JobStep, number>();
 
@@ -49,17 +51,25 @@ type Records = Parameters<HistoryWriter["upsert"]>[0];
 type JobStep = "collects" | "writes" | "confirms";
 
 /** The consumer in one isolate of the job. */
-export function jobConsumer(world: HistoryWorld, process: JobProcess): (batch: MessageBatch) => Promise<void> {
+export function jobConsumer(
+  world: HistoryWorld,
+  process: JobProcess,
+): (batch: MessageBatch) => Promise<void> {
   const { kernel, mutation, limits, hardship } = world.options;
   const rpc = world.callOf(process, RPC_MS);
-  const databases = world.databases.map((database) => world.reached(database, world.callOf(process, CALL_QUOTA_MS.job)));
-  const mayStall = async (what: "consumer stalled before its write" | "consumer stalled before its confirmation"): Promise<void> => {
+  const databases = world.databases.map((database) =>
+    world.reached(database, world.callOf(process, CALL_QUOTA_MS.job)),
+  );
+  const mayStall = async (
+    what: "consumer stalled before its write" | "consumer stalled before its confirmation",
+  ): Promise<void> => {
     if (!kernel.chance(hardship.stalls)) return;
     world.counters.note(what);
     await kernel.pause(process, Math.floor(kernel.random() * STALL_MS_MAX));
   };
   const shards: ShardPort = {
-    collect: (shard, keys) => process.during("collects", () => rpc("collect", () => world.shard(shard).collect(keys))),
+    collect: (shard, keys) =>
+      process.during("collects", () => rpc("collect", () => world.shard(shard).collect(keys))),
     confirm: (shard, confirmations) =>
       process.during("confirms", async () => {
         await mayStall("consumer stalled before its confirmation");
@@ -74,7 +84,8 @@ export function jobConsumer(world: HistoryWorld, process: JobProcess): (batch: M
     note: async (note) => {
       await log.note(note);
       for (const [kind, count] of Object.entries(note.counts)) {
-        if (kind === "dead_flush" || kind === "dead_refill") world.counters.note("dead letter counted", count);
+        if (kind === "dead_flush" || kind === "dead_refill")
+          world.counters.note("dead letter counted", count);
         if (kind === "refused_batch") world.counters.note("batch refused as a whole", count);
       }
     },
@@ -83,7 +94,10 @@ export function jobConsumer(world: HistoryWorld, process: JobProcess): (batch: M
     shards: mutation.shards?.(shards) ?? shards,
     writers: databases.map((db, index) => {
       const plain = d1HistoryWriter(db, kernel.now);
-      const writer = { ...plain, upsert: (records: Records) => process.during("writes", () => plain.upsert(records)) };
+      const writer = {
+        ...plain,
+        upsert: (records: Records) => process.during("writes", () => plain.upsert(records)),
+      };
       const stall = (): Promise<void> => mayStall("consumer stalled before its write");
       const watched = watchedWriter(writer, world.database(index).db, stall, world);
       return mutation.writer?.(watched) ?? watched;

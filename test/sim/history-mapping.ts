@@ -41,11 +41,14 @@ export class SimMapping {
     const { kv } = object.storage;
     const world = this.#world;
     const { kernel, seedShards } = world.options;
-    const database = world.reached(world.database(0), (what, effect) => object.leave(what, CALL_QUOTA_MS.database, effect));
+    const database = world.reached(world.database(0), (what, effect) =>
+      object.leave(what, CALL_QUOTA_MS.database, effect),
+    );
     return new MappingKeeper({
       store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
       readFromD1: () => mappingInD1(database, seedShards, kernel.now),
-      isOldShard: (shard) => object.leave("ask a shard for its age", CALL_QUOTA_MS.shard, () => world.shard(shard).isFromBefore()),
+      isOldShard: (shard) =>
+        object.leave("ask a shard for its age", CALL_QUOTA_MS.shard, () => world.shard(shard).isFromBefore()),
       seedShards,
       onBackgroundFailure: () => world.counters.note("mapping not read from D1"),
     });

@@ -1,4 +1,9 @@
-import { comparePositions, itemName, type HistoryRecord, type Position } from "../../src/history/biz/record.ts";
+import {
+  comparePositions,
+  itemName,
+  type HistoryRecord,
+  type Position,
+} from "../../src/history/biz/record.ts";
 
 interface ItemModel {
   /** The newest record, with the duration that is known of the item. */
@@ -17,13 +22,18 @@ interface UserModel {
 }
 
 /**
- * What must be true: of each item the (at, rev)-newest record that a shard has stamped and made durable, with the duration that any report on it knew: all of an item that know
- * one know the same. Times and revisions are taken from what was written to the log, so the model is exact whatever the clocks say.
+ * What must be true: of each item the (at, rev)-newest record that a shard has stamped and made
+ * durable, with the duration that any report on it knew: all of an item that know one know the
+ * same. Times and revisions are taken from what was written to the log, so the model is exact
+ * whatever the clocks say.
  */
 export class HistoryModel {
   readonly #users = new Map<string, UserModel>();
   readonly #entriesPerUserMax: number;
-  /** The latest durable record of each report, by its position, which is unique. A retry of a report may have been stamped twice. */
+  /**
+   * The latest durable record of each report, by its position, which is unique. A retry of a report
+   * may have been stamped twice.
+   */
   readonly #reports = new Map<number, HistoryRecord>();
 
   constructor(entriesPerUserMax: number) {
@@ -32,7 +42,8 @@ export class HistoryModel {
 
   user(userId: string): UserModel {
     let user = this.#users.get(userId);
-    if (user === undefined) this.#users.set(userId, (user = { items: new Map(), version: 0, erasure: "none" }));
+    if (user === undefined)
+      this.#users.set(userId, (user = { items: new Map(), version: 0, erasure: "none" }));
     return user;
   }
 
@@ -44,7 +55,10 @@ export class HistoryModel {
     user.items.set(name, item);
     const durationMs = record.durationMs ?? item.record.durationMs;
     item.record = { ...(comparePositions(record, item.record) > 0 ? record : item.record), durationMs };
-    if (record.durationMs !== null && (item.durationFrom === null || comparePositions(record, item.durationFrom) > 0)) {
+    if (
+      record.durationMs !== null &&
+      (item.durationFrom === null || comparePositions(record, item.durationFrom) > 0)
+    ) {
       item.durationFrom = { atMs: record.atMs, rev: record.rev };
       item.mayLackDuration = false;
     }
@@ -59,16 +73,26 @@ export class HistoryModel {
     return this.#reports.get(positionMs);
   }
 
-  winner(record: { readonly userId: string; readonly kind: string; readonly itemId: string }): HistoryRecord | undefined {
+  winner(record: {
+    readonly userId: string;
+    readonly kind: string;
+    readonly itemId: string;
+  }): HistoryRecord | undefined {
     return this.item(record)?.record;
   }
 
-  item(key: { readonly userId: string; readonly kind: string; readonly itemId: string }): Readonly<ItemModel> | undefined {
+  item(key: {
+    readonly userId: string;
+    readonly kind: string;
+    readonly itemId: string;
+  }): Readonly<ItemModel> | undefined {
     return this.user(key.userId).items.get(itemName(key));
   }
 
   newestFirst(userId: string): HistoryRecord[] {
-    return Array.from(this.user(userId).items.values(), ({ record }) => record).sort((a, b) => comparePositions(b, a));
+    return Array.from(this.user(userId).items.values(), ({ record }) => record).sort((a, b) =>
+      comparePositions(b, a),
+    );
   }
 
   /** What retention may have deleted, or kept from being written at all, is known no longer. */
@@ -78,7 +102,8 @@ export class HistoryModel {
       const { durationFrom } = item;
       if (durationFrom === null || item.mayLackDuration) continue;
       let newer = 0;
-      for (const other of items.values()) if (other !== item && comparePositions(other.record, durationFrom) > 0) newer += 1;
+      for (const other of items.values())
+        if (other !== item && comparePositions(other.record, durationFrom) > 0) newer += 1;
       item.mayLackDuration = newer >= this.#entriesPerUserMax;
     }
   }

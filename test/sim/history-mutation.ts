@@ -27,12 +27,17 @@ export interface Mutation {
 
 export const HEALTHY: Mutation = { name: "nothing" };
 
-/** Replaces one piece of SQL. What is never replaced is counted, and the test fails: a mutation that no longer fits is a mistake of the table. */
+/**
+ * Replaces one piece of SQL. What is never replaced is counted, and the test fails: a mutation that
+ * no longer fits is a mistake of the table.
+ */
 export function instead(fragment: string, other: string): (query: string) => string {
   return (query) => query.replaceAll(fragment, other);
 }
 
-/** Replaces one method of a class for the time of a run; throws where the class no longer has it. */
+/**
+ * Replaces one method of a class for the time of a run; throws where the class no longer has it.
+ */
 export function method<T extends object, K extends keyof T>(
   type: { readonly prototype: T; readonly name: string },
   name: K,
@@ -41,7 +46,8 @@ export function method<T extends object, K extends keyof T>(
   return () => {
     const { prototype } = type;
     const original = prototype[name];
-    if (typeof original !== "function") throw new TypeError(`${type.name} has no method ${String(name)} any more`);
+    if (typeof original !== "function")
+      throw new TypeError(`${type.name} has no method ${String(name)} any more`);
     prototype[name] = make(original);
     return () => {
       prototype[name] = original;

@@ -9,7 +9,10 @@ import { UnreadRows } from "../../src/history/data/unread-rows.ts";
 import { differing, instead, method, type Mutation } from "./history-mutation.ts";
 import { InjectedError } from "./kernel.ts";
 
-/** Guards whose loss loses nothing: what they keep is bounds, and the promise that what is over is over. */
+/**
+ * Guards whose loss loses nothing: what they keep is bounds, and the promise that what is over is
+ * over.
+ */
 export const MUTATIONS_OF_BOUNDS: readonly Mutation[] = [
   {
     name: "what waited through an outage waits on when it is over",
@@ -42,7 +45,10 @@ export const MUTATIONS_OF_BOUNDS: readonly Mutation[] = [
     under: "unknown-row",
     patch: method(UnreadRows, "anonymise", () => () => undefined),
   },
-  { name: "a shard does not keep its copy of the mapping", patch: method(ShardFacts, "writeMapping", () => () => undefined) },
+  {
+    name: "a shard does not keep its copy of the mapping",
+    patch: method(ShardFacts, "writeMapping", () => () => undefined),
+  },
   {
     name: "a report is dated as its client says, however far ahead",
     patch: method(ReportStamp, "stamp", (stamp) => {
@@ -79,6 +85,9 @@ export const MUTATIONS_OF_BOUNDS: readonly Mutation[] = [
   {
     name: "a record is confirmed before it is set aside",
     under: "everything-set-aside",
-    writer: (writer) => ({ ...writer, reject: (record, reason) => writer.reject(record, reason).catch(() => undefined) }),
+    writer: (writer) => ({
+      ...writer,
+      reject: (record, reason) => writer.reject(record, reason).catch(() => undefined),
+    }),
   },
 ];

@@ -6,12 +6,14 @@ import { instead, method, type Mutation } from "./history-mutation.ts";
 /** A view that shows each item as its newest report alone has it. */
 function newestReportAlone(): () => void {
   const given = new WeakMap<UserView, Map<string, HistoryRecord>>();
-  const newestOf = (view: UserView): Map<string, HistoryRecord> => given.get(view) ?? given.set(view, new Map()).get(view) ?? new Map();
+  const newestOf = (view: UserView): Map<string, HistoryRecord> =>
+    given.get(view) ?? given.set(view, new Map()).get(view) ?? new Map();
   const undo = [
     method(UserView, "merge", (merge) => {
       return function (this: UserView, record: HistoryRecord) {
         const known = newestOf(this).get(itemName(record));
-        if (known === undefined || comparePositions(record, known) > 0) newestOf(this).set(itemName(record), record);
+        if (known === undefined || comparePositions(record, known) > 0)
+          newestOf(this).set(itemName(record), record);
         merge.call(this, record);
       };
     }),
@@ -26,7 +28,10 @@ function newestReportAlone(): () => void {
   };
 }
 
-/** Every place where a newer record takes the place of an older one, and would take a known duration away. */
+/**
+ * Every place where a newer record takes the place of an older one, and would take a known duration
+ * away.
+ */
 export const MUTATIONS_OF_DURATIONS: readonly Mutation[] = [
   { name: "a view shows a duration of the newest report only", patch: newestReportAlone },
   {

@@ -24,7 +24,8 @@ const NEWER = "(excluded.at, excluded.rev) > (history.at, history.rev)";
 /** A view that shows what it was given last, whatever is newer. */
 function lastOneWins(): () => void {
   const given = new WeakMap<UserView, Map<string, HistoryRecord>>();
-  const lastOf = (view: UserView): Map<string, HistoryRecord> => given.get(view) ?? given.set(view, new Map()).get(view) ?? new Map();
+  const lastOf = (view: UserView): Map<string, HistoryRecord> =>
+    given.get(view) ?? given.set(view, new Map()).get(view) ?? new Map();
   const undo = [
     method(UserView, "merge", (merge) => {
       return function (this: UserView, record: HistoryRecord) {
@@ -122,11 +123,17 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "rows are freed while they hold something",
-    log: (log) => differing(log, { append: (rows, lowWater, adopted) => log.append(rows, rows[0]?.seq ?? lowWater, adopted) }),
+    log: (log) =>
+      differing(log, {
+        append: (rows, lowWater, adopted) => log.append(rows, rows[0]?.seq ?? lowWater, adopted),
+      }),
   },
   {
     name: "a snapshot is not replayed",
-    shardSql: instead("SELECT chunk, seq, chunks FROM snapshot", "SELECT chunk, seq, chunks FROM snapshot WHERE 0"),
+    shardSql: instead(
+      "SELECT chunk, seq, chunks FROM snapshot",
+      "SELECT chunk, seq, chunks FROM snapshot WHERE 0",
+    ),
   },
   {
     name: "half a snapshot is written, and the rest fails",
@@ -201,7 +208,10 @@ export const MUTATIONS: readonly Mutation[] = [
     }),
   },
   { name: "the upsert has no guard", d1: instead(NEWER, "1") },
-  { name: "the upsert's guard asks for the revision alone", d1: instead(NEWER, "excluded.rev > history.rev") },
+  {
+    name: "the upsert's guard asks for the revision alone",
+    d1: instead(NEWER, "excluded.rev > history.rev"),
+  },
   { name: "the upsert's guard asks for the time alone", d1: instead(NEWER, "excluded.at > history.at") },
   { name: "the upsert does not ask who was erased", d1: instead("u.erased = 1 OR ", "") },
   {
@@ -213,8 +223,14 @@ export const MUTATIONS: readonly Mutation[] = [
     d1: instead("ORDER BY at DESC, rev DESC", "ORDER BY at, rev"),
   },
   { name: "a user's excess is counted among everybody's", d1: instead("PARTITION BY user_id ", "") },
-  { name: "a user is read from the oldest entry on", d1: instead('order by "history"."at" desc', 'order by "history"."at" asc') },
-  { name: "an erasure marks and deletes nothing", d1: instead('delete from "history" where', 'delete from "history" where 0 and') },
+  {
+    name: "a user is read from the oldest entry on",
+    d1: instead('order by "history"."at" desc', 'order by "history"."at" asc'),
+  },
+  {
+    name: "an erasure marks and deletes nothing",
+    d1: instead('delete from "history" where', 'delete from "history" where 0 and'),
+  },
   { name: "a view is loaded without what is pending", patch: method(PendingSet, "ofUser", () => () => []) },
   { name: "a refill overwrites what is newer", patch: lastOneWins },
   {
@@ -235,7 +251,11 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: "the alarm is not set again", patch: method(FlushSchedule, "rearm", () => () => undefined) },
   { name: "the alarm is believed to be set once it has been", patch: alarmBelieved },
   { name: "a lease never ends", patch: sentOnce },
-  { name: "what belongs together is not written in a transaction", under: "half-snapshot", hasTransactions: false },
+  {
+    name: "what belongs together is not written in a transaction",
+    under: "half-snapshot",
+    hasTransactions: false,
+  },
   {
     name: "an erasure leaves the rows that name the user",
     shardSql: instead("UPDATE log SET payload = x''", "UPDATE log SET payload = payload"),
@@ -248,7 +268,10 @@ export const MUTATIONS: readonly Mutation[] = [
       "INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT ?, ?, ?, ? WHERE 0",
     ),
   },
-  { name: "a shard serves whoever comes, whatever mapping they go by", patch: method(MappingCopy, "against", () => () => null) },
+  {
+    name: "a shard serves whoever comes, whatever mapping they go by",
+    patch: method(MappingCopy, "against", () => () => null),
+  },
   {
     name: "a mapping that can't be found is guessed, older shards or not",
     patch: method(MappingKeeper, "current", (current) => {
@@ -269,8 +292,16 @@ export const MUTATIONS: readonly Mutation[] = [
       };
     }),
   },
-  { name: "a clock that is set back is not noticed", under: "month-ahead", patch: method(PendingSet, "clampTo", () => () => undefined) },
-  { name: "one database may fill all there is", under: "one-database-fills-all", patch: everyDatabaseFailing },
+  {
+    name: "a clock that is set back is not noticed",
+    under: "month-ahead",
+    patch: method(PendingSet, "clampTo", () => () => undefined),
+  },
+  {
+    name: "one database may fill all there is",
+    under: "one-database-fills-all",
+    patch: everyDatabaseFailing,
+  },
   {
     name: "what is pending already counts as new",
     patch: method(PendingBudget, "tryReserve", (tryReserve) => {

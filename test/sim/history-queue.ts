@@ -21,7 +21,10 @@ interface Delivery {
 
 type Consume = (batch: MessageBatch) => Promise<void>;
 
-/** The flush queue with its dead letters, delivered in batches to whichever consumer comes, in parallel. */
+/**
+ * The flush queue with its dead letters, delivered in batches to whichever consumer comes, in
+ * parallel.
+ */
 export class HistoryQueue {
   readonly #kernel: Kernel;
   readonly #consumers: readonly JobProcess[];
@@ -59,7 +62,10 @@ export class HistoryQueue {
     this.#queue.send(messages);
   }
 
-  #deliver(queue: string, message: { readonly id: string; readonly body: unknown; readonly attempts: number }): Promise<void> {
+  #deliver(
+    queue: string,
+    message: { readonly id: string; readonly body: unknown; readonly attempts: number },
+  ): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       const batch = this.#waiting.get(queue) ?? [];
       batch.push({ ...message, ack: resolve, retry: reject });

@@ -5,14 +5,20 @@ import type { Watch } from "./history-watch.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import type { SimStorage } from "./sim-storage.ts";
 
-/** Least time between two requests for a refill while a database stays away; clocks may step meanwhile. */
+/**
+ * Least time between two requests for a refill while a database stays away; clocks may step
+ * meanwhile.
+ */
 const REFILL_SPACING_MS = 4_900;
 
 /** Nobody has more pending than is kept of them. */
 export function checkShares(pending: readonly HistoryRecord[], { world }: Watch): void {
   const { entriesPerUserMax } = world.options.limits;
   for (const [userId, records] of Map.groupBy(pending, (record) => record.userId))
-    world.hold(records.length <= entriesPerUserMax, `${userId}: nobody has more pending than is kept of them`);
+    world.hold(
+      records.length <= entriesPerUserMax,
+      `${userId}: nobody has more pending than is kept of them`,
+    );
 }
 
 /** Whether any payload of a table of a shard has a user's id in it. */
@@ -27,7 +33,8 @@ export function checkHandedOut(records: readonly HistoryRecord[], { model, hold 
   for (const record of records) {
     const winner = model.winner(record);
     hold(winner !== undefined, `${recordName(record)}: only what somebody has reported is handed out`);
-    const isReplaced = winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
+    const isReplaced =
+      winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
     hold(!isReplaced, `${recordName(record)}: no state comes back whose successor is durable`);
   }
 }
@@ -38,13 +45,27 @@ export function checkRefill({ world, refilledAtMs, number }: Watch, database: nu
   world.counters.note("refill asked for");
   const before = refilledAtMs.get(database);
   const isRare = before === undefined || kernel.nowMs - before >= REFILL_SPACING_MS;
-  world.hold(isRare || world.options.faults.has("month-ahead"), `shard ${number}: refills are asked for seldom`);
+  world.hold(
+    isRare || world.options.faults.has("month-ahead"),
+    `shard ${number}: refills are asked for seldom`,
+  );
   refilledAtMs.set(database, kernel.nowMs);
 }
 
-/** What leaves a shard, however long D1 took: nothing of whom it has erased meanwhile, and nothing as sure beside rows that it can't read. */
-export function checkShown(userId: string, page: EntryPage, unreadRows: number, { world, erased }: Watch): void {
+/**
+ * What leaves a shard, however long D1 took: nothing of whom it has erased meanwhile, and nothing
+ * as sure beside rows that it can't read.
+ */
+export function checkShown(
+  userId: string,
+  page: EntryPage,
+  unreadRows: number,
+  { world, erased }: Watch,
+): void {
   const isErased = erased.has(userId);
   world.hold(page.items.length === 0 || !isErased, `${userId}: a shard shows nothing of whom it has erased`);
-  world.hold(unreadRows === 0 || isErased || page.degraded === true, `${userId}: nothing is sure beside rows that can't be read`);
+  world.hold(
+    unreadRows === 0 || isErased || page.degraded === true,
+    `${userId}: nothing is sure beside rows that can't be read`,
+  );
 }

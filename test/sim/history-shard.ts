@@ -1,5 +1,12 @@
 import { codeOf } from "../../src/contracts/errors.ts";
-import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../src/contracts/history.ts";
+import type {
+  EntryPage,
+  ItemKey,
+  ListQuery,
+  Report,
+  ReportReceipt,
+  ShardStatus,
+} from "../../src/contracts/history.ts";
 import { MappingCopy } from "../../src/history/biz/mapping-copy.ts";
 import type { FlushQueue } from "../../src/history/biz/ports.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../../src/history/biz/record.ts";
@@ -20,8 +27,9 @@ import type { RemoteCall } from "./remote-d1.ts";
 import { SimObject } from "./sim-object.ts";
 
 /*
- * PLACE OF CONSTRUCTION: here a shard is built and called, as `wireShard` and the shard object do it. When the constructor or a method changes,
- * this file does (and history-watch.ts where a port does).
+ * PLACE OF CONSTRUCTION: here a shard is built and called, as `wireShard` and the shard object do
+ * it. When the constructor or a method changes, this file does (and history-watch.ts where a port
+ * does).
  */
 
 /** A reader's patience with D1; longer than in production, where calls are not as slow as here. */
@@ -68,14 +76,21 @@ export class SimShard {
     this.object.storage.rewrite = (query) => world.rewritten(mutation.shardSql, query);
   }
 
-  report(userId: string, reports: readonly Report[], callers: ShardMapping): Promise<ReportReceipt | Elsewhere> {
+  report(
+    userId: string,
+    reports: readonly Report[],
+    callers: ShardMapping,
+  ): Promise<ReportReceipt | Elsewhere> {
     return this.object.enter(({ door }) =>
       door.forUser(callers, (shard) => {
         this.#world.hold(this.#world.shardOf(userId) === this, `${userId}: nothing lands in a wrong shard`);
         const areKnown = arePending(this.#world, userId, reports);
         return shard.report(userId, reports).catch((error: unknown) => {
           const isFull = codeOf(error) === "OVERLOADED";
-          this.#world.hold(!isFull || !areKnown, `${userId}: a report of what is pending is taken by a full shard`);
+          this.#world.hold(
+            !isFull || !areKnown,
+            `${userId}: a report of what is pending is taken by a full shard`,
+          );
           throw error;
         });
       }),
@@ -109,7 +124,8 @@ export class SimShard {
       // What is pending has shrunk: the log may be too large for it at once.
       this.watch.rowsSinceSnapshot = null;
       const answered = new Set(confirmations.map(({ userId }) => this.#world.databaseOf(userId)));
-      for (const [name, { database }] of this.watch.sent) if (answered.has(database)) this.watch.sent.delete(name);
+      for (const [name, { database }] of this.watch.sent)
+        if (answered.has(database)) this.watch.sent.delete(name);
     });
   }
 
@@ -135,7 +151,10 @@ export class SimShard {
     );
   }
 
-  /** An operator wants everything sent now, however lately it was: only what is sent without an order counts. */
+  /**
+   * An operator wants everything sent now, however lately it was: only what is sent without an
+   * order counts.
+   */
   flush(): Promise<void> {
     this.watch.sent.clear();
     return this.#serve((shard) => shard.flushNow());
@@ -162,7 +181,11 @@ export class SimShard {
     return this.object.instance?.door.shard.status() ?? null;
   }
 
-  #read(userId: string, callers: ShardMapping, read: (shard: Shard) => Promise<EntryPage>): Promise<EntryPage | Elsewhere> {
+  #read(
+    userId: string,
+    callers: ShardMapping,
+    read: (shard: Shard) => Promise<EntryPage>,
+  ): Promise<EntryPage | Elsewhere> {
     return this.object.enter(({ door }) =>
       door.forReader(callers, async (shard) => {
         const page = await read(shard);
@@ -200,7 +223,8 @@ export class SimShard {
     const databaseOf = (userId: string): number => this.#world.databaseOf(userId);
     const reader = d1HistoryReader(this.#world.databasesFor(call), databaseOf);
     const queue: FlushQueue = {
-      send: (messages) => object.leave("send to the queue", CALL_QUOTA_MS.queue, () => this.#world.queue.send(messages)),
+      send: (messages) =>
+        object.leave("send to the queue", CALL_QUOTA_MS.queue, () => this.#world.queue.send(messages)),
     };
     const shard = new Shard({
       shard: this.watch.number,
@@ -218,7 +242,10 @@ export class SimShard {
       onBackgroundFailure: () => undefined,
     });
     const askMapping = () => {
-      this.#world.hold(this.watch.durableRev === 0, `shard-${this.watch.number}: whoever has a copy of the mapping asks for none`);
+      this.#world.hold(
+        this.watch.durableRev === 0,
+        `shard-${this.watch.number}: whoever has a copy of the mapping asks for none`,
+      );
       return object.leave("ask for the mapping", CALL_QUOTA_MS.database, () => this.#world.mapping.current());
     };
     const mapping = new MappingCopy({ store: facts, buckets: BUCKETS, askMapping });

@@ -17,14 +17,20 @@ const FAULT_SEEDS = 4;
 
 const HEAD = `# What the history's simulator finds
 
-Three shards, the queue with its dead letters, two isolates of the job and two databases: the real classes over the real SQL, in ten minutes of trouble: calls that fail, lose
-their reply or come late, crashes before and after every commit and call, deploys, storage calls that throw, alarms lost, late and twice, messages duplicated, reordered and given
-up, consumers that stall for minutes, databases that are away or hang, shards' clocks five minutes wrong and clients' two hours, players, readers, operators who flush, users who
-are erased. Then all heals. Every answer is checked against a model of what the shards made durable; in the end nothing may be pending and D1 must be the model.
-An object's turn is a transaction, and what leaves it waits for its commit: \`test/sim/sim-object.ts\`.
-\`npm run test:sim -- --only history\` takes 10,000 seeds, \`-- --only history --seed N\` replays one with its last steps.
+Three shards, the queue with its dead letters, two isolates of the job and two databases: the real
+classes over the real SQL, in ten minutes of trouble: calls that fail, lose their reply or come
+late, crashes before and after every commit and call, deploys, storage calls that throw, alarms
+lost, late and twice, messages duplicated, reordered and given up, consumers that stall for minutes,
+databases that are away or hang, shards' clocks five minutes wrong and clients' two hours, players,
+readers, operators who flush, users who are erased. Then all heals. Every answer is checked against
+a model of what the shards made durable; in the end nothing may be pending and D1 must be the model.
+An object's turn is a transaction, and what leaves it waits for its commit:
+\`test/sim/sim-object.ts\`. \`npm run test:sim -- --only history\` takes 10,000 seeds,
+\`-- --only history --seed N\` replays one with its last steps.
 
-Below, each guard is broken on purpose. Written by \`npx vitest run --project unit test/sim/history-sim.test.ts -u\`; the same test fails when a broken guard is no longer caught by that seed.
+Below, each guard is broken on purpose. Written by
+\`npx vitest run --project unit test/sim/history-sim.test.ts -u\`; the same test fails when a broken
+guard is no longer caught by that seed.
 
 | broken | first seed that catches it | by |
 | --- | ---: | --- |
@@ -32,13 +38,17 @@ Below, each guard is broken on purpose. Written by \`npx vitest run --project un
 const MENDED = `
 ## Troubles of their own
 
-Faults that were found in earlier code and are mended. Each is suffered by a share of the worlds above (\`test/sim/history-known-faults.ts\`).
+Faults that were found in earlier code and are mended. Each is suffered by a share of the worlds
+above (\`test/sim/history-known-faults.ts\`).
 
 | what holds | share of worlds |
 | --- | ---: |
 `;
 
-/** The first seed that breaks with a guard broken on purpose, and what broke; says so where none does. */
+/**
+ * The first seed that breaks with a guard broken on purpose, and what broke; says so where none
+ * does.
+ */
 async function caught(mutation: Mutation): Promise<string> {
   let rewritten = 0;
   for (let seed = 1; seed <= MUTATION_SEEDS; seed += 1) {
@@ -51,25 +61,36 @@ async function caught(mutation: Mutation): Promise<string> {
 }
 
 describe("the simulated history", () => {
-  it(`keeps every promise from ${SEEDS} seeds, and suffers everything in them`, { timeout: 90_000 }, async () => {
-    const sum = new Map<string, number>();
-    for (let seed = 1; seed <= SEEDS; seed += 1) {
-      const { failure, counts } = await simulateHistory(seed);
-      expect({ seed, failure }).toEqual({ seed, failure: null });
-      addCounts(sum, counts);
-    }
-    expect(COUNTERS.filter((counter) => !sum.has(counter))).toEqual([]);
-  });
+  it(
+    `keeps every promise from ${SEEDS} seeds, and suffers everything in them`,
+    { timeout: 90_000 },
+    async () => {
+      const sum = new Map<string, number>();
+      for (let seed = 1; seed <= SEEDS; seed += 1) {
+        const { failure, counts } = await simulateHistory(seed);
+        expect({ seed, failure }).toEqual({ seed, failure: null });
+        addCounts(sum, counts);
+      }
+      expect(COUNTERS.filter((counter) => !sum.has(counter))).toEqual([]);
+    },
+  );
 
   it("ends the same for the same seed", async () => {
     expect(await simulateHistory(7)).toEqual(await simulateHistory(7));
     expect((await simulateHistory(7)).trace).not.toEqual((await simulateHistory(8)).trace);
   });
 
-  it.each(FAULTS_MENDED)("keeps its promises under a trouble of its own: $tells", { timeout: 60_000 }, async ({ name }) => {
-    for (let seed = 1; seed <= FAULT_SEEDS; seed += 1)
-      expect({ seed, failure: (await simulateHistory(seed, { faults: [name] })).failure }).toEqual({ seed, failure: null });
-  });
+  it.each(FAULTS_MENDED)(
+    "keeps its promises under a trouble of its own: $tells",
+    { timeout: 60_000 },
+    async ({ name }) => {
+      for (let seed = 1; seed <= FAULT_SEEDS; seed += 1)
+        expect({ seed, failure: (await simulateHistory(seed, { faults: [name] })).failure }).toEqual({
+          seed,
+          failure: null,
+        });
+    },
+  );
 
   it("breaks for every guard that is broken on purpose", { timeout: 240_000 }, async () => {
     const rows: string[] = [];

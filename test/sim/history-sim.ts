@@ -4,7 +4,15 @@ import type { Counts } from "./history-counters.ts";
 import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
 import { checkAlarm, checkBusy, checkDatabase, checkLog } from "./history-invariants.ts";
 import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
-import { CALM, drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS, type Hardship } from "./history-trouble.ts";
+import {
+  CALM,
+  drawHardship,
+  drawLimits,
+  planTrouble,
+  USERS,
+  TROUBLE_MS,
+  type Hardship,
+} from "./history-trouble.ts";
 import { HEALTHY, type Mutation } from "./history-mutation.ts";
 import { HistoryWorld, seedOf } from "./history-world.ts";
 import { Kernel } from "./kernel.ts";
@@ -14,25 +22,34 @@ import { mulberry32 } from "./mulberry32.ts";
 const START_MS = 1_800_000_000_000;
 const CRON_MS = 300_000;
 /**
- * Long enough for everything: clocks ten minutes apart, leases of ten minutes, retries and sweeps that come every five.
+ * Long enough for everything: clocks ten minutes apart, leases of ten minutes, retries and sweeps
+ * that come every five.
  */
 const HEALED_MS = 2_700_000;
 const READ_MS = 60_000;
 const READ_SPACING_MS = 100;
 /** Share of worlds where the release before has been. */
 const OLD = 0.3;
-/** From the first confirmation after an outage to the last: two alarms, a batch, and a message that waits for its next attempt. */
+/**
+ * From the first confirmation after an outage to the last: two alarms, a batch, and a message that
+ * waits for its next attempt.
+ */
 const RESUMED_MS_MAX = 90_000;
 const BEATS = 16;
 const BEAT_MS = 10_000;
 /** From the last beat to the end of it all: the longest window, and what a flush takes. */
 const QUIET_MS = 150_000;
 
-const EVERYWHERE: readonly FaultName[] = FAULTS_MENDED.filter(({ share }) => share === 1).map(({ name }) => name);
+const EVERYWHERE: readonly FaultName[] = FAULTS_MENDED.filter(({ share }) => share === 1).map(
+  ({ name }) => name,
+);
 
 export interface SimOptions {
   readonly mutation?: Mutation;
-  /** Troubles of their own that are on in this world, instead of the one that its seed may bring: two of them would be in each other's way. */
+  /**
+   * Troubles of their own that are on in this world, instead of the one that its seed may bring:
+   * two of them would be in each other's way.
+   */
   readonly faults?: readonly FaultName[];
 }
 
@@ -46,16 +63,26 @@ export interface SimResult {
 }
 
 /** One world from one seed: ten minutes of trouble, then healing, then everything must be in D1. */
-export async function simulateHistory(seed: number, { mutation = HEALTHY, faults = [] }: SimOptions = {}): Promise<SimResult> {
+export async function simulateHistory(
+  seed: number,
+  { mutation = HEALTHY, faults = [] }: SimOptions = {},
+): Promise<SimResult> {
   const undo = mutation.patch?.();
   try {
     const asked = mutation.under === undefined ? faults : [...faults, mutation.under];
-    const sim = new HistorySim(seed, mutation, new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed)));
+    const sim = new HistorySim(
+      seed,
+      mutation,
+      new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed)),
+    );
     let failure: string | null = null;
     try {
       await sim.run();
     } catch (error) {
-      failure = error instanceof BrokenInvariant ? error.message : String(error instanceof Error ? error.stack : error);
+      failure =
+        error instanceof BrokenInvariant
+          ? error.message
+          : String(error instanceof Error ? error.stack : error);
     }
     const { kernel, world } = sim;
     return { seed, steps: kernel.steps, failure, trace: kernel.trace, counts: world.counters.counts };
@@ -64,7 +91,10 @@ export async function simulateHistory(seed: number, { mutation = HEALTHY, faults
   }
 }
 
-/** The mended faults whose trouble is part of this world: those of every world, and at most one of those that need a world of their own. */
+/**
+ * The mended faults whose trouble is part of this world: those of every world, and at most one of
+ * those that need a world of their own.
+ */
 function mendedIn(seed: number): readonly FaultName[] {
   let luck = mulberry32(seed)();
   for (const { name, share } of FAULTS_MENDED) {
@@ -105,7 +135,11 @@ class HistorySim {
     this.#cron();
     await this.#runFor(TROUBLE_MS);
     const { isOld, faults } = world.options;
-    if (!isOld) must((world.counters.counts.get("report acknowledged") ?? 0) > 0, "reports are taken, whatever D1 does");
+    if (!isOld)
+      must(
+        (world.counters.counts.get("report acknowledged") ?? 0) > 0,
+        "reports are taken, whatever D1 does",
+      );
     if (faults.has("log-outgrows-pending")) for (const shard of world.shards) checkLog(shard);
 
     kernel.trouble = NO_TROUBLE;
@@ -117,7 +151,8 @@ class HistorySim {
     if (faults.has("resends-without-backoff")) this.#resume();
     await this.#runFor(HEALED_MS);
     must(this.#clients.open === 0, "every caller has an answer");
-    for (const { object, pending } of world.shards) must(pending === 0, `${object.process.name}: nothing is pending any more`);
+    for (const { object, pending } of world.shards)
+      must(pending === 0, `${object.process.name}: nothing is pending any more`);
     const users = [...USERS, ...this.#clients.others];
     for (const userId of users) checkDatabase(world, userId);
 
@@ -138,8 +173,9 @@ class HistorySim {
   }
 
   /**
-   * A database that was away for long takes something new: what was left alone for longer and longer comes with it. Where it has taken nothing, because the
-   * shard was full of what waits for it, the longest lease is the end.
+   * A database that was away for long takes something new: what was left alone for longer and
+   * longer comes with it. Where it has taken nothing, because the shard was full of what waits for
+   * it, the longest lease is the end.
    */
   #resume(): void {
     const { kernel, world } = this;
@@ -175,7 +211,8 @@ class HistorySim {
     const beats: { positionMs: number; atMs: number }[] = [];
     for (let beat = 0; beat < BEATS; beat += 1) {
       kernel.after(HEALED_MS - QUIET_MS - (BEATS - beat) * BEAT_MS, "", () => {
-        for (const { positionMs } of this.#clients.report(userId, [key.itemId], "tv")) beats.push({ positionMs, atMs: kernel.nowMs });
+        for (const { positionMs } of this.#clients.report(userId, [key.itemId], "tv"))
+          beats.push({ positionMs, atMs: kernel.nowMs });
       });
     }
     kernel.after(HEALED_MS - QUIET_MS, "", () => {

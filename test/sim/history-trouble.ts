@@ -100,7 +100,8 @@ export function planTrouble(kernel: Kernel, world: HistoryWorld, clients: Histor
 /** A player sends its heartbeat, from one place or another of the same film. */
 function play(kernel: Kernel, clients: HistoryClients, userId: string, beats: number): void {
   const itemId = itemOf(kernel, userId);
-  for (let beat = 0; beat < beats; beat += 1) kernel.after(beat * HEARTBEAT_MS, "", () => clients.report(userId, [itemId]));
+  for (let beat = 0; beat < beats; beat += 1)
+    kernel.after(beat * HEARTBEAT_MS, "", () => clients.report(userId, [itemId]));
 }
 
 function reportSomething(kernel: Kernel, clients: HistoryClients, userId: string): void {

@@ -23,19 +23,28 @@ export interface Watch {
   readonly erasedDurably: Set<string>;
   /** Rows written in this life since its last snapshot; null before the first. */
   rowsSinceSnapshot: number | null;
-  /** When a load of each database was last asked for anew in this life, with no load since that succeeded. */
+  /**
+   * When a load of each database was last asked for anew in this life, with no load since that
+   * succeeded.
+   */
   readonly refilledAtMs: Map<number, number>;
   /** The wall clock of the shard's machine. */
   readonly now: () => number;
 }
 
-/** Share of the rows that a newer release has written a mutation to (field 4) that this one does not know. */
+/**
+ * Share of the rows that a newer release has written a mutation to (field 4) that this one does not
+ * know.
+ */
 const UNKNOWN_ROW = 0.02;
 export const UNKNOWN_MUTATION = "2001";
 const ADD_UNKNOWN_MUTATION = `UPDATE log SET payload = CAST(payload || x'${UNKNOWN_MUTATION}' AS BLOB) WHERE seq = ?`;
 /** With leases that double, a key is sent four times in ten minutes. */
 const SENDS_MAX = 5;
-/** How far ahead of the wall a report may be dated: the bound on the logical clock, and what passes between two readings. */
+/**
+ * How far ahead of the wall a report may be dated: the bound on the logical clock, and what passes
+ * between two readings.
+ */
 const DATED_AHEAD_MS_MAX = 61_000;
 /** No limit is so small that what follows a snapshot is worth another at once. */
 const ROWS_BETWEEN_SNAPSHOTS = 2;
@@ -67,21 +76,28 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
         counters.note("row adopted that could not be read before");
         return bytes;
       }
-      if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW)) addUnknown(storage, watch, rows.at(-1)?.seq ?? 0);
+      if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW))
+        addUnknown(storage, watch, rows.at(-1)?.seq ?? 0);
       const records = rows.flatMap((row) => row.records);
-      watch.rowsSinceSnapshot = watch.rowsSinceSnapshot === null ? null : watch.rowsSinceSnapshot + rows.length;
+      watch.rowsSinceSnapshot =
+        watch.rowsSinceSnapshot === null ? null : watch.rowsSinceSnapshot + rows.length;
       // A machine whose readings jump by a month may date by any of them.
       if (!faults.has("month-ahead")) {
         const latestMs = watch.now() + DATED_AHEAD_MS_MAX;
-        for (const record of records) hold(record.atMs <= latestMs, `${recordName(record)}: nothing is dated ahead of the wall`);
+        for (const record of records)
+          hold(record.atMs <= latestMs, `${recordName(record)}: nothing is dated ahead of the wall`);
       }
-      for (const { rev } of records) hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
+      for (const { rev } of records)
+        hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
       storage.whenDurable(() => {
         for (const record of records) {
           watch.durableRev = Math.max(watch.durableRev, record.rev);
           const twin = model.reportAt(record.positionMs);
           if (faults.has("report-without-at"))
-            hold(twin === undefined || twin.atMs === record.atMs, `${recordName(record)}: a report made again keeps its time`);
+            hold(
+              twin === undefined || twin.atMs === record.atMs,
+              `${recordName(record)}: a report made again keeps its time`,
+            );
           model.persisted(record);
         }
       });
@@ -109,7 +125,10 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
       watch.erased.add(userId);
       storage.whenDurable(() => void watch.erasedDurably.add(userId));
       for (const table of ["log", "snapshot", "unread_row"])
-        hold(!isNamedIn(storage, table, userId), `${userId}: no row of the shard's ${table} names who is erased`);
+        hold(
+          !isNamedIn(storage, table, userId),
+          `${userId}: no row of the shard's ${table} names who is erased`,
+        );
       watch.rowsSinceSnapshot = null;
       return bytes;
     },
@@ -134,10 +153,15 @@ export function watchedQueue(queue: FlushQueue, watch: Watch): FlushQueue {
             const times = sent.get(recordName(key))?.times ?? 0;
             if (times > 0) world.counters.note("lease expired: key sent again");
             sent.set(recordName(key), { times: times + 1, database: world.databaseOf(key.userId) });
-            // Of a user with more items than are kept one leaves, and begins anew when it is reported again.
-            const staysPending = world.model.newestFirst(key.userId).length <= world.options.limits.entriesPerUserMax;
+            // Of a user with more items than are kept one leaves, and begins anew when it is
+            // reported again.
+            const staysPending =
+              world.model.newestFirst(key.userId).length <= world.options.limits.entriesPerUserMax;
             if (staysPending && world.options.faults.has("resends-without-backoff"))
-              world.hold(times < SENDS_MAX, `${recordName(key)}: keys are not sent again and again while D1 is away`);
+              world.hold(
+                times < SENDS_MAX,
+                `${recordName(key)}: keys are not sent again and again while D1 is away`,
+              );
           }
         }
       }
@@ -152,7 +176,8 @@ export function watchedReader(reader: HistoryReader, { world, refilledAtMs }: Wa
     newestOf: async (userId, limit) => {
       const records = await reader.newestOf(userId, limit);
       refilledAtMs.delete(world.databaseOf(userId));
-      if (records.length === limit && limit < world.options.limits.entriesPerUserMax) world.counters.note("newest entries loaded, not all");
+      if (records.length === limit && limit < world.options.limits.entriesPerUserMax)
+        world.counters.note("newest entries loaded, not all");
       return records;
     },
   };
@@ -160,7 +185,10 @@ export function watchedReader(reader: HistoryReader, { world, refilledAtMs }: Wa
 
 const STORED = "SELECT at AS atMs, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
 
-/** A writer that may stall, and that counts what the guards of its statement will make of each record. */
+/**
+ * A writer that may stall, and that counts what the guards of its statement will make of each
+ * record.
+ */
 export function watchedWriter(
   writer: HistoryWriter,
   db: SqliteD1,
@@ -169,7 +197,8 @@ export function watchedWriter(
 ): HistoryWriter {
   let setAside = 0;
   const look = (record: HistoryRecord): void => {
-    if (model.user(record.userId).erasure === "done") return counters.note("write for an erased user refused");
+    if (model.user(record.userId).erasure === "done")
+      return counters.note("write for an erased user refused");
     const stored = db.statement(STORED).get(record.userId, record.kind, record.itemId);
     if (stored === undefined) return;
     const order = comparePositions(record, { atMs: Number(stored["atMs"]), rev: Number(stored["rev"]) });
@@ -184,7 +213,10 @@ export function watchedWriter(
     },
     reject: async (record, reason) => {
       setAside += 1;
-      hold(setAside <= SET_ASIDE_MAX, "no more records of a batch are set aside than data can be at fault for");
+      hold(
+        setAside <= SET_ASIDE_MAX,
+        "no more records of a batch are set aside than data can be at fault for",
+      );
       await writer.reject(record, reason);
       counters.note("record set aside");
     },

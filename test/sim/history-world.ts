@@ -10,7 +10,12 @@ import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { d1Rejected } from "../../src/history/data/d1-rejected.ts";
 import { oldLetters } from "../../src/history/data/d1-retention.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
-import { isElsewhere, shardOf, type Elsewhere, type ShardMapping } from "../../src/history/biz/shard-mapping.ts";
+import {
+  isElsewhere,
+  shardOf,
+  type Elsewhere,
+  type ShardMapping,
+} from "../../src/history/biz/shard-mapping.ts";
 import { BrokenInvariant } from "./broken-invariant.ts";
 import { Counters } from "./history-counters.ts";
 import { SimDatabase } from "./sim-database.ts";
@@ -27,7 +32,8 @@ import { SimProcess, type Kernel } from "./kernel.ts";
 import type { RemoteCall } from "./remote-d1.ts";
 
 /*
- * PLACE OF CONSTRUCTION, with history-shard.ts and history-job.ts: nothing else in the simulator knows how src/history is wired.
+ * PLACE OF CONSTRUCTION, with history-shard.ts and history-job.ts: nothing else in the simulator
+ * knows how src/history is wired.
  */
 
 const FOLDER = `${PROJECT_ROOT}migrations/history/`;
@@ -36,7 +42,10 @@ const MIGRATIONS = readdirSync(FOLDER)
   .map((file) => readFileSync(FOLDER + file, "utf8"))
   .join("\n");
 const SHARDS = 3;
-/** What a worker begins with where the platform has been there before: it is wrong until a shard has said so. */
+/**
+ * What a worker begins with where the platform has been there before: it is wrong until a shard has
+ * said so.
+ */
 export const WRONG_SEED = 2;
 /** Isolates that call shards, each with what it has learned. */
 const ISOLATES = 2;
@@ -82,7 +91,13 @@ export class HistoryWorld {
         for (const step of steps) this.counters.note(`consumer died while it ${step}`);
       });
     });
-    this.queue = new HistoryQueue(kernel, this.jobs, (process) => jobConsumer(this, process), hardship, this.counters);
+    this.queue = new HistoryQueue(
+      kernel,
+      this.jobs,
+      (process) => jobConsumer(this, process),
+      hardship,
+      this.counters,
+    );
     this.shards = Array.from({ length: SHARDS }, (_, number) => new SimShard(this, number));
     this.mapping = new SimMapping(this);
     if (options.isOld) this.#leaveFromBefore();
@@ -90,7 +105,9 @@ export class HistoryWorld {
   }
 
   #leaveFromBefore(): void {
-    this.database(0).db.sqlite.exec(`INSERT INTO shard_mapping (version, shards, created_at) VALUES (1, ${SHARDS}, 0)`);
+    this.database(0).db.sqlite.exec(
+      `INSERT INTO shard_mapping (version, shards, created_at) VALUES (1, ${SHARDS}, 0)`,
+    );
     for (const [number, { object }] of this.shards.entries()) object.storage.plant("shard", number);
   }
 
@@ -99,16 +116,25 @@ export class HistoryWorld {
     const { seedShards } = this.options;
     const call = this.callOf(this.#operator, CALL_QUOTA_MS.database);
     const askMapping = (): Promise<ShardMapping> => call("ask for the mapping", () => this.mapping.current());
-    this.#directories = Array.from({ length: ISOLATES }, () => new ShardDirectory({ seedShards, askMapping }));
+    this.#directories = Array.from(
+      { length: ISOLATES },
+      () => new ShardDirectory({ seedShards, askMapping }),
+    );
   }
 
-  /** Takes note of what must hold and does not: thrown inside of a shard it would be taken for a failure of the storage. */
+  /**
+   * Takes note of what must hold and does not: thrown inside of a shard it would be taken for a
+   * failure of the storage.
+   */
   readonly hold = (holds: boolean, what: string): void => {
     if (!holds) this.broken ??= new BrokenInvariant(what);
   };
 
   /** The answer of a user's shard, as an isolate of the history worker finds it. */
-  async ofUser<T>(userId: string, ask: (shard: SimShard, mapping: ShardMapping) => Promise<T | Elsewhere>): Promise<T> {
+  async ofUser<T>(
+    userId: string,
+    ask: (shard: SimShard, mapping: ShardMapping) => Promise<T | Elsewhere>,
+  ): Promise<T> {
     const directory = this.options.kernel.pick(this.#directories);
     return directory.ofUser(userId, async (number, mapping) => {
       const answer = await ask(this.shard(number), mapping);
@@ -165,7 +191,9 @@ export class HistoryWorld {
     await eraseUser(
       {
         eraseInShard: async (user) => {
-          await this.ofUser(user, (shard, mapping) => call("erase in a shard", () => shard.erase(user, mapping)));
+          await this.ofUser(user, (shard, mapping) =>
+            call("erase in a shard", () => shard.erase(user, mapping)),
+          );
         },
         eraseInDatabases: databases.map(d1Erasure),
         pruneOldLetters: () => letters.prune(this.options.kernel.nowMs),
@@ -190,11 +218,16 @@ export class HistoryWorld {
     const stores = this.databasesFor(call).map((db) => d1Rejected(db, this.options.kernel.now));
     const { redriven, refused } = await redriveRejected(stores, { all: true });
     for (const { userId } of redriven)
-      await this.ofUser(userId, (shard, mapping) => call("forget a view", () => shard.forgetView(userId, mapping)));
+      await this.ofUser(userId, (shard, mapping) =>
+        call("forget a view", () => shard.forgetView(userId, mapping)),
+      );
     this.hold(refused.length === 0, "what is redriven when all is well is taken");
   }
 
-  /** The release is deployed that can read the rows which this one could not: here, one for which the unknown part is gone. */
+  /**
+   * The release is deployed that can read the rows which this one could not: here, one for which
+   * the unknown part is gone.
+   */
   rollForward(): void {
     for (const { object, watch } of this.shards) {
       this.options.kernel.crash(object.process);

@@ -3,7 +3,10 @@ import { EventHeap, type Planned } from "./event-heap.ts";
 import { mulberry32 } from "./mulberry32.ts";
 import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 
-/** Something of ours that runs: when it dies, every task that was awaiting something is gone, and its memory with it. */
+/**
+ * Something of ours that runs: when it dies, every task that was awaiting something is gone, and
+ * its memory with it.
+ */
 export class SimProcess {
   readonly name: string;
   /** Null where it never dies: clients and operators, whose patience is not under test. */
@@ -30,12 +33,16 @@ export class InjectedError extends Error {
 
 const TRACE_MAX = 40;
 const RPC_TIMEOUT_MS = 10_000;
-/** How much later than usual an effect may come, in ms: after any patience, and before all is healed for good. */
+/**
+ * How much later than usual an effect may come, in ms: after any patience, and before all is healed
+ * for good.
+ */
 const EFFECT_LATE_MS_MAX = 45_000;
 
 /**
- * A world in one thread whose time and luck come from a seed. Every call through {@link call} is a step: it may be late, fail before or
- * after its effect, or take its caller's process with it. After each step the world's `check` may look at everything.
+ * A world in one thread whose time and luck come from a seed. Every call through {@link call} is a
+ * step: it may be late, fail before or after its effect, or take its caller's process with it.
+ * After each step the world's `check` may look at everything.
  */
 export class Kernel {
   readonly random: () => number;
@@ -51,7 +58,10 @@ export class Kernel {
   #order = 0;
   #dirty = false;
 
-  /** @param check looks at the whole world after each step that asked for something; throws where it is not as it must be */
+  /**
+   * @param check looks at the whole world after each step that asked for something; throws where it
+   *   is not as it must be
+   */
   constructor(seed: number, startMs: number, check: () => void) {
     this.random = mulberry32(seed);
     this.nowMs = startMs;
@@ -83,7 +93,10 @@ export class Kernel {
     };
   }
 
-  /** Runs `end` when everything that follows from the present step without a further call has happened. */
+  /**
+   * Runs `end` when everything that follows from the present step without a further call has
+   * happened.
+   */
   atTurnEnd(end: () => void): void {
     this.#turnEnds.push(end);
   }
@@ -103,10 +116,13 @@ export class Kernel {
           const { failsBefore, failsAfter, crashes } = this.trouble;
           if (caller.restart !== null && this.chance(crashes)) return this.crash(caller);
           if (this.chance(failsBefore))
-            return this.#answer(caller, life, `${what} fails`, () => reject(new InjectedError(`${what} failed`)));
+            return this.#answer(caller, life, `${what} fails`, () =>
+              reject(new InjectedError(`${what} failed`)),
+            );
           this.#dirty = true;
           const isLost = this.chance(failsAfter);
-          const settle = (answer: () => void): void => this.#answer(caller, life, isLost ? `${what}: reply lost` : "", answer);
+          const settle = (answer: () => void): void =>
+            this.#answer(caller, life, isLost ? `${what}: reply lost` : "", answer);
           const lost = (): void => settle(() => reject(new InjectedError(`the reply to ${what} got lost`)));
           Promise.resolve()
             .then(effect)
@@ -120,7 +136,10 @@ export class Kernel {
     });
   }
 
-  /** A {@link call} whose caller waits for `patienceMs`; its patience costs no step once it has been answered. */
+  /**
+   * A {@link call} whose caller waits for `patienceMs`; its patience costs no step once it has been
+   * answered.
+   */
   ask<T>(caller: SimProcess, what: string, patienceMs: number, effect: () => T | Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const { life } = caller;
@@ -141,7 +160,10 @@ export class Kernel {
     });
   }
 
-  /** A {@link call} at something that may die while it works: after a while its silence is a failure. */
+  /**
+   * A {@link call} at something that may die while it works: after a while its silence is a
+   * failure.
+   */
   rpc<T>(caller: SimProcess, what: string, effect: () => T | Promise<T>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const { life } = caller;

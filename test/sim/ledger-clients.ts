@@ -20,7 +20,13 @@ export class LedgerClients {
     this.#app = new LedgerFront(world, "app");
   }
 
-  transfer(from: LedgerName, user: string, key: string, amount: number, callers = this.#world.kernel.pick([1, 1, 3])): void {
+  transfer(
+    from: LedgerName,
+    user: string,
+    key: string,
+    amount: number,
+    callers = this.#world.kernel.pick([1, 1, 3]),
+  ): void {
     const { counters } = this.#world;
     const promised = this.#model.transfer(from, user, key);
     if (promised.transferId !== null) counters.note("taken key asked for again");
@@ -36,7 +42,10 @@ export class LedgerClients {
           );
         },
         told: (receipt) => this.#taken(promised, amount, receipt),
-        refused: (error) => (codeOf(error) === "FORBIDDEN" ? this.#frozen(promised, isKnown) : this.#rejected(promised, amount, error)),
+        refused: (error) =>
+          codeOf(error) === "FORBIDDEN"
+            ? this.#frozen(promised, isKnown)
+            : this.#rejected(promised, amount, error),
       });
     }
   }
@@ -51,8 +60,14 @@ export class LedgerClients {
     const { from, user, key } = promised;
     const name = `${from} ${user} ${key}`;
     this.#asking.hold(!promised.isRejected, `${name}: a key that was refused stays refused`);
-    this.#asking.hold(promised.amount === null || promised.amount === amount, `${name}: a key stands for one amount`);
-    this.#asking.hold(promised.transferId === null || promised.transferId === transferId, `${name}: a key stands for one transfer`);
+    this.#asking.hold(
+      promised.amount === null || promised.amount === amount,
+      `${name}: a key stands for one amount`,
+    );
+    this.#asking.hold(
+      promised.transferId === null || promised.transferId === transferId,
+      `${name}: a key stands for one transfer`,
+    );
     promised.amount = amount;
     promised.transferId = transferId;
     const ended = endOf(status);
@@ -61,11 +76,17 @@ export class LedgerClients {
     promised.ended = ended;
   }
 
-  /** The key is not used up, and what was asked for before may yet come: whoever waits for an answer asks on until the account is open. */
+  /**
+   * The key is not used up, and what was asked for before may yet come: whoever waits for an answer
+   * asks on until the account is open.
+   */
   #frozen(promised: KeyedTransfer, isKnown: boolean): "again" {
     const { from, user, key } = promised;
     const name = `${from} ${user} ${key}`;
-    this.#asking.hold(this.#model.everFrozen.has(`${from} ${user}`), `${name}: only a frozen account is forbidden to send`);
+    this.#asking.hold(
+      this.#model.everFrozen.has(`${from} ${user}`),
+      `${name}: only a frozen account is forbidden to send`,
+    );
     this.#asking.hold(!isKnown, `${name}: a known key is answered whatever the account's state`);
     promised.forbidden += 1;
     this.#world.counters.note("transfer refused: account frozen");
@@ -77,21 +98,36 @@ export class LedgerClients {
     const name = `${from} ${user} ${key}`;
     if (codeOf(error) === "INSUFFICIENT_FUNDS") {
       this.#asking.hold(promised.transferId === null, `${name}: a key that was taken stays taken`);
-      this.#asking.hold(promised.amount === null || promised.amount === amount, `${name}: a refused key stands for one amount`);
+      this.#asking.hold(
+        promised.amount === null || promised.amount === amount,
+        `${name}: a refused key stands for one amount`,
+      );
       promised.amount = amount;
       promised.isRejected = true;
       return;
     }
-    this.#asking.hold(isAnotherPayload(error), `${name}: a transfer is refused for a reason (${codeOf(error)})`);
-    // The same key for the other direction is another payload where it has arrived before; no caller can tell.
+    this.#asking.hold(
+      isAnotherPayload(error),
+      `${name}: a transfer is refused for a reason (${codeOf(error)})`,
+    );
+    // The same key for the other direction is another payload where it has arrived before; no
+    // caller can tell.
     const isBothWays = this.#model.transfers.has(`${peerOf(from)} ${user} ${key}`);
-    this.#asking.hold(isBothWays || promised.asked.size > 1, `${name}: a key with one payload is not refused`);
-    this.#asking.hold(isBothWays || promised.amount !== amount, `${name}: a key is not refused with its own payload`);
+    this.#asking.hold(
+      isBothWays || promised.asked.size > 1,
+      `${name}: a key with one payload is not refused`,
+    );
+    this.#asking.hold(
+      isBothWays || promised.amount !== amount,
+      `${name}: a key is not refused with its own payload`,
+    );
     this.#world.counters.note("key refused with another payload");
   }
 }
 
 /** Every account there may be. */
-export function accountsOf(users: readonly string[]): readonly { readonly ledger: LedgerName; readonly user: string }[] {
+export function accountsOf(
+  users: readonly string[],
+): readonly { readonly ledger: LedgerName; readonly user: string }[] {
   return LEDGERS.flatMap((ledger) => users.map((user) => ({ ledger, user })));
 }

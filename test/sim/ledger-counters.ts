@@ -2,7 +2,10 @@ import type { AlarmEvent } from "./sim-alarm.ts";
 import type { GuardEvent } from "./sim-guard.ts";
 import type { ObjectEvent } from "./sim-object.ts";
 
-/** What must have happened somewhere among the seeds of the usual profile, or they prove nothing about it. */
+/**
+ * What must have happened somewhere among the seeds of the usual profile, or they prove nothing
+ * about it.
+ */
 export const LEDGER_COUNTERS = [
   "deposit booked",
   "deposit refused: account closed",

@@ -50,7 +50,9 @@ export class LedgerDepositors {
       void this.#asking.untilTold(promised, {
         ask: () => {
           isKnown = promised.isReversed;
-          return this.#ops.idempotently(to, `reverse ${depositId}`, ({ deposits }) => deposits.reverse(ACTOR, depositId));
+          return this.#ops.idempotently(to, `reverse ${depositId}`, ({ deposits }) =>
+            deposits.reverse(ACTOR, depositId),
+          );
         },
         told: (receipt) => this.#reversed(promised, receipt),
         refused: (error) => this.#notReversed(promised, isKnown, error),
@@ -58,24 +60,38 @@ export class LedgerDepositors {
     }
   }
 
-  /** Tries to take back what is no deposit: a transfer, a refund, what has taken back a deposit itself. */
+  /**
+   * Tries to take back what is no deposit: a transfer, a refund, what has taken back a deposit
+   * itself.
+   */
   reverseOther(ledger: LedgerName): void {
     const operation = this.#world.kernel.pick(["transfer", "refund"]);
-    const others = rowsIn(this.#world.ledgers[ledger], "SELECT id FROM transfer WHERE operation = ?1", operation);
+    const others = rowsIn(
+      this.#world.ledgers[ledger],
+      "SELECT id FROM transfer WHERE operation = ?1",
+      operation,
+    );
     if (others.length === 0) return;
     const id = String(this.#world.kernel.pick(others)["id"]);
     void this.#asking.untilTold(this.#model.others, {
-      ask: () => this.#ops.idempotently(ledger, `reverse ${id}`, ({ deposits }) => deposits.reverse(ACTOR, id)),
+      ask: () =>
+        this.#ops.idempotently(ledger, `reverse ${id}`, ({ deposits }) => deposits.reverse(ACTOR, id)),
       told: () => this.#asking.hold(false, `${ledger}: only a deposit is taken back`),
       refused: (error) => {
-        this.#asking.hold(codeOf(error) === "NOT_FOUND", `${ledger}: what is no deposit is not found (${codeOf(error)})`);
+        this.#asking.hold(
+          codeOf(error) === "NOT_FOUND",
+          `${ledger}: what is no deposit is not found (${codeOf(error)})`,
+        );
         this.#world.counters.note("reversal refused: no deposit");
         return undefined;
       },
     });
   }
 
-  /** Everybody asks once more for what they were promised. What was to be taken back is known for good then: nothing is late any more. */
+  /**
+   * Everybody asks once more for what they were promised. What was to be taken back is known for
+   * good then: nothing is late any more.
+   */
   askAgain(): void {
     for (const promised of this.#model.deposits.values()) {
       const { to, user, key, booked } = promised;
@@ -91,8 +107,14 @@ export class LedgerDepositors {
   #deposited(promised: KeyedDeposit, amount: number, { depositId }: DepositReceipt): void {
     const name = `deposit ${promised.key} of ${promised.user}`;
     const { booked } = promised;
-    this.#asking.hold(booked === null || booked === amount, `${name}: a key stands for one amount, booked or refused for good`);
-    this.#asking.hold(promised.depositId === null || promised.depositId === depositId, `${name}: a key stands for one deposit`);
+    this.#asking.hold(
+      booked === null || booked === amount,
+      `${name}: a key stands for one amount, booked or refused for good`,
+    );
+    this.#asking.hold(
+      promised.depositId === null || promised.depositId === depositId,
+      `${name}: a key stands for one deposit`,
+    );
     if (booked === null) this.#world.counters.note("deposit booked");
     promised.booked = amount;
     promised.depositId = depositId;
@@ -103,19 +125,32 @@ export class LedgerDepositors {
     const name = `deposit ${key} of ${user}`;
     const { note } = this.#world.counters;
     if (isAnotherPayload(error)) {
-      this.#asking.hold(promised.asked.size > 1 && promised.booked !== amount, `${name}: a key is not refused with its own payload`);
+      this.#asking.hold(
+        promised.asked.size > 1 && promised.booked !== amount,
+        `${name}: a key is not refused with its own payload`,
+      );
       note("key refused with another payload");
       return;
     }
-    this.#asking.hold(this.#model.everClosed.has(`${to} ${user}`), `${name}: only a closed account takes no deposit (${codeOf(error)})`);
+    this.#asking.hold(
+      this.#model.everClosed.has(`${to} ${user}`),
+      `${name}: only a closed account takes no deposit (${codeOf(error)})`,
+    );
     this.#asking.hold((promised.booked ?? 0) === 0, `${name}: what was booked stays booked`);
     promised.booked = 0;
-    note(isFrozen(this.#world.ledgers[to], user) ? "deposit refused: account frozen" : "deposit refused: account closed");
+    note(
+      isFrozen(this.#world.ledgers[to], user)
+        ? "deposit refused: account frozen"
+        : "deposit refused: account closed",
+    );
   }
 
   #reversed(promised: KeyedDeposit, { depositId }: DepositReceipt): void {
     const { to, user, key } = promised;
-    this.#asking.hold(promised.depositId === depositId, `deposit ${key} of ${user}: another one was taken back`);
+    this.#asking.hold(
+      promised.depositId === depositId,
+      `deposit ${key} of ${user}: another one was taken back`,
+    );
     if (promised.isReversed) return;
     const { note } = this.#world.counters;
     note("deposit reversed");
@@ -126,7 +161,10 @@ export class LedgerDepositors {
 
   #notReversed({ key, user }: KeyedDeposit, isKnown: boolean, error: unknown): undefined {
     const name = `deposit ${key} of ${user}`;
-    this.#asking.hold(codeOf(error) === "INSUFFICIENT_FUNDS", `${name}: it is taken back or can't be paid (${codeOf(error)})`);
+    this.#asking.hold(
+      codeOf(error) === "INSUFFICIENT_FUNDS",
+      `${name}: it is taken back or can't be paid (${codeOf(error)})`,
+    );
     this.#asking.hold(!isKnown, `${name}: what was taken back is so for good`);
     this.#world.counters.note("reversal refused: INSUFFICIENT_FUNDS");
   }

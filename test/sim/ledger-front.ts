@@ -19,7 +19,10 @@ interface Reached {
   readonly ask: <T>(ctx: CallContext, what: string, work: Work<T>) => Promise<T>;
 }
 
-/** A BFF: whoever is outside reaches the ledgers through it, its guards in between. It never dies, as no caller's patience is under test. */
+/**
+ * A BFF: whoever is outside reaches the ledgers through it, its guards in between. It never dies,
+ * as no caller's patience is under test.
+ */
 export class LedgerFront {
   readonly #world: LedgerWorld;
   readonly #rpc: Readonly<Record<LedgerName, GuardedRpc<Reached>>>;
@@ -32,7 +35,8 @@ export class LedgerFront {
     const makeGuard = simGuards({ kernel, process, now: kernel.now, note: counters.note });
     const reach = (ledger: LedgerName): GuardedRpc<Reached> => {
       const guard = makeGuard(ledger, { quotaMs: QUOTAS_MS[name], ...PLACES });
-      const ask: Reached["ask"] = (ctx, what, work) => kernel.call(process, what, () => world.ledgers[ledger].serve(ctx, work));
+      const ask: Reached["ask"] = (ctx, what, work) =>
+        kernel.call(process, what, () => world.ledgers[ledger].serve(ctx, work));
       return guardedRpc({ ask }, guard);
     };
     this.#rpc = { wallet: reach("wallet"), savings: reach("savings") };
@@ -40,7 +44,9 @@ export class LedgerFront {
 
   /** May be tried again on the way. */
   idempotently<T>(ledger: LedgerName, what: string, work: Work<T>): Promise<T> {
-    return this.#rpc[ledger].idempotentWrite(this.#scope(), what, (service, ctx) => service.ask(ctx, what, work));
+    return this.#rpc[ledger].idempotentWrite(this.#scope(), what, (service, ctx) =>
+      service.ask(ctx, what, work),
+    );
   }
 
   /** Is asked for once. */

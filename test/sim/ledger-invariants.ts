@@ -10,7 +10,8 @@ type Ledgers = Readonly<Record<LedgerName, SimLedger>>;
 /** Each answers how much is wrong. */
 const WRONG: Readonly<Record<string, string>> = {
   "the entries sum to zero": "SELECT coalesce(sum(amount), 0) FROM entry",
-  "the entries of each transfer sum to zero": "SELECT count(*) FROM (SELECT 1 FROM entry GROUP BY transfer_id HAVING sum(amount) <> 0)",
+  "the entries of each transfer sum to zero":
+    "SELECT count(*) FROM (SELECT 1 FROM entry GROUP BY transfer_id HAVING sum(amount) <> 0)",
   "balances are the sums of their entries":
     "SELECT count(*) FROM account a WHERE balance <> (SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = a.id)",
   "nobody is in debt": "SELECT count(*) FROM account WHERE kind = 'user' AND balance < 0",
@@ -53,7 +54,8 @@ export function checkBooks(ledgers: Ledgers, model: LedgerModel): void {
   let [clearing, inFlight] = [0, 0];
   for (const name of LEDGERS) {
     const ledger = ledgers[name];
-    for (const [what, wrong] of Object.entries(rowsIn(ledger, ALL_WRONG)[0] ?? {})) must(wrong === 0, `${name}: ${what}`);
+    for (const [what, wrong] of Object.entries(rowsIn(ledger, ALL_WRONG)[0] ?? {}))
+      must(wrong === 0, `${name}: ${what}`);
     clearing += numberIn(ledger, "SELECT balance FROM account WHERE id = 'clearing'");
     inFlight += checkSent(ledger);
   }
@@ -61,7 +63,9 @@ export function checkBooks(ledgers: Ledgers, model: LedgerModel): void {
   checkDeposits(ledgers, model);
 }
 
-/** Holds what has left a ledger against what came into the other. Answers how much is on its way. */
+/**
+ * Holds what has left a ledger against what came into the other. Answers how much is on its way.
+ */
 function checkSent(ledger: SimLedger): number {
   const { name } = ledger;
   const credited = new Map(rowsIn(ledger.peer, CREDITED).map((row): [unknown, Row] => [row["id"], row]));
@@ -87,7 +91,10 @@ const DEPOSITED = `
     -sum(amount) FILTER (WHERE amount < 0) AS taken, count(*) FILTER (WHERE amount < 0) AS reversals
   FROM entry WHERE contra_id = 'equity' GROUP BY account_id`;
 
-/** Nobody has more from deposits than was asked for, and from nobody more is taken back than was asked for. */
+/**
+ * Nobody has more from deposits than was asked for, and from nobody more is taken back than was
+ * asked for.
+ */
 function checkDeposits(ledgers: Ledgers, model: LedgerModel): void {
   for (const name of LEDGERS) {
     const owners = new Map(model.users.map((user) => [`user:${user}`, user]));
@@ -96,20 +103,30 @@ function checkDeposits(ledgers: Ledgers, model: LedgerModel): void {
       must(user !== undefined, `${name}: deposits are for whom they were meant`);
       if (user === undefined) continue;
       const most = model.depositsAtMost(name, user);
-      must(Number(given) <= most.amount && Number(deposits) <= most.count, `${name}: nobody is given more than was deposited`);
+      must(
+        Number(given) <= most.amount && Number(deposits) <= most.count,
+        `${name}: nobody is given more than was deposited`,
+      );
       const wanted = model.reversalsAtMost(name, user);
-      must(Number(taken) <= wanted.amount && Number(reversals) <= wanted.count, `${name}: nobody loses more than was to be taken back`);
+      must(
+        Number(taken) <= wanted.amount && Number(reversals) <= wanted.count,
+        `${name}: nobody loses more than was to be taken back`,
+      );
     }
   }
 }
 
-/** What the change stream has published so far: in order, without gaps, again at most from where it was. Answers the last number. */
+/**
+ * What the change stream has published so far: in order, without gaps, again at most from where it
+ * was. Answers the last number.
+ */
 export function checkStream({ name, published }: SimLedger): number {
   let seen = 0;
   for (const batch of published) {
     const [first] = batch;
     must(first !== undefined && first.seq <= seen + 1, `${name}: the change stream has no gaps`);
-    for (const [index, change] of batch.entries()) must(change.seq === (first?.seq ?? 0) + index, `${name}: the change stream is in order`);
+    for (const [index, change] of batch.entries())
+      must(change.seq === (first?.seq ?? 0) + index, `${name}: the change stream is in order`);
     seen = Math.max(seen, batch.at(-1)?.seq ?? 0);
   }
   return seen;

@@ -33,8 +33,8 @@ export interface KeyedDeposit extends Promised {
 }
 
 /**
- * What everybody was promised, by whoever answered: the shadow of both ledgers. It knows nothing of their tables, so that what is wrong in all of
- * these alike does not look right.
+ * What everybody was promised, by whoever answered: the shadow of both ledgers. It knows nothing of
+ * their tables, so that what is wrong in all of these alike does not look right.
  */
 export class LedgerModel {
   readonly users: readonly string[];
@@ -56,7 +56,18 @@ export class LedgerModel {
     const name = `${from} ${user} ${key}`;
     let made = this.transfers.get(name);
     if (made === undefined) {
-      made = { from, user, key, asked: new Set(), amount: null, transferId: null, isRejected: false, forbidden: 0, ended: null, open: 0 };
+      made = {
+        from,
+        user,
+        key,
+        asked: new Set(),
+        amount: null,
+        transferId: null,
+        isRejected: false,
+        forbidden: 0,
+        ended: null,
+        open: 0,
+      };
       this.transfers.set(name, made);
     }
     return made;
@@ -65,7 +76,17 @@ export class LedgerModel {
   deposit(to: LedgerName, user: string, key: string): KeyedDeposit {
     let made = this.deposits.get(`${to} ${key}`);
     if (made === undefined) {
-      made = { to, user, key, asked: new Set(), booked: null, depositId: null, isReversalAsked: false, isReversed: false, open: 0 };
+      made = {
+        to,
+        user,
+        key,
+        asked: new Set(),
+        booked: null,
+        depositId: null,
+        isReversalAsked: false,
+        isReversed: false,
+        open: 0,
+      };
       this.deposits.set(`${to} ${key}`, made);
     }
     return made;
@@ -95,7 +116,9 @@ export class LedgerModel {
 
   /** Whether everybody has an answer. */
   get isQuiet(): boolean {
-    return [...this.transfers.values(), ...this.deposits.values(), this.others].every(({ open }) => open === 0);
+    return [...this.transfers.values(), ...this.deposits.values(), this.others].every(
+      ({ open }) => open === 0,
+    );
   }
 
   /** What a user must have in a ledger when everything has ended. */

@@ -15,13 +15,20 @@ export type Rewrite = (query: string) => string;
 /** One guard of the ledgers, broken on purpose. Everything absent is as it should be. */
 export interface Mutation {
   readonly name: string;
-  /** Whether money is made, lost or somebody else's by it: then the balances alone must tell, and for transfers reconciliation too. */
+  /**
+   * Whether money is made, lost or somebody else's by it: then the balances alone must tell, and
+   * for transfers reconciliation too.
+   */
   readonly misbooks?: "deposits" | "transfers";
   /** Whether it takes weeks to show. */
   readonly isSlow?: true;
   /** Changes of the SQL, made one after the other. */
   readonly rewrites?: readonly Rewrite[];
-  readonly transferStore?: (store: TransferStore, sender: DeliverySender, ledger: LedgerName) => TransferStore;
+  readonly transferStore?: (
+    store: TransferStore,
+    sender: DeliverySender,
+    ledger: LedgerName,
+  ) => TransferStore;
   readonly outboxStore?: (store: OutboxStore) => OutboxStore;
   readonly inboxStore?: (store: InboxStore) => InboxStore;
   readonly changeStore?: (store: ChangeStore) => ChangeStore;
@@ -33,7 +40,10 @@ export interface Mutation {
 
 export const HEALTHY: Mutation = { name: "nothing" };
 
-/** Replaces one piece of SQL. A test insists that each fits some query: a mutation that no longer does is a mistake of the table. */
+/**
+ * Replaces one piece of SQL. A test insists that each fits some query: a mutation that no longer
+ * does is a mistake of the table.
+ */
 export function without(fragment: string, instead = ""): Rewrite {
   return (query) => query.replaceAll(fragment, instead);
 }

@@ -6,22 +6,43 @@ const IS_FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND fr
 /** Where a statement asks whether it is this attempt that takes the deposit back. */
 const MINE = "AND ?2 = (SELECT id FROM transfer";
 
-/** Guards of what operators do to accounts, deposits and messages, broken on purpose, one at a time. */
+/**
+ * Guards of what operators do to accounts, deposits and messages, broken on purpose, one at a time.
+ */
 export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
   { name: "a frozen account sends", rewrites: [within("'pending', ?6", ` AND NOT ${IS_FROZEN}`)] },
   {
     name: "a frozen account takes credits",
-    rewrites: [within("INSERT INTO inbox", "closed_at IS NOT NULL OR", "(closed_at IS NOT NULL AND frozen_at IS NULL) OR")],
+    rewrites: [
+      within(
+        "INSERT INTO inbox",
+        "closed_at IS NOT NULL OR",
+        "(closed_at IS NOT NULL AND frozen_at IS NULL) OR",
+      ),
+    ],
   },
   {
     name: "a frozen account takes deposits",
-    rewrites: [within("'deposit'", "closed_at IS NOT NULL OR", "(closed_at IS NOT NULL AND frozen_at IS NULL) OR")],
+    rewrites: [
+      within("'deposit'", "closed_at IS NOT NULL OR", "(closed_at IS NOT NULL AND frozen_at IS NULL) OR"),
+    ],
   },
-  { name: "what is to be frozen is closed only", rewrites: [without("CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END", "NULL")] },
-  { name: "what is frozen is not closed", rewrites: [without("?3 IN ('closed', 'frozen')", "?3 = 'closed'")] },
+  {
+    name: "what is to be frozen is closed only",
+    rewrites: [without("CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END", "NULL")],
+  },
+  {
+    name: "what is frozen is not closed",
+    rewrites: [without("?3 IN ('closed', 'frozen')", "?3 = 'closed'")],
+  },
   {
     name: "a frozen account is never open again",
-    rewrites: [without("CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END", "coalesce(frozen_at, CASE ?3 WHEN 'frozen' THEN ?2 END)")],
+    rewrites: [
+      without(
+        "CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END",
+        "coalesce(frozen_at, CASE ?3 WHEN 'frozen' THEN ?2 END)",
+      ),
+    ],
   },
   {
     name: "a frozen account uses up keys that it could not pay",
@@ -41,14 +62,24 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
   {
     name: "a reversal is booked again by every retry",
     misbooks: "deposits",
-    rewrites: [within("'equity'", new RegExp(escaped(MINE), "g"), "AND ?2 = ?2 AND EXISTS (SELECT id FROM transfer")],
+    rewrites: [
+      within("'equity'", new RegExp(escaped(MINE), "g"), "AND ?2 = ?2 AND EXISTS (SELECT id FROM transfer"),
+    ],
   },
   {
     name: "a reversal takes from one user",
     misbooks: "deposits",
     rewrites: [
-      within("SET balance = balance + (SELECT e.amount", "WHERE id = (SELECT e.contra_id", `WHERE id = (SELECT 'user:${ONE_USER}'`),
-      within("SELECT e.contra_id, ?2, e.amount, 'equity'", "SELECT e.contra_id, ?2", `SELECT 'user:${ONE_USER}', ?2`),
+      within(
+        "SET balance = balance + (SELECT e.amount",
+        "WHERE id = (SELECT e.contra_id",
+        `WHERE id = (SELECT 'user:${ONE_USER}'`,
+      ),
+      within(
+        "SELECT e.contra_id, ?2, e.amount, 'equity'",
+        "SELECT e.contra_id, ?2",
+        `SELECT 'user:${ONE_USER}', ?2`,
+      ),
     ],
   },
   {
@@ -58,11 +89,20 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
       without("balance + (SELECT e.amount FROM", "balance + (SELECT e.amount + 1 FROM"),
       without("balance - (SELECT e.amount FROM", "balance - (SELECT e.amount + 1 FROM"),
       without("SELECT e.contra_id, ?2, e.amount, 'equity'", "SELECT e.contra_id, ?2, e.amount + 1, 'equity'"),
-      without("SELECT 'equity', ?2, -e.amount, e.contra_id", "SELECT 'equity', ?2, -e.amount - 1, e.contra_id"),
+      without(
+        "SELECT 'equity', ?2, -e.amount, e.contra_id",
+        "SELECT 'equity', ?2, -e.amount - 1, e.contra_id",
+      ),
     ],
   },
-  { name: "a reversal does not ask what the account has", rewrites: [without(" AND a.balance >= -e.amount")] },
-  { name: "a reversal asks for more than the deposit", rewrites: [without("a.balance >= -e.amount", "a.balance >= 1000000 - e.amount")] },
+  {
+    name: "a reversal does not ask what the account has",
+    rewrites: [without(" AND a.balance >= -e.amount")],
+  },
+  {
+    name: "a reversal asks for more than the deposit",
+    rewrites: [without("a.balance >= -e.amount", "a.balance >= 1000000 - e.amount")],
+  },
   {
     name: "a reversal asks whether the account is open",
     rewrites: [without("a.balance >= -e.amount", "a.balance >= -e.amount AND a.closed_at IS NULL")],
@@ -91,10 +131,19 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
     name: "a reversal is answered by what the account has now",
     rewrites: [without("IS NOT NULL AS isReversed", "IS NOT NULL AND a.balance >= -e.amount AS isReversed")],
   },
-  { name: "a reversal can be taken back", rewrites: [without("e.transfer_id = ?1 AND e.amount < 0", "e.transfer_id = ?1")] },
+  {
+    name: "a reversal can be taken back",
+    rewrites: [without("e.transfer_id = ?1 AND e.amount < 0", "e.transfer_id = ?1")],
+  },
   { name: "no reversal is audited", rewrites: [within("'reverse-deposit'", MINE, `AND 0 ${MINE}`)] },
-  { name: "a day forgets its deposits", rewrites: [within("INSERT INTO deposit_day", " WHERE EXISTS", " WHERE 0 AND EXISTS")] },
-  { name: "no order to park is audited", rewrites: [within("'park', 'outbox'", "HAVING count(*) > 0", "HAVING 0")] },
+  {
+    name: "a day forgets its deposits",
+    rewrites: [within("INSERT INTO deposit_day", " WHERE EXISTS", " WHERE 0 AND EXISTS")],
+  },
+  {
+    name: "no order to park is audited",
+    rewrites: [within("'park', 'outbox'", "HAVING count(*) > 0", "HAVING 0")],
+  },
 ];
 
 function escaped(text: string): string {

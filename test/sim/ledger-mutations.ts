@@ -9,7 +9,9 @@ const ONE_USER = "u-ann";
 export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a transfer's statements ask for any pending transfer of the owner's, not for this attempt's",
-    rewrites: [without("owner = ?1 AND id = ?2 AND outcome = 'pending'", "owner = ?1 AND outcome = 'pending'")],
+    rewrites: [
+      without("owner = ?1 AND id = ?2 AND outcome = 'pending'", "owner = ?1 AND outcome = 'pending'"),
+    ],
   },
   {
     name: "a transfer is pending whatever the balance",
@@ -18,7 +20,9 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a key that failed is forgotten",
     rewrites: [
-      without("AND NOT EXISTS (SELECT 1 FROM refused WHERE period IN (?8 - 1, ?8, ?8 + 1) AND owner = ?1 AND key_digest = substr(?3, 2))"),
+      without(
+        "AND NOT EXISTS (SELECT 1 FROM refused WHERE period IN (?8 - 1, ?8, ?8 + 1) AND owner = ?1 AND key_digest = substr(?3, 2))",
+      ),
     ],
   },
   {
@@ -33,7 +37,11 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
       },
     }),
   },
-  { name: "a credit does not ask for its own attempt token", misbooks: "transfers", rewrites: [without("AND attempt_token = ?2)", ")")] },
+  {
+    name: "a credit does not ask for its own attempt token",
+    misbooks: "transfers",
+    rewrites: [without("AND attempt_token = ?2)", ")")],
+  },
   {
     name: "the inbox is overwritten by whoever comes last",
     rewrites: [
@@ -47,7 +55,11 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
     name: "a closed account is credited in the books only",
     rewrites: [within("SET balance = balance + ?4", /$/, " AND closed_at IS NULL AND balance < 150")],
   },
-  { name: "a refund does not ask for the fence", misbooks: "transfers", peer: (peer) => ({ ...peer, fence: async () => "void" as const }) },
+  {
+    name: "a refund does not ask for the fence",
+    misbooks: "transfers",
+    peer: (peer) => ({ ...peer, fence: async () => "void" as const }),
+  },
   {
     name: "a fence is answered and not written",
     rewrites: [
@@ -61,7 +73,9 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   },
   {
     name: "a settlement does not ask whether the transfer is pending",
-    rewrites: [within("in_flight = in_flight - (SELECT amount", / AND EXISTS \(SELECT 1 FROM transfer[\s\S]*$/)],
+    rewrites: [
+      within("in_flight = in_flight - (SELECT amount", / AND EXISTS \(SELECT 1 FROM transfer[\s\S]*$/),
+    ],
   },
   {
     name: "a reversal does not ask whether it is this one that reverses",
@@ -76,11 +90,16 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   },
   {
     name: "a settled message stays in the outbox",
-    rewrites: [within("DELETE FROM outbox WHERE id = ?1 AND EXISTS", /^[\s\S]*outcome = 'pending'\)$/, "SELECT ?1")],
+    rewrites: [
+      within("DELETE FROM outbox WHERE id = ?1 AND EXISTS", /^[\s\S]*outcome = 'pending'\)$/, "SELECT ?1"),
+    ],
   },
   {
     name: "what was credited is not confirmed",
-    peer: (peer) => ({ ...peer, report: async (report) => (report.result === "credited" ? undefined : peer.report(report)) }),
+    peer: (peer) => ({
+      ...peer,
+      report: async (report) => (report.result === "credited" ? undefined : peer.report(report)),
+    }),
   },
   { name: "nothing sends again: neither alarm nor cron", hasAlarm: false, hasCron: false },
   {
@@ -100,29 +119,43 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
     rewrites: [
       within("SELECT message_id, at FROM inbox", "message_id < ?1", "?1 = ?1"),
       within("DELETE FROM inbox", "at < ?4", "?4 = ?4"),
-      without("AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)"),
+      without(
+        "AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)",
+      ),
     ],
   },
   {
     name: "a deposit is booked again by every retry",
     misbooks: "deposits",
-    transferStore: (store) => ({ ...store, deposit: (deposit) => store.deposit({ ...deposit, key: deposit.id }) }),
+    transferStore: (store) => ({
+      ...store,
+      deposit: (deposit) => store.deposit({ ...deposit, key: deposit.id }),
+    }),
   },
   {
     name: "a deposit is booked twice as large",
     misbooks: "deposits",
-    transferStore: (store) => ({ ...store, deposit: (deposit) => store.deposit({ ...deposit, amount: amountOf(2 * deposit.amount) }) }),
+    transferStore: (store) => ({
+      ...store,
+      deposit: (deposit) => store.deposit({ ...deposit, amount: amountOf(2 * deposit.amount) }),
+    }),
   },
   {
     name: "every deposit goes to one user",
     misbooks: "deposits",
-    transferStore: (store) => ({ ...store, deposit: (deposit) => store.deposit({ ...deposit, userId: ONE_USER }) }),
+    transferStore: (store) => ({
+      ...store,
+      deposit: (deposit) => store.deposit({ ...deposit, userId: ONE_USER }),
+    }),
   },
   {
     name: "no deposit is ever booked",
     rewrites: [within("'deposit'", "THEN 'settled' ELSE 'failed' END", "THEN 'failed' ELSE 'failed' END")],
   },
-  { name: "no transfer is ever made", rewrites: [within("'pending', ?6", "WHERE EXISTS", "WHERE 0 AND EXISTS")] },
+  {
+    name: "no transfer is ever made",
+    rewrites: [within("'pending', ?6", "WHERE EXISTS", "WHERE 0 AND EXISTS")],
+  },
   {
     name: "a key is answered whatever it was used for",
     transferStore: (store) => ({
@@ -147,13 +180,26 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
         /SET balance = balance \+ (\(.*?\)), in_flight = in_flight - \(.*?\), (second_entry.*?) WHERE id = ('user:' \|\| \(.*?\)) AND EXISTS/,
         `SET balance = balance + (id = 'user:${ONE_USER}') * $1, in_flight = in_flight - (id = $3) * $1, $2 WHERE id IN ($3, 'user:${ONE_USER}') AND EXISTS`,
       ),
-      within("-amount, contra_id, ?3", "SELECT contra_id, ?2, amount, 'clearing'", `SELECT 'user:${ONE_USER}', ?2, amount, 'clearing'`),
+      within(
+        "-amount, contra_id, ?3",
+        "SELECT contra_id, ?2, amount, 'clearing'",
+        `SELECT 'user:${ONE_USER}', ?2, amount, 'clearing'`,
+      ),
     ],
   },
-  { name: "a closed account takes credits", rewrites: [within("INSERT INTO inbox", "closed_at IS NOT NULL OR ")] },
+  {
+    name: "a closed account takes credits",
+    rewrites: [within("INSERT INTO inbox", "closed_at IS NOT NULL OR ")],
+  },
   { name: "a closed account takes deposits", rewrites: [within("'deposit'", "closed_at IS NOT NULL OR ")] },
-  { name: "a message is parked whatever send failed", rewrites: [within("SET state = 'parked'", "AND attempts = ?2 ")] },
-  { name: "a message is released whatever send failed", rewrites: [within("RETURNING next_at AS nextAtMs", "AND attempts = ?2 ")] },
+  {
+    name: "a message is parked whatever send failed",
+    rewrites: [within("SET state = 'parked'", "AND attempts = ?2 ")],
+  },
+  {
+    name: "a message is released whatever send failed",
+    rewrites: [within("RETURNING next_at AS nextAtMs", "AND attempts = ?2 ")],
+  },
   {
     name: "the entries are not asked beside the inbox",
     misbooks: "transfers",
@@ -163,7 +209,8 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
         "'credited', ?2, ?3",
         "AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)",
       ),
-      // An account has one entry of a transfer: without this the database itself would refuse the second.
+      // An account has one entry of a transfer: without this the database itself would refuse the
+      // second.
       within("SELECT ?3, ?1, ?4, 'clearing'", "INSERT INTO entry", "INSERT OR IGNORE INTO entry"),
     ],
   },
@@ -175,7 +222,8 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
     name: "the change stream tells movements the other way round",
     changeStore: (store) => ({
       ...store,
-      after: async (seq, limit) => (await store.after(seq, limit)).map((change) => ({ ...change, amount: -change.amount })),
+      after: async (seq, limit) =>
+        (await store.after(seq, limit)).map((change) => ({ ...change, amount: -change.amount })),
     }),
   },
   {
@@ -186,11 +234,15 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
     name: "the change stream tells everything of one user",
     changeStore: (store) => ({
       ...store,
-      after: async (seq, limit) => (await store.after(seq, limit)).map((change) => ({ ...change, userId: ONE_USER })),
+      after: async (seq, limit) =>
+        (await store.after(seq, limit)).map((change) => ({ ...change, userId: ONE_USER })),
     }),
   },
   { name: "no dead letter is kept", deadLetters: (store) => ({ ...store, keep: async () => undefined }) },
-  { name: "no deposit is audited", rewrites: [within("?1, 'deposit', ?4", " WHERE EXISTS", " WHERE 0 AND EXISTS")] },
+  {
+    name: "no deposit is audited",
+    rewrites: [within("?1, 'deposit', ?4", " WHERE EXISTS", " WHERE 0 AND EXISTS")],
+  },
   { name: "no redrive is audited", rewrites: [within("'redrive', 'outbox'", /$/, " HAVING 0")] },
   {
     name: "no change of an account's state is audited",
@@ -198,7 +250,12 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   },
   {
     name: "no refund is audited",
-    rewrites: [within("INSERT INTO audit", "VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE 0")],
+    rewrites: [
+      within("INSERT INTO audit", "VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE 0"),
+    ],
   },
-  { name: "a redrive leaves the lease", rewrites: [within("SET state = 'pending', next_at = ?2", "leased_until = 0, ")] },
+  {
+    name: "a redrive leaves the lease",
+    rewrites: [within("SET state = 'pending', next_at = ?2", "leased_until = 0, ")],
+  },
 ];

@@ -10,7 +10,10 @@ const ACTOR = "op";
 const TRIES_MAX = 5;
 const RETRY_MS = 3_000;
 
-/** What operators do to messages and accounts. They try for a while; what comes of it is seen in the books and in the audit trail. */
+/**
+ * What operators do to messages and accounts. They try for a while; what comes of it is seen in the
+ * books and in the audit trail.
+ */
 export class LedgerOperators {
   readonly #world: LedgerWorld;
   readonly #model: LedgerModel;
@@ -26,7 +29,9 @@ export class LedgerOperators {
     if (state !== "open") this.#model.everClosed.add(`${ledger} ${user}`);
     if (state === "frozen") this.#model.everFrozen.add(`${ledger} ${user}`);
     void this.#act(async () => {
-      await this.#front.once(ledger, `${state} ${user}`, ({ operators }) => operators.setAccountState(ACTOR, user, state));
+      await this.#front.once(ledger, `${state} ${user}`, ({ operators }) =>
+        operators.setAccountState(ACTOR, user, state),
+      );
       this.#model.audited["set-account-state"] += 1;
     });
   }
@@ -38,7 +43,9 @@ export class LedgerOperators {
       .map(({ id }) => id);
     const which = isByIds && ids.length > 0 ? { ids } : ({ status: "parked" } as const);
     void this.#act(async () => {
-      const { redriven } = await this.#front.once(ledger, "redrive", ({ operators }) => operators.redrive(ACTOR, which, isDryRun));
+      const { redriven } = await this.#front.once(ledger, "redrive", ({ operators }) =>
+        operators.redrive(ACTOR, which, isDryRun),
+      );
       if (!isDryRun && redriven.length > 0) this.#model.audited.redrive += 1;
     });
   }
@@ -56,12 +63,15 @@ export class LedgerOperators {
   }
 
   refund(ledger: LedgerName, id: string): void {
-    void this.#act(() => this.#front.idempotently(ledger, `refund ${id}`, ({ operators }) => operators.refund(ACTOR, id)));
+    void this.#act(() =>
+      this.#front.idempotently(ledger, `refund ${id}`, ({ operators }) => operators.refund(ACTOR, id)),
+    );
   }
 
   refundParked(): void {
     for (const ledger of LEDGERS)
-      for (const { id, state } of outboxOf(this.#world.ledgers[ledger])) if (state === "parked") this.refund(ledger, id);
+      for (const { id, state } of outboxOf(this.#world.ledgers[ledger]))
+        if (state === "parked") this.refund(ledger, id);
   }
 
   async #act(act: () => Promise<unknown>): Promise<void> {

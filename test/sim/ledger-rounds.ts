@@ -25,8 +25,9 @@ export function reconcilableSim({ database: { db } }: SimLedger, now: Clock): Re
 }
 
 /**
- * Reconciles again and again while everything goes wrong, from where the last round ended: by a clock that is wrong at times, and with random numbers of its own, so
- * that the world is the same without. Nothing is lost in it, so that whatever is told is told wrongly.
+ * Reconciles again and again while everything goes wrong, from where the last round ended: by a
+ * clock that is wrong at times, and with random numbers of its own, so that the world is the same
+ * without. Nothing is lost in it, so that whatever is told is told wrongly.
  */
 export class LedgerRounds {
   readonly #world: LedgerWorld;
@@ -43,13 +44,19 @@ export class LedgerRounds {
     let { nowMs } = kernel;
     const now = (): number => nowMs;
     const { mismatches, through } = await reconcile({
-      ledgers: { wallet: reconcilableSim(ledgers.wallet, now), savings: reconcilableSim(ledgers.savings, now) },
+      ledgers: {
+        wallet: reconcilableSim(ledgers.wallet, now),
+        savings: reconcilableSim(ledgers.savings, now),
+      },
       now: () => nowMs + aheadMs,
       sleep: async (ms) => void (nowMs += ms),
       round: this.#random() < ASKED ? ASKED_FOR : BY_ITSELF,
     });
     const [wrong] = mismatches.filter(({ kind }) => kind !== "late_message");
-    must(wrong === undefined, `a round of the reconciliation tells nothing where nothing is lost (${wrong?.kind} in ${wrong?.ledger})`);
+    must(
+      wrong === undefined,
+      `a round of the reconciliation tells nothing where nothing is lost (${wrong?.kind} in ${wrong?.ledger})`,
+    );
     if (through !== null) counters.note("transfers passed by a reconciliation in between");
   }
 }

@@ -5,7 +5,11 @@ export interface Row {
 }
 
 /** Rows of a ledger's database, seen from outside of the simulation. */
-export function rowsIn({ database }: SimLedger, query: string, ...values: readonly (string | number)[]): readonly Row[] {
+export function rowsIn(
+  { database }: SimLedger,
+  query: string,
+  ...values: readonly (string | number)[]
+): readonly Row[] {
   return database.db.statement(query).all(...values);
 }
 
@@ -15,7 +19,13 @@ export function numberIn(ledger: SimLedger, query: string, ...values: readonly (
 }
 
 export function isFrozen(ledger: SimLedger, user: string): boolean {
-  return numberIn(ledger, "SELECT count(*) FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL", user) > 0;
+  return (
+    numberIn(
+      ledger,
+      "SELECT count(*) FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL",
+      user,
+    ) > 0
+  );
 }
 
 export interface OutboxRow {
@@ -30,7 +40,8 @@ export interface OutboxRow {
   readonly driven_at: number;
 }
 
-const OUTBOX = "SELECT id, user_id, amount, state, attempts, next_at, leased_until, last_error, driven_at FROM outbox";
+const OUTBOX =
+  "SELECT id, user_id, amount, state, attempts, next_at, leased_until, last_error, driven_at FROM outbox";
 
 export function outboxOf(ledger: SimLedger): readonly OutboxRow[] {
   return rowsIn(ledger, OUTBOX) as unknown as readonly OutboxRow[];

@@ -15,7 +15,15 @@ import { LedgerModel } from "./ledger-model.ts";
 import { HEALTHY, type Mutation } from "./ledger-mutation.ts";
 import { LedgerOperators } from "./ledger-operators.ts";
 import { outboxOf } from "./ledger-rows.ts";
-import { drawClocks, drawTrouble, drawUsers, endOutages, planTrouble, TROUBLE_MS, type Cast } from "./ledger-trouble.ts";
+import {
+  drawClocks,
+  drawTrouble,
+  drawUsers,
+  endOutages,
+  planTrouble,
+  TROUBLE_MS,
+  type Cast,
+} from "./ledger-trouble.ts";
 import { LedgerWatch } from "./ledger-watch.ts";
 import { LedgerRounds } from "./ledger-rounds.ts";
 import { liveWhenWell, SKEWED_MS } from "./ledger-when-well.ts";
@@ -25,7 +33,10 @@ import { NO_TROUBLE } from "./trouble.ts";
 const START_MS = 1_800_000_000_000;
 /** What was late has come. */
 const LATE_MS = 60_000;
-/** Every message that can arrive has: the slow lane comes every five minutes, by clocks that are ten apart. */
+/**
+ * Every message that can arrive has: the slow lane comes every five minutes, by clocks that are ten
+ * apart.
+ */
 const HEALED_MS = 2_700_000;
 const QUIET_CRON_MS = 600_000;
 const MINUTE_MS = 60_000;
@@ -37,7 +48,10 @@ export interface SimOptions {
   readonly mutation?: Mutation;
   /** Ninety seconds of trouble, or weeks with a long outage. */
   readonly profile?: "usual" | "long";
-  /** Who says in the end whether all is well. With another than {@link judgeAll} nothing else does: it must find by itself what is wrong. */
+  /**
+   * Who says in the end whether all is well. With another than {@link judgeAll} nothing else does:
+   * it must find by itself what is wrong.
+   */
   readonly judge?: Judge;
 }
 
@@ -50,14 +64,18 @@ export interface SimResult {
   readonly counts: Counts;
 }
 
-/** One world from one seed: trouble, then healing, then everything must have come to its end, and everybody have what they were promised. */
+/**
+ * One world from one seed: trouble, then healing, then everything must have come to its end, and
+ * everybody have what they were promised.
+ */
 export async function simulateLedgers(seed: number, options: SimOptions = {}): Promise<SimResult> {
   const sim = new LedgerSim(seed, options);
   let failure: string | null = null;
   try {
     await sim.run();
   } catch (error) {
-    failure = error instanceof BrokenInvariant ? error.message : String(error instanceof Error ? error.stack : error);
+    failure =
+      error instanceof BrokenInvariant ? error.message : String(error instanceof Error ? error.stack : error);
   }
   const { kernel, counters } = sim;
   return { seed, steps: kernel.steps, failure, trace: kernel.trace, counts: counters.counts };
@@ -140,7 +158,8 @@ class LedgerSim {
       for (const { state, last_error: reason } of outboxOf(world.ledgers[name])) {
         if (state !== "parked") continue;
         const isForGood =
-          /closed|can't read|held back by an operator/.test(reason ?? "") || (this.#profile === "long" && /given up/.test(reason ?? ""));
+          /closed|can't read|held back by an operator/.test(reason ?? "") ||
+          (this.#profile === "long" && /given up/.test(reason ?? ""));
         this.#must(isForGood, `${name}: only what can't be delivered is parked (${reason})`);
       }
       if (this.kernel.chance(0.5)) operators.redrive(name, false, false);

@@ -56,7 +56,13 @@ export function drawTrouble(kernel: Kernel): Trouble {
 
 /** Small and large, round and odd. */
 export function drawAmount(kernel: Kernel): number {
-  return kernel.pick([1, 40, 81, 1 + Math.floor(kernel.random() * 60), 1 + Math.floor(kernel.random() ** 4 * 2 ** 40)]);
+  return kernel.pick([
+    1,
+    40,
+    81,
+    1 + Math.floor(kernel.random() * 60),
+    1 + Math.floor(kernel.random() ** 4 * 2 ** 40),
+  ]);
 }
 
 /** Everything that is going to happen by itself in the usual profile. */
@@ -87,7 +93,13 @@ function operate(kernel: Kernel, cast: Cast, number: number): void {
 }
 
 /** With a key of its own, or one that has been, with the same amount or another one. */
-function transfer(kernel: Kernel, clients: LedgerClients, name: LedgerName, user: string, number: number): void {
+function transfer(
+  kernel: Kernel,
+  clients: LedgerClients,
+  name: LedgerName,
+  user: string,
+  number: number,
+): void {
   const isOld = kernel.chance(0.25);
   const key = `t${isOld ? number % 3 : number + 10}${kernel.chance(0.05) ? "" : `-${name}`}`;
   clients.transfer(name, user, key, isOld && kernel.chance(0.8) ? 40 : drawAmount(kernel));
@@ -96,17 +108,28 @@ function transfer(kernel: Kernel, clients: LedgerClients, name: LedgerName, user
 function deposit(kernel: Kernel, depositors: LedgerDepositors, user: string, number: number): void {
   const isOld = kernel.chance(0.4);
   const key = `d${isOld ? number % 2 : number + 10}-${user}`;
-  depositors.deposit("wallet", user, key, isOld && kernel.chance(0.8) ? 70 : 10 + Math.floor(kernel.random() * 120));
+  depositors.deposit(
+    "wallet",
+    user,
+    key,
+    isOld && kernel.chance(0.8) ? 70 : 10 + Math.floor(kernel.random() * 120),
+  );
 }
 
-/** What somebody knows to be booked, whatever has become of the money; now and then what is no deposit. */
+/**
+ * What somebody knows to be booked, whatever has become of the money; now and then what is no
+ * deposit.
+ */
 function reverse(kernel: Kernel, { model, depositors }: Cast): void {
   const booked = [...model.deposits.values()].filter(({ depositId }) => depositId !== null);
   if (kernel.chance(0.1)) depositors.reverseOther("wallet");
   else if (booked.length > 0) depositors.reverse(kernel.pick(booked));
 }
 
-/** Holds messages back; at times somebody books their money back soon after, or two at once. They may be in the queue already. */
+/**
+ * Holds messages back; at times somebody books their money back soon after, or two at once. They
+ * may be in the queue already.
+ */
 function park(kernel: Kernel, operators: LedgerOperators): void {
   for (const ledger of LEDGERS) operators.park(ledger);
   const refunding = kernel.pick([0, 1, 2, 2]);
@@ -115,12 +138,27 @@ function park(kernel: Kernel, operators: LedgerOperators): void {
   });
 }
 
-/** Messages that make no sense, and some of a newer version about what is under way: it is parked, and operators are quick to refund it. */
-function poison(kernel: Kernel, { ledgers }: LedgerWorld, operators: LedgerOperators, name: LedgerName): void {
-  const newer = outboxOf(ledgers[name].peer).map(({ id, attempts }) => ({ v: 2, transferId: id, attempt: attempts }));
+/**
+ * Messages that make no sense, and some of a newer version about what is under way: it is parked,
+ * and operators are quick to refund it.
+ */
+function poison(
+  kernel: Kernel,
+  { ledgers }: LedgerWorld,
+  operators: LedgerOperators,
+  name: LedgerName,
+): void {
+  const newer = outboxOf(ledgers[name].peer).map(({ id, attempts }) => ({
+    v: 2,
+    transferId: id,
+    attempt: attempts,
+  }));
   ledgers[name].poisonWith([{ v: 99, nonsense: true }, null, "text", ...newer]);
   for (const { transferId } of newer)
-    if (kernel.chance(0.5)) kernel.after(Math.floor(kernel.random() * QUICK_MS_MAX), "", () => operators.refund(peerOf(name), transferId));
+    if (kernel.chance(0.5))
+      kernel.after(Math.floor(kernel.random() * QUICK_MS_MAX), "", () =>
+        operators.refund(peerOf(name), transferId),
+      );
 }
 
 /** A ledger's database is away or hangs, its queue takes nothing, or nobody reaches it by RPC. */
@@ -149,6 +187,10 @@ export function endOutages(ledger: SimLedger): void {
 }
 
 function outage(kernel: Kernel, world: LedgerWorld): void {
-  const end = beginOutage(world, world.ledgers[kernel.pick(LEDGERS)], kernel.pick(["away", "hangs", "deaf", "cut off"]));
+  const end = beginOutage(
+    world,
+    world.ledgers[kernel.pick(LEDGERS)],
+    kernel.pick(["away", "hangs", "deaf", "cut off"]),
+  );
   kernel.after(Math.floor(kernel.random() * OUTAGE_MS_MAX), "outage over", end);
 }

@@ -5,8 +5,8 @@ import { sendOf } from "./ledger-world.ts";
 import type { LedgerWorld, SimLedger } from "./sim-ledger.ts";
 
 /**
- * What came into a closed account from outside of its ledger: refunds, whose transfers are here, may. And what has left a frozen one for the other
- * ledger: deposits that are taken back may.
+ * What came into a closed account from outside of its ledger: refunds, whose transfers are here,
+ * may. And what has left a frozen one for the other ledger: deposits that are taken back may.
  */
 const SHUT = `
   SELECT a.id AS id, (SELECT count(*) FROM entry e WHERE e.account_id = a.id AND e.amount > 0
@@ -20,7 +20,9 @@ const IN_INBOX = "SELECT count(*) FROM inbox WHERE message_id = ?1";
 export class LedgerWatch {
   readonly #world: LedgerWorld;
   readonly #outbox = new Map<string, OutboxRow>();
-  /** How many movements accounts had when they were last seen closed or frozen: null where they may. */
+  /**
+   * How many movements accounts had when they were last seen closed or frozen: null where they may.
+   */
   readonly #shut = new Map<string, { readonly taken: number; readonly sent: number | null }>();
 
   constructor(world: LedgerWorld) {
@@ -44,24 +46,39 @@ export class LedgerWatch {
     const { name } = ledger;
     if (row.last_error !== before.last_error) {
       const send = sendOf(row.last_error);
-      must(send === null || send === row.attempts, `${name}: a message is parked and released for the send that failed only`);
+      must(
+        send === null || send === row.attempts,
+        `${name}: a message is parked and released for the send that failed only`,
+      );
       if (row.state === "pending") note("failed send released");
     }
     if (row.state === "parked" && before.state === "pending") {
       note("message parked");
       if (/given up/.test(row.last_error ?? "")) note("message given up");
       if (/closed/.test(row.last_error ?? ""))
-        note(isFrozen(ledger.peer, row.user_id) ? "frozen account bounced a credit" : "closed account bounced a credit");
+        note(
+          isFrozen(ledger.peer, row.user_id)
+            ? "frozen account bounced a credit"
+            : "closed account bounced a credit",
+        );
       if (/held back/.test(row.last_error ?? "")) note("message held back");
       if (/can't read/.test(row.last_error ?? "")) note("unreadable message parked");
     }
     if (row.driven_at !== before.driven_at) {
-      must(row.state === "pending" && row.leased_until <= row.next_at, `${name}: what is redriven is due and not leased`);
+      must(
+        row.state === "pending" && row.leased_until <= row.next_at,
+        `${name}: what is redriven is due and not leased`,
+      );
       note(before.state === "parked" ? "message redriven" : "message redriven under way");
       if (numberIn(ledger.peer, CREDITED_BEFORE, row.id) > 0 && numberIn(ledger.peer, IN_INBOX, row.id) === 0)
         note("credited message redriven after its inbox row was pruned");
     }
-    if (row.driven_at === before.driven_at && row.attempts === before.attempts && row.next_at < before.next_at) note("message recalled");
+    if (
+      row.driven_at === before.driven_at &&
+      row.attempts === before.attempts &&
+      row.next_at < before.next_at
+    )
+      note("message recalled");
   }
 
   #lookAtShut(ledger: SimLedger): void {
@@ -75,6 +92,7 @@ export class LedgerWatch {
       must(mayHaveSent || before.sent === sent, `${ledger.name}: a frozen account sends nothing`);
       this.#shut.set(name, { taken: Number(taken), sent: sent === null ? null : Number(sent) });
     }
-    for (const name of this.#shut.keys()) if (name.startsWith(ledger.name) && !found.has(name)) this.#shut.delete(name);
+    for (const name of this.#shut.keys())
+      if (name.startsWith(ledger.name) && !found.has(name)) this.#shut.delete(name);
   }
 }

@@ -6,14 +6,17 @@ const MINUTE_MS = 60_000;
 /** What one machine puts off until a time, another one does by its own clock. */
 export const SKEWED_MS = 1_200_000;
 
-/** Share of worlds in which somebody is frozen in the end: it takes a while, which others need not. */
+/**
+ * Share of worlds in which somebody is frozen in the end: it takes a while, which others need not.
+ */
 const FREEZES = 0.3;
 
 type RunFor = (ms: number) => Promise<void>;
 
 /**
- * When all is well money moves, both ways, and not more than there is; what was deposited by mistake is taken back; and, in some worlds, nothing moves
- * where an account is frozen until it is open again. Lives until all of it has come to its end. Answers what checks that it has been so.
+ * When all is well money moves, both ways, and not more than there is; what was deposited by
+ * mistake is taken back; and, in some worlds, nothing moves where an account is frozen until it is
+ * open again. Lives until all of it has come to its end. Answers what checks that it has been so.
  */
 export async function liveWhenWell(cast: Cast, runFor: RunFor): Promise<() => void> {
   const { kernel } = cast.world;
@@ -52,7 +55,11 @@ async function takeBack({ model, clients, depositors }: Cast, user: string, runF
 }
 
 /** Answers what holds while it is frozen, as callers were told then. */
-async function freeze({ model, clients, depositors, operators }: Cast, user: string, runFor: RunFor): Promise<() => void> {
+async function freeze(
+  { model, clients, depositors, operators }: Cast,
+  user: string,
+  runFor: RunFor,
+): Promise<() => void> {
   operators.setState("wallet", user, "frozen");
   await runFor(SECOND_MS);
   clients.transfer("wallet", user, "last-there", 123, 1);
@@ -64,7 +71,9 @@ async function freeze({ model, clients, depositors, operators }: Cast, user: str
   depositors.reverse(model.deposit("wallet", user, "last-wrong"), 1);
   await runFor(MINUTE_MS);
   const refused = ["last-frozen", "last-frozen-too-much"].map((key) => model.transfer("wallet", user, key));
-  const isHeld = refused.every((promised) => promised.forbidden > 0 && promised.transferId === null && !promised.isRejected);
+  const isHeld = refused.every(
+    (promised) => promised.forbidden > 0 && promised.transferId === null && !promised.isRejected,
+  );
   const { booked } = model.deposit("wallet", user, "last-frozen");
   const { isReversed } = model.deposit("wallet", user, "last-wrong");
   return () => {
@@ -93,7 +102,16 @@ function checkMoved({ model }: Cast, user: string): void {
 }
 
 function checkThawed({ model }: Cast, user: string): void {
-  must(model.transfer("wallet", user, "last-frozen").ended === "settled", "money moves when an account is open again");
-  must(model.transfer("wallet", user, "last-frozen-too-much").isRejected, "who was frozen sends no more than they have");
-  must(model.transfer("savings", user, "last-into-frozen").ended === "settled", "money for a frozen account waits until it is open again");
+  must(
+    model.transfer("wallet", user, "last-frozen").ended === "settled",
+    "money moves when an account is open again",
+  );
+  must(
+    model.transfer("wallet", user, "last-frozen-too-much").isRejected,
+    "who was frozen sends no more than they have",
+  );
+  must(
+    model.transfer("savings", user, "last-into-frozen").ended === "settled",
+    "money for a frozen account waits until it is open again",
+  );
 }

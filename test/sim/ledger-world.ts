@@ -1,5 +1,10 @@
 import { deliveryReportSchema } from "../../src/contracts/ledger-arguments.ts";
-import { peerOf, transferIdSchema, type LedgerChange, type LedgerSettlement } from "../../src/contracts/ledger.ts";
+import {
+  peerOf,
+  transferIdSchema,
+  type LedgerChange,
+  type LedgerSettlement,
+} from "../../src/contracts/ledger.ts";
 import { ChangeTailer } from "../../src/ledger/biz/change-tailer.ts";
 import { Deposits } from "../../src/ledger/biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "../../src/ledger/biz/delivery-schedule.ts";
@@ -38,11 +43,15 @@ import { simGuards } from "./sim-guard.ts";
 import type { SimLedger } from "./sim-ledger.ts";
 
 /*
- * PLACE OF CONSTRUCTION: here an isolate of a ledger is built over simulated bindings, as `wire.ts` and the entrypoints do it, and nowhere else. When a constructor
- * changes, this file does.
+ * PLACE OF CONSTRUCTION: here an isolate of a ledger is built over simulated bindings, as `wire.ts`
+ * and the entrypoints do it, and nowhere else. When a constructor changes, this file does.
  */
 
-const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: SLOW_LANE_MS, givesUpAfterMs: GIVES_UP_AFTER_MS };
+const SCHEDULE = {
+  pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000],
+  slowMs: SLOW_LANE_MS,
+  givesUpAfterMs: GIVES_UP_AFTER_MS,
+};
 const DELIVERIES_PER_SECOND = 50;
 const PLACES = { readsMax: 64, writesMax: 64 };
 const LOGGER = createLogger({ worker: "simulated", level: "silent" });
@@ -56,8 +65,10 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
   const { name } = place;
   const peerName = peerOf(name);
   const makeGuard = simGuards({ kernel, process, now, note: counters.note });
-  const call = <T>(what: string, effect: () => T | Promise<T>): Promise<T> => kernel.call(process, what, effect);
-  const rewrite = (query: string): string => (mutation.rewrites ?? []).reduce((text, change) => change(text), query);
+  const call = <T>(what: string, effect: () => T | Promise<T>): Promise<T> =>
+    kernel.call(process, what, effect);
+  const rewrite = (query: string): string =>
+    (mutation.rewrites ?? []).reduce((text, change) => change(text), query);
   const atPeer = <T>(what: string, effect: (peer: SimLedger) => Promise<T>): Promise<T> =>
     call(what, () => {
       if (place.peer.isCutOff) throw new InjectedError(`${peerName} is out of reach`);
@@ -66,13 +77,23 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
   const service: LedgerSettlement = {
     report: (ctx, report) =>
       atPeer(`report ${report.result}`, (peer) =>
-        peer.serve(ctx, ({ settlement }) => settlement.report(validate(deliveryReportSchema, report, "report"))),
+        peer.serve(ctx, ({ settlement }) =>
+          settlement.report(validate(deliveryReportSchema, report, "report")),
+        ),
       ),
     fence: (ctx, id) =>
-      atPeer("fence", (peer) => peer.serve(ctx, ({ settlement }) => settlement.fence(validate(transferIdSchema, id, "transferId")))),
+      atPeer("fence", (peer) =>
+        peer.serve(ctx, ({ settlement }) => settlement.fence(validate(transferIdSchema, id, "transferId"))),
+      ),
   };
-  const deliveries = { sendBatch: (messages: readonly { body: unknown }[]) => call("send deliveries", () => place.peer.take(messages)) };
-  const changes = { send: (body: unknown) => call("publish changes", () => place.publish((body as { changes: LedgerChange[] }).changes)) };
+  const deliveries = {
+    sendBatch: (messages: readonly { body: unknown }[]) =>
+      call("send deliveries", () => place.peer.take(messages)),
+  };
+  const changes = {
+    send: (body: unknown) =>
+      call("publish changes", () => place.publish((body as { changes: LedgerChange[] }).changes)),
+  };
   const namespace = {
     idFromName: (id: string) => id,
     get: () => ({ wake: (atMs: number) => call("wake the publisher", () => place.publisher.wake(atMs)) }),
@@ -84,12 +105,19 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
       patience: currentPatience,
       isDataFault,
     }),
-    peer: peerLedger(peerName, guardedRpc(service, makeGuard(peerName, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...PLACES })), now),
+    peer: peerLedger(
+      peerName,
+      guardedRpc(service, makeGuard(peerName, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...PLACES })),
+      now,
+    ),
     sender: queueDeliverySender(
       { ...deliveries, send: changes.send },
       makeGuard(`${peerName}-queue`, { quotaMs: CALL_QUOTA_MS.queue, ...PLACES }),
     ),
-    sink: queueChangeSink({ ...deliveries, send: changes.send }, makeGuard(`${name}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...PLACES })),
+    sink: queueChangeSink(
+      { ...deliveries, send: changes.send },
+      makeGuard(`${name}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...PLACES }),
+    ),
     wakePublisher: publisherWaker({
       namespace: namespace as unknown as ObjectNamespace,
       guard: makeGuard(`${name}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, ...PLACES }),
@@ -121,15 +149,43 @@ export function ledgerIsolate(place: SimLedger, process: SimProcess, now: () => 
   const ids = { id: () => place.world.newId(now()), token: () => place.world.newId(now()) };
   const schedule = SCHEDULE;
   const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now });
-  const publisher = new Publisher({ ledger, outbox, sender, schedule, deliveriesPerSecond: DELIVERIES_PER_SECOND, now, random });
+  const publisher = new Publisher({
+    ledger,
+    outbox,
+    sender,
+    schedule,
+    deliveriesPerSecond: DELIVERIES_PER_SECOND,
+    now,
+    random,
+  });
   const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
   const tailer = new ChangeTailer({ store: changes, sink });
   return {
     store,
-    transfers: new Transfers({ ledger, store, sender, schedule, wakePublisher, background, onFailure, hashPayload, ids, now, random }),
+    transfers: new Transfers({
+      ledger,
+      store,
+      sender,
+      schedule,
+      wakePublisher,
+      background,
+      onFailure,
+      hashPayload,
+      ids,
+      now,
+      random,
+    }),
     deposits: new Deposits({ store, limits: UNLIMITED, wakePublisher, hashPayload, ids, now }),
     settlement,
-    operators: new Operators({ store: d1Operators(db), deadLetters, settlement, peer, wakePublisher, ids, now }),
+    operators: new Operators({
+      store: d1Operators(db),
+      deadLetters,
+      settlement,
+      peer,
+      wakePublisher,
+      ids,
+      now,
+    }),
     consume: deliveryConsumer({ receiver, logger: LOGGER }),
     publishOnce: () => publishOnce({ publisher, tailer, now, onFailure }),
     sweep: createSweep({
@@ -148,7 +204,10 @@ export function ledgerIsolate(place: SimLedger, process: SimProcess, now: () => 
 
 export type LedgerIsolate = ReturnType<typeof ledgerIsolate>;
 
-/** Knows each attempt that a sender was asked to send; what its guard does to get it through is no other attempt. */
+/**
+ * Knows each attempt that a sender was asked to send; what its guard does to get it through is no
+ * other attempt.
+ */
 function watchedSender(sender: DeliverySender, place: SimLedger): DeliverySender {
   return {
     send: (deliveries) => {
@@ -158,7 +217,10 @@ function watchedSender(sender: DeliverySender, place: SimLedger): DeliverySender
   };
 }
 
-/** Writes beside each reason which send it is about, so that the row can be held against it: see {@link sendOf}. */
+/**
+ * Writes beside each reason which send it is about, so that the row can be held against it: see
+ * {@link sendOf}.
+ */
 function watchedOutbox(outbox: OutboxStore): OutboxStore {
   return {
     ...outbox,

@@ -1,4 +1,6 @@
-/** Numbers in [0, 1), the same ones for the same seed (mulberry32, Tommy Ettinger, public domain). */
+/**
+ * Numbers in [0, 1), the same ones for the same seed (mulberry32, Tommy Ettinger, public domain).
+ */
 export function mulberry32(seed: number): () => number {
   let state = seed;
   return () => {

@@ -4,9 +4,11 @@ import { mulberry32 } from "./mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*
- * An upstream does so much at once and queues the rest, first come, first served. Calls arrive by a Poisson process: for ten seconds at
- * half of what the upstream can do, for twenty at `load` times of it, for five at half again. Work that was sent is never recalled: the upstream
- * does it even if nobody waits any more, as the runtime does. How much is answered in time, how soon, and who is shed?
+ * An upstream does so much at once and queues the rest, first come, first served. Calls arrive by a
+ * Poisson process: for ten seconds at half of what the upstream can do, for twenty at `load` times
+ * of it, for five at half again. Work that was sent is never recalled: the upstream does it even if
+ * nobody waits any more, as the runtime does. How much is answered in time, how soon, and who is
+ * shed?
  */
 
 interface Upstream {
@@ -14,7 +16,10 @@ interface Upstream {
   readonly places: number;
   /** What one takes on average, in ms. */
   readonly serviceMs: number;
-  /** Which share of that follows an exponential distribution, the rest being the same for all; a half if absent. */
+  /**
+   * Which share of that follows an exponential distribution, the rest being the same for all; a
+   * half if absent.
+   */
   readonly spread?: number;
 }
 
@@ -74,7 +79,14 @@ const QUIET_LOAD = 0.5;
 
 /** Runs one overload in virtual time. The same scenario always ends the same. */
 export function simulateOverload(scenario: OverloadScenario): OverloadResult {
-  const { limiter: kind, load, seed, upstream = UPSTREAM, deadlineMs = Number.POSITIVE_INFINITY, warmUpMs = WARM_UP_MS } = scenario;
+  const {
+    limiter: kind,
+    load,
+    seed,
+    upstream = UPSTREAM,
+    deadlineMs = Number.POSITIVE_INFINITY,
+    warmUpMs = WARM_UP_MS,
+  } = scenario;
   const { isolates = 1, slowdown = 1, settlingMs = SETTLING_MS, mix = { critical: 1 } } = scenario;
   const random = mulberry32(seed);
   const time = new VirtualTime(STARTS_AT_MS);
@@ -115,7 +127,8 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
 
   arrive();
   time.run();
-  const isMeasured = ({ atMs }: { readonly atMs: number }): boolean => atMs >= beginsAtMs + settlingMs && atMs < endsAtMs;
+  const isMeasured = ({ atMs }: { readonly atMs: number }): boolean =>
+    atMs >= beginsAtMs + settlingMs && atMs < endsAtMs;
   const offered = calls.filter(isMeasured);
   const taken = answers.filter(isMeasured).map(({ tookMs }) => tookMs);
   const possible = (upstream.places / (upstream.serviceMs * slowdown)) * (OVERLOAD_MS - settlingMs);
@@ -181,7 +194,10 @@ function percentile(values: readonly number[], percent: number): number {
 const LOADS = [0.5, 0.8, 1.2, 2, 5, 10] as const;
 const TABLE_DEADLINE_MS = 1_000;
 
-/** Markdown: goodput and median of each limiter at each load, for clients that wait a second. Deterministic. */
+/**
+ * Markdown: goodput and median of each limiter at each load, for clients that wait a second.
+ * Deterministic.
+ */
 export function overloadTable(): string {
   const cell = (limiter: OverloadScenario["limiter"], load: number): string => {
     const { goodput, p50 } = simulateOverload({ limiter, load, seed: 1, deadlineMs: TABLE_DEADLINE_MS });
@@ -191,6 +207,8 @@ export function overloadTable(): string {
   return [
     row(["limiter", ...LOADS.map((load) => `${load}× load`)]),
     row(["---", ...LOADS.map(() => "---")]),
-    ...["none" as const, ...OVERLOAD_KINDS].map((limiter) => row([limiter, ...LOADS.map((load) => cell(limiter, load))])),
+    ...["none" as const, ...OVERLOAD_KINDS].map((limiter) =>
+      row([limiter, ...LOADS.map((load) => cell(limiter, load))]),
+    ),
   ].join("\n");
 }

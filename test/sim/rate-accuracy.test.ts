@@ -6,11 +6,15 @@ const MODES = ["strict", "lease", "async"] as const;
 const cells: readonly RateCell[] = MODES.flatMap((mode) =>
   [1, 5, 50, 300].flatMap((isolates) =>
     [10, 120, 600].flatMap((limit) =>
-      [1000, 10_000, 60_000].flatMap((windowMs) => [0.8, 1.5, 10].map((load) => ({ mode, isolates, limit, windowMs, load }))),
+      [1000, 10_000, 60_000].flatMap((windowMs) =>
+        [0.8, 1.5, 10].map((load) => ({ mode, isolates, limit, windowMs, load })),
+      ),
     ),
   ),
 );
-const accuracies = SEEDS.slice(0, 3).flatMap((seed) => cells.map((cell) => ({ seed, ...cell, ...simulateRate(cell, seed) })));
+const accuracies = SEEDS.slice(0, 3).flatMap((seed) =>
+  cells.map((cell) => ({ seed, ...cell, ...simulateRate(cell, seed) })),
+);
 
 describe("the accuracy of rate limits", () => {
   it("is measured over all requests, each of which is admitted or refused", () => {

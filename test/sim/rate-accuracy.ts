@@ -6,8 +6,9 @@ import { mulberry32 } from "./mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*
- * How exact the three modes are, measured in virtual time: one client sends evenly (with jitter) at `load` times its limit, each request
- * through a random isolate; every message to the server and back takes its time, so answers overtake each other.
+ * How exact the three modes are, measured in virtual time: one client sends evenly (with jitter) at
+ * `load` times its limit, each request through a random isolate; every message to the server and
+ * back takes its time, so answers overtake each other.
  */
 
 export interface RateCell {
@@ -52,7 +53,10 @@ const WARM_UP_WINDOWS = 2;
 const MEASURED_WINDOWS = 4;
 const START_MS = 1_800_000_000_000;
 
-/** What a mode promises as the most in any window, in limits: the burst is a limit itself, so that it is two for the exact mode. */
+/**
+ * What a mode promises as the most in any window, in limits: the burst is a limit itself, so that
+ * it is two for the exact mode.
+ */
 function promisedMost({ mode, limit, windowMs, load }: RateCell): number {
   const slackMs = {
     strict: RTT_MS_MAX,
@@ -62,7 +66,10 @@ function promisedMost({ mode, limit, windowMs, load }: RateCell): number {
   return 2 + slackMs / windowMs;
 }
 
-/** One client, its isolates and its server, for six windows; the first two are not measured, but count for `worst`. */
+/**
+ * One client, its isolates and its server, for six windows; the first two are not measured, but
+ * count for `worst`.
+ */
 export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
   const { mode, isolates, limit, windowMs, load } = cell;
   const random = mulberry32(seed * 7919 + isolates * 31 + limit * 17 + windowMs + load * 10);
@@ -71,7 +78,9 @@ export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
   const requests = Math.round(load * limit * (WARM_UP_WINDOWS + MEASURED_WINDOWS));
   const time = new VirtualTime(startMs);
   const now = (): number => Math.floor(time.nowMs);
-  const quotas = Array.from({ length: isolates }, () => clientQuota(mode, { limit, windowMs }, { onUnreachable: "open" }));
+  const quotas = Array.from({ length: isolates }, () =>
+    clientQuota(mode, { limit, windowMs }, { onUnreachable: "open" }),
+  );
   const server = quotaFor({ limit, windowMs });
   const admittedAtMs: number[] = [];
   let [calls, refused, waited, measured] = [0, 0, 0, 0];
@@ -107,7 +116,10 @@ export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
 
   const untilMs = measuredFromMs + MEASURED_WINDOWS * windowMs;
   return {
-    admitted: admittedAtMs.filter((atMs) => atMs >= measuredFromMs && atMs < untilMs).length / MEASURED_WINDOWS / limit,
+    admitted:
+      admittedAtMs.filter((atMs) => atMs >= measuredFromMs && atMs < untilMs).length /
+      MEASURED_WINDOWS /
+      limit,
     worst: mostInAnyWindow(admittedAtMs, windowMs) / limit,
     bound: promisedMost(cell),
     refused: refused / requests,
@@ -129,13 +141,18 @@ function mostInAnyWindow(timesMs: readonly number[], windowMs: number): number {
   return most;
 }
 
-/** The matrix as Markdown, the same each time: a row for each mode, load and number of isolates, over all limits, windows and seeds. */
+/**
+ * The matrix as Markdown, the same each time: a row for each mode, load and number of isolates,
+ * over all limits, windows and seeds.
+ */
 export function rateAccuracyTable({
   isolates = [1, 5, 50, 300],
   limits = [10, 120, 600],
   windowsMs = [1000, 10_000, 60_000],
 }: RateMatrix = {}): string {
-  const rows = MODES.flatMap((mode) => LOADS.flatMap((load) => isolates.map((count) => ({ mode, load, isolates: count }))));
+  const rows = MODES.flatMap((mode) =>
+    LOADS.flatMap((load) => isolates.map((count) => ({ mode, load, isolates: count }))),
+  );
   const lines = rows.map((row) => {
     const cells = limits.flatMap((limit) =>
       windowsMs.flatMap((windowMs) => SEEDS.map((seed) => simulateRate({ ...row, limit, windowMs }, seed))),
@@ -154,7 +171,16 @@ export function rateAccuracyTable({
     ];
     return `| ${columns.join(" | ")} |`;
   });
-  const head = ["mode", "load", "isolates", "admitted/limit", "worst window of promised", "wrongly refused", "calls/request", "waited"];
+  const head = [
+    "mode",
+    "load",
+    "isolates",
+    "admitted/limit",
+    "worst window of promised",
+    "wrongly refused",
+    "calls/request",
+    "waited",
+  ];
   return [`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...lines, ""].join("\n");
 }
 

@@ -6,8 +6,9 @@ import { mulberry32 } from "./mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*
- * A client's requests come all at once, to a server that nobody has asked before: answers overtake each other, some requests come when the first answers
- * are there and the others are not, and some questions are answered too late for those who asked.
+ * A client's requests come all at once, to a server that nobody has asked before: answers overtake
+ * each other, some requests come when the first answers are there and the others are not, and some
+ * questions are answered too late for those who asked.
  */
 
 export interface RateBurst {
@@ -33,7 +34,10 @@ const RTT_MS_MAX = 200;
 const PATIENCE_MS = 400;
 
 /** One burst in virtual time. The same burst and seed always end the same. */
-export function simulateBurst({ mode, limit, isolates, requests, withinMs, lateShare }: RateBurst, seed: number): BurstOutcome {
+export function simulateBurst(
+  { mode, limit, isolates, requests, withinMs, lateShare }: RateBurst,
+  seed: number,
+): BurstOutcome {
   const random = mulberry32(seed);
   const time = new VirtualTime(START_MS + Math.floor(random() * limit.windowMs));
   const now = (): number => Math.floor(time.nowMs);
@@ -53,7 +57,8 @@ export function simulateBurst({ mode, limit, isolates, requests, withinMs, lateS
   const settle = (quota: ClientQuota, isAdmitted: boolean): void => {
     if (isAdmitted) admitted += 1;
     const ask = quota.background(now());
-    if (ask !== null) send(ask, (answer) => (answer === null ? quota.failed(now()) : quota.learned(now(), answer)));
+    if (ask !== null)
+      send(ask, (answer) => (answer === null ? quota.failed(now()) : quota.learned(now(), answer)));
   };
   const arrive = (): void => {
     const quota = quotas[Math.floor(random() * isolates)];

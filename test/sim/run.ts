@@ -9,12 +9,17 @@ import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger-counters.ts";
 import { simulateLedgers } from "./ledger-sim.ts";
 
 /*
- * npm run test:sim [-- --only history|ledger|ledger-long] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history and the ledgers from many seeds, one
- * thread a core, or replays one, where NAME is a known fault of the history whose trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed
- * fails, if time ran out before the seeds did, or if something never happened.
+ * npm run test:sim [-- --only history|ledger|ledger-long] [--seeds N] [--from N] [--seed N [--fault
+ * NAME]]: simulates the history and the ledgers from many seeds, one thread a core, or replays one,
+ * where NAME is a known fault of the history whose trouble is to be on. Bounded in seeds and in
+ * time; ends with 1 if a seed fails, if time ran out before the seeds did, or if something never
+ * happened.
  */
 
-/** From so many seeds on (`tell`) each thing that can happen has happened, or something is wrong with the trouble. */
+/**
+ * From so many seeds on (`tell`) each thing that can happen has happened, or something is wrong
+ * with the trouble.
+ */
 const SEEDS: Readonly<Record<Name, { readonly usual: number; readonly tell: number }>> = {
   history: { usual: 10_000, tell: 150 },
   ledger: { usual: 10_000, tell: 150 },
@@ -93,7 +98,13 @@ async function simulateMany(name: Name, seeds: number, from: number): Promise<bo
   const startedAtMs = Date.now();
   const untilMs = startedAtMs + SECONDS_MAX * 1_000;
   const shares = Array.from({ length: threads }, (_, thread): Share => {
-    return { name, from: from + thread, count: Math.ceil((seeds - thread) / threads), stride: threads, untilMs };
+    return {
+      name,
+      from: from + thread,
+      count: Math.ceil((seeds - thread) / threads),
+      stride: threads,
+      untilMs,
+    };
   });
   const reports = await Promise.all(shares.map(inThread));
   const failures = reports.flatMap((report) => report.failures);
@@ -102,7 +113,8 @@ async function simulateMany(name: Name, seeds: number, from: number): Promise<bo
   const counts = new Map<string, number>();
   for (const report of reports) addCounts(counts, report.counts);
   for (const failure of failures.slice(0, FAILURES_SHOWN)) show(name, failure);
-  for (const [what, times] of [...counts].toSorted(([a], [b]) => a.localeCompare(b))) console.log(`  ${what}: ${times}`);
+  for (const [what, times] of [...counts].toSorted(([a], [b]) => a.localeCompare(b)))
+    console.log(`  ${what}: ${times}`);
   const never = done < SEEDS[name].tell ? [] : COUNTED[name].filter((what) => !counts.has(what));
   if (never.length > 0) console.log(`${name}: never happened: ${never.join("; ")}`);
   const seconds = Math.max(0.001, (Date.now() - startedAtMs) / 1_000);
@@ -129,16 +141,26 @@ async function main(): Promise<void> {
       fault: { type: "string" },
     },
   });
-  const names = (Object.keys(SIMULATORS) as Name[]).filter((name) => values.only === undefined || name === values.only);
-  if (names.length === 0) throw new RangeError(`--only takes ${Object.keys(SIMULATORS).join(" or ")}, got ${values.only}`);
+  const names = (Object.keys(SIMULATORS) as Name[]).filter(
+    (name) => values.only === undefined || name === values.only,
+  );
+  if (names.length === 0)
+    throw new RangeError(`--only takes ${Object.keys(SIMULATORS).join(" or ")}, got ${values.only}`);
   let isClean = true;
   for (const name of names) {
     if (values.seed !== undefined) {
-      const result = name === "history" ? await replay(Number(values.seed), values.fault) : await SIMULATORS[name](Number(values.seed));
+      const result =
+        name === "history"
+          ? await replay(Number(values.seed), values.fault)
+          : await SIMULATORS[name](Number(values.seed));
       show(name, result);
       isClean &&= result.failure === null;
     } else {
-      const simulated = await simulateMany(name, Number(values.seeds ?? SEEDS[name].usual), Number(values.from ?? 1));
+      const simulated = await simulateMany(
+        name,
+        Number(values.seeds ?? SEEDS[name].usual),
+        Number(values.from ?? 1),
+      );
       isClean &&= simulated;
     }
   }

@@ -52,11 +52,14 @@ export class SimAlarm {
     this.#isLost = false;
     const isLate = kernel.chance(kernel.trouble.alarmsLost);
     if (isLate) note("alarm late");
-    const lateMs = Math.floor(isLate ? kernel.random() * LATE_MS_MAX : kernel.random() ** 3 * kernel.trouble.delayMsMax);
+    const lateMs = Math.floor(
+      isLate ? kernel.random() * LATE_MS_MAX : kernel.random() ** 3 * kernel.trouble.delayMsMax,
+    );
     kernel.after(Math.max(0, atMs - now()) + lateMs, `${name}: alarm`, () => {
       if (this.#number !== number) return;
       if (kernel.chance(kernel.trouble.alarmsLost)) {
-        // As if it had been given up: in one half of the cases the platform still says that it is set.
+        // As if it had been given up: in one half of the cases the platform still says that it is
+        // set.
         if (kernel.chance(0.5)) storage.alarmWentOff();
         this.#isLost = true;
         return note("alarm lost");
@@ -65,7 +68,11 @@ export class SimAlarm {
       void this.#ring(1);
       if (!kernel.chance(kernel.trouble.duplicates)) return;
       note("alarm went off twice");
-      kernel.after(Math.floor(kernel.random() * TWICE_MS_MAX), `${name}: alarm again`, () => void this.#ring(1));
+      kernel.after(
+        Math.floor(kernel.random() * TWICE_MS_MAX),
+        `${name}: alarm again`,
+        () => void this.#ring(1),
+      );
     });
   }
 

@@ -4,7 +4,10 @@ const MONTH_MS = 30 * 86_400_000;
 /** Share of a machine's readings that are a month ahead, where that happens at all. */
 const MONTH_AHEAD = 0.02;
 
-/** The wall clock of a machine: wrong by some minutes, and by others after a restart, which may be on another machine. */
+/**
+ * The wall clock of a machine: wrong by some minutes, and by others after a restart, which may be
+ * on another machine.
+ */
 export class SimClock {
   readonly #kernel: Kernel;
   readonly #hardship: { readonly skewMsMax: number };

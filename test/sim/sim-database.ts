@@ -3,8 +3,8 @@ import type { Kernel } from "./kernel.ts";
 import { remoteD1, type RemoteCall } from "./remote-d1.ts";
 
 /**
- * How a database answers: at once; that it has too much to do; not in time, and then what it was asked for may have happened or not; or that the
- * statement that writes the history is wrong.
+ * How a database answers: at once; that it has too much to do; not in time, and then what it was
+ * asked for may have happened or not; or that the statement that writes the history is wrong.
  */
 export type DatabaseState = "well" | "away" | "hangs" | "refuses";
 
@@ -27,15 +27,22 @@ export class SimDatabase {
   }
 
   async #serve<T>(what: string, effect: () => T | Promise<T>): Promise<T> {
-    if (this.state === "away") throw new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.");
+    if (this.state === "away")
+      throw new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.");
     if (this.state === "hangs") {
-      await new Promise<void>((resolve) => this.#kernel.after(Math.floor(this.#kernel.random() * HANG_MS_MAX), "", resolve));
+      await new Promise<void>((resolve) =>
+        this.#kernel.after(Math.floor(this.#kernel.random() * HANG_MS_MAX), "", resolve),
+      );
       if (this.#kernel.chance(0.5)) throw new Error("D1_ERROR: Network connection lost.");
     }
     if (this.state === "refuses" && what.startsWith("db INSERT INTO history ("))
       throw new Error("D1_ERROR: CHECK constraint failed: SQLITE_CONSTRAINT");
     // It may be away for what is set aside, too: nothing is safe before that is written.
-    if (this.state === "refuses" && what.startsWith("db INSERT INTO history_rejected") && this.#kernel.chance(0.3))
+    if (
+      this.state === "refuses" &&
+      what.startsWith("db INSERT INTO history_rejected") &&
+      this.#kernel.chance(0.3)
+    )
       throw new Error("D1_ERROR: Network connection lost.");
     return effect();
   }

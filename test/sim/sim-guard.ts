@@ -18,7 +18,10 @@ interface SimGuardsOptions {
   readonly note: (event: GuardEvent) => void;
 }
 
-/** Makes the guards of an isolate as `guardKit` does, in simulated time. Each breaker decides alone, as where the shared state is out of reach. */
+/**
+ * Makes the guards of an isolate as `guardKit` does, in simulated time. Each breaker decides alone,
+ * as where the shared state is out of reach.
+ */
 export function simGuards({ kernel, process, now, note }: SimGuardsOptions): MakeGuard {
   const timer: CallTimer = {
     inTime: (answer, limitMs) =>

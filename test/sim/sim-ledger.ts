@@ -23,14 +23,20 @@ export interface LedgerWorld {
   readonly hardship: { skewMsMax: number };
   /** Whether clocks have readings a month ahead. */
   readonly jumps: boolean;
-  /** How often the cron comes, in ms: less often in quiet times, for the sake of the simulation's speed. */
+  /**
+   * How often the cron comes, in ms: less often in quiet times, for the sake of the simulation's
+   * speed.
+   */
   cronMs: number;
   readonly ledgers: Readonly<Record<LedgerName, SimLedger>>;
   /** A UUIDv7 of that time, never the same twice. */
   newId(atMs: number): string;
 }
 
-/** One ledger with everything around it: its database, its queue, its publisher's object, its cron, its clock, and what came of its change stream. */
+/**
+ * One ledger with everything around it: its database, its queue, its publisher's object, its cron,
+ * its clock, and what came of its change stream.
+ */
 export class SimLedger {
   readonly world: LedgerWorld;
   readonly name: LedgerName;
@@ -109,10 +115,16 @@ export class SimLedger {
     return ledgerIsolate(this, this.#process, this.#clock.now);
   }
 
-  #consume(queue: string, message: { readonly id: string; readonly body: unknown; readonly attempts: number }): Promise<void> {
+  #consume(
+    queue: string,
+    message: { readonly id: string; readonly body: unknown; readonly attempts: number },
+  ): Promise<void> {
     return new Promise((resolve, reject) => {
       const retry = (): void => reject(new InjectedError("it is to come again"));
-      void this.#isolate.consume({ queue, messages: [{ ...message, ack: resolve, retry }] } as unknown as MessageBatch);
+      void this.#isolate.consume({
+        queue,
+        messages: [{ ...message, ack: resolve, retry }],
+      } as unknown as MessageBatch);
     });
   }
 

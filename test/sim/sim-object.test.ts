@@ -11,7 +11,9 @@ class Notes {
 
   constructor(storage: SimStorage) {
     this.#storage = storage;
-    storage.sql.exec("CREATE TABLE IF NOT EXISTS note (n INTEGER); CREATE TABLE IF NOT EXISTS other (n INTEGER);");
+    storage.sql.exec(
+      "CREATE TABLE IF NOT EXISTS note (n INTEGER); CREATE TABLE IF NOT EXISTS other (n INTEGER);",
+    );
   }
 
   write(n: number): void {

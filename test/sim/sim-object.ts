@@ -28,8 +28,9 @@ interface SimObjectOptions<T> {
 const FLUSH_MS_MAX = 12;
 
 /**
- * A Durable Object: one instance over a storage that outlives it, behind an output gate. A turn is what runs without waiting for something
- * outside. Whatever leaves the object, a reply or a call, waits until all that was written before it is durable, or dies with it.
+ * A Durable Object: one instance over a storage that outlives it, behind an output gate. A turn is
+ * what runs without waiting for something outside. Whatever leaves the object, a reply or a call,
+ * waits until all that was written before it is durable, or dies with it.
  */
 export class SimObject<T> {
   readonly process: SimProcess;
@@ -51,7 +52,11 @@ export class SimObject<T> {
       onAlarm: (atMs) => this.#alarm.plan(atMs),
       onThrow: () => note("storage call threw"),
     });
-    this.#alarm = new SimAlarm({ ...options, storage: this.storage, ring: () => this.enter(options.onAlarm) });
+    this.#alarm = new SimAlarm({
+      ...options,
+      storage: this.storage,
+      ring: () => this.enter(options.onAlarm),
+    });
   }
 
   /** The instance, if it is alive: to be looked at, not to be called. */
@@ -64,7 +69,10 @@ export class SimObject<T> {
     return this.storage.alarmAtMs !== null || this.#alarm.isUnderWay;
   }
 
-  /** Delivers a call. The answer leaves through the gate; if the object dies first, the caller hears that. */
+  /**
+   * Delivers a call. The answer leaves through the gate; if the object dies first, the caller hears
+   * that.
+   */
   enter<R>(run: (instance: T) => R | Promise<R>): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const { life } = this.process;

@@ -4,8 +4,16 @@ interface QueueOptions {
   readonly kernel: Kernel;
   readonly name: string;
   /** Handles one message; throws to have it again. */
-  readonly consume: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
-  readonly bury: (message: { readonly id: string; readonly body: unknown; readonly attempts: number }) => Promise<void>;
+  readonly consume: (message: {
+    readonly id: string;
+    readonly body: unknown;
+    readonly attempts: number;
+  }) => Promise<void>;
+  readonly bury: (message: {
+    readonly id: string;
+    readonly body: unknown;
+    readonly attempts: number;
+  }) => Promise<void>;
   readonly consumer: SimProcess;
   readonly retriesMax: number;
   readonly note: (event: "message delivered again" | "queue gave a message up") => void;
@@ -17,7 +25,10 @@ const RETRY_MS_MAX = 300_000;
 /** How late the second copy of a message may be. */
 const DUPLICATE_MS_MAX = 120_000;
 
-/** A queue that promises little: at least once, in no order, to several consumers at once, and to the dead-letter queue in the end. */
+/**
+ * A queue that promises little: at least once, in no order, to several consumers at once, and to
+ * the dead-letter queue in the end.
+ */
 export class SimQueue {
   readonly #options: QueueOptions;
   #sent = 0;
@@ -33,15 +44,22 @@ export class SimQueue {
       const id = `${this.#options.name}-${this.#sent}`;
       this.#plan(id, structuredClone(body), 1, 0);
       if (this.#options.kernel.chance(this.#options.kernel.trouble.duplicates))
-        this.#plan(id, structuredClone(body), 1, Math.floor(this.#options.kernel.random() ** 2 * DUPLICATE_MS_MAX));
+        this.#plan(
+          id,
+          structuredClone(body),
+          1,
+          Math.floor(this.#options.kernel.random() ** 2 * DUPLICATE_MS_MAX),
+        );
       return id;
     });
   }
 
   #plan(id: string, body: unknown, attempts: number, delayMs: number): void {
     const { kernel, name } = this.#options;
-    kernel.after(delayMs + Math.floor(kernel.random() * 100), `${name} delivers ${id}, attempt ${attempts}`, () =>
-      this.#deliver(id, body, attempts),
+    kernel.after(
+      delayMs + Math.floor(kernel.random() * 100),
+      `${name} delivers ${id}, attempt ${attempts}`,
+      () => this.#deliver(id, body, attempts),
     );
   }
 

@@ -21,9 +21,9 @@ interface SimStorageOptions {
 }
 
 /**
- * The storage of one object, on Node's SQLite. What one turn writes is a savepoint: a crash takes back every turn that was not durable, whole,
- * and nothing else does. So an exception that somebody catches leaves what the turn had written before it, unless that was inside
- * `transactionSync`.
+ * The storage of one object, on Node's SQLite. What one turn writes is a savepoint: a crash takes
+ * back every turn that was not durable, whole, and nothing else does. So an exception that somebody
+ * catches leaves what the turn had written before it, unless that was inside `transactionSync`.
  */
 export class SimStorage {
   readonly #options: SimStorageOptions;
@@ -57,7 +57,10 @@ export class SimStorage {
     },
   };
 
-  /** Takes a piece off the end of every payload that has it: the work of another release, before this life begins. */
+  /**
+   * Takes a piece off the end of every payload that has it: the work of another release, before
+   * this life begins.
+   */
   strip(table: string, hex: string): void {
     const length = hex.length / 2;
     const has = this.#db.prepare("SELECT 1 FROM sqlite_schema WHERE name = ?").get(table) !== undefined;
@@ -117,7 +120,10 @@ export class SimStorage {
     return this.#volatile.length > 0;
   }
 
-  /** Runs `then` when all that has been written so far is durable: at once if it is. It is never run if a crash comes first. */
+  /**
+   * Runs `then` when all that has been written so far is durable: at once if it is. It is never run
+   * if a crash comes first.
+   */
   whenDurable(then: () => void): void {
     const last = this.#volatile.at(-1);
     if (last === undefined) then();
@@ -142,7 +148,8 @@ export class SimStorage {
 
   crash(): void {
     const first = this.#volatile[0];
-    if (first !== undefined) this.#db.exec(`ROLLBACK TO ${first.savepoint}; RELEASE ${this.#outermost ?? first.savepoint}`);
+    if (first !== undefined)
+      this.#db.exec(`ROLLBACK TO ${first.savepoint}; RELEASE ${this.#outermost ?? first.savepoint}`);
     this.#volatile = [];
     this.#open = null;
     this.#outermost = null;
@@ -185,14 +192,20 @@ export class SimStorage {
     throw new InjectedError(`${what} failed`);
   }
 
-  #exec(query: string, bindings: readonly (string | number | ArrayBuffer | null)[], isRead: boolean): ReturnType<typeof asRow>[] {
+  #exec(
+    query: string,
+    bindings: readonly (string | number | ArrayBuffer | null)[],
+    isRead: boolean,
+  ): ReturnType<typeof asRow>[] {
     if (bindings.length === 0 && query.includes(";")) {
       this.#db.exec(query);
       return [];
     }
     let statement = this.#statements.get(query);
     if (statement === undefined) this.#statements.set(query, (statement = this.#db.prepare(query)));
-    const values = bindings.map((value): SQLInputValue => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+    const values = bindings.map((value): SQLInputValue =>
+      value instanceof ArrayBuffer ? new Uint8Array(value) : value,
+    );
     if (isRead) return statement.all(...values).map(asRow);
     statement.run(...values);
     return [];
@@ -203,7 +216,8 @@ export class SimStorage {
 function asRow(row: Record<string, SQLOutputValue>): Record<string, string | number | ArrayBuffer | null> {
   const made: Record<string, string | number | ArrayBuffer | null> = {};
   for (const [name, value] of Object.entries(row)) {
-    made[name] = value instanceof Uint8Array ? value.slice().buffer : typeof value === "bigint" ? Number(value) : value;
+    made[name] =
+      value instanceof Uint8Array ? value.slice().buffer : typeof value === "bigint" ? Number(value) : value;
   }
   return made;
 }

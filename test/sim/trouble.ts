@@ -8,7 +8,10 @@ export interface Trouble {
   readonly crashes: number;
   /** A message is delivered twice. */
   readonly duplicates: number;
-  /** What a call asks for happens much later, when whoever asked has long given up on it, or is dead. */
+  /**
+   * What a call asks for happens much later, when whoever asked has long given up on it, or is
+   * dead.
+   */
   readonly lateEffects: number;
   /** How late things may be, in ms. */
   readonly delayMsMax: number;

@@ -4,7 +4,10 @@ interface Event extends Planned {
   readonly run: () => void;
 }
 
-/** Events in the order of their times, and of their planning where the times are equal: a heap instead of a clock. */
+/**
+ * Events in the order of their times, and of their planning where the times are equal: a heap
+ * instead of a clock.
+ */
 export class VirtualTime {
   readonly #heap = new EventHeap<Event>();
   #planned = 0;

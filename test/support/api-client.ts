@@ -30,7 +30,11 @@ export class ApiClient {
       ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
-    return { status: response.status, headers: response.headers, body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>) };
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+    };
   }
 
   /** Registers a fresh user and signs them in. */
@@ -48,6 +52,10 @@ export class ApiClient {
   ): Promise<{ readonly userId: string; readonly token: string; readonly refreshToken: string }> {
     const { status, body } = await this.call("POST", "/v1/account/login", { body: { email, password } });
     if (status !== 200) throw new Error(`signing in answered ${status}: ${JSON.stringify(body)}`);
-    return { userId: String(body["userId"]), token: String(body["accessToken"]), refreshToken: String(body["refreshToken"]) };
+    return {
+      userId: String(body["userId"]),
+      token: String(body["accessToken"]),
+      refreshToken: String(body["refreshToken"]),
+    };
   }
 }

@@ -20,7 +20,10 @@ export interface Attack {
 
 const ADDRESSES = 40;
 const WRONG = "not the password";
-/** Nothing stands between a local gateway and its clients that would say where they call from: they say it themselves, as Cloudflare's edge does. */
+/**
+ * Nothing stands between a local gateway and its clients that would say where they call from: they
+ * say it themselves, as Cloudflare's edge does.
+ */
 export const from = (address: string): Readonly<Record<string, string>> => ({ "cf-connecting-ip": address });
 
 const login = (api: ApiClient, email: string, address: string) =>
@@ -30,23 +33,30 @@ const login = (api: ApiClient, email: string, address: string) =>
 export const ATTACKS: readonly Attack[] = [
   {
     name: "login, one e-mail from one address",
-    start: ({ url, victimEmail }, perSecond) => flood(url, perSecond, (api) => login(api, victimEmail, "198.51.100.1")),
+    start: ({ url, victimEmail }, perSecond) =>
+      flood(url, perSecond, (api) => login(api, victimEmail, "198.51.100.1")),
   },
   {
     name: "login, many e-mails from one address",
-    start: ({ url }, perSecond) => flood(url, perSecond, (api, number) => login(api, `nobody-${number}@example.com`, "198.51.100.2")),
+    start: ({ url }, perSecond) =>
+      flood(url, perSecond, (api, number) => login(api, `nobody-${number}@example.com`, "198.51.100.2")),
   },
   {
     name: "password, one account",
     start: ({ url, attacker: { token } }, perSecond) =>
       flood(url, perSecond, (api) =>
-        api.call("POST", "/v1/account/password", { token, body: { password: WRONG, newPassword: "a new password" } }),
+        api.call("POST", "/v1/account/password", {
+          token,
+          body: { password: WRONG, newPassword: "a new password" },
+        }),
       ),
   },
   {
     name: "erase, one account",
     start: ({ url, attacker: { token } }, perSecond) =>
-      flood(url, perSecond, (api) => api.call("DELETE", "/v1/account/me", { token, body: { password: WRONG } })),
+      flood(url, perSecond, (api) =>
+        api.call("DELETE", "/v1/account/me", { token, body: { password: WRONG } }),
+      ),
   },
 ];
 
@@ -54,7 +64,9 @@ export const ATTACKS: readonly Attack[] = [
 export const FROM_MANY_ADDRESSES: Attack = {
   name: `login, from ${ADDRESSES} addresses`,
   start: ({ url }, perSecond) =>
-    flood(url, perSecond, (api, number) => login(api, `nobody-${number % ADDRESSES}@example.com`, `100.64.0.${number % ADDRESSES}`)),
+    flood(url, perSecond, (api, number) =>
+      login(api, `nobody-${number % ADDRESSES}@example.com`, `100.64.0.${number % ADDRESSES}`),
+    ),
 };
 
 /** Sends at a fixed rate, whether or not it is answered. */

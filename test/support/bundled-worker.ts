@@ -22,6 +22,8 @@ export function durableWorker(root: string) {
     modules: true,
     script: bundled(`${root}src/durable/worker.ts`),
     compatibilityDate: "2026-10-23",
-    durableObjects: Object.fromEntries(OBJECTS.map((className) => [className, { className, useSQLite: true }])),
+    durableObjects: Object.fromEntries(
+      OBJECTS.map((className) => [className, { className, useSQLite: true }]),
+    ),
   };
 }

@@ -32,7 +32,9 @@ export function historyRowsOnDisk(state: string): HistoryRows {
   const rows: Row[] = [];
   for (const path of globSync("v3/d1/**/*.sqlite", { cwd: state })) {
     const database = new DatabaseSync(join(state, path));
-    const isHistory = database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'history'").get() !== undefined;
+    const isHistory =
+      database.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'history'").get() !==
+      undefined;
     if (isHistory) rows.push(...(database.prepare(ROWS).all() as unknown as Row[]));
     database.close();
   }
@@ -41,7 +43,12 @@ export function historyRowsOnDisk(state: string): HistoryRows {
 
 function byUser(rows: readonly Row[]): HistoryRows {
   const grouped = Map.groupBy(rows, ({ user_id: userId }) => userId);
-  return new Map(Array.from(grouped, ([userId, ofUser]) => [userId, new Map(ofUser.map(({ name, state }) => [name, state]))]));
+  return new Map(
+    Array.from(grouped, ([userId, ofUser]) => [
+      userId,
+      new Map(ofUser.map(({ name, state }) => [name, state])),
+    ]),
+  );
 }
 
 /** An item's state, short. */

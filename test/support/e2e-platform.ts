@@ -22,13 +22,18 @@ export interface StartOn {
   readonly vars?: Readonly<Record<string, string>>;
 }
 
-/** Starts the platform on a state folder, new or old, as `npm start` does, without the launcher around it. Stopping leaves the folder. */
+/**
+ * Starts the platform on a state folder, new or old, as `npm start` does, without the launcher
+ * around it. Stopping leaves the folder.
+ */
 export async function startPlatformOn({ state, secrets, vars = {} }: StartOn): Promise<RunningPlatform> {
   process.env["WRANGLER_LOG"] = "error";
   const configs = readWorkerConfigs();
   const allVars = { ...E2E_VARS, BOOT_ID: randomUUID(), ...vars };
   await migrateLocally(databasesOf(configs), state);
-  const workers = await Promise.all(configs.map((worker) => prepareWorker(worker, { vars: allVars, secrets })));
+  const workers = await Promise.all(
+    configs.map((worker) => prepareWorker(worker, { vars: allVars, secrets })),
+  );
   return startPlatform({ workers, port: 0, persistTo: join(state, "v3") });
 }
 

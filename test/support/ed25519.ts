@@ -1,5 +1,9 @@
 import { exportJWK, generateKeyPair, SignJWT, type CryptoKey } from "jose";
-import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TYPE } from "../../src/contracts/internal-request.ts";
+import {
+  ACCESS_TOKEN_AUDIENCE,
+  ACCESS_TOKEN_ISSUER,
+  ACCESS_TOKEN_TYPE,
+} from "../../src/contracts/internal-request.ts";
 import type { PublicJwk } from "../../src/contracts/identity.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
 
@@ -32,7 +36,15 @@ interface AccessTokenOptions {
 
 /** An access token as identity would sign it, or one that differs where the test says so. */
 export function accessToken(options: AccessTokenOptions): Promise<string> {
-  const { key, nowMs, userId = "ada", sessionId = "s-1", roles = ["user"], expiresInS = 600, type = ACCESS_TOKEN_TYPE } = options;
+  const {
+    key,
+    nowMs,
+    userId = "ada",
+    sessionId = "s-1",
+    roles = ["user"],
+    expiresInS = 600,
+    type = ACCESS_TOKEN_TYPE,
+  } = options;
   const nowS = Math.floor(nowMs / 1000);
   return new SignJWT({ roles: [...roles], sid: sessionId })
     .setProtectedHeader({ alg: "EdDSA", kid: key.publicJwk.kid, ...(type === null ? {} : { typ: type }) })

@@ -40,8 +40,18 @@ const BAD_CONTEXTS: readonly Readonly<Record<string, unknown>>[] = [
   { clientAddress: "x".repeat(100) },
 ];
 
-/** Tests that no method believes its caller. One that is not in `calls` fails: nothing new is believed either. */
-export function testGarbageCalls({ name, entrypoint, remote, calls, bad = {}, world }: GarbageCallsInput): void {
+/**
+ * Tests that no method believes its caller. One that is not in `calls` fails: nothing new is
+ * believed either.
+ */
+export function testGarbageCalls({
+  name,
+  entrypoint,
+  remote,
+  calls,
+  bad = {},
+  world,
+}: GarbageCallsInput): void {
   const make = async (method: string): Promise<GoodCall> => {
     const call = calls[method] ?? {};
     return typeof call === "function" ? await call() : call;
@@ -58,20 +68,26 @@ export function testGarbageCalls({ name, entrypoint, remote, calls, bad = {}, wo
     expect(Object.keys(calls).toSorted()).toEqual(own.toSorted());
   });
 
-  it.each(Object.keys(calls))(`${name}.%s refuses every argument that is garbage, by its name, and does nothing`, async (method) => {
-    const good = await make(method);
-    const before = await world();
-    for (const [index, argument] of Object.keys(good).entries()) {
-      for (const garbage of [...GARBAGE, ...(bad[`${method} ${argument}`] ?? [])]) {
-        await expectRefused(invoke(method, Object.values(good).with(index, garbage)), argument);
+  it.each(Object.keys(calls))(
+    `${name}.%s refuses every argument that is garbage, by its name, and does nothing`,
+    async (method) => {
+      const good = await make(method);
+      const before = await world();
+      for (const [index, argument] of Object.keys(good).entries()) {
+        for (const garbage of [...GARBAGE, ...(bad[`${method} ${argument}`] ?? [])]) {
+          await expectRefused(invoke(method, Object.values(good).with(index, garbage)), argument);
+        }
       }
-    }
-    for (const part of "ctx" in good ? BAD_CONTEXTS : []) {
-      const ctx = { ...(good["ctx"] as CallContext), ...part };
-      await expectRefused(invoke(method, [ctx, ...Object.values(good).slice(1)]), `ctx.${Object.keys(part)[0]}`);
-    }
-    expect(await world()).toBe(before);
-  });
+      for (const part of "ctx" in good ? BAD_CONTEXTS : []) {
+        const ctx = { ...(good["ctx"] as CallContext), ...part };
+        await expectRefused(
+          invoke(method, [ctx, ...Object.values(good).slice(1)]),
+          `ctx.${Object.keys(part)[0]}`,
+        );
+      }
+      expect(await world()).toBe(before);
+    },
+  );
 
   it.each(Object.keys(calls))(`${name}.%s takes good arguments`, async (method) => {
     const good = await make(method);

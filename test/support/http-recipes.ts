@@ -16,7 +16,10 @@ export interface RecipeResult {
 }
 
 /** Runs the requests of an .http file in order. `variables` come before those the file sets. */
-export async function runRecipes(text: string, variables: Readonly<Record<string, string>>): Promise<readonly RecipeResult[]> {
+export async function runRecipes(
+  text: string,
+  variables: Readonly<Record<string, string>>,
+): Promise<readonly RecipeResult[]> {
   const [head = "", ...blocks] = text.split(/^### /m);
   const known: Record<string, string> = {};
   for (const [, name = "", value = ""] of head.matchAll(/^@(\w+) = (.+)$/gm)) known[name] = value;
@@ -31,7 +34,8 @@ export async function runRecipes(text: string, variables: Readonly<Record<string
       ...(recipe.body === "" ? {} : { body: fill(recipe.body) }),
     });
     const answer = await response.text();
-    for (const [variable, member] of recipe.keep) known[variable] = String((JSON.parse(answer) as Record<string, unknown>)[member]);
+    for (const [variable, member] of recipe.keep)
+      known[variable] = String((JSON.parse(answer) as Record<string, unknown>)[member]);
     results.push({ title: recipe.title, expected: recipe.expect, status: response.status });
   }
   return results;

@@ -19,17 +19,31 @@ export function namespaceOf(object: object): object {
 
 /** A database that takes statements and never answers. */
 export function hungD1(): object {
-  const statement: object = { bind: () => statement, first: () => never, run: () => never, all: () => never, raw: () => never };
+  const statement: object = {
+    bind: () => statement,
+    first: () => never,
+    run: () => never,
+    all: () => never,
+    raw: () => never,
+  };
   return { prepare: () => statement, batch: () => never, exec: () => never };
 }
 
 /** A database that has nothing and says so at once. */
 export function emptyD1(): object {
-  const statement: object = { bind: () => statement, first: async () => null, all: async () => ({ results: [] }), raw: async () => [] };
+  const statement: object = {
+    bind: () => statement,
+    first: async () => null,
+    all: async () => ({ results: [] }),
+    raw: async () => [],
+  };
   return { prepare: () => statement };
 }
 
-/** The vars that every worker which guards calls has, as they are deployed, and the objects that all of them reach. */
+/**
+ * The vars that every worker which guards calls has, as they are deployed, and the objects that all
+ * of them reach.
+ */
 export function guardBindings(): object {
   return {
     LOG_LEVEL: "silent",

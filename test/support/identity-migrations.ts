@@ -8,7 +8,10 @@ function migrations(isWanted: (file: string) => boolean): string {
   return files.map((file) => readFileSync(`${FOLDER}/${file}`, "utf8")).join("\n");
 }
 
-/** What makes identity's database, one migration after the other, up to the one whose name begins so; all of them if absent. */
+/**
+ * What makes identity's database, one migration after the other, up to the one whose name begins
+ * so; all of them if absent.
+ */
 export function identityMigrations(upTo = "9999"): string {
   return migrations((file) => file.slice(0, upTo.length) <= upTo);
 }

@@ -69,7 +69,10 @@ export class KeptViewer {
     };
   }
 
-  /** All of what is kept and nothing else. In a kept state folder an item is finished by an `ended` only. */
+  /**
+   * All of what is kept and nothing else. In a kept state folder an item is finished by an `ended`
+   * only.
+   */
   mustFind(): Findings {
     const unfinished = this.kept.filter(({ event }) => event !== "ended").slice(0, UNFINISHED_MAX);
     return { listed: this.kept, strange: [], lookedUp: this.kept, unfinished };

@@ -11,20 +11,35 @@ export interface LaunchedScript {
   readonly stderr: () => string;
   /** Resolves with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | NodeJS.Signals | null>;
-  /** Resolves with the URL of the ready line; rejects, with what was written, if the process ends before. */
+  /**
+   * Resolves with the URL of the ready line; rejects, with what was written, if the process ends
+   * before.
+   */
   readonly ready: Promise<string>;
 }
 
 const READY_LINE = /^ready (http:\/\/localhost:\d+)$/m;
 
-/** Runs `scripts/start.ts` with the given arguments. Of the operator's login only what is given is in its environment. */
-export function launchScript(args: readonly string[], login: Readonly<Record<string, string>> = {}): LaunchedScript {
+/**
+ * Runs `scripts/start.ts` with the given arguments. Of the operator's login only what is given is
+ * in its environment.
+ */
+export function launchScript(
+  args: readonly string[],
+  login: Readonly<Record<string, string>> = {},
+): LaunchedScript {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_"));
   const env = { ...Object.fromEntries(inherited), ...login } as NodeJS.ProcessEnv;
-  const child = spawn(process.execPath, ["scripts/start.ts", ...args], { cwd: PROJECT_ROOT, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(process.execPath, ["scripts/start.ts", ...args], {
+    cwd: PROJECT_ROOT,
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
-  const ended = once(child, "close").then(([code, signal]: (number | NodeJS.Signals | null)[]) => code ?? signal ?? null);
+  const ended = once(child, "close").then(
+    ([code, signal]: (number | NodeJS.Signals | null)[]) => code ?? signal ?? null,
+  );
   const ready = new Promise<string>((resolve, reject) => {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
@@ -32,7 +47,9 @@ export function launchScript(args: readonly string[], login: Readonly<Record<str
       if (url !== undefined) resolve(url);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    void ended.then((code) => reject(new Error(`ended with ${code} before it was ready\n${stdout}\n${stderr}`)));
+    void ended.then((code) =>
+      reject(new Error(`ended with ${code} before it was ready\n${stdout}\n${stderr}`)),
+    );
   });
   // A test that expects the end never looks at this one.
   ready.catch(() => undefined);
@@ -67,8 +84,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Process id of the runtime (workerd) that a launcher, or whoever else started a platform, runs. */
+/**
+ * Process id of the runtime (workerd) that a launcher, or whoever else started a platform, runs.
+ */
 export function runtimeOf(script: { readonly process: { readonly pid?: number | undefined } }): number {
-  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], { encoding: "utf8" });
+  const children = execFileSync("ps", ["-o", "pid=,args=", "--ppid", String(script.process.pid)], {
+    encoding: "utf8",
+  });
   return Number(/^\s*(\d+) .*workerd serve/m.exec(children)?.[1]);
 }

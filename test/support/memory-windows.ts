@@ -8,7 +8,10 @@ export class MemoryObjectStore implements ObjectStore {
   readonly values = new Map<string, unknown>();
   alarmAtMs: number | null = null;
   writes = 0;
-  /** The write from now on that throws, 1 being the next; 0 for none. Those before it have been made. */
+  /**
+   * The write from now on that throws, 1 being the next; 0 for none. Those before it have been
+   * made.
+   */
   failsAtWrite = 0;
 
   get(key: string): unknown {

@@ -13,7 +13,10 @@ interface Run {
   readonly values: readonly unknown[];
 }
 
-/** D1 as it is, with a count of the rows it says it has written, and read: in all, and by the statement. */
+/**
+ * D1 as it is, with a count of the rows it says it has written, and read: in all, and by the
+ * statement.
+ */
 export function meteredD1(db: D1Database): {
   readonly metered: D1Database;
   readonly rows: () => number;
@@ -29,8 +32,15 @@ export function meteredD1(db: D1Database): {
     const { rows_read: read, rows_written: written } = result.meta;
     rows += written;
     rowsRead += read;
-    const { runs, rowsReadMax, rowsWrittenMax } = statements.get(query) ?? { runs: 0, rowsReadMax: 0, rowsWrittenMax: 0 };
-    const maxima = { rowsReadMax: Math.max(rowsReadMax, read), rowsWrittenMax: Math.max(rowsWrittenMax, written) };
+    const { runs, rowsReadMax, rowsWrittenMax } = statements.get(query) ?? {
+      runs: 0,
+      rowsReadMax: 0,
+      rowsWrittenMax: 0,
+    };
+    const maxima = {
+      rowsReadMax: Math.max(rowsReadMax, read),
+      rowsWrittenMax: Math.max(rowsWrittenMax, written),
+    };
     statements.set(query, { runs: runs + 1, ...maxima, values });
     return result;
   };
@@ -51,12 +61,16 @@ export function meteredD1(db: D1Database): {
     return wrapped;
   };
   const database = {
-    prepare: (query: string) => wrap(db.prepare(query), { query: query.trim().replaceAll(/\s+/g, " "), values: [] }),
+    prepare: (query: string) =>
+      wrap(db.prepare(query), { query: query.trim().replaceAll(/\s+/g, " "), values: [] }),
     batch: async (batch: D1PreparedStatement[]) => {
       const results = await db.batch(batch.map((item) => originals.get(item)?.statement ?? item));
       results.forEach((result, index) => {
         const item = batch[index];
-        count(result, (item === undefined ? undefined : originals.get(item)?.run) ?? { query: "", values: [] });
+        count(
+          result,
+          (item === undefined ? undefined : originals.get(item)?.run) ?? { query: "", values: [] },
+        );
       });
       return results;
     },

@@ -1,7 +1,10 @@
 import { connect } from "node:net";
 import { from, type Attack, type RunningAttack, type Target } from "./attacks.ts";
 
-/** One request of an attacker's, as bytes, and when its connection is cut as that of a killed client is. */
+/**
+ * One request of an attacker's, as bytes, and when its connection is cut as that of a killed client
+ * is.
+ */
 interface Shot {
   readonly bytes: string;
   readonly hangsUpAfterMs: number;
@@ -12,7 +15,9 @@ interface Shot {
 const JSON_TYPE = { "Content-Type": "application/json" };
 
 function head(line: string, headers: Readonly<Record<string, string>>): string {
-  const lines = Object.entries({ Host: "localhost", ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const lines = Object.entries({ Host: "localhost", ...headers }).map(
+    ([name, value]) => `${name}: ${value}\r\n`,
+  );
   return `${line} HTTP/1.1\r\n${lines.join("")}\r\n`;
 }
 
@@ -22,16 +27,26 @@ function slowBody({ attacker }: Target, index: number): Shot {
   const headers = { ...JSON_TYPE, ...who, ...from(`198.18.0.${index % 250}`) };
   const line = `POST ${isSignedIn ? "/v1/history/reports" : "/v1/account/refresh"}`;
   if (index % 4 < 2) {
-    return { bytes: `${head(line, { ...headers, "Content-Length": "20" })}{`, hangsUpAfterMs: 3_000, rest: { bytes: "}", afterMs: 2_000 } };
+    return {
+      bytes: `${head(line, { ...headers, "Content-Length": "20" })}{`,
+      hangsUpAfterMs: 3_000,
+      rest: { bytes: "}", afterMs: 2_000 },
+    };
   }
-  return { bytes: `${head(line, { ...headers, "Transfer-Encoding": "chunked" })}1\r\n{\r\n`, hangsUpAfterMs: 3_000 };
+  return {
+    bytes: `${head(line, { ...headers, "Transfer-Encoding": "chunked" })}1\r\n{\r\n`,
+    hangsUpAfterMs: 3_000,
+  };
 }
 
 function hangUp({ attacker }: Target, index: number): Shot {
   // One account is soon refused by its own limit; nobody, from an address at a time, is not.
   if (index % 2 === 0) {
     return {
-      bytes: head("GET /v1/home", { Authorization: `Bearer ${attacker.token}`, ...from(`198.18.1.${index % 250}`) }),
+      bytes: head("GET /v1/home", {
+        Authorization: `Bearer ${attacker.token}`,
+        ...from(`198.18.1.${index % 250}`),
+      }),
       hangsUpAfterMs: 1,
     };
   }
@@ -58,19 +73,30 @@ export const ODD_ATTACKS: readonly Attack[] = [
   { name: "bodies that are sent slowly", start: (target, perSecond) => shoot(target, perSecond, slowBody) },
   { name: "hanging up", start: (target, perSecond) => shoot(target, perSecond, hangUp) },
   { name: "hosts that are none", start: (target, perSecond) => shoot(target, perSecond, oddHost) },
-  { name: "addresses that nobody knows", start: (target, perSecond) => shoot(target, perSecond, unknownAddress) },
+  {
+    name: "addresses that nobody knows",
+    start: (target, perSecond) => shoot(target, perSecond, unknownAddress),
+  },
   { name: "readiness", start: (target, perSecond) => shoot(target, perSecond, readiness) },
 ];
 
 /** Sends at a fixed rate, whether or not it is answered. */
-function shoot(target: Target, perSecond: number, shotOf: (target: Target, index: number) => Shot): RunningAttack {
+function shoot(
+  target: Target,
+  perSecond: number,
+  shotOf: (target: Target, index: number) => Shot,
+): RunningAttack {
   const statuses: Record<string, number> = {};
   const sent: Promise<void>[] = [];
   const startedAtMs = performance.now();
   const timer = setInterval(() => {
     const due = ((performance.now() - startedAtMs) * perSecond) / 1_000;
     while (sent.length < due) {
-      sent.push(answerTo(target.url, shotOf(target, sent.length)).then((status) => void (statuses[status] = (statuses[status] ?? 0) + 1)));
+      sent.push(
+        answerTo(target.url, shotOf(target, sent.length)).then(
+          (status) => void (statuses[status] = (statuses[status] ?? 0) + 1),
+        ),
+      );
     }
   }, 5);
   return {
@@ -89,7 +115,10 @@ function answerTo(url: string, { bytes, hangsUpAfterMs, rest }: Shot): Promise<s
     const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1" });
     socket
       .on("error", () => undefined)
-      .on("data", (data: Buffer) => (status = /^HTTP\/1\.1 (\d{3})/.exec(data.toString("latin1"))?.[1] ?? status))
+      .on(
+        "data",
+        (data: Buffer) => (status = /^HTTP\/1\.1 (\d{3})/.exec(data.toString("latin1"))?.[1] ?? status),
+      )
       .on("close", () => resolve(status));
     socket.write(bytes);
     if (rest !== undefined) setTimeout(() => socket.writable && socket.write(rest.bytes), rest.afterMs);

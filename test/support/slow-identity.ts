@@ -10,7 +10,10 @@ import { slowD1, type Slowness } from "./slow-d1.ts";
 
 const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;
 const STEP_MS = 20;
-/** Real time between two steps of the faked clock: what is real (cryptography, bodies) is done by then. */
+/**
+ * Real time between two steps of the faked clock: what is real (cryptography, bodies) is done by
+ * then.
+ */
 const PAUSE_MS = 2;
 const STEPS_MAX = 1_000;
 
@@ -20,7 +23,8 @@ async function slowly<T>(work: Promise<T>): Promise<T> {
   void work.finally(() => void (state.hasEnded = true)).catch(() => undefined);
   for (let step = 0; step < STEPS_MAX && !state.hasEnded; step += 1) {
     const pausedAtMs = performance.now();
-    while (!state.hasEnded && performance.now() - pausedAtMs < PAUSE_MS) await new Promise((resolve) => void setImmediate(resolve));
+    while (!state.hasEnded && performance.now() - pausedAtMs < PAUSE_MS)
+      await new Promise((resolve) => void setImmediate(resolve));
     if (!state.hasEnded) vi.advanceTimersByTime(STEP_MS);
   }
   return work;
@@ -34,13 +38,22 @@ export interface Told {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** Gateway, account BFF and identity as they are deployed, over a database that a test makes slow. Timers and the clock are vitest's. */
+/**
+ * Gateway, account BFF and identity as they are deployed, over a database that a test makes slow.
+ * Timers and the clock are vitest's.
+ */
 export async function slowIdentity() {
   const slowness: Slowness = { ms: 0, loses: false };
-  /** What is to fail in between: the BFF after it has called identity, or the isolate that identity's call runs in. */
+  /**
+   * What is to fail in between: the BFF after it has called identity, or the isolate that
+   * identity's call runs in.
+   */
   const lost: { answerOf: "bff" | "identity" | null } = { answerOf: null };
   const windows = new MemoryWindows(Date.now);
-  const windowsOf = { idFromName: (name: string) => ({ name }), get: ({ name }: { readonly name: string }) => windows.windowOf(name) };
+  const windowsOf = {
+    idFromName: (name: string) => ({ name }),
+    get: ({ name }: { readonly name: string }) => windows.windowOf(name),
+  };
   const identityEnv = {
     ...guardBindings(),
     KEY_ENCRYPTION_KEY: "A".repeat(43),
@@ -57,19 +70,28 @@ export async function slowIdentity() {
     get:
       (target, name) =>
       async (...args: unknown[]) => {
-        const answer: unknown = await (Reflect.get(target, name) as (...given: unknown[]) => unknown).apply(target, args);
+        const answer: unknown = await (Reflect.get(target, name) as (...given: unknown[]) => unknown).apply(
+          target,
+          args,
+        );
         if (lost.answerOf === "identity") throw new Error("The isolate was reset");
         return answer;
       },
   });
   const gatewayKey = await testKey("gateway-1");
   const { kty, crv, x, kid } = gatewayKey.publicJwk;
-  const bffEnv = { ...guardBindings(), INTERNAL_JWKS: JSON.stringify({ keys: [{ kty, crv, x, kid }] }), IDENTITY: isolate };
+  const bffEnv = {
+    ...guardBindings(),
+    INTERNAL_JWKS: JSON.stringify({ keys: [{ kty, crv, x, kid }] }),
+    IDENTITY: isolate,
+  };
   const fetchBff = wireAccount(bffEnv as never);
   const bff = {
     fetch: async (request: Request) => {
       const response = await fetchBff(request, {});
-      return lost.answerOf === "bff" ? new Response("crashed", { status: 500, headers: { "retry-after": "7" } }) : response;
+      return lost.answerOf === "bff"
+        ? new Response("crashed", { status: 500, headers: { "retry-after": "7" } })
+        : response;
     },
   };
   const { d } = gatewayKey.privateJwk;
@@ -103,6 +125,7 @@ export async function slowIdentity() {
       body: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
     };
   }
-  const ask = (route: string, body?: object, token?: string): Promise<Told> => slowly(send(route, body, token));
+  const ask = (route: string, body?: object, token?: string): Promise<Told> =>
+    slowly(send(route, body, token));
   return { slowness, lost, ask };
 }

@@ -15,8 +15,9 @@ interface Prepared {
 const STATEMENTS_MAX = 500;
 
 /**
- * As much of a D1 database as our code uses, on Node's SQLite: the same SQL by the same engine, with `batch` as the only transaction.
- * Everything takes effect when it is called; what is awaited is only the answer.
+ * As much of a D1 database as our code uses, on Node's SQLite: the same SQL by the same engine,
+ * with `batch` as the only transaction. Everything takes effect when it is called; what is awaited
+ * is only the answer.
  */
 export function sqliteD1(migrations: string): SqliteD1 {
   const sqlite = new DatabaseSync(":memory:");
@@ -33,8 +34,10 @@ export function sqliteD1(migrations: string): SqliteD1 {
     }
     return statement;
   };
-  const rowsOf = ({ query, values }: Prepared): Record<string, unknown>[] => statementOf(query).all(...values);
-  const resultOf = (results: unknown[]): D1Result => ({ success: true, results, meta: {} }) as unknown as D1Result;
+  const rowsOf = ({ query, values }: Prepared): Record<string, unknown>[] =>
+    statementOf(query).all(...values);
+  const resultOf = (results: unknown[]): D1Result =>
+    ({ success: true, results, meta: {} }) as unknown as D1Result;
 
   function statement(query: string, values: readonly SQLInputValue[]): D1PreparedStatement {
     const own = { query, values };
@@ -59,7 +62,9 @@ export function sqliteD1(migrations: string): SqliteD1 {
     batch: async (batch: D1PreparedStatement[]) => {
       sqlite.exec("BEGIN");
       try {
-        const results = batch.map((item) => resultOf(rowsOf(prepared.get(item) ?? { query: "", values: [] })));
+        const results = batch.map((item) =>
+          resultOf(rowsOf(prepared.get(item) ?? { query: "", values: [] })),
+        );
         sqlite.exec("COMMIT");
         return results;
       } catch (error) {

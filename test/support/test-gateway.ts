@@ -24,13 +24,22 @@ interface FakeIdentity {
 }
 
 /** A gateway over fake BFFs and a fake identity, with everything a test may want to look at. */
-export async function testGateway(upstream: Upstream = () => Response.json({ ok: true }), more: Partial<GatewayDeps> = {}) {
+export async function testGateway(
+  upstream: Upstream = () => Response.json({ ok: true }),
+  more: Partial<GatewayDeps> = {},
+) {
   const clock = new TurnedClock();
   const identityKey = await testKey("identity-1");
   const gatewayKey = await testKey("gateway-1");
   const lines: { level: string; event: string; [field: string]: unknown }[] = [];
   const forwarded: Request[] = [];
-  const identity: FakeIdentity = { snapshot: snapshotOf([identityKey.publicJwk]), pulls: 0, failing: false, hanging: false, before: null };
+  const identity: FakeIdentity = {
+    snapshot: snapshotOf([identityKey.publicJwk]),
+    pulls: 0,
+    failing: false,
+    hanging: false,
+    before: null,
+  };
   const log =
     (level: string): Logger["info"] =>
     (event, fields) =>
@@ -85,11 +94,22 @@ export async function testGateway(upstream: Upstream = () => Response.json({ ok:
     ...more,
   });
   const ctx = { waitUntil: inBackground, passThroughOnException: () => undefined, props: {} };
-  const send = (request: Request): Promise<Response> => gateway(request, {}, ctx as unknown as ExecutionContext);
-  const call = (path: string, init: RequestInit = {}): Promise<Response> => send(new Request(`https://api.example.com${path}`, init));
+  const send = (request: Request): Promise<Response> =>
+    gateway(request, {}, ctx as unknown as ExecutionContext);
+  const call = (path: string, init: RequestInit = {}): Promise<Response> =>
+    send(new Request(`https://api.example.com${path}`, init));
   return { call, send, clock, identityKey, gatewayKey, identity, lines, forwarded, background, windows };
 }
 
-export function snapshotOf(keys: TrustSnapshot["keys"], revoked: readonly string[] = [], revokedAtMs = 1_700_000_000_000): TrustSnapshot {
-  return { keys, revoked: revoked.map((sessionId) => ({ sessionId, revokedAtMs })), nextSinceMs: 0, more: false };
+export function snapshotOf(
+  keys: TrustSnapshot["keys"],
+  revoked: readonly string[] = [],
+  revokedAtMs = 1_700_000_000_000,
+): TrustSnapshot {
+  return {
+    keys,
+    revoked: revoked.map((sessionId) => ({ sessionId, revokedAtMs })),
+    nextSinceMs: 0,
+    more: false,
+  };
 }

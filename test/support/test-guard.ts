@@ -31,7 +31,13 @@ interface TestGuardOptions {
 
 /** A guard with real parts, a clock that a test may turn, and pauses that take no time. */
 export function testGuard(options: TestGuardOptions = {}): Guard {
-  const { now = Date.now, upstream = "upstream", quotaMs = 5_000, placesMax = 1_000, overload = null } = options;
+  const {
+    now = Date.now,
+    upstream = "upstream",
+    quotaMs = 5_000,
+    placesMax = 1_000,
+    overload = null,
+  } = options;
   const lane = () => ({ bulkhead: new Bulkhead({ placesMax }), overload });
   return new Guard({
     upstream,
@@ -39,7 +45,9 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
     lanes: {
       read: lane(),
       write: lane(),
-      ...(options.dearMax === undefined ? {} : { dear: { bulkhead: new Bulkhead({ placesMax: options.dearMax }), overload: null } }),
+      ...(options.dearMax === undefined
+        ? {}
+        : { dear: { bulkhead: new Bulkhead({ placesMax: options.dearMax }), overload: null } }),
     },
     breaker: options.breaker ?? new HystrixBreaker(),
     budget: options.budget ?? new RetryBudget(),

@@ -20,9 +20,15 @@ export interface Sent {
   readonly amount: number;
 }
 
-/** Both ledgers' real SQL over SQLite in memory, each step of a transfer made by hand, on a clock that is turned. */
+/**
+ * Both ledgers' real SQL over SQLite in memory, each step of a transfer made by hand, on a clock
+ * that is turned.
+ */
 export class TwoLedgers {
-  readonly db: Readonly<Record<LedgerName, SqliteD1>> = { wallet: sqliteD1(ledgerMigrations()), savings: sqliteD1(ledgerMigrations()) };
+  readonly db: Readonly<Record<LedgerName, SqliteD1>> = {
+    wallet: sqliteD1(ledgerMigrations()),
+    savings: sqliteD1(ledgerMigrations()),
+  };
   nowMs = START_MS;
   #ids = 0;
 
@@ -34,7 +40,16 @@ export class TwoLedgers {
 
   async deposit(userId: string, amount: number): Promise<string> {
     const id = this.newId();
-    const common = { id, actor: "op", userId, key: id, payloadHash: "h", auditId: id, nowMs: this.nowMs, limits: UNLIMITED };
+    const common = {
+      id,
+      actor: "op",
+      userId,
+      key: id,
+      payloadHash: "h",
+      auditId: id,
+      nowMs: this.nowMs,
+      limits: UNLIMITED,
+    };
     await d1Transfers(this.db.wallet, "wallet").deposit({ ...common, amount: amountOf(amount) });
     return id;
   }

@@ -42,24 +42,31 @@ export function recordingKit(guardKit: typeof realKit): typeof realKit {
 
 /** Whether the guard leaves its upstream alone: asked by a call that would succeed. */
 export async function isOpen(upstream: string): Promise<boolean> {
-  const name = [...made.keys()].find((known) => known === upstream || known.replace(/-shard-\d+$/, "-shard") === upstream);
+  const name = [...made.keys()].find(
+    (known) => known === upstream || known.replace(/-shard-\d+$/, "-shard") === upstream,
+  );
   const guard = made.get(name ?? "");
-  if (guard === undefined) throw new Error(`no guard was made for ${upstream}, but for ${[...made.keys()].join(", ")}`);
+  if (guard === undefined)
+    throw new Error(`no guard was made for ${upstream}, but for ${[...made.keys()].join(", ")}`);
   const plan = { kind: "write", idempotent: false, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
-  return guard.call("look", plan, async () => false).catch((error: unknown) => codeOf(error) === "CIRCUIT_OPEN");
+  return guard
+    .call("look", plan, async () => false)
+    .catch((error: unknown) => codeOf(error) === "CIRCUIT_OPEN");
 }
 
 const STEPS_MAX = 10_000;
 
 /**
- * Turns the faked clock on, a step at a time, until the work has ended. What is real (cryptography, bodies) is waited for in between; while no timer is
- * set, that is all there is to wait for, and the clock stands.
+ * Turns the faked clock on, a step at a time, until the work has ended. What is real (cryptography,
+ * bodies) is waited for in between; while no timer is set, that is all there is to wait for, and
+ * the clock stands.
  */
 async function settled(work: Promise<unknown>, stepMs: number): Promise<void> {
   const state = { hasEnded: false };
   void work.finally(() => void (state.hasEnded = true));
   for (let step = 0; step < STEPS_MAX; step += 1) {
-    for (let turn = 0; turn < 5 && !state.hasEnded; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
+    for (let turn = 0; turn < 5 && !state.hasEnded; turn += 1)
+      await new Promise((resolve) => void setImmediate(resolve));
     if (state.hasEnded) return;
     if (vi.getTimerCount() > 0) vi.advanceTimersByTime(stepMs);
   }
@@ -83,7 +90,9 @@ export async function opens(
   { atOnce = AT_ONCE, rounds = 1, stepMs = STEP_MS }: Driving = {},
 ): Promise<boolean> {
   for (let round = 0; round < rounds; round += 1) {
-    const calls = Array.from({ length: atOnce }, (_, index) => call(round * atOnce + index).catch(() => undefined));
+    const calls = Array.from({ length: atOnce }, (_, index) =>
+      call(round * atOnce + index).catch(() => undefined),
+    );
     await settled(Promise.all(calls), stepMs);
     if (await isOpen(upstream)) return true;
   }

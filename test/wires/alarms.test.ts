@@ -18,7 +18,10 @@ function stateWith(alarmAtMs: number | null) {
     getAlarm: async () => alarm.atMs,
     setAlarm: async (atMs: number) => void (alarm.atMs = atMs),
   };
-  const state = { storage, blockConcurrencyWhile: (work: () => Promise<void>) => work() } as unknown as DurableObjectState;
+  const state = {
+    storage,
+    blockConcurrencyWhile: (work: () => Promise<void>) => work(),
+  } as unknown as DurableObjectState;
   return { state, alarm };
 }
 

@@ -27,7 +27,11 @@ const ASKS: Readonly<Record<string, Readonly<Record<string, readonly Ask[]>>>> =
       () => ({ route: "GET /v1/account/me", ms: 970 }),
       () => ({ route: "POST /v1/account/refresh", ms: 2_970, body: { refreshToken: "r" } }),
       () => ({ route: "POST /v1/account/logout", ms: 2_970 }),
-      () => ({ route: "POST /v1/account/login", ms: 4_970, body: { email: "ada@example.com", password: "correct horse" } }),
+      () => ({
+        route: "POST /v1/account/login",
+        ms: 4_970,
+        body: { email: "ada@example.com", password: "correct horse" },
+      }),
     ],
   },
   app: {
@@ -61,7 +65,9 @@ const ASKS: Readonly<Record<string, Readonly<Record<string, readonly Ask[]>>>> =
 
 const gatewayKey = await testKey("gateway-1");
 
-/** A BFF as it is deployed, all of whose upstreams hang, and a way to ask it as the gateway does. */
+/**
+ * A BFF as it is deployed, all of whose upstreams hang, and a way to ask it as the gateway does.
+ */
 async function bff(name: string) {
   const { kty, crv, x, kid } = gatewayKey.publicJwk;
   const service = hungService();
@@ -82,10 +88,16 @@ async function bff(name: string) {
   const fetchBff = wires[name]?.(env as never);
   if (fetchBff === undefined) throw new Error(`there is no BFF ${name}`);
   const mint = internalTokenMinter(gatewayKey.privateJwk, Date.now);
-  const token = await mint({ userId: ADA, sessionId: "s-1", roles: ["user", "admin"] }, `playhead-${name}-bff`);
+  const token = await mint(
+    { userId: ADA, sessionId: "s-1", roles: ["user", "admin"] },
+    `playhead-${name}-bff`,
+  );
   // A token is verified once, in real time: from here on nothing takes time but what hangs.
   await fetchBff(new Request("http://bff/nowhere", { headers: { "x-internal-token": token } }), {});
-  return function ask({ route, ms, body }: ReturnType<Ask>, more: Readonly<Record<string, string>> = {}): Promise<Response> {
+  return function ask(
+    { route, ms, body }: ReturnType<Ask>,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
     const [method = "", path = ""] = route.split(" ");
     const headers = {
       "x-internal-token": token,
@@ -95,7 +107,11 @@ async function bff(name: string) {
       ...more,
     };
     return fetchBff(
-      new Request(`http://bff${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
+      new Request(`http://bff${path}`, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
       {},
     );
   };
@@ -112,21 +128,26 @@ describe.each(Object.entries(ASKS))("in the %s BFF", (name, byUpstream) => {
     expect(guardsMade()).toEqual(Object.keys(byUpstream).sort());
   });
 
-  it.each(Object.entries(byUpstream).flatMap(([upstream, asks]) => asks.map((ask) => [upstream, ask(0).route, ask] as const)))(
-    "%s that hangs is left alone: %s",
-    async (upstream, _route, asked) => {
-      const ask = await bff(name);
-      expect(await opens(upstream, (index) => ask(asked(index)))).toBe(true);
-    },
-  );
+  it.each(
+    Object.entries(byUpstream).flatMap(([upstream, asks]) =>
+      asks.map((ask) => [upstream, ask(0).route, ask] as const),
+    ),
+  )("%s that hangs is left alone: %s", async (upstream, _route, asked) => {
+    const ask = await bff(name);
+    expect(await opens(upstream, (index) => ask(asked(index)))).toBe(true);
+  });
 
-  it.each(Object.entries(byUpstream).flatMap(([upstream, asks]) => asks.map((ask) => [upstream, ask(0).route, ask] as const)))(
-    "%s is not taken for ill by clients in a hurry: %s",
-    async (upstream, _route, asked) => {
-      const ask = await bff(name);
-      // Whoever is not told how much is usual goes by the quota; whoever is, by what the gateway says.
-      expect(await opens(upstream, (index) => ask({ ...asked(index), ms: 130 }))).toBe(false);
-      expect(await opens(upstream, (index) => ask({ ...asked(index), ms: 300 }, { "x-hurried": "1" }))).toBe(false);
-    },
-  );
+  it.each(
+    Object.entries(byUpstream).flatMap(([upstream, asks]) =>
+      asks.map((ask) => [upstream, ask(0).route, ask] as const),
+    ),
+  )("%s is not taken for ill by clients in a hurry: %s", async (upstream, _route, asked) => {
+    const ask = await bff(name);
+    // Whoever is not told how much is usual goes by the quota; whoever is, by what the gateway
+    // says.
+    expect(await opens(upstream, (index) => ask({ ...asked(index), ms: 130 }))).toBe(false);
+    expect(await opens(upstream, (index) => ask({ ...asked(index), ms: 300 }, { "x-hurried": "1" }))).toBe(
+      false,
+    );
+  });
 });

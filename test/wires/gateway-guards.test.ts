@@ -16,7 +16,15 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
 const gatewayKey = await testKey("gateway-1");
 const identityKey = await testKey("identity-1");
 
-const ANSWER = { allowed: true, limit: 10, remaining: 9, resetMs: 60_000, retryAfterMs: 0, granted: 0, holdMs: 0 };
+const ANSWER = {
+  allowed: true,
+  limit: 10,
+  remaining: 9,
+  resetMs: 60_000,
+  retryAfterMs: 0,
+  granted: 0,
+  holdMs: 0,
+};
 
 interface World {
   /** How far clients' windows are away, in ms; infinitely if absent: they hang. */
@@ -26,8 +34,15 @@ interface World {
   readonly identityHangs?: boolean;
 }
 
-/** The gateway as it is deployed. Its upstreams answer until they are told to hang: tokens are verified and minted once, in real time. */
-async function gateway({ windowMs = Number.POSITIVE_INFINITY, illClient, identityHangs = false }: World = {}) {
+/**
+ * The gateway as it is deployed. Its upstreams answer until they are told to hang: tokens are
+ * verified and minted once, in real time.
+ */
+async function gateway({
+  windowMs = Number.POSITIVE_INFINITY,
+  illClient,
+  identityHangs = false,
+}: World = {}) {
   let isWarm = identityHangs;
   const bff = { fetch: () => (isWarm ? never : Promise.resolve(Response.json({}))) };
   const windowOf = (client: string): object => ({
@@ -50,7 +65,10 @@ async function gateway({ windowMs = Number.POSITIVE_INFINITY, illClient, identit
     APP_BFF: bff,
     OPS_BFF: bff,
     IDENTITY: identityHangs ? hungService() : { snapshot: async () => snapshotOf([identityKey.publicJwk]) },
-    RATE_WINDOW: { idFromName: (name: string) => ({ name }), get: ({ name }: { readonly name: string }) => windowOf(name) },
+    RATE_WINDOW: {
+      idFromName: (name: string) => ({ name }),
+      get: ({ name }: { readonly name: string }) => windowOf(name),
+    },
   };
   const fetchGateway = wire(env as unknown as GatewayEnv);
   const tokenOf = (userId: string): Promise<string> =>
@@ -62,7 +80,12 @@ async function gateway({ windowMs = Number.POSITIVE_INFINITY, illClient, identit
     const [method = "", path = ""] = route.split(" ");
     const init = method === "GET" ? { method } : { method, body: "{}" };
     const authorization = `Bearer ${tokens[client % CLIENTS]}`;
-    const headers = { authorization, "cf-connecting-ip": addressOf(client), "content-type": "application/json", ...more };
+    const headers = {
+      authorization,
+      "cf-connecting-ip": addressOf(client),
+      "content-type": "application/json",
+      ...more,
+    };
     return fetchGateway(new Request(`http://gateway${path}`, { ...init, headers }), {}, ctx);
   };
   async function warmUp(route: string): Promise<void> {
@@ -100,12 +123,15 @@ const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: Wo
     ["POST /v1/transfers", {}],
   ],
   identity: [["GET /v1/account/me", { identityHangs: true }]],
-  // Asked once a second and one at a time: what is asked so seldom needs no breaker, and is found well the sooner.
+  // Asked once a second and one at a time: what is asked so seldom needs no breaker, and is found
+  // well the sooner.
   "account-ready": [],
   "app-ready": [],
   "ops-ready": [],
 };
-const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map(([route, world]) => [upstream, route, world] as const));
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
+  rows.map(([route, world]) => [upstream, route, world] as const),
+);
 
 beforeEach(() => {
   vi.clearAllTimers();
@@ -131,10 +157,13 @@ describe("in the gateway", () => {
     async (upstream, route, world) => {
       const { ask, warmUp } = await gateway(world);
       await warmUp(route);
-      // Of a window 400 ms are the whole quota, whatever the client's patience; of a BFF nine tenths of the route's time are not.
+      // Of a window 400 ms are the whole quota, whatever the client's patience; of a BFF nine
+      // tenths of the route's time are not.
       const patiencesMs = upstream === "rate-window" ? [20, 150, 395] : [20, 150, 395, 900];
       for (const ms of patiencesMs.map(String)) {
-        expect(await opens(upstream, (client) => ask(route, { "x-request-timeout-ms": ms }, client))).toBe(false);
+        expect(await opens(upstream, (client) => ask(route, { "x-request-timeout-ms": ms }, client))).toBe(
+          false,
+        );
       }
       expect(await opens(upstream, (client) => ask(route, { "grpc-timeout": "390m" }, client))).toBe(false);
     },
@@ -143,7 +172,8 @@ describe("in the gateway", () => {
   it("readiness opens no breaker that the traffic needs, however often it is asked of an upstream that hangs", async () => {
     const { ask, warmUp } = await gateway();
     await warmUp("GET /v1/account/me");
-    for (const upstream of ["account", "app", "ops"]) expect(await opens(upstream, () => ask("GET /readyz"))).toBe(false);
+    for (const upstream of ["account", "app", "ops"])
+      expect(await opens(upstream, () => ask("GET /readyz"))).toBe(false);
   });
 
   it.each([

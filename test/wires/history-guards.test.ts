@@ -18,7 +18,9 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
 const BUCKETS = "0-511=0,512-1023=1";
 
 /** The object that keeps the mapping: one shard. */
-const ONE_SHARD = { current: async () => ({ version: 1, shards: 1, buckets: fingerprintOf(parseBucketRanges(BUCKETS, 2)) }) };
+const ONE_SHARD = {
+  current: async () => ({ version: 1, shards: 1, buckets: fingerprintOf(parseBucketRanges(BUCKETS, 2)) }),
+};
 
 /** As much of an object's state as a shard uses. */
 function stateOf(shard: number): DurableObjectState {
@@ -36,7 +38,10 @@ function stateOf(shard: number): DurableObjectState {
   } as unknown as DurableObjectState;
 }
 
-/** The history worker as it is deployed, all of whose upstreams hang but for the mapping: its entrypoints, and its shards. */
+/**
+ * The history worker as it is deployed, all of whose upstreams hang but for the mapping: its
+ * entrypoints, and its shards.
+ */
 function history(mapping: object = ONE_SHARD) {
   const env = {
     ...guardBindings(),
@@ -84,18 +89,38 @@ const coldUsers: Row = {
 /** For each upstream calls that need it, with the time that their caller grants. */
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "history-shard": [
-    { what: "reports", call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.report(contextOf(ms), [REPORT]) },
-    { what: "reads", call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.list(contextOf(ms), { limit: 20 }) },
-    { what: "readiness", call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.ready(contextOf(ms)) },
+    {
+      what: "reports",
+      call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.report(contextOf(ms), [REPORT]),
+    },
+    {
+      what: "reads",
+      call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.list(contextOf(ms), { limit: 20 }),
+    },
+    {
+      what: "readiness",
+      call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.ready(contextOf(ms)),
+    },
     {
       what: "an operator's overview",
       call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
     },
-    { what: "an operator's flush", call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.flush(contextOf(ms)) },
-    { what: "an erasure", call: ({ erasure }) => erasure.erase(contextOf(CALL_QUOTA_MS.erasureRpc), "ada"), driving: { stepMs: 1_000 } },
+    {
+      what: "an operator's flush",
+      call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.flush(contextOf(ms)),
+    },
+    {
+      what: "an erasure",
+      call: ({ erasure }) => erasure.erase(contextOf(CALL_QUOTA_MS.erasureRpc), "ada"),
+      driving: { stepMs: 1_000 },
+    },
   ],
   "history-mapping": [
-    { what: "an operator's flush", call: ({ operations }) => operations.flush(contextOf(CALL_QUOTA_MS.operatorRpc)), hungMapping: true },
+    {
+      what: "an operator's flush",
+      call: ({ operations }) => operations.flush(contextOf(CALL_QUOTA_MS.operatorRpc)),
+      hungMapping: true,
+    },
   ],
   "history-db-0": [coldUsers],
   "history-db-1": [coldUsers],
@@ -110,7 +135,9 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
 };
-const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map((row) => [upstream, row.what, row] as const));
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
+  rows.map((row) => [upstream, row.what, row] as const),
+);
 
 beforeEach(() => {
   vi.clearAllTimers();
@@ -118,12 +145,15 @@ beforeEach(() => {
 });
 
 describe("in history", () => {
-  it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { call, driving, hungMapping = false }) => {
-    const one = history(hungMapping ? hungService() : ONE_SHARD);
-    expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
-    // Guards are made when they are needed, so here each row says which it made.
-    expect(Object.keys(ROWS)).toEqual(expect.arrayContaining([...guardsMade()]));
-  });
+  it.each(EACH)(
+    "%s that hangs is left alone: %s",
+    async (upstream, _what, { call, driving, hungMapping = false }) => {
+      const one = history(hungMapping ? hungService() : ONE_SHARD);
+      expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
+      // Guards are made when they are needed, so here each row says which it made.
+      expect(Object.keys(ROWS)).toEqual(expect.arrayContaining([...guardsMade()]));
+    },
+  );
 
   it.each(EACH.filter(([, what]) => what === "reports" || what === "reads"))(
     "%s is not taken for ill by clients in a hurry: %s",

@@ -14,8 +14,14 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
 });
 
-/** The identity worker as it is deployed, all of whose upstreams hang, by its entrypoints. Whoever logs in is looked up before they are counted. */
-function identity({ database = hungD1(), windows = hungObjects() }: { readonly database?: object; readonly windows?: object } = {}) {
+/**
+ * The identity worker as it is deployed, all of whose upstreams hang, by its entrypoints. Whoever
+ * logs in is looked up before they are counted.
+ */
+function identity({
+  database = hungD1(),
+  windows = hungObjects(),
+}: { readonly database?: object; readonly windows?: object } = {}) {
   const env = {
     ...guardBindings(),
     KEY_ENCRYPTION_KEY: "A".repeat(43),
@@ -41,7 +47,10 @@ const LOGIN = { email: "ada@example.com", password: "correct horse" };
 
 interface Row {
   readonly what: string;
-  /** @param index - which of the calls it is: where clients have objects of their own, one more client */
+  /**
+   * @param index - which of the calls it is: where clients have objects of their own, one more
+   *   client
+   */
   readonly call: (of: Identity, ms?: number, index?: number) => Promise<unknown>;
   readonly stepMs?: number;
   /** Answers where another upstream is asked. */
@@ -53,8 +62,14 @@ interface Row {
 /** For each upstream calls that need it, with the time that their caller grants. */
 const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "identity-db": [
-    { what: "a refresh", call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.refresh(contextOf(ms), "r".repeat(43)) },
-    { what: "a logout", call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.logout(contextOf(ms)) },
+    {
+      what: "a refresh",
+      call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.refresh(contextOf(ms), "r".repeat(43)),
+    },
+    {
+      what: "a logout",
+      call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.logout(contextOf(ms)),
+    },
     {
       what: "an account's erasure",
       call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.erase(contextOf(ms), LOGIN.password),
@@ -62,7 +77,10 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ],
   "identity-db-readers": [
     { what: "a profile", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.me(contextOf(ms)) },
-    { what: "keys and revocations", call: ({ trust }, ms = CALL_QUOTA_MS.rpc) => trust.snapshot(contextOf(ms), 0) },
+    {
+      what: "keys and revocations",
+      call: ({ trust }, ms = CALL_QUOTA_MS.rpc) => trust.snapshot(contextOf(ms), 0),
+    },
     {
       what: "an operator's overview",
       call: ({ administration }, ms = CALL_QUOTA_MS.operatorRpc) => administration.overview(contextOf(ms)),
@@ -79,7 +97,9 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ],
   history: [{ what: "an erasure", call: ({ wired }) => wired.erasures.attempt("ada"), stepMs: 1_000 }],
 };
-const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map((row) => [upstream, row.what, row] as const));
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
+  rows.map((row) => [upstream, row.what, row] as const),
+);
 
 beforeEach(() => {
   vi.clearAllTimers();
@@ -92,10 +112,13 @@ describe("in identity", () => {
     expect(guardsMade()).toEqual(Object.keys(ROWS).sort());
   });
 
-  it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { call, stepMs = 50, database, rounds = 1 }) => {
-    const one = identity(database === undefined ? {} : { database });
-    expect(await opens(upstream, (index) => call(one, undefined, index), { stepMs, rounds })).toBe(true);
-  });
+  it.each(EACH)(
+    "%s that hangs is left alone: %s",
+    async (upstream, _what, { call, stepMs = 50, database, rounds = 1 }) => {
+      const one = identity(database === undefined ? {} : { database });
+      expect(await opens(upstream, (index) => call(one, undefined, index), { stepMs, rounds })).toBe(true);
+    },
+  );
 
   it.each(EACH.filter(([upstream]) => upstream !== "history"))(
     "%s is not taken for ill by clients in a hurry: %s",
@@ -112,7 +135,8 @@ describe("in identity", () => {
       get: ({ name }: { readonly name: string }) => ({ ask: () => (asked.push(name), never) }),
     };
     const { accounts } = identity({ database: emptyD1(), windows });
-    const login = (email: string): Promise<unknown> => accounts.login(contextOf(CALL_QUOTA_MS.passwordRpc), { ...LOGIN, email });
+    const login = (email: string): Promise<unknown> =>
+      accounts.login(contextOf(CALL_QUOTA_MS.passwordRpc), { ...LOGIN, email });
     await opens("rate-window", () => login("ill@example.com"), { rounds: 4 });
     const ofTheIll = asked.length;
     await opens("rate-window", () => login("well@example.com"), { atOnce: 1 });

@@ -54,7 +54,8 @@ interface Row {
   readonly driving?: Parameters<typeof opens>[2];
 }
 
-const settleLater = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve, 2 * CALL_QUOTA_MS.queue));
+const settleLater = (): Promise<void> =>
+  new Promise((resolve) => void setTimeout(resolve, 2 * CALL_QUOTA_MS.queue));
 const delivery = (index: number) => ({
   id: `m${index}`,
   attempts: 1,
@@ -76,7 +77,8 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     {
       what: "a transfer",
       databaseHangs: true,
-      call: ({ funds }, index, ms = CALL_QUOTA_MS.moneyRpc) => funds.transfer(contextOf(ms), 1, `key-${index}`),
+      call: ({ funds }, index, ms = CALL_QUOTA_MS.moneyRpc) =>
+        funds.transfer(contextOf(ms), 1, `key-${index}`),
     },
     {
       what: "an operator's overview",
@@ -86,7 +88,11 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     { what: "the publisher", databaseHangs: true, call: ({ wired }) => wired.publishOnce() },
   ],
   "wallet-db-readers": [
-    { what: "funds", databaseHangs: true, call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.funds(contextOf(ms)) },
+    {
+      what: "funds",
+      databaseHangs: true,
+      call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.funds(contextOf(ms)),
+    },
     {
       what: "transfers of a user",
       databaseHangs: true,
@@ -134,7 +140,9 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
 };
-const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) => rows.map((row) => [upstream, row.what, row] as const));
+const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
+  rows.map((row) => [upstream, row.what, row] as const),
+);
 
 beforeEach(() => {
   vi.clearAllTimers();
@@ -147,11 +155,14 @@ describe("in a ledger", () => {
     expect(guardsMade()).toEqual(Object.keys(ROWS).sort());
   });
 
-  it.each(EACH)("%s that hangs is left alone: %s", async (upstream, _what, { databaseHangs = false, before, call, driving }) => {
-    const one = wallet({ databaseHangs });
-    await before?.(one);
-    expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
-  });
+  it.each(EACH)(
+    "%s that hangs is left alone: %s",
+    async (upstream, _what, { databaseHangs = false, before, call, driving }) => {
+      const one = wallet({ databaseHangs });
+      await before?.(one);
+      expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
+    },
+  );
 
   it.each(EACH.filter(([upstream, what]) => upstream.startsWith("wallet-db") && what !== "the publisher"))(
     "%s is not taken for ill by clients in a hurry: %s",

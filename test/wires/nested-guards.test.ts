@@ -33,9 +33,21 @@ function identity(): object {
 
 function ledger(name: string): object {
   const amounts = { DEPOSIT_MAX: "1000", DEPOSITS_PER_DAY_MAX: "100000" };
-  const vars = { LEDGER: name, DELIVERY_SCHEDULE_MS: "2000", DELIVERIES_PER_SECOND: "50", CHANGE_STREAM: "off", ...amounts };
+  const vars = {
+    LEDGER: name,
+    DELIVERY_SCHEDULE_MS: "2000",
+    DELIVERIES_PER_SECOND: "50",
+    CHANGE_STREAM: "off",
+    ...amounts,
+  };
   const hung = hungService();
-  const bindings = { LEDGER_DB: hungD1(), PEER: hung, PEER_QUEUE: hung, CHANGES_QUEUE: hung, PUBLISHER: hungObjects() };
+  const bindings = {
+    LEDGER_DB: hungD1(),
+    PEER: hung,
+    PEER_QUEUE: hung,
+    CHANGES_QUEUE: hung,
+    PUBLISHER: hungObjects(),
+  };
   return new Funds(CTX, { ...guardBindings(), ...vars, ...bindings } as unknown as LedgerEnv);
 }
 
@@ -54,7 +66,10 @@ async function bff(name: "account" | "app") {
   const mint = internalTokenMinter(gatewayKey.privateJwk, Date.now);
   const token = await mint({ userId: "ada", sessionId: "s-1", roles: ["user"] }, `playhead-${name}-bff`);
   const ask = (path: string): Promise<Response> =>
-    fetchBff(new Request(`http://bff${path}`, { headers: { "x-internal-token": token, "x-deadline-ms": "970" } }), {});
+    fetchBff(
+      new Request(`http://bff${path}`, { headers: { "x-internal-token": token, "x-deadline-ms": "970" } }),
+      {},
+    );
   await ask("/nowhere");
   return { ask };
 }

@@ -8,8 +8,13 @@ vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards
 // Real time doesn't pass on the faked clock; a password takes a quarter of a second of it.
 vi.mock("node:crypto", async (original) => ({
   ...(await original<object>()),
-  scrypt: (password: string, salt: BinaryLike, _length: number, _options: object, done: (error: null, key: Buffer) => void) =>
-    done(null, createHash("sha256").update(password).update(salt).digest()),
+  scrypt: (
+    password: string,
+    salt: BinaryLike,
+    _length: number,
+    _options: object,
+    done: (error: null, key: Buffer) => void,
+  ) => done(null, createHash("sha256").update(password).update(salt).digest()),
 }));
 
 const EMAIL = "ada@example.com";
@@ -44,7 +49,10 @@ describe("with a database that is slow", () => {
     slowness.ms = 0;
     const third = await refresh(second.body["refreshToken"]);
     expect(third.status).toBe(200);
-    expect([(await refresh(refreshToken)).status, (await refresh(third.body["refreshToken"])).status]).toEqual([401, 401]);
+    expect([
+      (await refresh(refreshToken)).status,
+      (await refresh(third.body["refreshToken"])).status,
+    ]).toEqual([401, 401]);
   });
 
   it.each([310, 1_000])("a refresh works where the keys have to be read before, too: %d ms", async (ms) => {
@@ -152,7 +160,11 @@ describe("where it is known that nothing was spent, the client is told when to c
     const { slowness, refresh, refreshToken } = await signedIn();
     slowness.loses = true;
     for (let number = 0; number < 30; number += 1) await refresh(`nobody's ${number}`);
-    expect(await refresh(refreshToken)).toMatchObject({ status: 503, body: { code: "CIRCUIT_OPEN" }, retryAfter: expect.any(String) });
+    expect(await refresh(refreshToken)).toMatchObject({
+      status: 503,
+      body: { code: "CIRCUIT_OPEN" },
+      retryAfter: expect.any(String),
+    });
     slowness.loses = false;
     vi.advanceTimersByTime(10_000);
     expect((await refresh(refreshToken)).status).toBe(200);

@@ -18,13 +18,28 @@ vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
 });
 
 const BUCKETS = "0-1023=0";
-const MAPPING = { current: async () => ({ version: 1, shards: 1, buckets: fingerprintOf(parseBucketRanges(BUCKETS, 1)) }) };
+const MAPPING = {
+  current: async () => ({ version: 1, shards: 1, buckets: fingerprintOf(parseBucketRanges(BUCKETS, 1)) }),
+};
 
-/** A database each of whose queries takes so long, for users with more entries than are loaded at first. */
+/**
+ * A database each of whose queries takes so long, for users with more entries than are loaded at
+ * first.
+ */
 function slowD1(ms: number): object {
   const answer = async (limit: number): Promise<unknown> => {
     await new Promise((resolve) => void setTimeout(resolve, ms));
-    return Array.from({ length: limit }, (_, at) => ["u", "video", `m${at}`, 1, null, "playing", null, 10_000 - at, 10_000 - at]);
+    return Array.from({ length: limit }, (_, at) => [
+      "u",
+      "video",
+      `m${at}`,
+      1,
+      null,
+      "playing",
+      null,
+      10_000 - at,
+      10_000 - at,
+    ]);
   };
   const statement = (limit: number): object => ({
     bind: (_userId: string, max: number) => statement(max),
@@ -43,7 +58,11 @@ async function history(queryMs: number) {
     setAlarm: async () => undefined,
     transactionSync: (work: () => unknown) => work(),
   };
-  const state = { id: { name: "shard-0" }, storage, blockConcurrencyWhile: (work: () => Promise<unknown>) => work() };
+  const state = {
+    id: { name: "shard-0" },
+    storage,
+    blockConcurrencyWhile: (work: () => Promise<unknown>) => work(),
+  };
   const objects: { shard?: HistoryShard } = {};
   const env = {
     ...guardBindings(),
@@ -51,7 +70,11 @@ async function history(queryMs: number) {
     COMMIT_SPACING_MS: "50",
     HISTORY_SHARDS: "1",
     HISTORY_BUCKETS: BUCKETS,
-    SHARD: { getByName: () => objects.shard, idFromName: (name: string) => ({ name }), get: () => objects.shard },
+    SHARD: {
+      getByName: () => objects.shard,
+      idFromName: (name: string) => ({ name }),
+      get: () => objects.shard,
+    },
     MAPPING: namespaceOf(MAPPING),
     HISTORY_DB_0: slowD1(queryMs),
     FLUSH_QUEUE: hungService(),
@@ -77,18 +100,27 @@ beforeEach(() => {
 });
 
 type Call = (playback: Playback, userId: string) => Promise<EntryPage>;
-const lookUp: Call = (playback, userId) => playback.lookup(contextOf(userId), [{ kind: "video", itemId: "gone" }]);
+const lookUp: Call = (playback, userId) =>
+  playback.lookup(contextOf(userId), [{ kind: "video", itemId: "gone" }]);
 const list: Call = (playback, userId) => playback.list(contextOf(userId), { limit: 20 });
 
 describe("a database that is slow, though each query is within its quota, is no fault of the shard's", () => {
   it.each([
-    ["look-ups of what is not among the newest, which are two queries", { queryMs: 200, atOnce: 12, call: lookUp }],
-    ["many users at once who are not in memory, some of whom wait for a place", { queryMs: 250, atOnce: 80, call: list }],
+    [
+      "look-ups of what is not among the newest, which are two queries",
+      { queryMs: 200, atOnce: 12, call: lookUp },
+    ],
+    [
+      "many users at once who are not in memory, some of whom wait for a place",
+      { queryMs: 250, atOnce: 80, call: list },
+    ],
   ])("%s", async (_what, { queryMs, atOnce, call }) => {
     const playback = await history(queryMs);
     const codes = new Set<string>();
     const ask = async (index: number): Promise<void> => {
-      const answered = call(playback, `user-${index}`).then(({ degraded }) => (degraded === true ? "degraded" : "whole"));
+      const answered = call(playback, `user-${index}`).then(({ degraded }) =>
+        degraded === true ? "degraded" : "whole",
+      );
       codes.add(await answered.catch((error: unknown) => codeOf(error)));
     };
     expect(await opens("history-shard", ask, { atOnce, rounds: 4, stepMs: 10 })).toBe(false);

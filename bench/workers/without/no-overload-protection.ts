@@ -1,7 +1,10 @@
 import { requestTimer } from "../../../src/platform/call-timer.ts";
 import type { Attempt, CallPlan, Guard } from "../../../src/platform/guard.ts";
 
-/** Passes everything on within its time, and refuses nobody: no overload protection, no bulkhead, no breaker. */
+/**
+ * Passes everything on within its time, and refuses nobody: no overload protection, no bulkhead, no
+ * breaker.
+ */
 const unprotected = {
   call<T>(_what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
     const limitMs = plan.deadlineAtMs - Date.now();

@@ -27,8 +27,17 @@ export interface AccountAppOptions {
   readonly now: Clock;
 }
 
-/** The account routes of the public contract. What comes back holds tokens, so no cache may keep it. */
-export function createAccountApp({ identity, sessions, passwords, verifyInternalToken, logger, now }: AccountAppOptions): BffFetch {
+/**
+ * The account routes of the public contract. What comes back holds tokens, so no cache may keep it.
+ */
+export function createAccountApp({
+  identity,
+  sessions,
+  passwords,
+  verifyInternalToken,
+  logger,
+  now,
+}: AccountAppOptions): BffFetch {
   return createBff({
     verifyInternalToken,
     logger,
@@ -46,13 +55,22 @@ export function createAccountApp({ identity, sessions, passwords, verifyInternal
 }
 
 /**
- * What anybody may call. None of it is ever tried again: a refresh token works once, and using it twice ends its family. Nor is anybody told to come
- * back where the answer is lost (`problem.ts`).
+ * What anybody may call. None of it is ever tried again: a refresh token works once, and using it
+ * twice ends its family. Nor is anybody told to come back where the answer is lost (`problem.ts`).
  */
-function addSignInRoutes(app: Hono<BffEnv>, sessions: GuardedRpc<IdentityAccounts>, passwords: GuardedRpc<IdentityAccounts>): void {
+function addSignInRoutes(
+  app: Hono<BffEnv>,
+  sessions: GuardedRpc<IdentityAccounts>,
+  passwords: GuardedRpc<IdentityAccounts>,
+): void {
   app.post("/v1/account/register", async function register(c) {
     const input = await readJson(c.req.raw, registerSchema);
-    return c.json(await passwords.write(c.env.scope, "register an account", (service, ctx) => service.register(ctx, input)), 201);
+    return c.json(
+      await passwords.write(c.env.scope, "register an account", (service, ctx) =>
+        service.register(ctx, input),
+      ),
+      201,
+    );
   });
 
   app.post("/v1/account/login", async function login(c) {
@@ -62,7 +80,11 @@ function addSignInRoutes(app: Hono<BffEnv>, sessions: GuardedRpc<IdentityAccount
 
   app.post("/v1/account/refresh", async function refresh(c) {
     const { refreshToken } = await readJson(c.req.raw, refreshSchema);
-    return c.json(await sessions.write(c.env.scope, "trade a refresh token", (service, ctx) => service.refresh(ctx, refreshToken)));
+    return c.json(
+      await sessions.write(c.env.scope, "trade a refresh token", (service, ctx) =>
+        service.refresh(ctx, refreshToken),
+      ),
+    );
   });
 }
 

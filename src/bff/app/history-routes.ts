@@ -26,9 +26,12 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRou
     const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const batch = readReportBatch((await readJson(c.req.raw, reportsSchema)).reports);
-    // Before the first attempt, and never again: a report that were dated when its retry arrives would overtake what another device said meanwhile.
+    // Before the first attempt, and never again: a report that were dated when its retry arrives
+    // would overtake what another device said meanwhile.
     const dated = datedBy(now(), batch.reports);
-    const receipt = await history.idempotentWrite(scope, "report playback", (service, ctx) => service.report(ctx, dated));
+    const receipt = await history.idempotentWrite(scope, "report playback", (service, ctx) =>
+      service.report(ctx, dated),
+    );
     return every.json(receiptOf(batch, receipt), scope);
   });
 
@@ -36,31 +39,54 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRou
     const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const query = readQuery(c.req.url, listQuerySchema);
-    return every.json(await history.read(scope, "list history", (service, ctx) => service.list(ctx, query)), scope);
+    return every.json(
+      await history.read(scope, "list history", (service, ctx) => service.list(ctx, query)),
+      scope,
+    );
   });
 
   app.get("/v1/history/continue", async function continueWatching(c) {
     const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const { limit } = readQuery(c.req.url, continueQuerySchema);
-    return every.json(await history.read(scope, "list what to continue", (service, ctx) => service.continueWatching(ctx, limit)), scope);
+    return every.json(
+      await history.read(scope, "list what to continue", (service, ctx) =>
+        service.continueWatching(ctx, limit),
+      ),
+      scope,
+    );
   });
 
   app.post("/v1/history/lookup", async function lookUpItems(c) {
     const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const { items } = await readJson(c.req.raw, lookupSchema);
-    return every.json(await history.read(scope, "look up items", (service, ctx) => service.lookup(ctx, items)), scope);
+    return every.json(
+      await history.read(scope, "look up items", (service, ctx) => service.lookup(ctx, items)),
+      scope,
+    );
   });
 }
 
-/** One time for the whole batch, so that among its reports on one item the last wins, as it was sent. Nobody dates ahead. */
+/**
+ * One time for the whole batch, so that among its reports on one item the last wins, as it was
+ * sent. Nobody dates ahead.
+ */
 function datedBy(nowMs: number, reports: readonly Report[]): readonly Report[] {
   return reports.map((report) => ({ ...report, at: Math.min(report.at ?? nowMs, nowMs) }));
 }
 
-/** What history says of the reports it was given, and what it was not given. A history of a later version may reject some more, by their places among those. */
-function receiptOf({ places, rejected }: ReportBatch, { rejected: further = [], ...receipt }: ReportReceipt): ReportReceipt {
-  const all = [...rejected, ...further.map(({ index, ...fault }) => ({ index: places[index] ?? index, ...fault }))];
+/**
+ * What history says of the reports it was given, and what it was not given. A history of a later
+ * version may reject some more, by their places among those.
+ */
+function receiptOf(
+  { places, rejected }: ReportBatch,
+  { rejected: further = [], ...receipt }: ReportReceipt,
+): ReportReceipt {
+  const all = [
+    ...rejected,
+    ...further.map(({ index, ...fault }) => ({ index: places[index] ?? index, ...fault })),
+  ];
   return all.length === 0 ? receipt : { ...receipt, rejected: all.toSorted((a, b) => a.index - b.index) };
 }

@@ -21,8 +21,9 @@ interface HomeDeps {
 const CONTINUE_LIMIT = 20;
 
 /**
- * The home screen in one request. Its parts are asked for at once, each through its guard; one that fails or is late is null and named in
- * `degraded`, and so is one whose service could give only a part of it. Only if all of them fail is the whole an error.
+ * The home screen in one request. Its parts are asked for at once, each through its guard; one that
+ * fails or is late is null and named in `degraded`, and so is one whose service could give only a
+ * part of it. Only if all of them fail is the whole an error.
  */
 export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, logger }: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
@@ -33,7 +34,9 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
     const parts: Record<string, () => Promise<unknown>> = {
       profile: () => identity.read(scope, "read the profile", (service, ctx) => service.me(ctx)),
       continue: async () => {
-        const page = await history.read(scope, "list what to continue", (service, ctx) => service.continueWatching(ctx, CONTINUE_LIMIT));
+        const page = await history.read(scope, "list what to continue", (service, ctx) =>
+          service.continueWatching(ctx, CONTINUE_LIMIT),
+        );
         if (page.degraded === true) degraded.add("continue");
         return page.items;
       },
@@ -49,7 +52,11 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
         if (!part.degraded) return;
         degraded.add(name);
         failures.push(part.error);
-        logger.warn("part of home missing", { requestId: scope.requestId, part: name, causes: describeCauses(part.error) });
+        logger.warn("part of home missing", {
+          requestId: scope.requestId,
+          part: name,
+          causes: describeCauses(part.error),
+        });
       });
     }
     await group.wait();
@@ -58,11 +65,17 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
   });
 }
 
-/** A caller whose account is gone learns that; otherwise it says whether time ran out or services are away. */
+/**
+ * A caller whose account is gone learns that; otherwise it says whether time ran out or services
+ * are away.
+ */
 function allFailed(failures: readonly unknown[]): CodedError {
   const cause = failures.find((failure) => isCode(failure, "UNAUTHENTICATED")) ?? failures[0];
-  if (isCode(cause, "UNAUTHENTICATED")) return new CodedError("UNAUTHENTICATED", "The account is gone", { cause });
-  const code = failures.every((failure) => isCode(failure, "DEADLINE_EXCEEDED")) ? "DEADLINE_EXCEEDED" : "UNAVAILABLE";
+  if (isCode(cause, "UNAUTHENTICATED"))
+    return new CodedError("UNAUTHENTICATED", "The account is gone", { cause });
+  const code = failures.every((failure) => isCode(failure, "DEADLINE_EXCEEDED"))
+    ? "DEADLINE_EXCEEDED"
+    : "UNAVAILABLE";
   return new CodedError(code, "No part of the home screen can be had now", {
     cause,
     alreadyRetried: true,

@@ -25,7 +25,10 @@ interface MoneyRoutesDeps {
   readonly movers: Ledgers;
 }
 
-/** The money routes of api.md. A transfer lives in the ledger that it leaves: what is asked without saying which is asked of both. */
+/**
+ * The money routes of api.md. A transfer lives in the ledger that it leaves: what is asked without
+ * saying which is asked of both.
+ */
 export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRoutesDeps): void {
   app.get("/v1/wallet", async function showWallet(c) {
     const { every } = c.env;
@@ -37,7 +40,9 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const { every } = c.env;
     const scope = permitted(c.env.scope, "money:own");
     const { ledger, limit, cursor } = readQuery(c.req.url, statementQuerySchema);
-    const page = await ledgers[ledger].read(scope, "read a statement", (service, ctx) => service.statement(ctx, limit, cursor ?? null));
+    const page = await ledgers[ledger].read(scope, "read a statement", (service, ctx) =>
+      service.statement(ctx, limit, cursor ?? null),
+    );
     return every.json(page, scope);
   });
 
@@ -45,7 +50,9 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const scope = permitted(c.env.scope, "money:own");
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
     const { from, amount } = await readJson(c.req.raw, transferSchema);
-    const receipt = await movers[from].keyedWrite(scope, "transfer", (service, ctx) => service.transfer(ctx, amount, key));
+    const receipt = await movers[from].keyedWrite(scope, "transfer", (service, ctx) =>
+      service.transfer(ctx, amount, key),
+    );
     return c.json(receipt, 202);
   });
 
@@ -55,7 +62,9 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
     const own = inTimeToAssemble(scope);
-    const transfer = await ofEither(ledgers, (ledger) => ledger.read(own, "read a transfer", (service, ctx) => service.read(ctx, id.data)));
+    const transfer = await ofEither(ledgers, (ledger) =>
+      ledger.read(own, "read a transfer", (service, ctx) => service.read(ctx, id.data)),
+    );
     if (transfer === null) throw new CodedError("NOT_FOUND", "No such transfer");
     return every.json(transfer, scope);
   });
@@ -73,14 +82,23 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
   });
 }
 
-function pageOf(newest: readonly TransferView[], limit: number): { readonly items: readonly TransferView[]; readonly nextCursor?: string } {
+function pageOf(
+  newest: readonly TransferView[],
+  limit: number,
+): { readonly items: readonly TransferView[]; readonly nextCursor?: string } {
   const items = newest.slice(0, limit);
   const last = items.at(-1);
   return newest.length > limit && last !== undefined ? { items, nextCursor: last.transferId } : { items };
 }
 
-/** Asks both ledgers at once for what one of them has. Where none of those that answer has it, it may be with the one that doesn't: throws what that one did. */
-async function ofEither<T>(ledgers: Ledgers, ask: (ledger: GuardedRpc<LedgerFunds>) => Promise<T | null>): Promise<T | null> {
+/**
+ * Asks both ledgers at once for what one of them has. Where none of those that answer has it, it
+ * may be with the one that doesn't: throws what that one did.
+ */
+async function ofEither<T>(
+  ledgers: Ledgers,
+  ask: (ledger: GuardedRpc<LedgerFunds>) => Promise<T | null>,
+): Promise<T | null> {
   let found: T | null = null;
   const failures: unknown[] = [];
   const group = new TaskGroup();
@@ -99,7 +117,10 @@ async function ofEither<T>(ledgers: Ledgers, ask: (ledger: GuardedRpc<LedgerFund
 }
 
 /** Asks both ledgers at once. Throws if either fails: half of somebody's money is no answer. */
-async function ofBoth<T>(ledgers: Ledgers, ask: (ledger: GuardedRpc<LedgerFunds>) => Promise<T>): Promise<Record<LedgerName, T>> {
+async function ofBoth<T>(
+  ledgers: Ledgers,
+  ask: (ledger: GuardedRpc<LedgerFunds>) => Promise<T>,
+): Promise<Record<LedgerName, T>> {
   const answers: Partial<Record<LedgerName, T>> = {};
   const group = new TaskGroup();
   for (const name of LEDGERS) {

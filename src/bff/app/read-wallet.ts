@@ -30,7 +30,10 @@ interface Answers {
 /** Looks that are taken where the movements of the one before did not reach back far enough. */
 const DEEPER_LOOKS = [CUT_MOVEMENTS_MAX, CUT_MOVEMENTS_MAX] as const;
 
-/** Both ledgers' word on the caller's money, as of one moment; where one can't be asked, the other's. Throws only if neither can. */
+/**
+ * Both ledgers' word on the caller's money, as of one moment; where one can't be asked, the
+ * other's. Throws only if neither can.
+ */
 export async function readWallet(scope: RequestScope, ledgers: Ledgers): Promise<WalletView> {
   const answers = await ask(scope, ledgers, CUT_MOVEMENTS);
   const { wallet, savings } = answers;
@@ -53,7 +56,9 @@ export async function readWholeWallet(scope: RequestScope, ledgers: Ledgers): Pr
   return whole;
 }
 
-/** One picture of both answers, after deeper looks where it needs them; null where there is but one. */
+/**
+ * One picture of both answers, after deeper looks where it needs them; null where there is but one.
+ */
 async function wholeOf(scope: RequestScope, ledgers: Ledgers, answers: Answers): Promise<WalletView | null> {
   if (answers.wallet === null || answers.savings === null) return null;
   let cut = walletCut({ wallet: answers.wallet, savings: answers.savings });
@@ -68,12 +73,18 @@ async function wholeOf(scope: RequestScope, ledgers: Ledgers, answers: Answers):
 }
 
 async function ask(scope: RequestScope, ledgers: Ledgers, movementsMax: number): Promise<Answers> {
-  const answers: { wallet: FundsCut | null; savings: FundsCut | null; error: unknown } = { wallet: null, savings: null, error: null };
+  const answers: { wallet: FundsCut | null; savings: FundsCut | null; error: unknown } = {
+    wallet: null,
+    savings: null,
+    error: null,
+  };
   const group = new TaskGroup();
   for (const name of LEDGERS) {
     group.go(async () => {
       try {
-        answers[name] = await ledgers[name].read(scope, "read funds", (service, ctx) => service.cut(ctx, movementsMax));
+        answers[name] = await ledgers[name].read(scope, "read funds", (service, ctx) =>
+          service.cut(ctx, movementsMax),
+        );
       } catch (error) {
         answers.error = error;
       }

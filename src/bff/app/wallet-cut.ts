@@ -7,16 +7,21 @@ export type Cuts = Readonly<Record<LedgerName, FundsCut>>;
 export interface WalletCut {
   readonly balances: Readonly<Record<LedgerName, number>>;
   readonly inFlight: number;
-  /** What is there too much against all that was ever paid in, or too little: zero, unless the movements don't reach back far enough. */
+  /**
+   * What is there too much against all that was ever paid in, or too little: zero, unless the
+   * movements don't reach back far enough.
+   */
   readonly excess: number;
 }
 
 type Movement = FundsCut["movements"][number];
 
 /**
- * Two answers are of two moments. They are made one picture by the transfers they tell of: a credit whose debit the other answer lacks isn't counted yet; a debit
- * whose credit is lacking is in flight, settled or not; one whose credit is there is not, confirmed or not. That holds for ids from which on both answers know
- * everything. What is older is taken as each ledger says. Whether that was right is told by what was paid in, which no transfer changes.
+ * Two answers are of two moments. They are made one picture by the transfers they tell of: a credit
+ * whose debit the other answer lacks isn't counted yet; a debit whose credit is lacking is in
+ * flight, settled or not; one whose credit is there is not, confirmed or not. That holds for ids
+ * from which on both answers know everything. What is older is taken as each ledger says. Whether
+ * that was right is told by what was paid in, which no transfer changes.
  *
  * Source: consistent cuts, Mattern, "Virtual Time and Global States of Distributed Systems" (1989).
  */
@@ -42,27 +47,43 @@ export function walletCut(cuts: Cuts): WalletCut {
     }
   }
   for (const name of LEDGERS) {
-    // A deposit that was taken back took some of it: so it had come, and has left the other ledger, whose answer is the older one.
+    // A deposit that was taken back took some of it: so it had come, and has left the other ledger,
+    // whose answer is the older one.
     const lacking = Math.max(0, -balances[name]);
     balances[name] += lacking;
     balances[peerOf(name)] -= lacking;
   }
-  return { balances, inFlight, excess: balances.wallet + balances.savings + inFlight - wallet.paidIn - savings.paidIn };
+  return {
+    balances,
+    inFlight,
+    excess: balances.wallet + balances.savings + inFlight - wallet.paidIn - savings.paidIn,
+  };
 }
 
-/** The best that can be said where not even many movements reach: what is neither here nor there is in flight. */
+/**
+ * The best that can be said where not even many movements reach: what is neither here nor there is
+ * in flight.
+ */
 export function settleExcess({ balances, inFlight, excess }: WalletCut): Omit<WalletCut, "excess"> {
   return { balances, inFlight: Math.max(0, inFlight - excess) };
 }
 
-/** The transfers out of one ledger that both answers know, newest first, and the credits whose debits they don't. Debits are below zero. */
+/**
+ * The transfers out of one ledger that both answers know, newest first, and the credits whose
+ * debits they don't. Debits are below zero.
+ */
 function comparedFrom(
   from: LedgerName,
   cuts: Cuts,
   since: string,
-): { readonly debits: readonly (Movement & { readonly hasArrived: boolean })[]; readonly unseen: readonly Movement[] } {
+): {
+  readonly debits: readonly (Movement & { readonly hasArrived: boolean })[];
+  readonly unseen: readonly Movement[];
+} {
   const known = (ledger: LedgerName, isMeant: (amount: number) => boolean): readonly Movement[] =>
-    cuts[ledger].movements.filter(({ id, amount }) => id >= since && isMeant(amount)).toSorted((a, b) => (a.id < b.id ? 1 : -1));
+    cuts[ledger].movements
+      .filter(({ id, amount }) => id >= since && isMeant(amount))
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1));
   const debits = known(from, (amount) => amount < 0);
   const credits = known(peerOf(from), (amount) => amount > 0);
   const [debited, credited] = [new Set(debits.map(({ id }) => id)), new Set(credits.map(({ id }) => id))];

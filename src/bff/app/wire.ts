@@ -46,7 +46,10 @@ export function wire(env: AppBffEnv) {
   const ledger = (name: LedgerName, binding: object) => {
     const guard = makeGuard(name, { quotaMs, readsMax: LEDGER_PLACES, writesMax: LEDGER_PLACES });
     const service = bindRpc<LedgerFunds>(binding);
-    return { reading: guardedRpc(service, guard), moving: guardedRpc(service, guard, { quotaMs: CALL_QUOTA_MS.moneyRpc }) };
+    return {
+      reading: guardedRpc(service, guard),
+      moving: guardedRpc(service, guard, { quotaMs: CALL_QUOTA_MS.moneyRpc }),
+    };
   };
   const wallet = ledger("wallet", env.WALLET);
   const savings = ledger("savings", env.SAVINGS);

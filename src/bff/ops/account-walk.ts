@@ -30,8 +30,17 @@ interface AccountWalkInput {
 /** An account that has moved while it was read is read again, so many times. */
 const TRIES_MAX = 3;
 
-/** Looks at accounts from where the last walk ended, at one at least and once around at most, and remembers where this one did. */
-export async function walkAccounts({ ledger, from, pace, hasTime, goesRound }: AccountWalkInput): Promise<AccountWalk> {
+/**
+ * Looks at accounts from where the last walk ended, at one at least and once around at most, and
+ * remembers where this one did.
+ */
+export async function walkAccounts({
+  ledger,
+  from,
+  pace,
+  hasTime,
+  goesRound,
+}: AccountWalkInput): Promise<AccountWalk> {
   const findings: LedgerFinding[] = [];
   let [accounts, unchecked, after] = [0, 0, from];
   let [hasWrapped, cameToEnd, isAround, isDone] = [from === "", false, false, false];
@@ -43,7 +52,8 @@ export async function walkAccounts({ ledger, from, pace, hasTime, goesRound }: A
     for (const id of page.long) {
       const found = await checkLong(ledger, id, pace, hasTime);
       isDone ||= found === "late";
-      // Who had no time begins with this one next time; but who begins with it and has none either would never come further.
+      // Who had no time begins with this one next time; but who begins with it and has none either
+      // would never come further.
       if (isDone && after !== from) break;
       accounts += 1;
       after = id;
@@ -63,8 +73,9 @@ export async function walkAccounts({ ledger, from, pace, hasTime, goesRound }: A
 }
 
 /**
- * An account with many movements, part by part. Each movement changes what it holds, what it has in flight or which is its newest: where none of these was another
- * in any part, nothing has moved from the first part to the last, and all of them are of one moment.
+ * An account with many movements, part by part. Each movement changes what it holds, what it has in
+ * flight or which is its newest: where none of these was another in any part, nothing has moved
+ * from the first part to the last, and all of them are of one moment.
  */
 async function checkLong(
   ledger: AccountWalkInput["ledger"],
@@ -99,7 +110,8 @@ async function readInParts(
     entries.add(read.entries);
     transfers.add(read.transfers);
     if (Math.max(entries.count, transfers.count) > MOVEMENTS_MAX) return "many";
-    if (entries.next === null && transfers.next === null) return findingsOfAccount(account, { balance, inFlight, entries, transfers });
+    if (entries.next === null && transfers.next === null)
+      return findingsOfAccount(account, { balance, inFlight, entries, transfers });
   }
   return [];
 }

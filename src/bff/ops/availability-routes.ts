@@ -34,7 +34,9 @@ const SHARES_MAX = 16;
 const CONCURRENCY_MAX = 4;
 
 const limitsQuerySchema = z.object({
-  client: z.string().regex(/^(user:[0-9a-f-]{36}|address:[0-9a-z.:/]{1,64})$/, "must be user:<id> or address:<address>"),
+  client: z
+    .string()
+    .regex(/^(user:[0-9a-f-]{36}|address:[0-9a-z.:/]{1,64})$/, "must be user:<id> or address:<address>"),
 });
 
 const faultSchema = z.object({
@@ -44,18 +46,28 @@ const faultSchema = z.object({
   until: z.int().min(0).optional(),
 });
 
-/** What operators see of breakers and quotas, and how they make trouble on purpose where that is allowed. */
+/**
+ * What operators see of breakers and quotas, and how they make trouble on purpose where that is
+ * allowed.
+ */
 export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoutesDeps): void {
   const { guard, breakerOf, windowOf, faults, now } = deps;
-  const read = <T>({ deadlineAtMs, isHurried = false }: Patience, what: string, part: string, call: () => Promise<T>): Promise<T> =>
-    guard.call(what, { kind: "read", idempotent: true, deadlineAtMs, isHurried, part }, call);
+  const read = <T>(
+    { deadlineAtMs, isHurried = false }: Patience,
+    what: string,
+    part: string,
+    call: () => Promise<T>,
+  ): Promise<T> => guard.call(what, { kind: "read", idempotent: true, deadlineAtMs, isHurried, part }, call);
 
   app.get("/v1/ops/breakers", async function showBreakers(c) {
     const views = new Map<string, SharedBreakerView>();
     const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
     for (const upstream of SHARED_UPSTREAMS) {
       group.go(async () => {
-        views.set(upstream, await read(c.env.scope, "read a breaker", `breaker ${upstream}`, () => breakerOf(upstream).view()));
+        views.set(
+          upstream,
+          await read(c.env.scope, "read a breaker", `breaker ${upstream}`, () => breakerOf(upstream).view()),
+        );
       });
     }
     await group.wait();
@@ -73,7 +85,9 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const quotas = new Map<string, QuotaView>();
     for (let share = 0; share < SHARES_MAX; share += 1) {
       const name = share === 0 ? client : `${client}#${share}`;
-      const views = await read(c.env.scope, "read a client's window", `window ${name}`, () => windowOf(name).view());
+      const views = await read(c.env.scope, "read a client's window", `window ${name}`, () =>
+        windowOf(name).view(),
+      );
       if (views.length === 0 && share > 0) break;
       for (const view of views) quotas.set(view.policy, addedTo(quotas.get(view.policy), view));
     }
@@ -83,11 +97,18 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
   app.put("/v1/ops/faults", async function orderFault(c) {
     if (faults === null) throw new CodedError("NOT_FOUND", "No such route");
     const { target, latencyMs = 0, errorRate = 0, until } = await readJson(c.req.raw, faultSchema);
-    const fault: Fault | null = latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
+    const fault: Fault | null =
+      latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
     const board = faults.boards(FAULT_BOARD_NAME);
     const { scope } = c.env;
     const { deadlineAtMs, isHurried = false } = scope;
-    const plan = { kind: "write", idempotent: true, deadlineAtMs, isHurried, part: FAULT_BOARD_NAME } as const;
+    const plan = {
+      kind: "write",
+      idempotent: true,
+      deadlineAtMs,
+      isHurried,
+      part: FAULT_BOARD_NAME,
+    } as const;
     await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
     const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(faults.bootId));
     return c.json({

@@ -1,7 +1,9 @@
 import { LEDGERS, peerOf, type LedgerName } from "../../contracts/ledger.ts";
 import type { ComparedRow, MismatchKind } from "../../contracts/ledger-reconciliation.ts";
 
-/** Something that should not be. `ledger` is where it was found, null where it is between the two. */
+/**
+ * Something that should not be. `ledger` is where it was found, null where it is between the two.
+ */
 export interface Mismatch {
   readonly kind: MismatchKind;
   readonly ledger: LedgerName | null;
@@ -18,9 +20,11 @@ export interface Comparison {
 type Rows = Readonly<Record<LedgerName, readonly ComparedRow[]>>;
 
 /**
- * Holds transfers against each other: what the origin has stored of each against what the destination has. A confirmation may be as late as it likes: what is pending
- * may have been credited or not. What is settled must have been, to the same user, with the same amount; what is refunded must not have been. The rows of the two
- * are of two moments, so whatever this finds counts only if it is found again.
+ * Holds transfers against each other: what the origin has stored of each against what the
+ * destination has. A confirmation may be as late as it likes: what is pending may have been
+ * credited or not. What is settled must have been, to the same user, with the same amount; what is
+ * refunded must not have been. The rows of the two are of two moments, so whatever this finds
+ * counts only if it is found again.
  *
  * @returns by id, of every id that is in either list
  */
@@ -48,7 +52,8 @@ function kindsOf(row: ComparedRow, other: ComparedRow | undefined): readonly Mis
   const kinds: MismatchKind[] = row.counter === -row.amount ? [] : ["unbalanced_transfer"];
   if (row.account === "equity") return kinds;
   if (row.operation === "refund") return [...kinds, ...kindsOfRefund(row)];
-  if (row.amount < 0) return other === undefined || other.amount < 0 ? [...kinds, "credit_without_transfer"] : kinds;
+  if (row.amount < 0)
+    return other === undefined || other.amount < 0 ? [...kinds, "credit_without_transfer"] : kinds;
   const credit = other !== undefined && other.amount < 0 && other.operation !== "refund" ? other : null;
   return [...kinds, ...kindsOfDebit(row), ...kindsBetween(row, credit)];
 }
@@ -82,7 +87,8 @@ function kindsBetween(debit: ComparedRow, credit: ComparedRow | null): readonly 
   const { outcome, amount, bookedBack } = debit;
   const kinds: MismatchKind[] = [];
   if (outcome === "refunded" && bookedBack !== -amount) kinds.push("wrong_amount");
-  if (credit === null) return outcome === "pending" || outcome === "refunded" ? kinds : [...kinds, "transfer_without_credit"];
+  if (credit === null)
+    return outcome === "pending" || outcome === "refunded" ? kinds : [...kinds, "transfer_without_credit"];
   if (outcome === "refunded") kinds.push("wrong_outcome");
   if (credit.userId !== debit.userId) kinds.push("wrong_user");
   if (credit.amount !== -amount) kinds.push("wrong_amount");

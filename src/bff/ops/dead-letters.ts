@@ -1,4 +1,8 @@
-import { LETTERS_PER_PAGE_MAX, type DeadLetter, type LettersRedriven } from "../../contracts/ledger-operators.ts";
+import {
+  LETTERS_PER_PAGE_MAX,
+  type DeadLetter,
+  type LettersRedriven,
+} from "../../contracts/ledger-operators.ts";
 import { peerOf, type LedgerName } from "../../contracts/ledger.ts";
 import type { RequestScope } from "../../platform/call-context.ts";
 import type { LedgersOfOperators } from "./ledger-routes.ts";
@@ -23,11 +27,16 @@ export function letterCursor({ at, id }: DeadLetter): string {
 }
 
 /**
- * Sends what dead letters were about again. A letter's own words are never acted on: it may be older than what became of its transfer. Its origin is asked for the
- * message, which is in its outbox for as long as it is under way, and sends it anew, paced like every redrive. Then the letter goes; one that dies in between
- * is redriven twice, which does nothing.
+ * Sends what dead letters were about again. A letter's own words are never acted on: it may be
+ * older than what became of its transfer. Its origin is asked for the message, which is in its
+ * outbox for as long as it is under way, and sends it anew, paced like every redrive. Then the
+ * letter goes; one that dies in between is redriven twice, which does nothing.
  */
-export async function redriveDeadLetters({ ledgers, scope, order }: RedriveLettersInput): Promise<LettersRedriven> {
+export async function redriveDeadLetters({
+  ledgers,
+  scope,
+  order,
+}: RedriveLettersInput): Promise<LettersRedriven> {
   const { ledger, dryRun } = order;
   const { letters, nextCursor } = await lettersOf(ledgers, scope, order);
   const readable = letters.filter((letter) => tellsTransferFrom(letter, peerOf(ledger)));
@@ -43,7 +52,9 @@ export async function redriveDeadLetters({ ledgers, scope, order }: RedriveLette
     readable.filter(({ transferId }) => underWay.has(transferId ?? "") === wanted).map(({ id }) => id);
   if (!dryRun && readable.length > 0) {
     const ids = readable.map(({ id }) => id);
-    await ledgers[ledger].write(scope, "forget dead letters", (service, ctx) => service.forgetDeadLetters(ctx, ids));
+    await ledgers[ledger].write(scope, "forget dead letters", (service, ctx) =>
+      service.forgetDeadLetters(ctx, ids),
+    );
   }
   return {
     redriven: idsWhere(true),
@@ -53,7 +64,10 @@ export async function redriveDeadLetters({ ledgers, scope, order }: RedriveLette
   };
 }
 
-/** Whether the ledger can be asked what became of it: one that names a transfer of somebody else's says nothing about any of theirs. */
+/**
+ * Whether the ledger can be asked what became of it: one that names a transfer of somebody else's
+ * says nothing about any of theirs.
+ */
 function tellsTransferFrom({ transferId, body }: DeadLetter, from: LedgerName): boolean {
   const sender: unknown = typeof body === "object" && body !== null && "from" in body ? body.from : from;
   return transferId !== null && sender === from;
@@ -64,13 +78,26 @@ interface Letters {
   readonly nextCursor?: string;
 }
 
-async function lettersOf(ledgers: LedgersOfOperators, scope: RequestScope, { ledger, ids, cursor }: Order): Promise<Letters> {
+async function lettersOf(
+  ledgers: LedgersOfOperators,
+  scope: RequestScope,
+  { ledger, ids, cursor }: Order,
+): Promise<Letters> {
   if (ids !== null) {
-    return { letters: await ledgers[ledger].read(scope, "read dead letters", (service, ctx) => service.deadLettersNamed(ctx, ids)) };
+    return {
+      letters: await ledgers[ledger].read(scope, "read dead letters", (service, ctx) =>
+        service.deadLettersNamed(ctx, ids),
+      ),
+    };
   }
   const page = { limit: LETTERS_PER_PAGE_MAX + 1, ...(cursor === undefined ? {} : { cursor }) };
-  const found = await ledgers[ledger].read(scope, "read dead letters", (service, ctx) => service.deadLetters(ctx, page));
+  const found = await ledgers[ledger].read(scope, "read dead letters", (service, ctx) =>
+    service.deadLetters(ctx, page),
+  );
   const letters = found.slice(0, LETTERS_PER_PAGE_MAX);
   const last = letters.at(-1);
-  return { letters, ...(found.length > letters.length && last !== undefined ? { nextCursor: letterCursor(last) } : {}) };
+  return {
+    letters,
+    ...(found.length > letters.length && last !== undefined ? { nextCursor: letterCursor(last) } : {}),
+  };
 }

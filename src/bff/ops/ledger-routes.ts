@@ -25,7 +25,10 @@ interface LedgerRoutesDeps {
   readonly identity: GuardedRpc<IdentityAdministration>;
 }
 
-/** What operators see and do about money. `ops-app.ts` has checked the permission of each route; the ledgers write the audit. */
+/**
+ * What operators see and do about money. `ops-app.ts` has checked the permission of each route; the
+ * ledgers write the audit.
+ */
 export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: LedgerRoutesDeps): void {
   app.post("/v1/ops/wallets/:userId/deposits", async function deposit(c) {
     const key = parseIdempotencyKey(c.req.raw.headers.get(IDEMPOTENCY_KEY_HEADER));
@@ -41,7 +44,9 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     await readOptionalJson(c.req.raw, noOrderSchema);
     // Deposits are made in the wallet only. The id is the key.
     return c.json(
-      await ledgers.wallet.keyedWrite(c.env.scope, "reverse a deposit", (service, ctx) => service.reverseDeposit(ctx, id.data)),
+      await ledgers.wallet.keyedWrite(c.env.scope, "reverse a deposit", (service, ctx) =>
+        service.reverseDeposit(ctx, id.data),
+      ),
     );
   });
 
@@ -74,13 +79,20 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     );
     const items = messages.slice(0, query.limit);
     const last = items.at(-1);
-    return c.json({ items, ...(messages.length > query.limit && last !== undefined ? { nextCursor: last.transferId } : {}) });
+    return c.json({
+      items,
+      ...(messages.length > query.limit && last !== undefined ? { nextCursor: last.transferId } : {}),
+    });
   });
 
   app.post("/v1/ops/outbox/redrive", async function redrive(c) {
     const { ledger, ids, cursor, dryRun = false } = await readJson(c.req.raw, redriveSchema);
     const which = ids === undefined ? ({ status: "parked", cursor } as const) : { ids };
-    return c.json(await ledgers[ledger].write(c.env.scope, "redrive messages", (service, ctx) => service.redrive(ctx, which, dryRun)));
+    return c.json(
+      await ledgers[ledger].write(c.env.scope, "redrive messages", (service, ctx) =>
+        service.redrive(ctx, which, dryRun),
+      ),
+    );
   });
 
   app.post("/v1/ops/transfers/:id/refund", async function refund(c) {
@@ -88,7 +100,9 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     await readOptionalJson(c.req.raw, noOrderSchema);
     if (id.success) {
       for (const name of LEDGERS) {
-        const receipt = await ledgers[name].keyedWrite(c.env.scope, "refund a transfer", (service, ctx) => service.refund(ctx, id.data));
+        const receipt = await ledgers[name].keyedWrite(c.env.scope, "refund a transfer", (service, ctx) =>
+          service.refund(ctx, id.data),
+        );
         if (receipt !== null) return c.json(receipt);
       }
     }
@@ -97,7 +111,9 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
 
   app.get("/v1/ops/changes", async function listChanges(c) {
     const { ledger, after, limit } = readQuery(c.req.url, changesQuerySchema);
-    const items = await ledgers[ledger].read(c.env.scope, "read changes", (service, ctx) => service.changes(ctx, after, limit));
+    const items = await ledgers[ledger].read(c.env.scope, "read changes", (service, ctx) =>
+      service.changes(ctx, after, limit),
+    );
     return c.json({ items, nextAfter: items.at(-1)?.seq ?? after });
   });
 }

@@ -1,7 +1,11 @@
 import type { Hono } from "hono";
 import { auditQuerySchema, type AuditView } from "../../contracts/audit.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
-import { deadLettersQuerySchema, parkSchema, redriveLettersSchema } from "../../contracts/ledger-operators.ts";
+import {
+  deadLettersQuerySchema,
+  parkSchema,
+  redriveLettersSchema,
+} from "../../contracts/ledger-operators.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
@@ -13,13 +17,18 @@ interface MessageRoutesDeps {
   readonly identity: GuardedRpc<IdentityAdministration>;
 }
 
-/** What was given up, what is held back, and who has done what. `ops-app.ts` has checked the permission of each route. */
+/**
+ * What was given up, what is held back, and who has done what. `ops-app.ts` has checked the
+ * permission of each route.
+ */
 export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: MessageRoutesDeps): void {
   app.post("/v1/ops/outbox/park", async function park(c) {
     const { ledger, ids } = await readJson(c.req.raw, parkSchema);
     const named = ids.map((id) => id.toLowerCase());
     // Each change is audited, so that none is made twice.
-    const parked = await ledgers[ledger].write(c.env.scope, "park messages", (service, ctx) => service.park(ctx, named));
+    const parked = await ledgers[ledger].write(c.env.scope, "park messages", (service, ctx) =>
+      service.park(ctx, named),
+    );
     return c.json({ parked });
   });
 
@@ -30,12 +39,17 @@ export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: Messa
     );
     const items = found.slice(0, query.limit);
     const last = items.at(-1);
-    return c.json({ items, ...(found.length > items.length && last !== undefined ? { nextCursor: letterCursor(last) } : {}) });
+    return c.json({
+      items,
+      ...(found.length > items.length && last !== undefined ? { nextCursor: letterCursor(last) } : {}),
+    });
   });
 
   app.post("/v1/ops/dead-letters/redrive", async function redriveLetters(c) {
     const { ledger, ids = null, cursor, dryRun = false } = await readJson(c.req.raw, redriveLettersSchema);
-    return c.json(await redriveDeadLetters({ ledgers, scope: c.env.scope, order: { ledger, ids, cursor, dryRun } }));
+    return c.json(
+      await redriveDeadLetters({ ledgers, scope: c.env.scope, order: { ledger, ids, cursor, dryRun } }),
+    );
   });
 
   app.get("/v1/ops/audit", async function listAudit(c) {
@@ -44,9 +58,14 @@ export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: Messa
     const found: readonly AuditView[] =
       source === "identity"
         ? await identity.read(c.env.scope, "read the audit trail", (service, ctx) => service.audit(ctx, page))
-        : await ledgers[source].read(c.env.scope, "read the audit trail", (service, ctx) => service.audit(ctx, page));
+        : await ledgers[source].read(c.env.scope, "read the audit trail", (service, ctx) =>
+            service.audit(ctx, page),
+          );
     const items = found.slice(0, limit);
     const last = items.at(-1);
-    return c.json({ items, ...(found.length > items.length && last !== undefined ? { nextCursor: last.id } : {}) });
+    return c.json({
+      items,
+      ...(found.length > items.length && last !== undefined ? { nextCursor: last.id } : {}),
+    });
   });
 }

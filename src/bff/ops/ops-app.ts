@@ -16,14 +16,23 @@ interface OpsAppOptions extends Pick<BffOptions, "verifyInternalToken" | "logger
 
 const READING = new Set(["GET", "HEAD"]);
 
-/** Whoever reads needs `ops:read`, whoever does anything else `ops:write`: a route that is added later, too. */
+/**
+ * Whoever reads needs `ops:read`, whoever does anything else `ops:write`: a route that is added
+ * later, too.
+ */
 const byMethod: MiddlewareHandler<BffEnv> = async function checkPermission(c, next) {
   permitted(c.env.scope, READING.has(c.req.method) ? "ops:read" : "ops:write");
   await next();
 };
 
 /** The operators' routes of the public contract. */
-export function createOpsApp({ services, availability, reconciliation, now, ...options }: OpsAppOptions): BffFetch {
+export function createOpsApp({
+  services,
+  availability,
+  reconciliation,
+  now,
+  ...options
+}: OpsAppOptions): BffFetch {
   const { history, identity, ledgers } = services;
   return createBff({
     ...options,

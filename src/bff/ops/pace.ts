@@ -1,12 +1,21 @@
 import type { Clock } from "../../resilience/clock.ts";
 
-/** After each step there is a pause nine times as long as it took: a tenth of the time is taken, nine belong to transfers. */
+/**
+ * After each step there is a pause nine times as long as it took: a tenth of the time is taken,
+ * nine belong to transfers.
+ */
 const PAUSE_SHARE = 9;
 const PAUSE_MS_MIN = 10;
-/** A ledger that answers slowly is not waited for as long as its slowness would ask, or whoever asked would have no answer. */
+/**
+ * A ledger that answers slowly is not waited for as long as its slowness would ask, or whoever
+ * asked would have no answer.
+ */
 const PAUSE_MS_MAX = 500;
 
-/** Lets one thing be done after the other, with pauses, for a limited time and so many times at most. */
+/**
+ * Lets one thing be done after the other, with pauses, for a limited time and so many times at
+ * most.
+ */
 export class Pace {
   readonly #now: Clock;
   readonly #sleep: (ms: number) => Promise<void>;
@@ -14,7 +23,15 @@ export class Pace {
   readonly #startedAtMs: number;
   #steps = 0;
 
-  constructor({ now, sleep, stepsMax }: { now: Clock; sleep: (ms: number) => Promise<void>; stepsMax: number }) {
+  constructor({
+    now,
+    sleep,
+    stepsMax,
+  }: {
+    now: Clock;
+    sleep: (ms: number) => Promise<void>;
+    stepsMax: number;
+  }) {
     this.#now = now;
     this.#sleep = sleep;
     this.#stepsMax = stepsMax;

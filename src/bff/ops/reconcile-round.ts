@@ -5,7 +5,10 @@ export interface Round {
   readonly accountsUntilMs: number;
   /** Until when it passes what is old enough, in ms. */
   readonly passUntilMs: number;
-  /** Steps over transfers, each of which asks both ledgers, and over the accounts of each. A worker may make a thousand calls. */
+  /**
+   * Steps over transfers, each of which asks both ledgers, and over the accounts of each. A worker
+   * may make a thousand calls.
+   */
   readonly stepsMax: { readonly transfers: number; readonly accounts: number };
   /** Whether it goes around all accounts from wherever it begins, or ends with the last one. */
   readonly goesRound: boolean;
@@ -15,7 +18,9 @@ export interface Round {
 
 const stepsMax = { transfers: 300, accounts: 120 } as const;
 
-/** Somebody waits for it: that leaves time for a second look within an operator's twenty seconds. */
+/**
+ * Somebody waits for it: that leaves time for a second look within an operator's twenty seconds.
+ */
 export const ASKED_FOR: Round = {
   newestUntilMs: 2_000,
   accountsUntilMs: 4_000,
@@ -25,7 +30,10 @@ export const ASKED_FOR: Round = {
   accountsEveryMs: 0,
 };
 
-/** Nobody does, and in a minute it comes again: what is young will be passed soon, and need not be looked at each time. */
+/**
+ * Nobody does, and in a minute it comes again: what is young will be passed soon, and need not be
+ * looked at each time.
+ */
 export const BY_ITSELF: Round = {
   newestUntilMs: 0,
   accountsUntilMs: 12_000,

@@ -9,18 +9,34 @@ import type { ReconcilableLedgers } from "./transfer-walk.ts";
 const TOLD_MAX = 20;
 
 interface ReconcileSweepDeps {
-  /** The ledgers, as asked in the name of nobody: a reconciliation changes nothing but how far it has come, so that there is nothing to audit. */
+  /**
+   * The ledgers, as asked in the name of nobody: a reconciliation changes nothing but how far it
+   * has come, so that there is nothing to audit.
+   */
   readonly ledgersOfRun: () => ReconcilableLedgers;
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
   readonly logger: Logger;
 }
 
-/** The cron: drives the reconciliation on each minute, whether an operator asks or not, and says aloud what it finds. */
-export function createReconcileSweep({ ledgersOfRun, now, sleep, logger }: ReconcileSweepDeps): () => Promise<void> {
+/**
+ * The cron: drives the reconciliation on each minute, whether an operator asks or not, and says
+ * aloud what it finds.
+ */
+export function createReconcileSweep({
+  ledgersOfRun,
+  now,
+  sleep,
+  logger,
+}: ReconcileSweepDeps): () => Promise<void> {
   return async function sweep() {
     try {
-      const { mismatches, through, behind, accounts } = await reconcile({ ledgers: ledgersOfRun(), now, sleep, round: BY_ITSELF });
+      const { mismatches, through, behind, accounts } = await reconcile({
+        ledgers: ledgersOfRun(),
+        now,
+        sleep,
+        round: BY_ITSELF,
+      });
       const late = mismatches.filter(({ kind }) => kind === "late_message");
       const wrong = mismatches.filter(({ kind }) => kind !== "late_message");
       for (const mismatch of wrong.slice(0, TOLD_MAX)) logger.error("the ledgers disagree", { ...mismatch });

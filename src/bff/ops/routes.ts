@@ -1,6 +1,11 @@
 import type { Hono } from "hono";
 import type { HistoryOperations } from "../../contracts/history.ts";
-import { rotateKeysSchema, setRolesSchema, userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
+import {
+  rotateKeysSchema,
+  setRolesSchema,
+  userIdSchema,
+  type IdentityAdministration,
+} from "../../contracts/identity.ts";
 import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
@@ -17,21 +22,29 @@ export interface OpsRoutesDeps {
   readonly now: Clock;
 }
 
-/** What operators see and do. `ops-app.ts` has checked the permission; identity writes the audit. */
+/**
+ * What operators see and do. `ops-app.ts` has checked the permission; identity writes the audit.
+ */
 export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, now }: OpsRoutesDeps): void {
   app.get("/v1/ops/overview", async function overview(c) {
     const { scope } = c.env;
     const parts: { history?: unknown; identity?: unknown; wallet?: unknown; savings?: unknown } = {};
     const group = new TaskGroup();
     group.go(async () => {
-      parts.history = await history.read(scope, "read the history's overview", (service, ctx) => service.overview(ctx));
+      parts.history = await history.read(scope, "read the history's overview", (service, ctx) =>
+        service.overview(ctx),
+      );
     });
     group.go(async () => {
-      parts.identity = await identity.read(scope, "read identity's overview", (service, ctx) => service.overview(ctx));
+      parts.identity = await identity.read(scope, "read identity's overview", (service, ctx) =>
+        service.overview(ctx),
+      );
     });
     for (const name of LEDGERS) {
       group.go(async () => {
-        parts[name] = await ledgers[name].read(scope, "read a ledger's overview", (service, ctx) => service.overview(ctx));
+        parts[name] = await ledgers[name].read(scope, "read a ledger's overview", (service, ctx) =>
+          service.overview(ctx),
+        );
       });
     }
     await group.wait();
@@ -43,7 +56,11 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
     const userId = userIdSchema.safeParse(c.req.param("id"));
     if (!userId.success) throw new CodedError("NOT_FOUND", "No such user");
     // Each change is audited, so that none is made twice.
-    return c.json(await identity.write(c.env.scope, "set roles", (service, ctx) => service.setRoles(ctx, userId.data, roles)));
+    return c.json(
+      await identity.write(c.env.scope, "set roles", (service, ctx) =>
+        service.setRoles(ctx, userId.data, roles),
+      ),
+    );
   });
 
   app.post("/v1/ops/keys/rotate", async function rotateKeys(c) {
@@ -51,7 +68,9 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
     const next =
       distrust === undefined
         ? await identity.write(c.env.scope, "rotate keys", (service, ctx) => service.rotateKeys(ctx))
-        : await identity.write(c.env.scope, "distrust a key", (service, ctx) => service.distrustKey(ctx, distrust));
+        : await identity.write(c.env.scope, "distrust a key", (service, ctx) =>
+            service.distrustKey(ctx, distrust),
+          );
     return c.json(next, 201);
   });
 }

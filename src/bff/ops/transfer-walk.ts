@@ -21,14 +21,18 @@ interface Compared {
 
 /** Later than the id of any transfer. */
 const LAST_ID = "ffffffff-ffff";
-/** Transfers read at once: the read is over in some ms, also where each of its look-ups has to come from the disk. */
+/**
+ * Transfers read at once: the read is over in some ms, also where each of its look-ups has to come
+ * from the disk.
+ */
 const TRANSFERS_PER_PAGE = 50;
 /** Pages passed at once: each passing is a write, for which every other write waits. */
 const PAGES_PER_PASSING = 4;
 
 /**
- * Goes through the transfers of both ledgers in the order of their ids, side by side. Those that have come to rest, or should have, are passed for good: each ledger
- * remembers how far, with sums over what was passed. Those that have not are remembered one by one, and looked at again.
+ * Goes through the transfers of both ledgers in the order of their ids, side by side. Those that
+ * have come to rest, or should have, are passed for good: each ledger remembers how far, with sums
+ * over what was passed. Those that have not are remembered one by one, and looked at again.
  */
 export class TransferWalk {
   /** Whatever looks wrong at the first look. */
@@ -40,7 +44,11 @@ export class TransferWalk {
   readonly #through: Places;
   readonly #open: Set<string>;
 
-  constructor(ledgers: ReconcilableLedgers, pace: Pace, from: { readonly through: Places; readonly open: readonly string[] }) {
+  constructor(
+    ledgers: ReconcilableLedgers,
+    pace: Pace,
+    from: { readonly through: Places; readonly open: readonly string[] },
+  ) {
     this.#ledgers = ledgers;
     this.#pace = pace;
     this.#through = { ...from.through };
@@ -52,20 +60,27 @@ export class TransferWalk {
     return this.#through.wallet < this.#through.savings ? this.#through.wallet : this.#through.savings;
   }
 
-  /** Looks at what is younger than `since` and can't be passed yet. Answers whether it came to the end. */
+  /**
+   * Looks at what is younger than `since` and can't be passed yet. Answers whether it came to the
+   * end.
+   */
   async lookAtNewest(since: string, hasTime: () => boolean): Promise<boolean> {
     for (let after = since > this.through ? since : this.through; hasTime();) {
       const page = await this.#page(after, LAST_ID);
       this.#note(await this.#compared(page.rows, after));
       for (const ledger of LEDGERS)
-        for (const { amount, counter } of page.rows[ledger]) this.unpassedSum[ledger] += amount + (counter ?? 0);
+        for (const { amount, counter } of page.rows[ledger])
+          this.unpassedSum[ledger] += amount + (counter ?? 0);
       if (page.to === null) return true;
       after = page.to;
     }
     return false;
   }
 
-  /** Passes what is older than `beforeMs`: a page at least, so that every call comes further. Answers whether it came there. */
+  /**
+   * Passes what is older than `beforeMs`: a page at least, so that every call comes further.
+   * Answers whether it came there.
+   */
   async pass(beforeMs: number, hasTime: () => boolean): Promise<boolean> {
     let place = this.through;
     for (;;) {
@@ -86,8 +101,11 @@ export class TransferWalk {
       if (last === null) return soFar(true);
       const compared = await this.#compared(rows, place);
       this.#note(compared);
-      const restless = [...compared].flatMap(([id, { hasEnded, mismatches }]) => (hasEnded && mismatches.length === 0 ? [] : [id]));
-      if (this.#open.size + restless.filter((id) => !this.#open.has(id)).length > OPEN_MAX) return soFar(false);
+      const restless = [...compared].flatMap(([id, { hasEnded, mismatches }]) =>
+        hasEnded && mismatches.length === 0 ? [] : [id],
+      );
+      if (this.#open.size + restless.filter((id) => !this.#open.has(id)).length > OPEN_MAX)
+        return soFar(false);
       for (const id of restless) this.#open.add(id);
       open.push(...restless);
       [place, pages] = [last, pages + 1];
@@ -107,13 +125,18 @@ export class TransferWalk {
     );
   }
 
-  /** Looks again at those that were passed before they had come to rest, and lets go of those that have. */
+  /**
+   * Looks again at those that were passed before they had come to rest, and lets go of those that
+   * have.
+   */
   async lookAtOpen(hasTime: () => boolean): Promise<void> {
     const ids = [...this.#open];
     for (let start = 0; start < ids.length && hasTime(); start += TRANSFERS_PER_PAGE) {
       const compared = await this.lookAt(ids.slice(start, start + TRANSFERS_PER_PAGE));
       this.#note(compared);
-      const rested = [...compared].flatMap(([id, { hasEnded, mismatches }]) => (hasEnded && mismatches.length === 0 ? [id] : []));
+      const rested = [...compared].flatMap(([id, { hasEnded, mismatches }]) =>
+        hasEnded && mismatches.length === 0 ? [id] : [],
+      );
       if (rested.length > 0) await this.#pace.step(() => this.#each((ledger) => ledger.rested(rested)));
     }
   }
@@ -122,9 +145,14 @@ export class TransferWalk {
     return compareTransfers(await this.#both((ledger) => ledger.comparedOf(ids)));
   }
 
-  /** A page and, of each refund in it, what it takes back: that was passed already, and may have been credited and settled long before. */
+  /**
+   * A page and, of each refund in it, what it takes back: that was passed already, and may have
+   * been credited and settled long before.
+   */
   async #compared(rows: Rows, after: string): Promise<ReadonlyMap<string, Comparison>> {
-    const refunded = LEDGERS.flatMap((name) => rows[name].flatMap(({ refundedId }) => refundedId ?? [])).filter((id) => id <= after);
+    const refunded = LEDGERS.flatMap((name) =>
+      rows[name].flatMap(({ refundedId }) => refundedId ?? []),
+    ).filter((id) => id <= after);
     const compared = compareTransfers(rows);
     return refunded.length === 0 ? compared : new Map([...compared, ...(await this.lookAt(refunded))]);
   }
@@ -137,7 +165,9 @@ export class TransferWalk {
   async #page(after: string, before: string): Promise<{ readonly rows: Rows; readonly to: string | null }> {
     const limit = TRANSFERS_PER_PAGE;
     const rows = await this.#both((ledger) => ledger.compared({ after, before, limit }));
-    const ends = LEDGERS.flatMap((name) => (rows[name].length < limit ? [] : [rows[name].at(-1)?.id ?? ""])).toSorted();
+    const ends = LEDGERS.flatMap((name) =>
+      rows[name].length < limit ? [] : [rows[name].at(-1)?.id ?? ""],
+    ).toSorted();
     const [to] = ends;
     if (to === undefined) return { rows, to: null };
     const upTo = (name: LedgerName): readonly ComparedRow[] => rows[name].filter(({ id }) => id <= to);

@@ -44,8 +44,14 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
   });
   const places = { readsMax: PLACES, writesMax: PLACES };
   const quotaMs = CALL_QUOTA_MS.operatorRpc;
-  const history = guardedRpc(bindRpc<HistoryOperations>(env.HISTORY), makeGuard("history", { quotaMs, ...places }));
-  const identity = guardedRpc(bindRpc<IdentityAdministration>(env.IDENTITY), makeGuard("identity", { quotaMs, ...places }));
+  const history = guardedRpc(
+    bindRpc<HistoryOperations>(env.HISTORY),
+    makeGuard("history", { quotaMs, ...places }),
+  );
+  const identity = guardedRpc(
+    bindRpc<IdentityAdministration>(env.IDENTITY),
+    makeGuard("identity", { quotaMs, ...places }),
+  );
   const ledger = (name: LedgerName, binding: object) =>
     guardedRpc(bindRpc<LedgerOperations>(binding), makeGuard(name, { quotaMs, ...places }));
   const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
@@ -54,7 +60,12 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     savings: reconcilableLedger(ledgers.savings, scope),
   });
   const scopeOfRun = (): RequestScope =>
-    backgroundScope(`reconcile-${randomHex(8)}`, formatTraceparent(continueTrace(null, randomHex)), now(), SWEEP_MS);
+    backgroundScope(
+      `reconcile-${randomHex(8)}`,
+      formatTraceparent(continueTrace(null, randomHex)),
+      now(),
+      SWEEP_MS,
+    );
   const sweep = createReconcileSweep({ ledgersOfRun: () => bothOf(scopeOfRun()), now, sleep, logger });
   const fetch = createOpsApp({
     verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
@@ -66,7 +77,10 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
       guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places, failsApart: true }),
       breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
       windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-      faults: config.FAULTS === "on" ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID } : null,
+      faults:
+        config.FAULTS === "on"
+          ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID }
+          : null,
     },
   });
   return { fetch, sweep };

@@ -3,7 +3,12 @@ import type { Clock } from "../../resilience/clock.ts";
 import { takeAll } from "../../resilience/all-or-nothing.ts";
 import { quotaFor } from "../../resilience/quota-for.ts";
 import { answerAsk } from "../../resilience/rate-server.ts";
-import { type RateAnswer, type RateLimit, type RateQuota, WINDOW_MS_MAX } from "../../resilience/rate-limit.ts";
+import {
+  type RateAnswer,
+  type RateLimit,
+  type RateQuota,
+  WINDOW_MS_MAX,
+} from "../../resilience/rate-limit.ts";
 import type { ObjectStore } from "./ports.ts";
 
 interface Kept {
@@ -13,24 +18,35 @@ interface Kept {
   unwritten: number;
 }
 
-/** Policies one client may have windows of: as many as the route tables name, and some addresses of failed logins. */
+/**
+ * Policies one client may have windows of: as many as the route tables name, and some addresses of
+ * failed logins.
+ */
 const POLICIES_MAX = 256;
 const PREFIX = "quota:";
-/** Counts of what has been admitted elsewhere are written when they make this share of the limit: a restart forgets no more. */
+/**
+ * Counts of what has been admitted elsewhere are written when they make this share of the limit: a
+ * restart forgets no more.
+ */
 const CHECKPOINT_SHARE = 1 / 20;
 /** After the last window has emptied, the object forgets its client. */
 const FORGET_AFTER_MS = 60_000;
-/** An alarm that is later than this has been lost, and no window is emptied later than this: one set further ahead was set by a bad clock. */
+/**
+ * An alarm that is later than this has been lost, and no window is emptied later than this: one set
+ * further ahead was set by a bad clock.
+ */
 const ALARM_LATE_MS = 10_000;
 const ALARM_AHEAD_MS_MAX = WINDOW_MS_MAX + FORGET_AFTER_MS;
 
 /**
- * The windows of one client. What is granted is written in the same turn, so that an object that is killed neither refills nor
- * forgets; an object whose windows have emptied erases itself. Its alarm is never trusted to be there: while anything is stored, every turn sets it
- * again where it is missing or overdue.
+ * The windows of one client. What is granted is written in the same turn, so that an object that is
+ * killed neither refills nor forgets; an object whose windows have emptied erases itself. Its alarm
+ * is never trusted to be there: while anything is stored, every turn sets it again where it is
+ * missing or overdue.
  *
- * A turn counts in memory first and writes then, everything or nothing. Where the store fails, memory is ahead of it: it is read again
- * at the next turn, as after a restart, and the asker is told by the exception that nothing was counted.
+ * A turn counts in memory first and writes then, everything or nothing. Where the store fails,
+ * memory is ahead of it: it is read again at the next turn, as after a restart, and the asker is
+ * told by the exception that nothing was counted.
  */
 export class ClientWindows {
   readonly #store: ObjectStore;
@@ -74,18 +90,23 @@ export class ClientWindows {
     });
   }
 
-  /** The alarm went off: forgets windows that are empty, and comes back for those that are not. Where none is left, nothing of the client is. */
+  /**
+   * The alarm went off: forgets windows that are empty, and comes back for those that are not.
+   * Where none is left, nothing of the client is.
+   */
   onAlarm(): void {
     this.#alarmAtMs = null;
     this.#inOneTurn(() => {
       const nowMs = this.#now();
       for (const [policy, { quota }] of this.#kept) {
-        // Tells the quota what time it is: one that was restored may have been stored under a clock far ahead.
+        // Tells the quota what time it is: one that was restored may have been stored under a clock
+        // far ahead.
         quota.peek(nowMs, 1);
         if (quota.idleAtMs <= nowMs) this.#forget(policy);
       }
     });
-    // Empty rows would leave the object's storage behind for good: every address that ever came would have cost one.
+    // Empty rows would leave the object's storage behind for good: every address that ever came
+    // would have cost one.
     if (this.#kept.size === 0 && this.#stored.size === 0) this.#store.erase();
   }
 
@@ -143,7 +164,8 @@ export class ClientWindows {
   #takeTogether(asks: readonly PolicyAsk[], nowMs: number): readonly RateAnswer[] {
     const kept = asks.map((one) => this.#keptFor(one));
     const cost = asks[0]?.ask.kind === "take" ? asks[0].ask.cost : 1;
-    for (const [index, { ask }] of asks.entries()) if (ask.kind === "take") kept[index]?.quota.absorb(nowMs, ask.count ?? 0);
+    for (const [index, { ask }] of asks.entries())
+      if (ask.kind === "take") kept[index]?.quota.absorb(nowMs, ask.count ?? 0);
     const decision = takeAll(
       nowMs,
       cost,
@@ -184,23 +206,33 @@ export class ClientWindows {
     this.#changes.set(PREFIX + policy, undefined);
   }
 
-  /** Writes what must not be forgotten: grants and strict counts at once, reported counts in steps. */
+  /**
+   * Writes what must not be forgotten: grants and strict counts at once, reported counts in steps.
+   */
   #note({ policy, ask }: PolicyAsk, kept: Kept, { allowed, granted }: RateAnswer): void {
     if (ask.kind === "report") {
       kept.unwritten += ask.count;
       if (kept.unwritten < kept.limit.limit * CHECKPOINT_SHARE) return;
-    } else if (ask.kind === "take" ? !allowed && (ask.count ?? 0) === 0 : ask.kind === "lease" && granted === 0 && ask.returned === 0)
+    } else if (
+      ask.kind === "take"
+        ? !allowed && (ask.count ?? 0) === 0
+        : ask.kind === "lease" && granted === 0 && ask.returned === 0
+    )
       return;
     kept.unwritten = 0;
     this.#changes.set(PREFIX + policy, { limit: kept.limit, state: kept.quota.state });
   }
 
-  /** Null where none is needed, or the one that is set will do: it is set anew when it goes off, not at each turn. */
+  /**
+   * Null where none is needed, or the one that is set will do: it is set anew when it goes off, not
+   * at each turn.
+   */
   #alarmToSet(): number | null {
     const nowMs = this.#now();
     const setAtMs = this.#alarmAtMs;
     if (!this.#willBeStored) return null;
-    if (setAtMs !== null && nowMs - setAtMs <= ALARM_LATE_MS && setAtMs - nowMs <= ALARM_AHEAD_MS_MAX) return null;
+    if (setAtMs !== null && nowMs - setAtMs <= ALARM_LATE_MS && setAtMs - nowMs <= ALARM_AHEAD_MS_MAX)
+      return null;
     let latestMs = nowMs;
     for (const { quota } of this.#kept.values()) latestMs = Math.max(latestMs, quota.idleAtMs);
     return Math.min(latestMs + FORGET_AFTER_MS, nowMs + ALARM_AHEAD_MS_MAX);

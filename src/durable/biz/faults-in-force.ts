@@ -9,7 +9,9 @@ interface Row {
 
 const PREFIX = "fault:";
 
-/** The faults that operators have ordered, a row each, stamped with the boot they were ordered in. */
+/**
+ * The faults that operators have ordered, a row each, stamped with the boot they were ordered in.
+ */
 export class FaultsInForce {
   readonly #store: ObjectStore;
   readonly #now: Clock;

@@ -1,11 +1,19 @@
 import type { SharedBreakerView } from "../../contracts/durable.ts";
-import { BreakerLedger, type BreakerLedgerState, type BreakerReport, type BreakerVerdict } from "../../resilience/breaker-ledger.ts";
+import {
+  BreakerLedger,
+  type BreakerLedgerState,
+  type BreakerReport,
+  type BreakerVerdict,
+} from "../../resilience/breaker-ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { ObjectStore } from "./ports.ts";
 
 const KEY = "breaker";
 
-/** The shared breaker of one upstream: its counts are in memory, its state is written whenever it changes. */
+/**
+ * The shared breaker of one upstream: its counts are in memory, its state is written whenever it
+ * changes.
+ */
 export class UpstreamBreaker {
   readonly #store: ObjectStore;
   readonly #now: Clock;
@@ -19,7 +27,10 @@ export class UpstreamBreaker {
     this.#written = this.#ledger.state;
   }
 
-  /** A verdict leaves only when the state it tells of is written; where that failed, the next report has it written first. */
+  /**
+   * A verdict leaves only when the state it tells of is written; where that failed, the next report
+   * has it written first.
+   */
   report(report: BreakerReport): BreakerVerdict {
     const verdict = this.#ledger.report(this.#now(), report);
     const { state } = this.#ledger;

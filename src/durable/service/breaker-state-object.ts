@@ -6,7 +6,9 @@ import type { BreakerReport, BreakerVerdict } from "../../resilience/breaker-led
 import type { UpstreamBreaker } from "../biz/upstream-breaker.ts";
 
 /** The object around the shared breaker of one upstream. */
-export function breakerStateObject<E extends object>(wireBreaker: (state: DurableObjectState) => UpstreamBreaker) {
+export function breakerStateObject<E extends object>(
+  wireBreaker: (state: DurableObjectState) => UpstreamBreaker,
+) {
   return class BreakerStateObject extends DurableObject<E> implements BreakerStateRpc {
     readonly #breaker: UpstreamBreaker;
 

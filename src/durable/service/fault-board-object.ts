@@ -15,12 +15,19 @@ export function faultBoardObject<E extends object>(wireFaults: (state: DurableOb
     }
 
     async faultOf(bootId: string, target: FaultTarget): Promise<Fault | null> {
-      return this.#faults.of(validate(bootIdSchema, bootId, "bootId"), validate(faultTargetSchema, target, "target"));
+      return this.#faults.of(
+        validate(bootIdSchema, bootId, "bootId"),
+        validate(faultTargetSchema, target, "target"),
+      );
     }
 
     async set(bootId: string, target: FaultTarget, fault: Fault | null): Promise<void> {
       const order = validate(faultSchema, fault, "fault");
-      this.#faults.set(validate(bootIdSchema, bootId, "bootId"), validate(faultTargetSchema, target, "target"), order);
+      this.#faults.set(
+        validate(bootIdSchema, bootId, "bootId"),
+        validate(faultTargetSchema, target, "target"),
+        order,
+      );
     }
 
     async all(bootId: string): Promise<Readonly<Partial<Record<FaultTarget, Fault>>>> {

@@ -11,7 +11,10 @@ type WireWindows = (state: DurableObjectState, alarmAtMs: number | null) => Clie
 /** After an alarm that failed, in ms: what is not forgotten now can be later. */
 const ALARM_RETRY_MS = 60_000;
 
-/** The object around a client's windows. Its answers leave when what they grant is durable: the runtime's output gate sees to that. */
+/**
+ * The object around a client's windows. Its answers leave when what they grant is durable: the
+ * runtime's output gate sees to that.
+ */
 export function rateWindowObject<E extends object>(wireWindows: WireWindows, logger: Logger) {
   return class RateWindowObject extends DurableObject<E> implements RateWindowRpc {
     #windows: ClientWindows | null = null;
@@ -38,7 +41,10 @@ export function rateWindowObject<E extends object>(wireWindows: WireWindows, log
       return this.#ready.view();
     }
 
-    /** Never throws while an alarm can be set: the platform gives up on one that does, and a client that has gone wakes nobody. */
+    /**
+     * Never throws while an alarm can be set: the platform gives up on one that does, and a client
+     * that has gone wakes nobody.
+     */
     override async alarm(): Promise<void> {
       try {
         this.#ready.onAlarm();

@@ -4,8 +4,9 @@ import { CodedError } from "../../contracts/errors.ts";
 import { validateEach } from "../../platform/validate.ts";
 
 /**
- * The questions as the contract has them, null for one that can't be read. Throws `INVALID` where none can, and where one can't be read among
- * takes: those are one question, which has an answer as a whole or not at all.
+ * The questions as the contract has them, null for one that can't be read. Throws `INVALID` where
+ * none can, and where one can't be read among takes: those are one question, which has an answer as
+ * a whole or not at all.
  */
 export function readAsks(given: unknown): readonly (PolicyAsk | null)[] {
   // The schema's optional members may also be there and be undefined, which says the same.

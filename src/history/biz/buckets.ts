@@ -1,10 +1,14 @@
 import { murmur3 } from "../../resilience/murmur3.ts";
 
-/** Users are spread over this many buckets for good; what changes is which database holds a bucket. */
+/**
+ * Users are spread over this many buckets for good; what changes is which database holds a bucket.
+ */
 export const BUCKETS = 1_024;
 const BUCKET_SEED = 0x51ed270b;
 
-/** Tells one map of buckets from another: stored with the data, so that a changed one is noticed. */
+/**
+ * Tells one map of buckets from another: stored with the data, so that a changed one is noticed.
+ */
 export function fingerprintOf(map: readonly number[]): number {
   return murmur3(map.join(","), BUCKET_SEED);
 }
@@ -18,7 +22,8 @@ export function bucketOf(userId: string): number {
  * Reads which database holds which bucket from `first-last=database` ranges separated by commas.
  *
  * @returns the database's number for each bucket
- * @throws RangeError unless every bucket is in exactly one range and every database is below `databases`
+ * @throws RangeError unless every bucket is in exactly one range and every database is below
+ *   `databases`
  */
 export function parseBucketRanges(text: string, databases: number): readonly number[] {
   const map: number[] = Array.from({ length: BUCKETS }, () => -1);
@@ -26,8 +31,10 @@ export function parseBucketRanges(text: string, databases: number): readonly num
     const match = /^\s*(\d{1,4})-(\d{1,4})=(\d{1,3})\s*$/.exec(range);
     if (match === null) throw new RangeError(`"${range}" is not of the form first-last=database`);
     const [first = 0, last = 0, database = 0] = match.slice(1).map(Number);
-    if (last >= BUCKETS || first > last) throw new RangeError(`${first}-${last} must lie in 0-${BUCKETS - 1}, in order`);
-    if (database >= databases) throw new RangeError(`database ${database} must be below ${databases}, the number of bindings`);
+    if (last >= BUCKETS || first > last)
+      throw new RangeError(`${first}-${last} must lie in 0-${BUCKETS - 1}, in order`);
+    if (database >= databases)
+      throw new RangeError(`database ${database} must be below ${databases}, the number of bindings`);
     for (let bucket = first; bucket <= last; bucket += 1) {
       if (map[bucket] !== -1) throw new RangeError(`bucket ${bucket} is in two ranges`);
       map[bucket] = database;

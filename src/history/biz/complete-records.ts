@@ -1,8 +1,8 @@
 import { itemName, knownDuration, type HistoryRecord } from "./record.ts";
 
 /**
- * Records as they are written down: one that knows no duration takes that of the state before it, which may be nowhere else. The row that holds that state
- * is free once this one is written.
+ * Records as they are written down: one that knows no duration takes that of the state before it,
+ * which may be nowhere else. The row that holds that state is free once this one is written.
  *
  * @param durationOf - what is known of an item before, null where nothing is
  */

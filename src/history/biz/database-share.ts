@@ -1,4 +1,6 @@
-/** What of a shard's pending records waits for one database, and whether that database takes any. */
+/**
+ * What of a shard's pending records waits for one database, and whether that database takes any.
+ */
 export class DatabaseShare {
   readonly database: number;
   count = 0;
@@ -10,12 +12,18 @@ export class DatabaseShare {
     this.database = database;
   }
 
-  /** The job was asked, had its time, and confirmed nothing that this database should have got meanwhile. */
+  /**
+   * The job was asked, had its time, and confirmed nothing that this database should have got
+   * meanwhile.
+   */
   get isFailing(): boolean {
     return this.#isFailing;
   }
 
-  /** A lease that began at `leasedAtMs` has run out. That a single message got lost is no fault of the database's: others were confirmed since. */
+  /**
+   * A lease that began at `leasedAtMs` has run out. That a single message got lost is no fault of
+   * the database's: others were confirmed since.
+   */
   leaseRanOut(leasedAtMs: number): void {
     if (this.#confirmedAtMs < leasedAtMs) this.#isFailing = true;
   }

@@ -21,7 +21,10 @@ interface DurablePendingDeps {
 
 /** Records in one log row: at some 350 bytes each at most, well below a row's 1 MB. */
 const RECORDS_PER_ROW_MAX = 2_000;
-/** A log with this many times the bytes of what is pending in it is mostly history, and a restart would read all of it. */
+/**
+ * A log with this many times the bytes of what is pending in it is mostly history, and a restart
+ * would read all of it.
+ */
 const LIVE_TO_PENDING_MAX = 4;
 const LIVE_BYTES_MAX = 8_000_000;
 /** Below it no log is worth a snapshot. */
@@ -29,8 +32,9 @@ const LIVE_BYTES_MIN = 64_000;
 const COMPACT_RETRY_MS = 10_000;
 
 /**
- * What is pending, and the log that makes it so: rows are written first and memory is changed after them, in one turn; a restart reads them
- * back; a snapshot takes the place of rows when they have become many for what they hold.
+ * What is pending, and the log that makes it so: rows are written first and memory is changed after
+ * them, in one turn; a restart reads them back; a snapshot takes the place of rows when they have
+ * become many for what they hold.
  */
 export class DurablePending {
   readonly pending: PendingSet;
@@ -60,12 +64,18 @@ export class DurablePending {
     return this.#rows.liveBytes;
   }
 
-  /** Writes the rows, all or none, then takes the records: there is no `await` in here and there must never be one. */
+  /**
+   * Writes the rows, all or none, then takes the records: there is no `await` in here and there
+   * must never be one.
+   */
   write(given: readonly HistoryRecord[], nowMs: number, adopted?: number): void {
     const records = completeRecords(given, (record) => this.pending.durationOf(record));
     const rows = [];
     for (let from = 0; from < records.length; from += RECORDS_PER_ROW_MAX)
-      rows.push({ seq: this.#rows.lastSeq + 1 + rows.length, records: records.slice(from, from + RECORDS_PER_ROW_MAX) });
+      rows.push({
+        seq: this.#rows.lastSeq + 1 + rows.length,
+        records: records.slice(from, from + RECORDS_PER_ROW_MAX),
+      });
     if (rows.length === 0 && adopted === undefined) return;
     const bytes = this.#deps.log.append(rows, this.#rows.lowWater(), adopted);
     for (const [index, row] of rows.entries()) this.#take({ ...row, bytes: bytes[index] ?? 0 }, () => nowMs);
@@ -84,13 +94,17 @@ export class DurablePending {
   #compactIfDue(nowMs: number): void {
     const { liveBytes, liveCount } = this.#rows;
     const isLong = liveBytes > LIVE_BYTES_MAX || liveCount > this.#deps.limits.liveRowsMax;
-    const isMostlyHistory = liveBytes > Math.max(LIVE_BYTES_MIN, LIVE_TO_PENDING_MAX * this.pending.storedBytes);
+    const isMostlyHistory =
+      liveBytes > Math.max(LIVE_BYTES_MIN, LIVE_TO_PENDING_MAX * this.pending.storedBytes);
     // A pause longer than any was begun by a clock that has been set back since.
     const pauseMs = this.#compactNotBeforeMs - nowMs;
     if ((isLong || isMostlyHistory) && (pauseMs <= 0 || pauseMs > COMPACT_RETRY_MS)) this.#compact(nowMs);
   }
 
-  /** All that is pending moves into a snapshot. If that fails the rows are still there, and nobody who reported anything is told. */
+  /**
+   * All that is pending moves into a snapshot. If that fails the rows are still there, and nobody
+   * who reported anything is told.
+   */
   #compact(nowMs: number): void {
     const seq = this.#rows.lastSeq + 1;
     try {
@@ -117,7 +131,8 @@ export class DurablePending {
   #replay(): number {
     const { log, now, onBackgroundFailure } = this.#deps;
     const nowMs = now();
-    // A revision says when its record came in, unless its clock had run ahead: nothing has waited since the future.
+    // A revision says when its record came in, unless its clock had run ahead: nothing has waited
+    // since the future.
     const sinceMs = ({ rev }: HistoryRecord): number => Math.min(HybridClock.wallMsOf(rev), nowMs);
     const isKept = remembering((userId) => !log.isErased(userId));
     const { lastSeq, revHighWater, isDamaged } = log.replay(({ seq, bytes, records }) =>
@@ -126,13 +141,19 @@ export class DurablePending {
     this.#rows.skipTo(lastSeq);
     for (const id of log.unreadIds()) this.#adopt(id, isKept, nowMs);
     if (isDamaged) {
-      onBackgroundFailure("replay the log", new Error("the snapshot is in pieces; all that was found is pending again"));
+      onBackgroundFailure(
+        "replay the log",
+        new Error("the snapshot is in pieces; all that was found is pending again"),
+      );
       this.#compact(nowMs);
     } else this.#compactIfDue(nowMs);
     return revHighWater;
   }
 
-  /** A row that waited for a release that can read it. What it says may have been overtaken; the order (at, rev) sees to that. */
+  /**
+   * A row that waited for a release that can read it. What it says may have been overtaken; the
+   * order (at, rev) sees to that.
+   */
   #adopt(id: number, isKept: (userId: string) => boolean, nowMs: number): void {
     try {
       const records = this.#deps.log.readUnread(id)?.filter(({ userId }) => isKept(userId));

@@ -7,8 +7,8 @@ export interface ErasurePorts {
   /** Marks the user as erased in one database and deletes what it has of them. */
   readonly eraseInDatabases: readonly ((userId: string) => Promise<void>)[];
   /**
-   * Deletes some of the dead letters that an earlier release kept, bodies and all. Answers whether any are left: nobody knows whom they name
-   * without reading every one.
+   * Deletes some of the dead letters that an earlier release kept, bodies and all. Answers whether
+   * any are left: nobody knows whom they name without reading every one.
    */
   readonly pruneOldLetters: () => Promise<boolean>;
 }
@@ -17,15 +17,20 @@ export interface ErasurePorts {
 const STEPS_MAX = 10;
 
 /**
- * Forgets a user for good. The shard comes first: once it refuses them nothing new can reach the databases, except a write that the job
- * has collected already, and that one is refused by the mark in the database. Every step may be repeated.
+ * Forgets a user for good. The shard comes first: once it refuses them nothing new can reach the
+ * databases, except a write that the job has collected already, and that one is refused by the mark
+ * in the database. Every step may be repeated.
  *
  * Throws `UNAVAILABLE` while something may be left that names the user: whoever asked asks again.
  */
-export async function eraseUser({ eraseInShard, eraseInDatabases, pruneOldLetters }: ErasurePorts, userId: string): Promise<void> {
+export async function eraseUser(
+  { eraseInShard, eraseInDatabases, pruneOldLetters }: ErasurePorts,
+  userId: string,
+): Promise<void> {
   await eraseInShard(userId);
   for (const erase of eraseInDatabases) await erase(userId);
   for (let step = 0; await pruneOldLetters(); step += 1) {
-    if (step >= STEPS_MAX) throw new CodedError("UNAVAILABLE", "Dead letters of an earlier release are still being deleted");
+    if (step >= STEPS_MAX)
+      throw new CodedError("UNAVAILABLE", "Dead letters of an earlier release are still being deleted");
   }
 }

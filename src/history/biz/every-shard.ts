@@ -2,7 +2,10 @@ import { TaskGroup } from "../../resilience/task-group.ts";
 
 const CONCURRENCY_MAX = 8;
 
-/** Calls every shard, a few at a time. A shard that fails keeps no other from being called; the first failure is thrown at the end. */
+/**
+ * Calls every shard, a few at a time. A shard that fails keeps no other from being called; the
+ * first failure is thrown at the end.
+ */
 export async function everyShard(shards: number, call: (shard: number) => Promise<void>): Promise<void> {
   const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
   const failures: unknown[] = [];

@@ -1,5 +1,12 @@
 /** What goes wrong without anybody waiting for an answer. */
-export const FAILURE_KINDS = ["dead_flush", "dead_refill", "unreadable", "bad_key", "bad_record", "refused_batch"] as const;
+export const FAILURE_KINDS = [
+  "dead_flush",
+  "dead_refill",
+  "unreadable",
+  "bad_key",
+  "bad_record",
+  "refused_batch",
+] as const;
 export type FailureKind = (typeof FAILURE_KINDS)[number];
 
 /** A queue message that nobody can read, without its values. */

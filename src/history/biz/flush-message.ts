@@ -12,7 +12,10 @@ const envelopeSchema = z.discriminatedUnion("type", [
 ]);
 const userSchema = z.tuple([historyUserIdSchema, z.array(z.unknown())]);
 
-/** What travels through the queue: keys only, many users a message. The records themselves stay in the shard until the job asks. */
+/**
+ * What travels through the queue: keys only, many users a message. The records themselves stay in
+ * the shard until the job asks.
+ */
 export interface FlushMessage {
   readonly type: "flush";
   readonly shard: number;
@@ -31,7 +34,10 @@ export interface ReadMessage {
   readonly badKeys: number;
 }
 
-/** Reads what came from the queue, each key by itself: a bad one is left out and counted. Null where it is no message of ours. */
+/**
+ * Reads what came from the queue, each key by itself: a bad one is left out and counted. Null where
+ * it is no message of ours.
+ */
 export function readQueueMessage(body: unknown): ReadMessage | null {
   const envelope = envelopeSchema.safeParse(body);
   if (!envelope.success) return null;

@@ -24,9 +24,11 @@ const ALARM_LOST_MS = 10_000;
 const RETRY_MS = 2_000;
 
 /**
- * When a shard sends its keys to the job. The alarm is never trusted to be there: every entry into the shard calls `rearm`, which sets it
- * to the earlier of its setting and the time the next record is due. That the shard fills up is seen anew each time, so that neither a lost
- * alarm nor a restart forgets to send early. All of it goes by the plain clock, and where that is set back nothing waits for it to catch up.
+ * When a shard sends its keys to the job. The alarm is never trusted to be there: every entry into
+ * the shard calls `rearm`, which sets it to the earlier of its setting and the time the next record
+ * is due. That the shard fills up is seen anew each time, so that neither a lost alarm nor a
+ * restart forgets to send early. All of it goes by the plain clock, and where that is set back
+ * nothing waits for it to catch up.
  */
 export class FlushSchedule {
   readonly #deps: FlushScheduleDeps;
@@ -43,7 +45,9 @@ export class FlushSchedule {
     this.#notBeforeMs = Math.min(this.#notBeforeMs, nowMs + RETRY_MS);
   }
 
-  /** Sets the alarm if a record is due before it goes off, or if it should have gone off long ago. */
+  /**
+   * Sets the alarm if a record is due before it goes off, or if it should have gone off long ago.
+   */
   rearm(): void {
     const nowMs = this.#deps.now();
     const dueMs = this.#isHurried() ? nowMs : this.#deps.pending.nextDueMs();
@@ -55,12 +59,17 @@ export class FlushSchedule {
     this.#alarmAtMs = wantedMs;
   }
 
-  /** Sends what is due and sets the next alarm. Never throws: an alarm that throws six times is abandoned by the platform. */
+  /**
+   * Sends what is due and sets the next alarm. Never throws: an alarm that throws six times is
+   * abandoned by the platform.
+   */
   async onAlarm(): Promise<void> {
     const nowMs = this.#deps.now();
     this.#alarmAtMs = null;
     this.#notBeforeMs = nowMs + Math.min(ALARM_SPACING_MS, this.#deps.limits.flushWindowMs);
-    const waitingSinceMs = this.#isHurried() ? Number.POSITIVE_INFINITY : nowMs - this.#deps.limits.flushWindowMs;
+    const waitingSinceMs = this.#isHurried()
+      ? Number.POSITIVE_INFINITY
+      : nowMs - this.#deps.limits.flushWindowMs;
     try {
       await this.flush(waitingSinceMs);
     } catch (error) {
@@ -79,7 +88,10 @@ export class FlushSchedule {
     }
   }
 
-  /** Sends the keys of all records that wait since `waitingSinceMs` or longer. Throws if the queue refuses; they stay pending. */
+  /**
+   * Sends the keys of all records that wait since `waitingSinceMs` or longer. Throws if the queue
+   * refuses; they stay pending.
+   */
   async flush(waitingSinceMs: number): Promise<void> {
     const keys = this.#deps.pending.lease(waitingSinceMs, this.#deps.now());
     if (keys.length === 0) return;

@@ -9,10 +9,13 @@ interface ForgetViewsDeps {
 }
 
 /**
- * Tells shards that D1 was written without them: they remember what it had before. Never throws: a shard that can't be told shows the
- * records when it has forgotten the user by itself.
+ * Tells shards that D1 was written without them: they remember what it had before. Never throws: a
+ * shard that can't be told shows the records when it has forgotten the user by itself.
  */
-export async function forgetViews({ forget, onFailure }: ForgetViewsDeps, userIds: ReadonlySet<string>): Promise<void> {
+export async function forgetViews(
+  { forget, onFailure }: ForgetViewsDeps,
+  userIds: ReadonlySet<string>,
+): Promise<void> {
   const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
   for (const userId of userIds) {
     group.go(async () => {

@@ -1,7 +1,10 @@
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
-/** Runs `callback` once after `delayMs`. In a Durable Object a timer keeps the object awake, so it is never long. */
+/**
+ * Runs `callback` once after `delayMs`. In a Durable Object a timer keeps the object awake, so it
+ * is never long.
+ */
 export type Schedule = (delayMs: number, callback: () => void) => void;
 
 export interface GroupCommitOptions<T, R> {
@@ -12,7 +15,10 @@ export interface GroupCommitOptions<T, R> {
   /** Weight of what may wait; beyond it `submit` throws `OVERLOADED`. */
   readonly waitingWeightMax: number;
   readonly weightOf: (item: T) => number;
-  /** Makes all items durable in one step and returns what came of each, in order. If it throws, none of them happened. */
+  /**
+   * Makes all items durable in one step and returns what came of each, in order. If it throws, none
+   * of them happened.
+   */
   readonly commit: (items: readonly T[]) => readonly CommitResult<R>[];
   readonly now: Clock;
   readonly schedule: Schedule;
@@ -28,8 +34,9 @@ interface Waiting<T, R> {
 }
 
 /**
- * Group commit (DeWitt et al., 1984): the first item after idle commits at once; under load commits are spaced and all items that wait share
- * one, so that the cost of a commit falls as load grows. An item's promise settles only after its commit.
+ * Group commit (DeWitt et al., 1984): the first item after idle commits at once; under load commits
+ * are spaced and all items that wait share one, so that the cost of a commit falls as load grows.
+ * An item's promise settles only after its commit.
  */
 export class GroupCommit<T, R> {
   readonly #options: GroupCommitOptions<T, R>;
@@ -46,7 +53,9 @@ export class GroupCommit<T, R> {
     const { now, schedule, spacingMs, waitingWeightMax, weightOf } = this.#options;
     const weight = weightOf(item);
     if (this.#waitingWeight + weight > waitingWeightMax) {
-      throw new CodedError("OVERLOADED", "Too many reports are waiting to be written", { retryAfterMs: 1_000 });
+      throw new CodedError("OVERLOADED", "Too many reports are waiting to be written", {
+        retryAfterMs: 1_000,
+      });
     }
     const { promise, resolve, reject } = Promise.withResolvers<R>();
     this.#waiting.push({ item, resolve, reject });

@@ -25,7 +25,10 @@ export interface HistoryJobDeps {
 
 export type MessageOutcome = "done" | "again";
 
-/** Users whose excess is deleted after a write: one in so many. Trimming at every write would scan 1,000 rows for one. */
+/**
+ * Users whose excess is deleted after a write: one in so many. Trimming at every write would scan
+ * 1,000 rows for one.
+ */
 const TRIM_ONE_IN = 50;
 /** Users in one statement of trimming: each has some 1,000 rows to be looked at. */
 const USERS_PER_TRIM_MAX = 100;
@@ -41,12 +44,15 @@ interface ShardWork {
 const NOTHING: Collected = { records: [], refused: [], nameless: 0 };
 
 /**
- * The history job: takes keys from the queue, asks the shards for the newest state of each, writes the databases in bulk and
- * tells the shards what is safe. Messages may be repeated, reordered or late: keys that are not pending any more cost nothing.
+ * The history job: takes keys from the queue, asks the shards for the newest state of each, writes
+ * the databases in bulk and tells the shards what is safe. Messages may be repeated, reordered or
+ * late: keys that are not pending any more cost nothing.
  *
  * A failure of one shard or database holds up only the messages that need it.
  */
-export function createHistoryJob(deps: HistoryJobDeps): (messages: readonly QueueMessage[]) => Promise<readonly MessageOutcome[]> {
+export function createHistoryJob(
+  deps: HistoryJobDeps,
+): (messages: readonly QueueMessage[]) => Promise<readonly MessageOutcome[]> {
   return async function runHistoryJob(messages) {
     const flushes = messages.filter((message) => message.type === "flush");
     const work = groupByShard(flushes);
@@ -59,7 +65,10 @@ export function createHistoryJob(deps: HistoryJobDeps): (messages: readonly Queu
     const failedShards = new Set(work.filter(({ failed }) => failed).map(({ shard }) => shard));
     const outcomes: MessageOutcome[] = [];
     for (const message of messages) {
-      const failed = message.type === "flush" ? failedShards.has(message.shard) : !(await refill(deps, message.shard, message.userId));
+      const failed =
+        message.type === "flush"
+          ? failedShards.has(message.shard)
+          : !(await refill(deps, message.shard, message.userId));
       outcomes.push(failed ? "again" : "done");
     }
     return outcomes;
@@ -76,7 +85,10 @@ function groupByShard(messages: readonly FlushMessage[]): ShardWork[] {
   }));
 }
 
-/** Runs a step for all items, a few at a time, and returns when all have ended. Steps handle their own failures. */
+/**
+ * Runs a step for all items, a few at a time, and returns when all have ended. Steps handle their
+ * own failures.
+ */
 async function each<T>(items: readonly T[], step: (item: T) => Promise<void>): Promise<void> {
   const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
   for (const item of items) group.go(() => step(item));
@@ -95,12 +107,18 @@ async function collect(deps: HistoryJobDeps, work: ShardWork): Promise<void> {
   const { nameless } = work.collected;
   if (nameless === 0) return;
   work.failed = true;
-  deps.onFailure(what, new CodedError("INTERNAL", `${nameless} records without a key, which stay with the shard`));
+  deps.onFailure(
+    what,
+    new CodedError("INTERNAL", `${nameless} records without a key, which stay with the shard`),
+  );
   await countFailures(deps, "bad_record", nameless);
 }
 
 /** Writes all records, database by database, and never throws. Returns those that are safe. */
-async function writeAll(deps: HistoryJobDeps, collected: readonly Collected[]): Promise<ReadonlySet<Confirmation>> {
+async function writeAll(
+  deps: HistoryJobDeps,
+  collected: readonly Collected[],
+): Promise<ReadonlySet<Confirmation>> {
   const safe = new Set<Confirmation>();
   const records = Map.groupBy(
     collected.flatMap((of) => of.records),
@@ -116,7 +134,11 @@ async function writeAll(deps: HistoryJobDeps, collected: readonly Collected[]): 
       deps.onFailure(`write database ${database}`, new RangeError(`there is no database ${database}`));
       return;
     }
-    const writeDeps = { ...deps, writer, countFailures: (kind: FailureKind, count: number) => countFailures(deps, kind, count) };
+    const writeDeps = {
+      ...deps,
+      writer,
+      countFailures: (kind: FailureKind, count: number) => countFailures(deps, kind, count),
+    };
     const work = { database, records: records.get(database) ?? [], refused: refused.get(database) ?? [] };
     const written = await writeDatabase(writeDeps, work);
     for (const record of written) safe.add(record);
@@ -129,16 +151,27 @@ async function writeAll(deps: HistoryJobDeps, collected: readonly Collected[]): 
   return safe;
 }
 
-async function trimSome(deps: HistoryJobDeps, writer: HistoryWriter, records: readonly HistoryRecord[]): Promise<void> {
-  const users = [...new Set(records.map(({ userId }) => userId))].filter(() => deps.random() < 1 / TRIM_ONE_IN);
+async function trimSome(
+  deps: HistoryJobDeps,
+  writer: HistoryWriter,
+  records: readonly HistoryRecord[],
+): Promise<void> {
+  const users = [...new Set(records.map(({ userId }) => userId))].filter(
+    () => deps.random() < 1 / TRIM_ONE_IN,
+  );
   try {
-    for (const part of statementParts(users, USERS_PER_TRIM_MAX)) await writer.trim(part, deps.entriesPerUserMax);
+    for (const part of statementParts(users, USERS_PER_TRIM_MAX))
+      await writer.trim(part, deps.entriesPerUserMax);
   } catch (error) {
     deps.onFailure("trim histories", error);
   }
 }
 
-async function confirm(deps: HistoryJobDeps, work: ShardWork, safe: ReadonlySet<Confirmation>): Promise<void> {
+async function confirm(
+  deps: HistoryJobDeps,
+  work: ShardWork,
+  safe: ReadonlySet<Confirmation>,
+): Promise<void> {
   const { records, refused } = work.collected;
   const collected = [...records, ...refused.map(({ record }) => record)];
   const confirmations: Confirmation[] = collected

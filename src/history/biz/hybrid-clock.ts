@@ -2,11 +2,13 @@
 const TICKS_PER_MS = 1024;
 
 /**
- * A hybrid logical clock (Kulkarni et al., 2014) in one number: ms × 1024 + counter. It never repeats and never goes back, though the
- * wall clock may; where more than 1,024 ticks are asked of one millisecond it runs ahead of the wall.
+ * A hybrid logical clock (Kulkarni et al., 2014) in one number: ms × 1024 + counter. It never
+ * repeats and never goes back, though the wall clock may; where more than 1,024 ticks are asked of
+ * one millisecond it runs ahead of the wall.
  *
- * It orders, and nothing else: after one reading of a wall clock that is a month ahead it stays a month ahead. Whoever wants to know how
- * late it is asks the plain clock. The paper bounds the distance of the two; {@link driftMs} is what is held against that bound.
+ * It orders, and nothing else: after one reading of a wall clock that is a month ahead it stays a
+ * month ahead. Whoever wants to know how late it is asks the plain clock. The paper bounds the
+ * distance of the two; {@link driftMs} is what is held against that bound.
  */
 export class HybridClock {
   #last: number;
@@ -22,12 +24,18 @@ export class HybridClock {
     return this.#last;
   }
 
-  /** How far the last value is ahead of a plain clock that says `nowMs`, in ms; 0 where it is behind. */
+  /**
+   * How far the last value is ahead of a plain clock that says `nowMs`, in ms; 0 where it is
+   * behind.
+   */
   driftMs(nowMs: number): number {
     return Math.max(0, HybridClock.wallMsOf(this.#last) - nowMs);
   }
 
-  /** The wall-clock time a value was given at, in ms since the epoch; later than that where the clock had run ahead. */
+  /**
+   * The wall-clock time a value was given at, in ms since the epoch; later than that where the
+   * clock had run ahead.
+   */
   static wallMsOf(value: number): number {
     return Math.floor(value / TICKS_PER_MS);
   }

@@ -8,8 +8,9 @@ interface LiveRow {
 }
 
 /**
- * Which rows of the log are still needed. Rows are freed from the oldest on, never out of order: a row that holds an old state of an item
- * must be gone before the row that superseded it, or a restart would bring the old state back.
+ * Which rows of the log are still needed. Rows are freed from the oldest on, never out of order: a
+ * row that holds an old state of an item must be gone before the row that superseded it, or a
+ * restart would bring the old state back.
  */
 export class LogRows implements RowReferences {
   /** Live rows, oldest first (insertion order). */

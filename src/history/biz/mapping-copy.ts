@@ -30,7 +30,8 @@ export class MappingCopy {
   /** Learns the mapping, unless it is known. Throws `UNAVAILABLE` while it can't be. */
   learn(): Promise<void> {
     if (this.#mapping !== null) return Promise.resolve();
-    // One question for all who wait: after a deploy every shard has a crowd before its door, and places with the mapping object are few.
+    // One question for all who wait: after a deploy every shard has a crowd before its door, and
+    // places with the mapping object are few.
     this.#learning ??= this.#ask().finally(() => {
       this.#learning = null;
     });
@@ -44,8 +45,9 @@ export class MappingCopy {
   }
 
   /**
-   * Null where the caller goes by this mapping, else what to go by. Whatever version they name: what counts is that one who went by another
-   * mapping may be at the wrong shard. Callers of the release before name none.
+   * Null where the caller goes by this mapping, else what to go by. Whatever version they name:
+   * what counts is that one who went by another mapping may be at the wrong shard. Callers of the
+   * release before name none.
    *
    * Throws `UNAVAILABLE` where this worker would look for users in the wrong database.
    */

@@ -13,7 +13,10 @@ interface MappingKeeperDeps {
     read(): StoredMapping | null;
     write(mapping: StoredMapping): void;
   };
-  /** The mapping that releases before this one kept in D1, seeded there if there is none. Throws `UNAVAILABLE`. */
+  /**
+   * The mapping that releases before this one kept in D1, seeded there if there is none. Throws
+   * `UNAVAILABLE`.
+   */
   readonly readFromD1: () => Promise<ShardMapping>;
   /** Whether a shard has been there before this release. Throws where that can't be found out. */
   readonly isOldShard: (shard: number) => Promise<boolean>;
@@ -24,8 +27,9 @@ interface MappingKeeperDeps {
 const RETRY_MS = 5_000;
 
 /**
- * Keeps the one mapping that all shards copy. Shards ask for it once in their life, so that nobody's request waits for it afterwards. The
- * first time it takes over what D1 held; where D1 is away, a platform without any older shard is new and needs nothing from there.
+ * Keeps the one mapping that all shards copy. Shards ask for it once in their life, so that
+ * nobody's request waits for it afterwards. The first time it takes over what D1 held; where D1 is
+ * away, a platform without any older shard is new and needs nothing from there.
  */
 export class MappingKeeper {
   readonly #deps: MappingKeeperDeps;
@@ -37,7 +41,10 @@ export class MappingKeeper {
     this.#deps = deps;
   }
 
-  /** The mapping. Throws `UNAVAILABLE` while it can't be known, or where `buckets` is not the map that users are stored by. */
+  /**
+   * The mapping. Throws `UNAVAILABLE` while it can't be known, or where `buckets` is not the map
+   * that users are stored by.
+   */
   async current(buckets: number): Promise<StoredMapping> {
     let mapping = this.#deps.store.read();
     if (mapping === null) {
@@ -67,7 +74,10 @@ export class MappingKeeper {
     } catch (error) {
       onBackgroundFailure("read the mapping from D1", error);
       if (await this.#hasOldShards())
-        throw new CodedError("UNAVAILABLE", "The shard mapping is in a database that is away", { cause: error, retryAfterMs: RETRY_MS });
+        throw new CodedError("UNAVAILABLE", "The shard mapping is in a database that is away", {
+          cause: error,
+          retryAfterMs: RETRY_MS,
+        });
       return { version: 1, shards: seedShards };
     }
   }
@@ -84,8 +94,14 @@ export class MappingKeeper {
   }
 }
 
-/** Users are stored by the map of buckets; with another one they would be looked for where they are not. */
+/**
+ * Users are stored by the map of buckets; with another one they would be looked for where they are
+ * not.
+ */
 export function requireSameBuckets(stored: StoredMapping, buckets: number): void {
   if (stored.buckets === buckets) return;
-  throw new CodedError("UNAVAILABLE", "HISTORY_BUCKETS is not the map that users are stored by; nothing moves them: put it back");
+  throw new CodedError(
+    "UNAVAILABLE",
+    "HISTORY_BUCKETS is not the map that users are stored by; nothing moves them: put it back",
+  );
 }

@@ -12,8 +12,9 @@ const PROBE_MS = 10;
 const FOLLOW_UPS = 10;
 
 /**
- * Whether an object has more to do than it can, by what its own clock sees: a timer that goes off late has waited behind everything that
- * came before it. Where a caller is, and what its clock says, plays no part.
+ * Whether an object has more to do than it can, by what its own clock sees: a timer that goes off
+ * late has waited behind everything that came before it. Where a caller is, and what its clock
+ * says, plays no part.
  */
 export class OwnLoad {
   readonly #deps: OwnLoadDeps;
@@ -28,12 +29,18 @@ export class OwnLoad {
     return this.#delay.isStanding(this.#deps.now());
   }
 
-  /** Work has come in. While there is some, a timer is always running; without any the object may sleep. */
+  /**
+   * Work has come in. While there is some, a timer is always running; without any the object may
+   * sleep.
+   */
   arrived(): void {
     if (!this.#isProbing) this.#probe(FOLLOW_UPS);
   }
 
-  /** One that was late is followed by another: two that are late and far apart are no queue that stands, if one in between would have been in time. */
+  /**
+   * One that was late is followed by another: two that are late and far apart are no queue that
+   * stands, if one in between would have been in time.
+   */
   #probe(followUps: number): void {
     this.#isProbing = true;
     this.schedule(PROBE_MS, () => {

@@ -21,9 +21,10 @@ export interface Addition {
 const EARLY_SHARE = 0.5;
 
 /**
- * How much a shard may hold back for databases that don't take it. It is one budget for all of a shard's users, so nobody may use it up: a
- * user has no more pending than retention would keep, a database no more than half while another one works, and what waits for its commit
- * counts as pending already.
+ * How much a shard may hold back for databases that don't take it. It is one budget for all of a
+ * shard's users, so nobody may use it up: a user has no more pending than retention would keep, a
+ * database no more than half while another one works, and what waits for its commit counts as
+ * pending already.
  */
 export class PendingBudget {
   readonly #deps: PendingBudgetDeps;
@@ -33,7 +34,10 @@ export class PendingBudget {
     this.#deps = deps;
   }
 
-  /** Takes what a batch would add into account; false where there is no room for it. Whoever is told true must {@link settle}. */
+  /**
+   * Takes what a batch would add into account; false where there is no room for it. Whoever is told
+   * true must {@link settle}.
+   */
   tryReserve({ database, records, bytes }: Addition): boolean {
     // What is pending already is replaced and adds nothing: it is always let in.
     if (records > 0 && !this.#hasRoom(database, records, bytes)) return false;
@@ -55,12 +59,16 @@ export class PendingBudget {
     return this.#deps.recordsPerUserMax - this.#deps.pending.countOf(userId);
   }
 
-  /** Whether databases that work are so far behind that waiting for the window would fill the budget. */
+  /**
+   * Whether databases that work are so far behind that waiting for the window would fill the
+   * budget.
+   */
   get isFillingUp(): boolean {
     for (const share of this.#deps.pending.shares) {
       if (share.isFailing) continue;
       const limit = this.#limitShare(share.database) * EARLY_SHARE;
-      if (share.count >= limit * this.#deps.recordsMax || share.bytes >= limit * this.#deps.bytesMax) return true;
+      if (share.count >= limit * this.#deps.recordsMax || share.bytes >= limit * this.#deps.bytesMax)
+        return true;
     }
     return false;
   }
@@ -76,14 +84,18 @@ export class PendingBudget {
     const limit = this.#limitShare(database);
     const waiting = this.#waitingFor(database);
     const share = pending.shareFor(database);
-    return share.count + waiting.records + records <= limit * recordsMax && share.bytes + waiting.bytes + bytes <= limit * bytesMax;
+    return (
+      share.count + waiting.records + records <= limit * recordsMax &&
+      share.bytes + waiting.bytes + bytes <= limit * bytesMax
+    );
   }
 
   /** One database may fill all there is only where no other one could use it. */
   #limitShare(database: number): number {
     if (this.#deps.databases === 1) return 1;
     let failing = 0;
-    for (const share of this.#deps.pending.shares) if (share.isFailing && share.database !== database) failing += 1;
+    for (const share of this.#deps.pending.shares)
+      if (share.isFailing && share.database !== database) failing += 1;
     return failing >= this.#deps.databases - 1 ? 1 : 0.5;
   }
 

@@ -1,13 +1,26 @@
 import { DatabaseShare } from "./database-share.ts";
-import { comparePositions, itemName, recordBytes, storedBytes, type HistoryRecord, type RecordKey } from "./record.ts";
+import {
+  comparePositions,
+  itemName,
+  recordBytes,
+  storedBytes,
+  type HistoryRecord,
+  type RecordKey,
+} from "./record.ts";
 
 export interface PendingRecord {
   record: HistoryRecord;
   /** The log row that holds `record`. */
   seq: number;
-  /** When the first mutation that D1 has not confirmed came in, in ms. A busy item must not dodge the window. */
+  /**
+   * When the first mutation that D1 has not confirmed came in, in ms. A busy item must not dodge
+   * the window.
+   */
   firstAtMs: number;
-  /** The first mutation after the job collected the record, in ms: what its age counts from once that is confirmed. */
+  /**
+   * The first mutation after the job collected the record, in ms: what its age counts from once
+   * that is confirmed.
+   */
   firstAfterCollectMs: number | null;
   /** Until then the job is trusted to confirm it, in ms; 0 while nobody was asked. */
   leasedUntilMs: number;
@@ -76,7 +89,8 @@ export class PendingIndex {
   }
 
   *each(): Generator<[PendingUser, PendingRecord]> {
-    for (const user of this.#users.values()) for (const pending of user.records.values()) yield [user, pending];
+    for (const user of this.#users.values())
+      for (const pending of user.records.values()) yield [user, pending];
   }
 
   /** Adds a record that is not there yet. */
@@ -127,6 +141,7 @@ export class PendingIndex {
 /** The one of a user's records that retention would delete first. */
 export function oldestOf({ records }: PendingUser): PendingRecord | null {
   let oldest: PendingRecord | null = null;
-  for (const pending of records.values()) if (oldest === null || comparePositions(pending.record, oldest.record) < 0) oldest = pending;
+  for (const pending of records.values())
+    if (oldest === null || comparePositions(pending.record, oldest.record) < 0) oldest = pending;
   return oldest;
 }

@@ -26,19 +26,26 @@ interface PendingSetDeps {
   readonly databaseOf: (userId: string) => number;
 }
 
-/** How long the job is trusted to confirm a key before it is sent again, in ms: the first time, and at most. */
+/**
+ * How long the job is trusted to confirm a key before it is sent again, in ms: the first time, and
+ * at most.
+ */
 const LEASE_MS = 60_000;
 const LEASE_MS_MAX = 600_000;
 
 /**
- * What D1 has not confirmed yet: the newest state of each such record, since when it waits, and which log row makes it durable. Found by
- * user, so that a read of somebody who is not in memory costs a look-up and not a walk.
+ * What D1 has not confirmed yet: the newest state of each such record, since when it waits, and
+ * which log row makes it durable. Found by user, so that a read of somebody who is not in memory
+ * costs a look-up and not a walk.
  */
 export class PendingSet {
   readonly #index: PendingIndex;
   readonly #deps: PendingSetDeps;
   #unleased = 0;
-  /** Cached answer of {@link nextDueMs}; undefined when a record has left or changed its lease since. */
+  /**
+   * Cached answer of {@link nextDueMs}; undefined when a record has left or changed its lease
+   * since.
+   */
   #nextDueMs: number | null | undefined = null;
 
   constructor(deps: PendingSetDeps) {
@@ -74,7 +81,10 @@ export class PendingSet {
     return this.#index.shareFor(database);
   }
 
-  /** Takes a record that row `seq` made durable. Of an older one than the known no more than its duration is taken, where that isn't known. */
+  /**
+   * Takes a record that row `seq` made durable. Of an older one than the known no more than its
+   * duration is taken, where that isn't known.
+   */
   put(record: HistoryRecord, seq: number, nowMs: number): void {
     const user = this.#index.user(record.userId);
     const known = user?.records.get(itemName(record));
@@ -109,8 +119,9 @@ export class PendingSet {
   }
 
   /**
-   * Leases the records whose turn has come: unleased ones that wait since `waitingSinceMs` or longer, and those whose lease has run out.
-   * Each further lease of a record is twice as long: while a database is away its keys must not fill the queue.
+   * Leases the records whose turn has come: unleased ones that wait since `waitingSinceMs` or
+   * longer, and those whose lease has run out. Each further lease of a record is twice as long:
+   * while a database is away its keys must not fill the queue.
    *
    * @returns their keys, to be sent to the job
    */
@@ -132,7 +143,8 @@ export class PendingSet {
   /** Somebody wants everything sent: leases beyond the first, which have grown long, end. */
   endLongLeases(nowMs: number): void {
     this.#nextDueMs = undefined;
-    for (const [, pending] of this.#index.each()) if (pending.leases > 1) pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs);
+    for (const [, pending] of this.#index.each())
+      if (pending.leases > 1) pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs);
   }
 
   /** Gives up leases: the keys could not be sent. */
@@ -159,7 +171,10 @@ export class PendingSet {
     return records;
   }
 
-  /** D1 holds revision `rev`: the record is pending no longer, unless a newer one, or its duration, came in since. */
+  /**
+   * D1 holds revision `rev`: the record is pending no longer, unless a newer one, or its duration,
+   * came in since.
+   */
   confirm(confirmation: Confirmation, nowMs: number): void {
     const share = this.#index.shareOf(confirmation.userId);
     if (share.confirmed(nowMs)) this.#sendAgain(share, nowMs);
@@ -194,13 +209,17 @@ export class PendingSet {
     }
   }
 
-  /** The wall clock turns out to be behind what it said before: nothing waits since the future, and no lease lasts beyond the longest. */
+  /**
+   * The wall clock turns out to be behind what it said before: nothing waits since the future, and
+   * no lease lasts beyond the longest.
+   */
   clampTo(nowMs: number): void {
     this.#nextDueMs = undefined;
     for (const [, pending] of this.#index.each()) {
       pending.firstAtMs = Math.min(pending.firstAtMs, nowMs);
       pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs + LEASE_MS_MAX);
-      if (pending.firstAfterCollectMs !== null) pending.firstAfterCollectMs = Math.min(pending.firstAfterCollectMs, nowMs);
+      if (pending.firstAfterCollectMs !== null)
+        pending.firstAfterCollectMs = Math.min(pending.firstAfterCollectMs, nowMs);
     }
     for (const share of this.#index.shares) share.clampTo(nowMs);
   }
@@ -208,11 +227,15 @@ export class PendingSet {
   /** Since when the longest-waiting record waits, in ms; null if nothing is pending. */
   oldestMs(): number | null {
     let oldest: number | null = null;
-    for (const [, { firstAtMs }] of this.#index.each()) if (oldest === null || firstAtMs < oldest) oldest = firstAtMs;
+    for (const [, { firstAtMs }] of this.#index.each())
+      if (oldest === null || firstAtMs < oldest) oldest = firstAtMs;
     return oldest;
   }
 
-  /** When the next record is due, in ms; null if nothing is pending. A walk over the set only after something has left it. */
+  /**
+   * When the next record is due, in ms; null if nothing is pending. A walk over the set only after
+   * something has left it.
+   */
   nextDueMs(): number | null {
     if (this.#nextDueMs !== undefined) return this.#nextDueMs;
     let next: number | null = null;
@@ -225,16 +248,26 @@ export class PendingSet {
   }
 
   #add(record: HistoryRecord, seq: number, nowMs: number): void {
-    const user = this.#index.add({ record, seq, firstAtMs: nowMs, firstAfterCollectMs: null, leasedUntilMs: 0, leases: 0 });
+    const user = this.#index.add({
+      record,
+      seq,
+      firstAtMs: nowMs,
+      firstAfterCollectMs: null,
+      leasedUntilMs: 0,
+      leases: 0,
+    });
     this.#unleased += 1;
     this.#deps.rows.retain(seq);
-    if (this.#nextDueMs !== undefined) this.#nextDueMs = Math.min(this.#nextDueMs ?? Number.POSITIVE_INFINITY, nowMs + this.#deps.windowMs);
+    if (this.#nextDueMs !== undefined)
+      this.#nextDueMs = Math.min(this.#nextDueMs ?? Number.POSITIVE_INFINITY, nowMs + this.#deps.windowMs);
     if (user.records.size <= this.#deps.recordsPerUserMax) return;
-    // Retention keeps so many of a user's newest entries: the oldest would be deleted as soon as it was written.
+    // Retention keeps so many of a user's newest entries: the oldest would be deleted as soon as it
+    // was written.
     const oldest = oldestOf(user);
     const dueMs = this.#nextDueMs;
     if (oldest !== null) this.#remove(user, oldest);
-    // Maybe it was the one that is due next. An alarm that comes early sets another; a walk over everybody's records at each report of such a user is dearer.
+    // Maybe it was the one that is due next. An alarm that comes early sets another; a walk over
+    // everybody's records at each report of such a user is dearer.
     this.#nextDueMs = dueMs;
   }
 
@@ -246,7 +279,10 @@ export class PendingSet {
     if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
   }
 
-  /** An older record knew the duration. The row of the known one stays needed, and with it every later row: the one of the older record among them. */
+  /**
+   * An older record knew the duration. The row of the known one stays needed, and with it every
+   * later row: the one of the older record among them.
+   */
   #complete(user: PendingUser, known: PendingRecord, completed: HistoryRecord, nowMs: number): void {
     this.#index.replace(user, known, completed);
     if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;

@@ -15,7 +15,10 @@ export interface ReplayEnd {
   readonly lastSeq: number;
   /** The largest revision ever written, 0 for a new log. It outlives the rows that carried it. */
   readonly revHighWater: number;
-  /** Parts of a snapshot that don't belong together: everything found has been given, and it may not be all. */
+  /**
+   * Parts of a snapshot that don't belong together: everything found has been given, and it may not
+   * be all.
+   */
   readonly isDamaged: boolean;
 }
 
@@ -25,16 +28,20 @@ export interface UnwrittenRow {
 }
 
 /**
- * A shard's durable storage. Every method is synchronous, and what one call writes is there whole or not at all: also where it throws, also
- * where that is caught.
+ * A shard's durable storage. Every method is synchronous, and what one call writes is there whole
+ * or not at all: also where it throws, also where that is caught.
  */
 export interface ShardLog {
   /** Rows that hold something a later release wrote, kept for it. */
   readonly unreadRows: number;
-  /** Gives what still matters, part by part and in order; a snapshot, where there is a live one, comes first. */
+  /**
+   * Gives what still matters, part by part and in order; a snapshot, where there is a live one,
+   * comes first.
+   */
   replay(take: (part: LogPart) => void): ReplayEnd;
   /**
-   * Writes rows. Those below `lowWater` are not needed any more; they are overwritten first. `adopted` is the unread row whose place they take.
+   * Writes rows. Those below `lowWater` are not needed any more; they are overwritten first.
+   * `adopted` is the unread row whose place they take.
    *
    * @returns the bytes of each
    */
@@ -47,13 +54,17 @@ export interface ShardLog {
    * @returns its bytes
    */
   writeSnapshot(seq: number, records: readonly HistoryRecord[]): number;
-  /** Rows that an earlier release could not read, and the records of one; null where this one can't either. */
+  /**
+   * Rows that an earlier release could not read, and the records of one; null where this one can't
+   * either.
+   */
   unreadIds(): readonly number[];
   readUnread(id: number): readonly HistoryRecord[] | null;
   /** Whether a user was erased: whatever comes for them is refused. */
   isErased(userId: string): boolean;
   /**
-   * Refuses a user from now on and leaves no copy of what they reported: `pending` is what everybody else has, to be the snapshot at `seq`.
+   * Refuses a user from now on and leaves no copy of what they reported: `pending` is what
+   * everybody else has, to be the snapshot at `seq`.
    *
    * @returns the snapshot's bytes
    */
@@ -80,11 +91,15 @@ export interface HistoryReader {
 /** One database of the history, as the job writes it. */
 export interface HistoryWriter {
   /**
-   * Writes each record unless the database holds a newer one of it or its user is erased. All or nothing.
-   * Throws `UNAVAILABLE` where trying again may help, `INVALID` where a record itself is refused.
+   * Writes each record unless the database holds a newer one of it or its user is erased. All or
+   * nothing. Throws `UNAVAILABLE` where trying again may help, `INVALID` where a record itself is
+   * refused.
    */
   upsert(records: readonly HistoryRecord[]): Promise<void>;
-  /** Sets a record aside that the database refuses for good, unless its user is erased. Throws where it can't. */
+  /**
+   * Sets a record aside that the database refuses for good, unless its user is erased. Throws where
+   * it can't.
+   */
   reject(record: Confirmation, reason: string): Promise<void>;
   /** Deletes what is beyond the newest `keep` entries of each user. */
   trim(userIds: readonly string[], keep: number): Promise<void>;

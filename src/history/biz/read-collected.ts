@@ -19,7 +19,10 @@ export interface Collected {
 /** Characters of JSON that are set aside at most: a record has some 250. */
 const JSON_LENGTH_MAX = 10_000;
 
-/** Reads a shard's answer, each record by itself: the fault of one is no other's. Throws where it is no list at all. */
+/**
+ * Reads a shard's answer, each record by itself: the fault of one is no other's. Throws where it is
+ * no list at all.
+ */
 export function readCollected(answer: unknown): Collected {
   if (!Array.isArray(answer)) throw new TypeError("a shard answered no list of records");
   const records: HistoryRecord[] = [];

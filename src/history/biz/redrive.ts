@@ -1,5 +1,10 @@
 import { codeOf, CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
-import { REDRIVEN_MAX, type RedriveReceipt, type RedriveRejected, type RejectedKey } from "../../contracts/rejected.ts";
+import {
+  REDRIVEN_MAX,
+  type RedriveReceipt,
+  type RedriveRejected,
+  type RejectedKey,
+} from "../../contracts/rejected.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { recordSchema } from "./record-schema.ts";
 import { readJson, type RejectedRow, type RejectedStore } from "./rejected.ts";
@@ -12,9 +17,10 @@ interface Found {
 }
 
 /**
- * Tries to write records that were set aside, at most {@link REDRIVEN_MAX} a call: those named, or the oldest. One that is refused again stays with its new
- * reason and counts as the newest, so that the next call begins with others. Where a database fails, what is not tried is left for another call; throws
- * only if nothing has been done.
+ * Tries to write records that were set aside, at most {@link REDRIVEN_MAX} a call: those named, or
+ * the oldest. One that is refused again stays with its new reason and counts as the newest, so that
+ * the next call begins with others. Where a database fails, what is not tried is left for another
+ * call; throws only if nothing has been done.
  */
 export async function redriveRejected(
   stores: readonly RejectedStore[],
@@ -57,20 +63,27 @@ async function reasonAgainst(store: RejectedStore, row: RejectedRow): Promise<st
       if (!isCode(error, "INVALID")) throw error;
       reason = describeCauses(error);
     }
-  } else reason = `no record: ${read.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")}`;
+  } else
+    reason = `no record: ${read.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ")}`;
   await store.refusedAgain(row, reason);
   return reason;
 }
 
-async function named(stores: readonly RejectedStore[], keys: readonly RejectedKey[]): Promise<{ found: readonly Found[]; more: boolean }> {
+async function named(
+  stores: readonly RejectedStore[],
+  keys: readonly RejectedKey[],
+): Promise<{ found: readonly Found[]; more: boolean }> {
   const found: Found[] = [];
   for (const store of stores) for (const row of await store.find(keys)) found.push({ store, row });
   return { found, more: false };
 }
 
-async function oldestOf(stores: readonly RejectedStore[]): Promise<{ found: readonly Found[]; more: boolean }> {
+async function oldestOf(
+  stores: readonly RejectedStore[],
+): Promise<{ found: readonly Found[]; more: boolean }> {
   const found: Found[] = [];
-  for (const store of stores) for (const row of await store.oldest(REDRIVEN_MAX + 1)) found.push({ store, row });
+  for (const store of stores)
+    for (const row of await store.oldest(REDRIVEN_MAX + 1)) found.push({ store, row });
   const oldestFirst = found.toSorted((a, b) => a.row.rejectedAtMs - b.row.rejectedAtMs);
   return { found: oldestFirst.slice(0, REDRIVEN_MAX), more: oldestFirst.length > REDRIVEN_MAX };
 }

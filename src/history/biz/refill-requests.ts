@@ -17,9 +17,10 @@ const PAUSE_MS = 5_000;
 const PAUSE_MS_MAX = 600_000;
 
 /**
- * Asks the job to make this shard load a user whom D1 could not give. One user a database at a time, less and less often while that
- * database stays away: an outage has many readers, and a message for each of them would be an outage of the queue. Whoever is not asked for
- * is loaded when they read again.
+ * Asks the job to make this shard load a user whom D1 could not give. One user a database at a
+ * time, less and less often while that database stays away: an outage has many readers, and a
+ * message for each of them would be an outage of the queue. Whoever is not asked for is loaded when
+ * they read again.
  */
 export class RefillRequests {
   readonly #deps: RefillRequestsDeps;

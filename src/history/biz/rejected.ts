@@ -23,8 +23,9 @@ export interface RejectedStore {
   oldest(limit: number): Promise<readonly RejectedRow[]>;
   find(keys: readonly Confirmation[]): Promise<readonly RejectedRow[]>;
   /**
-   * Writes the record as the job would and takes the row away, if it is still as it was read, both or neither. A record that is beaten by a newer one, or whose user is erased, is not
-   * written and needs to be here no more. Throws `INVALID` where it is refused again.
+   * Writes the record as the job would and takes the row away, if it is still as it was read, both
+   * or neither. A record that is beaten by a newer one, or whose user is erased, is not written and
+   * needs to be here no more. Throws `INVALID` where it is refused again.
    */
   write(row: RejectedRow, record: HistoryRecord): Promise<void>;
   /** Says why a row was refused again; nothing if it has gone. */
@@ -37,8 +38,14 @@ interface Placed extends RejectedRow {
   readonly database: number;
 }
 
-/** One page of what all databases have set aside, newest first. Throws `INVALID` on a cursor that is none of ours. */
-export async function listRejected(stores: readonly RejectedStore[], { limit, cursor }: RejectedQuery): Promise<RejectedPage> {
+/**
+ * One page of what all databases have set aside, newest first. Throws `INVALID` on a cursor that is
+ * none of ours.
+ */
+export async function listRejected(
+  stores: readonly RejectedStore[],
+  { limit, cursor }: RejectedQuery,
+): Promise<RejectedPage> {
   const after = cursor === undefined ? null : decode(cursor);
   const rows: Placed[] = [];
   for (const [database, store] of stores.entries()) {
@@ -48,10 +55,22 @@ export async function listRejected(stores: readonly RejectedStore[], { limit, cu
   const items = rows.filter((row) => after === null || newestFirst(row, after) > 0).toSorted(newestFirst);
   const page = items.slice(0, limit);
   const last = page.at(-1);
-  return { items: page.map(viewOf), ...(items.length > limit && last !== undefined ? { nextCursor: encode(last) } : {}) };
+  return {
+    items: page.map(viewOf),
+    ...(items.length > limit && last !== undefined ? { nextCursor: encode(last) } : {}),
+  };
 }
 
-function viewOf({ userId, kind, itemId, rev, database, reason, rejectedAtMs, record }: Placed): RejectedRecord {
+function viewOf({
+  userId,
+  kind,
+  itemId,
+  rev,
+  database,
+  reason,
+  rejectedAtMs,
+  record,
+}: Placed): RejectedRecord {
   return { userId, kind, itemId, rev, database, reason, at: rejectedAtMs, record: readJson(record) };
 }
 

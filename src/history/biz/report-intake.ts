@@ -75,11 +75,16 @@ export class ReportIntake {
     return this.#budget.isFillingUp;
   }
 
-  /** Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending already can always be replaced. */
+  /**
+   * Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending
+   * already can always be replaced.
+   */
   async report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
     const addition = this.#additionOf(userId, reports);
     if (!this.#budget.tryReserve(addition))
-      throw new CodedError("OVERLOADED", "This shard waits for its database", { retryAfterMs: OVERLOADED_RETRY_MS });
+      throw new CodedError("OVERLOADED", "This shard waits for its database", {
+        retryAfterMs: OVERLOADED_RETRY_MS,
+      });
     return this.#submit({ userId, reports, addition });
   }
 
@@ -93,7 +98,10 @@ export class ReportIntake {
     }
   }
 
-  /** What a batch would add to what is pending. A user who has as much pending as is kept of them adds nothing: the oldest makes room. */
+  /**
+   * What a batch would add to what is pending. A user who has as much pending as is kept of them
+   * adds nothing: the oldest makes room.
+   */
   #additionOf(userId: string, reports: readonly Report[]): Addition {
     const { durable, databaseOf } = this.#deps;
     const fresh = new Map<string, number>();
@@ -105,7 +113,11 @@ export class ReportIntake {
     const records = Math.min(fresh.size, this.#budget.roomOfUser(userId));
     let bytes = durable.pending.countOf(userId) === 0 ? USER_OVERHEAD_BYTES : 0;
     for (const each of fresh.values()) bytes += each;
-    return { database: databaseOf(userId), records, bytes: fresh.size === 0 ? 0 : Math.ceil((bytes * records) / fresh.size) };
+    return {
+      database: databaseOf(userId),
+      records,
+      bytes: fresh.size === 0 ? 0 : Math.ceil((bytes * records) / fresh.size),
+    };
   }
 
   #commit(submissions: readonly Submission[]): CommitResult<ReportReceipt>[] {
@@ -125,7 +137,8 @@ export class ReportIntake {
   }
 
   /**
-   * Makes all groups durable at once, and shows them to readers. A group that can't be written down at all fails alone.
+   * Makes all groups durable at once, and shows them to readers. A group that can't be written down
+   * at all fails alone.
    *
    * @returns which those are, and why
    */
@@ -144,7 +157,8 @@ export class ReportIntake {
       durable.write(groups.filter((_records, index) => !unwritable.has(index)).flat(), now());
     }
     for (const [index, records] of groups.entries()) {
-      // As it is pending: with what was known of its item, which may have left its user's view since, even by the same batch.
+      // As it is pending: with what was known of its item, which may have left its user's view
+      // since, even by the same batch.
       if (!unwritable.has(index)) for (const record of records) show(durable.pending.get(record) ?? record);
     }
     return unwritable;

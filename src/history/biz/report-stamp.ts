@@ -9,14 +9,18 @@ interface ReportStampDeps {
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
 
-/** The bound that the hybrid clock's paper puts on its distance from the wall. Farther ahead it is wrong, in ms. */
+/**
+ * The bound that the hybrid clock's paper puts on its distance from the wall. Farther ahead it is
+ * wrong, in ms.
+ */
 const DRIFT_MS_MAX = 60_000;
 const TOLD_EVERY_MS = 60_000;
 
 /**
- * Dates reports. Where the wall clock is a little behind what it said before, over a restart for example, new reports are not dated before
- * those that were acknowledged. Where it is far behind, one of the two was wrong: reports are dated by the wall, so that one bad reading
- * doesn't date everything ahead for as long as it was ahead, and operators are told.
+ * Dates reports. Where the wall clock is a little behind what it said before, over a restart for
+ * example, new reports are not dated before those that were acknowledged. Where it is far behind,
+ * one of the two was wrong: reports are dated by the wall, so that one bad reading doesn't date
+ * everything ahead for as long as it was ahead, and operators are told.
  */
 export class ReportStamp {
   readonly #deps: ReportStampDeps;
@@ -33,7 +37,10 @@ export class ReportStamp {
     if (driftMs <= DRIFT_MS_MAX) return nowMs + driftMs;
     if (Math.abs(nowMs - this.#toldAtMs) >= TOLD_EVERY_MS) {
       this.#toldAtMs = nowMs;
-      this.#deps.onBackgroundFailure("date reports", new Error(`the logical clock is ${Math.round(driftMs)} ms ahead of the wall`));
+      this.#deps.onBackgroundFailure(
+        "date reports",
+        new Error(`the logical clock is ${Math.round(driftMs)} ms ahead of the wall`),
+      );
     }
     return nowMs;
   }

@@ -13,10 +13,16 @@ interface PruneDeps {
   readonly onFailure: (what: string, error: unknown) => void;
 }
 
-/** Steps one run takes on each: the cron comes again in minutes, and users wait for the same database. */
+/**
+ * Steps one run takes on each: the cron comes again in minutes, and users wait for the same
+ * database.
+ */
 const STEPS_MAX = 20;
 
-/** Deletes what is old, a bounded part of it a run. Never throws: what fails is told, keeps nothing else from its turn, and is tried at the next run. */
+/**
+ * Deletes what is old, a bounded part of it a run. Never throws: what fails is told, keeps nothing
+ * else from its turn, and is tried at the next run.
+ */
 export async function pruneOld({ retentions, now, onFailure }: PruneDeps): Promise<void> {
   for (const retention of retentions) {
     try {

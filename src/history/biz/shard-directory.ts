@@ -11,12 +11,15 @@ interface ShardDirectoryDeps {
 /** Asks one shard on behalf of a user, saying which mapping has led there. */
 export type AskShard<T> = (shard: number, mapping: ShardMapping) => Promise<T | Elsewhere>;
 
-/** A wrong guess is put right by the first answer; a mapping that changes meanwhile, by the second. */
+/**
+ * A wrong guess is put right by the first answer; a mapping that changes meanwhile, by the second.
+ */
 const HOPS_MAX = 3;
 
 /**
- * Which shard a user belongs to, as far as this isolate knows. Nobody is asked before a shard is called: the call says by which mapping it was
- * addressed, and a shard that knows better says so. So no report waits for the place where the mapping is kept.
+ * Which shard a user belongs to, as far as this isolate knows. Nobody is asked before a shard is
+ * called: the call says by which mapping it was addressed, and a shard that knows better says so.
+ * So no report waits for the place where the mapping is kept.
  */
 export class ShardDirectory {
   readonly #askMapping: ShardDirectoryDeps["askMapping"];
@@ -38,7 +41,10 @@ export class ShardDirectory {
     throw new CodedError("UNAVAILABLE", "The shards do not agree on where a user belongs");
   }
 
-  /** The mapping in force, for whoever has to call every shard: as the mapping object says, or as a shard has said before. */
+  /**
+   * The mapping in force, for whoever has to call every shard: as the mapping object says, or as a
+   * shard has said before.
+   */
   async mapping(): Promise<ShardMapping> {
     try {
       this.#known = await this.#askMapping();

@@ -13,16 +13,23 @@ export class ShardDoor {
   }
 
   /**
-   * Does what a caller has come for on behalf of a user, if they have come to the right place. `callers` is the mapping they went by;
-   * callers of the release before name none. Throws `UNAVAILABLE` while it can't be known which place is right.
+   * Does what a caller has come for on behalf of a user, if they have come to the right place.
+   * `callers` is the mapping they went by; callers of the release before name none. Throws
+   * `UNAVAILABLE` while it can't be known which place is right.
    */
-  async forUser<T>(callers: ShardMapping | undefined, work: (shard: Shard) => T | Promise<T>): Promise<T | Elsewhere> {
+  async forUser<T>(
+    callers: ShardMapping | undefined,
+    work: (shard: Shard) => T | Promise<T>,
+  ): Promise<T | Elsewhere> {
     if (!this.#mapping.isKnown) await this.#mapping.learn();
     return this.#mapping.against(callers) ?? work(this.#shard);
   }
 
   /** The same for a read, which is refused where the shard has too much to do. */
-  forReader<T>(callers: ShardMapping | undefined, work: (shard: Shard) => Promise<T>): Promise<T | Elsewhere> {
+  forReader<T>(
+    callers: ShardMapping | undefined,
+    work: (shard: Shard) => Promise<T>,
+  ): Promise<T | Elsewhere> {
     return this.forUser(callers, (shard) => {
       shard.admitRead();
       return work(shard);

@@ -1,23 +1,52 @@
-import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
+import type {
+  EntryPage,
+  ItemKey,
+  ListQuery,
+  Report,
+  ReportReceipt,
+  ShardStatus,
+} from "../../contracts/history.ts";
 import type { StoredMapping } from "./mapping-keeper.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import type { Elsewhere, ShardMapping } from "./shard-mapping.ts";
 
 /**
- * What callers give where objects of the release before expect the caller's clock, from which they tell how long a call was on its way: with this it
- * never was. Such objects live on for some minutes of a deploy.
+ * What callers give where objects of the release before expect the caller's clock, from which they
+ * tell how long a call was on its way: with this it never was. Such objects live on for some
+ * minutes of a deploy.
  */
 export const NO_TIME_AT_ALL = Number.POSITIVE_INFINITY;
 
 /**
- * What a shard object answers over RPC. The first report or read of a sleeping shard replays its log. Where a call is about a user it says by
- * which mapping it was addressed; a shard that goes by another one answers that instead.
+ * What a shard object answers over RPC. The first report or read of a sleeping shard replays its
+ * log. Where a call is about a user it says by which mapping it was addressed; a shard that goes by
+ * another one answers that instead.
  */
 export interface ShardRpc {
-  report(userId: string, reports: readonly Report[], sentAtMs: number, mapping: ShardMapping): Promise<ReportReceipt | Elsewhere>;
-  list(userId: string, query: ListQuery, sentAtMs: number, mapping: ShardMapping): Promise<EntryPage | Elsewhere>;
-  continueWatching(userId: string, limit: number, sentAtMs: number, mapping: ShardMapping): Promise<EntryPage | Elsewhere>;
-  lookup(userId: string, items: readonly ItemKey[], sentAtMs: number, mapping: ShardMapping): Promise<EntryPage | Elsewhere>;
+  report(
+    userId: string,
+    reports: readonly Report[],
+    sentAtMs: number,
+    mapping: ShardMapping,
+  ): Promise<ReportReceipt | Elsewhere>;
+  list(
+    userId: string,
+    query: ListQuery,
+    sentAtMs: number,
+    mapping: ShardMapping,
+  ): Promise<EntryPage | Elsewhere>;
+  continueWatching(
+    userId: string,
+    limit: number,
+    sentAtMs: number,
+    mapping: ShardMapping,
+  ): Promise<EntryPage | Elsewhere>;
+  lookup(
+    userId: string,
+    items: readonly ItemKey[],
+    sentAtMs: number,
+    mapping: ShardMapping,
+  ): Promise<EntryPage | Elsewhere>;
   /** Null when it is done; objects of the release before answer nothing. */
   erase(userId: string, mapping: ShardMapping): Promise<Elsewhere | null | void>;
   collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]>;
@@ -34,7 +63,10 @@ export interface ShardRpc {
 
 /** What the mapping object answers. */
 export interface MappingRpc {
-  /** The mapping in force. Throws `UNAVAILABLE` while it can't be known, or where `buckets` is not the map that users are stored by. */
+  /**
+   * The mapping in force. Throws `UNAVAILABLE` while it can't be known, or where `buckets` is not
+   * the map that users are stored by.
+   */
   current(buckets: number): Promise<StoredMapping>;
 }
 
@@ -51,4 +83,9 @@ export interface ShardCallOptions {
 }
 
 /** Calls a method of one shard; `what` says what was being done if it fails. */
-export type ShardCall = <T>(shard: number, what: string, options: ShardCallOptions, call: (stub: ShardRpc) => Promise<T>) => Promise<T>;
+export type ShardCall = <T>(
+  shard: number,
+  what: string,
+  options: ShardCallOptions,
+  call: (stub: ShardRpc) => Promise<T>,
+) => Promise<T>;

@@ -1,4 +1,11 @@
-import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
+import type {
+  EntryPage,
+  ItemKey,
+  ListQuery,
+  Report,
+  ReportReceipt,
+  ShardStatus,
+} from "../../contracts/history.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { DurablePending } from "./durable-pending.ts";
@@ -20,7 +27,10 @@ export interface ShardLimits {
   /** Records and bytes that may be pending before reports are refused. */
   readonly pendingRecordsMax: number;
   readonly pendingBytesMax: number;
-  /** How long a read waits for D1 in all, in ms: less than a call of the shard may take, or who waits for a database blames the shard. */
+  /**
+   * How long a read waits for D1 in all, in ms: less than a call of the shard may take, or who
+   * waits for a database blames the shard.
+   */
   readonly readMs: number;
   /** Memory for users' entries, in bytes, and entries kept of one user. */
   readonly viewBytesMax: number;
@@ -52,10 +62,12 @@ export interface ShardDeps {
 const BUSY_RETRY_MS = 1_000;
 
 /**
- * One shard of the history: makes reports durable, answers reads from memory, and hands what is pending to the job.
+ * One shard of the history: makes reports durable, answers reads from memory, and hands what is
+ * pending to the job.
  *
- * The log comes first, always: memory is merged in the same turn that writes the row, never before, and nobody is answered
- * before the commit that carries their report. What is in memory can be rebuilt from log and D1.
+ * The log comes first, always: memory is merged in the same turn that writes the row, never before,
+ * and nobody is answered before the commit that carries their report. What is in memory can be
+ * rebuilt from log and D1.
  */
 export class Shard {
   readonly #deps: ShardDeps;
@@ -91,16 +103,25 @@ export class Shard {
     this.#flushes.rearmQuietly();
   }
 
-  /** Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending already can always be replaced. */
+  /**
+   * Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending
+   * already can always be replaced.
+   */
   report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
     this.#flushes.rearmQuietly();
     return this.#intake.report(userId, reports);
   }
 
-  /** A read has arrived. Throws `OVERLOADED` where this object's own timers go off late: reports go first. */
+  /**
+   * A read has arrived. Throws `OVERLOADED` where this object's own timers go off late: reports go
+   * first.
+   */
   admitRead(): void {
     this.#load.arrived();
-    if (this.#load.isTooMuch) throw new CodedError("OVERLOADED", "This shard has more to do than it can", { retryAfterMs: BUSY_RETRY_MS });
+    if (this.#load.isTooMuch)
+      throw new CodedError("OVERLOADED", "This shard has more to do than it can", {
+        retryAfterMs: BUSY_RETRY_MS,
+      });
   }
 
   /** Newest first, after the cursor, of one kind or of all. */
@@ -134,7 +155,10 @@ export class Shard {
     this.#flushes.rearmQuietly();
   }
 
-  /** Forgets a user and refuses them from now on. What D1 holds is deleted by the caller, afterwards. */
+  /**
+   * Forgets a user and refuses them from now on. What D1 holds is deleted by the caller,
+   * afterwards.
+   */
   erase(userId: string): void {
     this.#durable.erase(userId, this.#deps.now());
     this.#views.drop(userId);
@@ -159,7 +183,10 @@ export class Shard {
     await this.#flushes.onAlarm();
   }
 
-  /** Sends everything pending now, whatever its age; what was sent a moment ago and for the first time is still with the job. */
+  /**
+   * Sends everything pending now, whatever its age; what was sent a moment ago and for the first
+   * time is still with the job.
+   */
   async flushNow(): Promise<void> {
     this.#durable.pending.endLongLeases(this.#deps.now());
     await this.#flushes.flush(Number.POSITIVE_INFINITY);
@@ -184,7 +211,9 @@ export class Shard {
       liveLogBytes,
       unreadRows: this.#deps.log.unreadRows,
       clockAheadMs: clock.driftMs(nowMs),
-      failingDatabases: Array.from(pending.shares).flatMap(({ isFailing, database }) => (isFailing ? [database] : [])),
+      failingDatabases: Array.from(pending.shares).flatMap(({ isFailing, database }) =>
+        isFailing ? [database] : [],
+      ),
     };
   }
 }

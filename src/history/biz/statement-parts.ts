@@ -7,8 +7,9 @@ const BRACKETS_BYTES = 2;
 const utf8 = new TextEncoder();
 
 /**
- * Cuts items into parts, in order, none of which has more than {@link BYTES_MAX} bytes as a JSON array (or more than `itemsMax` items). An item is
- * weighed as its own JSON, names of fields and all: whatever encodes it more briefly stays below.
+ * Cuts items into parts, in order, none of which has more than {@link BYTES_MAX} bytes as a JSON
+ * array (or more than `itemsMax` items). An item is weighed as its own JSON, names of fields and
+ * all: whatever encodes it more briefly stays below.
  */
 export function* statementParts<T>(items: readonly T[], itemsMax = ITEMS_MAX): Generator<readonly T[]> {
   let from = 0;

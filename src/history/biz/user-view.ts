@@ -1,23 +1,36 @@
-import { comparePositions, itemName, knownDuration, mergeRecords, recordBytes, type HistoryRecord, type Position } from "./record.ts";
+import {
+  comparePositions,
+  itemName,
+  knownDuration,
+  mergeRecords,
+  recordBytes,
+  type HistoryRecord,
+  type Position,
+} from "./record.ts";
 
 const VIEW_OVERHEAD_BYTES = 400;
 
 /**
- * One user's newest entries in memory: what a restart may take away and D1 gives back. Mutations that come in while D1 is asked are in it
- * already, and the answer never overwrites a newer one.
+ * One user's newest entries in memory: what a restart may take away and D1 gives back. Mutations
+ * that come in while D1 is asked are in it already, and the answer never overwrites a newer one.
  *
- * How far it reaches: `null`, nowhere yet, D1 has not answered; a position, D1 gave its newest entries down to that one; `"all"`, there is
- * nothing beyond what is here.
+ * How far it reaches: `null`, nowhere yet, D1 has not answered; a position, D1 gave its newest
+ * entries down to that one; `"all"`, there is nothing beyond what is here.
  */
 export class UserView {
   readonly #records = new Map<string, HistoryRecord>();
-  /** Items that were reported without a duration: D1 may know it, in a row that is beyond the reach. */
+  /**
+   * Items that were reported without a duration: D1 may know it, in a row that is beyond the reach.
+   */
   readonly #unsure = new Set<string>();
   readonly #entriesMax: number;
   #sorted: readonly HistoryRecord[] | null = null;
   #bytes = VIEW_OVERHEAD_BYTES;
   reach: Position | "all" | null = null;
-  /** Queries under way for it: so long it stays in memory, or what comes in meanwhile would not be in it. */
+  /**
+   * Queries under way for it: so long it stays in memory, or what comes in meanwhile would not be
+   * in it.
+   */
   loads = 0;
 
   constructor(entriesMax: number) {
@@ -32,7 +45,10 @@ export class UserView {
     return this.#records.size === 0;
   }
 
-  /** Takes a record; of one that is older than the known one, no more than the duration where that isn't known. */
+  /**
+   * Takes a record; of one that is older than the known one, no more than the duration where that
+   * isn't known.
+   */
   merge(record: HistoryRecord): void {
     const name = itemName(record);
     const known = this.#records.get(name);
@@ -74,7 +90,9 @@ export class UserView {
   /** All entries, newest first, at most `entriesMax`. */
   newestFirst(): readonly HistoryRecord[] {
     if (this.#sorted === null) {
-      this.#sorted = [...this.#records.values()].sort((a, b) => comparePositions(b, a)).slice(0, this.#entriesMax);
+      this.#sorted = [...this.#records.values()]
+        .sort((a, b) => comparePositions(b, a))
+        .slice(0, this.#entriesMax);
     }
     return this.#sorted;
   }
@@ -110,8 +128,8 @@ export interface Page {
 }
 
 /**
- * Entries of a view strictly after `after` in newest-first order, at most `limit` of those that `accept` takes; null where the view does not
- * reach far enough to tell.
+ * Entries of a view strictly after `after` in newest-first order, at most `limit` of those that
+ * `accept` takes; null where the view does not reach far enough to tell.
  */
 export function pageOf(view: UserView, query: PageQuery): Page | null {
   const page = pageOfKnown(view.newestFirst(), query, (record) => view.isSureOf(record));
@@ -134,7 +152,8 @@ function pageOfKnown(
     if (after !== null && comparePositions(record, after) >= 0) continue;
     if (!accept(record)) continue;
     const last = page.at(-1);
-    if (page.length === limit && last !== undefined) return { records: page, next: { atMs: last.atMs, rev: last.rev }, isCut: false };
+    if (page.length === limit && last !== undefined)
+      return { records: page, next: { atMs: last.atMs, rev: last.rev }, isCut: false };
     page.push(record);
     if (!wantsNext && page.length === limit) return { records: page, next: null, isCut: false };
   }

@@ -10,7 +10,11 @@ import { ViewCache } from "./view-cache.ts";
 
 interface UserViewsDeps {
   readonly shard: number;
-  readonly limits: { readonly viewBytesMax: number; readonly entriesPerUserMax: number; readonly headEntries: number };
+  readonly limits: {
+    readonly viewBytesMax: number;
+    readonly entriesPerUserMax: number;
+    readonly headEntries: number;
+  };
   readonly reader: HistoryReader;
   readonly queue: FlushQueue;
   readonly now: Clock;
@@ -37,16 +41,17 @@ export type ViewExtent = "head" | "all";
 
 const EMPTY_TTL_MS = 30_000;
 /**
- * Loads of one database under way at once in this shard, and how many may wait. They are this shard's own: neither another shard of the
- * isolate nor another database can take them.
+ * Loads of one database under way at once in this shard, and how many may wait. They are this
+ * shard's own: neither another shard of the isolate nor another database can take them.
  */
 const LOADS_MAX = 16;
 const LOADS_WAITING_MAX = 64;
 const FULL_RETRY_MS = 1_000;
 
 /**
- * Users' entries, loaded from D1 once and kept while memory allows. Concurrent reads of one user share one query: inside one object
- * a promise may be shared, other than between the requests of a stateless worker.
+ * Users' entries, loaded from D1 once and kept while memory allows. Concurrent reads of one user
+ * share one query: inside one object a promise may be shared, other than between the requests of a
+ * stateless worker.
  */
 export class UserViews {
   readonly #deps: UserViewsDeps;
@@ -59,7 +64,11 @@ export class UserViews {
     this.#deps = deps;
     this.#refills = new RefillRequests(deps);
     const { viewBytesMax, entriesPerUserMax } = deps.limits;
-    this.#cache = new ViewCache({ bytesMax: viewBytesMax, entriesMax: entriesPerUserMax, emptyTtlMs: EMPTY_TTL_MS });
+    this.#cache = new ViewCache({
+      bytesMax: viewBytesMax,
+      entriesMax: entriesPerUserMax,
+      emptyTtlMs: EMPTY_TTL_MS,
+    });
   }
 
   get count(): number {
@@ -67,15 +76,21 @@ export class UserViews {
   }
 
   /**
-   * The user's view as far as it is wanted, unless it says `degraded`. Throws `OVERLOADED` where too many users are being loaded.
+   * The user's view as far as it is wanted, unless it says `degraded`. Throws `OVERLOADED` where
+   * too many users are being loaded.
    *
-   * @param patienceMs - how long the caller waits for D1, a place before it included; without end if absent
+   * @param patienceMs - how long the caller waits for D1, a place before it included; without end
+   *   if absent
    */
   of(userId: string, extent: ViewExtent, patienceMs?: number): Promise<ViewAnswer> {
     const cached = this.#cache.get(userId, this.#deps.now());
-    if (cached !== undefined && isEnough(cached, extent)) return Promise.resolve({ view: cached, degraded: false });
+    if (cached !== undefined && isEnough(cached, extent))
+      return Promise.resolve({ view: cached, degraded: false });
     const known = this.#loads.get(userId);
-    const load = known !== undefined && (extent === "head" || known.extent === "all") ? known : this.#begin(userId, extent);
+    const load =
+      known !== undefined && (extent === "head" || known.extent === "all")
+        ? known
+        : this.#begin(userId, extent);
     return patienceMs === undefined ? load.answer : this.#inTime(load, patienceMs);
   }
 
@@ -83,16 +98,23 @@ export class UserViews {
     this.#cache.merge(record);
   }
 
-  /** What is known of a user is not true any more. Who asks from now on is not given a query's answer that was sent before. */
+  /**
+   * What is known of a user is not true any more. Who asks from now on is not given a query's
+   * answer that was sent before.
+   */
   drop(userId: string): void {
     this.#cache.drop(userId);
     this.#loads.delete(userId);
   }
 
-  /** The view is there from now on, whether its load has a place or waits for one: what comes in meanwhile is merged into it. */
+  /**
+   * The view is there from now on, whether its load has a place or waits for one: what comes in
+   * meanwhile is merged into it.
+   */
   #begin(userId: string, extent: ViewExtent): Load {
     // What is known of the head stays valid while the rest is loaded.
-    const view = this.#cache.get(userId, this.#deps.now()) ?? this.#cache.open(userId, this.#deps.pendingOf(userId));
+    const view =
+      this.#cache.get(userId, this.#deps.now()) ?? this.#cache.open(userId, this.#deps.pendingOf(userId));
     const load = { extent, view, answer: this.#fill(userId, view, extent) };
     this.#loads.set(userId, load);
     const ended = (): void => {
@@ -102,7 +124,10 @@ export class UserViews {
     return load;
   }
 
-  /** What is known when the caller's time is up, if D1 has not answered by then. The load goes on, for whoever reads later. */
+  /**
+   * What is known when the caller's time is up, if D1 has not answered by then. The load goes on,
+   * for whoever reads later.
+   */
   #inTime({ view, answer }: Load, patienceMs: number): Promise<ViewAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<ViewAnswer>();
     answer.then(resolve, reject);
@@ -129,13 +154,19 @@ export class UserViews {
 
   async #ask(userId: string, view: UserView, extent: ViewExtent, database: number): Promise<ViewAnswer> {
     const { reader, now, limits, onBackgroundFailure } = this.#deps;
-    const limit = extent === "head" ? Math.min(limits.headEntries, limits.entriesPerUserMax) : limits.entriesPerUserMax;
+    const limit =
+      extent === "head" ? Math.min(limits.headEntries, limits.entriesPerUserMax) : limits.entriesPerUserMax;
     try {
       const stored = await reader.newestOf(userId, limit);
       this.#cache.absorb(view, stored);
       view.areStored(stored);
       const last = stored.length < limit || extent === "all" ? undefined : stored.at(-1);
-      this.#cache.loaded(userId, view, last === undefined ? "all" : { atMs: last.atMs, rev: last.rev }, now());
+      this.#cache.loaded(
+        userId,
+        view,
+        last === undefined ? "all" : { atMs: last.atMs, rev: last.rev },
+        now(),
+      );
       this.#refills.succeeded(database);
       return { view, degraded: false };
     } catch (error) {
@@ -166,6 +197,9 @@ async function enter(places: Bulkhead): Promise<void> {
     await places.enter();
   } catch (cause) {
     if (!(cause instanceof BulkheadFullError)) throw cause;
-    throw new CodedError("OVERLOADED", "This shard loads as many users as it can", { cause, retryAfterMs: FULL_RETRY_MS });
+    throw new CodedError("OVERLOADED", "This shard loads as many users as it can", {
+      cause,
+      retryAfterMs: FULL_RETRY_MS,
+    });
   }
 }

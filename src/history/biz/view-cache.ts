@@ -57,7 +57,10 @@ export class ViewCache {
     return view;
   }
 
-  /** The view has what D1 has, as far as it reaches. A user without history is believed to have none for a short time only. */
+  /**
+   * The view has what D1 has, as far as it reaches. A user without history is believed to have none
+   * for a short time only.
+   */
   loaded(userId: string, view: UserView, reach: Position | "all", nowMs: number): void {
     if (view.reach !== "all") view.reach = reach;
     const slot = this.#slots.get(userId);
@@ -75,7 +78,10 @@ export class ViewCache {
     this.#shrink();
   }
 
-  /** Puts one user's records into a view, which may have been dropped meanwhile: then it serves those who hold it, and no memory is counted. */
+  /**
+   * Puts one user's records into a view, which may have been dropped meanwhile: then it serves
+   * those who hold it, and no memory is counted.
+   */
   absorb(view: UserView, records: readonly HistoryRecord[]): void {
     const before = view.bytes;
     for (const record of records) view.merge(record);
@@ -95,7 +101,10 @@ export class ViewCache {
     if (this.#slots.get(userId)?.view === view) this.drop(userId);
   }
 
-  /** Forgets the least recently used views until the rest fit. One that is being loaded is needed by whoever waits for it. */
+  /**
+   * Forgets the least recently used views until the rest fit. One that is being loaded is needed by
+   * whoever waits for it.
+   */
   #shrink(): void {
     if (this.#bytes <= this.#options.bytesMax) return;
     for (const [userId, { view }] of this.#slots) {

@@ -1,11 +1,15 @@
 import type { Clock } from "../../resilience/clock.ts";
 
-/** A clock that is behind its last reading by more has been set back, in ms; requests in flight may bring times that are a little older. */
+/**
+ * A clock that is behind its last reading by more has been set back, in ms; requests in flight may
+ * bring times that are a little older.
+ */
 const STEP_BACK_MS = 1_000;
 
 /**
- * The plain clock of an object, which tells when it turns out that an earlier reading was ahead: whatever was reckoned from that one waits for a time
- * that is far away. One reading a month ahead must not stop anything for a month.
+ * The plain clock of an object, which tells when it turns out that an earlier reading was ahead:
+ * whatever was reckoned from that one waits for a time that is far away. One reading a month ahead
+ * must not stop anything for a month.
  */
 export class WallClock {
   readonly #read: Clock;
@@ -24,7 +28,9 @@ export class WallClock {
     return nowMs;
   };
 
-  /** `listener` hears of each time that is behind an earlier one, before whoever asked for it does. */
+  /**
+   * `listener` hears of each time that is behind an earlier one, before whoever asked for it does.
+   */
   onSetBack(listener: (nowMs: number) => void): void {
     this.#listeners.push(listener);
   }

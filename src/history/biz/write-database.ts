@@ -21,12 +21,15 @@ export interface DatabaseWork {
 }
 
 /**
- * Records of one run that one database may set aside. Faults of data are rare; when many are refused at once it is a bug of ours, and
- * confirming them would lose what users were told is safe.
+ * Records of one run that one database may set aside. Faults of data are rare; when many are
+ * refused at once it is a bug of ours, and confirming them would lose what users were told is safe.
  */
 export const SET_ASIDE_MAX = 5;
 
-/** Writes one database and never throws. Returns what is safe: written, beaten by a newer one, or set aside. */
+/**
+ * Writes one database and never throws. Returns what is safe: written, beaten by a newer one, or
+ * set aside.
+ */
 export async function writeDatabase(deps: WriteDeps, work: DatabaseWork): Promise<ReadonlySet<Confirmation>> {
   const { writer, onFailure } = deps;
   const safe = new Set<Confirmation>();
@@ -52,8 +55,9 @@ export async function writeDatabase(deps: WriteDeps, work: DatabaseWork): Promis
 }
 
 /**
- * Writes records, a statement a part; where the database refuses some, finds them by halving. Once more are refused than may be set aside it halves no
- * more: what is left is tried as it stands, so that even then one statement fails for each part and not one for each record.
+ * Writes records, a statement a part; where the database refuses some, finds them by halving. Once
+ * more are refused than may be set aside it halves no more: what is left is tried as it stands, so
+ * that even then one statement fails for each part and not one for each record.
  */
 async function writeIsolating(
   writer: HistoryWriter,
@@ -69,7 +73,8 @@ async function writeIsolating(
     } catch (error) {
       if (!isCode(error, "INVALID")) throw error;
       const [only] = part;
-      if (part.length === 1 && only !== undefined) refused.push({ record: only, reason: describeCauses(error) });
+      if (part.length === 1 && only !== undefined)
+        refused.push({ record: only, reason: describeCauses(error) });
       else if (refused.length <= SET_ASIDE_MAX) {
         const middle = Math.ceil(part.length / 2);
         todo.push(part.slice(middle), part.slice(0, middle));

@@ -4,8 +4,9 @@ import { d1Error } from "./d1-errors.ts";
 import { history, historyRejected, historyUser } from "./schema.ts";
 
 /**
- * Erases a user in one database: mark and deletes are one batch, so no write can slip in between. The mark stays for good, and is all that stays. Everything
- * here is found by the user's own key: nothing else that is kept names a user.
+ * Erases a user in one database: mark and deletes are one batch, so no write can slip in between.
+ * The mark stays for good, and is all that stays. Everything here is found by the user's own key:
+ * nothing else that is kept names a user.
  */
 export function d1Erasure(db: D1Database): (userId: string) => Promise<void> {
   const orm = drizzle(db);

@@ -1,18 +1,23 @@
 import { codeOf, isCode, wrap, type CodedError } from "../../contracts/errors.ts";
 
 /*
- * SQLite's words for a value that a column refuses, in the code it adds or, where it adds only the general one, in its sentence. Nothing else is a record's own
- * fault: no JSON that can't be read, no text that is too big, no column that isn't there. Those are ours.
+ * SQLite's words for a value that a column refuses, in the code it adds or, where it adds only the
+ * general one, in its sentence. Nothing else is a record's own fault: no JSON that can't be read,
+ * no text that is too big, no column that isn't there. Those are ours.
  */
 const REFUSED_VALUE =
   /SQLITE_CONSTRAINT_(?:CHECK|NOTNULL|DATATYPE)|(?:CHECK|NOT NULL) constraint failed|cannot store \w+ value in \w+ column/;
 
-/** SQLite's words for a statement that will be refused however often it is tried, whoever is at fault. */
-const REFUSED_STATEMENT = /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)|malformed JSON|datatype mismatch|string or blob too big/i;
+/**
+ * SQLite's words for a statement that will be refused however often it is tried, whoever is at
+ * fault.
+ */
+const REFUSED_STATEMENT =
+  /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)|malformed JSON|datatype mismatch|string or blob too big/i;
 
 /**
- * A failed D1 call as an error of ours: `INVALID` where a value is at fault, `INTERNAL` where the statement is, `UNAVAILABLE` where trying again may help, or
- * what its guard says.
+ * A failed D1 call as an error of ours: `INVALID` where a value is at fault, `INTERNAL` where the
+ * statement is, `UNAVAILABLE` where trying again may help, or what its guard says.
  */
 export function d1Error(cause: unknown, what: string): CodedError {
   if (saysSo(cause, REFUSED_VALUE)) return wrap(cause, what, "INVALID");
@@ -21,12 +26,16 @@ export function d1Error(cause: unknown, what: string): CodedError {
   return wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
 }
 
-/** Whether the statement or its data are refused, by a database that is well: no breaker may take it for a failure. */
+/**
+ * Whether the statement or its data are refused, by a database that is well: no breaker may take it
+ * for a failure.
+ */
 export function isRefusedByData(error: unknown): boolean {
   return saysSo(error, REFUSED_STATEMENT) || saysSo(error, REFUSED_VALUE);
 }
 
 function saysSo(error: unknown, words: RegExp): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) if (words.test(current.message)) return true;
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (words.test(current.message)) return true;
   return false;
 }

@@ -35,7 +35,10 @@ export function d1FailureLog(db: D1Database, now: Clock): FailureLog {
       const statements = [db.prepare(COUNT).bind(JSON.stringify(Object.entries(counts)), nowMs)];
       if (unreadable.length > 0) {
         const outlines = unreadable.map(({ id, outline, attempts }) => [id, outline, attempts]);
-        statements.push(db.prepare(KEEP).bind(JSON.stringify(outlines), nowMs), db.prepare(CAP).bind(OUTLINES_MAX, CAPPED_AT_ONCE));
+        statements.push(
+          db.prepare(KEEP).bind(JSON.stringify(outlines), nowMs),
+          db.prepare(CAP).bind(OUTLINES_MAX, CAPPED_AT_ONCE),
+        );
       }
       try {
         await db.batch(statements);
@@ -55,8 +58,13 @@ export interface FailureSummary {
 
 const DEAD_KINDS: ReadonlySet<string> = new Set(["dead_flush", "dead_refill", "unreadable"]);
 
-/** Reads what has gone wrong: counts from database 0, records set aside from the databases that refused them. */
-export function d1FailureSummary(databases: readonly [D1Database, ...D1Database[]]): () => Promise<FailureSummary> {
+/**
+ * Reads what has gone wrong: counts from database 0, records set aside from the databases that
+ * refused them.
+ */
+export function d1FailureSummary(
+  databases: readonly [D1Database, ...D1Database[]],
+): () => Promise<FailureSummary> {
   const [first] = databases;
   const total = async (db: D1Database, query: string, max: number): Promise<number> =>
     (await db.prepare(query).bind(max).first<number>("total")) ?? 0;

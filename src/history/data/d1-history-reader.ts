@@ -5,7 +5,10 @@ import { d1Error } from "./d1-errors.ts";
 import { history } from "./schema.ts";
 
 /** Reads users' entries from the databases that hold them. */
-export function d1HistoryReader(databases: readonly D1Database[], databaseOf: (userId: string) => number): HistoryReader {
+export function d1HistoryReader(
+  databases: readonly D1Database[],
+  databaseOf: (userId: string) => number,
+): HistoryReader {
   return {
     async newestOf(userId, limit) {
       try {

@@ -7,12 +7,15 @@ import { d1Error } from "./d1-errors.ts";
 const KNOWN_DURATION = "nullif(history.duration_ms, 0)";
 const IS_NEWER = "(excluded.at, excluded.rev) > (history.at, history.rev)";
 const KNOWS_MORE = `(${KNOWN_DURATION} IS NULL AND excluded.duration_ms IS NOT NULL)`;
-const ofNewer = (column: string): string => `${column} = CASE WHEN ${IS_NEWER} THEN excluded.${column} ELSE history.${column} END`;
+const ofNewer = (column: string): string =>
+  `${column} = CASE WHEN ${IS_NEWER} THEN excluded.${column} ELSE history.${column} END`;
 
 /*
- * One statement and one bound parameter for thousands of records: rows as arrays in a JSON array. `WHERE true` style conditions are needed
- * before ON CONFLICT, or SQLite takes it for a join. The guard makes a late, repeated or reordered write change nothing
- * and cost nothing: rows that lose are not written, unless they know a duration that the row doesn't. What two records become is `mergeRecords` of biz/record.ts.
+ * One statement and one bound parameter for thousands of records: rows as arrays in a JSON array.
+ * `WHERE true` style conditions are needed before ON CONFLICT, or SQLite takes it for a join. The
+ * guard makes a late, repeated or reordered write change nothing and cost nothing: rows that lose
+ * are not written, unless they know a duration that the row doesn't. What two records become is
+ * `mergeRecords` of biz/record.ts.
  */
 export const UPSERT = `
   INSERT INTO history (user_id, kind, item_id, position_ms, duration_ms, event, device_id, at, rev)
@@ -27,8 +30,9 @@ export const UPSERT = `
   WHERE ${IS_NEWER} OR ${KNOWS_MORE}`;
 
 /*
- * A record that was collected before its user was erased must not be kept after it. Only a repetition is passed over, unless it knows a duration that the one before did
- * not: anything else that is wrong with the row must be heard, or a record would be confirmed that is nowhere.
+ * A record that was collected before its user was erased must not be kept after it. Only a
+ * repetition is passed over, unless it knows a duration that the one before did not: anything else
+ * that is wrong with the row must be heard, or a record would be confirmed that is nowhere.
  */
 const REJECT = `
   INSERT INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
@@ -63,7 +67,15 @@ export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
       try {
         await db
           .prepare(REJECT)
-          .bind(record.userId, record.kind, record.itemId, record.rev, JSON.stringify(record), reason.slice(0, REASON_LENGTH_MAX), now())
+          .bind(
+            record.userId,
+            record.kind,
+            record.itemId,
+            record.rev,
+            JSON.stringify(record),
+            reason.slice(0, REASON_LENGTH_MAX),
+            now(),
+          )
           .run();
       } catch (cause) {
         throw d1Error(cause, "set a rejected record aside");

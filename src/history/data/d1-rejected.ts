@@ -3,7 +3,8 @@ import type { RejectedRow, RejectedStore } from "../biz/rejected.ts";
 import { d1Error } from "./d1-errors.ts";
 import { REASON_LENGTH_MAX, UPSERT, upsertParameter } from "./d1-history-writer.ts";
 
-const COLUMNS = "r.user_id AS userId, r.kind, r.item_id AS itemId, r.rev, r.rejected_at AS rejectedAtMs, r.reason, r.record";
+const COLUMNS =
+  "r.user_id AS userId, r.kind, r.item_id AS itemId, r.rev, r.rejected_at AS rejectedAtMs, r.reason, r.record";
 const ORDER = "r.rejected_at DESC, r.user_id DESC, r.kind DESC, r.item_id DESC, r.rev DESC";
 
 /** 1 limit. */
@@ -19,14 +20,19 @@ const FIND = `
   SELECT ${COLUMNS} FROM json_each(?1) AS k CROSS JOIN history_rejected AS r
   ON r.user_id = k.value ->> 0 AND r.kind = k.value ->> 1 AND r.item_id = k.value ->> 2 AND r.rev = k.value ->> 3`;
 /** The row as it was read: one that has got a duration since is written by the next run. */
-const REMOVE = "DELETE FROM history_rejected WHERE user_id = ?1 AND kind = ?2 AND item_id = ?3 AND rev = ?4 AND record = ?5";
+const REMOVE =
+  "DELETE FROM history_rejected WHERE user_id = ?1 AND kind = ?2 AND item_id = ?3 AND rev = ?4 AND record = ?5";
 /** Says it of a row that is there, and makes none. */
 const REFUSED_AGAIN = `
   UPDATE history_rejected SET reason = ?5, rejected_at = ?6 WHERE user_id = ?1 AND kind = ?2 AND item_id = ?3 AND rev = ?4`;
 
 /** What one D1 database has set aside. */
 export function d1Rejected(db: D1Database, now: Clock): RejectedStore {
-  const rows = async (what: string, query: string, ...values: readonly unknown[]): Promise<readonly RejectedRow[]> =>
+  const rows = async (
+    what: string,
+    query: string,
+    ...values: readonly unknown[]
+  ): Promise<readonly RejectedRow[]> =>
     wrapped(
       what,
       async () =>
@@ -41,19 +47,38 @@ export function d1Rejected(db: D1Database, now: Clock): RejectedStore {
     newest: (from, limit) =>
       from === null
         ? rows("list rejected records", NEWEST, limit)
-        : rows("list rejected records", NEWEST_FROM, limit, from.rejectedAtMs, from.userId, from.kind, from.itemId, from.rev),
+        : rows(
+            "list rejected records",
+            NEWEST_FROM,
+            limit,
+            from.rejectedAtMs,
+            from.userId,
+            from.kind,
+            from.itemId,
+            from.rev,
+          ),
     oldest: (limit) => rows("list the oldest rejected records", OLDEST, limit),
     find: (keys) =>
-      rows("find rejected records", FIND, JSON.stringify(keys.map(({ userId, kind, itemId, rev }) => [userId, kind, itemId, rev]))),
+      rows(
+        "find rejected records",
+        FIND,
+        JSON.stringify(keys.map(({ userId, kind, itemId, rev }) => [userId, kind, itemId, rev])),
+      ),
 
     write: ({ userId, kind, itemId, rev, record: asRead }, record) =>
       wrapped("write a rejected record", async () => {
-        await db.batch([db.prepare(UPSERT).bind(upsertParameter([record])), db.prepare(REMOVE).bind(userId, kind, itemId, rev, asRead)]);
+        await db.batch([
+          db.prepare(UPSERT).bind(upsertParameter([record])),
+          db.prepare(REMOVE).bind(userId, kind, itemId, rev, asRead),
+        ]);
       }),
 
     refusedAgain: ({ userId, kind, itemId, rev }, reason) =>
       wrapped("keep a record rejected", async () => {
-        await db.prepare(REFUSED_AGAIN).bind(userId, kind, itemId, rev, reason.slice(0, REASON_LENGTH_MAX), now()).run();
+        await db
+          .prepare(REFUSED_AGAIN)
+          .bind(userId, kind, itemId, rev, reason.slice(0, REASON_LENGTH_MAX), now())
+          .run();
       }),
   };
 }

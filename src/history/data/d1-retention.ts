@@ -25,18 +25,21 @@ const COUNT_LETTERS = `
     count(*), max(received_at)
   FROM (SELECT body, received_at FROM dead_letter ORDER BY id LIMIT ?1) WHERE true GROUP BY 1
   ON CONFLICT (kind) DO UPDATE SET total = failure_count.total + excluded.total, last_at = max(failure_count.last_at, excluded.last_at)`;
-const PRUNE_LETTERS = "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT ?1) RETURNING 1";
+const PRUNE_LETTERS =
+  "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT ?1) RETURNING 1";
 
 /**
- * Dead letters that the release before kept with their bodies, in database 0: counted, then deleted, all of them. The batch is a transaction, so that the rows
- * counted are the rows deleted.
+ * Dead letters that the release before kept with their bodies, in database 0: counted, then
+ * deleted, all of them. The batch is a transaction, so that the rows counted are the rows deleted.
  */
 export function oldLetters(db: D1Database): Retention {
   return {
     what: "dead letters of an earlier release",
     prune: () =>
       more("prune dead letters", LETTERS_PER_STEP, async () => {
-        const statements = [COUNT_LETTERS, PRUNE_LETTERS].map((query) => db.prepare(query).bind(LETTERS_PER_STEP));
+        const statements = [COUNT_LETTERS, PRUNE_LETTERS].map((query) =>
+          db.prepare(query).bind(LETTERS_PER_STEP),
+        );
         return (await db.batch(statements)).at(-1)?.results.length ?? 0;
       }),
   };
@@ -47,7 +50,9 @@ export function oldUnreadable(db: D1Database): Retention {
   return {
     what: "unreadable messages",
     prune: (nowMs) =>
-      more("prune unreadable messages", ROWS_PER_STEP, () => deleted(db, PRUNE_UNREADABLE, nowMs - UNREADABLE_RETENTION_MS)),
+      more("prune unreadable messages", ROWS_PER_STEP, () =>
+        deleted(db, PRUNE_UNREADABLE, nowMs - UNREADABLE_RETENTION_MS),
+      ),
   };
 }
 
@@ -55,7 +60,10 @@ export function oldUnreadable(db: D1Database): Retention {
 export function oldRejected(db: D1Database): Retention {
   return {
     what: "rejected records",
-    prune: (nowMs) => more("prune rejected records", ROWS_PER_STEP, () => deleted(db, PRUNE_REJECTED, nowMs - REJECTED_RETENTION_MS)),
+    prune: (nowMs) =>
+      more("prune rejected records", ROWS_PER_STEP, () =>
+        deleted(db, PRUNE_REJECTED, nowMs - REJECTED_RETENTION_MS),
+      ),
   };
 }
 

@@ -1,4 +1,7 @@
-/** The worker's databases in the order of their numbers: `HISTORY_DB_0`, `HISTORY_DB_1`, as many as are bound. */
+/**
+ * The worker's databases in the order of their numbers: `HISTORY_DB_0`, `HISTORY_DB_1`, as many as
+ * are bound.
+ */
 export function historyDatabases(env: object): readonly D1Database[] {
   const bindings = env as Readonly<Record<string, D1Database | undefined>>;
   const databases: D1Database[] = [];

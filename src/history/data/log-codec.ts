@@ -5,28 +5,29 @@ import type { HistoryRecord } from "../biz/record.ts";
 /*
  * One row of a shard's log, in protobuf:
  *
- *   message Row {
- *     uint64 base_ms = 1;         // times and revisions are written relative to it
- *     repeated string users = 2;
- *     repeated Put puts = 3;      // 4, 5 and 6 are kept for deletes, clears and pauses
- *   }
- *   message Put {
- *     uint32 user = 1;            // index into users
- *     string kind = 2;
- *     string item_id = 3;
- *     uint32 position_ms = 4;
- *     optional uint32 duration_ms = 5;
- *     uint32 event = 6;           // index into PLAYBACK_EVENTS
- *     optional string device_id = 7;
- *     sint64 at = 8;              // ms after base_ms
- *     sint64 rev = 9;             // ticks after base_ms x 1024
- *   }
+ *   message Row { uint64 base_ms = 1; // times and revisions are written relative to it repeated
+ *   string users = 2; repeated Put puts = 3; // 4, 5 and 6 are kept for deletes, clears and pauses
+ *   } message Put { uint32 user = 1; // index into users string kind = 2; string item_id = 3;
+ *   uint32 position_ms = 4; optional uint32 duration_ms = 5; uint32 event = 6; // index into
+ *   PLAYBACK_EVENTS optional string device_id = 7; sint64 at = 8; // ms after base_ms sint64 rev =
+ *   9; // ticks after base_ms x 1024 }
  *
- * A mutation that this code does not know is counted, and whoever reads the row must keep it: skipping one would lose it. A new kind comes
- * in two releases: one that reads it, then one that writes it, once the stored format number says that no older code will meet it.
+ * A mutation that this code does not know is counted, and whoever reads the row must keep it:
+ * skipping one would lose it. A new kind comes in two releases: one that reads it, then one that
+ * writes it, once the stored format number says that no older code will meet it.
  */
 const ROW = { baseMs: 1, users: 2, puts: 3 } as const;
-const PUT = { user: 1, kind: 2, itemId: 3, positionMs: 4, durationMs: 5, event: 6, deviceId: 7, at: 8, rev: 9 } as const;
+const PUT = {
+  user: 1,
+  kind: 2,
+  itemId: 3,
+  positionMs: 4,
+  durationMs: 5,
+  event: 6,
+  deviceId: 7,
+  at: 8,
+  rev: 9,
+} as const;
 const TICKS_PER_MS = 1024;
 
 /** The records of one row, which may be none, as compact bytes: some 60 a report. */
@@ -40,7 +41,8 @@ export function encodeRow(records: readonly HistoryRecord[]): Uint8Array<ArrayBu
     users.set(userId, users.size);
     writer.text(ROW.users, userId);
   }
-  for (const record of records) writer.message(ROW.puts, (put) => encodePut(put, record, users.get(record.userId) ?? 0, baseMs));
+  for (const record of records)
+    writer.message(ROW.puts, (put) => encodePut(put, record, users.get(record.userId) ?? 0, baseMs));
   return writer.finish();
 }
 
@@ -110,6 +112,7 @@ function decodePut(bytes: Uint8Array, users: readonly string[], baseMs: number):
     else if (put.field === PUT.at) record.atMs = baseMs + put.sint();
     else if (put.field === PUT.rev) record.rev = baseMs * TICKS_PER_MS + put.sint();
   }
-  if (userId === undefined || event === undefined) throw new ProtobufError("a log record names no known user or event");
+  if (userId === undefined || event === undefined)
+    throw new ProtobufError("a log record names no known user or event");
   return { ...record, userId, event };
 }

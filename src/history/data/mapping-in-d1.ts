@@ -7,8 +7,9 @@ import { d1Error } from "./d1-errors.ts";
 import { shardMapping } from "./schema.ts";
 
 /**
- * The mapping in database 0, where the release before kept it; it writes the seed there if there is none, so that going back to that release
- * finds the mapping in force. Two that seed it at once agree: the first insert wins, both read it. Throws `UNAVAILABLE`.
+ * The mapping in database 0, where the release before kept it; it writes the seed there if there is
+ * none, so that going back to that release finds the mapping in force. Two that seed it at once
+ * agree: the first insert wins, both read it. Throws `UNAVAILABLE`.
  */
 export async function mappingInD1(db: D1Database, seedShards: number, now: Clock): Promise<ShardMapping> {
   const orm = drizzle(db);
@@ -21,7 +22,10 @@ export async function mappingInD1(db: D1Database, seedShards: number, now: Clock
   try {
     const [known] = await read();
     if (known !== undefined) return known;
-    await orm.insert(shardMapping).values({ version: 1, shards: seedShards, createdAtMs: now() }).onConflictDoNothing();
+    await orm
+      .insert(shardMapping)
+      .values({ version: 1, shards: seedShards, createdAtMs: now() })
+      .onConflictDoNothing();
     const [seeded] = await read();
     if (seeded === undefined) throw new CodedError("UNAVAILABLE", "The shard mapping vanished");
     return seeded;

@@ -4,11 +4,21 @@ import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import type { StoredMapping } from "../biz/mapping-keeper.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
-/** The one object that keeps the mapping, by the name of the cell. It is part of where data lives, so it never changes. */
+/**
+ * The one object that keeps the mapping, by the name of the cell. It is part of where data lives,
+ * so it never changes.
+ */
 const OBJECT_NAME = "main";
 
-/** Asks the mapping object. `buckets` is the fingerprint of the map of buckets that the caller goes by. */
-export function mappingStub(namespace: ObjectNamespace, guard: Guard, buckets: number): () => Promise<StoredMapping> {
+/**
+ * Asks the mapping object. `buckets` is the fingerprint of the map of buckets that the caller goes
+ * by.
+ */
+export function mappingStub(
+  namespace: ObjectNamespace,
+  guard: Guard,
+  buckets: number,
+): () => Promise<StoredMapping> {
   const objects = objectsOf<MappingRpc>(namespace);
   const plan = { kind: "read", idempotent: true, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
   return function askMapping() {

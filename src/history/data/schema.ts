@@ -1,7 +1,10 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
 
-/** The tables of migrations/history, as queries see them. A test holds them against the migrated database. */
+/**
+ * The tables of migrations/history, as queries see them. A test holds them against the migrated
+ * database.
+ */
 
 export const history = sqliteTable(
   "history",

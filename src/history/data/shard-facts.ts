@@ -7,11 +7,16 @@ export interface KvPort {
   put(key: string, value: unknown): void;
 }
 
-const mappingSchema = z.object({ version: z.int().min(1), shards: z.int().min(1).max(4_096), buckets: z.int().min(0) });
+const mappingSchema = z.object({
+  version: z.int().min(1),
+  shards: z.int().min(1).max(4_096),
+  buckets: z.int().min(0),
+});
 
 /**
- * The format of the rows that a shard may write. A new kind of row comes with a higher number: first a release that reads it, then, when
- * no other is left, the number is raised and it is written.
+ * The format of the rows that a shard may write. A new kind of row comes with a higher number:
+ * first a release that reads it, then, when no other is left, the number is raised and it is
+ * written.
  */
 const LOG_FORMAT = 1;
 
@@ -22,14 +27,18 @@ export class ShardFacts {
   /** Objects that a release without a format number made have none. */
   readonly isFromBefore: boolean;
 
-  /** @param name - of the object: `shard-<n>`. An alarm may wake an object without telling it, so the number is kept. */
+  /**
+   * @param name - of the object: `shard-<n>`. An alarm may wake an object without telling it, so
+   *   the number is kept.
+   */
   constructor(kv: KvPort, name: string | undefined) {
     this.#kv = kv;
     const known = kv.get("shard");
     this.shard = typeof known === "number" ? known : numberIn(name);
     this.isFromBefore = known !== undefined && kv.get("format") === undefined;
     if (known !== undefined) return;
-    // In this order: an object that has its number is asked for its format, and must not look older than it is.
+    // In this order: an object that has its number is asked for its format, and must not look older
+    // than it is.
     kv.put("format", LOG_FORMAT);
     kv.put("shard", this.shard);
   }

@@ -22,7 +22,10 @@ export interface SnapshotShape {
   readonly isDamaged: boolean;
 }
 
-/** Everything that is pending, in as few rows as will hold it: it replaces all rows of the log up to its `seq`. */
+/**
+ * Everything that is pending, in as few rows as will hold it: it replaces all rows of the log up to
+ * its `seq`.
+ */
 export class ShardSnapshot {
   readonly #db: ShardSql;
 
@@ -58,14 +61,22 @@ export class ShardSnapshot {
     if (first === undefined) return null;
     const [seq, chunks] = [Number(first["seq"]), Number(first["chunks"])];
     const own = rows.slice(0, chunks);
-    const belongs = own.length === chunks && own.every((row) => Number(row["seq"]) === seq && Number(row["chunks"]) === chunks);
+    const belongs =
+      own.length === chunks &&
+      own.every((row) => Number(row["seq"]) === seq && Number(row["chunks"]) === chunks);
     // The release before left the chunks of a larger snapshot behind the last one's own.
-    return belongs ? { seq, chunks, isDamaged: false } : { seq: maxSeqOf(rows), chunks: rows.length, isDamaged: true };
+    return belongs
+      ? { seq, chunks, isDamaged: false }
+      : { seq: maxSeqOf(rows), chunks: rows.length, isDamaged: true };
   }
 
   /** Its chunks, read one by one; of a damaged one all there are, each of which was true once. */
-  *chunksOf({ chunks }: SnapshotShape): Generator<{ readonly chunk: number; readonly payload: Uint8Array<ArrayBuffer> }> {
-    for (const { chunk } of this.#db.exec("SELECT chunk FROM snapshot ORDER BY chunk LIMIT ?", chunks).toArray()) {
+  *chunksOf({
+    chunks,
+  }: SnapshotShape): Generator<{ readonly chunk: number; readonly payload: Uint8Array<ArrayBuffer> }> {
+    for (const { chunk } of this.#db
+      .exec("SELECT chunk FROM snapshot ORDER BY chunk LIMIT ?", chunks)
+      .toArray()) {
       const [row] = this.#db.exec("SELECT payload FROM snapshot WHERE chunk = ?", Number(chunk)).toArray();
       yield { chunk: Number(chunk), payload: bytesOf(row?.["payload"]) };
     }

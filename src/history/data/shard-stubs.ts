@@ -14,7 +14,10 @@ interface ShardStubsDeps {
   readonly guardOf: (shard: number) => Guard;
 }
 
-/** Calls shards through their namespace, each behind a guard of its own. A failure without a code of ours means that the object could not be reached. */
+/**
+ * Calls shards through their namespace, each behind a guard of its own. A failure without a code of
+ * ours means that the object could not be reached.
+ */
 export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace);
   return function callShard(shard, what, options, call) {

@@ -19,12 +19,14 @@ interface Slot {
 }
 
 /**
- * The shard's log in its own SQLite. Rows are billed, not bytes: a commit is one row, and a row that is not needed any more is overwritten,
- * not deleted, since a delete is billed too. Each row says which rows were still needed when it was written (`low_water`), so that
- * a restart never brings back a state whose successor has been overwritten.
+ * The shard's log in its own SQLite. Rows are billed, not bytes: a commit is one row, and a row
+ * that is not needed any more is overwritten, not deleted, since a delete is billed too. Each row
+ * says which rows were still needed when it was written (`low_water`), so that a restart never
+ * brings back a state whose successor has been overwritten.
  *
- * What belongs together is written in one transaction, and everything is encoded before it begins: the platform makes one transaction of a
- * turn only where nobody catches an exception in between, and somebody always may.
+ * What belongs together is written in one transaction, and everything is encoded before it begins:
+ * the platform makes one transaction of a turn only where nobody catches an exception in between,
+ * and somebody always may.
  */
 export class SqliteShardLog implements ShardLog {
   readonly #db: ShardSql;
@@ -32,7 +34,10 @@ export class SqliteShardLog implements ShardLog {
   readonly #unread: UnreadRows;
   /** Slots in use, oldest seq first. */
   #slots: Slot[] = [];
-  /** The largest revision ever written. Each row says it: the one that held it may be overwritten by records of long ago. */
+  /**
+   * The largest revision ever written. Each row says it: the one that held it may be overwritten by
+   * records of long ago.
+   */
   #revHigh = 0;
   #hasErased: boolean;
 
@@ -49,19 +54,22 @@ export class SqliteShardLog implements ShardLog {
   }
 
   replay(take: (part: LogPart) => void): ReplayEnd {
-    // Numbers first, payloads one by one: a log may be many times larger than what is pending in it.
+    // Numbers first, payloads one by one: a log may be many times larger than what is pending in
+    // it.
     const rows = this.#db.exec("SELECT slot, seq, low_water, rev_high FROM log ORDER BY seq").toArray();
     this.#slots = rows.map((row) => ({ slot: Number(row["slot"]), seq: Number(row["seq"]) }));
     const newest = rows.at(-1);
     const lowWater = Number(newest?.["low_water"] ?? 0);
     this.#revHigh = rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0);
     const snapshot = this.#snapshot.describe();
-    // A snapshot that was cut off stands for nothing that it claims to replace: all live rows count, and what it has goes with the oldest of them.
+    // A snapshot that was cut off stands for nothing that it claims to replace: all live rows
+    // count, and what it has goes with the oldest of them.
     const covered = snapshot === null || snapshot.isDamaged ? 0 : snapshot.seq;
     const live = this.#slots.filter(({ seq }) => seq >= lowWater && seq > covered);
     if (snapshot !== null && (snapshot.seq >= lowWater || snapshot.isDamaged)) {
       const seq = snapshot.isDamaged ? (live[0]?.seq ?? snapshot.seq) : snapshot.seq;
-      for (const { chunk, payload } of this.#snapshot.chunksOf(snapshot)) this.#give({ seq, part: chunk + 1, payload }, take);
+      for (const { chunk, payload } of this.#snapshot.chunksOf(snapshot))
+        this.#give({ seq, part: chunk + 1, payload }, take);
     }
     for (const { slot, seq } of live) {
       const [row] = this.#db.exec("SELECT payload FROM log WHERE slot = ?", slot).toArray();
@@ -87,7 +95,8 @@ export class SqliteShardLog implements ShardLog {
       payload: encodeRow(records).buffer,
     }));
     const write = (): void => {
-      for (const { statement, seq, payload, slot } of written) this.#db.exec(statement, seq, lowWater, revHigh, payload, slot);
+      for (const { statement, seq, payload, slot } of written)
+        this.#db.exec(statement, seq, lowWater, revHigh, payload, slot);
       if (adopted !== undefined) this.#unread.forget(adopted);
     };
     if (written.length === 1 && adopted === undefined) write();
@@ -119,16 +128,24 @@ export class SqliteShardLog implements ShardLog {
 
   isErased(userId: string): boolean {
     if (isNobody(userId)) return true;
-    return this.#hasErased && this.#db.exec("SELECT 1 FROM erased_user WHERE user_id = ?", userId).toArray().length > 0;
+    return (
+      this.#hasErased &&
+      this.#db.exec("SELECT 1 FROM erased_user WHERE user_id = ?", userId).toArray().length > 0
+    );
   }
 
   erase(userId: string, atMs: number, seq: number, pending: readonly HistoryRecord[]): number {
     const snapshot = this.#snapshot.encode(seq, pending);
     const name = new TextEncoder().encode(userId).slice().buffer;
     this.#db.transaction(() => {
-      this.#db.exec("INSERT INTO erased_user (user_id, at_ms) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING", userId, atMs);
+      this.#db.exec(
+        "INSERT INTO erased_user (user_id, at_ms) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING",
+        userId,
+        atMs,
+      );
       this.#snapshot.write(snapshot);
-      // The snapshot has everything of everybody else: each row that names the user can go, and keeps its place in the order.
+      // The snapshot has everything of everybody else: each row that names the user can go, and
+      // keeps its place in the order.
       this.#db.exec("UPDATE log SET payload = x'' WHERE instr(payload, ?) > 0", name);
       this.#unread.anonymise(userId);
     });

@@ -19,9 +19,11 @@ export interface StoredPart {
 }
 
 /**
- * Log rows that hold something this release does not know: a later one wrote them and was rolled back. They are copied out of the log,
- * whose slots go on being overwritten, and wait for a release that can read them: it takes what was not read then, and leaves what was, which may have
- * been replaced and forgotten since. What they say is ordered by (at, rev) as everything is, so that it may come late.
+ * Log rows that hold something this release does not know: a later one wrote them and was rolled
+ * back. They are copied out of the log, whose slots go on being overwritten, and wait for a release
+ * that can read them: it takes what was not read then, and leaves what was, which may have been
+ * replaced and forgotten since. What they say is ordered by (at, rev) as everything is, so that it
+ * may come late.
  */
 export class UnreadRows {
   readonly #db: ShardSql;
@@ -54,10 +56,16 @@ export class UnreadRows {
     return records;
   }
 
-  /** The records of a part that could not be read when it was set aside; null where they still can't. */
+  /**
+   * The records of a part that could not be read when it was set aside; null where they still
+   * can't.
+   */
   read(id: number): readonly HistoryRecord[] | null {
     const [row] = this.#db.exec("SELECT kinds_read FROM unread_row WHERE id = ?", id).toArray();
-    const { records, isWhole } = read(this.#payload(id), JSON.parse(String(row?.["kinds_read"])) as readonly number[]);
+    const { records, isWhole } = read(
+      this.#payload(id),
+      JSON.parse(String(row?.["kinds_read"])) as readonly number[],
+    );
     return isWhole ? records : null;
   }
 
@@ -70,12 +78,16 @@ export class UnreadRows {
     this.#count = this.ids().length;
   }
 
-  /** Takes a user's id out of all parts. What else is in them can't be told apart by this release, and is nobody's any more. */
+  /**
+   * Takes a user's id out of all parts. What else is in them can't be told apart by this release,
+   * and is nobody's any more.
+   */
   anonymise(userId: string): void {
     const name = new TextEncoder().encode(userId);
     for (const id of this.ids()) {
       const payload = this.#payload(id);
-      if (blank(payload, name)) this.#db.exec("UPDATE unread_row SET payload = ? WHERE id = ?", payload.buffer, id);
+      if (blank(payload, name))
+        this.#db.exec("UPDATE unread_row SET payload = ? WHERE id = ?", payload.buffer, id);
     }
   }
 
@@ -106,7 +118,10 @@ export function isNobody(userId: string): boolean {
   return /^0+$/.test(userId);
 }
 
-/** Overwrites each occurrence of `name` with zeros of the same length, so that lengths stay true. Says whether there was one. */
+/**
+ * Overwrites each occurrence of `name` with zeros of the same length, so that lengths stay true.
+ * Says whether there was one.
+ */
 function blank(payload: Uint8Array, name: Uint8Array): boolean {
   let found = false;
   for (let at = 0; at + name.length <= payload.length; at += 1) {

@@ -4,11 +4,16 @@ import { validate } from "../../platform/validate.ts";
 import type { MappingKeeper, StoredMapping } from "../biz/mapping-keeper.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
-/** A fingerprint of 32 bits. The first one that comes is kept for good, so that garbage in it would end the platform. */
+/**
+ * A fingerprint of 32 bits. The first one that comes is kept for good, so that garbage in it would
+ * end the platform.
+ */
 const bucketsSchema = z.int().min(0).max(0xffff_ffff);
 
 /** The Durable Object around the one {@link MappingKeeper}. */
-export function mappingObject<E extends object>(wireMapping: (state: DurableObjectState, env: E) => MappingKeeper) {
+export function mappingObject<E extends object>(
+  wireMapping: (state: DurableObjectState, env: E) => MappingKeeper,
+) {
   return class MappingObject extends DurableObject<E> implements MappingRpc {
     readonly #keeper: MappingKeeper;
 

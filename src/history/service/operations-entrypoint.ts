@@ -35,7 +35,10 @@ export interface OperationsDeps {
   readonly logger: Logger;
 }
 
-/** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be logged under. */
+/**
+ * What the ops BFF reaches, which has checked the permission. Here a change needs a name to be
+ * logged under.
+ */
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements HistoryOperations {
     async flush(ctx: CallContext): Promise<{ readonly shards: number }> {
@@ -66,7 +69,9 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     async redriveRejected(ctx: CallContext, given: RedriveRejected): Promise<RedriveReceipt> {
-      return withinTimeOf(ctx, Date.now, () => this.#redrive(ctx, validate(redriveRejectedSchema, given, "order")));
+      return withinTimeOf(ctx, Date.now, () =>
+        this.#redrive(ctx, validate(redriveRejectedSchema, given, "order")),
+      );
     }
 
     /** Never throws: while a database is away operators need the rest all the more. */
@@ -98,7 +103,8 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       const { userId: actor } = requirePrincipal(ctx);
       const { rejected, logger } = wire(this.env);
       const receipt = await redriveRejected(rejected, order);
-      if (order.dryRun !== true) await this.#forgetViews(ctx, new Set(receipt.redriven.map((record) => record.userId)));
+      if (order.dryRun !== true)
+        await this.#forgetViews(ctx, new Set(receipt.redriven.map((record) => record.userId)));
       logger.info("rejected records redriven", {
         requestId: ctx.requestId,
         actor,

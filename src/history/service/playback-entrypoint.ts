@@ -27,15 +27,17 @@ export interface PlaybackDeps {
 const READ = { kind: "read" } as const;
 
 /**
- * What the app BFF reaches: each method checks what it was given, finds the caller's shard and passes the question on. Nobody can name
- * another user.
+ * What the app BFF reaches: each method checks what it was given, finds the caller's shard and
+ * passes the question on. Nobody can name another user.
  */
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     async report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
-      // Again, though the BFF has done it: one of an older version sends what this one refuses, and passes on what is said of it.
+      // Again, though the BFF has done it: one of an older version sends what this one refuses, and
+      // passes on what is said of it.
       const { reports, rejected } = readReportBatch(given);
-      // Dated, a report twice is as good as once, and a shard that a deploy resets is asked again. A BFF of an older version may leave the date to the shard.
+      // Dated, a report twice is as good as once, and a shard that a deploy resets is asked again.
+      // A BFF of an older version may leave the date to the shard.
       const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
       const receipt = await this.#ofCaller(ctx, how, "report to a shard", (shard, userId, mapping) =>
         shard.report(userId, reports, NO_TIME_AT_ALL, mapping),
@@ -45,7 +47,9 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
 
     async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
       const query = validate(listCallSchema, given, "query");
-      return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) => shard.list(userId, query, NO_TIME_AT_ALL, mapping));
+      return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) =>
+        shard.list(userId, query, NO_TIME_AT_ALL, mapping),
+      );
     }
 
     async continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
@@ -76,7 +80,9 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       const options = { ...how, ...patienceOf(ctx, Date.now) };
       const { userId } = requirePrincipal(ctx);
       const { directory, callShard } = wire(this.env);
-      return directory.ofUser(userId, (shard, mapping) => callShard(shard, what, options, (stub) => call(stub, userId, mapping)));
+      return directory.ofUser(userId, (shard, mapping) =>
+        callShard(shard, what, options, (stub) => call(stub, userId, mapping)),
+      );
     }
   };
 }

@@ -13,14 +13,20 @@ export interface QueueConsumerDeps {
 
 const DEAD_LETTERS = "playhead-history-flush-dead";
 const RETRY_BASE_S = 2;
-/** A message's keys are pending and their lease ends in a minute: it need not wait longer than that. */
+/**
+ * A message's keys are pending and their lease ends in a minute: it need not wait longer than that.
+ */
 const RETRY_MAX_S = 60;
-/** Only a count is lost with a dead letter that can't be counted, and the database that can't count it has other troubles. */
+/**
+ * Only a count is lost with a dead letter that can't be counted, and the database that can't count
+ * it has other troubles.
+ */
 const DEAD_RETRY_MAX_S = 600;
 
 /**
- * Takes batches off the flush queue and off its dead-letter queue. Messages are acknowledged one by one. A dead one is counted and not kept: its keys
- * are pending in their shard, which sends them again, so an outage leaves one row written a batch and nothing that grows.
+ * Takes batches off the flush queue and off its dead-letter queue. Messages are acknowledged one by
+ * one. A dead one is counted and not kept: its keys are pending in their shard, which sends them
+ * again, so an outage leaves one row written a batch and nothing that grows.
  */
 export function queueConsumer(deps: QueueConsumerDeps): (batch: MessageBatch) => Promise<void> {
   return async function consume(batch) {
@@ -34,7 +40,8 @@ async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]):
   for (const message of messages) {
     const read = readQueueMessage(message.body);
     if (read === null) unreadable.push(outlined(message));
-    const kind: FailureKind = read === null ? "unreadable" : read.message.type === "flush" ? "dead_flush" : "dead_refill";
+    const kind: FailureKind =
+      read === null ? "unreadable" : read.message.type === "flush" ? "dead_flush" : "dead_refill";
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
   const error = await failureOf(() => deps.failures.note({ counts, unreadable }));
@@ -42,7 +49,10 @@ async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]):
     for (const message of messages) message.ack();
     return;
   }
-  deps.logger.error("dead letters not counted", { messages: messages.length, causes: describeCauses(error.cause) });
+  deps.logger.error("dead letters not counted", {
+    messages: messages.length,
+    causes: describeCauses(error.cause),
+  });
   for (const message of messages) message.retry({ delaySeconds: backoff(message, DEAD_RETRY_MAX_S) });
 }
 
@@ -73,22 +83,34 @@ async function runReadable(
   const error = await failureOf(async () => {
     outcomes = await runJob(readable.map(({ body }) => body));
   });
-  if (error !== null) logger.error("history job failed", { what: "run a batch", causes: describeCauses(error.cause) });
+  if (error !== null)
+    logger.error("history job failed", { what: "run a batch", causes: describeCauses(error.cause) });
   for (const [index, { message }] of readable.entries()) {
     if (outcomes[index] === "done") message.ack();
     else message.retry({ delaySeconds: backoff(message, RETRY_MAX_S) });
   }
 }
 
-/** Notes what can't be read. Messages nobody can read are done once that is written down; bad keys are told already, and only their count can get lost. */
-async function noteBad({ failures, logger }: QueueConsumerDeps, unreadable: readonly Message[], badKeys: number): Promise<void> {
+/**
+ * Notes what can't be read. Messages nobody can read are done once that is written down; bad keys
+ * are told already, and only their count can get lost.
+ */
+async function noteBad(
+  { failures, logger }: QueueConsumerDeps,
+  unreadable: readonly Message[],
+  badKeys: number,
+): Promise<void> {
   if (unreadable.length === 0 && badKeys === 0) return;
   const counts = {
     ...(unreadable.length > 0 ? { unreadable: unreadable.length } : {}),
     ...(badKeys > 0 ? { bad_key: badKeys } : {}),
   };
   const error = await failureOf(() => failures.note({ counts, unreadable: unreadable.map(outlined) }));
-  if (error !== null) logger.error("unreadable messages not noted", { messages: unreadable.length, causes: describeCauses(error.cause) });
+  if (error !== null)
+    logger.error("unreadable messages not noted", {
+      messages: unreadable.length,
+      causes: describeCauses(error.cause),
+    });
   for (const message of unreadable) {
     if (error === null) message.ack();
     else message.retry({ delaySeconds: backoff(message, RETRY_MAX_S) });

@@ -1,5 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
-import type { EntryPage, ItemKey, ListQuery, Report, ReportReceipt, ShardStatus } from "../../contracts/history.ts";
+import type {
+  EntryPage,
+  ItemKey,
+  ListQuery,
+  Report,
+  ReportReceipt,
+  ShardStatus,
+} from "../../contracts/history.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../biz/record.ts";
 import type { ShardDoor } from "../biz/shard-door.ts";
 import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
@@ -15,10 +22,11 @@ export interface WiredShard {
 type WireShard<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null) => WiredShard;
 
 /**
- * The Durable Object around a shard: what the platform calls, and nothing else. Replies leave only when what was written before
- * them is durable; the runtime's output gate sees to that.
+ * The Durable Object around a shard: what the platform calls, and nothing else. Replies leave only
+ * when what was written before them is durable; the runtime's output gate sees to that.
  *
- * The argument before the mapping is for objects of the release before, which subtract it from their clock.
+ * The argument before the mapping is for objects of the release before, which subtract it from
+ * their clock.
  */
 export function shardObject<E extends object>(wireShard: WireShard<E>) {
   return class ShardObject extends DurableObject<E> implements ShardRpc {
@@ -49,15 +57,30 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       return this.#door.forUser(callers, (shard) => shard.report(userId, reports));
     }
 
-    async list(userId: string, query: ListQuery, _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
+    async list(
+      userId: string,
+      query: ListQuery,
+      _sentAtMs?: number,
+      callers?: ShardMapping,
+    ): Promise<EntryPage | Elsewhere> {
       return this.#door.forReader(callers, (shard) => shard.list(userId, query));
     }
 
-    async continueWatching(userId: string, limit: number, _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
+    async continueWatching(
+      userId: string,
+      limit: number,
+      _sentAtMs?: number,
+      callers?: ShardMapping,
+    ): Promise<EntryPage | Elsewhere> {
       return this.#door.forReader(callers, (shard) => shard.continueWatching(userId, limit));
     }
 
-    async lookup(userId: string, items: readonly ItemKey[], _sentAtMs?: number, callers?: ShardMapping): Promise<EntryPage | Elsewhere> {
+    async lookup(
+      userId: string,
+      items: readonly ItemKey[],
+      _sentAtMs?: number,
+      callers?: ShardMapping,
+    ): Promise<EntryPage | Elsewhere> {
       return this.#door.forReader(callers, (shard) => shard.lookup(userId, items));
     }
 
@@ -91,7 +114,10 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       return this.#door.forAnybody((shard) => shard.flushNow());
     }
 
-    /** Also learns the mapping where it is not known, so that the first request after a start need not. */
+    /**
+     * Also learns the mapping where it is not known, so that the first request after a start need
+     * not.
+     */
     async wake(): Promise<void> {
       this.#door.shard.wake();
       await this.#door.forAnybody(() => undefined);

@@ -5,7 +5,14 @@ import type { Clock } from "../../resilience/clock.ts";
 import { foldEmail } from "./fold-email.ts";
 import { erasureRetryMs } from "./lifetimes.ts";
 import type { PasswordCheck } from "./password-check.ts";
-import type { Account, AccountStore, FailureCounts, OperatorSecret, PasswordHasher, SecretSource } from "./ports.ts";
+import type {
+  Account,
+  AccountStore,
+  FailureCounts,
+  OperatorSecret,
+  PasswordHasher,
+  SecretSource,
+} from "./ports.ts";
 
 export interface AccountsDeps {
   readonly store: AccountStore;
@@ -29,17 +36,26 @@ export class AccountBook {
   }
 
   /**
-   * Throws `CONFLICT` where the e-mail is taken, or kept for the operator whether or not that account exists yet: after the same work, so that nobody can
-   * tell the one from the other.
+   * Throws `CONFLICT` where the e-mail is taken, or kept for the operator whether or not that
+   * account exists yet: after the same work, so that nobody can tell the one from the other.
    */
-  async register({ email, password }: RegisterInput, clientAddress: string): Promise<{ readonly userId: string }> {
+  async register(
+    { email, password }: RegisterInput,
+    clientAddress: string,
+  ): Promise<{ readonly userId: string }> {
     const { store, passwords, operator, secrets, now } = this.#deps;
     const folded = foldEmail(email);
     const passwordHash = await passwords.hash(clientAddress, password);
     const known = await store.byEmail(folded);
     if (known !== null || operator.isEmail(folded)) throw taken();
     const userId = secrets.newId();
-    const added = await store.add({ id: userId, email: folded, passwordHash, roles: ["user"], createdAtMs: now() });
+    const added = await store.add({
+      id: userId,
+      email: folded,
+      passwordHash,
+      roles: ["user"],
+      createdAtMs: now(),
+    });
     if (!added) throw taken();
     return { userId };
   }
@@ -48,19 +64,29 @@ export class AccountBook {
     return profileOf(await this.#present(userId));
   }
 
-  /** Ends all other sessions. Throws `UNAUTHENTICATED` where the present password is wrong, `RATE_LIMITED` where that has been so too often in this session. */
+  /**
+   * Ends all other sessions. Throws `UNAUTHENTICATED` where the present password is wrong,
+   * `RATE_LIMITED` where that has been so too often in this session.
+   */
   async changePassword(caller: Principal, { password, newPassword }: ChangePasswordInput): Promise<void> {
     const { store, now } = this.#deps;
     const { userId, sessionId } = caller;
     const account = await this.#present(userId);
     const newHash = await this.#whereRight(caller, password, account, (hasher) => hasher.hash(newPassword));
-    const change = { userId, knownHash: account.passwordHash, newHash, keepSessionId: sessionId, nowMs: now() };
+    const change = {
+      userId,
+      knownHash: account.passwordHash,
+      newHash,
+      keepSessionId: sessionId,
+      nowMs: now(),
+    };
     if (!(await store.changePassword(change))) throw wrongPassword();
   }
 
   /**
-   * Removes credentials and sessions now, and leaves the erasure of the history to be done. Throws as a password change does, and `CONFLICT` for the last
-   * admin where no operator could sign in anew.
+   * Removes credentials and sessions now, and leaves the erasure of the history to be done. Throws
+   * as a password change does, and `CONFLICT` for the last admin where no operator could sign in
+   * anew.
    */
   async erase(caller: Principal, password: string): Promise<void> {
     const { store, operator, now } = this.#deps;
@@ -68,19 +94,30 @@ export class AccountBook {
     const account = await this.#present(userId);
     await this.#whereRight(caller, password, account, async () => true);
     const nowMs = now();
-    const erasure = { userId, knownHash: account.passwordHash, nowMs, retryAtMs: nowMs + erasureRetryMs(1), operatorEmail: operator.email };
+    const erasure = {
+      userId,
+      knownHash: account.passwordHash,
+      nowMs,
+      retryAtMs: nowMs + erasureRetryMs(1),
+      operatorEmail: operator.email,
+    };
     const outcome = await store.erase(erasure);
-    if (outcome === "last admin") throw new CodedError("CONFLICT", "You are the last admin: make somebody else one first");
+    if (outcome === "last admin")
+      throw new CodedError("CONFLICT", "You are the last admin: make somebody else one first");
     if (outcome === "changed") throw wrongPassword();
   }
 
   async #present(userId: string): Promise<Account> {
     const account = await this.#deps.store.byId(userId);
-    if (account === null) throw new CodedError("UNAUTHENTICATED", "The account is gone", { tokenFault: "invalid_token" });
+    if (account === null)
+      throw new CodedError("UNAUTHENTICATED", "The account is gone", { tokenFault: "invalid_token" });
     return account;
   }
 
-  /** Wrong ones are counted by session: whoever has stolen a token has one of one session, and must not keep out the others by it. */
+  /**
+   * Wrong ones are counted by session: whoever has stolen a token has one of one session, and must
+   * not keep out the others by it.
+   */
   async #whereRight<T>(
     { userId, sessionId }: Principal,
     password: string,

@@ -25,7 +25,10 @@ export class Erasures {
     this.#deps = deps;
   }
 
-  /** One attempt whose turn the caller has taken. Never throws: what fails is written down and tried again when due. */
+  /**
+   * One attempt whose turn the caller has taken. Never throws: what fails is written down and tried
+   * again when due.
+   */
   async attempt(userId: string): Promise<void> {
     const { store, eraseHistory, now, onFailure } = this.#deps;
     try {

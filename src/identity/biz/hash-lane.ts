@@ -7,7 +7,10 @@ export interface HashLaneDeps {
   readonly sleep: (ms: number) => Promise<void>;
   /** How long whoever asks now will wait, in ms. */
   readonly patienceMs: () => number;
-  /** Has work go on though nobody waits for it any more: what has a place must come to the point where it gives it back. */
+  /**
+   * Has work go on though nobody waits for it any more: what has a place must come to the point
+   * where it gives it back.
+   */
   readonly keep: (work: Promise<unknown>) => void;
 }
 
@@ -29,20 +32,29 @@ const AT_WORK_MAX = 2;
 const WAITING_MAX = 16;
 const WAIT_MS_MAX = 3_000;
 const POLL_MS = 20;
-/** Whoever waits looks every few ms, and after no longer than two hashes take: who hasn't looked for so long is gone. */
+/**
+ * Whoever waits looks every few ms, and after no longer than two hashes take: who hasn't looked for
+ * so long is gone.
+ */
 const GONE_AFTER_MS = 1_000;
-/** A hash and what belongs to it takes less than half of this, with every upstream as late as it may be. */
+/**
+ * A hash and what belongs to it takes less than half of this, with every upstream as late as it may
+ * be.
+ */
 const HELD_MS_MAX = 10_000;
 const RETRY_MS = 2_000;
 
 /**
- * All hashing of passwords in an isolate: two at work, sixteen that wait for at most three seconds, the rest is refused at once. One hash keeps a core
- * busy for a tenth of a second, and whatever else the isolate does stands still meanwhile.
+ * All hashing of passwords in an isolate: two at work, sixteen that wait for at most three seconds,
+ * the rest is refused at once. One hash keeps a core busy for a tenth of a second, and whatever
+ * else the isolate does stands still meanwhile.
  *
- * It is fair to owners (an address, an account): next is whoever has the fewest of their own before them, then whoever came first, and a full queue
- * takes in who has less in it by sending away who has most. So nobody who brings many passwords keeps out one who brings one.
+ * It is fair to owners (an address, an account): next is whoever has the fewest of their own before
+ * them, then whoever came first, and a full queue takes in who has less in it by sending away who
+ * has most. So nobody who brings many passwords keeps out one who brings one.
  *
- * Whoever waits looks whether it is their turn (the runtime lets no request wake another); a request that was dropped no longer looks, and is passed by.
+ * Whoever waits looks whether it is their turn (the runtime lets no request wake another); a
+ * request that was dropped no longer looks, and is passed by.
  */
 export class HashLane {
   readonly #deps: HashLaneDeps;
@@ -55,7 +67,10 @@ export class HashLane {
     this.#deps = deps;
   }
 
-  /** Does the work when its turn has come. Throws `OVERLOADED`, and does nothing, where that is too far off. */
+  /**
+   * Does the work when its turn has come. Throws `OVERLOADED`, and does nothing, where that is too
+   * far off.
+   */
   async run<T>(owner: string, work: () => Promise<T>): Promise<T> {
     const place = await this.#turnOf(owner);
     const working = this.#holding(place, work);
@@ -115,7 +130,8 @@ export class HashLane {
     let isBehind = false;
     for (const other of this.#waiting) {
       if (other === waiter) isBehind = true;
-      else if (!isGone(other, nowMs) && (isBehind ? other.rank < waiter.rank : other.rank <= waiter.rank)) return false;
+      else if (!isGone(other, nowMs) && (isBehind ? other.rank < waiter.rank : other.rank <= waiter.rank))
+        return false;
     }
     return true;
   }
@@ -135,7 +151,9 @@ function countOf(those: ReadonlySet<{ readonly owner: string }>, owner: string):
   return count;
 }
 
-/** A refusal is no failure of identity: no breaker counts it, and nobody is to come again at once. */
+/**
+ * A refusal is no failure of identity: no breaker counts it, and nobody is to come again at once.
+ */
 function refused(): CodedError {
   return new CodedError("OVERLOADED", "More passwords wait to be looked at than can be", {
     retryAfterMs: RETRY_MS,

@@ -34,7 +34,10 @@ export interface DistrustedKey extends Omit<NextKey, "liveMax"> {
   readonly kid: string;
 }
 
-/** Keys in the table. Whichever is added is behind all others by its `signsFromMs`, and they are retired in the same batch. */
+/**
+ * Keys in the table. Whichever is added is behind all others by its `signsFromMs`, and they are
+ * retired in the same batch.
+ */
 export interface SigningKeyStore {
   /** Keys that still verify, by the time they start to sign. */
   live(nowMs: number): Promise<readonly SigningKeyRecord[]>;
@@ -42,9 +45,14 @@ export interface SigningKeyStore {
   addFirst(key: SigningKeyRecord): Promise<void>;
   /** Adds a successor, audited; false where `liveMax` keys live already. */
   addNext(next: NextKey): Promise<boolean>;
-  /** The same in an emergency; false also where somebody was faster, or has made a key a moment ago. */
+  /**
+   * The same in an emergency; false also where somebody was faster, or has made a key a moment ago.
+   */
   replace(replacement: ReplacementKey): Promise<boolean>;
-  /** Ends a key on every clock and adds another, audited. `over` where it had ended long ago: nothing is added then. */
+  /**
+   * Ends a key on every clock and adds another, audited. `over` where it had ended long ago:
+   * nothing is added then.
+   */
   distrust(distrusted: DistrustedKey): Promise<"distrusted" | "over" | "unknown">;
 }
 

@@ -40,8 +40,9 @@ export interface AnnouncedKey {
 const SYSTEM = "system";
 
 /**
- * The keys that sign access tokens. The table is the truth; an isolate remembers the list for {@link KEY_LIST_TTL_MS} and the opened keys
- * for as long as they are on it. Remembered are values, never promises: those of one request are dead to the next.
+ * The keys that sign access tokens. The table is the truth; an isolate remembers the list for
+ * {@link KEY_LIST_TTL_MS} and the opened keys for as long as they are on it. Remembered are values,
+ * never promises: those of one request are dead to the next.
  */
 export class KeyRing {
   readonly #deps: KeyRingDeps;
@@ -54,42 +55,56 @@ export class KeyRing {
   }
 
   /**
-   * What signs now. Asked for before a token is traded, so that a key that can't be opened costs nobody a session. Where none can be
-   * opened a new one is made here: whoever would have to order it needs a key to sign in with. Throws `UNAVAILABLE` where one was made a moment ago.
+   * What signs now. Asked for before a token is traded, so that a key that can't be opened costs
+   * nobody a session. Where none can be opened a new one is made here: whoever would have to order
+   * it needs a key to sign in with. Throws `UNAVAILABLE` where one was made a moment ago.
    */
   async signer(): Promise<AccessTokenSigner> {
     const nowMs = this.#deps.now();
     const list = this.#list;
-    const known = list !== null && Math.abs(nowMs - list.readAtMs) < KEY_LIST_TTL_MS ? list.keys : await this.#read();
+    const known =
+      list !== null && Math.abs(nowMs - list.readAtMs) < KEY_LIST_TTL_MS ? list.keys : await this.#read();
     const signer = await this.#openOne(known, nowMs);
     if (signer !== null) return signer;
     await this.#replace(known, nowMs);
     const replaced = await this.#openOne(await this.#read(), nowMs);
     if (replaced !== null) return replaced;
-    throw new CodedError("UNAVAILABLE", "No signing key can be opened", { retryAfterMs: KEY_REPLACEMENT_SPACING_MS });
+    throw new CodedError("UNAVAILABLE", "No signing key can be opened", {
+      retryAfterMs: KEY_REPLACEMENT_SPACING_MS,
+    });
   }
 
-  /** Every key a token that still lives may be signed with, and the one that signs next. Always from the table. */
+  /**
+   * Every key a token that still lives may be signed with, and the one that signs next. Always from
+   * the table.
+   */
   async publicKeys(): Promise<readonly PublicJwk[]> {
     return (await this.#read()).map((key) => key.publicJwk);
   }
 
-  /** Announces a successor, which signs once every gateway knows it. Throws `CONFLICT` while too many keys live. */
+  /**
+   * Announces a successor, which signs once every gateway knows it. Throws `CONFLICT` while too
+   * many keys live.
+   */
   async rotate(actor: string): Promise<AnnouncedKey> {
     const { store } = this.#deps;
     await this.#read();
     const nowMs = this.#deps.now();
     const next = await this.#next(actor, nowMs, nowMs + KEY_LEAD_MS);
     if (!(await store.addNext({ ...next, liveMax: KEYS_LIVE_MAX }))) {
-      throw new CodedError("CONFLICT", "Too many signing keys live; rotate again when the oldest has retired");
+      throw new CodedError(
+        "CONFLICT",
+        "Too many signing keys live; rotate again when the oldest has retired",
+      );
     }
     this.#list = null;
     return announced(next.key);
   }
 
   /**
-   * Ends a key at once, whatever was signed with it, and announces another. That one signs at once if the ended one would have signed now or next:
-   * gateways look for a key they don't know. Ending a key again changes nothing. Throws `NOT_FOUND`.
+   * Ends a key at once, whatever was signed with it, and announces another. That one signs at once
+   * if the ended one would have signed now or next: gateways look for a key they don't know. Ending
+   * a key again changes nothing. Throws `NOT_FOUND`.
    */
   async distrust(actor: string, kid: string): Promise<AnnouncedKey> {
     const { store, now } = this.#deps;
@@ -101,7 +116,8 @@ export class KeyRing {
     this.#list = null;
     if (outcome === "distrusted") return announced(next.key);
     const newest = newestKey(keys);
-    if (outcome === "unknown" || newest === undefined) throw new CodedError("NOT_FOUND", "No such signing key");
+    if (outcome === "unknown" || newest === undefined)
+      throw new CodedError("NOT_FOUND", "No such signing key");
     return announced(newest);
   }
 
@@ -109,7 +125,8 @@ export class KeyRing {
   async #next(actor: string, nowMs: number, signsFromMs: number) {
     return {
       key: await this.#generate(nowMs, signsFromMs),
-      // An isolate may have read its list just before; it signs by the old key until the new one starts, and its last token must live.
+      // An isolate may have read its list just before; it signs by the old key until the new one
+      // starts, and its last token must live.
       othersVerifyUntilMs: signsFromMs + ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS,
       audit: { id: this.#deps.secrets.newId(), atMs: nowMs, actor },
     };
@@ -126,7 +143,10 @@ export class KeyRing {
     return null;
   }
 
-  /** Signs at once: nobody here can sign by another, and whoever waited for gateways to learn it would keep everybody out for as long. */
+  /**
+   * Signs at once: nobody here can sign by another, and whoever waited for gateways to learn it
+   * would keep everybody out for as long.
+   */
   async #replace(keys: readonly SigningKeyRecord[], nowMs: number): Promise<void> {
     const { store, onReplaced } = this.#deps;
     const next = await this.#next(SYSTEM, nowMs, nowMs);
@@ -146,7 +166,8 @@ export class KeyRing {
     }
     // A slow read must not replace what a later one has found.
     if (this.#list === null || this.#list.number < number) this.#list = { keys, readAtMs, number };
-    for (const kid of this.#signers.keys()) if (!keys.some((key) => key.kid === kid)) this.#signers.delete(kid);
+    for (const kid of this.#signers.keys())
+      if (!keys.some((key) => key.kid === kid)) this.#signers.delete(kid);
     return keys;
   }
 

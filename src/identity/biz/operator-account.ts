@@ -8,7 +8,10 @@ export interface OperatorAccountDeps {
   readonly operator: OperatorSecret;
   readonly secrets: Pick<SecretSource, "newId">;
   readonly now: Clock;
-  /** Hears that the secret can't be applied to the account that has the operator's e-mail, at most once. */
+  /**
+   * Hears that the secret can't be applied to the account that has the operator's e-mail, at most
+   * once.
+   */
   readonly onUnapplied: (userId: string) => void;
 }
 
@@ -18,14 +21,18 @@ const ACTOR = "secret";
 /** Somebody who changes the same account all the time is no reason to let them in. */
 const APPLICATIONS_MAX = 3;
 
-/** Whether nothing but the secret itself lets anybody in: there is no account yet, or its secret has changed. */
+/**
+ * Whether nothing but the secret itself lets anybody in: there is no account yet, or its secret has
+ * changed.
+ */
 export function awaitsSecret(account: Account | null): boolean {
   return account === null || account.passwordHash === UNUSABLE_HASH;
 }
 
 /**
- * The account that the worker's secrets name. It says by a digest which secret was last applied to it: an operator's own password holds until there is another
- * *secret*, and an account without a digest, which somebody may have registered long ago, is neither promoted nor taken over.
+ * The account that the worker's secrets name. It says by a digest which secret was last applied to
+ * it: an operator's own password holds until there is another *secret*, and an account without a
+ * digest, which somebody may have registered long ago, is neither promoted nor taken over.
  */
 export class OperatorAccount {
   readonly #deps: OperatorAccountDeps;
@@ -36,8 +43,9 @@ export class OperatorAccount {
   }
 
   /**
-   * The account as it is once the present secret is applied. To be asked before any verdict on a password, whichever was presented: a secret that was
-   * withdrawn is worth nothing from here on, and so are its sessions.
+   * The account as it is once the present secret is applied. To be asked before any verdict on a
+   * password, whichever was presented: a secret that was withdrawn is worth nothing from here on,
+   * and so are its sessions.
    */
   async upToDate(found: Account | null): Promise<Account | null> {
     const { accounts, operator, secrets, now } = this.#deps;
@@ -61,12 +69,17 @@ export class OperatorAccount {
   }
 
   /**
-   * The account of an operator who has just presented the secret. Where another login was faster, its account counts, and the password has to fit that one:
-   * null where it doesn't.
+   * The account of an operator who has just presented the secret. Where another login was faster,
+   * its account counts, and the password has to fit that one: null where it doesn't.
    *
    * @param hasher what hashes in the caller's turn
    */
-  async make(hasher: PasswordHasher, account: Account | null, email: string, password: string): Promise<Account | null> {
+  async make(
+    hasher: PasswordHasher,
+    account: Account | null,
+    email: string,
+    password: string,
+  ): Promise<Account | null> {
     const { accounts, operator, secrets, now } = this.#deps;
     const passwordHash = await hasher.hash(password);
     if (account === null) {
@@ -80,16 +93,22 @@ export class OperatorAccount {
       };
       if (await accounts.add(fresh)) return fresh;
     } else {
-      const known = { userId: account.id, knownHash: account.passwordHash, knownDigest: account.operatorDigest ?? null };
-      if (await accounts.replaceHash({ ...known, newHash: passwordHash, newDigest: operator.digest })) return { ...account, passwordHash };
+      const known = {
+        userId: account.id,
+        knownHash: account.passwordHash,
+        knownDigest: account.operatorDigest ?? null,
+      };
+      if (await accounts.replaceHash({ ...known, newHash: passwordHash, newDigest: operator.digest }))
+        return { ...account, passwordHash };
     }
     const faster = await accounts.byEmail(email);
     return faster !== null && (await hasher.verify(password, faster.passwordHash)) ? faster : null;
   }
 
   /**
-   * To be told of every verdict on a password. Where it fits, is the secret, and the account is an admin's, the account gets its digest: an earlier release
-   * has made it, or its digest's key is gone. Of any other account without one it is told that the secret isn't applied to it.
+   * To be told of every verdict on a password. Where it fits, is the secret, and the account is an
+   * admin's, the account gets its digest: an earlier release has made it, or its digest's key is
+   * gone. Of any other account without one it is told that the secret isn't applied to it.
    */
   async judged(account: Account, password: string, fits: boolean): Promise<void> {
     const { accounts, operator, onUnapplied } = this.#deps;
@@ -97,7 +116,12 @@ export class OperatorAccount {
     if (!operator.isEmail(account.email) || knownDigest === operator.digest) return;
     const isSame = knownDigest !== null && operator.compare(knownDigest) === "same";
     if (isSame || (fits && operator.matches(account.email, password) && account.roles.includes("admin"))) {
-      await accounts.noteDigest({ userId: account.id, knownHash: account.passwordHash, knownDigest, newDigest: operator.digest });
+      await accounts.noteDigest({
+        userId: account.id,
+        knownHash: account.passwordHash,
+        knownDigest,
+        newDigest: operator.digest,
+      });
     } else if (!this.#hasTold) {
       this.#hasTold = true;
       onUnapplied(account.id);

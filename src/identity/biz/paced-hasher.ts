@@ -11,12 +11,15 @@ interface PacedHasherDeps {
 /** About as long as a hash takes. */
 const REST_MS = 100;
 const POLL_MS = 20;
-/** Longer than any hash takes: one whose request was dropped keeps the others waiting for no longer. */
+/**
+ * Longer than any hash takes: one whose request was dropped keeps the others waiting for no longer.
+ */
 const HASH_MS_MAX = 2_000;
 
 /**
- * Hashes one at a time, with a rest after each. The runtime hashes on the thread that does all else in the isolate: without rests a queue of passwords would be seconds in which no
- * refresh gets its turn, and whatever measures how late it is takes itself for overloaded.
+ * Hashes one at a time, with a rest after each. The runtime hashes on the thread that does all else
+ * in the isolate: without rests a queue of passwords would be seconds in which no refresh gets its
+ * turn, and whatever measures how late it is takes itself for overloaded.
  */
 export function pacedHasher({ hasher, now, sleep }: PacedHasherDeps): PasswordHasher {
   const time = new SteadyTime(HASH_MS_MAX);
@@ -24,7 +27,8 @@ export function pacedHasher({ hasher, now, sleep }: PacedHasherDeps): PasswordHa
   const nowMs = (): number => time.at(now());
 
   async function paced<T>(hash: () => Promise<T>): Promise<T> {
-    for (let waitMs = restsUntilMs - nowMs(); waitMs > 0; waitMs = restsUntilMs - nowMs()) await sleep(Math.min(waitMs, POLL_MS));
+    for (let waitMs = restsUntilMs - nowMs(); waitMs > 0; waitMs = restsUntilMs - nowMs())
+      await sleep(Math.min(waitMs, POLL_MS));
     restsUntilMs = nowMs() + HASH_MS_MAX;
     try {
       return await hash();

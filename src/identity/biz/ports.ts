@@ -3,7 +3,10 @@ import type { AccountState, IdentityOverview, RevokedSession } from "../../contr
 import type { Role } from "../../contracts/permissions.ts";
 import type { RateLimit } from "../../resilience/rate-limit.ts";
 
-/** What the rules of identity need from outside. `data/` implements each; a failed store throws `UNAVAILABLE`. */
+/**
+ * What the rules of identity need from outside. `data/` implements each; a failed store throws
+ * `UNAVAILABLE`.
+ */
 
 export interface Account {
   readonly id: string;
@@ -63,7 +66,10 @@ export interface SecretApplication {
 export interface SecretHash {
   readonly userId: string;
   readonly knownHash: string;
-  /** The account's digest when its secret was found to be the present one: isolates with another secret may have applied theirs since. */
+  /**
+   * The account's digest when its secret was found to be the present one: isolates with another
+   * secret may have applied theirs since.
+   */
   readonly knownDigest: string | null;
   readonly newHash: string;
   readonly newDigest: string;
@@ -83,17 +89,35 @@ export interface AccountStore {
   state(userId: string): Promise<AccountState | null>;
   /** False where the e-mail is taken. */
   add(account: Account): Promise<boolean>;
-  /** Replaces the password and ends all other sessions; false where account or password are no longer the known ones. */
+  /**
+   * Replaces the password and ends all other sessions; false where account or password are no
+   * longer the known ones.
+   */
   changePassword(change: PasswordChange): Promise<boolean>;
-  /** Replaces the hash by one that no password has and ends all sessions, audited; false where hash or digest are no longer the known ones. */
+  /**
+   * Replaces the hash by one that no password has and ends all sessions, audited; false where hash
+   * or digest are no longer the known ones.
+   */
   applySecret(application: SecretApplication): Promise<boolean>;
-  /** Notes which secret the account's password is; nothing where hash or digest are no longer the known ones. */
+  /**
+   * Notes which secret the account's password is; nothing where hash or digest are no longer the
+   * known ones.
+   */
   noteDigest(change: DigestChange): Promise<void>;
-  /** Gives the account the secret's hash in the place of the known one; false where it has another, or is another secret's by now. */
+  /**
+   * Gives the account the secret's hash in the place of the known one; false where it has another,
+   * or is another secret's by now.
+   */
   replaceHash(change: SecretHash): Promise<boolean>;
-  /** Replaces the roles and ends all sessions, audited. Null where there is no such user; nothing is done where nobody would be admin any more. */
+  /**
+   * Replaces the roles and ends all sessions, audited. Null where there is no such user; nothing is
+   * done where nobody would be admin any more.
+   */
   setRoles(change: RoleChange): Promise<Account | "last admin" | null>;
-  /** Removes the account and ends its sessions, leaving an erasure to be done; `changed` where the hash isn't the known one. */
+  /**
+   * Removes the account and ends its sessions, leaving an erasure to be done; `changed` where the
+   * hash isn't the known one.
+   */
   erase(erasure: AccountErasure): Promise<"erased" | "changed" | "last admin">;
 }
 
@@ -107,7 +131,10 @@ interface CountedLook {
 export interface FailureCount {
   /** Throws `RATE_LIMITED` where that is known without asking anybody. */
   refuseKnown(): void;
-  /** Throws `RATE_LIMITED` where too many were wrong, with the true wait; `UNAVAILABLE` where that can't be known. */
+  /**
+   * Throws `RATE_LIMITED` where too many were wrong, with the true wait; `UNAVAILABLE` where that
+   * can't be known.
+   */
   begin(): Promise<CountedLook>;
 }
 
@@ -133,7 +160,10 @@ export interface FailureCounts {
 
 /** What lets a device in where strangers are refused. */
 export interface DeviceTokens {
-  /** The device that a token names, if it is one for this account with this password. Anything else is nobody's: null, after the same work for no account. */
+  /**
+   * The device that a token names, if it is one for this account with this password. Anything else
+   * is nobody's: null, after the same work for no account.
+   */
   read(token: string | undefined, account: Account | null): Promise<KnownDevice | null>;
   /** A token for that device, or for one that is new. */
   issue(account: Account, device: KnownDevice | null): Promise<string>;
@@ -152,7 +182,9 @@ export interface NewSession {
 export interface Rotation {
   readonly presentedHash: string;
   readonly nextHash: string;
-  /** Unique to this attempt: of two that present the same token only one finds its own name on it. */
+  /**
+   * Unique to this attempt: of two that present the same token only one finds its own name on it.
+   */
   readonly attemptId: string;
   readonly nowMs: number;
   /** Until when the session lives unless it is refreshed again. */
@@ -163,7 +195,10 @@ export interface Rotation {
   readonly limit: RateLimit;
 }
 
-/** What came of a presented token. One that is refused is unknown, expired, of a dead session or used before; only a traded one is spent. */
+/**
+ * What came of a presented token. One that is refused is unknown, expired, of a dead session or
+ * used before; only a traded one is spent.
+ */
 export type Trade =
   | { readonly kind: "traded"; readonly subject: SessionSubject }
   | { readonly kind: "too often"; readonly retryAfterMs: number }
@@ -177,13 +212,19 @@ export interface SessionSubject {
 }
 
 export interface SessionStore {
-  /** The roles at the moment the session came to be; null where account or password are no longer the known ones. */
+  /**
+   * The roles at the moment the session came to be; null where account or password are no longer
+   * the known ones.
+   */
   open(session: NewSession): Promise<readonly Role[] | null>;
   /** Trades a token for the next one. One that was used before ends its session. */
   rotate(rotation: Rotation): Promise<Trade>;
   /** Ends a session of the user if it still runs; false where the account is gone. */
   end(userId: string, sessionId: string, nowMs: number): Promise<boolean>;
-  /** Sessions with `revokedAtMs >= sinceMs` in the order of their revocation, each with a time of its own. */
+  /**
+   * Sessions with `revokedAtMs >= sinceMs` in the order of their revocation, each with a time of
+   * its own.
+   */
   revokedSince(sinceMs: number, limit: number): Promise<readonly RevokedSession[]>;
 }
 
@@ -200,9 +241,15 @@ export interface OperatorSecret {
   matches(email: string, password: string): boolean;
   /** Null where no operator is set. */
   readonly email: string | null;
-  /** The present secret's, to be kept with the account. Keyed: whoever has stolen the table can't guess by it. */
+  /**
+   * The present secret's, to be kept with the account. Keyed: whoever has stolen the table can't
+   * guess by it.
+   */
   readonly digest: string;
-  /** What a kept digest says of the present secret. `unknown` where its key is not given any more: it says nothing then. */
+  /**
+   * What a kept digest says of the present secret. `unknown` where its key is not given any more:
+   * it says nothing then.
+   */
   compare(digest: string): "same" | "other" | "unknown";
 }
 

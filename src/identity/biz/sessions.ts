@@ -19,7 +19,10 @@ export interface SessionsDeps {
   readonly now: Clock;
 }
 
-/** Sessions and their refresh tokens: a family in which each token works once, and dies whole when one is presented twice. */
+/**
+ * Sessions and their refresh tokens: a family in which each token works once, and dies whole when
+ * one is presented twice.
+ */
 export class Sessions {
   readonly #deps: SessionsDeps;
 
@@ -27,7 +30,10 @@ export class Sessions {
     this.#deps = deps;
   }
 
-  /** A new session of an account whose password was just checked; null where account or password changed in that moment. */
+  /**
+   * A new session of an account whose password was just checked; null where account or password
+   * changed in that moment.
+   */
   async open(account: Account): Promise<TokenGrant | null> {
     const { store, keys, secrets, ageMsMax, now } = this.#deps;
     const sign = await keys.signer();
@@ -47,23 +53,40 @@ export class Sessions {
   }
 
   /**
-   * Trades a refresh token, once. Throws `UNAUTHENTICATED` for one that is unknown, expired, of a dead session or used before, and `RATE_LIMITED`, with
-   * the token as good as it was, where its session has been refreshed too often.
+   * Trades a refresh token, once. Throws `UNAUTHENTICATED` for one that is unknown, expired, of a
+   * dead session or used before, and `RATE_LIMITED`, with the token as good as it was, where its
+   * session has been refreshed too often.
    */
   async refresh(presented: string): Promise<TokenGrant> {
     const { store, keys, secrets, ageMsMax, refreshLimit: limit, now } = this.#deps;
     const sign = await keys.signer();
     const refreshToken = secrets.newRefreshToken();
-    const [presentedHash, nextHash] = await Promise.all([secrets.digest(presented), secrets.digest(refreshToken)]);
+    const [presentedHash, nextHash] = await Promise.all([
+      secrets.digest(presented),
+      secrets.digest(refreshToken),
+    ]);
     const nowMs = now();
     const attemptId = secrets.newId();
-    const trade = await store.rotate({ presentedHash, nextHash, attemptId, nowMs, expiresAtMs: nowMs + SESSION_TTL_MS, ageMsMax, limit });
+    const trade = await store.rotate({
+      presentedHash,
+      nextHash,
+      attemptId,
+      nowMs,
+      expiresAtMs: nowMs + SESSION_TTL_MS,
+      ageMsMax,
+      limit,
+    });
     if (trade.kind === "traded") return grant(sign, trade.subject, refreshToken, nowMs);
     if (trade.kind === "refused") throw invalid("The refresh token is not valid; sign in again");
-    throw new CodedError("RATE_LIMITED", "The session is refreshed too often: see Retry-After", { retryAfterMs: trade.retryAfterMs });
+    throw new CodedError("RATE_LIMITED", "The session is refreshed too often: see Retry-After", {
+      retryAfterMs: trade.retryAfterMs,
+    });
   }
 
-  /** Ends a session. Ending one that has ended is fine. Throws `UNAUTHENTICATED` where the account is gone. */
+  /**
+   * Ends a session. Ending one that has ended is fine. Throws `UNAUTHENTICATED` where the account
+   * is gone.
+   */
   async end(userId: string, sessionId: string): Promise<void> {
     const known = await this.#deps.store.end(userId, sessionId, this.#deps.now());
     if (!known) throw invalid("The account is gone");
@@ -75,10 +98,15 @@ function invalid(message: string): CodedError {
 }
 
 /**
- * The token's time is that of the write which found the session alive, not of its signing: a revocation that follows the write then
- * outlives each token it is meant for.
+ * The token's time is that of the write which found the session alive, not of its signing: a
+ * revocation that follows the write then outlives each token it is meant for.
  */
-async function grant(sign: AccessTokenSigner, subject: SessionSubject, refreshToken: string, issuedAtMs: number): Promise<TokenGrant> {
+async function grant(
+  sign: AccessTokenSigner,
+  subject: SessionSubject,
+  refreshToken: string,
+  issuedAtMs: number,
+): Promise<TokenGrant> {
   return {
     accessToken: await sign({ ...subject, issuedAtMs }),
     tokenType: "Bearer",

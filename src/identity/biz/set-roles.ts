@@ -12,15 +12,20 @@ export interface RoleChangeDeps {
 }
 
 /**
- * Replaces a user's roles. All of their sessions end, since their tokens state the old ones. Throws `NOT_FOUND`, and `CONFLICT` where nobody
- * would be admin any more: nobody could make another one.
+ * Replaces a user's roles. All of their sessions end, since their tokens state the old ones. Throws
+ * `NOT_FOUND`, and `CONFLICT` where nobody would be admin any more: nobody could make another one.
  */
 export function createSetRoles({ accounts, secrets, now }: RoleChangeDeps) {
   return async function setRoles(actor: string, userId: string, roles: readonly Role[]): Promise<Profile> {
     const distinct = ROLES.filter((role) => roles.includes(role));
-    const account = await accounts.setRoles({ userId, roles: distinct, audit: { id: secrets.newId(), atMs: now(), actor } });
+    const account = await accounts.setRoles({
+      userId,
+      roles: distinct,
+      audit: { id: secrets.newId(), atMs: now(), actor },
+    });
     if (account === null) throw new CodedError("NOT_FOUND", "No such user");
-    if (account === "last admin") throw new CodedError("CONFLICT", "This is the last admin: make somebody else one first");
+    if (account === "last admin")
+      throw new CodedError("CONFLICT", "This is the last admin: make somebody else one first");
     return profileOf(account);
   };
 }

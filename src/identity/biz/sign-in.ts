@@ -17,10 +17,19 @@ export interface SignInDeps {
 }
 
 /**
- * Login: the same work and the same answer whether the e-mail or the password is wrong. Failed ones are counted, also for e-mails that nobody has; who
- * brings the token of an earlier login is counted apart from strangers, and let in where they are refused.
+ * Login: the same work and the same answer whether the e-mail or the password is wrong. Failed ones
+ * are counted, also for e-mails that nobody has; who brings the token of an earlier login is
+ * counted apart from strangers, and let in where they are refused.
  */
-export function createSignIn({ accounts, passwords, operator, operatorAccount, sessions, failures, devices }: SignInDeps) {
+export function createSignIn({
+  accounts,
+  passwords,
+  operator,
+  operatorAccount,
+  sessions,
+  failures,
+  devices,
+}: SignInDeps) {
   return async function signIn(input: LoginInput, clientAddress: string): Promise<LoginGrant> {
     const email = foldEmail(input.email);
     const isOperator = operator.matches(email, input.password);
@@ -31,13 +40,15 @@ export function createSignIn({ accounts, passwords, operator, operatorAccount, s
     const signedIn = await passwords.look(clientAddress, count, async (hasher) => {
       // Whoever had their turn before may have made what this one was to make.
       const account = isOperator && awaitsSecret(found) ? await look() : found;
-      if (isOperator && awaitsSecret(account)) return operatorAccount.make(hasher, account, email, input.password);
+      if (isOperator && awaitsSecret(account))
+        return operatorAccount.make(hasher, account, email, input.password);
       const passwordFits = await hasher.verify(input.password, account?.passwordHash ?? null);
       if (account !== null) await operatorAccount.judged(account, input.password, passwordFits);
       return passwordFits ? account : null;
     });
     const grant = signedIn === null ? null : await sessions.open(signedIn);
-    if (signedIn === null || grant === null) throw new CodedError("UNAUTHENTICATED", "E-mail or password is wrong");
+    if (signedIn === null || grant === null)
+      throw new CodedError("UNAUTHENTICATED", "E-mail or password is wrong");
     return { ...grant, deviceToken: await devices.issue(signedIn, device) };
   };
 }

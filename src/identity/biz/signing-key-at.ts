@@ -7,8 +7,9 @@ export function newestKey(keys: readonly SigningKeyRecord[]): SigningKeyRecord |
 }
 
 /**
- * The key that signs at `nowMs`: the newest once it has begun to, until then the latest of those before it. A retired key never signs beside a
- * newest one that has begun, whatever clocks have given them their times. A lone key from a clock ahead of ours may sign early.
+ * The key that signs at `nowMs`: the newest once it has begun to, until then the latest of those
+ * before it. A retired key never signs beside a newest one that has begun, whatever clocks have
+ * given them their times. A lone key from a clock ahead of ours may sign early.
  */
 export function signingKeyAt(keys: readonly SigningKeyRecord[], nowMs: number): SigningKeyRecord | undefined {
   const begun = keys.filter((key) => key.signsFromMs <= nowMs);
@@ -16,12 +17,16 @@ export function signingKeyAt(keys: readonly SigningKeyRecord[], nowMs: number): 
 }
 
 /**
- * Whichever key may sign at `nowMs`, the one that should first: the others are for an isolate that can't open that one. None verifies for less than
- * a token lives.
+ * Whichever key may sign at `nowMs`, the one that should first: the others are for an isolate that
+ * can't open that one. None verifies for less than a token lives.
  */
-export function signingCandidates(keys: readonly SigningKeyRecord[], nowMs: number): readonly SigningKeyRecord[] {
+export function signingCandidates(
+  keys: readonly SigningKeyRecord[],
+  nowMs: number,
+): readonly SigningKeyRecord[] {
   const first = signingKeyAt(keys, nowMs);
-  return [...(first === undefined ? [] : [first]), ...keys.toReversed().filter((key) => key !== first)].filter(
-    ({ verifyUntilMs }) => verifyUntilMs === null || verifyUntilMs - nowMs >= ACCESS_TOKEN_TTL_MS,
-  );
+  return [
+    ...(first === undefined ? [] : [first]),
+    ...keys.toReversed().filter((key) => key !== first),
+  ].filter(({ verifyUntilMs }) => verifyUntilMs === null || verifyUntilMs - nowMs >= ACCESS_TOKEN_TTL_MS);
 }

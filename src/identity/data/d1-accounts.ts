@@ -14,7 +14,8 @@ import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
 
-const CHANGE_PASSWORD = "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
+const CHANGE_PASSWORD =
+  "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 const END_OTHER_SESSIONS = revokeSessionsSql(
   "password",
   "account_id = ?2 AND id <> ?3 AND EXISTS (SELECT 1 FROM account WHERE id = ?2 AND password_hash = ?4)",
@@ -26,9 +27,16 @@ const APPLY_SECRET = `
 const AUDIT_SECRET = `
   INSERT INTO audit (id, at, actor, action, target, detail)
   SELECT ?1, ?2, ?3, 'apply-secret', id, '{}' FROM account WHERE id = ?4 AND operator_digest = ?5 AND changes() > 0`;
-const END_SESSIONS_OF_OLD_SECRET = revokeSessionsSql("secret", "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)");
-const NOTE_DIGEST = "UPDATE account SET operator_digest = ?4 WHERE id = ?1 AND password_hash = ?2 AND operator_digest IS ?3";
-/** By the digest too: the hash that no password has is the same under each secret. A digest may have moved to the present key meanwhile. */
+const END_SESSIONS_OF_OLD_SECRET = revokeSessionsSql(
+  "secret",
+  "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)",
+);
+const NOTE_DIGEST =
+  "UPDATE account SET operator_digest = ?4 WHERE id = ?1 AND password_hash = ?2 AND operator_digest IS ?3";
+/**
+ * By the digest too: the hash that no password has is the same under each secret. A digest may have
+ * moved to the present key meanwhile.
+ */
 const REPLACE_HASH = `
   UPDATE account SET password_hash = ?4, operator_digest = ?5
   WHERE id = ?1 AND password_hash = ?2 AND operator_digest IN (?3, ?5) RETURNING id`;
@@ -43,10 +51,17 @@ const AUDIT_ROLES = `
   INSERT INTO audit (id, at, actor, action, target, detail)
   SELECT ?1, ?2, ?3, 'set-roles', id, json_object('from', json(roles), 'to', json(?5)) FROM account
   WHERE id = ?4 AND (${isAdmin("?5")} OR NOT ${isAdmin("roles")} OR ${anotherAdminThan("?4")}) RETURNING id`;
-const SET_ROLES = "UPDATE account SET roles = ?2 WHERE id = ?1 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
-const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql("roles", "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)");
+const SET_ROLES =
+  "UPDATE account SET roles = ?2 WHERE id = ?1 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
+const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql(
+  "roles",
+  "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)",
+);
 
-/** An admin goes if another stays, or if the operator's secrets make one anew: their e-mail is free, or is the one that goes. */
+/**
+ * An admin goes if another stays, or if the operator's secrets make one anew: their e-mail is free,
+ * or is the one that goes.
+ */
 const DELETE_ACCOUNT = `
   DELETE FROM account WHERE id = ?1 AND password_hash = ?2 AND (
     NOT ${isAdmin("roles")} OR ${anotherAdminThan("?1")}
@@ -59,18 +74,25 @@ const ADD_ERASURE = `
 const DELETE_TOKENS = `
   DELETE FROM refresh_token WHERE session_id IN (SELECT id FROM session WHERE account_id = ?1)
   AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?1)`;
-const END_SESSIONS_OF_ERASED = revokeSessionsSql("erased", "account_id = ?2 AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?2)");
+const END_SESSIONS_OF_ERASED = revokeSessionsSql(
+  "erased",
+  "account_id = ?2 AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?2)",
+);
 
 /** An erasure is the mark that stays of an account. */
 const STATE = `SELECT CASE
   WHEN EXISTS (SELECT 1 FROM account WHERE id = ?1) THEN 'open' WHEN EXISTS (SELECT 1 FROM erasure WHERE user_id = ?1) THEN 'erased' END AS state`;
 
-/** Accounts in D1. Each change is one batch whose later statements ask whether the first one held. */
+/**
+ * Accounts in D1. Each change is one batch whose later statements ask whether the first one held.
+ */
 export function d1Accounts(db: D1Database): AccountStore {
   const orm = drizzle(db);
 
   async function byId(userId: string) {
-    const [found] = await d1Call("read an account", () => orm.select().from(account).where(eq(account.id, userId)));
+    const [found] = await d1Call("read an account", () =>
+      orm.select().from(account).where(eq(account.id, userId)),
+    );
     return found ?? null;
   }
 
@@ -78,18 +100,26 @@ export function d1Accounts(db: D1Database): AccountStore {
     byId,
 
     async state(userId) {
-      const row = await d1Call("read an account's state", () => db.prepare(STATE).bind(userId).first<{ state: AccountState | null }>());
+      const row = await d1Call("read an account's state", () =>
+        db.prepare(STATE).bind(userId).first<{ state: AccountState | null }>(),
+      );
       return row?.state ?? null;
     },
 
     async byEmail(email) {
-      const [found] = await d1Call("find an account", () => orm.select().from(account).where(eq(account.email, email)));
+      const [found] = await d1Call("find an account", () =>
+        orm.select().from(account).where(eq(account.email, email)),
+      );
       return found ?? null;
     },
 
     async add(fresh) {
       const added = await d1Call("add an account", () =>
-        orm.insert(account).values(fresh).onConflictDoNothing({ target: account.email }).returning({ id: account.id }),
+        orm
+          .insert(account)
+          .values(fresh)
+          .onConflictDoNothing({ target: account.email })
+          .returning({ id: account.id }),
       );
       return added.length > 0;
     },
@@ -112,7 +142,9 @@ export function d1Accounts(db: D1Database): AccountStore {
     },
 
     async noteDigest({ userId, knownHash, knownDigest, newDigest }: DigestChange) {
-      await d1Call("note the operator's secret", () => db.prepare(NOTE_DIGEST).bind(userId, knownHash, knownDigest, newDigest).run());
+      await d1Call("note the operator's secret", () =>
+        db.prepare(NOTE_DIGEST).bind(userId, knownHash, knownDigest, newDigest).run(),
+      );
     },
 
     async replaceHash({ userId, knownHash, knownDigest, newHash, newDigest }: SecretHash) {

@@ -19,7 +19,11 @@ export function d1Audit(db: D1Database): AuditTrail {
         .orderBy(desc(audit.id))
         .limit(limit);
       const lines = await d1Call("read the audit trail", () => page);
-      return lines.map(({ atMs, detail, ...line }) => ({ ...line, at: atMs, detail: JSON.parse(detail) as unknown }));
+      return lines.map(({ atMs, detail, ...line }) => ({
+        ...line,
+        at: atMs,
+        detail: JSON.parse(detail) as unknown,
+      }));
     },
   };
 }

@@ -22,10 +22,15 @@ export function d1Erasures(db: D1Database): ErasureStore {
         .limit(limit),
     );
   return {
-    /** Two ranges, two queries: asked for both at once, the database would read all that is not done. */
+    /**
+     * Two ranges, two queries: asked for both at once, the database would read all that is not
+     * done.
+     */
     async due(nowMs, limit) {
       const come = await oldest(hasCome(nowMs), limit);
-      return come.length < limit ? [...come, ...(await oldest(isFarAhead(nowMs), limit - come.length))] : come;
+      return come.length < limit
+        ? [...come, ...(await oldest(isFarAhead(nowMs), limit - come.length))]
+        : come;
     },
 
     async claim({ userId, attempts }, nowMs, nextAtMs) {
@@ -33,7 +38,14 @@ export function d1Erasures(db: D1Database): ErasureStore {
         orm
           .update(erasure)
           .set({ attempts: attempts + 1, nextAtMs })
-          .where(and(eq(erasure.userId, userId), eq(erasure.attempts, attempts), isNull(erasure.doneAtMs), isDue(nowMs)))
+          .where(
+            and(
+              eq(erasure.userId, userId),
+              eq(erasure.attempts, attempts),
+              isNull(erasure.doneAtMs),
+              isDue(nowMs),
+            ),
+          )
           .returning({ userId: erasure.userId }),
       );
       return claimed.length > 0;
@@ -46,7 +58,8 @@ export function d1Erasures(db: D1Database): ErasureStore {
     },
 
     async failed(userId, reason) {
-      // An attempt that was given up for lost may still succeed beside this one: what is done stays done.
+      // An attempt that was given up for lost may still succeed beside this one: what is done stays
+      // done.
       await d1Call("note a failed erasure", () =>
         orm
           .update(erasure)

@@ -18,7 +18,10 @@ const OPENED = `
 const END_SESSION = revokeSessionsSql("logout", "id = ?3 AND account_id = ?2");
 const ACCOUNT_EXISTS = "SELECT 1 FROM account WHERE id = ?1";
 
-/** Sessions in D1: how they begin and end. What happens in between is the trade of refresh tokens, a file of its own. */
+/**
+ * Sessions in D1: how they begin and end. What happens in between is the trade of refresh tokens, a
+ * file of its own.
+ */
 export function d1Sessions(db: D1Database): Omit<SessionStore, "rotate"> {
   const orm = drizzle(db);
   return {
@@ -48,7 +51,9 @@ export function d1Sessions(db: D1Database): Omit<SessionStore, "rotate"> {
           .orderBy(asc(session.revokedAtMs))
           .limit(limit),
       );
-      return rows.flatMap(({ sessionId, revokedAtMs }) => (revokedAtMs === null ? [] : [{ sessionId, revokedAtMs }]));
+      return rows.flatMap(({ sessionId, revokedAtMs }) =>
+        revokedAtMs === null ? [] : [{ sessionId, revokedAtMs }],
+      );
     },
   };
 }

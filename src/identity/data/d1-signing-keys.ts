@@ -1,16 +1,26 @@
 import { asc, gt, isNull, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { CLOCK_SKEW_MS } from "../biz/lifetimes.ts";
-import type { DistrustedKey, NextKey, ReplacementKey, SigningKeyRecord, SigningKeyStore } from "../biz/key-ports.ts";
+import type {
+  DistrustedKey,
+  NextKey,
+  ReplacementKey,
+  SigningKeyRecord,
+  SigningKeyStore,
+} from "../biz/key-ports.ts";
 import type { AuditEntry } from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { signingKey } from "./schema.ts";
 
-const INSERT_KEY = "INSERT INTO signing_key (kid, public_jwk, sealed_private_key, created_at, signs_from) SELECT ?1, ?2, ?3, ?4, ?5";
+const INSERT_KEY =
+  "INSERT INTO signing_key (kid, public_jwk, sealed_private_key, created_at, signs_from) SELECT ?1, ?2, ?3, ?4, ?5";
 const FEWER_LIVE = "(SELECT count(*) FROM signing_key WHERE verify_until IS NULL OR verify_until > ?4) < ?6";
 const ADD_FIRST = `${INSERT_KEY} WHERE NOT EXISTS (SELECT 1 FROM signing_key)`;
 const ADD_NEXT = `${INSERT_KEY} WHERE ${FEWER_LIVE} RETURNING kid`;
-/** Times of two clocks are compared: one that is a month ahead must not put the cure off for a month. */
+/**
+ * Times of two clocks are compared: one that is a month ahead must not put the cure off for a
+ * month.
+ */
 const ADD_REPLACEMENT = `${INSERT_KEY}
   WHERE ${FEWER_LIVE}
     AND EXISTS (SELECT 1 FROM signing_key WHERE kid = ?7)
@@ -21,14 +31,16 @@ const ADD_INSTEAD = `${INSERT_KEY}
   WHERE EXISTS (SELECT 1 FROM signing_key WHERE kid = ?6 AND (verify_until IS NULL OR verify_until > ?7)) RETURNING kid`;
 
 /**
- * Whatever was committed before comes before, by whichever clock: a rotation that was slow to commit, or whose clock is ahead, leaves no retired key that
- * begins to sign behind its successor. And none verifies for longer than the newest of those retired now.
+ * Whatever was committed before comes before, by whichever clock: a rotation that was slow to
+ * commit, or whose clock is ahead, leaves no retired key that begins to sign behind its successor.
+ * And none verifies for longer than the newest of those retired now.
  */
 const RETIRE_OTHERS = `
   UPDATE signing_key SET signs_from = min(signs_from, ?3 - 1), verify_until = min(coalesce(verify_until, ?2), ?2)
   WHERE kid <> ?1 AND EXISTS (SELECT 1 FROM signing_key WHERE kid = ?1)`;
 /** Zero is over on every clock, also on one that is behind. */
-const END_KEY = "UPDATE signing_key SET verify_until = 0 WHERE kid = ?2 AND EXISTS (SELECT 1 FROM signing_key WHERE kid = ?1)";
+const END_KEY =
+  "UPDATE signing_key SET verify_until = 0 WHERE kid = ?2 AND EXISTS (SELECT 1 FROM signing_key WHERE kid = ?1)";
 const IS_KNOWN = "SELECT 1 FROM signing_key WHERE kid = ?1";
 const AUDIT_KEY = `
   INSERT INTO audit (id, at, actor, action, target, detail)
@@ -41,12 +53,16 @@ function columnsOf({ kid, publicJwk, sealedPrivateKey, createdAtMs, signsFromMs 
   return [kid, JSON.stringify(publicJwk), sealedPrivateKey, createdAtMs, signsFromMs] as const;
 }
 
-/** Signing keys in D1, private halves sealed. Each change is one batch whose later statements ask whether the key of the first one is there. */
+/**
+ * Signing keys in D1, private halves sealed. Each change is one batch whose later statements ask
+ * whether the key of the first one is there.
+ */
 export function d1SigningKeys(db: D1Database): SigningKeyStore {
   const orm = drizzle(db);
   const retire = ({ key, othersVerifyUntilMs }: Pick<NextKey, "key" | "othersVerifyUntilMs">) =>
     db.prepare(RETIRE_OTHERS).bind(key.kid, othersVerifyUntilMs, key.signsFromMs);
-  const note = ({ id, atMs, actor }: AuditEntry, kid: string, action: string) => db.prepare(AUDIT_KEY).bind(id, atMs, actor, kid, action);
+  const note = ({ id, atMs, actor }: AuditEntry, kid: string, action: string) =>
+    db.prepare(AUDIT_KEY).bind(id, atMs, actor, kid, action);
 
   return {
     live: (nowMs) =>

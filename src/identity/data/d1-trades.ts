@@ -4,14 +4,18 @@ import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { subjectIn } from "./session-subject.ts";
 
-/** Whether a token `t` may be traded at `?2`. A session ends by its age too, whoever has extended it: by when it was made, a release that knew no age as well. */
+/**
+ * Whether a token `t` may be traded at `?2`. A session ends by its age too, whoever has extended
+ * it: by when it was made, a release that knew no age as well.
+ */
 const IS_GOOD = `
   t.used_at IS NULL AND t.expires_at > ?2 AND EXISTS (
     SELECT 1 FROM session s JOIN account a ON a.id = s.account_id
     WHERE s.id = t.session_id AND s.revoked_at IS NULL AND s.expires_at > ?2 AND s.created_at + ?3 > ?2)`;
 /**
- * When the token was used that was the newest but `?4`: each token but the newest is a refresh, so the sessions' tokens are the log of their refreshes. By
- * the row's number, which is the order they were written in and what the index is sorted by: no more rows are read than it takes.
+ * When the token was used that was the newest but `?4`: each token but the newest is a refresh, so
+ * the sessions' tokens are the log of their refreshes. By the row's number, which is the order they
+ * were written in and what the index is sorted by: no more rows are read than it takes.
  */
 const LIMITING_USE = `(SELECT u.used_at FROM refresh_token u WHERE u.session_id = t.session_id ORDER BY u.rowid DESC LIMIT 1 OFFSET ?4)`;
 /** A use that a wrong clock has dated ahead of now holds up nobody. */
@@ -39,8 +43,9 @@ const TOO_OFTEN = `
 const tooOftenSchema = z.object({ retryAfterMs: z.int().min(1) });
 
 /**
- * The trade of refresh tokens in D1, one batch: the token is marked with the attempt's name if it is good and its session wasn't refreshed too often, and
- * everything after asks whose name is on it. So of two attempts at once one wins, and the other finds a used token and ends the family.
+ * The trade of refresh tokens in D1, one batch: the token is marked with the attempt's name if it
+ * is good and its session wasn't refreshed too often, and everything after asks whose name is on
+ * it. So of two attempts at once one wins, and the other finds a used token and ends the family.
  */
 export function d1Trades(db: D1Database): Pick<SessionStore, "rotate"> {
   return {

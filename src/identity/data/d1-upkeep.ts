@@ -9,13 +9,17 @@ const ROWS_PER_STATEMENT_MAX = 500;
 const PRUNE_EXPIRED_TOKENS = `
   DELETE FROM refresh_token WHERE hash IN (SELECT hash FROM refresh_token WHERE expires_at <= ?1 LIMIT ?2)`;
 /**
- * The sessions that have been over for longest, a bounded number of them whatever is dead: both statements look at the same ones. A revoked session stays until
- * the last of its access tokens has expired: gateways must be able to learn of it.
+ * The sessions that have been over for longest, a bounded number of them whatever is dead: both
+ * statements look at the same ones. A revoked session stays until the last of its access tokens has
+ * expired: gateways must be able to learn of it.
  */
 const DEAD = `(
   SELECT id FROM (SELECT id FROM session WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)
   UNION SELECT id FROM (SELECT id FROM session WHERE revoked_at <= ?3 ORDER BY revoked_at LIMIT ?2))`;
-/** CROSS JOIN keeps the order of the tables: from the few dead sessions to their tokens, never through all tokens. */
+/**
+ * CROSS JOIN keeps the order of the tables: from the few dead sessions to their tokens, never
+ * through all tokens.
+ */
 const PRUNE_TOKENS_OF_DEAD = `
   DELETE FROM refresh_token WHERE hash IN (
     SELECT t.hash FROM ${DEAD} s CROSS JOIN refresh_token t ON t.session_id = s.id LIMIT ?2)`;
@@ -29,7 +33,12 @@ const COUNTS = `SELECT
   (SELECT count(*) FROM session WHERE revoked_at IS NULL AND expires_at > ?1) AS activeSessions,
   (SELECT count(*) FROM erasure WHERE done_at IS NULL) AS erasuresPending,
   (SELECT count(*) FROM signing_key WHERE verify_until IS NULL OR verify_until > ?1) AS signingKeys`;
-const countsSchema = z.object({ accounts: z.int(), activeSessions: z.int(), erasuresPending: z.int(), signingKeys: z.int() });
+const countsSchema = z.object({
+  accounts: z.int(),
+  activeSessions: z.int(),
+  erasuresPending: z.int(),
+  signingKeys: z.int(),
+});
 
 /** Looking over the whole database: what it holds, what may go, and whether it answers. */
 export function d1Upkeep(db: D1Database): Pruning & IdentityCounts & { ping(): Promise<void> } {
@@ -46,7 +55,9 @@ export function d1Upkeep(db: D1Database): Pruning & IdentityCounts & { ping(): P
     },
 
     async count(nowMs) {
-      return countsSchema.parse(await d1Call("count what identity holds", () => db.prepare(COUNTS).bind(nowMs).first()));
+      return countsSchema.parse(
+        await d1Call("count what identity holds", () => db.prepare(COUNTS).bind(nowMs).first()),
+      );
     },
 
     async ping() {

@@ -20,8 +20,9 @@ const utf8 = new TextEncoder();
 const NOBODY: Pick<Account, "id" | "passwordHash"> = { id: "", passwordHash: "" };
 
 /**
- * Device tokens: JWTs under a key that follows from the worker's secret, the account's id and its present password hash. So a token holds for one account, ends with
- * its password and with the account, and nothing has to be stored.
+ * Device tokens: JWTs under a key that follows from the worker's secret, the account's id and its
+ * present password hash. So a token holds for one account, ends with its password and with the
+ * account, and nothing has to be stored.
  */
 export function deviceTokens({ secrets, newDeviceId, now }: DeviceTokensDeps): DeviceTokens {
   const [signing] = secrets;
@@ -29,7 +30,12 @@ export function deviceTokens({ secrets, newDeviceId, now }: DeviceTokensDeps): D
 
   async function verified(token: string, key: Uint8Array): Promise<string | null> {
     try {
-      const options = { algorithms: [ALGORITHM], typ: TYPE, requiredClaims: ["did", "iat", "exp"], currentDate: new Date(now()) };
+      const options = {
+        algorithms: [ALGORITHM],
+        typ: TYPE,
+        requiredClaims: ["did", "iat", "exp"],
+        currentDate: new Date(now()),
+      };
       const { did } = (await jwtVerify<{ did: unknown }>(token, key, options)).payload;
       return typeof did === "string" && did.length <= DEVICE_ID_LENGTH_MAX ? did : null;
     } catch {
@@ -40,7 +46,9 @@ export function deviceTokens({ secrets, newDeviceId, now }: DeviceTokensDeps): D
   return {
     async read(token, account) {
       if (token === undefined) return null;
-      const found = await Promise.all(secrets.map(async (secret) => verified(token, await keyOf(secret, account ?? NOBODY))));
+      const found = await Promise.all(
+        secrets.map(async (secret) => verified(token, await keyOf(secret, account ?? NOBODY))),
+      );
       const deviceId = found.find((did) => did !== null) ?? null;
       return deviceId === null || account === null ? null : { userId: account.id, deviceId };
     },
@@ -56,11 +64,21 @@ export function deviceTokens({ secrets, newDeviceId, now }: DeviceTokensDeps): D
   };
 }
 
-/** HKDF (RFC 5869): the secret seals signing keys as well, and no use of it may tell anything about another. */
-async function keyOf(secret: Uint8Array<ArrayBuffer>, { id, passwordHash }: Pick<Account, "id" | "passwordHash">): Promise<Uint8Array> {
+/**
+ * HKDF (RFC 5869): the secret seals signing keys as well, and no use of it may tell anything about
+ * another.
+ */
+async function keyOf(
+  secret: Uint8Array<ArrayBuffer>,
+  { id, passwordHash }: Pick<Account, "id" | "passwordHash">,
+): Promise<Uint8Array> {
   const material = await crypto.subtle.importKey("raw", secret, "HKDF", false, ["deriveBits"]);
   const info = utf8.encode(`playhead device token\n${id}\n${passwordHash}`);
   return new Uint8Array(
-    await crypto.subtle.deriveBits({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info }, material, KEY_BITS),
+    await crypto.subtle.deriveBits(
+      { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info },
+      material,
+      KEY_BITS,
+    ),
   );
 }

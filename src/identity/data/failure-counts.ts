@@ -25,7 +25,10 @@ const FAILURES_PER_EMAIL: RateLimit = { limit: 100, windowMs: HOUR_MS };
 const FAILURES_PER_DEVICE: RateLimit = { limit: 10, windowMs: HOUR_MS };
 const FAILURES_PER_SESSION: RateLimit = { limit: 10, windowMs: HOUR_MS };
 
-/** Denials an isolate remembers, and for how long: of a longer one it makes sure now and then, since what others had counted may have been given back. */
+/**
+ * Denials an isolate remembers, and for how long: of a longer one it makes sure now and then, since
+ * what others had counted may have been given back.
+ */
 const DENIALS_MAX = 10_000;
 const REMEMBERED_MS_MAX = 10_000;
 
@@ -36,13 +39,17 @@ interface Counter {
 }
 
 /**
- * Counts wrong passwords in `RateWindow` objects. The e-mail's is known to it by its hash only. A count that can't be given back at once is tried again
- * beside the answers; lost for good it is one of the attempts that its window has, until that has passed. No more can be lost in an outage of the
- * windows than have places in the lane: whoever comes later isn't counted at all.
+ * Counts wrong passwords in `RateWindow` objects. The e-mail's is known to it by its hash only. A
+ * count that can't be given back at once is tried again beside the answers; lost for good it is one
+ * of the attempts that its window has, until that has passed. No more can be lost in an outage of
+ * the windows than have places in the lane: whoever comes later isn't counted at all.
  */
 export function failureCounts(deps: FailureCountsDeps): FailureCounts {
   const denials = new BoundedCache<number>({ entriesMax: DENIALS_MAX, now: deps.now });
-  const scaled = ({ limit, windowMs }: RateLimit): RateLimit => ({ limit: Math.max(1, Math.round(limit * deps.scale)), windowMs });
+  const scaled = ({ limit, windowMs }: RateLimit): RateLimit => ({
+    limit: Math.max(1, Math.round(limit * deps.scale)),
+    windowMs,
+  });
   const [perAddress, perEmail] = [scaled(FAILURES_PER_ADDRESS), scaled(FAILURES_PER_EMAIL)];
   const [perDevice, perSession] = [scaled(FAILURES_PER_DEVICE), scaled(FAILURES_PER_SESSION)];
 
@@ -56,17 +63,26 @@ export function failureCounts(deps: FailureCountsDeps): FailureCounts {
         ],
       };
       if (device === null) return failureCount(deps, denials, [stranger]);
-      const known: Counter = { window: `device:${device.userId}:${device.deviceId}`, limits: [{ policy: "failures", ...perDevice }] };
+      const known: Counter = {
+        window: `device:${device.userId}:${device.deviceId}`,
+        limits: [{ policy: "failures", ...perDevice }],
+      };
       return failureCount(deps, denials, [known, stranger]);
     },
 
     ofSession: (sessionId) =>
-      failureCount(deps, denials, [{ window: `session:${sessionId}`, limits: [{ policy: "failures", ...perSession }] }]),
+      failureCount(deps, denials, [
+        { window: `session:${sessionId}`, limits: [{ policy: "failures", ...perSession }] },
+      ]),
   };
 }
 
 /** The first of the counters that has room counts. */
-function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, counters: readonly Counter[]): FailureCount {
+function failureCount(
+  deps: FailureCountsDeps,
+  denials: BoundedCache<number>,
+  counters: readonly Counter[],
+): FailureCount {
   const { now, guard, windowOf, background } = deps;
 
   /** How long a counter is known to deny, in ms; 0 where that is not known. */
@@ -77,9 +93,14 @@ function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, co
 
   function remember({ window, limits }: Counter, retryAfterMs: number): void {
     const nowMs = now();
-    // A wait that is longer than the shorter of two windows is that of the longer one, and every address is refused.
+    // A wait that is longer than the shorter of two windows is that of the longer one, and every
+    // address is refused.
     const isOfAll = limits.length > 1 && retryAfterMs > Math.min(...limits.map(({ windowMs }) => windowMs));
-    denials.set(isOfAll ? window : keyOf(window, limits), nowMs + retryAfterMs, nowMs + Math.min(retryAfterMs, REMEMBERED_MS_MAX));
+    denials.set(
+      isOfAll ? window : keyOf(window, limits),
+      nowMs + retryAfterMs,
+      nowMs + Math.min(retryAfterMs, REMEMBERED_MS_MAX),
+    );
   }
 
   async function take(counter: Counter): Promise<number> {
@@ -95,17 +116,22 @@ function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, co
       for (const late of asked) background(giveBackLate(counter, late));
       throw error;
     });
-    if (answer === undefined || answer === null) throw new CodedError("UNAVAILABLE", "The window gave no answer");
+    if (answer === undefined || answer === null)
+      throw new CodedError("UNAVAILABLE", "The window gave no answer");
     if (answer.allowed) return 0;
     remember(counter, answer.retryAfterMs);
     return answer.retryAfterMs;
   }
 
   /**
-   * A count whose answer came too late for a look is none. Only by that answer, and once: nobody has shown that they know the password, and whoever gave
-   * back what was denied, or twice what was counted, would have a guess more.
+   * A count whose answer came too late for a look is none. Only by that answer, and once: nobody
+   * has shown that they know the password, and whoever gave back what was denied, or twice what was
+   * counted, would have a guess more.
    */
-  async function giveBackLate(counter: Counter, late: Promise<readonly (RateAnswer | null)[]>): Promise<void> {
+  async function giveBackLate(
+    counter: Counter,
+    late: Promise<readonly (RateAnswer | null)[]>,
+  ): Promise<void> {
     const [answer] = await late.catch(() => []);
     if (answer?.allowed !== true) return;
     const plan = { kind: "write", idempotent: false, part: counter.window, ...ENDLESS } as const;
@@ -134,11 +160,22 @@ function failureCount(deps: FailureCountsDeps, denials: BoundedCache<number>, co
 async function giveBack({ guard, windowOf, background }: FailureCountsDeps, counter: Counter): Promise<void> {
   const ask = () => windowOf(counter.window).ask(asksOf(counter, { kind: "give_back", cost: 1 }));
   try {
-    await guard.call("give a password back", { kind: "write", idempotent: false, part: counter.window, ...currentPatience() }, ask);
+    await guard.call(
+      "give a password back",
+      { kind: "write", idempotent: false, part: counter.window, ...currentPatience() },
+      ask,
+    );
   } catch {
-    // Twice, where the first was only not heard of, would give one more back: only who knows the password can have that happen.
+    // Twice, where the first was only not heard of, would give one more back: only who knows the
+    // password can have that happen.
     background(
-      guard.call("give a password back", { kind: "write", idempotent: true, part: counter.window, ...ENDLESS }, ask).catch(() => undefined),
+      guard
+        .call(
+          "give a password back",
+          { kind: "write", idempotent: true, part: counter.window, ...ENDLESS },
+          ask,
+        )
+        .catch(() => undefined),
     );
   }
 }

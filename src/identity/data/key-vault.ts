@@ -1,6 +1,11 @@
 import { base64url, SignJWT, type CryptoKey } from "jose";
 import type { PublicJwk } from "../../contracts/identity.ts";
-import { ACCESS_TOKEN_AUDIENCE, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TTL_MS, ACCESS_TOKEN_TYPE } from "../../contracts/internal-request.ts";
+import {
+  ACCESS_TOKEN_AUDIENCE,
+  ACCESS_TOKEN_ISSUER,
+  ACCESS_TOKEN_TTL_MS,
+  ACCESS_TOKEN_TYPE,
+} from "../../contracts/internal-request.ts";
 import type { AccessTokenSigner, KeyVault } from "../biz/key-ports.ts";
 
 const ED25519 = { name: "Ed25519" } as const;
@@ -8,20 +13,27 @@ const IV_BYTES = 12;
 const utf8 = new TextEncoder();
 
 /**
- * Ed25519 keys, their private halves sealed with AES-256-GCM under the first of the worker's secrets; each of them opens what it has sealed. The kid is
- * additional data, so that a sealed key can't be put under another name. Sealed form: base64url of the IV and what AES-GCM gives.
+ * Ed25519 keys, their private halves sealed with AES-256-GCM under the first of the worker's
+ * secrets; each of them opens what it has sealed. The kid is additional data, so that a sealed key
+ * can't be put under another name. Sealed form: base64url of the IV and what AES-GCM gives.
  */
 export function keyVault(secrets: readonly Uint8Array<ArrayBuffer>[]): KeyVault {
   let imported: readonly CryptoKey[] | null = null;
 
   async function sealingKeys(): Promise<readonly CryptoKey[]> {
     imported ??= await Promise.all(
-      secrets.map((secret) => crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["encrypt", "decrypt"])),
+      secrets.map((secret) =>
+        crypto.subtle.importKey("raw", secret, "AES-GCM", false, ["encrypt", "decrypt"]),
+      ),
     );
     return imported;
   }
 
-  const cipher = (kid: string, iv: Uint8Array<ArrayBuffer>) => ({ name: "AES-GCM", iv, additionalData: utf8.encode(kid) });
+  const cipher = (kid: string, iv: Uint8Array<ArrayBuffer>) => ({
+    name: "AES-GCM",
+    iv,
+    additionalData: utf8.encode(kid),
+  });
 
   async function seal(kid: string, privateKey: ArrayBuffer): Promise<string> {
     const [sealing] = await sealingKeys();
@@ -34,11 +46,18 @@ export function keyVault(secrets: readonly Uint8Array<ArrayBuffer>[]): KeyVault 
     return base64url.encode(whole);
   }
 
-  /** Null where none of the secrets fits: AES-GCM tells that from nothing else that could be wrong with what is sealed. */
+  /**
+   * Null where none of the secrets fits: AES-GCM tells that from nothing else that could be wrong
+   * with what is sealed.
+   */
   async function unseal(kid: string, sealed: string): Promise<CryptoKey | null> {
     const whole = Uint8Array.from(base64url.decode(sealed));
     for (const sealing of await sealingKeys()) {
-      const opened = crypto.subtle.decrypt(cipher(kid, whole.slice(0, IV_BYTES)), sealing, whole.slice(IV_BYTES));
+      const opened = crypto.subtle.decrypt(
+        cipher(kid, whole.slice(0, IV_BYTES)),
+        sealing,
+        whole.slice(IV_BYTES),
+      );
       const pkcs8 = await opened.catch(() => null);
       if (pkcs8 !== null) return crypto.subtle.importKey("pkcs8", pkcs8, ED25519, false, ["sign"]);
     }

@@ -1,4 +1,7 @@
-/** The part of `node:crypto` that is used here. Node's own typings would put Node's globals over those of the runtime. */
+/**
+ * The part of `node:crypto` that is used here. Node's own typings would put Node's globals over
+ * those of the runtime.
+ */
 declare module "node:crypto" {
   interface ScryptCost {
     readonly N: number;
@@ -14,6 +17,11 @@ declare module "node:crypto" {
     callback: (error: Error | null, key: Uint8Array) => void,
   ): void;
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
-  export function createHash(algorithm: "sha256"): { update(text: string): { digest(): Uint8Array; digest(encoding: "hex"): string } };
-  export function createHmac(algorithm: "sha256", key: Uint8Array): { update(text: string): { digest(): Uint8Array } };
+  export function createHash(algorithm: "sha256"): {
+    update(text: string): { digest(): Uint8Array; digest(encoding: "hex"): string };
+  };
+  export function createHmac(
+    algorithm: "sha256",
+    key: Uint8Array,
+  ): { update(text: string): { digest(): Uint8Array } };
 }

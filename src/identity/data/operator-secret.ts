@@ -28,8 +28,9 @@ function derived(secret: Uint8Array, purpose: string): Uint8Array {
 }
 
 /**
- * The operator as the secrets name them; an empty e-mail or password names nobody. A digest is `<id of its key>.<HMAC-SHA-256>` over e-mail and password, its
- * key derived from a sealing secret: it tells a changed password from a changed key.
+ * The operator as the secrets name them; an empty e-mail or password names nobody. A digest is
+ * `<id of its key>.<HMAC-SHA-256>` over e-mail and password, its key derived from a sealing secret:
+ * it tells a changed password from a changed key.
  */
 export function operatorSecret({ email, password, sealing }: OperatorSecretOptions): OperatorSecret {
   const exists = email !== "" && password !== "";
@@ -45,7 +46,8 @@ export function operatorSecret({ email, password, sealing }: OperatorSecretOptio
     digest: digests[0]?.digest ?? "",
     isEmail: (candidate) => exists && candidate === email,
     matches(candidateEmail, candidatePassword) {
-      // Hashes have one length, so the comparison tells nothing of the secret's; both are compared whatever the first one says.
+      // Hashes have one length, so the comparison tells nothing of the secret's; both are compared
+      // whatever the first one says.
       const emailFits = timingSafeEqual(hash(candidateEmail), emailHash);
       const passwordFits = timingSafeEqual(hash(candidatePassword), passwordHash);
       return exists && emailFits && passwordFits;

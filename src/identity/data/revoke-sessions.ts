@@ -2,10 +2,12 @@
 export type RevokeReason = "logout" | "reuse" | "roles" | "password" | "secret" | "erased";
 
 /**
- * SQL that ends each live session that `filter` selects. `?1` is now; the filter's own parameters follow from `?2`.
+ * SQL that ends each live session that `filter` selects. `?1` is now; the filter's own parameters
+ * follow from `?2`.
  *
- * Each session gets a time of its own, later than that of any revocation committed before it, whatever clock the writer had: D1 writes one
- * batch after the other, so a reader of the list can go on exactly behind the last one it has seen. A large family runs some ms ahead.
+ * Each session gets a time of its own, later than that of any revocation committed before it,
+ * whatever clock the writer had: D1 writes one batch after the other, so a reader of the list can
+ * go on exactly behind the last one it has seen. A large family runs some ms ahead.
  */
 export function revokeSessionsSql(reason: RevokeReason, filter: string): string {
   return `

@@ -2,7 +2,10 @@ import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import type { PublicJwk } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 
-/** The tables of migrations/identity, as queries see them. A test holds them against the migrated database. */
+/**
+ * The tables of migrations/identity, as queries see them. A test holds them against the migrated
+ * database.
+ */
 
 export const account = sqliteTable("account", {
   id: text("id").primaryKey(),

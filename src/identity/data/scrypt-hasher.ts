@@ -35,8 +35,15 @@ function derive(password: string, { log2N, r, p, salt }: Derivation): Promise<Ui
 
 function parse(encoded: string): Derivation & { readonly key: Uint8Array } {
   const [, log2N, r, p, salt, key] = ENCODED.exec(encoded) ?? [];
-  if (salt === undefined || key === undefined) throw new CodedError("INTERNAL", "A stored password hash is not one of ours");
-  return { log2N: Number(log2N), r: Number(r), p: Number(p), salt: base64url.decode(salt), key: base64url.decode(key) };
+  if (salt === undefined || key === undefined)
+    throw new CodedError("INTERNAL", "A stored password hash is not one of ours");
+  return {
+    log2N: Number(log2N),
+    r: Number(r),
+    p: Number(p),
+    salt: base64url.decode(salt),
+    key: base64url.decode(key),
+  };
 }
 
 /** Passwords by scrypt (RFC 7914), with a random salt each. */

@@ -2,7 +2,10 @@ import * as z from "zod";
 import { isRole } from "../../contracts/permissions.ts";
 import type { SessionSubject } from "../biz/ports.ts";
 
-/** A row of a session and its account. Roles this version doesn't know are left out: they grant nothing. */
+/**
+ * A row of a session and its account. Roles this version doesn't know are left out: they grant
+ * nothing.
+ */
 const subjectSchema = z.object({
   sessionId: z.string(),
   userId: z.string(),

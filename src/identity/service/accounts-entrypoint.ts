@@ -23,7 +23,9 @@ import type { Sessions } from "../biz/sessions.ts";
 
 export interface AccountsDeps {
   readonly accounts: Omit<AccountBook, "profile">;
-  /** Apart from the rest of the book: whoever only looks waits no longer than for any other page. */
+  /**
+   * Apart from the rest of the book: whoever only looks waits no longer than for any other page.
+   */
   readonly profileOf: (userId: string) => Promise<Profile>;
   readonly signIn: (input: LoginInput, clientAddress: string) => Promise<LoginGrant>;
   readonly sessions: Sessions;
@@ -34,19 +36,28 @@ export interface AccountsDeps {
 /** What a caller who says no address counts as. */
 const NOWHERE = "unknown";
 
-/** What the account BFF reaches. "Me" is always the caller's principal, and no step starts after the caller's time. */
+/**
+ * What the account BFF reaches. "Me" is always the caller's principal, and no step starts after the
+ * caller's time.
+ */
 export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsDeps) {
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
     register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
-      return this.#inTime(ctx, ({ accounts }) => accounts.register(validate(registerSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
+      return this.#inTime(ctx, ({ accounts }) =>
+        accounts.register(validate(registerSchema, input, "input"), ctx.clientAddress ?? NOWHERE),
+      );
     }
 
     login(ctx: CallContext, input: LoginInput): Promise<LoginGrant> {
-      return this.#inTime(ctx, ({ signIn }) => signIn(validate(loginSchema, input, "input"), ctx.clientAddress ?? NOWHERE));
+      return this.#inTime(ctx, ({ signIn }) =>
+        signIn(validate(loginSchema, input, "input"), ctx.clientAddress ?? NOWHERE),
+      );
     }
 
     refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant> {
-      return this.#inTime(ctx, ({ sessions }) => sessions.refresh(validate(refreshTokenSchema, refreshToken, "refreshToken")));
+      return this.#inTime(ctx, ({ sessions }) =>
+        sessions.refresh(validate(refreshTokenSchema, refreshToken, "refreshToken")),
+      );
     }
 
     logout(ctx: CallContext): Promise<void> {
@@ -71,7 +82,8 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
         const caller = requirePrincipal(ctx);
         const { userId } = caller;
         await accounts.erase(caller, validate(passwordSchema, password, "password"));
-        // The account is gone when this answers; its history usually a moment later, and else when the cron has got through.
+        // The account is gone when this answers; its history usually a moment later, and else when
+        // the cron has got through.
         this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(userId)));
       });
     }

@@ -26,12 +26,19 @@ export interface AdministrationDeps {
   readonly ping: () => Promise<void>;
 }
 
-/** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be written down under. */
+/**
+ * What the ops BFF reaches, which has checked the permission. Here a change needs a name to be
+ * written down under.
+ */
 export function administrationEntrypoint<E extends object>(wire: (env: E) => AdministrationDeps) {
   return class Administration extends WorkerEntrypoint<E> implements IdentityAdministration {
     setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile> {
       return this.#inTime(ctx, ({ setRoles }) =>
-        setRoles(requirePrincipal(ctx).userId, validate(userIdSchema, userId, "userId"), validate(rolesSchema, roles, "roles")),
+        setRoles(
+          requirePrincipal(ctx).userId,
+          validate(userIdSchema, userId, "userId"),
+          validate(rolesSchema, roles, "roles"),
+        ),
       );
     }
 
@@ -43,8 +50,13 @@ export function administrationEntrypoint<E extends object>(wire: (env: E) => Adm
       return this.#inTime(ctx, ({ keys }) => keys.rotate(requirePrincipal(ctx).userId));
     }
 
-    distrustKey(ctx: CallContext, kid: string): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
-      return this.#inTime(ctx, ({ keys }) => keys.distrust(requirePrincipal(ctx).userId, validate(kidSchema, kid, "kid")));
+    distrustKey(
+      ctx: CallContext,
+      kid: string,
+    ): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
+      return this.#inTime(ctx, ({ keys }) =>
+        keys.distrust(requirePrincipal(ctx).userId, validate(kidSchema, kid, "kid")),
+      );
     }
 
     audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]> {

@@ -14,7 +14,9 @@ export interface SweepDeps {
   readonly logger: Logger;
 }
 
-/** The cron: forgets what has expired and finishes erasures. Neither waits for the other to succeed. */
+/**
+ * The cron: forgets what has expired and finishes erasures. Neither waits for the other to succeed.
+ */
 export function createSweep({ pruning, erasures, now, logger }: SweepDeps) {
   /** By the earlier of two clocks: one reading a month ahead would end every session there is. */
   async function prune(scheduledAtMs: number): Promise<void> {

@@ -3,7 +3,10 @@ import { AMOUNT_MAX } from "../../contracts/ledger.ts";
 
 declare const brand: unique symbol;
 
-/** Money that moves: a whole number of minor units, 1 … 2^53-1. Only {@link amountOf} and the delivery's schema make one. */
+/**
+ * Money that moves: a whole number of minor units, 1 … 2^53-1. Only {@link amountOf} and the
+ * delivery's schema make one.
+ */
 export type Amount = number & { readonly [brand]: "Amount" };
 
 /** The number as an amount. Throws `INVALID`: another worker is outside too. */

@@ -9,8 +9,9 @@ const CHANGES_PER_BATCH = 100;
 const BATCHES_PER_RUN_MAX = 10;
 
 /**
- * Reads the change log by cursor and publishes it: in order of `seq`, and so of each account, at least once. The cursor moves after the sink has taken a batch,
- * so a crash between the two publishes it again. Only one tailer may run: it lives in the ledger's one publisher object.
+ * Reads the change log by cursor and publishes it: in order of `seq`, and so of each account, at
+ * least once. The cursor moves after the sink has taken a batch, so a crash between the two
+ * publishes it again. Only one tailer may run: it lives in the ledger's one publisher object.
  */
 export class ChangeTailer {
   readonly #deps: ChangeTailerDeps;

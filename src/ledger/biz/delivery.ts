@@ -5,7 +5,10 @@ import type { Amount } from "./amount.ts";
 /** Longer than any digest of ours. */
 const KEY_DIGEST_CHARS_MAX = 64;
 
-/** Money on its way, as it lies in the queue. Whatever reads it may be of an older or newer version than what wrote it. */
+/**
+ * Money on its way, as it lies in the queue. Whatever reads it may be of an older or newer version
+ * than what wrote it.
+ */
 export const deliverySchema = z.object({
   v: z.literal(1),
   transferId: transferIdSchema,
@@ -18,7 +21,10 @@ export const deliverySchema = z.object({
     .transform((value) => value as Amount),
   /** Which send this is, from 1 on. */
   attempt: z.int().min(1),
-  /** What the receiver knows the key by under which this was sent; absent from messages of the release before. */
+  /**
+   * What the receiver knows the key by under which this was sent; absent from messages of the
+   * release before.
+   */
   keyDigest: z.string().min(1).max(KEY_DIGEST_CHARS_MAX).optional(),
 });
 

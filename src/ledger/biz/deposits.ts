@@ -3,7 +3,15 @@ import type { DepositReceipt } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { Amount } from "./amount.ts";
 import { CHANGES_WITHIN_MS } from "./delivery-schedule.ts";
-import type { DepositLimits, DepositRefusal, DepositStore, HashPayload, Ids, KeyedDeposit, WakePublisher } from "./ports.ts";
+import type {
+  DepositLimits,
+  DepositRefusal,
+  DepositStore,
+  HashPayload,
+  Ids,
+  KeyedDeposit,
+  WakePublisher,
+} from "./ports.ts";
 import { refuseOther } from "./transfers.ts";
 
 interface DepositsDeps {
@@ -36,21 +44,31 @@ export class Deposits {
     );
   }
 
-  /** What the operator was told under the key; null where nothing was asked under it yet. Writes nothing. */
+  /**
+   * What the operator was told under the key; null where nothing was asked under it yet. Writes
+   * nothing.
+   */
   async find(actor: string, userId: string, amount: Amount, key: string): Promise<DepositReceipt | null> {
     const { store, hashPayload } = this.#deps;
     const stored = await store.findDeposit(actor, userId, key);
     return stored === null ? null : this.#receiptOf(stored, hashPayload(["deposit", userId, amount]));
   }
 
-  /** Takes a deposit back, whatever the account's state. Its id is the key: again answers the same. Throws `NOT_FOUND`, `INSUFFICIENT_FUNDS`. */
+  /**
+   * Takes a deposit back, whatever the account's state. Its id is the key: again answers the same.
+   * Throws `NOT_FOUND`, `INSUFFICIENT_FUNDS`.
+   */
   async reverse(actor: string, depositId: string): Promise<DepositReceipt> {
     const { store, ids, now } = this.#deps;
     const nowMs = now();
     this.#wakeForChanges(nowMs);
     const stored = await store.reverseDeposit(depositId, { id: ids.id(), actor, auditId: ids.id(), nowMs });
     if (stored === null) throw new CodedError("NOT_FOUND", "No such deposit");
-    if (!stored.isReversed) throw new CodedError("INSUFFICIENT_FUNDS", "The money has gone on: the account holds less than the deposit");
+    if (!stored.isReversed)
+      throw new CodedError(
+        "INSUFFICIENT_FUNDS",
+        "The money has gone on: the account holds less than the deposit",
+      );
     return { depositId, balance: stored.balance };
   }
 
@@ -66,7 +84,10 @@ export class Deposits {
   }
 }
 
-function refused(refusal: DepositRefusal | null, { depositMax, depositsPerDayMax }: DepositLimits): CodedError {
+function refused(
+  refusal: DepositRefusal | null,
+  { depositMax, depositsPerDayMax }: DepositLimits,
+): CodedError {
   if (refusal === "ledger_full") return new CodedError("LEDGER_FULL", "The ledger can take no more");
   const messages: Readonly<Record<Exclude<DepositRefusal, "ledger_full">, string>> = {
     deposit_max: `must be at most ${depositMax}`,

@@ -25,9 +25,13 @@ export class Operators {
     this.#deps = deps;
   }
 
-  /** The given messages, or a page of the parked ones: then the answer says where the next redrive goes on. */
+  /**
+   * The given messages, or a page of the parked ones: then the answer says where the next redrive
+   * goes on.
+   */
   async redrive(actor: string, which: RedriveWhich, dryRun: boolean): Promise<MessagesRedriven> {
-    if ("ids" in which) return { redriven: await this.#redrive(actor, await this.#deps.store.redrivable(which.ids), dryRun) };
+    if ("ids" in which)
+      return { redriven: await this.#redrive(actor, await this.#deps.store.redrivable(which.ids), dryRun) };
     const { store, now } = this.#deps;
     const startMs = now();
     const place: RedrivePlace = which.cursor === undefined ? FROM_THE_BEGINNING : placeIn(which.cursor);
@@ -55,21 +59,25 @@ export class Operators {
   }
 
   /**
-   * A refund asks the other ledger for a promise first: from then on it will never credit this transfer, so the money can be booked back.
-   * A refund that dies halfway is repeated as a whole: each of its steps is done once however often it is asked for.
+   * A refund asks the other ledger for a promise first: from then on it will never credit this
+   * transfer, so the money can be booked back. A refund that dies halfway is repeated as a whole:
+   * each of its steps is done once however often it is asked for.
    */
   async refund(actor: string, transferId: string): Promise<TransferReceipt | null> {
     const { store, settlement, peer } = this.#deps;
     const transfer = await store.sentTransfer(transferId);
     if (transfer === null || transfer.outcome === "failed") return null;
     if (transfer.outcome === "refunded") return { transferId, status: "refunded" };
-    if (transfer.outcome === "settled") throw new CodedError("CONFLICT", "The transfer has arrived: it can't be refunded");
-    if (!transfer.parked) throw new CodedError("CONFLICT", "The transfer is under way: only a parked one can be refunded");
+    if (transfer.outcome === "settled")
+      throw new CodedError("CONFLICT", "The transfer has arrived: it can't be refunded");
+    if (!transfer.parked)
+      throw new CodedError("CONFLICT", "The transfer is under way: only a parked one can be refunded");
     await store.auditRefund(transferId, "asked for", this.#audit(actor));
     const stored = await peer.fence(transferId);
     await settlement.conclude(transferId, stored);
     await store.auditRefund(transferId, stored === "void" ? "refunded" : "was credited", this.#audit(actor));
-    if (stored === "credited") throw new CodedError("CONFLICT", "The transfer has arrived after all: it is settled now");
+    if (stored === "credited")
+      throw new CodedError("CONFLICT", "The transfer has arrived after all: it is settled now");
     return { transferId, status: statusOf("refunded", false) };
   }
 

@@ -63,10 +63,16 @@ export type OpenedTransfer =
   | { readonly outcome: "used_the_other_way" }
   /** Nothing was written, not even the key: the account is frozen. */
   | { readonly outcome: "frozen" }
-  /** Nothing was written: there is not enough money, and the user holds as many refused keys as anybody may. */
+  /**
+   * Nothing was written: there is not enough money, and the user holds as many refused keys as
+   * anybody may.
+   */
   | { readonly outcome: "too_many_refused" };
 
-/** Why a deposit is refused: more than one may be, more than a day's may be, more than the ledger or the account can take. */
+/**
+ * Why a deposit is refused: more than one may be, more than a day's may be, more than the ledger or
+ * the account can take.
+ */
 export type DepositRefusal = "deposit_max" | "day_max" | "ledger_full" | "account";
 
 export interface DepositLimits {
@@ -108,8 +114,14 @@ export interface DepositStore {
   deposit(deposit: NewDeposit): Promise<KeyedDeposit>;
   /** The deposit made or refused under the key; null where there is none. */
   findDeposit(actor: string, userId: string, key: string): Promise<KeyedDeposit | null>;
-  /** Takes a deposit back, whole and once, or leaves it where the account can't pay. Null where there is no such deposit. */
-  reverseDeposit(depositId: string, reversal: DepositReversal): Promise<{ readonly balance: number; readonly isReversed: boolean } | null>;
+  /**
+   * Takes a deposit back, whole and once, or leaves it where the account can't pay. Null where
+   * there is no such deposit.
+   */
+  reverseDeposit(
+    depositId: string,
+    reversal: DepositReversal,
+  ): Promise<{ readonly balance: number; readonly isReversed: boolean } | null>;
 }
 
 /** Requests of users. Each method is one unit of work. */
@@ -153,13 +165,19 @@ export interface Lease {
 /** The origin's side of messages under way. Each method is one unit of work. */
 export interface OutboxStore {
   due(nowMs: number, limit: number): Promise<readonly DueMessage[]>;
-  /** Counts a send of each and keeps others off until `untilMs`. Answers the ids that were still free. */
+  /**
+   * Counts a send of each and keeps others off until `untilMs`. Answers the ids that were still
+   * free.
+   */
   lease(leases: readonly Lease[], nowMs: number, untilMs: number): Promise<readonly string[]>;
   park(id: string, attempts: number, reason: string): Promise<void>;
   /** The earliest moment at which something is due; null where nothing is pending. */
   nextAtMs(): Promise<number | null>;
   message(id: string): Promise<DueMessage | null>;
-  /** Ends the lease of a failed send of `attempts`. Answers when it is sent again; null where it has been since. */
+  /**
+   * Ends the lease of a failed send of `attempts`. Answers when it is sent again; null where it has
+   * been since.
+   */
   release(id: string, attempts: number, reason: string): Promise<number | null>;
   /** Makes due now what is put off beyond `beyondMs`, some thousand messages at once. */
   recall(beyondMs: number, nowMs: number): Promise<void>;
@@ -171,7 +189,10 @@ export interface OutboxStore {
 
 /** The destination's side. Each method is one unit of work. */
 export interface InboxStore {
-  /** Credits a delivery once. Null where it can't be credited: the account is closed or would hold too much. */
+  /**
+   * Credits a delivery once. Null where it can't be credited: the account is closed or would hold
+   * too much.
+   */
   credit(delivery: Delivery, attemptToken: string, nowMs: number): Promise<StoredOutcome | null>;
   /** Promises never to credit `messageId`, unless it has been. */
   fence(messageId: string, attemptToken: string, nowMs: number): Promise<StoredOutcome>;
@@ -194,16 +215,24 @@ export interface OperatorStore {
   outbox(status: OutboxState | null, limit: number, after: string | null): Promise<readonly OutboxMessage[]>;
   /** Those of the ids that a redrive would take. */
   redrivable(ids: readonly string[]): Promise<readonly string[]>;
-  /** Parked ones behind a place in the order in which they were driven, the longest ago first; of those driven before `beforeMs`. */
+  /**
+   * Parked ones behind a place in the order in which they were driven, the longest ago first; of
+   * those driven before `beforeMs`.
+   */
   parked(after: DrivenPlace, beforeMs: number, limit: number): Promise<readonly DrivenPlace[]>;
   redrive(ids: readonly string[], audit: AuditLine): Promise<readonly string[]>;
   /** Holds those back that are pending. Answers their ids. */
   park(ids: readonly string[], reason: string, audit: AuditLine): Promise<readonly string[]>;
   /** What became of a transfer that left this ledger; null where none did. */
-  sentTransfer(
-    id: string,
-  ): Promise<{ readonly owner: string; readonly outcome: KeyedTransfer["outcome"] | "failed"; readonly parked: boolean } | null>;
-  /** Says that a refund was asked for, and later what came of it: whoever dies in between leaves the first line. */
+  sentTransfer(id: string): Promise<{
+    readonly owner: string;
+    readonly outcome: KeyedTransfer["outcome"] | "failed";
+    readonly parked: boolean;
+  } | null>;
+  /**
+   * Says that a refund was asked for, and later what came of it: whoever dies in between leaves the
+   * first line.
+   */
   auditRefund(id: string, result: "asked for" | "refunded" | "was credited", audit: AuditLine): Promise<void>;
   /** False where there is no such account. */
   setAccountState(userId: string, state: AccountState, audit: AuditLine): Promise<boolean>;
@@ -242,11 +271,19 @@ export interface Retention {
 
 export interface DeadLetterStore {
   /** Newest first, behind the letter that is named. */
-  list(limit: number, after: { readonly atMs: number; readonly id: string } | null): Promise<readonly DeadLetter[]>;
+  list(
+    limit: number,
+    after: { readonly atMs: number; readonly id: string } | null,
+  ): Promise<readonly DeadLetter[]>;
   named(ids: readonly string[]): Promise<readonly DeadLetter[]>;
   /** Throws letters away. Answers the ids that were there. */
   forget(ids: readonly string[], audit: AuditLine): Promise<readonly string[]>;
-  keep(letter: { readonly id: string; readonly body: unknown; readonly reason: string; readonly attempts: number }): Promise<void>;
+  keep(letter: {
+    readonly id: string;
+    readonly body: unknown;
+    readonly reason: string;
+    readonly attempts: number;
+  }): Promise<void>;
 }
 
 /** Where deliveries go: the other ledger's queue. */
@@ -275,5 +312,8 @@ export interface Ids {
 /** What a key was used for, as a short text: the same key with anything else is refused. */
 export type HashPayload = (parts: readonly (string | number)[]) => string;
 
-/** Sees to it that the publisher runs at `atMs` at the latest. Never throws: the cron stands behind it. */
+/**
+ * Sees to it that the publisher runs at `atMs` at the latest. Never throws: the cron stands behind
+ * it.
+ */
 export type WakePublisher = (atMs: number) => void;

@@ -24,11 +24,12 @@ const BATCHES_PER_RUN_MAX = 10;
 const RUNS_PER_SECOND = 4;
 
 /**
- * The polling publisher: sends what is due and has not been confirmed. Leases first and sends then: a send that fails, or whose publisher
- * dies, is due again at the time that the lease has set.
+ * The polling publisher: sends what is due and has not been confirmed. Leases first and sends then:
+ * a send that fails, or whose publisher dies, is due again at the time that the lease has set.
  *
- * What is due leaves through a leaky bucket: a receiver that is back after an outage, or a redrive of thousands, would else be flooded. The bucket is
- * kept in memory: a publisher that starts anew sends a second's worth more than it may. The fast path doesn't come through here.
+ * What is due leaves through a leaky bucket: a receiver that is back after an outage, or a redrive
+ * of thousands, would else be flooded. The bucket is kept in memory: a publisher that starts anew
+ * sends a second's worth more than it may. The fast path doesn't come through here.
  */
 export class Publisher {
   readonly #deps: PublisherDeps;
@@ -39,7 +40,10 @@ export class Publisher {
     this.#bucket = new Gcra({ limit: deps.deliveriesPerSecond, windowMs: 1_000 });
   }
 
-  /** Sends what is due, up to a bound. Answers when there is something to do again: null where nothing is under way. */
+  /**
+   * Sends what is due, up to a bound. Answers when there is something to do again: null where
+   * nothing is under way.
+   */
   async publishDue(): Promise<number | null> {
     const { outbox, now, deliveriesPerSecond } = this.#deps;
     const worthwhile = Math.ceil(deliveriesPerSecond / RUNS_PER_SECOND);

@@ -15,11 +15,17 @@ const AFTER_FAILURE_MS = 5_000;
 const AT_ONCE_MS = 100;
 
 /**
- * One run of the publisher's object: messages and changes, neither of which holds up the other. Never throws.
+ * One run of the publisher's object: messages and changes, neither of which holds up the other.
+ * Never throws.
  *
  * @returns when to run again; null where nothing is under way
  */
-export async function publishOnce({ publisher, tailer, now, onFailure }: PublishingLoopDeps): Promise<number | null> {
+export async function publishOnce({
+  publisher,
+  tailer,
+  now,
+  onFailure,
+}: PublishingLoopDeps): Promise<number | null> {
   const attempt = async (what: string, run: () => Promise<number | null>): Promise<number | null> => {
     try {
       return await run();

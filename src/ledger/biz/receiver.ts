@@ -24,8 +24,9 @@ export interface IncomingMessage {
 const REASON_CHARS_MAX = 300;
 
 /**
- * The destination's side: credits each delivery once and tells the origin what is stored. What can't be credited is reported as well: the
- * origin's outbox owns the retries. Throws only where the origin can't be told, so that the queue brings the message again.
+ * The destination's side: credits each delivery once and tells the origin what is stored. What
+ * can't be credited is reported as well: the origin's outbox owns the retries. Throws only where
+ * the origin can't be told, so that the queue brings the message again.
  */
 export class Receiver {
   readonly #deps: ReceiverDeps;
@@ -37,11 +38,15 @@ export class Receiver {
   async receive(message: IncomingMessage): Promise<void> {
     const parsed = deliverySchema.safeParse(message.body);
     if (!parsed.success) return this.#refuseUnreadable(message);
-    if (parsed.data.from !== this.#deps.peer.name) return this.#keep(message, "it is not from the other ledger");
+    if (parsed.data.from !== this.#deps.peer.name)
+      return this.#keep(message, "it is not from the other ledger");
     await this.#deps.peer.report(await this.#credit(parsed.data));
   }
 
-  /** A message that the queue gave up on. Its origin sends it again; here it is kept for operators to see. */
+  /**
+   * A message that the queue gave up on. Its origin sends it again; here it is kept for operators
+   * to see.
+   */
   keepDeadLetter(message: IncomingMessage): Promise<void> {
     return this.#keep(message, "the queue gave up on it");
   }
@@ -55,12 +60,24 @@ export class Receiver {
       wakePublisher(nowMs + CHANGES_WITHIN_MS);
       const stored = await store.credit(delivery, ids.token(), nowMs);
       if (stored === null) {
-        return { transferId, result: "failed", attempt, reason: "the account is closed or would hold too much", permanent: true };
+        return {
+          transferId,
+          result: "failed",
+          attempt,
+          reason: "the account is closed or would hold too much",
+          permanent: true,
+        };
       }
       return { transferId, result: stored };
     } catch (error) {
       // Whether it was credited is not known; the next attempt will find out.
-      return { transferId, result: "failed", attempt, reason: describeCauses(error).slice(0, REASON_CHARS_MAX), permanent: false };
+      return {
+        transferId,
+        result: "failed",
+        attempt,
+        reason: describeCauses(error).slice(0, REASON_CHARS_MAX),
+        permanent: false,
+      };
     }
   }
 

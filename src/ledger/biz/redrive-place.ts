@@ -4,7 +4,10 @@ export interface DrivenPlace {
   readonly id: string;
 }
 
-/** Where a walk over the parked messages is, and until when one must have been driven to be part of it. */
+/**
+ * Where a walk over the parked messages is, and until when one must have been driven to be part of
+ * it.
+ */
 export interface RedrivePlace extends DrivenPlace {
   readonly beforeMs: number;
 }

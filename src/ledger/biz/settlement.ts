@@ -13,7 +13,10 @@ interface SettlementDeps {
   readonly now: Clock;
 }
 
-/** What the two ledgers tell each other beside messages. Reports may come twice, late and in any order. */
+/**
+ * What the two ledgers tell each other beside messages. Reports may come twice, late and in any
+ * order.
+ */
 export class Settlement {
   readonly #deps: SettlementDeps;
 
@@ -43,7 +46,12 @@ export class Settlement {
     return inbox.fence(transferId, ids.token(), now());
   }
 
-  async #failed({ transferId, attempt, reason, permanent }: Extract<DeliveryReport, { result: "failed" }>): Promise<void> {
+  async #failed({
+    transferId,
+    attempt,
+    reason,
+    permanent,
+  }: Extract<DeliveryReport, { result: "failed" }>): Promise<void> {
     const { outbox, schedule, now, wakePublisher } = this.#deps;
     const message = await outbox.message(transferId);
     // Settled, refunded, or sent again since: that send will be reported by itself.

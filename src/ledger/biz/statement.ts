@@ -2,14 +2,20 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { StatementItem, StatementPage } from "../../contracts/ledger-statement.ts";
 import * as z from "zod";
 
-/** Where a page begins: the next entry of the chain ('' past its end), the place among the unchained, and the balance after the newer of the two. */
+/**
+ * Where a page begins: the next entry of the chain ('' past its end), the place among the
+ * unchained, and the balance after the newer of the two.
+ */
 export interface StatementPlace {
   readonly chained: string;
   readonly unchainedBefore: { readonly atMs: number; readonly id: string };
   readonly balance: number;
 }
 
-/** A movement as it is stored: `of` is the deposit or transfer it belongs to, `previous` the chained one before it. */
+/**
+ * A movement as it is stored: `of` is the deposit or transfer it belongs to, `previous` the chained
+ * one before it.
+ */
 export interface StoredMovement extends Pick<StatementItem, "at" | "amount" | "kind"> {
   readonly id: string;
   readonly previous: string;
@@ -26,14 +32,17 @@ export interface StoredStatement {
 const ID_MAX = "~";
 
 /** The place before everything there is on an account; that of nobody's account too. */
-export function newestFirst(account: { readonly balance: number; readonly chained: string | null } | null): StatementPlace {
+export function newestFirst(
+  account: { readonly balance: number; readonly chained: string | null } | null,
+): StatementPlace {
   const unchainedBefore = { atMs: Number.MAX_SAFE_INTEGER, id: ID_MAX };
   return { chained: account?.chained ?? "", unchainedBefore, balance: account?.balance ?? 0 };
 }
 
 /**
- * A page of a statement, newest first. Its order is that of booking. What names no predecessor (an older release has booked it) has its place by its time. Each
- * balance is the newer one less the newer amount, and the cursor carries it on: so it is right however much is booked meanwhile.
+ * A page of a statement, newest first. Its order is that of booking. What names no predecessor (an
+ * older release has booked it) has its place by its time. Each balance is the newer one less the
+ * newer amount, and the cursor carries it on: so it is right however much is booked meanwhile.
  */
 export function statementPage({ from, chained, unchained }: StoredStatement, limit: number): StatementPage {
   const items: StatementItem[] = [];
@@ -44,7 +53,8 @@ export function statementPage({ from, chained, unchained }: StoredStatement, lim
     const isChained = a !== undefined && (b === undefined || a.at >= b.at);
     const next = isChained ? a : b;
     if (next === undefined) return { items };
-    if (items.length === limit) return { items, nextCursor: cursorOf({ chained: nextChained, unchainedBefore, balance }) };
+    if (items.length === limit)
+      return { items, nextCursor: cursorOf({ chained: nextChained, unchainedBefore, balance }) };
     const { at, amount, kind, of } = next;
     const isDeposit = kind === "deposit" || kind === "reversal";
     items.push({ at, amount, balance, kind, ...(isDeposit ? { depositId: of } : { transferId: of }) });
@@ -66,7 +76,10 @@ function cursorOf({ chained, unchainedBefore, balance }: StatementPlace): string
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-/** Throws `INVALID` for what is no cursor of ours. A forged one shows its owner wrong balances of their own movements, and nothing else. */
+/**
+ * Throws `INVALID` for what is no cursor of ours. A forged one shows its owner wrong balances of
+ * their own movements, and nothing else.
+ */
 export function placeOf(cursor: string): StatementPlace {
   try {
     const text = atob(cursor.replaceAll("-", "+").replaceAll("_", "/"));
@@ -74,6 +87,9 @@ export function placeOf(cursor: string): StatementPlace {
     return { chained, unchainedBefore: { atMs, id }, balance };
   } catch (cause) {
     const message = "must be a cursor of an earlier page";
-    throw new CodedError("INVALID", "The cursor is not valid", { cause, errors: [{ path: "cursor", message }] });
+    throw new CodedError("INVALID", "The cursor is not valid", {
+      cause,
+      errors: [{ path: "cursor", message }],
+    });
   }
 }

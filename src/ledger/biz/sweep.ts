@@ -15,10 +15,16 @@ interface SweepDeps {
   readonly onFailure: (what: string, error: unknown) => void;
 }
 
-/** Steps of pruning in one run: at a thousand rows a step more than twice what a ledger at full speed writes in that minute. */
+/**
+ * Steps of pruning in one run: at a thousand rows a step more than twice what a ledger at full
+ * speed writes in that minute.
+ */
 const PRUNES_MAX = 20;
 
-/** What the cron does each minute: it makes due what a wrong clock has put off, sends what a lost alarm has left lying, wakes the publisher, and prunes. No step holds up the next. */
+/**
+ * What the cron does each minute: it makes due what a wrong clock has put off, sends what a lost
+ * alarm has left lying, wakes the publisher, and prunes. No step holds up the next.
+ */
 export function createSweep({
   publisher,
   outbox,
@@ -34,13 +40,19 @@ export function createSweep({
     "switch the change log": () => changes.enable(changeStream),
     "recall messages": () => outbox.recall(now() + longestPauseMs(schedule), now()),
     "publish due messages": () => publisher.publishDue(),
-    // By the earlier of two clocks: what is thrown away doesn't come back when a wrong reading is over.
+    // By the earlier of two clocks: what is thrown away doesn't come back when a wrong reading is
+    // over.
     prune: async (scheduledAtMs) => {
-      for (let step = 0; step < PRUNES_MAX && (await retention.prune(Math.min(now(), scheduledAtMs))); step += 1);
+      for (
+        let step = 0;
+        step < PRUNES_MAX && (await retention.prune(Math.min(now(), scheduledAtMs)));
+        step += 1
+      );
     },
   };
   return async function sweep(scheduledAtMs) {
-    for (const [what, step] of Object.entries(steps)) await step(scheduledAtMs).catch((error: unknown) => onFailure(what, error));
+    for (const [what, step] of Object.entries(steps))
+      await step(scheduledAtMs).catch((error: unknown) => onFailure(what, error));
     wakePublisher(now());
   };
 }

@@ -4,7 +4,15 @@ import type { Clock } from "../../resilience/clock.ts";
 import type { Amount } from "./amount.ts";
 import type { Delivery } from "./delivery.ts";
 import { pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
-import type { DeliverySender, HashPayload, Ids, KeyedTransfer, OpenedTransfer, TransferStore, WakePublisher } from "./ports.ts";
+import type {
+  DeliverySender,
+  HashPayload,
+  Ids,
+  KeyedTransfer,
+  OpenedTransfer,
+  TransferStore,
+  WakePublisher,
+} from "./ports.ts";
 
 interface TransfersDeps {
   readonly ledger: LedgerName;
@@ -21,7 +29,10 @@ interface TransfersDeps {
   readonly random: () => number;
 }
 
-/** When to come back with a transfer that can't be paid, where no more of those are remembered: refused keys are forgotten by the month. */
+/**
+ * When to come back with a transfer that can't be paid, where no more of those are remembered:
+ * refused keys are forgotten by the month.
+ */
 const REFUSED_RETRY_MS = 3_600_000;
 
 /** What users ask for: money out of this ledger into the other. */
@@ -32,7 +43,9 @@ export class Transfers {
     this.#deps = deps;
   }
 
-  /** See {@link LedgerFunds.transfer}. Once this answers, the money is on its way, whatever dies. */
+  /**
+   * See {@link LedgerFunds.transfer}. Once this answers, the money is on its way, whatever dies.
+   */
   async transfer(owner: string, amount: Amount, key: string): Promise<TransferReceipt> {
     const { store, hashPayload, ids, now, schedule, random, wakePublisher } = this.#deps;
     const id = ids.id();
@@ -41,17 +54,33 @@ export class Transfers {
     const hash = hashPayload(["transfer", amount]);
     // Before the batch: if its answer is lost, the publisher still finds what it has committed.
     wakePublisher(nextAtMs);
-    const opened = takenOrRefused(await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs }), hash);
+    const opened = takenOrRefused(
+      await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs }),
+      hash,
+    );
     if (opened.id === id) {
-      this.#sendAtOnce({ v: 1, transferId: id, from: this.#deps.ledger, userId: owner, amount, attempt: 1, keyDigest: opened.keyDigest });
+      this.#sendAtOnce({
+        v: 1,
+        transferId: id,
+        from: this.#deps.ledger,
+        userId: owner,
+        amount,
+        attempt: 1,
+        keyDigest: opened.keyDigest,
+      });
     }
     return { transferId: opened.id, status: statusOf(opened.outcome, opened.parked) };
   }
 
-  /** The fast path: usually the money is there before anybody asks. If this is lost, the publisher sends it again. */
+  /**
+   * The fast path: usually the money is there before anybody asks. If this is lost, the publisher
+   * sends it again.
+   */
   #sendAtOnce(delivery: Delivery): void {
     const { sender, background, onFailure } = this.#deps;
-    background(sender.send([delivery]).catch((error: unknown) => onFailure("send a delivery at once", error)));
+    background(
+      sender.send([delivery]).catch((error: unknown) => onFailure("send a delivery at once", error)),
+    );
   }
 }
 
@@ -61,12 +90,14 @@ function takenOrRefused(opened: OpenedTransfer, hash: string): KeyedTransfer {
   if (opened.outcome === "frozen") throw new CodedError("FORBIDDEN", "The account is frozen");
   if (opened.outcome === "too_many_refused") throw tooManyRefused();
   refuseOther(opened, hash);
-  if (opened.outcome === "failed") throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
+  if (opened.outcome === "failed")
+    throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");
   return opened;
 }
 
 function tooManyRefused(): CodedError {
-  const what = "There is not enough money in that account, and too many transfers were refused for that already";
+  const what =
+    "There is not enough money in that account, and too many transfers were refused for that already";
   return new CodedError("RATE_LIMITED", what, { retryAfterMs: REFUSED_RETRY_MS });
 }
 
@@ -76,7 +107,9 @@ export function refuseOther(stored: Pick<KeyedTransfer, "payloadHash">, hash: st
 }
 
 function otherUse(message: string): CodedError {
-  return new CodedError("INVALID", "The Idempotency-Key was used for something else", { errors: [{ path: "Idempotency-Key", message }] });
+  return new CodedError("INVALID", "The Idempotency-Key was used for something else", {
+    errors: [{ path: "Idempotency-Key", message }],
+  });
 }
 
 /** What clients are told of a transfer that was taken. */

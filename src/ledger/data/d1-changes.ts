@@ -13,12 +13,16 @@ const ENABLE = "UPDATE change_stream SET enabled = ?1 WHERE id = 1 AND enabled <
 export function d1Changes(db: D1Database, ledger: LedgerName): ChangeStore {
   return {
     async after(seq, limit) {
-      const { results } = await d1Call("read changes", () => db.prepare(AFTER).bind(seq, limit).all<Omit<LedgerChange, "ledger">>());
+      const { results } = await d1Call("read changes", () =>
+        db.prepare(AFTER).bind(seq, limit).all<Omit<LedgerChange, "ledger">>(),
+      );
       return results.map((change) => ({ ...change, ledger }));
     },
 
     async publishedSeq() {
-      const row = await d1Call("read the cursor of changes", () => db.prepare(PUBLISHED_SEQ).first<{ seq: number }>());
+      const row = await d1Call("read the cursor of changes", () =>
+        db.prepare(PUBLISHED_SEQ).first<{ seq: number }>(),
+      );
       return row?.seq ?? 0;
     },
 

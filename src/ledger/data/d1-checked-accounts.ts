@@ -11,15 +11,19 @@ import {
 import { d1Call } from "../../platform/d1-call.ts";
 
 /**
- * Movements of each kind that one statement looks at: each costs a look-up by key somewhere in a large table, which takes 70 µs where it has to come from the disk. In a
- * page every account may have its share, and one that has more is read by itself.
+ * Movements of each kind that one statement looks at: each costs a look-up by key somewhere in a
+ * large table, which takes 70 µs where it has to come from the disk. In a page every account may
+ * have its share, and one that has more is read by itself.
  */
 const PART_MAX = 150;
 const SHARE_MAX = PART_MAX / ACCOUNTS_PER_PAGE_MAX;
 /** Greater than any id. */
 const END = "g";
 
-/** What the entries of an account sum to, with their other sides. The account, where they begin and how many: as SQL. */
+/**
+ * What the entries of an account sum to, with their other sides. The account, where they begin and
+ * how many: as SQL.
+ */
 const entriesOf = (account: string, after: string, limit: string): string => `(
   SELECT json_array(coalesce(sum(e.amount), 0), count(*), json_group_array(e.transfer_id) FILTER (WHERE c.amount IS NOT -e.amount), max(e.transfer_id))
   FROM (SELECT transfer_id, contra_id, amount FROM entry WHERE account_id = ${account} AND transfer_id > ${after} ORDER BY transfer_id LIMIT ${limit}) e
@@ -54,7 +58,10 @@ interface AccountRow {
 
 type Summed = readonly [sum: number, count: number, lonely: readonly string[], last: string | null];
 
-/** Accounts of one ledger's D1, held against their entries and transfers. One statement is one moment, and reads so many rows at most, whatever the accounts are like. */
+/**
+ * Accounts of one ledger's D1, held against their entries and transfers. One statement is one
+ * moment, and reads so many rows at most, whatever the accounts are like.
+ */
 export function d1CheckedAccounts(db: D1Database) {
   return {
     async checkAccounts({ after, limit }: AccountsRange): Promise<CheckedAccounts> {
@@ -64,7 +71,9 @@ export function d1CheckedAccounts(db: D1Database) {
       const isLong = ({ account: { entries, transfers } }: (typeof accounts)[number]): boolean =>
         entries.next !== null || transfers.next !== null;
       return {
-        findings: accounts.flatMap((one) => (isLong(one) ? [] : findingsOfAccount(one.id, one.account))).slice(0, FINDINGS_MAX),
+        findings: accounts
+          .flatMap((one) => (isLong(one) ? [] : findingsOfAccount(one.id, one.account)))
+          .slice(0, FINDINGS_MAX),
         accounts: accounts.length,
         long: accounts.filter(isLong).map(({ id }) => id),
         next: accounts.length < limit ? null : (accounts.at(-1)?.id ?? null),
@@ -79,7 +88,10 @@ export function d1CheckedAccounts(db: D1Database) {
   };
 }
 
-function inPart({ balance, inFlight, newestEntry, entries, transfers }: AccountRow, limit: number): AccountInPart {
+function inPart(
+  { balance, inFlight, newestEntry, entries, transfers }: AccountRow,
+  limit: number,
+): AccountInPart {
   const partOf = (json: string): MovementsPart => {
     const [sum, count, lonely, last] = JSON.parse(json) as Summed;
     return { sum, count, lonely, next: count < limit ? null : last };

@@ -1,7 +1,10 @@
 import type { ComparedRange, ComparedRow } from "../../contracts/ledger-reconciliation.ts";
 import { d1Call } from "../../platform/d1-call.ts";
 
-/* One statement, so that all that is said of a transfer is of one moment. Each row of it costs five look-ups by key. */
+/*
+ * One statement, so that all that is said of a transfer is of one moment. Each row of it costs five
+ * look-ups by key.
+ */
 const compared = (entries: string): string => `
   SELECT e.transfer_id AS id, e.account_id AS account, substr(e.contra_id, 6) AS userId, e.amount AS amount,
     (SELECT amount FROM entry WHERE account_id = e.contra_id AND transfer_id = e.transfer_id) AS counter,
@@ -19,13 +22,18 @@ const compared = (entries: string): string => `
 const rangeOf = (account: string): string => `
   SELECT * FROM (SELECT account_id, transfer_id, contra_id, amount FROM entry
     WHERE account_id = '${account}' AND transfer_id > ?1 AND transfer_id < ?2 ORDER BY transfer_id LIMIT ?3)`;
-const RANGE = compared(`SELECT * FROM (${rangeOf("clearing")} UNION ALL ${rangeOf("equity")}) ORDER BY transfer_id LIMIT ?3`);
+const RANGE = compared(
+  `SELECT * FROM (${rangeOf("clearing")} UNION ALL ${rangeOf("equity")}) ORDER BY transfer_id LIMIT ?3`,
+);
 /** 1 ids as JSON. */
 const BY_IDS = compared(`
   SELECT account_id, transfer_id, contra_id, amount FROM json_each(?1) AS asked
   CROSS JOIN entry ON account_id IN ('clearing', 'equity') AND transfer_id = asked.value`);
 
-/** What one ledger's D1 has stored of each movement through clearing or out of equity, in the order of ids. */
+/**
+ * What one ledger's D1 has stored of each movement through clearing or out of equity, in the order
+ * of ids.
+ */
 export function d1ComparedRows(db: D1Database) {
   return {
     async compared({ after, before, limit }: ComparedRange): Promise<readonly ComparedRow[]> {

@@ -33,7 +33,9 @@ export function d1DeadLetters(db: D1Database, now: Clock): DeadLetterStore {
   return {
     async keep({ id, body, reason, attempts }) {
       const text = (JSON.stringify(body) ?? "").slice(0, BODY_CHARS_MAX);
-      await d1Call("keep a dead letter", () => db.prepare(KEEP).bind(id, text, reason, attempts, now()).run());
+      await d1Call("keep a dead letter", () =>
+        db.prepare(KEEP).bind(id, text, reason, attempts, now()).run(),
+      );
     },
 
     list(limit, after) {
@@ -57,7 +59,9 @@ export function d1DeadLetters(db: D1Database, now: Clock): DeadLetterStore {
 function letterOf({ body: text, ...row }: Row): DeadLetter {
   const body = parsed(text);
   const named =
-    typeof body === "object" && body !== null ? transferIdSchema.safeParse((body as { transferId?: unknown }).transferId) : null;
+    typeof body === "object" && body !== null
+      ? transferIdSchema.safeParse((body as { transferId?: unknown }).transferId)
+      : null;
   return { ...row, transferId: named?.success === true ? named.data.toLowerCase() : null, body };
 }
 

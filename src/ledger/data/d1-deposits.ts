@@ -7,15 +7,20 @@ import { comparable, longPayloadHash } from "./payload-hash.ts";
 import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
 
 /*
- * Guards in SQL, as in `d1-transfers.ts`. What a deposit was refused for is written down with its key, so that a refused one stays refused. A deposit is taken back by a
- * correcting transfer of its own, whose key is the deposit's id: so there is one at most. It is found by its entry on the equity account.
+ * Guards in SQL, as in `d1-transfers.ts`. What a deposit was refused for is written down with its
+ * key, so that a refused one stays refused. A deposit is taken back by a correcting transfer of its
+ * own, whose key is the deposit's id: so there is one at most. It is found by its entry on the
+ * equity account.
  */
 
 const DAY_MS = 86_400_000;
 /** Sums of days are kept for longer than any clock goes wrong. */
 const DAYS_KEPT = 400;
 
-/** 1 actor, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 account, 8 plain key, 9 most of one, 10 day, 11 most of a day, 12 payload hash of the release before. */
+/**
+ * 1 actor, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 account, 8 plain key, 9 most
+ * of one, 10 day, 11 most of a day, 12 payload hash of the release before.
+ */
 const OPEN = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at, refusal)
   SELECT ?1, ?2, 'deposit', ${formToWrite("?3", "?8", "?6")}, ${formToWrite("?4", "?12", "?6")}, ?5, CASE WHEN refusal IS NULL THEN 'settled' ELSE 'failed' END, ?6, ?6, refusal
@@ -53,8 +58,12 @@ const BY_KEY = `
 const BALANCE = "SELECT balance FROM account WHERE id = ?1";
 
 /** 1 the deposit's id. */
-const DEPOSIT = "FROM entry e JOIN account a ON a.id = e.contra_id WHERE e.account_id = 'equity' AND e.transfer_id = ?1 AND e.amount < 0";
-/** 1 the deposit's id, 2 the correcting transfer's id, 3 now. Written only where the account can pay all of it. */
+const DEPOSIT =
+  "FROM entry e JOIN account a ON a.id = e.contra_id WHERE e.account_id = 'equity' AND e.transfer_id = ?1 AND e.amount < 0";
+/**
+ * 1 the deposit's id, 2 the correcting transfer's id, 3 now. Written only where the account can pay
+ * all of it.
+ */
 const OPEN_REVERSAL = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
   SELECT a.user_id, ?2, 'refund', ?1, '', -e.amount, 'settled', ?3, ?3 ${DEPOSIT} AND a.balance >= -e.amount
@@ -91,7 +100,20 @@ export function d1Deposits(db: D1Database): DepositStore {
       const results = await d1Batch("deposit", db, [
         db
           .prepare(OPEN)
-          .bind(actor, id, digest, payloadHash, amount, nowMs, account, key, limits.depositMax, day, limits.depositsPerDayMax, before),
+          .bind(
+            actor,
+            id,
+            digest,
+            payloadHash,
+            amount,
+            nowMs,
+            account,
+            key,
+            limits.depositMax,
+            day,
+            limits.depositsPerDayMax,
+            before,
+          ),
         db.prepare(ACCOUNT).bind(actor, id, account, userId, nowMs),
         db.prepare(FROM_EQUITY).bind(actor, id, amount),
         db.prepare(TO_ACCOUNT).bind(actor, id, amount, account),
@@ -130,7 +152,10 @@ export function d1Deposits(db: D1Database): DepositStore {
   };
 }
 
-/** The row by the key, and the balance that the statement after it has read; null where the key is new. */
+/**
+ * The row by the key, and the balance that the statement after it has read; null where the key is
+ * new.
+ */
 function keyedIn(results: readonly D1Result[], index: number): KeyedDeposit | null {
   const [row] = rowsOf<KeyedRow>(results, index);
   if (row === undefined) return null;

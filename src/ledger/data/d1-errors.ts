@@ -3,6 +3,7 @@ const REFUSED = /SQLITE_(CONSTRAINT|MISMATCH|TOOBIG|RANGE)/;
 
 /** Whether a database that is well refused what it was given. */
 export function isDataFault(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause) if (REFUSED.test(current.message)) return true;
+  for (let current = error; current instanceof Error; current = current.cause)
+    if (REFUSED.test(current.message)) return true;
   return false;
 }

@@ -9,13 +9,18 @@ import { nextEntry, previousEntry } from "./entry-chain.ts";
 export const CONSUMER = "transfers";
 
 /*
- * `OR IGNORE` would also swallow what NOT NULL and CHECK refuse, and report it as done; so here and in the other files a conflict is ignored by the name of its
- * key. The inbox row is written once, with the token of the attempt that wrote it; whatever else an attempt does asks for its own token. An inbox row that has been
- * pruned is not missed: the entry it led to stays, and an entry of that transfer out of the clearing account stands for "credited". One *into* it is a transfer
+ * `OR IGNORE` would also swallow what NOT NULL and CHECK refuse, and report it as done; so here and
+ * in the other files a conflict is ignored by the name of its key. The inbox row is written once,
+ * with the token of the attempt that wrote it; whatever else an attempt does asks for its own
+ * token. An inbox row that has been pruned is not missed: the entry it led to stays, and an entry
+ * of that transfer out of the clearing account stands for "credited". One *into* it is a transfer
  * that left this ledger, and says nothing about what came in.
  */
 
-/** 1 message, 2 token, 3 now, 4 account, 5 amount. Nothing is written where the account can't take the money. */
+/**
+ * 1 message, 2 token, 3 now, 4 account, 5 amount. Nothing is written where the account can't take
+ * the money.
+ */
 const TAKE = `
   INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at)
   SELECT '${CONSUMER}', ?1, 'credited', ?2, ?3
@@ -35,7 +40,10 @@ const ENTRIES_IN = `
   INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
   SELECT ?3, ?1, ?4, 'clearing', ?5, ${previousEntry("?3")} WHERE ${MINE}
   UNION ALL SELECT 'clearing', ?1, -?4, ?3, ?5, NULL WHERE ${MINE}`;
-/** 1 message, 2 token, 3 user, 4 digest of the key or null: messages of the release before carry none. */
+/**
+ * 1 message, 2 token, 3 user, 4 digest of the key or null: messages of the release before carry
+ * none.
+ */
 const KEEP_KEY = `
   INSERT INTO received_key (owner, key_digest) SELECT ?3, ?4 WHERE ?4 IS NOT NULL AND ${MINE} ON CONFLICT (owner, key_digest) DO NOTHING`;
 /** 1 message. */

@@ -55,10 +55,12 @@ const AUDIT_STATE = `
 
 /** An overview counts this far: it must not read a whole table. */
 const COUNTED_MAX = 10_000;
-const counted = (rows: string): string => `(SELECT count(*) FROM (SELECT 1 FROM ${rows} LIMIT ${COUNTED_MAX}))`;
+const counted = (rows: string): string =>
+  `(SELECT count(*) FROM (SELECT 1 FROM ${rows} LIMIT ${COUNTED_MAX}))`;
 /**
- * The oldest message is looked for among those due first, which are all there are unless those are counted to the end, and then among those first by id as well.
- * No index has them by age: it would cost each transfer two rows.
+ * The oldest message is looked for among those due first, which are all there are unless those are
+ * counted to the end, and then among those first by id as well. No index has them by age: it would
+ * cost each transfer two rows.
  */
 const OVERVIEW = `
   SELECT ${counted("account WHERE id > 'user:'")} AS accounts, due.messages AS pending, ${counted("outbox WHERE state = 'parked'")} AS parked,
@@ -95,7 +97,9 @@ export function d1Operators(db: D1Database): OperatorStore {
     },
 
     async redrivable(asked) {
-      const { results } = await d1Call("read what to redrive", () => db.prepare(BY_IDS).bind(JSON.stringify(asked)).all<{ id: string }>());
+      const { results } = await d1Call("read what to redrive", () =>
+        db.prepare(BY_IDS).bind(JSON.stringify(asked)).all<{ id: string }>(),
+      );
       return ids(results);
     },
 
@@ -125,14 +129,19 @@ export function d1Operators(db: D1Database): OperatorStore {
 
     async sentTransfer(id) {
       const row = await d1Call("read a transfer", () =>
-        db.prepare(SENT_TRANSFER).bind(id).first<{ owner: string; outcome: KeyedTransfer["outcome"] | "failed"; parked: number }>(),
+        db
+          .prepare(SENT_TRANSFER)
+          .bind(id)
+          .first<{ owner: string; outcome: KeyedTransfer["outcome"] | "failed"; parked: number }>(),
       );
       return row === null ? null : { ...row, parked: row.parked === 1 };
     },
 
     async auditRefund(id, result, { id: auditId, atMs, actor }) {
       const detail = JSON.stringify({ result });
-      await d1Call("audit a refund", () => db.prepare(AUDIT).bind(auditId, atMs, actor, "refund", id, detail).run());
+      await d1Call("audit a refund", () =>
+        db.prepare(AUDIT).bind(auditId, atMs, actor, "refund", id, detail).run(),
+      );
     },
 
     async setAccountState(userId, state, { id, atMs, actor }) {

@@ -9,10 +9,16 @@ const MESSAGE = `
   FROM outbox`;
 const NAMED = `${MESSAGE} WHERE id = ?1`;
 type MessageRow = Omit<DueMessage, "keyDigest"> & { readonly storedKey: string | null };
-/** When a message is due: one that is leased not before its lease ends. Written as the index `outbox_due_at` has it. */
+/**
+ * When a message is due: one that is leased not before its lease ends. Written as the index
+ * `outbox_due_at` has it.
+ */
 const DUE_AT = "max(next_at, leased_until)";
 const DUE = `${MESSAGE} WHERE state = 'pending' AND ${DUE_AT} <= ?1 ORDER BY ${DUE_AT} LIMIT ?2`;
-/** 1 leases as JSON, 2 now, 3 leased until. A compare-and-set on the number of sends: of two publishers one gets each message. */
+/**
+ * 1 leases as JSON, 2 now, 3 leased until. A compare-and-set on the number of sends: of two
+ * publishers one gets each message.
+ */
 const LEASE = `
   UPDATE outbox SET attempts = attempts + 1, leased_until = ?3, next_at = lease.value ->> '$.nextAtMs'
   FROM json_each(?1) AS lease
@@ -31,8 +37,12 @@ const RECALL = `
 const RECALLED_MAX = 3_000;
 const NEXT_AT = `SELECT ${DUE_AT} AS nextAtMs FROM outbox WHERE state = 'pending' ORDER BY ${DUE_AT} LIMIT 1`;
 
-/* A transfer that leaves this ledger is found through its entry on the clearing account, whose other side is the owner's account. */
-const OWNER = "(SELECT substr(contra_id, 6) FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount > 0)";
+/*
+ * A transfer that leaves this ledger is found through its entry on the clearing account, whose
+ * other side is the owner's account.
+ */
+const OWNER =
+  "(SELECT substr(contra_id, 6) FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount > 0)";
 const PENDING = `EXISTS (SELECT 1 FROM transfer WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending')`;
 
 /** 1 id. */
@@ -43,7 +53,10 @@ const FORGET_MESSAGE = `DELETE FROM outbox WHERE id = ?1 AND ${PENDING}`;
 /** 1 id, 2 now. Last: what stands before it asks whether the transfer is pending. */
 const SETTLED = `UPDATE transfer SET outcome = 'settled', ended_at = ?2 WHERE owner = ${OWNER} AND id = ?1 AND operation = 'transfer' AND outcome = 'pending'`;
 
-/** 1 id, 2 the correcting transfer's id, 3 now. Its key is the id of what it takes back, so there is one at most. */
+/**
+ * 1 id, 2 the correcting transfer's id, 3 now. Its key is the id of what it takes back, so there is
+ * one at most.
+ */
 const OPEN_REVERSAL = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at, ended_at)
   SELECT owner, ?2, 'refund', id, payload_hash, amount, 'settled', ?3, ?3
@@ -74,7 +87,9 @@ function messageOf({ storedKey, ...message }: MessageRow): DueMessage {
 export function d1Outbox(db: D1Database): OutboxStore {
   return {
     async due(nowMs, limit) {
-      const { results } = await d1Call("read due messages", () => db.prepare(DUE).bind(nowMs, limit).all<MessageRow>());
+      const { results } = await d1Call("read due messages", () =>
+        db.prepare(DUE).bind(nowMs, limit).all<MessageRow>(),
+      );
       return results.map(messageOf);
     },
 
@@ -89,7 +104,9 @@ export function d1Outbox(db: D1Database): OutboxStore {
     },
 
     async nextAtMs() {
-      const row = await d1Call("read the next due time", () => db.prepare(NEXT_AT).first<{ nextAtMs: number }>());
+      const row = await d1Call("read the next due time", () =>
+        db.prepare(NEXT_AT).first<{ nextAtMs: number }>(),
+      );
       return row?.nextAtMs ?? null;
     },
 

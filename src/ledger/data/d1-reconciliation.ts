@@ -1,17 +1,26 @@
 import { firstIdAt } from "../../contracts/id-time.ts";
-import { FINDINGS_MAX, OPEN_MAX, type LedgerBooks, type ReconciliationProgress } from "../../contracts/ledger-reconciliation.ts";
+import {
+  FINDINGS_MAX,
+  OPEN_MAX,
+  type LedgerBooks,
+  type ReconciliationProgress,
+} from "../../contracts/ledger-reconciliation.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import type { ReconciliationStore } from "../biz/ports.ts";
 import { d1CheckedAccounts } from "./d1-checked-accounts.ts";
 import { d1ComparedRows } from "./d1-compared-rows.ts";
 
-/** Entries that were not passed yet are summed up to so many: ten minutes' of as many transfers as a ledger takes. A range of them is read in some ms. */
+/**
+ * Entries that were not passed yet are summed up to so many: ten minutes' of as many transfers as a
+ * ledger takes. A range of them is read in some ms.
+ */
 const UNPASSED_MAX = { clearing: 100_000, equity: 10_000 } as const;
 /** Messages are longer: they are read in several steps, and transfers come between. */
 const MESSAGES_PER_STEP = 5_000;
 const MESSAGE_STEPS_MAX = 10;
 
-const PROGRESS = "SELECT through_id AS through, account_id AS account, walked_at AS walkedAtMs FROM reconciliation WHERE id = 1";
+const PROGRESS =
+  "SELECT through_id AS through, account_id AS account, walked_at AS walkedAtMs FROM reconciliation WHERE id = 1";
 /** 1 limit. */
 const OPEN = "SELECT id FROM reconciliation_open ORDER BY id LIMIT ?1";
 
@@ -31,8 +40,12 @@ const PASS = `
     sum_of_entries = sum_of_entries + ${between("clearing")} + ${between("equity")} + ${othersBetween("clearing")} + ${othersBetween("equity")}
   WHERE id = 1 AND through_id = ?1`;
 
-/** From the few that are open: left to itself the planner begins with every entry of the clearing account. */
-const UNCOUNTED = "reconciliation_open o CROSS JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = o.id WHERE o.counted = 0";
+/**
+ * From the few that are open: left to itself the planner begins with every entry of the clearing
+ * account.
+ */
+const UNCOUNTED =
+  "reconciliation_open o CROSS JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = o.id WHERE o.counted = 0";
 /** 1 ids as JSON. */
 const COUNT_RESTED = `
   UPDATE reconciliation SET clearing = clearing + (SELECT coalesce(sum(e.amount), 0) FROM ${UNCOUNTED} AND o.id IN (SELECT value FROM json_each(?1))),
@@ -43,16 +56,19 @@ const COUNT_RESTED = `
   WHERE id = 1`;
 const RESTED = "DELETE FROM reconciliation_open WHERE id IN (SELECT value FROM json_each(?1))";
 /** 1 from, 2 to, 3 when the last account was reached, or null. */
-const PASS_ACCOUNTS = "UPDATE reconciliation SET account_id = ?2, walked_at = coalesce(?3, walked_at) WHERE id = 1 AND account_id = ?1";
+const PASS_ACCOUNTS =
+  "UPDATE reconciliation SET account_id = ?2, walked_at = coalesce(?3, walked_at) WHERE id = 1 AND account_id = ?1";
 
 /** 1 through. */
-const FORGET_OPEN = "DELETE FROM reconciliation_open WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = ?1)";
+const FORGET_OPEN =
+  "DELETE FROM reconciliation_open WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = ?1)";
 /** 1 through, 2 difference of clearing, 3 of equity. */
 const RESTART = `
   UPDATE reconciliation SET through_id = '', clearing = 0, equity = 0, sum_of_entries = 0,
     unexplained = nullif(?2, 0), unexplained_equity = nullif(?3, 0) WHERE id = 1 AND through_id = ?1`;
 /** 1 through. */
-const EXPLAINED = "UPDATE reconciliation SET unexplained = NULL, unexplained_equity = NULL WHERE id = 1 AND through_id = ?1";
+const EXPLAINED =
+  "UPDATE reconciliation SET unexplained = NULL, unexplained_equity = NULL WHERE id = 1 AND through_id = ?1";
 
 /** 1 most. */
 const unpassed = (account: string): string => `
@@ -101,9 +117,18 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
     ...d1CheckedAccounts(db),
 
     async progress(): Promise<ReconciliationProgress> {
-      const results = await d1Batch("read how far it is reconciled", db, [db.prepare(PROGRESS), db.prepare(OPEN).bind(OPEN_MAX)]);
+      const results = await d1Batch("read how far it is reconciled", db, [
+        db.prepare(PROGRESS),
+        db.prepare(OPEN).bind(OPEN_MAX),
+      ]);
       const [row] = rowsOf<Omit<ReconciliationProgress, "open">>(results, 0);
-      return { through: "", account: "", walkedAtMs: null, ...row, open: rowsOf<{ readonly id: string }>(results, 1).map(({ id }) => id) };
+      return {
+        through: "",
+        account: "",
+        walkedAtMs: null,
+        ...row,
+        open: rowsOf<{ readonly id: string }>(results, 1).map(({ id }) => id),
+      };
     },
 
     async passed({ from, to, open }) {
@@ -115,7 +140,10 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
 
     async rested(ids) {
       const json = JSON.stringify(ids);
-      await d1Batch("close compared transfers", db, [db.prepare(COUNT_RESTED).bind(json), db.prepare(RESTED).bind(json)]);
+      await d1Batch("close compared transfers", db, [
+        db.prepare(COUNT_RESTED).bind(json),
+        db.prepare(RESTED).bind(json),
+      ]);
     },
 
     async passedAccounts({ from, to, cameToEnd }, nowMs) {
@@ -140,7 +168,9 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
 
     async books(lateBeforeMs, withSums): Promise<LedgerBooks> {
       const sums = await readSums(db, withSums);
-      const late = db.prepare(LATE).bind(lateBeforeMs, firstIdAt(lateBeforeMs), MESSAGES_PER_STEP, FINDINGS_MAX);
+      const late = db
+        .prepare(LATE)
+        .bind(lateBeforeMs, firstIdAt(lateBeforeMs), MESSAGES_PER_STEP, FINDINGS_MAX);
       const { results } = await d1Call("read late messages", () => late.all<{ readonly id: string }>());
       return { ...sums, inFlight: await readInFlight(db), late: results.map(({ id }) => id) };
     },
@@ -155,20 +185,31 @@ async function readSums(db: D1Database, withSums: boolean): Promise<Omit<LedgerB
     db.prepare(unpassed("clearing")).bind(most("clearing")),
     db.prepare(unpassed("equity")).bind(most("equity")),
   ]);
-  const [[sums], [clearing], [equity]] = [rowsOf<SumsRow>(results, 0), rowsOf<UnpassedRow>(results, 1), rowsOf<UnpassedRow>(results, 2)];
-  if (sums === undefined || clearing === undefined || equity === undefined) throw new Error("the books have no sums");
+  const [[sums], [clearing], [equity]] = [
+    rowsOf<SumsRow>(results, 0),
+    rowsOf<UnpassedRow>(results, 1),
+    rowsOf<UnpassedRow>(results, 2),
+  ];
+  if (sums === undefined || clearing === undefined || equity === undefined)
+    throw new Error("the books have no sums");
   return {
     through: sums.through,
     clearing: sums.clearing,
     sumOfEntries: sums.sumOfEntries,
     unexplained: sums.unexplained,
     unexplainedEquity: sums.unexplainedEquity,
-    clearingExcess: clearing.count < most("clearing") ? sums.clearing - sums.passedClearing - clearing.sum - sums.uncounted : null,
+    clearingExcess:
+      clearing.count < most("clearing")
+        ? sums.clearing - sums.passedClearing - clearing.sum - sums.uncounted
+        : null,
     equityExcess: equity.count < most("equity") ? sums.equityExcess - equity.sum : null,
   };
 }
 
-/** Messages leave while they are read: each step is of its own moment, and nothing is held against their sum. */
+/**
+ * Messages leave while they are read: each step is of its own moment, and nothing is held against
+ * their sum.
+ */
 async function readInFlight(db: D1Database): Promise<number> {
   let [inFlight, after] = [0, ""];
   for (let step = 0; step < MESSAGE_STEPS_MAX; step += 1) {

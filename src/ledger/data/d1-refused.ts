@@ -1,7 +1,10 @@
 import type { Retention } from "../biz/ports.ts";
 import { d1Call } from "../../platform/d1-call.ts";
 
-/** At least this long a refused key stays refused: until the period after next begins, so up to twice as long. */
+/**
+ * At least this long a refused key stays refused: until the period after next begins, so up to
+ * twice as long.
+ */
 const PERIOD_MS = 30 * 86_400_000;
 const ROWS_PER_PRUNE = 500;
 
@@ -13,12 +16,18 @@ export function periodOf(atMs: number): number {
   return Math.floor(atMs / PERIOD_MS);
 }
 
-/** Periods in which a key refused within the last 30 days can lie; the next one too, for clocks that differ at its border. */
+/**
+ * Periods in which a key refused within the last 30 days can lie; the next one too, for clocks that
+ * differ at its border.
+ */
 export function periodsAround(period: string): string {
   return `(${period} - 1, ${period}, ${period} + 1)`;
 }
 
-/** 1 first period kept, 2 limit. Read and deleted from the old end of the primary key: what is kept is not looked at. */
+/**
+ * 1 first period kept, 2 limit. Read and deleted from the old end of the primary key: what is kept
+ * is not looked at.
+ */
 const PRUNE = `
   DELETE FROM refused WHERE (period, owner, key_digest) IN (
     SELECT period, owner, key_digest FROM refused WHERE period < ?1 ORDER BY period, owner, key_digest LIMIT ?2)

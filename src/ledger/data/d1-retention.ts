@@ -3,7 +3,10 @@ import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 
 const DAY_MS = 86_400_000;
-/** Longer than any message can still be on its way: a queue keeps one for 14 days at most, the outbox tries for one. */
+/**
+ * Longer than any message can still be on its way: a queue keeps one for 14 days at most, the
+ * outbox tries for one.
+ */
 export const INBOX_RETENTION_MS = 35 * DAY_MS;
 const CHANGES_RETENTION_MS = 7 * DAY_MS;
 const DEAD_LETTER_RETENTION_MS = 30 * DAY_MS;
@@ -12,8 +15,9 @@ const DEAD_LETTERS_MAX = 10_000;
 const ROWS_PER_STEP = 1_000;
 
 /*
- * Nothing here looks for what is old: it looks at the next rows from the old end, in the order in which they lie, and deletes those that are old. So a step
- * reads as many rows as it may delete, whatever there is.
+ * Nothing here looks for what is old: it looks at the next rows from the old end, in the order in
+ * which they lie, and deletes those that are old. So a step reads as many rows as it may delete,
+ * whatever there is.
  */
 
 /** 1 oldest id kept, 2 from, 3 limit. Ids begin with their time. */
@@ -37,8 +41,9 @@ const PRUNE_SURPLUS_LETTERS = `
   DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY at DESC, id DESC LIMIT ?2 OFFSET ?1) RETURNING 1`;
 
 /**
- * Deletes what is old, some thousand rows a step. From where it goes on in the inbox it keeps in memory: rows that are old by their id and young by their time,
- * as whoever redrives after weeks leaves them, are passed by. An isolate that has forgotten begins at the old end again.
+ * Deletes what is old, some thousand rows a step. From where it goes on in the inbox it keeps in
+ * memory: rows that are old by their id and young by their time, as whoever redrives after weeks
+ * leaves them, are passed by. An isolate that has forgotten begins at the old end again.
  */
 export function d1Retention(db: D1Database): Retention {
   let from = "";

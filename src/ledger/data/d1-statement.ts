@@ -4,7 +4,10 @@ import { newestFirst, type StatementPlace } from "../biz/statement.ts";
 import type { StatementStore } from "../biz/ports.ts";
 import { accountOf } from "./account-of.ts";
 
-/** What an entry says to its owner. 1 account. A refund and a reversal are found by the correcting transfer that booked them, a transfer in by having none here. */
+/**
+ * What an entry says to its owner. 1 account. A refund and a reversal are found by the correcting
+ * transfer that booked them, a transfer in by having none here.
+ */
 const shown = (entries: string, user: string): string => `
   SELECT m.transfer_id AS id, m.at AS at, m.amount AS amount, m.previous_entry AS previous, t.idempotency_key AS refunds,
     CASE WHEN m.contra_id = 'equity' THEN CASE WHEN m.amount > 0 THEN 'deposit' ELSE 'reversal' END
@@ -21,7 +24,9 @@ const CHAIN = shown(
   ) SELECT * FROM chain`,
   "?2",
 ).concat(" ORDER BY m.place");
-/** 1 account, 2 user, 3 before (time), 4 before (id), 5 limit. Through the index of the unchained. */
+/**
+ * 1 account, 2 user, 3 before (time), 4 before (id), 5 limit. Through the index of the unchained.
+ */
 const UNCHAINED = shown(
   `SELECT transfer_id, at, amount, contra_id, previous_entry FROM entry INDEXED BY entry_unchained
    WHERE account_id = ?1 AND previous_entry IS NULL AND account_id > 'user:' AND (at, transfer_id) < (?3, ?4)
@@ -31,7 +36,10 @@ const UNCHAINED = shown(
 /** 1 account. */
 const NEWEST = "SELECT balance, newest_entry AS chained FROM account WHERE id = ?1";
 
-/** 1 account, 2 user, 3 limit. One statement, so that it is one moment. The greatest ids are read by the key of the entries. */
+/**
+ * 1 account, 2 user, 3 limit. One statement, so that it is one moment. The greatest ids are read by
+ * the key of the entries.
+ */
 const CUT = `
   SELECT a.balance AS balance, a.in_flight AS inFlight, a.paid_in AS paidIn, (
     SELECT json_group_array(json_object('id', m.transfer_id, 'amount', m.amount, 'outcome', t.outcome, 'isTransfer',
@@ -42,7 +50,11 @@ const CUT = `
 
 type CutRow = Omit<FundsCut, "movements" | "since"> & { readonly movements: string };
 type CutMovement = FundsCut["movements"][number] & { readonly isTransfer: 0 | 1 };
-type EntryRow = StatementItem & { readonly id: string; readonly previous: string | null; readonly refunds: string | null };
+type EntryRow = StatementItem & {
+  readonly id: string;
+  readonly previous: string | null;
+  readonly refunds: string | null;
+};
 
 const NOBODYS: FundsCut = { balance: 0, inFlight: 0, paidIn: 0, movements: [], since: "" };
 
@@ -53,7 +65,11 @@ export function d1Statement(db: D1Database): StatementStore {
     const statement = db.prepare(CHAIN).bind(accountOf(userId), userId, from, limit);
     return (await d1Call("read a statement", () => statement.all<EntryRow>())).results;
   };
-  const unchained = async (userId: string, { atMs, id }: StatementPlace["unchainedBefore"], limit: number) => {
+  const unchained = async (
+    userId: string,
+    { atMs, id }: StatementPlace["unchainedBefore"],
+    limit: number,
+  ) => {
     const statement = db.prepare(UNCHAINED).bind(accountOf(userId), userId, atMs, id, limit);
     return (await d1Call("read an old statement", () => statement.all<EntryRow>())).results;
   };
@@ -62,10 +78,16 @@ export function d1Statement(db: D1Database): StatementStore {
     async page(userId, limit, place) {
       const newest = () =>
         d1Call("read an account", () =>
-          db.prepare(NEWEST).bind(accountOf(userId)).first<{ readonly balance: number; readonly chained: string | null }>(),
+          db
+            .prepare(NEWEST)
+            .bind(accountOf(userId))
+            .first<{ readonly balance: number; readonly chained: string | null }>(),
         );
       const from = place ?? newestFirst(await newest());
-      const [chain, old] = [await chained(userId, from.chained, limit), await unchained(userId, from.unchainedBefore, limit)];
+      const [chain, old] = [
+        await chained(userId, from.chained, limit),
+        await unchained(userId, from.unchainedBefore, limit),
+      ];
       return { from, chained: chain.map(movementOf), unchained: old.map(movementOf) };
     },
 
@@ -75,9 +97,16 @@ export function d1Statement(db: D1Database): StatementStore {
       );
       if (row === null) return NOBODYS;
       const read = JSON.parse(row.movements) as readonly CutMovement[];
-      const since = read.length < movementsMax ? "" : read.reduce((least, { id }) => (id < least ? id : least), read[0]?.id ?? "");
+      const since =
+        read.length < movementsMax
+          ? ""
+          : read.reduce((least, { id }) => (id < least ? id : least), read[0]?.id ?? "");
       const transfers = read.filter(({ isTransfer }) => isTransfer === 1);
-      return { ...row, since, movements: transfers.map(({ id, amount, outcome }) => ({ id, amount, outcome })) };
+      return {
+        ...row,
+        since,
+        movements: transfers.map(({ id, amount, outcome }) => ({ id, amount, outcome })),
+      };
     },
   };
 }

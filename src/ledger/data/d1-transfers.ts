@@ -11,12 +11,18 @@ import { comparable, longPayloadHash } from "./payload-hash.ts";
 import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
 
 /*
- * Every rule is a guard in SQL. The first statement writes the transfer if it can be paid; the others ask whether *this* attempt's row (its id is new) is there
- * and pending. So a key sent thirty times at once moves money once. One that is refused is written down apart, so that it stays refused.
+ * Every rule is a guard in SQL. The first statement writes the transfer if it can be paid; the
+ * others ask whether *this* attempt's row (its id is new) is there and pending. So a key sent
+ * thirty times at once moves money once. One that is refused is written down apart, so that it
+ * stays refused.
  */
 
-/* 1 owner, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 plain key, 8 period; the first one also 9 payload hash of the release before. */
-const KNOWN = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND operation = 'transfer' AND idempotency_key IN (?3, ?7))";
+/*
+ * 1 owner, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 plain key, 8 period; the
+ * first one also 9 payload hash of the release before.
+ */
+const KNOWN =
+  "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND operation = 'transfer' AND idempotency_key IN (?3, ?7))";
 const REFUSED = `FROM refused WHERE period IN ${periodsAround("?8")} AND owner = ?1`;
 const REFUSED_KEY = `${REFUSED} AND key_digest = substr(?3, 2)`;
 const RECEIVED = "EXISTS (SELECT 1 FROM received_key WHERE owner = ?1 AND key_digest = substr(?3, 2))";
@@ -27,7 +33,10 @@ const OPEN = `
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
   SELECT ?1, ?2, 'transfer', ${formToWrite("?3", "?7", "?6")}, ${formToWrite("?4", "?9", "?6")}, ?5, 'pending', ?6
   WHERE ${PAYABLE} AND NOT ${FROZEN} AND ${IS_NEW} ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
-/** What could not be paid. A CASE, since of terms joined by AND the database evaluates all: only who is refused has their keys counted. */
+/**
+ * What could not be paid. A CASE, since of terms joined by AND the database evaluates all: only who
+ * is refused has their keys counted.
+ */
 const REFUSE = `
   INSERT INTO refused (period, owner, key_digest, amount) SELECT ?8, ?1, substr(?3, 2), ?5
   WHERE CASE WHEN ${IS_NEW} AND NOT ${PAYABLE} AND NOT ${FROZEN} THEN (SELECT count(*) ${REFUSED}) < ${REFUSED_KEYS_MAX} ELSE 0 END
@@ -46,7 +55,10 @@ const ENTRIES_OUT = `
 const TO_OUTBOX = `
   INSERT INTO outbox (id, user_id, amount, state, attempts, next_at, created_at, driven_at)
   SELECT ?2, ?1, ?3, 'pending', 1, ?5, ?4, ?4 WHERE ${OPENED}`;
-/** 1 owner, 2 key as a digest, 3 plain key. Left to itself the planner reads all that an owner has ever sent. */
+/**
+ * 1 owner, 2 key as a digest, 3 plain key. Left to itself the planner reads all that an owner has
+ * ever sent.
+ */
 const BY_KEY = `
   SELECT t.id AS id, t.payload_hash AS payloadHash, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
   FROM transfer t INDEXED BY transfer_key LEFT JOIN outbox o ON o.id = t.id
@@ -59,7 +71,10 @@ const VIEW = `
   FROM transfer t LEFT JOIN outbox o ON o.id = t.id WHERE t.owner = ?1`;
 /** 1 owner, 2 id. */
 const NAMED = `${VIEW} AND t.id = ?2`;
-/** 1 owner, 2 before, 3 limit. With what is no transfer of theirs: no index leads past that, since it would cost each transfer a row. */
+/**
+ * 1 owner, 2 before, 3 limit. With what is no transfer of theirs: no index leads past that, since
+ * it would cost each transfer a row.
+ */
 const NEWEST = `${VIEW} AND t.id < ?2 ORDER BY t.id DESC LIMIT ?3`;
 /** Behind every id. */
 const END = "~";
@@ -131,7 +146,8 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
         limit,
         from: before ?? END,
         read: async (from, rows) =>
-          (await d1Call("list transfers", () => db.prepare(NEWEST).bind(owner, from, rows).all<ViewRow>())).results,
+          (await d1Call("list transfers", () => db.prepare(NEWEST).bind(owner, from, rows).all<ViewRow>()))
+            .results,
         placeOf: ({ id }) => id,
         isWanted: ({ isShown }) => isShown === 1,
       });
@@ -153,13 +169,17 @@ function openedIn(
     if (row.outcome === "failed") return { outcome: "failed", payloadHash: stored };
     return { id: row.id, outcome: row.outcome, payloadHash: stored, parked: row.parked === 1, keyDigest };
   }
-  const [why] = rowsOf<{ readonly refusedAmount: number | null; readonly isReceived: number; readonly isFrozen: number }>(
-    results,
-    index + 1,
-  );
+  const [why] = rowsOf<{
+    readonly refusedAmount: number | null;
+    readonly isReceived: number;
+    readonly isFrozen: number;
+  }>(results, index + 1);
   if (why === undefined) throw new Error("a transfer was neither taken nor refused");
   if (why.refusedAmount !== null) {
-    return { outcome: "failed", payloadHash: why.refusedAmount === amount ? payloadHash : `for ${why.refusedAmount}` };
+    return {
+      outcome: "failed",
+      payloadHash: why.refusedAmount === amount ? payloadHash : `for ${why.refusedAmount}`,
+    };
   }
   if (why.isReceived === 1) return { outcome: "used_the_other_way" };
   return { outcome: why.isFrozen === 1 ? "frozen" : "too_many_refused" };

@@ -1,7 +1,10 @@
 import type { FaultInjector } from "../../platform/faults.ts";
 import type { InboxStore } from "../biz/ports.ts";
 
-/** The inbox of a ledger into which operators inject faults: what they break for callers, they break for its queue's consumer too. */
+/**
+ * The inbox of a ledger into which operators inject faults: what they break for callers, they break
+ * for its queue's consumer too.
+ */
 export function faultyInbox(inbox: InboxStore, faults: FaultInjector): InboxStore {
   return {
     credit: (delivery, token, nowMs) => faults.around(() => inbox.credit(delivery, token, nowMs)),

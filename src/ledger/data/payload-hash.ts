@@ -12,7 +12,8 @@ const BITS_OF_THREE_HEX = 12;
 export const payloadHash: HashPayload = (parts) => shortened(longPayloadHash(parts));
 
 /** As an earlier release writes and compares it. */
-export const longPayloadHash: HashPayload = (parts) => createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+export const longPayloadHash: HashPayload = (parts) =>
+  createHash("sha256").update(JSON.stringify(parts)).digest("hex");
 
 /** A hash as it is compared, whichever release stored it. */
 export function comparable(storedHash: string): string {

@@ -11,13 +11,23 @@ export function peerLedger(name: LedgerName, rpc: GuardedRpc<LedgerSettlement>, 
   const scope = (requestId: string) => {
     const background = backgroundScope(requestId, "", now());
     const { deadlineAtMs, isHurried = false, isBackground = false } = currentPatience();
-    return { ...background, deadlineAtMs: Math.min(background.deadlineAtMs, deadlineAtMs), isHurried, isBackground };
+    return {
+      ...background,
+      deadlineAtMs: Math.min(background.deadlineAtMs, deadlineAtMs),
+      isHurried,
+      isBackground,
+    };
   };
   return {
     name,
-    report: (report) => rpc.idempotentWrite(scope(report.transferId), "report a delivery", (service, ctx) => service.report(ctx, report)),
+    report: (report) =>
+      rpc.idempotentWrite(scope(report.transferId), "report a delivery", (service, ctx) =>
+        service.report(ctx, report),
+      ),
     async fence(transferId) {
-      const word = await rpc.idempotentWrite(scope(transferId), "fence a transfer", (service, ctx) => service.fence(ctx, transferId));
+      const word = await rpc.idempotentWrite(scope(transferId), "fence a transfer", (service, ctx) =>
+        service.fence(ctx, transferId),
+      );
       return readStoredOutcome(word, name);
     },
   };

@@ -1,5 +1,8 @@
 const SLICE_ROWS_MAX = 1_000;
-/** How much longer than the last one a slice is: few rows in between cost few reads, many few statements. */
+/**
+ * How much longer than the last one a slice is: few rows in between cost few reads, many few
+ * statements.
+ */
 const GROWTH = 4;
 
 interface Slices<T> {
@@ -13,10 +16,17 @@ interface Slices<T> {
 }
 
 /**
- * The first `limit` wanted rows behind a place, where no index leads past what is not wanted. The first slice is as long as the page, which nearly always is
- * enough. None is so long that it holds up the database; there are as many as it takes, within the caller's time.
+ * The first `limit` wanted rows behind a place, where no index leads past what is not wanted. The
+ * first slice is as long as the page, which nearly always is enough. None is so long that it holds
+ * up the database; there are as many as it takes, within the caller's time.
  */
-export async function pickedInSlices<T>({ limit, from, read, placeOf, isWanted }: Slices<T>): Promise<readonly T[]> {
+export async function pickedInSlices<T>({
+  limit,
+  from,
+  read,
+  placeOf,
+  isWanted,
+}: Slices<T>): Promise<readonly T[]> {
   const picked: T[] = [];
   let [place, rows] = [from, limit];
   for (;;) {

@@ -18,10 +18,17 @@ interface Wakeable {
 const PUBLISHER_NAME = "publisher";
 
 /**
- * Wakes the ledger's one publisher beside the request. An isolate remembers until when it knows the alarm to be set, so a busy one calls
- * about once for each run. A hint: where it is wrong, the cron wakes the publisher.
+ * Wakes the ledger's one publisher beside the request. An isolate remembers until when it knows the
+ * alarm to be set, so a busy one calls about once for each run. A hint: where it is wrong, the cron
+ * wakes the publisher.
  */
-export function publisherWaker({ namespace, guard, background, now, onFailure }: PublisherWakerDeps): WakePublisher {
+export function publisherWaker({
+  namespace,
+  guard,
+  background,
+  now,
+  onFailure,
+}: PublisherWakerDeps): WakePublisher {
   const publisher = objectsOf<Wakeable>(namespace);
   let armedAtMs = 0;
   return function wakePublisher(atMs) {

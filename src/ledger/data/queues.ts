@@ -9,7 +9,10 @@ interface Producer {
 
 const NOBODY_WAITS = { kind: "write", idempotent: true, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
 
-/** Sends deliveries to the other ledger's queue: one message each, so that one that is bad holds up no other. */
+/**
+ * Sends deliveries to the other ledger's queue: one message each, so that one that is bad holds up
+ * no other.
+ */
 export function queueDeliverySender(queue: Producer, guard: Guard): DeliverySender {
   return {
     async send(deliveries) {
@@ -19,11 +22,16 @@ export function queueDeliverySender(queue: Producer, guard: Guard): DeliverySend
   };
 }
 
-/** Publishes changes to a queue: a batch is one message, so that their order survives a queue that keeps none. */
+/**
+ * Publishes changes to a queue: a batch is one message, so that their order survives a queue that
+ * keeps none.
+ */
 export function queueChangeSink(queue: Producer, guard: Guard): ChangeSink {
   return {
     async publish(changes) {
-      await guard.call("publish changes", NOBODY_WAITS, () => queue.send({ v: 1, changes }, { contentType: "json" }));
+      await guard.call("publish changes", NOBODY_WAITS, () =>
+        queue.send({ v: 1, changes }, { contentType: "json" }),
+      );
     },
   };
 }

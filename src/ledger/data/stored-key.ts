@@ -15,7 +15,10 @@ export function digestIn(storedKey: string): string {
   return storedKey.startsWith(" ") ? storedKey.slice(1) : digestOfKey(storedKey);
 }
 
-/** In SQL: the form in which a key or a payload's hash is written. As the release before writes it while that, which knows no other, may still answer. */
+/**
+ * In SQL: the form in which a key or a payload's hash is written. As the release before writes it
+ * while that, which knows no other, may still answer.
+ */
 export function formToWrite(digest: string, before: string, now: string): string {
   return `CASE WHEN (SELECT since FROM key_digests) <= ${now} THEN ${digest} ELSE ${before} END`;
 }

@@ -13,10 +13,14 @@ const RETRY_MAX_S = 300;
 const DEAD_LETTERS = /-dead$/;
 
 /**
- * Takes deliveries off the ledger's queue and off its dead-letter queue, each by itself: one that fails is brought again alone. The queue's
- * retries are only for what could not even be reported to the origin; everything else the origin's outbox sends again.
+ * Takes deliveries off the ledger's queue and off its dead-letter queue, each by itself: one that
+ * fails is brought again alone. The queue's retries are only for what could not even be reported to
+ * the origin; everything else the origin's outbox sends again.
  */
-export function deliveryConsumer({ receiver, logger }: DeliveryConsumerDeps): (batch: MessageBatch) => Promise<void> {
+export function deliveryConsumer({
+  receiver,
+  logger,
+}: DeliveryConsumerDeps): (batch: MessageBatch) => Promise<void> {
   return async function consume(batch) {
     const isDead = DEAD_LETTERS.test(batch.queue);
     await handleEach(batch.messages, async (message) => {
@@ -24,7 +28,11 @@ export function deliveryConsumer({ receiver, logger }: DeliveryConsumerDeps): (b
         await (isDead ? receiver.keepDeadLetter(message) : receiver.receive(message));
         message.ack();
       } catch (error) {
-        logger.error("delivery not handled", { messageId: message.id, attempts: message.attempts, causes: describeCauses(error) });
+        logger.error("delivery not handled", {
+          messageId: message.id,
+          attempts: message.attempts,
+          causes: describeCauses(error),
+        });
         message.retry({ delaySeconds: Math.min(RETRY_MAX_S, RETRY_BASE_S ** message.attempts) });
       }
     });

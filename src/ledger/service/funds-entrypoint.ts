@@ -1,8 +1,19 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { idempotencyKeySchema, transfersPageSchema } from "../../contracts/ledger-arguments.ts";
-import { cutMovementsSchema, statementPageSchema, type FundsCut, type StatementPage } from "../../contracts/ledger-statement.ts";
-import { transferIdSchema, type Funds, type LedgerFunds, type TransferReceipt, type TransferView } from "../../contracts/ledger.ts";
+import {
+  cutMovementsSchema,
+  statementPageSchema,
+  type FundsCut,
+  type StatementPage,
+} from "../../contracts/ledger-statement.ts";
+import {
+  transferIdSchema,
+  type Funds,
+  type LedgerFunds,
+  type TransferReceipt,
+  type TransferView,
+} from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
@@ -20,7 +31,10 @@ export interface FundsDeps {
 /** Whose account a readiness check reads: nobody's. */
 const NOBODY = "nobody";
 
-/** What the app BFF reaches. The owner is always the caller's principal, and no step starts after the caller's time. */
+/**
+ * What the app BFF reaches. The owner is always the caller's principal, and no step starts after
+ * the caller's time.
+ */
 export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
   return class FundsEntrypoint extends WorkerEntrypoint<E> implements LedgerFunds {
     funds(ctx: CallContext): Promise<Funds> {
@@ -29,7 +43,10 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
 
     cut(ctx: CallContext, movementsMax: number): Promise<FundsCut> {
       return this.#inTime(ctx, ({ statement }) =>
-        statement.cut(requirePrincipal(ctx).userId, validate(cutMovementsSchema, movementsMax, "movementsMax")),
+        statement.cut(
+          requirePrincipal(ctx).userId,
+          validate(cutMovementsSchema, movementsMax, "movementsMax"),
+        ),
       );
     }
 
@@ -38,13 +55,20 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
         const page = validate(statementPageSchema, { limit, cursor });
         const place = page.cursor === null ? null : placeOf(page.cursor);
         // One more than the page: it tells whether another follows.
-        return statementPage(await statement.page(requirePrincipal(ctx).userId, page.limit + 1, place), page.limit);
+        return statementPage(
+          await statement.page(requirePrincipal(ctx).userId, page.limit + 1, place),
+          page.limit,
+        );
       });
     }
 
     transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt> {
       return this.#inTime(ctx, ({ transfers }) =>
-        transfers.transfer(requirePrincipal(ctx).userId, amountOf(amount), validate(idempotencyKeySchema, key, "key")),
+        transfers.transfer(
+          requirePrincipal(ctx).userId,
+          amountOf(amount),
+          validate(idempotencyKeySchema, key, "key"),
+        ),
       );
     }
 

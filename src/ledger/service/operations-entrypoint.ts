@@ -59,7 +59,13 @@ import { amountOf } from "../biz/amount.ts";
 import type { Deposits } from "../biz/deposits.ts";
 import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
-import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore, ReconciliationStore } from "../biz/ports.ts";
+import type {
+  AuditTrail,
+  ChangeStore,
+  DeadLetterStore,
+  OperatorStore,
+  ReconciliationStore,
+} from "../biz/ports.ts";
 
 export interface OperationsDeps {
   readonly deposits: Pick<Deposits, "deposit" | "find" | "reverse">;
@@ -71,20 +77,38 @@ export interface OperationsDeps {
   readonly changes: Pick<ChangeStore, "after">;
 }
 
-/** What the ops BFF reaches, which has checked the permission. Here a change needs a name to be written down under. */
+/**
+ * What the ops BFF reaches, which has checked the permission. Here a change needs a name to be
+ * written down under.
+ */
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   return class Operations extends WorkerEntrypoint<E> implements LedgerOperations {
     deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt> {
       return this.#inTime(ctx, ({ deposits }) => {
         const owner = validate(ownerSchema, userId, "userId");
-        return deposits.deposit(requirePrincipal(ctx).userId, owner, amountOf(amount), validate(idempotencyKeySchema, key, "key"));
+        return deposits.deposit(
+          requirePrincipal(ctx).userId,
+          owner,
+          amountOf(amount),
+          validate(idempotencyKeySchema, key, "key"),
+        );
       });
     }
 
-    findDeposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt | null> {
+    findDeposit(
+      ctx: CallContext,
+      userId: string,
+      amount: number,
+      key: string,
+    ): Promise<DepositReceipt | null> {
       return this.#inTime(ctx, ({ deposits }) => {
         const owner = validate(ownerSchema, userId, "userId");
-        return deposits.find(requirePrincipal(ctx).userId, owner, amountOf(amount), validate(idempotencyKeySchema, key, "key"));
+        return deposits.find(
+          requirePrincipal(ctx).userId,
+          owner,
+          amountOf(amount),
+          validate(idempotencyKeySchema, key, "key"),
+        );
       });
     }
 
@@ -96,7 +120,11 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
 
     outbox(
       ctx: CallContext,
-      query: { readonly status?: OutboxState | undefined; readonly limit: number; readonly cursor?: string | undefined },
+      query: {
+        readonly status?: OutboxState | undefined;
+        readonly limit: number;
+        readonly cursor?: string | undefined;
+      },
     ): Promise<readonly OutboxMessage[]> {
       return this.#inTime(ctx, ({ operatorStore }) => {
         const { status, limit, cursor } = validate(outboxPageSchema, query, "query");
@@ -107,12 +135,18 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     redrive(ctx: CallContext, which: RedriveWhich, dryRun: boolean): Promise<MessagesRedriven> {
       return this.#inTime(ctx, ({ operators }) => {
         const messages = validate(redriveWhichSchema, which, "which");
-        return operators.redrive(requirePrincipal(ctx).userId, messages, validate(dryRunSchema, dryRun, "dryRun"));
+        return operators.redrive(
+          requirePrincipal(ctx).userId,
+          messages,
+          validate(dryRunSchema, dryRun, "dryRun"),
+        );
       });
     }
 
     park(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operators }) => operators.park(requirePrincipal(ctx).userId, validate(parkIdsSchema, ids, "ids")));
+      return this.#inTime(ctx, ({ operators }) =>
+        operators.park(requirePrincipal(ctx).userId, validate(parkIdsSchema, ids, "ids")),
+      );
     }
 
     deadLetters(ctx: CallContext, page: PageQuery): Promise<readonly DeadLetter[]> {
@@ -123,7 +157,9 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     deadLettersNamed(ctx: CallContext, ids: readonly string[]): Promise<readonly DeadLetter[]> {
-      return this.#inTime(ctx, ({ deadLetters }) => deadLetters.named(validate(lettersNamedSchema, ids, "ids")));
+      return this.#inTime(ctx, ({ deadLetters }) =>
+        deadLetters.named(validate(lettersNamedSchema, ids, "ids")),
+      );
     }
 
     forgetDeadLetters(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]> {
@@ -148,28 +184,43 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     setAccountState(ctx: CallContext, userId: string, state: AccountState): Promise<void> {
       return this.#inTime(ctx, ({ operators }) => {
         const owner = validate(ownerSchema, userId, "userId");
-        return operators.setAccountState(requirePrincipal(ctx).userId, owner, validate(accountStateOnlySchema, state, "state"));
+        return operators.setAccountState(
+          requirePrincipal(ctx).userId,
+          owner,
+          validate(accountStateOnlySchema, state, "state"),
+        );
       });
     }
 
     progress(ctx: CallContext): Promise<ReconciliationPlace> {
-      return this.#inTime(ctx, async ({ reconciliation }) => ({ ...(await reconciliation.progress()), nowMs: Date.now() }));
+      return this.#inTime(ctx, async ({ reconciliation }) => ({
+        ...(await reconciliation.progress()),
+        nowMs: Date.now(),
+      }));
     }
 
     compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.compared(validate(comparedRangeSchema, range, "range")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.compared(validate(comparedRangeSchema, range, "range")),
+      );
     }
 
     comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.comparedOf(validate(comparedIdsSchema, ids, "ids")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.comparedOf(validate(comparedIdsSchema, ids, "ids")),
+      );
     }
 
     checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.checkAccounts(validate(accountsRangeSchema, range, "range")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.checkAccounts(validate(accountsRangeSchema, range, "range")),
+      );
     }
 
     accountPart(ctx: CallContext, part: AccountPart): Promise<AccountInPart | null> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.accountPart(validate(accountPartSchema, part, "part")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.accountPart(validate(accountPartSchema, part, "part")),
+      );
     }
 
     books(ctx: CallContext, which: { readonly withSums: boolean }): Promise<LedgerBooks> {
@@ -179,23 +230,33 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     passed(ctx: CallContext, step: PassedStep): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passed(validate(passedSchema, step, "step")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.passed(validate(passedSchema, step, "step")),
+      );
     }
 
     rested(ctx: CallContext, ids: readonly string[]): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.rested(validate(comparedIdsSchema, ids, "ids")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.rested(validate(comparedIdsSchema, ids, "ids")),
+      );
     }
 
     passedAccounts(ctx: CallContext, step: WalkedStep): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.passedAccounts(validate(walkedSchema, step, "step"), Date.now()));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.passedAccounts(validate(walkedSchema, step, "step"), Date.now()),
+      );
     }
 
     restart(ctx: CallContext, restart: Restart): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.restart(validate(restartSchema, restart, "restart")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.restart(validate(restartSchema, restart, "restart")),
+      );
     }
 
     explained(ctx: CallContext, through: string): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) => reconciliation.explained(validate(explainedSchema, through, "through")));
+      return this.#inTime(ctx, ({ reconciliation }) =>
+        reconciliation.explained(validate(explainedSchema, through, "through")),
+      );
     }
 
     changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {

@@ -23,10 +23,15 @@ const ALARM_LOST_MS = 10_000;
 const RETRY_MS = 60_000;
 
 /**
- * The polling publisher's clock: an alarm that is set while something is under way. It never throws while an alarm can be set, since the platform gives up on
- * one that does, and it sets itself again; should it be lost nevertheless, whoever wakes it next sets it anew: the cron at the latest.
+ * The polling publisher's clock: an alarm that is set while something is under way. It never throws
+ * while an alarm can be set, since the platform gives up on one that does, and it sets itself
+ * again; should it be lost nevertheless, whoever wakes it next sets it anew: the cron at the
+ * latest.
  */
-export function outboxPublisherObject<E extends object>(wire: (env: E) => OutboxPublisherDeps, logger: Logger) {
+export function outboxPublisherObject<E extends object>(
+  wire: (env: E) => OutboxPublisherDeps,
+  logger: Logger,
+) {
   return class OutboxPublisherObject extends DurableObject<E> implements OutboxPublisherRpc {
     async wake(givenMs: number): Promise<number> {
       const atMs = validate(timeSchema, givenMs, "atMs");
@@ -48,7 +53,10 @@ export function outboxPublisherObject<E extends object>(wire: (env: E) => Outbox
       }
     }
 
-    /** A ledger that can't be wired has no loop that could fail for it, and is tried again like one whose run has failed. */
+    /**
+     * A ledger that can't be wired has no loop that could fail for it, and is tried again like one
+     * whose run has failed.
+     */
     async #run(): Promise<number | null> {
       try {
         return await wire(this.env).publishOnce();

@@ -14,11 +14,15 @@ export interface SettlementDeps {
 export function settlementEntrypoint<E extends object>(wire: (env: E) => SettlementDeps) {
   return class SettlementEntrypoint extends WorkerEntrypoint<E> implements LedgerSettlement {
     async report(ctx: CallContext, report: DeliveryReport): Promise<void> {
-      await withinTimeOf(ctx, Date.now, () => wire(this.env).settlement.report(validate(deliveryReportSchema, report, "report")));
+      await withinTimeOf(ctx, Date.now, () =>
+        wire(this.env).settlement.report(validate(deliveryReportSchema, report, "report")),
+      );
     }
 
     async fence(ctx: CallContext, transferId: string): Promise<"credited" | "void"> {
-      return withinTimeOf(ctx, Date.now, () => wire(this.env).settlement.fence(validate(transferIdSchema, transferId, "transferId")));
+      return withinTimeOf(ctx, Date.now, () =>
+        wire(this.env).settlement.fence(validate(transferIdSchema, transferId, "transferId")),
+      );
     }
   };
 }

@@ -75,11 +75,20 @@ async function accountBff({ failure }: { readonly failure?: Error } = {}) {
   });
   const mint = internalTokenMinter(gatewayKey.privateJwk, Date.now);
   const nobody = await mint(null, "playhead-account-bff");
-  const tokenOf = (roles: readonly Role[], audience = "playhead-account-bff") => mint({ userId: "ada", sessionId: "s-1", roles }, audience);
+  const tokenOf = (roles: readonly Role[], audience = "playhead-account-bff") =>
+    mint({ userId: "ada", sessionId: "s-1", roles }, audience);
 
-  async function call(route: string, body?: unknown, token: string | null = nobody, headers: Record<string, string> = {}) {
+  async function call(
+    route: string,
+    body?: unknown,
+    token: string | null = nobody,
+    headers: Record<string, string> = {},
+  ) {
     const [method = "", path = ""] = route.split(" ");
-    const init: RequestInit = { method, headers: { ...(token === null ? {} : { "x-internal-token": token }), ...headers } };
+    const init: RequestInit = {
+      method,
+      headers: { ...(token === null ? {} : { "x-internal-token": token }), ...headers },
+    };
     if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
     const response = await app(new Request(`https://bff.internal${path}`, init), {});
     const answered: Partial<ProblemBody> = response.status === 204 ? {} : await response.json();
@@ -134,22 +143,27 @@ describe("the account BFF", () => {
   );
 
   it.each([
-    ["a token that is no good", { tokenFault: "invalid_token" }, 'Bearer realm="playhead", error="invalid_token"'],
+    [
+      "a token that is no good",
+      { tokenFault: "invalid_token" },
+      'Bearer realm="playhead", error="invalid_token"',
+    ],
     ["a password that is wrong, which is no token's fault", {}, 'Bearer realm="playhead"'],
   ] as const)("says with a 401 of identity whether it is for %s", async (_what, hints, challenge) => {
     const { call } = await accountBff({ failure: new CodedError("UNAUTHENTICATED", "no", hints) });
     for (const [route, body] of PUBLIC_ROUTES) {
       const answer = await call(route, body);
-      expect([answer.status, answer.headers.get("www-authenticate")?.replace(/, error_description="[^"]+"$/, "")]).toEqual([
-        401,
-        challenge,
-      ]);
+      expect([
+        answer.status,
+        answer.headers.get("www-authenticate")?.replace(/, error_description="[^"]+"$/, ""),
+      ]).toEqual([401, challenge]);
     }
   });
 
   it("names no error to whoever has no token, and the scope to whoever's roles don't suffice", async () => {
     const { call, tokenOf } = await accountBff();
-    const challengeTo = async (token?: string) => (await call("GET /v1/account/me", undefined, token)).headers.get("www-authenticate");
+    const challengeTo = async (token?: string) =>
+      (await call("GET /v1/account/me", undefined, token)).headers.get("www-authenticate");
     expect([await challengeTo(), await challengeTo(await tokenOf([]))]).toEqual([
       'Bearer realm="playhead"',
       'Bearer realm="playhead", error="insufficient_scope", error_description="The roles of the token do not allow this"',
@@ -192,11 +206,17 @@ describe("a device token", () => {
     expect(calls[0]?.input).toEqual({ email: "ada@example.com", password: "x", deviceToken: "d" });
   });
 
-  it.each([7, null, {}, "x".repeat(2_000)])("that is none (%o) is no reason to refuse a login", async (deviceToken) => {
-    const { call, calls } = await accountBff();
-    expect((await call("POST /v1/account/login", { email: "ada@example.com", password: "x", deviceToken })).status).toBe(200);
-    expect(calls.map(({ input }) => input)).toEqual([{ email: "ada@example.com", password: "x" }]);
-  });
+  it.each([7, null, {}, "x".repeat(2_000)])(
+    "that is none (%o) is no reason to refuse a login",
+    async (deviceToken) => {
+      const { call, calls } = await accountBff();
+      expect(
+        (await call("POST /v1/account/login", { email: "ada@example.com", password: "x", deviceToken }))
+          .status,
+      ).toBe(200);
+      expect(calls.map(({ input }) => input)).toEqual([{ email: "ada@example.com", password: "x" }]);
+    },
+  );
 });
 
 describe("a body that is not right", () => {
@@ -229,7 +249,10 @@ describe("a failure of identity", () => {
     ["UNAVAILABLE", 503, "Temporarily unavailable"],
   ] as const)("with code %s is answered as that, in words fit for clients", async (code, status, detail) => {
     const { call } = await accountBff({ failure: new CodedError(code, "The e-mail is taken") });
-    const { body } = await call("POST /v1/account/register", { email: "ada@example.com", password: "correct horse" });
+    const { body } = await call("POST /v1/account/register", {
+      email: "ada@example.com",
+      password: "correct horse",
+    });
     expect(body).toMatchObject({ status, code, detail, instance: "/v1/account/register" });
   });
 
@@ -241,14 +264,21 @@ describe("a failure of identity", () => {
   });
 
   it("makes the BFF not ready, which needs no token", async () => {
-    expect((await (await accountBff()).call("GET /readyz", undefined, null)).body).toEqual({ status: "ready" });
-    expect((await (await accountBff({ failure: new Error("gone") })).call("GET /readyz", undefined, null)).status).toBe(503);
+    expect((await (await accountBff()).call("GET /readyz", undefined, null)).body).toEqual({
+      status: "ready",
+    });
+    expect(
+      (await (await accountBff({ failure: new Error("gone") })).call("GET /readyz", undefined, null)).status,
+    ).toBe(503);
   });
 });
 
 describe("the account BFF's config", () => {
   it("refuses a bad config by the names of its vars, never their values", () => {
-    const env = { LOG_LEVEL: "info", INTERNAL_JWKS: '{"keys":[{"secret":"s3cr3t"}]}' } as unknown as AccountBffEnv;
+    const env = {
+      LOG_LEVEL: "info",
+      INTERNAL_JWKS: '{"keys":[{"secret":"s3cr3t"}]}',
+    } as unknown as AccountBffEnv;
     expect(() => readBffConfig(env)).toThrow(/bad configuration: .*INTERNAL_JWKS/);
     expect(() => readBffConfig(env)).not.toThrow(/s3cr3t/);
   });

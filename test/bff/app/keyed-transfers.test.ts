@@ -15,7 +15,10 @@ import { testGuard } from "../../support/test-guard.ts";
 
 const SCHEDULE = { pausesMs: [2_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 
-/** The BFF over a wallet whose database commits and then loses so many answers. Each layer has its real guard. */
+/**
+ * The BFF over a wallet whose database commits and then loses so many answers. Each layer has its
+ * real guard.
+ */
 async function walletThatLoses(answers: number) {
   const d1 = ledgerD1();
   await d1Transfers(d1, "wallet").deposit(aDeposit({ userId: "ann", amount: amountOf(100) }));
@@ -33,7 +36,10 @@ async function walletThatLoses(answers: number) {
       return results;
     },
   } as unknown as D1Database;
-  const db = guardedD1(lossy, { guard: testGuard({ upstream: "wallet-db" }), patience: () => ({ deadlineAtMs: Date.now() + 2_000 }) });
+  const db = guardedD1(lossy, {
+    guard: testGuard({ upstream: "wallet-db" }),
+    patience: () => ({ deadlineAtMs: Date.now() + 2_000 }),
+  });
   const sent: string[] = [];
   const transfers = new Transfers({
     ledger: "wallet",
@@ -49,7 +55,8 @@ async function walletThatLoses(answers: number) {
     random: () => 0.5,
   });
   const service = {
-    transfer: (_ctx: unknown, amount: number, key: string) => transfers.transfer("ann", amountOf(amount), key),
+    transfer: (_ctx: unknown, amount: number, key: string) =>
+      transfers.transfer("ann", amountOf(amount), key),
   } as unknown as LedgerFunds;
   const wallet = guardedRpc(service, testGuard({ upstream: "wallet" }));
   const bff = createBff({
@@ -57,7 +64,8 @@ async function walletThatLoses(answers: number) {
     logger: createLogger({ worker: "playhead-app-bff", level: "silent" }),
     now: Date.now,
     checkReady: async () => undefined,
-    addRoutes: (app) => addMoneyRoutes(app, { ledgers: { wallet, savings: wallet }, movers: { wallet, savings: wallet } }),
+    addRoutes: (app) =>
+      addMoneyRoutes(app, { ledgers: { wallet, savings: wallet }, movers: { wallet, savings: wallet } }),
   });
   const post = () =>
     bff(
@@ -76,14 +84,21 @@ describe("a transfer whose commit is not known to have happened", () => {
   it("is asked for once more by its key, and told as what it is: one transfer", async () => {
     const { post, balance } = await walletThatLoses(1);
     const answer = await post();
-    expect([answer.status, await answer.json()]).toEqual([202, { transferId: expect.any(String), status: "pending" }]);
+    expect([answer.status, await answer.json()]).toEqual([
+      202,
+      { transferId: expect.any(String), status: "pending" },
+    ]);
     expect(balance()).toEqual({ balance: 40 });
   });
 
   it("is asked for no more than that; then the client is told to ask again, never that nobody must", async () => {
     const { post, balance, events } = await walletThatLoses(2);
     const answer = await post();
-    expect([answer.status, answer.headers.get("x-no-retry"), answer.headers.get("retry-after")]).toEqual([503, null, "1"]);
+    expect([answer.status, answer.headers.get("x-no-retry"), answer.headers.get("retry-after")]).toEqual([
+      503,
+      null,
+      "1",
+    ]);
     expect(events.filter((event) => event === "batch")).toHaveLength(2);
     expect((await post()).status).toBe(202);
     expect(balance()).toEqual({ balance: 40 });

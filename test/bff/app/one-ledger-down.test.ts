@@ -11,7 +11,14 @@ import { testGuard } from "../../support/test-guard.ts";
 
 const ID = "01a21486-057d-7712-8c88-9a37a665137b";
 const CUT: FundsCut = { balance: 70, inFlight: 0, paidIn: 70, movements: [], since: "" };
-const TRANSFER = { transferId: ID, from: "wallet", to: "savings", amount: 5, status: "settled", createdAt: 1 };
+const TRANSFER = {
+  transferId: ID,
+  from: "wallet",
+  to: "savings",
+  amount: 5,
+  status: "settled",
+  createdAt: 1,
+};
 
 type Funds = Partial<Record<keyof LedgerFunds, () => Promise<unknown>>>;
 
@@ -27,7 +34,8 @@ const well = (transfer: typeof TRANSFER | null): Funds => ({
 
 /** What the BFF answers over two ledgers, in so many ms at most. */
 async function ask(path: string, services: Readonly<Record<LedgerName, Funds>>, patienceMs = 2_000) {
-  const guarded = (name: LedgerName) => guardedRpc(services[name] as unknown as LedgerFunds, testGuard({ upstream: name }));
+  const guarded = (name: LedgerName) =>
+    guardedRpc(services[name] as unknown as LedgerFunds, testGuard({ upstream: name }));
   const ledgers = { wallet: guarded("wallet"), savings: guarded("savings") };
   const bff = createBff({
     verifyInternalToken: async () => ({ userId: "ann", sessionId: "s", roles: ["user"] }),
@@ -37,21 +45,30 @@ async function ask(path: string, services: Readonly<Record<LedgerName, Funds>>, 
     addRoutes: (app) => addMoneyRoutes(app, { ledgers, movers: ledgers }),
   });
   const startedMs = performance.now();
-  const response = await bff(new Request(`https://bff.internal${path}`, { headers: { [DEADLINE_HEADER]: String(patienceMs) } }), {});
+  const response = await bff(
+    new Request(`https://bff.internal${path}`, { headers: { [DEADLINE_HEADER]: String(patienceMs) } }),
+    {},
+  );
   return { status: response.status, body: await response.json(), tookMs: performance.now() - startedMs };
 }
 
 describe("while one ledger is down", () => {
   it("the wallet is what the other says, and the one that is down is named", async () => {
     const { status, body } = await ask("/v1/wallet", { wallet: well(null), savings: DOWN });
-    expect([status, body]).toEqual([200, { wallet: { balance: 70 }, savings: null, inFlight: 0, degraded: ["savings"] }]);
+    expect([status, body]).toEqual([
+      200,
+      { wallet: { balance: 70 }, savings: null, inFlight: 0, degraded: ["savings"] },
+    ]);
     expect((await ask("/v1/wallet", { wallet: DOWN, savings: DOWN })).status).toBe(503);
   });
 
   it("and hangs, the wallet is answered before the caller's time is up", async () => {
     const hangs: Funds = { cut: () => new Promise(() => undefined) };
     const { status, body, tookMs } = await ask("/v1/wallet", { wallet: well(null), savings: hangs }, 300);
-    expect([status, body]).toMatchObject([200, { wallet: { balance: 70 }, savings: null, degraded: ["savings"] }]);
+    expect([status, body]).toMatchObject([
+      200,
+      { wallet: { balance: 70 }, savings: null, degraded: ["savings"] },
+    ]);
     expect(tookMs).toBeLessThan(280);
   });
 
@@ -64,8 +81,14 @@ describe("while one ledger is down", () => {
   });
 
   it("a transfer that the other has is shown; whether there is none, nobody can say", async () => {
-    expect(await ask(`/v1/transfers/${ID}`, { wallet: well(TRANSFER), savings: DOWN })).toMatchObject({ status: 200, body: TRANSFER });
-    expect(await ask(`/v1/transfers/${ID}`, { wallet: DOWN, savings: well(TRANSFER) })).toMatchObject({ status: 200, body: TRANSFER });
+    expect(await ask(`/v1/transfers/${ID}`, { wallet: well(TRANSFER), savings: DOWN })).toMatchObject({
+      status: 200,
+      body: TRANSFER,
+    });
+    expect(await ask(`/v1/transfers/${ID}`, { wallet: DOWN, savings: well(TRANSFER) })).toMatchObject({
+      status: 200,
+      body: TRANSFER,
+    });
     expect((await ask(`/v1/transfers/${ID}`, { wallet: well(null), savings: DOWN })).status).toBe(503);
     expect((await ask(`/v1/transfers/${ID}`, { wallet: well(null), savings: well(null) })).status).toBe(404);
   });

@@ -15,12 +15,20 @@ vi.mock("cloudflare:workers", async () => (await import("../../support/wired-gua
 const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 
 /** A directory of one shard. */
-const oneShard = (): ShardDirectory => new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) });
+const oneShard = (): ShardDirectory =>
+  new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) });
 
 type Failing = "the service" | "the object";
 
-/** The way of a report from the BFF to its shard. The first attempt fails, before or after the shard has taken the report; `meanwhile` happens then. */
-function wayOfReports(failing: Failing, hasTaken: boolean, meanwhile: (taken: Report[]) => void = () => undefined) {
+/**
+ * The way of a report from the BFF to its shard. The first attempt fails, before or after the shard
+ * has taken the report; `meanwhile` happens then.
+ */
+function wayOfReports(
+  failing: Failing,
+  hasTaken: boolean,
+  meanwhile: (taken: Report[]) => void = () => undefined,
+) {
   const clock = new TurnedClock();
   const taken: Report[] = [];
   const state = { attempts: 0, stubs: 0 };
@@ -65,18 +73,28 @@ function bffOver(service: HistoryPlayback, clock: TurnedClock): Bff {
     logger: createLogger({ worker: "app", level: "silent" }),
     now: clock.now,
     checkReady: async () => undefined,
-    addRoutes: (app) => addHistoryRoutes(app, { history: guardedRpc(service, testGuard({ now: clock.now })), now: clock.now }),
+    addRoutes: (app) =>
+      addHistoryRoutes(app, { history: guardedRpc(service, testGuard({ now: clock.now })), now: clock.now }),
   });
 }
 
 async function postTo(bff: Bff, reports: readonly object[]): Promise<Response> {
-  return bff(new Request("http://bff/v1/history/reports", { method: "POST", body: JSON.stringify({ reports }) }), {});
+  return bff(
+    new Request("http://bff/v1/history/reports", { method: "POST", body: JSON.stringify({ reports }) }),
+    {},
+  );
 }
 
-const beat = (positionMs: number, more: object = {}) => ({ kind: "video", itemId: "film", positionMs, ...more });
+const beat = (positionMs: number, more: object = {}) => ({
+  kind: "video",
+  itemId: "film",
+  positionMs,
+  ...more,
+});
 
 /** What a shard holds: the later date wins, and of the same date the later comer. */
-const winnerOf = (taken: readonly Report[]) => taken.reduce((best, next) => ((next.at ?? 0) >= (best.at ?? 0) ? next : best));
+const winnerOf = (taken: readonly Report[]) =>
+  taken.reduce((best, next) => ((next.at ?? 0) >= (best.at ?? 0) ? next : best));
 
 describe("a report without a date", () => {
   it.each([
@@ -84,23 +102,36 @@ describe("a report without a date", () => {
     ["the service", true],
     ["the object", false],
     ["the object", true],
-  ] as const)("is made again where %s fails, with the date of its first attempt (taken before: %s)", async (failing, hasTaken) => {
-    const { post, clock, taken, state } = wayOfReports(failing, hasTaken);
-    const startedAtMs = clock.now();
-    const response = await post(beat(1));
-    expect([response.status, await response.json()]).toEqual([200, { accepted: 1, ignored: 0 }]);
-    expect(state.attempts).toBe(2);
-    expect(new Set(taken.map(({ at }) => at))).toEqual(new Set([startedAtMs]));
-  });
+  ] as const)(
+    "is made again where %s fails, with the date of its first attempt (taken before: %s)",
+    async (failing, hasTaken) => {
+      const { post, clock, taken, state } = wayOfReports(failing, hasTaken);
+      const startedAtMs = clock.now();
+      const response = await post(beat(1));
+      expect([response.status, await response.json()]).toEqual([200, { accepted: 1, ignored: 0 }]);
+      expect(state.attempts).toBe(2);
+      expect(new Set(taken.map(({ at }) => at))).toEqual(new Set([startedAtMs]));
+    },
+  );
 
-  it.each(["the service", "the object"] as const)("does not overtake what another device said while %s failed", async (failing) => {
-    const { post, clock, taken } = wayOfReports(failing, false, (meanwhile) => {
-      meanwhile.push({ kind: "video", itemId: "film", positionMs: 99, event: "playing", deviceId: "phone", at: clock.now() });
-    });
-    expect((await post(beat(1, { deviceId: "tv" }))).status).toBe(200);
-    expect(taken).toHaveLength(2);
-    expect(winnerOf(taken)).toMatchObject({ deviceId: "phone", positionMs: 99 });
-  });
+  it.each(["the service", "the object"] as const)(
+    "does not overtake what another device said while %s failed",
+    async (failing) => {
+      const { post, clock, taken } = wayOfReports(failing, false, (meanwhile) => {
+        meanwhile.push({
+          kind: "video",
+          itemId: "film",
+          positionMs: 99,
+          event: "playing",
+          deviceId: "phone",
+          at: clock.now(),
+        });
+      });
+      expect((await post(beat(1, { deviceId: "tv" }))).status).toBe(200);
+      expect(taken).toHaveLength(2);
+      expect(winnerOf(taken)).toMatchObject({ deviceId: "phone", positionMs: 99 });
+    },
+  );
 
   it("is asked of a new stub each time: one that has thrown may be broken for good", async () => {
     const { post, state } = wayOfReports("the object", false);
@@ -141,16 +172,31 @@ describe("a bad report of a batch", () => {
   it("is refused where none is good, by the path of each", async () => {
     const { post, state } = wayOfReports("the service", false);
     const response = await post(beat(1, seconds), beat(2, { itemId: "." }));
-    const { code, errors } = (await response.json()) as { readonly code: string; readonly errors: readonly { readonly path: string }[] };
-    expect([response.status, code, errors.map(({ path }) => path)]).toEqual([422, "INVALID", ["reports.0.at", "reports.1.itemId"]]);
+    const { code, errors } = (await response.json()) as {
+      readonly code: string;
+      readonly errors: readonly { readonly path: string }[];
+    };
+    expect([response.status, code, errors.map(({ path }) => path)]).toEqual([
+      422,
+      "INVALID",
+      ["reports.0.at", "reports.1.itemId"],
+    ]);
     expect(state.attempts).toBe(0);
   });
 
   it("is named by its own place where it is the history that rejects it", async () => {
-    const history = { report: async () => ({ accepted: 1, ignored: 0, rejected: [{ index: 1, path: "deviceId", message: "why" }] }) };
+    const history = {
+      report: async () => ({
+        accepted: 1,
+        ignored: 0,
+        rejected: [{ index: 1, path: "deviceId", message: "why" }],
+      }),
+    };
     const bff = bffOver(history as unknown as HistoryPlayback, new TurnedClock());
     const response = await postTo(bff, [beat(1, seconds), beat(2), beat(3)]);
-    expect(await response.json()).toMatchObject({ rejected: [{ index: 0 }, { index: 2, path: "deviceId", message: "why" }] });
+    expect(await response.json()).toMatchObject({
+      rejected: [{ index: 0 }, { index: 2, path: "deviceId", message: "why" }],
+    });
   });
 
   it("is named to a BFF of an older version, which passes all of them on", async () => {
@@ -160,7 +206,11 @@ describe("a bad report of a batch", () => {
       { ...beat(1), event: "playing" },
       { ...beat(2), event: "playing", ...seconds },
     ]);
-    expect(receipt).toEqual({ accepted: 1, ignored: 0, rejected: [{ index: 1, path: "at", message: "at is in milliseconds" }] });
+    expect(receipt).toEqual({
+      accepted: 1,
+      ignored: 0,
+      rejected: [{ index: 1, path: "at", message: "at is in milliseconds" }],
+    });
     expect(taken).toHaveLength(1);
   });
 });
@@ -179,7 +229,9 @@ describe("a report that an older BFF has not dated", () => {
     const Playback = playbackEntrypoint(() => ({ directory: oneShard(), callShard }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
-    await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({
+      code: "UNAVAILABLE",
+    });
     expect(attempts).toHaveLength(1);
   });
 });

@@ -14,7 +14,10 @@ interface Transfer {
 /** The rule of a ledger in a few lines: what is stored about one user, step by step. */
 class Model {
   readonly transfers: Transfer[] = [];
-  readonly movements: Record<LedgerName, { id: string; amount: number; transfer: Transfer | null }[]> = { wallet: [], savings: [] };
+  readonly movements: Record<LedgerName, { id: string; amount: number; transfer: Transfer | null }[]> = {
+    wallet: [],
+    savings: [],
+  };
   paidIn = 0;
   #ids = 0;
 
@@ -57,7 +60,9 @@ class Model {
 
   /** What that ledger answers now. */
   cut(ledger: LedgerName, movementsMax = 50): FundsCut {
-    const pending = this.transfers.filter(({ from, step }) => from === ledger && (step === "debited" || step === "credited"));
+    const pending = this.transfers.filter(
+      ({ from, step }) => from === ledger && (step === "debited" || step === "credited"),
+    );
     const newest = this.movements[ledger].toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, movementsMax);
     const outcomeOf = ({ from, step }: Transfer): FundsCut["movements"][number]["outcome"] =>
       from !== ledger ? null : step === "settled" || step === "refunded" ? step : "pending";
@@ -65,7 +70,9 @@ class Model {
       balance: this.balance(ledger),
       inFlight: pending.reduce((sum, { amount }) => sum + amount, 0),
       paidIn: ledger === "wallet" ? this.paidIn : 0,
-      movements: newest.flatMap(({ id, amount, transfer }) => (transfer === null ? [] : [{ id, amount, outcome: outcomeOf(transfer) }])),
+      movements: newest.flatMap(({ id, amount, transfer }) =>
+        transfer === null ? [] : [{ id, amount, outcome: outcomeOf(transfer) }],
+      ),
       since: newest.length < movementsMax ? "" : (newest.at(-1)?.id ?? ""),
     };
   }
@@ -83,7 +90,10 @@ const step = fc.record({
   index: fc.nat(20),
 });
 
-function make(model: Model, { kind, from, amount, index }: { kind: string; from: LedgerName; amount: number; index: number }): void {
+function make(
+  model: Model,
+  { kind, from, amount, index }: { kind: string; from: LedgerName; amount: number; index: number },
+): void {
   if (kind === "debit") model.debit(from, amount);
   else if (kind === "reverse") model.reverse(10 * amount);
   else model.go(index, kind === "refund");
@@ -92,40 +102,59 @@ function make(model: Model, { kind, from, amount, index }: { kind: string; from:
 describe("what two ledgers say of somebody's money", () => {
   it("adds up to what was paid in, whatever happens between the two answers, and shows nothing below zero", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), fc.array(step, { maxLength: 20 }), fc.boolean(), (before, between, walletFirst) => {
-        const model = new Model();
-        model.deposit(1_000);
-        for (const one of before) make(model, one);
-        const [first, second]: readonly LedgerName[] = walletFirst ? LEDGERS : LEDGERS.toReversed();
-        const firstCut = model.cut(first ?? "wallet");
-        for (const one of between) make(model, one);
-        const secondCut = model.cut(second ?? "wallet");
-        const cut = walletCut(walletFirst ? { wallet: firstCut, savings: secondCut } : { wallet: secondCut, savings: firstCut });
-        const reaches = model.movements.wallet.length <= 50 && model.movements.savings.length <= 50;
-        expect(reaches && cut.excess !== 0).toBe(false);
-        const { balances, inFlight } = settleExcess(cut);
-        // What the wallet's answer knows of what was paid in, and taken back.
-        expect(balances.wallet + balances.savings + inFlight).toBe(walletFirst ? firstCut.paidIn : secondCut.paidIn);
-        for (const figure of [balances.wallet, balances.savings, inFlight]) expect(figure).toBeGreaterThanOrEqual(0);
-      }),
+      fc.property(
+        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 20 }),
+        fc.boolean(),
+        (before, between, walletFirst) => {
+          const model = new Model();
+          model.deposit(1_000);
+          for (const one of before) make(model, one);
+          const [first, second]: readonly LedgerName[] = walletFirst ? LEDGERS : LEDGERS.toReversed();
+          const firstCut = model.cut(first ?? "wallet");
+          for (const one of between) make(model, one);
+          const secondCut = model.cut(second ?? "wallet");
+          const cut = walletCut(
+            walletFirst ? { wallet: firstCut, savings: secondCut } : { wallet: secondCut, savings: firstCut },
+          );
+          const reaches = model.movements.wallet.length <= 50 && model.movements.savings.length <= 50;
+          expect(reaches && cut.excess !== 0).toBe(false);
+          const { balances, inFlight } = settleExcess(cut);
+          // What the wallet's answer knows of what was paid in, and taken back.
+          expect(balances.wallet + balances.savings + inFlight).toBe(
+            walletFirst ? firstCut.paidIn : secondCut.paidIn,
+          );
+          for (const figure of [balances.wallet, balances.savings, inFlight])
+            expect(figure).toBeGreaterThanOrEqual(0);
+        },
+      ),
       { numRuns: 1_000 },
     );
   });
 
   it("is exact where nothing happens in between, however long ago the money moved", () => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 200, maxLength: 400 }), fc.integer({ min: 3, max: 60 }), (steps, movementsMax) => {
-        const model = new Model();
-        model.deposit(1_000);
-        for (const one of steps) make(model, one);
-        const cut = walletCut({ wallet: model.cut("wallet", movementsMax), savings: model.cut("savings", movementsMax) });
-        const arriving = model.transfers.filter((transfer) => transfer.step === "debited").reduce((sum, { amount }) => sum + amount, 0);
-        const { balances, inFlight } = settleExcess(cut);
-        expect({ balances, inFlight }).toEqual({
-          balances: { wallet: model.balance("wallet"), savings: model.balance("savings") },
-          inFlight: arriving,
-        });
-      }),
+      fc.property(
+        fc.array(step, { minLength: 200, maxLength: 400 }),
+        fc.integer({ min: 3, max: 60 }),
+        (steps, movementsMax) => {
+          const model = new Model();
+          model.deposit(1_000);
+          for (const one of steps) make(model, one);
+          const cut = walletCut({
+            wallet: model.cut("wallet", movementsMax),
+            savings: model.cut("savings", movementsMax),
+          });
+          const arriving = model.transfers
+            .filter((transfer) => transfer.step === "debited")
+            .reduce((sum, { amount }) => sum + amount, 0);
+          const { balances, inFlight } = settleExcess(cut);
+          expect({ balances, inFlight }).toEqual({
+            balances: { wallet: model.balance("wallet"), savings: model.balance("savings") },
+            inFlight: arriving,
+          });
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -159,7 +188,11 @@ describe("what two ledgers say of somebody's money", () => {
     model.debit("savings", 100);
     model.go(0, false);
     model.reverse(100);
-    expect(walletCut({ wallet: model.cut("wallet"), savings })).toEqual({ balances: { wallet: 0, savings: 0 }, inFlight: 0, excess: 0 });
+    expect(walletCut({ wallet: model.cut("wallet"), savings })).toEqual({
+      balances: { wallet: 0, savings: 0 },
+      inFlight: 0,
+      excess: 0,
+    });
   });
 
   it("says so where the movements don't reach back far enough: an old transfer is credited and not yet confirmed", () => {
@@ -171,6 +204,8 @@ describe("what two ledgers say of somebody's money", () => {
     const cut = walletCut({ wallet: model.cut("wallet"), savings: model.cut("savings") });
     expect(cut.excess).toBe(7);
     expect(settleExcess(cut).inFlight).toBe(0);
-    expect(walletCut({ wallet: model.cut("wallet", 500), savings: model.cut("savings", 500) }).excess).toBe(0);
+    expect(walletCut({ wallet: model.cut("wallet", 500), savings: model.cut("savings", 500) }).excess).toBe(
+      0,
+    );
   });
 });

@@ -39,7 +39,10 @@ describe("an account with many movements", () => {
     await spend("bob", 400);
     await world.debit("wallet", "bob", 7);
     expect(await walk()).toMatchObject({ findings: [], accounts: 3, unchecked: 0, isWhole: true });
-    world.tamper("wallet", "UPDATE account SET balance = balance - 5, in_flight = in_flight + 2 WHERE id = 'user:bob'");
+    world.tamper(
+      "wallet",
+      "UPDATE account SET balance = balance - 5, in_flight = in_flight + 2 WHERE id = 'user:bob'",
+    );
     expect((await walk()).findings).toEqual([
       { kind: "in_flight", id: "user:bob", difference: 2 },
       { kind: "wrong_balance", id: "user:bob", difference: -5 },
@@ -49,7 +52,9 @@ describe("an account with many movements", () => {
   it("shows each entry without its other side, in whichever part it is", async () => {
     await spend("bob", 400);
     const entry = "FROM entry WHERE account_id = 'user:bob' AND amount = -1";
-    const { id } = world.db.wallet.sqlite.prepare(`SELECT transfer_id AS id ${entry} ORDER BY id LIMIT 1 OFFSET 330`).get() as {
+    const { id } = world.db.wallet.sqlite
+      .prepare(`SELECT transfer_id AS id ${entry} ORDER BY id LIMIT 1 OFFSET 330`)
+      .get() as {
       id: string;
     };
     world.tamper("wallet", "DELETE FROM entry WHERE account_id = 'clearing' AND transfer_id = ?", id);
@@ -66,7 +71,9 @@ describe("an account with many movements", () => {
     // One that is credited with an id of long ago, which belongs to a part that was read already.
     reads = 0;
     const late = { id: world.newId(86_400_000), from: "savings", userId: "bob", amount: 3 } as const;
-    expect(await walk({ before: async () => void (reads === 4 && (await world.credit(late))) })).toMatchObject({
+    expect(
+      await walk({ before: async () => void (reads === 4 && (await world.credit(late))) }),
+    ).toMatchObject({
       findings: [],
       unchecked: 0,
     });
@@ -78,13 +85,23 @@ describe("an account with many movements", () => {
       await world.credit({ id: world.newId(), from: "savings", userId: "bob", amount: 1 });
       await spend("bob", 1);
     };
-    expect(await walk({ before: swap })).toMatchObject({ findings: [], accounts: 3, unchecked: 1, isWhole: true });
+    expect(await walk({ before: swap })).toMatchObject({
+      findings: [],
+      accounts: 3,
+      unchecked: 1,
+      isWhole: true,
+    });
   });
 
   it("waits for the next time where time is up, and is passed over where it comes first", async () => {
     await spend("bob", 400);
     // Ann and Eve beside others, and one part of Bob; nothing of him the next time either.
-    expect(await walk({ steps: 2 })).toMatchObject({ findings: [], accounts: 3, unchecked: 1, isWhole: false });
+    expect(await walk({ steps: 2 })).toMatchObject({
+      findings: [],
+      accounts: 3,
+      unchecked: 1,
+      isWhole: false,
+    });
     expect(await place()).toBe("user:bob");
     expect(await walk()).toMatchObject({ accounts: 4, unchecked: 0, isWhole: true });
   });
@@ -106,7 +123,9 @@ describe("a walk over accounts", () => {
     const store = world.reconcilable("wallet");
     await Promise.all([walk({ steps: 1, goesRound: false }), walk({ steps: 2, goesRound: false })]);
     const after = await place();
-    const accounts = world.db.wallet.sqlite.prepare("SELECT id FROM account WHERE kind = 'user' ORDER BY id").all() as { id: string }[];
+    const accounts = world.db.wallet.sqlite
+      .prepare("SELECT id FROM account WHERE kind = 'user' ORDER BY id")
+      .all() as { id: string }[];
     expect([accounts[9]?.id, accounts[19]?.id]).toContain(after);
     // Whoever began elsewhere, before this one was here, says nothing about what is between.
     await store.passedAccounts({ from: "", to: "user:zoe", cameToEnd: true });

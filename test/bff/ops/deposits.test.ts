@@ -63,14 +63,21 @@ function opsBff() {
     const response = await bff(
       new Request(`https://bff.internal${path}`, {
         method: "POST",
-        headers: { "content-type": "application/json", ...(key === undefined ? {} : { "idempotency-key": key }) },
+        headers: {
+          "content-type": "application/json",
+          ...(key === undefined ? {} : { "idempotency-key": key }),
+        },
         body: JSON.stringify(body),
       }),
       {},
     );
-    return { status: response.status, body: await response.json<{ code?: string; depositId?: string; balance?: number }>() };
+    return {
+      status: response.status,
+      body: await response.json<{ code?: string; depositId?: string; balance?: number }>(),
+    };
   }
-  const deposit = (userId: string, key: string, amount = 70) => post(`/v1/ops/wallets/${userId}/deposits`, key, { amount });
+  const deposit = (userId: string, key: string, amount = 70) =>
+    post(`/v1/ops/wallets/${userId}/deposits`, key, { amount });
   const accounts = () => db.sqlite.prepare("SELECT id, balance FROM account WHERE kind = 'user'").all();
   return { deposit, post, known, state, accounts };
 }
@@ -79,7 +86,10 @@ describe("a deposit", () => {
   it("is booked for a user whom identity knows, however their id is written, with its own id in the answer", async () => {
     const { deposit, accounts } = opsBff();
     const one = await deposit(ANN, "k");
-    expect(one).toEqual({ status: 201, body: { depositId: expect.stringMatching(/^[0-9a-f-]{36}$/), balance: 70 } });
+    expect(one).toEqual({
+      status: 201,
+      body: { depositId: expect.stringMatching(/^[0-9a-f-]{36}$/), balance: 70 },
+    });
     expect(await deposit(ANN.toUpperCase(), "k")).toEqual(one);
     await deposit(ANN.toUpperCase(), "k2", 7_000);
     expect(accounts()).toEqual([{ id: `user:${ANN}`, balance: 7_070 }]);
@@ -135,6 +145,7 @@ describe("a deposit's reversal", () => {
 
   it("of what is no deposit is 404", async () => {
     const { post } = opsBff();
-    for (const id of [crypto.randomUUID(), "nonsense"]) expect((await post(`/v1/ops/deposits/${id}/reverse`)).status).toBe(404);
+    for (const id of [crypto.randomUUID(), "nonsense"])
+      expect((await post(`/v1/ops/deposits/${id}/reverse`)).status).toBe(404);
   });
 });

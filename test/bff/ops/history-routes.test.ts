@@ -30,7 +30,10 @@ function opsBff() {
   });
   async function call(method: string, path: string, body?: unknown) {
     const response = await bff(
-      new Request(`https://bff.internal${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
+      new Request(`https://bff.internal${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
       {},
     );
     return { status: response.status, body: await response.json<{ code?: string }>() };
@@ -63,11 +66,24 @@ describe("the routes on rejected records", () => {
   it("refuse with 422 what is out of bounds or says nothing", async () => {
     const { call, asked } = opsBff();
     for (const query of ["limit=0", "limit=101", "limit=x", "cursor=a b", "cursor="]) {
-      expect(await call("GET", `/v1/ops/rejected?${query}`)).toMatchObject({ status: 422, body: { code: "INVALID" } });
+      expect(await call("GET", `/v1/ops/rejected?${query}`)).toMatchObject({
+        status: 422,
+        body: { code: "INVALID" },
+      });
     }
     const tooMany = { items: Array.from({ length: 101 }, () => KEY) };
-    for (const body of [{}, { all: false }, { all: true, items: [KEY] }, { items: [] }, { items: [{ ...KEY, rev: "7" }] }, tooMany]) {
-      expect(await call("POST", "/v1/ops/rejected/redrive", body)).toMatchObject({ status: 422, body: { code: "INVALID" } });
+    for (const body of [
+      {},
+      { all: false },
+      { all: true, items: [KEY] },
+      { items: [] },
+      { items: [{ ...KEY, rev: "7" }] },
+      tooMany,
+    ]) {
+      expect(await call("POST", "/v1/ops/rejected/redrive", body)).toMatchObject({
+        status: 422,
+        body: { code: "INVALID" },
+      });
     }
     expect(asked).toEqual([]);
   });

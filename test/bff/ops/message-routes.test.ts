@@ -13,7 +13,14 @@ const transfer = (index: number): string => `01920000-0000-7000-8000-${String(in
 const letter = (index: number, transferId: string | null = transfer(index)): DeadLetter => {
   return { id: `letter-${index}`, transferId, reason: "why", attempts: 11, at: 1_000 - index, body: {} };
 };
-const line = (index: number) => ({ id: transfer(index), at: 1, actor: "op", action: "a", target: "t", detail: {} });
+const line = (index: number) => ({
+  id: transfer(index),
+  at: 1,
+  actor: "op",
+  action: "a",
+  target: "t",
+  detail: {},
+});
 
 /** The BFF over two ledgers: savings keeps the letters, wallet has those messages in its outbox. */
 function opsBff(letters: readonly DeadLetter[] = [], underWay: readonly string[] = []) {
@@ -25,7 +32,8 @@ function opsBff(letters: readonly DeadLetter[] = [], underWay: readonly string[]
         const from = letters.findIndex(({ at, id }) => `${at}.${id}` === page.cursor) + 1;
         return letters.slice(from, from + page.limit);
       },
-      deadLettersNamed: async (_ctx: unknown, ids: readonly string[]) => letters.filter(({ id }) => ids.includes(id)),
+      deadLettersNamed: async (_ctx: unknown, ids: readonly string[]) =>
+        letters.filter(({ id }) => ids.includes(id)),
       forgetDeadLetters: async (_ctx: unknown, ids: readonly string[]) => {
         asked.push([name, "forgetDeadLetters", ids]);
         return ids;
@@ -61,7 +69,10 @@ function opsBff(letters: readonly DeadLetter[] = [], underWay: readonly string[]
   });
   async function call(method: string, path: string, body?: unknown) {
     const response = await bff(
-      new Request(`https://bff.internal${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) }),
+      new Request(`https://bff.internal${path}`, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
       {},
     );
     return { status: response.status, body: await response.json<Record<string, unknown>>() };
@@ -73,10 +84,17 @@ describe("dead letters", () => {
   const REDRIVE = "/v1/ops/dead-letters/redrive";
 
   it("are redriven by their origin from its outbox, never by what they say themselves, and go then", async () => {
-    const { call, asked } = opsBff([letter(1), letter(2), letter(3, null), letter(4, transfer(1))], [transfer(1)]);
+    const { call, asked } = opsBff(
+      [letter(1), letter(2), letter(3, null), letter(4, transfer(1))],
+      [transfer(1)],
+    );
     const { status, body } = await call("POST", REDRIVE, { ledger: "savings", all: true });
     expect(status).toBe(200);
-    expect(body).toEqual({ redriven: ["letter-1", "letter-4"], ended: ["letter-2"], unreadable: ["letter-3"] });
+    expect(body).toEqual({
+      redriven: ["letter-1", "letter-4"],
+      ended: ["letter-2"],
+      unreadable: ["letter-3"],
+    });
     expect(asked.slice(1)).toEqual([
       ["wallet", "redrive", { ids: [transfer(1), transfer(2)], dryRun: false }],
       ["savings", "forgetDeadLetters", ["letter-1", "letter-2", "letter-4"]],
@@ -94,7 +112,11 @@ describe("dead letters", () => {
   it("stay in a dry run, which says what would become of them", async () => {
     const { call, asked } = opsBff([letter(1), letter(2)], [transfer(2)]);
     const order = { ledger: "savings", ids: ["letter-1", "letter-2", "letter-9"], dryRun: true };
-    expect((await call("POST", REDRIVE, order)).body).toEqual({ redriven: ["letter-2"], ended: ["letter-1"], unreadable: [] });
+    expect((await call("POST", REDRIVE, order)).body).toEqual({
+      redriven: ["letter-2"],
+      ended: ["letter-1"],
+      unreadable: [],
+    });
     expect(asked).toEqual([["wallet", "redrive", { ids: [transfer(1), transfer(2)], dryRun: true }]]);
   });
 
@@ -102,8 +124,12 @@ describe("dead letters", () => {
     const { call, asked } = opsBff(Array.from({ length: 150 }, (_, index) => letter(index, null)));
     const first = (await call("POST", REDRIVE, { ledger: "savings", all: true })).body;
     expect(first["nextCursor"]).toBe("901.letter-99");
-    const second = (await call("POST", REDRIVE, { ledger: "savings", all: true, cursor: first["nextCursor"] })).body;
-    expect([first["unreadable"], second["unreadable"]].map((ids) => (ids as string[]).length)).toEqual([100, 50]);
+    const second = (
+      await call("POST", REDRIVE, { ledger: "savings", all: true, cursor: first["nextCursor"] })
+    ).body;
+    expect([first["unreadable"], second["unreadable"]].map((ids) => (ids as string[]).length)).toEqual([
+      100, 50,
+    ]);
     expect(second["nextCursor"]).toBeUndefined();
     expect(asked.map(([, method]) => method)).toEqual(["deadLetters", "deadLetters"]);
   });
@@ -112,7 +138,9 @@ describe("dead letters", () => {
     const { call } = opsBff([letter(1), letter(2), letter(3)]);
     const { body } = await call("GET", "/v1/ops/dead-letters?ledger=savings&limit=2");
     expect(body).toEqual({ items: [letter(1), letter(2)], nextCursor: "998.letter-2" });
-    expect((await call("GET", `/v1/ops/dead-letters?ledger=savings&cursor=${String(body["nextCursor"])}`)).body).toEqual({
+    expect(
+      (await call("GET", `/v1/ops/dead-letters?ledger=savings&cursor=${String(body["nextCursor"])}`)).body,
+    ).toEqual({
       items: [letter(3)],
     });
   });
@@ -127,7 +155,10 @@ describe("the audit trail", () => {
 
   it("is that of the ledger or service which is named", async () => {
     const { call, asked } = opsBff();
-    expect((await call("GET", "/v1/ops/audit?ledger=wallet&limit=2")).body).toEqual({ items: [line(9), line(8)], nextCursor: transfer(8) });
+    expect((await call("GET", "/v1/ops/audit?ledger=wallet&limit=2")).body).toEqual({
+      items: [line(9), line(8)],
+      nextCursor: transfer(8),
+    });
     await call("GET", `/v1/ops/audit?source=savings&cursor=${transfer(9)}`);
     expect((await call("GET", "/v1/ops/audit?source=identity")).body).toEqual({ items: [] });
     expect(asked).toMatchObject([
@@ -142,7 +173,9 @@ describe("a message", () => {
   it("is parked by its transfer's id, however that is written", async () => {
     const { call, asked } = opsBff();
     const id = "01920000-ABCD-7000-8000-000000000001";
-    expect((await call("POST", "/v1/ops/outbox/park", { ledger: "wallet", ids: [id] })).body).toEqual({ parked: [id.toLowerCase()] });
+    expect((await call("POST", "/v1/ops/outbox/park", { ledger: "wallet", ids: [id] })).body).toEqual({
+      parked: [id.toLowerCase()],
+    });
     expect(asked).toEqual([["wallet", "park", [id.toLowerCase()]]]);
   });
 });

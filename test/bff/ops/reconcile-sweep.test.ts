@@ -24,7 +24,12 @@ const line =
   (level: string) =>
   (event: string, fields: unknown = {}): void =>
     void lines.push([level, event, fields]);
-const logger: Logger = { debug: () => undefined, info: line("info"), warn: line("warn"), error: line("error") };
+const logger: Logger = {
+  debug: () => undefined,
+  info: line("info"),
+  warn: line("warn"),
+  error: line("error"),
+};
 const sleep = async (ms: number): Promise<void> => void (world.nowMs += ms);
 
 function counted(name: LedgerName): ReconcilableLedger {
@@ -77,12 +82,15 @@ describe("the cron of the reconciliation", () => {
     await minute();
     expect(calls("checkAccounts")).toBeGreaterThan(0);
     await minute();
-    expect(asked.toSorted()).toEqual(LEDGERS.flatMap((name) => [`${name}.books`, `${name}.compared`, `${name}.progress`]).toSorted());
+    expect(asked.toSorted()).toEqual(
+      LEDGERS.flatMap((name) => [`${name}.books`, `${name}.compared`, `${name}.progress`]).toSorted(),
+    );
     world.nowMs += 25 * HOUR_MS;
     await minute();
     expect(calls("checkAccounts")).toBe(2);
     // A walk that a clock gone wrong has dated ahead is none.
-    for (const name of LEDGERS) world.tamper(name, "UPDATE reconciliation SET walked_at = ?", world.nowMs + 700 * HOUR_MS);
+    for (const name of LEDGERS)
+      world.tamper(name, "UPDATE reconciliation SET walked_at = ?", world.nowMs + 700 * HOUR_MS);
     await minute();
     expect(calls("checkAccounts")).toBe(2);
   });
@@ -120,16 +128,28 @@ describe("the cron of the reconciliation", () => {
     await world.settle(lost);
     world.nowMs += HOUR_MS;
     await minute();
-    expect(lines).toContainEqual(["error", "the ledgers disagree", { kind: "transfer_without_credit", ledger: "wallet", id: lost.id }]);
+    expect(lines).toContainEqual([
+      "error",
+      "the ledgers disagree",
+      { kind: "transfer_without_credit", ledger: "wallet", id: lost.id },
+    ]);
     expect(lines).toContainEqual(["warn", "messages are late", { count: 199, first: expect.any(String) }]);
   });
 
   it("says that an account has too many movements to be checked, once a day", async () => {
-    const part = { balance: 0, inFlight: 0, newestEntry: null, entries: { sum: 0, count: 16_000, lonely: [], next: null } };
+    const part = {
+      balance: 0,
+      inFlight: 0,
+      newestEntry: null,
+      entries: { sum: 0, count: 16_000, lonely: [], next: null },
+    };
     await arrive(20);
     const sweep = createReconcileSweep({
       ledgersOfRun: () => ({
-        wallet: { ...world.reconcilable("wallet"), accountPart: async () => ({ ...part, transfers: part.entries }) },
+        wallet: {
+          ...world.reconcilable("wallet"),
+          accountPart: async () => ({ ...part, transfers: part.entries }),
+        },
         savings: world.reconcilable("savings"),
       }),
       now: () => world.nowMs,
@@ -142,7 +162,10 @@ describe("the cron of the reconciliation", () => {
   });
 
   it("says aloud that it couldn't, and tries again the next minute", async () => {
-    const away = { ...world.reconcilable("savings"), progress: () => Promise.reject(new Error("savings is away")) };
+    const away = {
+      ...world.reconcilable("savings"),
+      progress: () => Promise.reject(new Error("savings is away")),
+    };
     const failing = createReconcileSweep({
       ledgersOfRun: () => ({ wallet: world.reconcilable("wallet"), savings: away }),
       now: () => world.nowMs,
@@ -150,7 +173,9 @@ describe("the cron of the reconciliation", () => {
       logger,
     });
     await failing();
-    expect(lines).toEqual([["error", "reconciliation failed", { causes: expect.stringContaining("savings is away") }]]);
+    expect(lines).toEqual([
+      ["error", "reconciliation failed", { causes: expect.stringContaining("savings is away") }],
+    ]);
   });
 });
 
@@ -167,7 +192,9 @@ describe("two reconciliations at once", () => {
     await Promise.all([operator(), cron()]);
     for (const name of LEDGERS) {
       const { sqlite } = world.db[name];
-      const sums = sqlite.prepare("SELECT clearing, equity, sum_of_entries, through_id FROM reconciliation").get();
+      const sums = sqlite
+        .prepare("SELECT clearing, equity, sum_of_entries, through_id FROM reconciliation")
+        .get();
       const upTo = (account: string) =>
         sqlite
           .prepare(

@@ -36,19 +36,46 @@ const arrived = async (userId: string, amount: number, from: LedgerName = "walle
 const CREDIT = "account_id <> 'clearing' AND transfer_id = ?";
 const CLEARED = "account_id = 'clearing' AND transfer_id = ?";
 
-/** The credit of a transfer as another: in entries and balances alike, so that its ledger is at peace with itself. */
+/**
+ * The credit of a transfer as another: in entries and balances alike, so that its ledger is at
+ * peace with itself.
+ */
 function creditAs(sent: Sent, userId: string, amount: number): void {
-  world.tamper("savings", "UPDATE account SET balance = balance - ? WHERE user_id = ?", sent.amount, sent.userId);
+  world.tamper(
+    "savings",
+    "UPDATE account SET balance = balance - ? WHERE user_id = ?",
+    sent.amount,
+    sent.userId,
+  );
   world.db.savings.sqlite
-    .prepare("INSERT INTO account (id, user_id, kind, opened_at) VALUES (?, ?, 'user', 1) ON CONFLICT (id) DO NOTHING")
+    .prepare(
+      "INSERT INTO account (id, user_id, kind, opened_at) VALUES (?, ?, 'user', 1) ON CONFLICT (id) DO NOTHING",
+    )
     .run(`user:${userId}`, userId);
   world.tamper("savings", "UPDATE account SET balance = balance + ? WHERE user_id = ?", amount, userId);
-  world.tamper("savings", "UPDATE account SET balance = balance + ? WHERE id = 'clearing'", sent.amount - amount);
-  world.tamper("savings", `UPDATE entry SET account_id = ?, amount = ? WHERE ${CREDIT}`, `user:${userId}`, amount, sent.id);
-  world.tamper("savings", `UPDATE entry SET contra_id = ?, amount = ? WHERE ${CLEARED}`, `user:${userId}`, -amount, sent.id);
+  world.tamper(
+    "savings",
+    "UPDATE account SET balance = balance + ? WHERE id = 'clearing'",
+    sent.amount - amount,
+  );
+  world.tamper(
+    "savings",
+    `UPDATE entry SET account_id = ?, amount = ? WHERE ${CREDIT}`,
+    `user:${userId}`,
+    amount,
+    sent.id,
+  );
+  world.tamper(
+    "savings",
+    `UPDATE entry SET contra_id = ?, amount = ? WHERE ${CLEARED}`,
+    `user:${userId}`,
+    -amount,
+    sent.id,
+  );
 }
 
-const kinds = ({ mismatches }: Reconciliation) => mismatches.map(({ kind, ledger, id }) => [kind, ledger, id]);
+const kinds = ({ mismatches }: Reconciliation) =>
+  mismatches.map(({ kind, ledger, id }) => [kind, ledger, id]);
 
 describe("reconciliation is content", () => {
   it("with transfers that have arrived, are under way, parked or refunded, at the first look", async () => {
@@ -75,7 +102,11 @@ describe("reconciliation is content", () => {
     expect(await look()).toMatchObject({ ok: true, mismatches: [] });
     await world.reverseDeposit(after);
     world.nowMs += HOUR_MS;
-    expect(await look()).toMatchObject({ ok: true, mismatches: [], ledgers: { wallet: { sumOfEntries: 0 } } });
+    expect(await look()).toMatchObject({
+      ok: true,
+      mismatches: [],
+      ledgers: { wallet: { sumOfEntries: 0 } },
+    });
   });
 
   it("with confirmations that are late, by seconds or by days: they are named after ten minutes, and no loss is told", async () => {
@@ -95,7 +126,18 @@ describe("reconciliation is content", () => {
 
   it("whatever happens between two of its reads, and however often it is asked", async () => {
     const act = fc.record({
-      kind: fc.constantFrom("debit", "debit", "credit", "settle", "credit", "settle", "refund", "deposit", "wait", "days"),
+      kind: fc.constantFrom(
+        "debit",
+        "debit",
+        "credit",
+        "settle",
+        "credit",
+        "settle",
+        "refund",
+        "deposit",
+        "wait",
+        "days",
+      ),
       from: fc.constantFrom(...LEDGERS),
       userId: fc.constantFrom("ann", "bob"),
       amount: fc.integer({ min: 1, max: 90 }),
@@ -108,8 +150,15 @@ describe("reconciliation is content", () => {
         const [debited, credited]: [Sent[], Sent[]] = [[], []];
         const left = [...acts];
         const next = async (): Promise<void> => {
-          const { kind, from, userId, amount, index } = left.shift() ?? { kind: "", from: "wallet", userId: "ann", amount: 1, index: 0 };
-          const take = (list: Sent[]): Sent | undefined => list.splice(index % Math.max(1, list.length), 1)[0];
+          const { kind, from, userId, amount, index } = left.shift() ?? {
+            kind: "",
+            from: "wallet",
+            userId: "ann",
+            amount: 1,
+            index: 0,
+          };
+          const take = (list: Sent[]): Sent | undefined =>
+            list.splice(index % Math.max(1, list.length), 1)[0];
           if (kind === "wait") own.nowMs += 400_000;
           if (kind === "days") own.nowMs += 24 * HOUR_MS;
           if (kind === "deposit") await own.deposit(userId, amount);
@@ -118,7 +167,12 @@ describe("reconciliation is content", () => {
             const row = own.db[from].sqlite.prepare("SELECT 1 FROM outbox WHERE id = ?").get(sent.id);
             if (row !== undefined) debited.push(sent);
           }
-          const sent = kind === "credit" || kind === "refund" ? take(debited) : kind === "settle" ? take(credited) : undefined;
+          const sent =
+            kind === "credit" || kind === "refund"
+              ? take(debited)
+              : kind === "settle"
+                ? take(credited)
+                : undefined;
           if (sent === undefined) return;
           if (kind === "refund") return own.refund(sent);
           if (kind === "settle") return own.settle(sent);
@@ -190,7 +244,9 @@ describe("reconciliation tells nothing", () => {
 });
 
 describe("reconciliation tells", () => {
-  /** Each of them while an honest transfer is under way and while another's confirmation is lost. */
+  /**
+   * Each of them while an honest transfer is under way and while another's confirmation is lost.
+   */
   beforeEach(async () => {
     await world.debit("wallet", "ann", 60);
     await world.credit(await world.debit("wallet", "bob", 70));
@@ -279,7 +335,9 @@ describe("reconciliation tells", () => {
     world.tamper("wallet", "UPDATE account SET in_flight = in_flight + 50 WHERE id = 'user:ann'");
     await world.refund(both);
     for (let times = 0; times < 3; times += 1) {
-      expect(kinds(await look()).filter(([kind]) => kind !== "late_message")).toEqual([["wrong_outcome", "wallet", both.id]]);
+      expect(kinds(await look()).filter(([kind]) => kind !== "late_message")).toEqual([
+        ["wrong_outcome", "wallet", both.id],
+      ]);
       world.nowMs += HOUR_MS;
     }
   });
@@ -339,17 +397,28 @@ describe("reconciliation goes on from where it was", () => {
     for (let number = 0; number < 700; number += 1) await arrived(number % 2 === 0 ? "ann" : "bob", 1);
     world.nowMs += HOUR_MS;
     compares.calls = 0;
-    expect(await reconcile(counted(world))).toMatchObject({ ok: true, behind: 0, ledgers: { wallet: { clearing: 700 } } });
+    expect(await reconcile(counted(world))).toMatchObject({
+      ok: true,
+      behind: 0,
+      ledgers: { wallet: { clearing: 700 } },
+    });
     expect(compares.calls).toBeGreaterThanOrEqual(8);
     compares.calls = 0;
-    expect(await reconcile(counted(world))).toMatchObject({ ok: true, behind: 0, through: expect.any(Number) });
+    expect(await reconcile(counted(world))).toMatchObject({
+      ok: true,
+      behind: 0,
+      through: expect.any(Number),
+    });
     expect(compares.calls).toBe(4);
   });
 
   it("and says how far behind it is where its time is too short", async () => {
     for (let number = 0; number < 700; number += 1) await arrived("ann", 1);
     world.nowMs += HOUR_MS;
-    const slow = { ...counted(world), sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 2_500)) };
+    const slow = {
+      ...counted(world),
+      sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 2_500)),
+    };
     const first = await reconcile(slow);
     expect(first).toMatchObject({ ok: true, accounts: { all: false } });
     expect(first.behind).toBeGreaterThan(0);
@@ -383,9 +452,13 @@ describe("reconciliation goes on from where it was", () => {
     world.nowMs += 3 * HOUR_MS;
     const behind = [{ kind: "wrong_balance", ledger: "wallet", id: "equity", difference: -7 }];
     expect((await look()).mismatches).toEqual(behind);
-    const slow = { ...counted(world), sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)) };
+    const slow = {
+      ...counted(world),
+      sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)),
+    };
     expect((await reconcile(slow)).mismatches).toEqual(behind);
-    for (let times = 0; times < 2; times += 1) expect(await look()).toMatchObject({ ok: true, mismatches: [], behind: 0 });
+    for (let times = 0; times < 2; times += 1)
+      expect(await look()).toMatchObject({ ok: true, mismatches: [], behind: 0 });
   });
 
   it("once for money that equity has lost, which is told each time until it is back", async () => {
@@ -400,7 +473,10 @@ describe("reconciliation goes on from where it was", () => {
     expect(compares.calls).toBe(4);
     world.tamper("wallet", "UPDATE account SET balance = balance + 5 WHERE id = 'equity'");
     expect((await look()).mismatches).toEqual([]);
-    expect(await world.reconcilable("wallet").books({ withSums: false })).toMatchObject({ unexplained: null, unexplainedEquity: null });
+    expect(await world.reconcilable("wallet").books({ withSums: false })).toMatchObject({
+      unexplained: null,
+      unexplainedEquity: null,
+    });
   });
 
   it("once for a difference, which is told all the while, and until it is no more", async () => {
@@ -411,7 +487,10 @@ describe("reconciliation goes on from where it was", () => {
     const lost = [{ kind: "clearing", ledger: "wallet", difference: -5 }];
     expect((await look()).mismatches).toEqual(lost);
     // The walk has begun anew, and doesn't come to its end this time: each step takes too long.
-    const slow = { ...counted(world), sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)) };
+    const slow = {
+      ...counted(world),
+      sleep: async (ms: number) => void (world.nowMs += Math.max(ms, 8_000)),
+    };
     const anew = await reconcile(slow);
     expect(anew).toMatchObject({ ok: false, mismatches: lost });
     expect(anew.behind).toBeGreaterThan(0);
@@ -446,7 +525,8 @@ describe("reconciliation goes on from where it was", () => {
     world.tamper("savings", `DELETE FROM entry WHERE ${CREDIT}`, sent.id);
     await look();
     expect(kinds(await look())).toContainEqual(["sum_of_entries", "savings", undefined]);
-    const entry = "INSERT INTO entry (account_id, transfer_id, contra_id, amount, at) VALUES ('user:ann', ?, 'clearing', 5, 1)";
+    const entry =
+      "INSERT INTO entry (account_id, transfer_id, contra_id, amount, at) VALUES ('user:ann', ?, 'clearing', 5, 1)";
     world.tamper("savings", entry, sent.id);
     await look();
     expect((await look()).mismatches).toEqual([]);

@@ -36,7 +36,9 @@ describe("encodeReply", () => {
   });
 
   it("keeps the digits of integers of 64 bits", () => {
-    expect(encodeReply(["9223372036854775807", "-1"], "base64", 100)).toBe('{"result":[9223372036854775807,-1]}');
+    expect(encodeReply(["9223372036854775807", "-1"], "base64", 100)).toBe(
+      '{"result":[9223372036854775807,-1]}',
+    );
   });
 
   it("leaves OK alone where it stands alone, and encodes it within an array", () => {
@@ -62,7 +64,8 @@ describe("encodeReply", () => {
   });
 
   it("makes no plain text longer than it may be, whatever must be escaped in it", () => {
-    for (const text of ["\0".repeat(30), '"'.repeat(60), "\\".repeat(60)]) expect(encodeReply(bytes(text), "plain", 102)).toBeNull();
+    for (const text of ["\0".repeat(30), '"'.repeat(60), "\\".repeat(60)])
+      expect(encodeReply(bytes(text), "plain", 102)).toBeNull();
     for (const text of ["\0".repeat(16), '"'.repeat(50), "x".repeat(100)]) {
       expect(encodeReply(bytes(text), "plain", 102)?.length).toBeLessThanOrEqual(102 + '{"result":}'.length);
     }

@@ -35,10 +35,9 @@ async function serve(bytesMax = 1_000) {
     onBug: (error: unknown) => told.push(error),
   } as unknown as FrontParts;
   let handled = 0;
-  const server = createServer((request, response) => void handle(parts, request, response).then(() => (handled += 1))).listen(
-    0,
-    "127.0.0.1",
-  );
+  const server = createServer(
+    (request, response) => void handle(parts, request, response).then(() => (handled += 1)),
+  ).listen(0, "127.0.0.1");
   servers.push(server);
   await once(server, "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;

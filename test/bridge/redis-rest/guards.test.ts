@@ -59,8 +59,14 @@ describe("a path", () => {
   const ask = (method: string, url: string) => readRequest({ method, url } as IncomingMessage);
 
   it("is a channel's name to its end, as clients put it there", () => {
-    expect(ask("POST", "/subscribe/a/b?c")).toEqual({ what: "events", topic: { kind: "subscribe", name: "a/b?c" } });
-    expect(ask("GET", "/psubscribe/h%C3%A9%20*")).toEqual({ what: "events", topic: { kind: "psubscribe", name: "hé *" } });
+    expect(ask("POST", "/subscribe/a/b?c")).toEqual({
+      what: "events",
+      topic: { kind: "subscribe", name: "a/b?c" },
+    });
+    expect(ask("GET", "/psubscribe/h%C3%A9%20*")).toEqual({
+      what: "events",
+      topic: { kind: "psubscribe", name: "hé *" },
+    });
     expect(() => ask("POST", "/subscribe/%ff")).toThrow(expect.objectContaining({ status: 400 }));
   });
 
@@ -76,12 +82,18 @@ describe("a path", () => {
 
 describe("a refusal", () => {
   it("doesn't depend on how a name is written", () => {
-    for (const name of ["select", "Select", "SELECT"]) expect(refusal({ name, args: ["1"] })).toBe("ERR SELECT is not available over REST");
+    for (const name of ["select", "Select", "SELECT"])
+      expect(refusal({ name, args: ["1"] })).toBe("ERR SELECT is not available over REST");
   });
 
   it("of a subcommand names what is allowed, so that a new one is refused", () => {
-    expect(refusal({ name: "CLIENT", args: ["SOMETHING-NEW"] })).toBe("ERR CLIENT SOMETHING-NEW is not available over REST");
-    expect([refusal({ name: "CLIENT", args: ["id"] }), refusal({ name: "CLIENT", args: [] })]).toEqual([null, null]);
+    expect(refusal({ name: "CLIENT", args: ["SOMETHING-NEW"] })).toBe(
+      "ERR CLIENT SOMETHING-NEW is not available over REST",
+    );
+    expect([refusal({ name: "CLIENT", args: ["id"] }), refusal({ name: "CLIENT", args: [] })]).toEqual([
+      null,
+      null,
+    ]);
   });
 
   it("finds BLOCK where Redis would, and nowhere else", () => {

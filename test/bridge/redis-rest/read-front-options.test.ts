@@ -13,7 +13,11 @@ describe("where redis-server is", () => {
 
   it("can be told past the arguments, which every user of the machine can read", () => {
     const environment = { REDIS_URL: "redis://:secret@10.0.0.1" };
-    expect(readFrontOptions([], environment).redis).toMatchObject({ host: "10.0.0.1", port: 6379, password: "secret" });
+    expect(readFrontOptions([], environment).redis).toMatchObject({
+      host: "10.0.0.1",
+      port: 6379,
+      password: "secret",
+    });
     expect(readFrontOptions(["--redis", "redis://other"], environment).redis.host).toBe("other");
     expect(readFrontOptions([], {}).redis.host).toBe("127.0.0.1");
   });

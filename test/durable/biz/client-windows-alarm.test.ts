@@ -6,7 +6,12 @@ import { TurnedClock } from "../../support/turned-clock.ts";
 
 const WINDOW_MS = 60_000;
 const TAKE: PolicyAsk = { policy: "login", limit: 10, windowMs: WINDOW_MS, ask: { kind: "take", cost: 1 } };
-const REPORT: PolicyAsk = { policy: "reports", limit: 600, windowMs: WINDOW_MS, ask: { kind: "report", count: 1 } };
+const REPORT: PolicyAsk = {
+  policy: "reports",
+  limit: 600,
+  windowMs: WINDOW_MS,
+  ask: { kind: "report", count: 1 },
+};
 
 /** The windows of a client, over a storage that outlives restarts. */
 function windows() {

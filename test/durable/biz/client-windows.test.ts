@@ -6,8 +6,14 @@ import { TurnedClock } from "../../support/turned-clock.ts";
 
 const PER_ADDRESS = { policy: "failures from 192.0.2.1", limit: 5, windowMs: 60_000 };
 const PER_EMAIL = { policy: "failures", limit: 100, windowMs: 60_000 };
-const TAKES: readonly PolicyAsk[] = [PER_ADDRESS, PER_EMAIL].map((limit) => ({ ...limit, ask: { kind: "take", cost: 1 } }));
-const GIVE_BACKS: readonly PolicyAsk[] = [PER_ADDRESS, PER_EMAIL].map((limit) => ({ ...limit, ask: { kind: "give_back", cost: 1 } }));
+const TAKES: readonly PolicyAsk[] = [PER_ADDRESS, PER_EMAIL].map((limit) => ({
+  ...limit,
+  ask: { kind: "take", cost: 1 },
+}));
+const GIVE_BACKS: readonly PolicyAsk[] = [PER_ADDRESS, PER_EMAIL].map((limit) => ({
+  ...limit,
+  ask: { kind: "give_back", cost: 1 },
+}));
 const MONTH_MS = 30 * 86_400_000;
 
 function setUp() {
@@ -63,18 +69,21 @@ describe("a client's windows over a store that may refuse any write", () => {
     expect(leftIn(open())).toEqual(leftIn(windows));
   });
 
-  it.each([1, 2, 3])("forget a client as a whole, or try again at the next alarm (write %d fails)", (failsAtWrite) => {
-    const { clock, store, windows } = setUp();
-    windows.ask(TAKES);
-    clock.turn(120_000);
-    store.failsAtWrite = failsAtWrite;
-    const rows = store.values.size;
-    const forgot = answersOf(() => windows.onAlarm()) !== null;
-    expect(store.values.size).toBe(forgot ? 0 : rows);
-    store.failsAtWrite = 0;
-    windows.onAlarm();
-    expect([store.values.size, leftIn(windows)]).toEqual([0, {}]);
-  });
+  it.each([1, 2, 3])(
+    "forget a client as a whole, or try again at the next alarm (write %d fails)",
+    (failsAtWrite) => {
+      const { clock, store, windows } = setUp();
+      windows.ask(TAKES);
+      clock.turn(120_000);
+      store.failsAtWrite = failsAtWrite;
+      const rows = store.values.size;
+      const forgot = answersOf(() => windows.onAlarm()) !== null;
+      expect(store.values.size).toBe(forgot ? 0 : rows);
+      store.failsAtWrite = 0;
+      windows.onAlarm();
+      expect([store.values.size, leftIn(windows)]).toEqual([0, {}]);
+    },
+  );
 });
 
 describe("a client's windows and their alarm", () => {

@@ -27,6 +27,8 @@ describe("the map of buckets", () => {
     }
     expect(Math.abs((counts.get(0) ?? 0) - 50_000)).toBeLessThan(1_000);
     // Users' data lives where this says, so it may never change.
-    expect([1, 2, 3].map((user) => bucketOf(`018f0000-0000-7000-8000-00000000000${user}`))).toEqual([51, 103, 972]);
+    expect([1, 2, 3].map((user) => bucketOf(`018f0000-0000-7000-8000-00000000000${user}`))).toEqual([
+      51, 103, 972,
+    ]);
   });
 });

@@ -54,10 +54,18 @@ describe("a shard whose storage fails", () => {
 
   it("loses nothing to a snapshot that fails half way: 4,000 acknowledged, 4,000 there after a restart", async () => {
     const sql = new BreakableSql();
-    const { failures, start } = shardOver({ sql, pendingRecordsMax: 10_000, entriesPerUserMax: 5_000, liveRowsMax: 45 });
+    const { failures, start } = shardOver({
+      sql,
+      pendingRecordsMax: 10_000,
+      entriesPerUserMax: 5_000,
+      liveRowsMax: 45,
+    });
     const shard = start();
     for (let batch = 0; batch < 40; batch += 1)
-      await shard.report("ada", Array.from({ length: 100 }, (_, item) => beat(`film-${batch * 100 + item}`, batch)).flat());
+      await shard.report(
+        "ada",
+        Array.from({ length: 100 }, (_, item) => beat(`film-${batch * 100 + item}`, batch)).flat(),
+      );
     // The snapshot has two chunks or more; its first is written, its second throws.
     while (failures.length === 0) {
       sql.writesLeft = 2;
@@ -72,10 +80,15 @@ describe("a shard whose storage fails", () => {
     const { sql, failures, start } = shardOver({ liveRowsMax: 3 });
     const shard = start();
     for (let round = 0; round < 6; round += 1) await shard.report("ada", beat(`film-${round}`, round));
-    const records = Array.from({ length: 3 }, (_, item) => recordOf({ itemId: `film-${item}`, positionMs: item }));
+    const records = Array.from({ length: 3 }, (_, item) =>
+      recordOf({ itemId: `film-${item}`, positionMs: item }),
+    );
     // Chunk 0 of two is the new one's, chunk 1 is still the old one's.
     sql.exec("UPDATE snapshot SET chunks = 2 WHERE chunk = 0");
-    sql.exec("INSERT INTO snapshot (chunk, seq, chunks, payload) VALUES (1, 1, 1, ?)", encodeRow(records).buffer);
+    sql.exec(
+      "INSERT INTO snapshot (chunk, seq, chunks, payload) VALUES (1, 1, 1, ?)",
+      encodeRow(records).buffer,
+    );
     const restarted = start();
     expect(failures).toEqual(["replay the log"]);
     expect(await positions(restarted)).toMatchObject({ "film-0": 0, "film-5": 5 });
@@ -110,14 +123,18 @@ describe("a shard's log", () => {
     sql.exec("UPDATE log SET payload = ?", payload.buffer);
 
     const shard = start();
-    expect(await shard.list("ada", { limit: 10 })).toMatchObject({ degraded: true, items: [{ itemId: "film", positionMs: 1 }] });
+    expect(await shard.list("ada", { limit: 10 })).toMatchObject({
+      degraded: true,
+      items: [{ itemId: "film", positionMs: 1 }],
+    });
     expect(await shard.report("ada", beat("film", 2))).toMatchObject({ accepted: 1 });
     expect(shard.status().unreadRows).toBe(1);
     // Its slot is overwritten in time, and what it said is still there for whoever can read it.
     confirmAll(shard, [keyOf("film")]);
     for (let round = 0; round < 5; round += 1) await shard.report("ada", beat(`series-${round}`, round));
     expect(start().status().unreadRows).toBe(1);
-    // A release that can: here, one for which the unknown part is gone. What was read then is not taken twice.
+    // A release that can: here, one for which the unknown part is gone. What was read then is not
+    // taken twice.
     sql.exec("UPDATE unread_row SET payload = ?", known.buffer);
     const reading = start();
     expect(reading.status().unreadRows).toBe(0);
@@ -136,7 +153,8 @@ describe("a shard's log", () => {
     await unable.report("bob", beat("film", 1));
     expect(sql.exec("SELECT slot FROM log").toArray()).toHaveLength(1);
     sql.exec("UPDATE unread_row SET payload = ?", row?.["payload"] ?? null);
-    for (const shard of [start(), start()]) expect(shard.collect([keyOf("film"), keyOf("film", "bob")])).toHaveLength(2);
+    for (const shard of [start(), start()])
+      expect(shard.collect([keyOf("film"), keyOf("film", "bob")])).toHaveLength(2);
   });
 
   it("never gives a revision twice, though a row of old ones was the last to be written", async () => {
@@ -192,7 +210,9 @@ describe("an erased user", () => {
       await shard.report("eve-the-erased", beat(`film-${round}`, round));
       await shard.report("ada", beat(`film-${round}`, round));
     }
-    sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT seq, 0, '[3]', payload FROM log LIMIT 3");
+    sql.exec(
+      "INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT seq, 0, '[3]', payload FROM log LIMIT 3",
+    );
     expect(copiesOf(sql, "eve-the-erased").length).toBeGreaterThan(3);
     shard.erase("eve-the-erased");
     await shard.report("eve-the-erased", beat("late", 1));

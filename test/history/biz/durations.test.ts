@@ -13,7 +13,10 @@ import { recordOf } from "../../support/history-records.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 import { keyOf, shardOver } from "../support/shard-over.ts";
 
-/* A film's length is known to some reports and not to others. What becomes of it on every way from the report to the database and back. */
+/*
+ * A film's length is known to some reports and not to others. What becomes of it on every way from
+ * the report to the database and back.
+ */
 
 const DURATION_MS = 10_000;
 const KEY = keyOf("film");
@@ -29,17 +32,25 @@ function history(limits: Partial<ShardLimits> = {}) {
   const over = shardOver({ reader: d1HistoryReader([db], () => 0), liveRowsMax: 4, ...limits });
   const writer = d1HistoryWriter(db, over.clock.now);
   const startMs = over.clock.now();
-  const report = (shard: Shard, positionMs: number, more: Partial<Report> = {}, at = startMs + positionMs - 100_000) =>
-    shard.report("ada", [{ kind: "video", itemId: "film", positionMs, event: "playing", at, ...more }]);
+  const report = (
+    shard: Shard,
+    positionMs: number,
+    more: Partial<Report> = {},
+    at = startMs + positionMs - 100_000,
+  ) => shard.report("ada", [{ kind: "video", itemId: "film", positionMs, event: "playing", at, ...more }]);
   const confirm = (shard: Shard, records: readonly HistoryRecord[]): void =>
-    shard.confirm(records.map(({ userId, kind, itemId, rev, durationMs }) => ({ userId, kind, itemId, rev, durationMs })));
+    shard.confirm(
+      records.map(({ userId, kind, itemId, rev, durationMs }) => ({ userId, kind, itemId, rev, durationMs })),
+    );
   const writeBack = async (shard: Shard): Promise<void> => {
     const records = shard.collect([KEY]);
     await writer.upsert(records);
     confirm(shard, records);
   };
-  const shown = async (shard: Shard): Promise<Entry | undefined> => (await shard.lookup("ada", [KEY])).items[0];
-  const stored = () => db.statement("SELECT position_ms AS positionMs, duration_ms AS durationMs FROM history").get();
+  const shown = async (shard: Shard): Promise<Entry | undefined> =>
+    (await shard.lookup("ada", [KEY])).items[0];
+  const stored = () =>
+    db.statement("SELECT position_ms AS positionMs, duration_ms AS durationMs FROM history").get();
   return { ...over, db, writer, report, confirm, writeBack, shown, stored };
 }
 
@@ -48,8 +59,14 @@ const UNKNOWN: readonly (readonly [string, Partial<Report>])[] = [
   ["a duration of 0", { durationMs: 0 }],
 ];
 
-/** What happens between the report that knows the duration and the one that doesn't; the answer is the shard that the latter comes to. */
-const BETWEEN: readonly (readonly [string, (of: ReturnType<typeof history>, shard: Shard) => Promise<Shard>])[] = [
+/**
+ * What happens between the report that knows the duration and the one that doesn't; the answer is
+ * the shard that the latter comes to.
+ */
+const BETWEEN: readonly (readonly [
+  string,
+  (of: ReturnType<typeof history>, shard: Shard) => Promise<Shard>,
+])[] = [
   ["it follows at once", async (_of, shard) => shard],
   ["after a restart", async ({ start }) => start()],
   [
@@ -99,18 +116,26 @@ describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
     expect((await shard.continueWatching("ada", 20)).items).toHaveLength(1);
   });
 
-  it.each(["before", "after"])("finds the duration behind the newest entries, where those are loaded %s it", async (when) => {
-    const { db, start, report } = history({ headEntries: 2 });
-    const insert = db.statement("INSERT INTO history VALUES ('ada', 'video', ?, 9600, ?, 'playing', NULL, ?, 7)");
-    for (const [index, itemId] of ["film", "a", "b", "c"].entries()) insert.run(itemId, DURATION_MS, 1_600_000_000_000 + index);
-    const shard = start();
-    if (when === "after") await shard.list("ada", { limit: 1 });
-    await report(shard, 9_700, unknown);
-    const expected = [expect.objectContaining({ itemId: "film", positionMs: 9_700, durationMs: DURATION_MS }) as Entry];
-    expect((await shard.lookup("ada", [KEY])).items).toEqual(expected);
-    expect((await shard.list("ada", { limit: 1 })).items).toEqual(expected);
-    expect((await shard.continueWatching("ada", 20)).items).toEqual([]);
-  });
+  it.each(["before", "after"])(
+    "finds the duration behind the newest entries, where those are loaded %s it",
+    async (when) => {
+      const { db, start, report } = history({ headEntries: 2 });
+      const insert = db.statement(
+        "INSERT INTO history VALUES ('ada', 'video', ?, 9600, ?, 'playing', NULL, ?, 7)",
+      );
+      for (const [index, itemId] of ["film", "a", "b", "c"].entries())
+        insert.run(itemId, DURATION_MS, 1_600_000_000_000 + index);
+      const shard = start();
+      if (when === "after") await shard.list("ada", { limit: 1 });
+      await report(shard, 9_700, unknown);
+      const expected = [
+        expect.objectContaining({ itemId: "film", positionMs: 9_700, durationMs: DURATION_MS }) as Entry,
+      ];
+      expect((await shard.lookup("ada", [KEY])).items).toEqual(expected);
+      expect((await shard.list("ada", { limit: 1 })).items).toEqual(expected);
+      expect((await shard.continueWatching("ada", 20)).items).toEqual([]);
+    },
+  );
 
   it("learns nothing of what was removed in between", async () => {
     const { db, start, report, writeBack, shown } = history();
@@ -129,9 +154,18 @@ describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
     for (const durationMs of [null, 0]) {
       const { db, start, report, writeBack, stored, shown } = history();
       const atMs = 1_600_000_000_000;
-      db.statement("INSERT INTO history VALUES ('ada', 'video', 'film', 9999, ?, 'playing', NULL, ?, 7)").run(durationMs, atMs);
+      db.statement("INSERT INTO history VALUES ('ada', 'video', 'film', 9999, ?, 'playing', NULL, ?, 7)").run(
+        durationMs,
+        atMs,
+      );
       const shard = start();
-      expect(await shown(shard)).toEqual({ kind: "video", itemId: "film", positionMs: 9_999, event: "playing", watchedAt: atMs });
+      expect(await shown(shard)).toEqual({
+        kind: "video",
+        itemId: "film",
+        positionMs: 9_999,
+        event: "playing",
+        watchedAt: atMs,
+      });
       await report(shard, 5, unknown);
       await writeBack(shard);
       expect(stored()).toEqual({ positionMs: 5, durationMs: null });
@@ -207,7 +241,9 @@ describe("the duration of an item", () => {
         }
         const last = await shown(shard);
         await writeBack(shard);
-        expect(stored()).toEqual(last && { positionMs: last.positionMs, durationMs: last.durationMs ?? null });
+        expect(stored()).toEqual(
+          last && { positionMs: last.positionMs, durationMs: last.durationMs ?? null },
+        );
       }),
       { numRuns: 300 },
     );
@@ -233,7 +269,10 @@ it("a duration that is pending is shown, also where the same batch has pushed it
 it("a duration that comes after its record was set aside is set aside with it, and one that is known stays", async () => {
   const { db, writer } = history();
   const unsure = recordOf({ rev: 7, durationMs: null });
-  const kept = () => JSON.parse(String(db.statement("SELECT record FROM history_rejected").get()?.["record"])) as HistoryRecord;
+  const kept = () =>
+    JSON.parse(
+      String(db.statement("SELECT record FROM history_rejected").get()?.["record"]),
+    ) as HistoryRecord;
   await writer.reject(unsure, "too large");
   await writer.reject({ ...unsure, durationMs: DURATION_MS }, "too large");
   expect(kept().durationMs).toBe(DURATION_MS);

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { eraseUser } from "../../../src/history/biz/erasure.ts";
 
-/** An erasure over two databases and `letters` steps' worth of old dead letters, and what it did in order. */
+/**
+ * An erasure over two databases and `letters` steps' worth of old dead letters, and what it did in
+ * order.
+ */
 function erasure(letters: number) {
   const did: string[] = [];
   const state = { letters };

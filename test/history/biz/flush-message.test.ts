@@ -1,18 +1,29 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { packFlushMessages, readQueueMessage, unpackFlushMessage } from "../../../src/history/biz/flush-message.ts";
+import {
+  packFlushMessages,
+  readQueueMessage,
+  unpackFlushMessage,
+} from "../../../src/history/biz/flush-message.ts";
 import { readCollected } from "../../../src/history/biz/read-collected.ts";
 import { anyRecord, recordName, recordOf } from "../../support/history-records.ts";
 
-const keyOf = ({ userId, kind, itemId }: { userId: string; kind: string; itemId: string }) => ({ userId, kind, itemId });
+const keyOf = ({ userId, kind, itemId }: { userId: string; kind: string; itemId: string }) => ({
+  userId,
+  kind,
+  itemId,
+});
 
 describe("flush messages", () => {
   it("carry every key once, whole, and are read as they were written", () => {
     fc.assert(
       fc.property(fc.uniqueArray(anyRecord.map(keyOf), { selector: recordName }), (keys) => {
         const messages = packFlushMessages(3, keys);
-        for (const message of messages) expect(readQueueMessage(structuredClone(message))).toEqual({ message, badKeys: 0 });
-        expect(messages.flatMap(unpackFlushMessage).map(recordName).sort()).toEqual(keys.map(recordName).sort());
+        for (const message of messages)
+          expect(readQueueMessage(structuredClone(message))).toEqual({ message, badKeys: 0 });
+        expect(messages.flatMap(unpackFlushMessage).map(recordName).sort()).toEqual(
+          keys.map(recordName).sort(),
+        );
       }),
     );
   });
@@ -52,7 +63,10 @@ describe("flush messages", () => {
 
   it("carry what an earlier release stored under a name that no client may use any more", () => {
     const users = [["ada", ["video/.", "video/.."]]];
-    expect(readQueueMessage({ type: "flush", shard: 0, users })).toEqual({ message: { type: "flush", shard: 0, users }, badKeys: 0 });
+    expect(readQueueMessage({ type: "flush", shard: 0, users })).toEqual({
+      message: { type: "flush", shard: 0, users },
+      badKeys: 0,
+    });
     const records = [".", ".."].map((itemId) => recordOf({ itemId }));
     expect(readCollected(records)).toEqual({ records, refused: [], nameless: 0 });
   });

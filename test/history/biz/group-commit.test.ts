@@ -14,7 +14,9 @@ function groupCommit(more: { weightMax?: number; waitingWeightMax?: number; fail
     commit: (items) => {
       if (more.failing === true) throw new Error("the disk is full");
       commits.push([...items]);
-      return items.map((item) => (item === "bad" ? { error: new Error("bad") } : { result: item.toUpperCase() }));
+      return items.map((item) =>
+        item === "bad" ? { error: new Error("bad") } : { result: item.toUpperCase() },
+      );
     },
     now: clock.now,
     schedule: clock.schedule,
@@ -34,7 +36,11 @@ describe("group commit", () => {
     await group.submit("a");
     const waiting = [group.submit("b"), group.submit("bad"), group.submit("c")];
     clock.turn(50);
-    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect((await Promise.allSettled(waiting)).map(({ status }) => status)).toEqual([
+      "fulfilled",
+      "rejected",
+      "fulfilled",
+    ]);
     expect(commits).toHaveLength(2);
   });
 
@@ -76,7 +82,9 @@ describe("group commit", () => {
     await group.submit("a");
     void group.submit("b");
     void group.submit("c");
-    expect(() => group.submit("d")).toThrow(expect.objectContaining({ code: "OVERLOADED", retryAfterMs: 1_000 }));
+    expect(() => group.submit("d")).toThrow(
+      expect.objectContaining({ code: "OVERLOADED", retryAfterMs: 1_000 }),
+    );
     clock.turn(50);
     void group.submit("d");
   });

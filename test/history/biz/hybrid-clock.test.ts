@@ -4,9 +4,12 @@ import { HybridClock } from "../../../src/history/biz/hybrid-clock.ts";
 
 describe("the hybrid clock", () => {
   it("never repeats and never goes back, however the wall clock jumps and restarts interrupt", () => {
-    const steps = fc.array(fc.record({ wallMs: fc.integer({ min: 0, max: 2_000_000_000_000 }), restart: fc.boolean() }), {
-      maxLength: 100,
-    });
+    const steps = fc.array(
+      fc.record({ wallMs: fc.integer({ min: 0, max: 2_000_000_000_000 }), restart: fc.boolean() }),
+      {
+        maxLength: 100,
+      },
+    );
     fc.assert(
       fc.property(steps, (walk) => {
         let clock = new HybridClock();

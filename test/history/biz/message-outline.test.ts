@@ -28,7 +28,8 @@ describe("the outline of a message", () => {
   });
 
   it("has at most 1,000 characters, however wide and deep the message is", () => {
-    const wide = (depth: number): unknown => (depth === 0 ? "x" : Array.from({ length: 12 }, () => wide(depth - 1)));
+    const wide = (depth: number): unknown =>
+      depth === 0 ? "x" : Array.from({ length: 12 }, () => wide(depth - 1));
     expect(outlineOf(wide(5)).length).toBeLessThanOrEqual(1_000);
     let deep: unknown = "x";
     for (let level = 0; level < 5_000; level += 1) deep = [deep];

@@ -3,10 +3,16 @@ import { OwnLoad } from "../../../src/history/biz/own-load.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { beat, shardOver } from "../support/shard-over.ts";
 
-/** An object whose timers go off late by `lateMs`, as they do behind work that was there before them. */
+/**
+ * An object whose timers go off late by `lateMs`, as they do behind work that was there before
+ * them.
+ */
 function loadWith(lateMs: () => number) {
   const clock = new TurnedClock();
-  const load = new OwnLoad({ now: clock.now, schedule: (delayMs, callback) => clock.schedule(delayMs + lateMs(), callback) });
+  const load = new OwnLoad({
+    now: clock.now,
+    schedule: (delayMs, callback) => clock.schedule(delayMs + lateMs(), callback),
+  });
   const workFor = (ms: number): void => {
     for (let passed = 0; passed < ms; passed += 5) {
       load.arrived();

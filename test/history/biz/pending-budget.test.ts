@@ -21,7 +21,8 @@ async function taken(shard: Shard, users: readonly string[]): Promise<number> {
   return count;
 }
 
-const named = (letter: string, count: number): string[] => Array.from({ length: count }, (_, index) => `${letter}-${index}`);
+const named = (letter: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${letter}-${index}`);
 
 describe("a shard's budget", () => {
   it("is not filled by one user, within whatever limits they report", async () => {
@@ -36,7 +37,8 @@ describe("a shard's budget", () => {
     const { start } = shardOver({ pendingRecordsMax: 10 });
     const shard = start();
     expect(await taken(shard, named("ada", 20))).toBe(10);
-    for (let round = 2; round < 50; round += 1) expect(await shard.report("ada-3", beat("film", round))).toMatchObject({ accepted: 1 });
+    for (let round = 2; round < 50; round += 1)
+      expect(await shard.report("ada-3", beat("film", round))).toMatchObject({ accepted: 1 });
     expect(shard.collect([keyOf("film", "ada-3")])[0]?.positionMs).toBe(49);
     confirmAll(shard, [keyOf("film", "ada-0")]);
     expect(await taken(shard, ["ada-15"])).toBe(1);
@@ -62,7 +64,11 @@ describe("a shard's budget", () => {
   });
 
   it("is kept to in bytes also by new users' reports that wait for their commit", async () => {
-    const { clock, start } = shardOver({ commitSpacingMs: 50, pendingRecordsMax: 20_000, pendingBytesMax: 1_000_000 });
+    const { clock, start } = shardOver({
+      commitSpacingMs: 50,
+      pendingRecordsMax: 20_000,
+      pendingBytesMax: 1_000_000,
+    });
     const shard = start();
     const reports = named("ada", 3_000).map((user) => shard.report(user, beat("film", 1)));
     clock.turn(1_000);

@@ -3,7 +3,12 @@ import { describe, expect, it, vi } from "vitest";
 import { LogRows } from "../../../src/history/biz/log-rows.ts";
 import { PendingIndex } from "../../../src/history/biz/pending-index.ts";
 import { PendingSet } from "../../../src/history/biz/pending-set.ts";
-import { comparePositions, recordBytes, storedBytes, type HistoryRecord } from "../../../src/history/biz/record.ts";
+import {
+  comparePositions,
+  recordBytes,
+  storedBytes,
+  type HistoryRecord,
+} from "../../../src/history/biz/record.ts";
 import { beat, shardOver } from "../support/shard-over.ts";
 import { recordOf } from "../../support/history-records.ts";
 
@@ -14,10 +19,20 @@ const key = ({ userId, kind, itemId }: HistoryRecord) => ({ userId, kind, itemId
 /** A set over two databases: users whose name begins with "b" are in the second. */
 function pendingSet({ recordsPerUserMax = 1_000, windowMs = 300_000 } = {}) {
   const rows = new LogRows();
-  const pending = new PendingSet({ rows, windowMs, recordsPerUserMax, databaseOf: (userId) => (userId.startsWith("b") ? 1 : 0) });
+  const pending = new PendingSet({
+    rows,
+    windowMs,
+    recordsPerUserMax,
+    databaseOf: (userId) => (userId.startsWith("b") ? 1 : 0),
+  });
   let seq = 0;
   let rev = T0 * 1024;
-  const put = (userId: string, itemId: string, more: Partial<HistoryRecord> = {}, nowMs = T0): HistoryRecord => {
+  const put = (
+    userId: string,
+    itemId: string,
+    more: Partial<HistoryRecord> = {},
+    nowMs = T0,
+  ): HistoryRecord => {
     seq += 1;
     rev += 1;
     rows.add(seq, 100);
@@ -180,7 +195,10 @@ describe("a user's pending records", () => {
     const one = put("ada", "film", { deviceId: "tv" });
     const [bytes, stored] = [pending.bytes, pending.storedBytes];
     const two = put("ada", "another film");
-    expect([pending.bytes, pending.storedBytes]).toEqual([bytes + recordBytes(two), stored + storedBytes(two)]);
+    expect([pending.bytes, pending.storedBytes]).toEqual([
+      bytes + recordBytes(two),
+      stored + storedBytes(two),
+    ]);
     confirm(pending, two, T0);
     expect([pending.bytes, pending.storedBytes]).toEqual([bytes, stored]);
     pending.dropUser(one.userId);

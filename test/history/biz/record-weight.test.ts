@@ -11,7 +11,9 @@ interface Weight {
 
 function weigh(users: number, items: number): Weight {
   const script = `${PROJECT_ROOT}test/history/support/weigh-pending.ts`;
-  return JSON.parse(execFileSync(process.execPath, [script, String(users), String(items)], { encoding: "utf8" })) as Weight;
+  return JSON.parse(
+    execFileSync(process.execPath, [script, String(users), String(items)], { encoding: "utf8" }),
+  ) as Weight;
 }
 
 describe("what a shard believes that pending records weigh", () => {

@@ -14,7 +14,10 @@ describe("the order of reports", () => {
     fc.assert(
       fc.property(
         sameItem.chain((records) =>
-          fc.tuple(fc.constant(records), fc.shuffledSubarray([...records, ...records], { minLength: records.length * 2 })),
+          fc.tuple(
+            fc.constant(records),
+            fc.shuffledSubarray([...records, ...records], { minLength: records.length * 2 }),
+          ),
         ),
         ([records, shuffled]) => {
           const { durationMs: _one, ...winner } = merged(records);
@@ -77,6 +80,12 @@ describe("what to continue", () => {
 describe("an entry", () => {
   it("leaves out what is not known", () => {
     expect(entryOf(recordOf({ durationMs: 0 }))).toEqual(entryOf(recordOf()));
-    expect(entryOf(recordOf())).toEqual({ kind: "video", itemId: "m1", positionMs: 1_000, event: "playing", watchedAt: 1_700_000_000_000 });
+    expect(entryOf(recordOf())).toEqual({
+      kind: "video",
+      itemId: "m1",
+      positionMs: 1_000,
+      event: "playing",
+      watchedAt: 1_700_000_000_000,
+    });
   });
 });

@@ -21,7 +21,8 @@ describe("retention", () => {
   it("deletes what is old until nothing is, in a bounded number of steps a run", async () => {
     const few = growing("few", 25);
     const many = growing("many", 1_000);
-    const run = () => pruneOld({ retentions: [few.retention, many.retention], now: () => 0, onFailure: () => undefined });
+    const run = () =>
+      pruneOld({ retentions: [few.retention, many.retention], now: () => 0, onFailure: () => undefined });
     await run();
     expect([few.state, many.state]).toEqual([
       { rows: 0, steps: 3 },
@@ -34,7 +35,11 @@ describe("retention", () => {
   it("of one thing that fails is told and keeps no other from its turn", async () => {
     const few = growing("few", 25);
     const told: string[] = [];
-    await pruneOld({ retentions: [broken, few.retention], now: () => 0, onFailure: (what) => void told.push(what) });
+    await pruneOld({
+      retentions: [broken, few.retention],
+      now: () => 0,
+      onFailure: (what) => void told.push(what),
+    });
     expect([told, few.state.rows]).toEqual([["prune letters"], 0]);
   });
 });

@@ -39,7 +39,10 @@ function platform({
   const landed: { readonly user: string; readonly shard: number }[] = [];
   const copyOf = (shard: number): MappingCopy =>
     new MappingCopy({
-      store: { readMapping: () => copies.get(shard) ?? null, writeMapping: (mapping) => void copies.set(shard, mapping) },
+      store: {
+        readMapping: () => copies.get(shard) ?? null,
+        writeMapping: (mapping) => void copies.set(shard, mapping),
+      },
       buckets,
       askMapping,
     });
@@ -55,7 +58,15 @@ function platform({
       return `shard ${shard}`;
     };
   const directory = (): ShardDirectory => new ShardDirectory({ seedShards, askMapping });
-  return { world, landed, copies, copyOf, ask, directory, restartKeeper: () => void (keeper = startKeeper()) };
+  return {
+    world,
+    landed,
+    copies,
+    copyOf,
+    ask,
+    directory,
+    restartKeeper: () => void (keeper = startKeeper()),
+  };
 }
 
 const USERS = Array.from({ length: 60 }, (_, user) => `user-${user}`);
@@ -90,15 +101,23 @@ describe("finding a user's shard", () => {
     const fresh = directory();
     let refused = 0;
     for (const user of USERS)
-      await fresh.ofUser(user, ask(user)).catch((error: unknown) => (refused += isCode(error, "UNAVAILABLE") ? 1 : 1_000));
+      await fresh
+        .ofUser(user, ask(user))
+        .catch((error: unknown) => (refused += isCode(error, "UNAVAILABLE") ? 1 : 1_000));
     for (const { user, shard } of landed) expect(shard).toBe(shardOf(user, { version: 1, shards: 16 }));
     expect(refused).toBeLessThan(USERS.length);
     expect(landed.length).toBe(12 + USERS.length - refused);
   });
 
   it("refuses rather than guess where D1 is away and older shards are there", async () => {
-    const { world, directory, ask, landed } = platform({ inD1: { version: 1, shards: 16 }, oldShards: true, d1IsAway: true });
-    await expect(directory().ofUser("ada", ask("ada"))).rejects.toSatisfy((error) => isCode(error, "UNAVAILABLE"));
+    const { world, directory, ask, landed } = platform({
+      inD1: { version: 1, shards: 16 },
+      oldShards: true,
+      d1IsAway: true,
+    });
+    await expect(directory().ofUser("ada", ask("ada"))).rejects.toSatisfy((error) =>
+      isCode(error, "UNAVAILABLE"),
+    );
     expect([landed, world.stored]).toEqual([[], null]);
     world.d1IsAway = false;
     await directory().ofUser("ada", ask("ada"));
@@ -166,8 +185,12 @@ describe("finding a user's shard", () => {
   it("gives up where shards send a caller in circles", async () => {
     let hops = 0;
     const { directory } = platform();
-    const circle = async (): Promise<Elsewhere> => ({ elsewhere: { version: (hops += 1), shards: 1 + (hops % 3) } });
-    await expect(directory().ofUser("ada", circle)).rejects.toSatisfy((error) => isCode(error, "UNAVAILABLE"));
+    const circle = async (): Promise<Elsewhere> => ({
+      elsewhere: { version: (hops += 1), shards: 1 + (hops % 3) },
+    });
+    await expect(directory().ofUser("ada", circle)).rejects.toSatisfy((error) =>
+      isCode(error, "UNAVAILABLE"),
+    );
     expect(hops).toBe(3);
   });
 
@@ -195,7 +218,9 @@ describe("a changed map of buckets", () => {
     changed.world.stored = before.world.stored;
     for (const [shard, mapping] of before.copies) changed.copies.set(shard, mapping);
     for (const user of USERS)
-      await expect(changed.directory().ofUser(user, changed.ask(user))).rejects.toThrow("HISTORY_BUCKETS is not the map");
+      await expect(changed.directory().ofUser(user, changed.ask(user))).rejects.toThrow(
+        "HISTORY_BUCKETS is not the map",
+      );
     expect(changed.landed).toEqual([]);
   });
 });

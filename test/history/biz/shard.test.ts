@@ -65,7 +65,9 @@ describe("a shard", () => {
             unconfirmed.delete(item);
           }
           const pending = new Map(
-            shard.collect(["a", "b", "c"].map((itemId) => key(itemId))).map(({ itemId, positionMs }) => [itemId, positionMs]),
+            shard
+              .collect(["a", "b", "c"].map((itemId) => key(itemId)))
+              .map(({ itemId, positionMs }) => [itemId, positionMs]),
           );
           for (const [itemId, positionMs] of unconfirmed) expect(pending.get(itemId)).toBe(positionMs);
         }
@@ -77,16 +79,20 @@ describe("a shard", () => {
     const { clock, start } = shardOver({ commitSpacingMs: 50 });
     const shard = start();
     await shard.report("ada", beat("film", 1));
-    const waiting = [shard.report("ada", beat("film", 2)), shard.report("bob", beat("film", -7)), shard.report("cleo", beat("film", 3))];
+    const waiting = [
+      shard.report("ada", beat("film", 2)),
+      shard.report("bob", beat("film", -7)),
+      shard.report("cleo", beat("film", 3)),
+    ];
     clock.turn(50);
     const outcomes = await Promise.allSettled(waiting);
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
     await expect(waiting[1]).rejects.toSatisfy((error) => isCode(error, "INVALID"));
     const restarted = start();
-    expect([await positions(restarted, "ada"), await positions(restarted, "bob"), await positions(restarted, "cleo")]).toEqual([
-      { film: 2 },
-      {},
-      { film: 3 },
-    ]);
+    expect([
+      await positions(restarted, "ada"),
+      await positions(restarted, "bob"),
+      await positions(restarted, "cleo"),
+    ]).toEqual([{ film: 2 }, {}, { film: 3 }]);
   });
 });

@@ -8,11 +8,18 @@ import { anyRecord, recordOf } from "../../support/history-records.ts";
 const BYTES_MAX = 1_000_000;
 const bytesOf = (text: string): number => new TextEncoder().encode(text).byteLength;
 
-/** Records of every weight there is: short ones, long ones, ones whose texts double when they are escaped or encoded. */
+/**
+ * Records of every weight there is: short ones, long ones, ones whose texts double when they are
+ * escaped or encoded.
+ */
 const anyWeight = fc.record({
   record: anyRecord,
   times: fc.integer({ min: 1, max: 2_500 }),
-  deviceId: fc.oneof(fc.constant(null), fc.string({ minLength: 1, maxLength: 64, unit: "binary" }), fc.constant('"'.repeat(64))),
+  deviceId: fc.oneof(
+    fc.constant(null),
+    fc.string({ minLength: 1, maxLength: 64, unit: "binary" }),
+    fc.constant('"'.repeat(64)),
+  ),
 });
 
 /** What the writer binds to its statement for these records. */
@@ -27,7 +34,9 @@ describe("statements", () => {
   it("have at most 1 MB and 5,000 records each, all records in order, none lost, whatever the mix", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(anyWeight, { maxLength: 8 }), async (mix) => {
-        const records = mix.flatMap(({ record, times, deviceId }) => Array.from({ length: times }, () => ({ ...record, deviceId })));
+        const records = mix.flatMap(({ record, times, deviceId }) =>
+          Array.from({ length: times }, () => ({ ...record, deviceId })),
+        );
         const parts = [...statementParts(records)];
         expect(parts.flat()).toEqual(records);
         for (const part of parts) {
@@ -36,7 +45,8 @@ describe("statements", () => {
           expect(bytesOf(await parameterOf(part))).toBeLessThanOrEqual(BYTES_MAX);
         }
       }),
-      // Shrinking thousands of records takes minutes and shows no more than the first counterexample.
+      // Shrinking thousands of records takes minutes and shows no more than the first
+      // counterexample.
       { numRuns: 40, endOnFailure: true },
     );
   });
@@ -47,7 +57,9 @@ describe("statements", () => {
   });
 
   it("carry an item that is too big for any by itself, rather than none", () => {
-    expect([...statementParts(["a", "b".repeat(BYTES_MAX), "c"])].map((part) => part.length)).toEqual([1, 1, 1]);
+    expect([...statementParts(["a", "b".repeat(BYTES_MAX), "c"])].map((part) => part.length)).toEqual([
+      1, 1, 1,
+    ]);
   });
 
   it("have fewer items where they are asked to, and are none for nothing", () => {

@@ -26,8 +26,11 @@ function storedEntries(count: number) {
 
 /** A database whose answers a test gives when it likes. */
 function heldBack() {
-  const waiting: { readonly userId: string; readonly answer: (records: readonly HistoryRecord[]) => void; readonly fail: () => void }[] =
-    [];
+  const waiting: {
+    readonly userId: string;
+    readonly answer: (records: readonly HistoryRecord[]) => void;
+    readonly fail: () => void;
+  }[] = [];
   const newestOf = (userId: string): Promise<readonly HistoryRecord[]> =>
     new Promise((answer, reject) => {
       waiting.push({ userId, answer, fail: () => reject(new CodedError("UNAVAILABLE", "D1 is away")) });
@@ -35,7 +38,8 @@ function heldBack() {
   return { waiting, reader: { newestOf } };
 }
 
-const ids = (items: readonly { readonly itemId: string }[]): readonly string[] => items.map(({ itemId }) => itemId);
+const ids = (items: readonly { readonly itemId: string }[]): readonly string[] =>
+  items.map(({ itemId }) => itemId);
 
 describe("a user who is not in memory", () => {
   it("is loaded by their newest hundred, and whole only when somebody pages on", async () => {
@@ -44,7 +48,10 @@ describe("a user who is not in memory", () => {
     expect(ids((await shard.list("ada", { limit: 20 })).items)[0]).toBe("film-599");
     await shard.continueWatching("ada", 20);
     const second = await shard.list("ada", { limit: 50 });
-    await shard.list("ada", { limit: 40, ...(second.nextCursor === undefined ? {} : { cursor: second.nextCursor }) });
+    await shard.list("ada", {
+      limit: 40,
+      ...(second.nextCursor === undefined ? {} : { cursor: second.nextCursor }),
+    });
     expect(asked).toEqual([101]);
     const pages: string[] = [];
     let cursor: string | undefined;
@@ -111,7 +118,11 @@ describe("a user who is not in memory", () => {
     );
     // Others push whatever may leave out of memory.
     for (let user = 0; user < 20; user += 1) await shard.report(`other-${user}`, beat("film", 1));
-    waiting[0]?.answer(Array.from({ length: 101 }, (_, index) => recordOf({ itemId: `old-${index}`, atMs: T0, rev: T0 * 1024 + index })));
+    waiting[0]?.answer(
+      Array.from({ length: 101 }, (_, index) =>
+        recordOf({ itemId: `old-${index}`, atMs: T0, rev: T0 * 1024 + index }),
+      ),
+    );
     expect((await whole).items).toMatchObject([{ itemId: "film", positionMs: 5 }]);
     const missing = shard.lookup("ada", [{ kind: "video", itemId: "missing" }]);
     await shard.report("ada", beat("missing", 9));
@@ -207,8 +218,14 @@ describe("entries beyond the newest thousand", () => {
     const shard = shardOver({ reader, pendingRecordsMax: 5_000 }).start();
     await shard.lookup("ada", [{ kind: "video", itemId: "film-0" }]);
     for (let item = 0; item < 50; item += 1) await shard.report("ada", beat(`new-${item}`, item));
-    const lookup = async (itemId: string): Promise<number> => (await shard.lookup("ada", [{ kind: "video", itemId }])).items.length;
-    expect([await lookup("film-0"), await lookup("film-49"), await lookup("film-50"), await lookup("new-0")]).toEqual([0, 0, 1, 1]);
+    const lookup = async (itemId: string): Promise<number> =>
+      (await shard.lookup("ada", [{ kind: "video", itemId }])).items.length;
+    expect([
+      await lookup("film-0"),
+      await lookup("film-49"),
+      await lookup("film-50"),
+      await lookup("new-0"),
+    ]).toEqual([0, 0, 1, 1]);
     let listed = 0;
     let cursor: string | undefined;
     do {
@@ -255,7 +272,9 @@ describe("a database that hangs", () => {
   });
 
   it("keeps no reader longer who needs two queries, and has answered whoever comes after", async () => {
-    const many = Array.from({ length: 200 }, (_, index) => recordOf({ itemId: `film-${index}`, atMs: T0 - index, rev: T0 * 1024 }));
+    const many = Array.from({ length: 200 }, (_, index) =>
+      recordOf({ itemId: `film-${index}`, atMs: T0 - index, rev: T0 * 1024 }),
+    );
     const { clock, start } = slowBy(200, async () => many);
     const shard = start();
     const missing = [{ kind: "video", itemId: "missing" }];

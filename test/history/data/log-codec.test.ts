@@ -24,7 +24,11 @@ describe("the log codec", () => {
 
   it("takes some 60 bytes for a heartbeat, its user counted once a row", () => {
     const row = Array.from({ length: 100 }, (_, second) =>
-      recordOf({ userId: "018f0000-0000-7000-8000-000000000001", itemId: `movie-${second}`, rev: 1_700_000_000_000 * 1024 + second }),
+      recordOf({
+        userId: "018f0000-0000-7000-8000-000000000001",
+        itemId: `movie-${second}`,
+        rev: 1_700_000_000_000 * 1024 + second,
+      }),
     );
     expect(encodeRow(row).length / row.length).toBeLessThan(60);
   });

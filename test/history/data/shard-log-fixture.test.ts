@@ -7,11 +7,22 @@ import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { readShardLogFixture, unpacked, type KeptLog } from "../../fixtures/shard-log-fixture.ts";
 import { EDGES, regularRecords } from "../../fixtures/shard-log-records.ts";
 
-/* What release 0.1.0 wrote into a shard's own storage (test/fixtures/make-shard-log.ts): a later one must read it, or lose what is pending. */
+/*
+ * What release 0.1.0 wrote into a shard's own storage (test/fixtures/make-shard-log.ts): a later
+ * one must read it, or lose what is pending.
+ */
 
 const { payloads, logs } = readShardLogFixture("state-0.1");
 
-function recordsOf({ list, from, to }: { readonly list: "edges" | "regular"; readonly from: number; readonly to: number }) {
+function recordsOf({
+  list,
+  from,
+  to,
+}: {
+  readonly list: "edges" | "regular";
+  readonly from: number;
+  readonly to: number;
+}) {
   const all: readonly HistoryRecord[] = list === "edges" ? EDGES : regularRecords(to);
   return all.slice(from, to);
 }
@@ -23,7 +34,10 @@ function storageOf({ schema, tables }: KeptLog): ShardSql {
     for (const row of rows) {
       const columns = Object.keys(row);
       const places = columns.map(() => "?").join(", ");
-      sql.exec(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${places})`, ...Object.values(row).map(unpacked));
+      sql.exec(
+        `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${places})`,
+        ...Object.values(row).map(unpacked),
+      );
     }
   }
   return sql;
@@ -42,7 +56,10 @@ function replay(log: SqliteShardLog) {
 
 describe("the log of release 0.1.0", () => {
   it.each(payloads)("has rows that are read as what they were: $list $from to $to", ({ base64, ...part }) => {
-    expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual({ records: recordsOf(part), unknown: 0 });
+    expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual({
+      records: recordsOf(part),
+      unknown: 0,
+    });
   });
 
   it.each(logs)("is replayed as it was by that release: $name", (kept) => {

@@ -9,7 +9,8 @@ describe("the log of a shard", () => {
     const log = new SqliteShardLog(sql);
     log.replay(() => undefined);
     log.append([{ seq: 1, records: [recordOf({ rev: 100 })] }], 1);
-    // A row of a later release is adopted: its record is old, and takes the place of what D1 has confirmed.
+    // A row of a later release is adopted: its record is old, and takes the place of what D1 has
+    // confirmed.
     log.append([{ seq: 2, records: [recordOf({ rev: 50 })] }], 2);
     expect(new SqliteShardLog(sql).replay(() => undefined).revHighWater).toBe(100);
   });

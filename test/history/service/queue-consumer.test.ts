@@ -11,7 +11,10 @@ const flushOf = (userId: string): unknown => ({ type: "flush", shard: 1, users: 
 const refill = { type: "refill", shard: 1, userId: "ada" };
 
 /** A consumer whose job answers `outcome`, and everything it says and does. */
-function consumer({ outcome = "done", failing = false }: { outcome?: MessageOutcome | Error; failing?: boolean } = {}) {
+function consumer({
+  outcome = "done",
+  failing = false,
+}: { outcome?: MessageOutcome | Error; failing?: boolean } = {}) {
   const noted: Failures[] = [];
   const ran: QueueMessage[] = [];
   const errors: string[] = [];
@@ -38,9 +41,15 @@ function consumer({ outcome = "done", failing = false }: { outcome?: MessageOutc
       attempts,
       timestamp: new Date(0),
       ack: () => void (fates[index] = "ack"),
-      retry: ({ delaySeconds }: { delaySeconds?: number } = {}) => void (fates[index] = `again in ${delaySeconds} s`),
+      retry: ({ delaySeconds }: { delaySeconds?: number } = {}) =>
+        void (fates[index] = `again in ${delaySeconds} s`),
     }));
-    return consume({ queue, messages, ackAll: () => undefined, retryAll: () => undefined } as unknown as MessageBatch);
+    return consume({
+      queue,
+      messages,
+      ackAll: () => undefined,
+      retryAll: () => undefined,
+    } as unknown as MessageBatch);
   };
   return { run, noted, ran, errors, fates };
 }
@@ -48,7 +57,12 @@ function consumer({ outcome = "done", failing = false }: { outcome?: MessageOutc
 describe("dead letters", () => {
   it("are counted by kind in one write a batch, and nothing of what they say is kept", async () => {
     const { run, noted, fates, ran } = consumer();
-    await run(DEAD, [flushOf("Lovelace"), flushOf("Hopper"), refill, { type: "flush", shard: "Ada-Lovelace" }]);
+    await run(DEAD, [
+      flushOf("Lovelace"),
+      flushOf("Hopper"),
+      refill,
+      { type: "flush", shard: "Ada-Lovelace" },
+    ]);
     expect(noted).toEqual([
       {
         counts: { dead_flush: 2, dead_refill: 1, unreadable: 1 },

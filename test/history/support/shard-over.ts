@@ -6,7 +6,10 @@ import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 
-/** A shard's SQLite whose statements can be made to fail, as a full disk or the platform's limits would. */
+/**
+ * A shard's SQLite whose statements can be made to fail, as a full disk or the platform's limits
+ * would.
+ */
 export class BreakableSql implements ShardSql {
   readonly db = new DatabaseSync(":memory:");
   /** Writing statements that still succeed; the one after them throws. */
@@ -21,11 +24,15 @@ export class BreakableSql implements ShardSql {
       if (this.writesLeft <= 0) throw new Error("the disk is full");
       this.writesLeft -= 1;
     }
-    const values = bindings.map((value): SQLInputValue => (value instanceof ArrayBuffer ? new Uint8Array(value) : value));
+    const values = bindings.map((value): SQLInputValue =>
+      value instanceof ArrayBuffer ? new Uint8Array(value) : value,
+    );
     const rows = this.db
       .prepare(query)
       .all(...values)
-      .map((row) => Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])));
+      .map((row) =>
+        Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])),
+      );
     return { toArray: () => rows };
   }
 
@@ -107,7 +114,9 @@ export function shardOver(options: ShardOverOptions = {}) {
   return { clock, sql, sent, alarms, failures, start };
 }
 
-export const beat = (itemId: string, positionMs: number) => [{ kind: "video", itemId, positionMs, event: "playing" as const }];
+export const beat = (itemId: string, positionMs: number) => [
+  { kind: "video", itemId, positionMs, event: "playing" as const },
+];
 export const keyOf = (itemId: string, userId = "ada") => ({ userId, kind: "video", itemId });
 
 /** What a user's list says: positions by item. */
@@ -117,6 +126,9 @@ export async function positions(shard: Shard, userId = "ada"): Promise<Record<st
 }
 
 /** What the job does with everything that was sent: the database takes it all. */
-export function confirmAll(shard: Shard, keys: readonly { userId: string; kind: string; itemId: string }[]): void {
+export function confirmAll(
+  shard: Shard,
+  keys: readonly { userId: string; kind: string; itemId: string }[],
+): void {
   shard.confirm(shard.collect(keys).map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev })));
 }

@@ -9,7 +9,10 @@ interface Env {
 const USERS = 50;
 const ITEMS = 100;
 
-/** The real shard over the real storage, whose databases take nothing: all that is reported stays pending. */
+/**
+ * The real shard over the real storage, whose databases take nothing: all that is reported stays
+ * pending.
+ */
 export class LonelyShard extends DurableObject<Env> {
   readonly #shard: Shard;
   #round = 0;
@@ -56,7 +59,10 @@ export class LonelyShard extends DurableObject<Env> {
         positionMs: this.#round,
         event: "playing" as const,
       }));
-      await this.#shard.report(`018f0000-0000-7000-8000-${String(this.#round % USERS).padStart(12, "0")}`, items);
+      await this.#shard.report(
+        `018f0000-0000-7000-8000-${String(this.#round % USERS).padStart(12, "0")}`,
+        items,
+      );
     }
   }
 

@@ -6,8 +6,9 @@ import { decodeRow, encodeRow } from "../../../src/history/data/log-codec.ts";
 import { recordOf } from "../../support/history-records.ts";
 
 /*
- * node test/history/support/weigh-pending.ts USERS ITEMS: what that many pending records really take on V8's heap, beside what a shard believes. A process
- * of its own: elsewhere the garbage of others would be weighed too.
+ * node test/history/support/weigh-pending.ts USERS ITEMS: what that many pending records really
+ * take on V8's heap, beside what a shard believes. A process of its own: elsewhere the garbage of
+ * others would be weighed too.
  */
 
 setFlagsFromString("--expose-gc");
@@ -26,7 +27,12 @@ function fill(users: number, items: number): PendingSet {
   for (let user = 0; user < users; user += 1) {
     const userId = `018f0000-0000-7000-8000-${String(user).padStart(12, "0")}`;
     const records = Array.from({ length: items }, (_, item) =>
-      recordOf({ userId, itemId: `movie-${user}-${item}-abcdefgh`, deviceId: "living-room-tv", rev: 1_700_000_000_000 * 1024 + item }),
+      recordOf({
+        userId,
+        itemId: `movie-${user}-${item}-abcdefgh`,
+        deviceId: "living-room-tv",
+        rev: 1_700_000_000_000 * 1024 + item,
+      }),
     );
     const payload = encodeRow(records);
     rows.add(user + 1, payload.length);

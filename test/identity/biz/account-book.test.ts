@@ -7,7 +7,13 @@ import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
 import { CountingHasher, plainSecrets } from "../support/plain-parts.ts";
 
 const OPERATOR = "op@example.com";
-const ADA: Account = { id: "ada", email: "ada@example.com", passwordHash: "plain:right", roles: ["user"], createdAtMs: 1 };
+const ADA: Account = {
+  id: "ada",
+  email: "ada@example.com",
+  passwordHash: "plain:right",
+  roles: ["user"],
+  createdAtMs: 1,
+};
 const CALLER: Principal = { userId: "ada", sessionId: "s-1", roles: ["user"] };
 const ADDRESS = "192.0.2.1";
 
@@ -43,7 +49,11 @@ function bookWith({ accounts = [ADA] as readonly Account[] } = {}) {
       },
     }),
   };
-  const operator = operatorSecret({ email: OPERATOR, password: "the operator's own", sealing: [new Uint8Array(32)] });
+  const operator = operatorSecret({
+    email: OPERATOR,
+    password: "the operator's own",
+    sealing: [new Uint8Array(32)],
+  });
   const book = new AccountBook({
     store,
     passwords: new PasswordCheck({ hasher, lane }),
@@ -68,7 +78,11 @@ describe("registration", () => {
   it("does the same work and gives the same answer for an e-mail that is taken and the operator's, whether or not that account exists", async () => {
     const { workFor } = bookWith();
     const taken = await workFor(ADA.email);
-    expect(taken).toEqual({ outcome: "CONFLICT: The e-mail is taken", did: [`turn of ${ADDRESS}`, "byEmail"], hashes: 1 });
+    expect(taken).toEqual({
+      outcome: "CONFLICT: The e-mail is taken",
+      did: [`turn of ${ADDRESS}`, "byEmail"],
+      hashes: 1,
+    });
     expect(await workFor(OPERATOR)).toEqual(taken);
     const withOperator = bookWith({ accounts: [ADA, { ...ADA, id: "op", email: OPERATOR }] });
     expect(await withOperator.workFor(OPERATOR)).toEqual(taken);
@@ -76,19 +90,27 @@ describe("registration", () => {
 
   it("hashes once, in the lane", async () => {
     const { workFor } = bookWith();
-    expect(await workFor("eve@example.com")).toEqual({ outcome: "registered", did: [`turn of ${ADDRESS}`, "byEmail", "add"], hashes: 1 });
+    expect(await workFor("eve@example.com")).toEqual({
+      outcome: "registered",
+      did: [`turn of ${ADDRESS}`, "byEmail", "add"],
+      hashes: 1,
+    });
   });
 });
 
 const DOORS = {
-  "a password change": (book: AccountBook, password: string) => book.changePassword(CALLER, { password, newPassword: "a new password" }),
+  "a password change": (book: AccountBook, password: string) =>
+    book.changePassword(CALLER, { password, newPassword: "a new password" }),
   "an erasure": (book: AccountBook, password: string) => book.erase(CALLER, password),
 } as const;
 
 describe.each(Object.entries(DOORS))("%s", (_name, door) => {
   it("with a wrong present password is one of the session's failures, in the account's turn", async () => {
     const { book, did } = bookWith();
-    await expect(door(book, "wrong")).rejects.toMatchObject({ code: "UNAUTHENTICATED", message: "The password is wrong" });
+    await expect(door(book, "wrong")).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+      message: "The password is wrong",
+    });
     expect(did).toEqual(["turn of ada", "counted for s-1"]);
   });
 

@@ -29,7 +29,12 @@ class MemoryErasures implements ErasureStore {
 function erasuresWith(eraseHistory: (userId: string) => Promise<void>) {
   const store = new MemoryErasures();
   const failures: string[] = [];
-  const erasures = new Erasures({ store, eraseHistory, now: () => 1_000, onFailure: (what) => void failures.push(what) });
+  const erasures = new Erasures({
+    store,
+    eraseHistory,
+    now: () => 1_000,
+    onFailure: (what) => void failures.push(what),
+  });
   return { store, failures, erasures };
 }
 
@@ -53,7 +58,9 @@ describe("an erasure", () => {
   });
 
   it("does not stop the others when it fails", async () => {
-    const { store, erasures } = erasuresWith((userId) => (userId === "u3" ? Promise.reject(new Error("no")) : Promise.resolve()));
+    const { store, erasures } = erasuresWith((userId) =>
+      userId === "u3" ? Promise.reject(new Error("no")) : Promise.resolve(),
+    );
     for (let user = 0; user < 12; user += 1) store.dueNow.push({ userId: `u${user}`, attempts: 1 });
     await erasures.sweep();
     expect(store.finished).toHaveLength(11);

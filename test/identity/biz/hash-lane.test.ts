@@ -39,14 +39,17 @@ function laneWith({ patienceMs = Number.POSITIVE_INFINITY } = {}) {
   return { clock, lane, done, atWork, kept, sleepers, ask };
 }
 
-const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index));
+const times = <T>(count: number, make: (index: number) => T): T[] =>
+  Array.from({ length: count }, (_, index) => make(index));
 
 describe("the hash lane", () => {
   it("has two at work, lets sixteen wait, and refuses the rest at once: no failure of anybody's, and not to be tried again at once", async () => {
     const { clock, lane, atWork, ask } = laneWith();
     const asked = times(18, (index) => ask(`owner-${index}`));
     await clock.pass(0);
-    const refused: unknown = await lane.run("one too many", async () => "done").catch((error: unknown) => error);
+    const refused: unknown = await lane
+      .run("one too many", async () => "done")
+      .catch((error: unknown) => error);
     expect([codeOf(refused), hintsOf(refused)]).toEqual([
       "OVERLOADED",
       { retryAfterMs: expect.any(Number), mustNotRetry: true, failedBelow: true },
@@ -134,7 +137,9 @@ describe("the hash lane", () => {
   it("frees the place of work that failed, whose error is the caller's", async () => {
     const { clock, lane, ask } = laneWith();
     for (const owner of ["a", "b", "c"]) {
-      const failing = lane.run(owner, () => Promise.reject(new TypeError("no"))).catch((error: unknown) => error);
+      const failing = lane
+        .run(owner, () => Promise.reject(new TypeError("no")))
+        .catch((error: unknown) => error);
       await clock.pass(0);
       expect(await failing).toBeInstanceOf(TypeError);
     }

@@ -7,7 +7,10 @@ import { TurnedClock } from "../../support/turned-clock.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 
-/* A changed KEY_ENCRYPTION_KEY. Whoever would have to order a new key needs a token to do so, which needs a key. */
+/*
+ * A changed KEY_ENCRYPTION_KEY. Whoever would have to order a new key needs a token to do so, which
+ * needs a key.
+ */
 
 /** Seals under the first secret, opens what one of them has sealed. */
 function vaultOf(...secrets: readonly string[]): KeyVault {
@@ -22,7 +25,13 @@ function world() {
   const table = keyTable();
   const replaced: string[] = [];
   const ring = (vault: KeyVault): KeyRing =>
-    new KeyRing({ store: table.store, vault, secrets: plainSecrets, now: clock.now, onReplaced: (kid) => void replaced.push(kid) });
+    new KeyRing({
+      store: table.store,
+      vault,
+      secrets: plainSecrets,
+      now: clock.now,
+      onReplaced: (kid) => void replaced.push(kid),
+    });
   return { clock, ...table, replaced, ring };
 }
 
@@ -42,7 +51,12 @@ describe("keys that no secret opens any more", () => {
     const fresh = await kidThatSigns(here);
     expect([replaced, await kids(here)]).toEqual([[fresh], [old, fresh]]);
     expect(audit()).toEqual([
-      { actor: "system", action: "replace-keys", target: fresh, detail: JSON.stringify({ signsFromMs: clock.now() }) },
+      {
+        actor: "system",
+        action: "replace-keys",
+        target: fresh,
+        detail: JSON.stringify({ signsFromMs: clock.now() }),
+      },
     ]);
     clock.turn(ACCESS_TOKEN_TTL_MS);
     expect(await kids(here)).toEqual([old, fresh]);
@@ -74,7 +88,10 @@ describe("keys that no secret opens any more", () => {
     const broken: KeyVault = { ...plainVault, open: async () => null };
     const counts: number[] = [];
     for (let second = 0; second < 300; second += 1) {
-      await expect(ring(broken).signer()).rejects.toMatchObject({ code: "UNAVAILABLE", retryAfterMs: 15_000 });
+      await expect(ring(broken).signer()).rejects.toMatchObject({
+        code: "UNAVAILABLE",
+        retryAfterMs: 15_000,
+      });
       clock.turn(1_000);
       counts.push((await all()).length);
     }
@@ -100,7 +117,11 @@ describe("keys that no secret opens any more", () => {
     clock.turn(60_000);
     const fresh = await kidThatSigns(ring(vaultOf("after")));
     clock.turn(60_000);
-    expect([await kidThatSigns(before), await kidThatSigns(ring(vaultOf("after"))), replaced]).toEqual([old, fresh, [fresh]]);
+    expect([await kidThatSigns(before), await kidThatSigns(ring(vaultOf("after"))), replaced]).toEqual([
+      old,
+      fresh,
+      [fresh],
+    ]);
   });
 
   it("are not those of a database that can't be asked", async () => {

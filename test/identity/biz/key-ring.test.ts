@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
-import { CLOCK_SKEW_MS, KEY_LEAD_MS, KEY_LIST_TTL_MS, KEYS_LIVE_MAX } from "../../../src/identity/biz/lifetimes.ts";
+import {
+  CLOCK_SKEW_MS,
+  KEY_LEAD_MS,
+  KEY_LIST_TTL_MS,
+  KEYS_LIVE_MAX,
+} from "../../../src/identity/biz/lifetimes.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
@@ -11,7 +16,12 @@ function twoRings() {
   const clock = new TurnedClock();
   const table = keyTable();
   const replaced: string[] = [];
-  const deps = { store: table.store, secrets: plainSecrets, now: clock.now, onReplaced: (kid: string) => void replaced.push(kid) };
+  const deps = {
+    store: table.store,
+    secrets: plainSecrets,
+    now: clock.now,
+    onReplaced: (kid: string) => void replaced.push(kid),
+  };
   const ring = (vault = plainVault) => new KeyRing({ ...deps, vault });
   return { clock, ...table, replaced, ring, here: ring(), there: ring() };
 }
@@ -119,7 +129,9 @@ describe("a key that is distrusted", () => {
     clock.stepBack(CLOCK_SKEW_MS);
     expect([await kids(here), await kids(there)]).toEqual([[kid], [kid]]);
     expect(await kidThatSigns(there)).toBe(kid);
-    expect(audit()).toEqual([{ actor: "op", action: "distrust-key", target: old, detail: JSON.stringify({ kid, signsFromMs }) }]);
+    expect(audit()).toEqual([
+      { actor: "op", action: "distrust-key", target: old, detail: JSON.stringify({ kid, signsFromMs }) },
+    ]);
   });
 
   it("and was announced only, leaves the old key signing until the other does", async () => {

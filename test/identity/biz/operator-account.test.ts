@@ -71,7 +71,13 @@ describe("a changed ADMIN_PASSWORD", () => {
     const { logIn } = isolate({ password: FIRST });
     await logIn(FIRST);
     const { id = "", passwordHash = "" } = (await accounts.byEmail(OPERATOR_EMAIL)) ?? {};
-    await accounts.changePassword({ userId: id, knownHash: passwordHash, newHash: `plain:${OWN}`, keepSessionId: "", nowMs: 1 });
+    await accounts.changePassword({
+      userId: id,
+      knownHash: passwordHash,
+      newHash: `plain:${OWN}`,
+      keepSessionId: "",
+      nowMs: 1,
+    });
     expect([(await logIn(OWN))[0], (await logIn(FIRST))[0]]).toEqual(["in", "UNAUTHENTICATED"]);
     const next = isolate({ password: SECOND });
     expect([(await next.logIn(OWN))[0], (await next.logIn(SECOND))[0]]).toEqual(["UNAUTHENTICATED", "in"]);
@@ -81,8 +87,16 @@ describe("a changed ADMIN_PASSWORD", () => {
     const { isolate, audit } = operatorWorld();
     await isolate({ password: FIRST }).logIn(FIRST);
     const { logIn } = isolate({ password: SECOND });
-    const outcomes = await Promise.all([SECOND, FIRST, SECOND, "wrong", SECOND].map((presented) => logIn(presented)));
-    expect(outcomes.map(([outcome]) => outcome)).toEqual(["in", "UNAUTHENTICATED", "in", "UNAUTHENTICATED", "in"]);
+    const outcomes = await Promise.all(
+      [SECOND, FIRST, SECOND, "wrong", SECOND].map((presented) => logIn(presented)),
+    );
+    expect(outcomes.map(([outcome]) => outcome)).toEqual([
+      "in",
+      "UNAUTHENTICATED",
+      "in",
+      "UNAUTHENTICATED",
+      "in",
+    ]);
     expect(audit()).toHaveLength(1);
   });
 
@@ -94,7 +108,13 @@ describe("a changed ADMIN_PASSWORD", () => {
     let meanwhile = 0;
     accounts.applySecret = async (application) => {
       if ((meanwhile += 1) === 1) {
-        await accounts.changePassword({ userId: id, knownHash: passwordHash, newHash: `plain:${OWN}`, keepSessionId: "", nowMs: 1 });
+        await accounts.changePassword({
+          userId: id,
+          knownHash: passwordHash,
+          newHash: `plain:${OWN}`,
+          keepSessionId: "",
+          nowMs: 1,
+        });
       }
       return apply(application);
     };
@@ -125,20 +145,31 @@ describe("an account without a digest", () => {
     const { isolate, unapplied } = storedBefore('["admin"]');
     expect(await isolate({ password: FIRST }).logIn(FIRST)).toEqual(["in", 1]);
     const { logIn } = isolate({ password: SECOND });
-    expect([(await logIn(FIRST))[0], (await logIn(SECOND))[0], unapplied]).toEqual(["UNAUTHENTICATED", "in", []]);
+    expect([(await logIn(FIRST))[0], (await logIn(SECOND))[0], unapplied]).toEqual([
+      "UNAUTHENTICATED",
+      "in",
+      [],
+    ]);
   });
 
   it("keeps its password where the secret is another already, and the log is told once", async () => {
     const { isolate, unapplied, digest } = storedBefore('["admin"]');
     const { logIn } = isolate({ password: SECOND });
-    expect([(await logIn(SECOND))[0], (await logIn(FIRST))[0], await digest()]).toEqual(["UNAUTHENTICATED", "in", null]);
+    expect([(await logIn(SECOND))[0], (await logIn(FIRST))[0], await digest()]).toEqual([
+      "UNAUTHENTICATED",
+      "in",
+      null,
+    ]);
     expect(unapplied).toEqual(["old"]);
   });
 
   it("of a user who had that e-mail first is neither promoted nor taken over, even with that password", async () => {
     const { isolate, accounts, digest } = storedBefore('["user"]');
     expect((await isolate({ password: FIRST }).logIn(FIRST))[0]).toBe("in");
-    expect([await digest(), (await isolate({ password: SECOND }).logIn(SECOND))[0]]).toEqual([null, "UNAUTHENTICATED"]);
+    expect([await digest(), (await isolate({ password: SECOND }).logIn(SECOND))[0]]).toEqual([
+      null,
+      "UNAUTHENTICATED",
+    ]);
     expect((await accounts.byEmail(OPERATOR_EMAIL))?.roles).toEqual(["user"]);
   });
 });
@@ -158,7 +189,11 @@ describe("the digest's key", () => {
     await isolate({ password: FIRST, sealing: [K1] }).logIn(FIRST);
     const kept = await digest();
     const { logIn } = isolate({ password: FIRST, sealing: [K2] });
-    expect([(await logIn("wrong"))[0], await digest(), unapplied.length]).toEqual(["UNAUTHENTICATED", kept, 1]);
+    expect([(await logIn("wrong"))[0], await digest(), unapplied.length]).toEqual([
+      "UNAUTHENTICATED",
+      kept,
+      1,
+    ]);
     expect((await logIn(FIRST))[0]).toBe("in");
     expect(await digest()).not.toBe(kept);
     expect((await isolate({ password: SECOND, sealing: [K2] }).logIn(FIRST))[0]).toBe("UNAUTHENTICATED");

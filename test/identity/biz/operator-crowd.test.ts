@@ -25,7 +25,10 @@ function isolate(accounts: ReturnType<typeof d1Accounts>, password: string) {
   const counting = new CountingHasher();
   const hasher = {
     hash: async (given: string) => (await sleep(HASH_MS), counting.hash(given)),
-    verify: async (given: string, encoded: string | null) => (await sleep(HASH_MS), counting.verify(given, encoded)),
+    verify: async (given: string, encoded: string | null) => (
+      await sleep(HASH_MS),
+      counting.verify(given, encoded)
+    ),
   };
   const operator = operatorSecret({ email: EMAIL, password, sealing: [new Uint8Array(32)] });
   const lane = new HashLane({ now, sleep, patienceMs: () => PATIENCE_MS, keep: () => undefined });
@@ -33,9 +36,20 @@ function isolate(accounts: ReturnType<typeof d1Accounts>, password: string) {
     accounts,
     passwords: new PasswordCheck({ hasher: pacedHasher({ hasher, now, sleep }), lane }),
     operator,
-    operatorAccount: new OperatorAccount({ accounts, operator, secrets: plainSecrets, now, onUnapplied: () => undefined }),
+    operatorAccount: new OperatorAccount({
+      accounts,
+      operator,
+      secrets: plainSecrets,
+      now,
+      onUnapplied: () => undefined,
+    }),
     sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
-    failures: { ofLogin: async () => ({ refuseKnown: () => undefined, begin: async () => ({ giveBack: async () => undefined }) }) },
+    failures: {
+      ofLogin: async () => ({
+        refuseKnown: () => undefined,
+        begin: async () => ({ giveBack: async () => undefined }),
+      }),
+    },
     devices: { read: async () => null, issue: async () => "a device" },
   });
   /** How so many logins at once with the secret end. */

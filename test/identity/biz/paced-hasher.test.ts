@@ -14,7 +14,10 @@ function paced() {
     return value;
   };
   const hasher = pacedHasher({
-    hasher: { hash: (password) => work(`hash of ${password}`), verify: (password, encoded) => work(encoded === `hash of ${password}`) },
+    hasher: {
+      hash: (password) => work(`hash of ${password}`),
+      verify: (password, encoded) => work(encoded === `hash of ${password}`),
+    },
     now: clock.now,
     sleep: clock.sleep,
   });

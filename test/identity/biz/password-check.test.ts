@@ -34,7 +34,9 @@ function checkWith({ laneRefuses = false, denial = null as "known" | "asked" | "
     },
   };
   const look = (password: string) =>
-    passwords.look("ada", count, async (found) => ((await found.verify(password, "plain:right")) ? "in" : null));
+    passwords.look("ada", count, async (found) =>
+      (await found.verify(password, "plain:right")) ? "in" : null,
+    );
   return { events, hasher, passwords, count, look };
 }
 
@@ -73,7 +75,9 @@ describe("a look at a password", () => {
 
   it.each(["asked", "down"] as const)("that can't be counted (%s) makes no hash", async (denial) => {
     const { look, hasher } = checkWith({ denial });
-    await expect(look("right")).rejects.toMatchObject({ code: denial === "down" ? "UNAVAILABLE" : "RATE_LIMITED" });
+    await expect(look("right")).rejects.toMatchObject({
+      code: denial === "down" ? "UNAVAILABLE" : "RATE_LIMITED",
+    });
     expect(hasher.derivations).toBe(0);
   });
 });

@@ -7,8 +7,16 @@ import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { MemoryRevocations } from "../support/memory-stores.ts";
 
-/** Pulls as a gateway does: page after page until there is no more, each page strictly behind the one before. */
-async function pullAll(store: MemoryRevocations, now: () => number, fromMs: number, seen: Set<string>): Promise<number> {
+/**
+ * Pulls as a gateway does: page after page until there is no more, each page strictly behind the
+ * one before.
+ */
+async function pullAll(
+  store: MemoryRevocations,
+  now: () => number,
+  fromMs: number,
+  seen: Set<string>,
+): Promise<number> {
   let sinceMs = fromMs;
   for (let page = 0; ; page += 1) {
     const pulled = await pullRevocations(store, now, sinceMs);
@@ -31,7 +39,10 @@ const steps = fc.array(
         skewMs: fc.integer({ min: -4_000, max: 4_000 }),
       }),
     },
-    { weight: 4, arbitrary: fc.record({ kind: fc.constant("turn" as const), ms: fc.integer({ min: 0, max: 8_000 }) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({ kind: fc.constant("turn" as const), ms: fc.integer({ min: 0, max: 8_000 }) }),
+    },
     { weight: 3, arbitrary: fc.record({ kind: fc.constant("pull" as const) }) },
   ),
   { maxLength: 24 },
@@ -48,7 +59,9 @@ describe("the revocation list", () => {
         for (const step of taken) {
           if (step.kind === "turn") clock.turn(step.ms);
           else if (step.kind === "pull") sinceMs = await pullAll(store, clock.now, sinceMs, seen);
-          else for (let n = 0; n < step.count; n += 1) store.revoke(`s-${store.log.length}`, clock.now() + step.skewMs);
+          else
+            for (let n = 0; n < step.count; n += 1)
+              store.revoke(`s-${store.log.length}`, clock.now() + step.skewMs);
         }
         await pullAll(store, clock.now, sinceMs, seen);
         expect(seen.size).toBe(store.log.length);
@@ -71,7 +84,9 @@ describe("the revocation list", () => {
     const clock = new TurnedClock();
     const store = new MemoryRevocations();
     store.revoke("s", clock.now());
-    expect((await pullRevocations(store, clock.now, 0)).nextSinceMs).toBe(clock.now() - REVOCATION_OVERLAP_MS);
+    expect((await pullRevocations(store, clock.now, 0)).nextSinceMs).toBe(
+      clock.now() - REVOCATION_OVERLAP_MS,
+    );
     const revokedAtMs = clock.now();
     clock.turn(60_000);
     const { nextSinceMs } = await pullRevocations(store, clock.now, 0);

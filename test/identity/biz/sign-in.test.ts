@@ -8,7 +8,8 @@ import { operatorSecret as secretOf } from "../../../src/identity/data/operator-
 import { MemoryAccounts } from "../support/memory-stores.ts";
 import { CountingHasher, plainSecrets } from "../support/plain-parts.ts";
 
-const operatorSecret = (email: string, password: string) => secretOf({ email, password, sealing: [new Uint8Array(32)] });
+const operatorSecret = (email: string, password: string) =>
+  secretOf({ email, password, sealing: [new Uint8Array(32)] });
 
 const OPERATOR = { email: "op@example.com", password: "the operator's own" };
 
@@ -69,7 +70,15 @@ function signInWith({ operator = operatorSecret(OPERATOR.email, OPERATOR.passwor
     },
     devices: plainDevices,
   });
-  return { accounts, hasher, begun, given, sessions, owners, signIn: (input: LoginInput) => signIn(input, "192.0.2.1") };
+  return {
+    accounts,
+    hasher,
+    begun,
+    given,
+    sessions,
+    owners,
+    signIn: (input: LoginInput) => signIn(input, "192.0.2.1"),
+  };
 }
 
 describe("login", () => {
@@ -82,19 +91,28 @@ describe("login", () => {
       { email: OPERATOR.email, password: "wrong" },
     ]) {
       hasher.derivations = 0;
-      await expect(signIn(input)).rejects.toMatchObject({ code: "UNAUTHENTICATED", message: "E-mail or password is wrong" });
+      await expect(signIn(input)).rejects.toMatchObject({
+        code: "UNAUTHENTICATED",
+        message: "E-mail or password is wrong",
+      });
       expect(hasher.derivations).toBe(1);
     }
     hasher.derivations = 0;
-    await expect(signIn({ email: "ada@example.com", password: "right" })).resolves.toMatchObject({ userId: "ada" });
+    await expect(signIn({ email: "ada@example.com", password: "right" })).resolves.toMatchObject({
+      userId: "ada",
+    });
     expect(hasher.derivations).toBe(1);
   });
 
   it("counts every attempt before it looks at the password, and gives back only those that were right", async () => {
     const { accounts, begun, given, signIn } = signInWith();
     accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
-    await expect(signIn({ email: "ada@example.com", password: "wrong" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
-    await expect(signIn({ email: "nobody@example.com", password: "wrong" })).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(signIn({ email: "ada@example.com", password: "wrong" })).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
+    await expect(signIn({ email: "nobody@example.com", password: "wrong" })).rejects.toMatchObject({
+      code: "UNAUTHENTICATED",
+    });
     expect(given).toEqual([]);
     await signIn({ email: "ADA@example.com", password: "right" });
     expect(begun).toEqual([
@@ -108,7 +126,9 @@ describe("login", () => {
   it("finds an account whatever the case of the e-mail", async () => {
     const { accounts, signIn } = signInWith();
     accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
-    await expect(signIn({ email: " ADA@Example.com ", password: "right" })).resolves.toMatchObject({ userId: "ada" });
+    await expect(signIn({ email: " ADA@Example.com ", password: "right" })).resolves.toMatchObject({
+      userId: "ada",
+    });
   });
 });
 
@@ -117,14 +137,18 @@ describe("an outage of ours", () => {
     const { accounts, given, sessions, signIn } = signInWith();
     accounts.accounts.set("ada@example.com", account("ada@example.com", "right"));
     sessions.failing = true;
-    await expect(signIn({ email: "ada@example.com", password: "right" })).rejects.toThrow("the database is away");
+    await expect(signIn({ email: "ada@example.com", password: "right" })).rejects.toThrow(
+      "the database is away",
+    );
     expect(given).toEqual(["ada@example.com"]);
   });
 
   it("that hides the account counts nothing", async () => {
     const { accounts, begun, hasher, signIn } = signInWith();
     accounts.byEmail = () => Promise.reject(new Error("the database is away"));
-    await expect(signIn({ email: "ada@example.com", password: "right" })).rejects.toThrow("the database is away");
+    await expect(signIn({ email: "ada@example.com", password: "right" })).rejects.toThrow(
+      "the database is away",
+    );
     expect([begun, hasher.derivations]).toEqual([[], 0]);
   });
 });
@@ -136,7 +160,9 @@ describe("a device", () => {
     expect((await signIn({ email: "ada@example.com", password: "right" })).deviceToken).toBe("new of ada");
     const again = await signIn({ email: "ada@example.com", password: "right", deviceToken: "tv of ada" });
     expect(again.deviceToken).toBe("tv of ada");
-    await expect(signIn({ email: "ada@example.com", password: "wrong", deviceToken: "tv of ada" })).rejects.toMatchObject({
+    await expect(
+      signIn({ email: "ada@example.com", password: "wrong", deviceToken: "tv of ada" }),
+    ).rejects.toMatchObject({
       code: "UNAUTHENTICATED",
     });
     expect(begun.map((attempt) => attempt.split(" ")[2])).toEqual(["stranger", "tv", "tv"]);

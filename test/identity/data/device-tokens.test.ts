@@ -7,12 +7,21 @@ import { TurnedClock } from "../../support/turned-clock.ts";
 const DAY_MS = 86_400_000;
 const SECRET = Uint8Array.from({ length: 32 }, () => 7);
 const OTHER_SECRET = Uint8Array.from({ length: 32 }, () => 8);
-const ADA: Account = { id: "ada", email: "ada@example.com", passwordHash: "plain:right", roles: ["user"], createdAtMs: 1 };
+const ADA: Account = {
+  id: "ada",
+  email: "ada@example.com",
+  passwordHash: "plain:right",
+  roles: ["user"],
+  createdAtMs: 1,
+};
 
 function tokensWith(...secrets: [Uint8Array<ArrayBuffer>, ...Uint8Array<ArrayBuffer>[]]) {
   const clock = new TurnedClock();
   let made = 0;
-  return { clock, tokens: deviceTokens({ secrets, newDeviceId: () => `device-${(made += 1)}`, now: clock.now }) };
+  return {
+    clock,
+    tokens: deviceTokens({ secrets, newDeviceId: () => `device-${(made += 1)}`, now: clock.now }),
+  };
 }
 
 describe("a device token", () => {
@@ -62,6 +71,7 @@ describe("a device token", () => {
       .setExpirationTime(clock.now() / 1_000 + 60)
       .sign(SECRET);
     const flipped = `${header}.${claims}.${signature.startsWith("A") ? "B" : "A"}${signature.slice(1)}`;
-    for (const token of ["", "x", "a.b.c", unsigned, selfMade, flipped, "é".repeat(300)]) expect(await tokens.read(token, ADA)).toBeNull();
+    for (const token of ["", "x", "a.b.c", unsigned, selfMade, flipped, "é".repeat(300)])
+      expect(await tokens.read(token, ADA)).toBeNull();
   });
 });

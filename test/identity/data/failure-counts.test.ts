@@ -78,7 +78,8 @@ describe("wrong passwords", () => {
     await wrongUntilRefused(first);
     const waitMs = await wrong(first);
     expect(waitMs).toBe(MINUTE_MS);
-    for (let address = 1; address < 20; address += 1) await wrongUntilRefused(await login(`address-${address}`));
+    for (let address = 1; address < 20; address += 1)
+      await wrongUntilRefused(await login(`address-${address}`));
     const fresh = await login("address-99");
     expect(await wrong(fresh)).toBe(60 * MINUTE_MS);
     expect(await wrong(await login("address-19"))).toBe(60 * MINUTE_MS);
@@ -93,7 +94,8 @@ describe("wrong passwords", () => {
 describe("a known device", () => {
   it("is let in where strangers are refused, and has ten failures an hour of its own; then it is a stranger", async () => {
     const { login, clock } = counts();
-    for (let address = 0; address < 20; address += 1) await wrongUntilRefused(await login(`address-${address}`));
+    for (let address = 0; address < 20; address += 1)
+      await wrongUntilRefused(await login(`address-${address}`));
     expect(await wrong(await login("home"))).toBeGreaterThan(0);
     const device = await login("home", DEVICE);
     expect(await wrongUntilRefused(device)).toBe(10);
@@ -136,7 +138,8 @@ describe("what is given back", () => {
     const { login, windows } = counts();
     windows.unreachable = true;
     const count = await login("home");
-    for (let time = 0; time < 10; time += 1) await expect(count.begin()).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    for (let time = 0; time < 10; time += 1)
+      await expect(count.begin()).rejects.toMatchObject({ code: "UNAVAILABLE" });
     windows.unreachable = false;
     expect(await wrongUntilRefused(count)).toBe(5);
   });
@@ -185,16 +188,20 @@ describe("a denial", () => {
 
   it("of all addresses is known for each of them", async () => {
     const { login, windows } = counts();
-    for (let address = 0; address < 21; address += 1) await wrongUntilRefused(await login(`address-${address}`));
+    for (let address = 0; address < 21; address += 1)
+      await wrongUntilRefused(await login(`address-${address}`));
     const calls = windows.calls;
-    for (let address = 100; address < 200; address += 1) expect(await wrong(await login(`address-${address}`))).toBeGreaterThan(0);
+    for (let address = 100; address < 200; address += 1)
+      expect(await wrong(await login(`address-${address}`))).toBeGreaterThan(0);
     expect(windows.calls).toBe(calls);
   });
 
   it("that comes of passwords which were right after all is forgotten within ten seconds", async () => {
     const { login, isolate, clock } = counts();
     const there = isolate();
-    const counted = await Promise.all(Array.from({ length: 5 }, async () => (await login("home", null, there)).begin()));
+    const counted = await Promise.all(
+      Array.from({ length: 5 }, async () => (await login("home", null, there)).begin()),
+    );
     const here = await login("home");
     expect(await wrong(here)).toBeGreaterThan(0);
     for (const look of counted) await look.giveBack();

@@ -14,7 +14,9 @@ describe("a password hash", () => {
   });
 
   it("fits however a keyboard composes a letter", async () => {
-    expect(await scryptHasher.verify("cafe\u0301 au lait", await scryptHasher.hash("caf\u00e9 au lait"))).toBe(true);
+    expect(
+      await scryptHasher.verify("cafe\u0301 au lait", await scryptHasher.hash("caf\u00e9 au lait")),
+    ).toBe(true);
   });
 
   it("is compared for nobody, and never fits", async () => {
@@ -30,7 +32,11 @@ describe("a password hash", () => {
     const { scryptSync } = await import("node:crypto");
     const encoded = await scryptHasher.hash("correct horse");
     const [, , , salt = "", key = ""] = encoded.split("$");
-    const expected = scryptSync("correct horse", Buffer.from(salt, "base64url"), 32, { N: 16_384, r: 8, p: 5 });
+    const expected = scryptSync("correct horse", Buffer.from(salt, "base64url"), 32, {
+      N: 16_384,
+      r: 8,
+      p: 5,
+    });
     expect(Buffer.from(key, "base64url").equals(expected)).toBe(true);
   });
 });

@@ -18,15 +18,25 @@ describe("identity's database of the release before", () => {
     db.sqlite.exec(identityMigrationsAfter("0001"));
     db.sqlite.exec(account("new"));
     const accounts = d1Accounts(db);
-    for (const id of ["old", "new"]) expect(await accounts.byEmail(`${id}@example.com`)).toMatchObject({ id, operatorDigest: null });
+    for (const id of ["old", "new"])
+      expect(await accounts.byEmail(`${id}@example.com`)).toMatchObject({ id, operatorDigest: null });
     const audit = { id: "a-1", atMs: 1, actor: "op" };
-    expect(await accounts.setRoles({ userId: "old", roles: ["user"], audit })).toMatchObject({ roles: ["user"] });
-    expect(await accounts.setRoles({ userId: "new", roles: ["user"], audit: { ...audit, id: "a-2" } })).toBe("last admin");
+    expect(await accounts.setRoles({ userId: "old", roles: ["user"], audit })).toMatchObject({
+      roles: ["user"],
+    });
+    expect(await accounts.setRoles({ userId: "new", roles: ["user"], audit: { ...audit, id: "a-2" } })).toBe(
+      "last admin",
+    );
   });
 
   it("has a retired key that begins to sign behind its successor, and that one doesn't sign", async () => {
     const db = sqliteD1(identityMigrations());
-    for (const row of [key("first", 0, "500000"), key("overtaken", 9_000, "900000"), key("last", 8_000, "NULL")]) db.sqlite.exec(row);
+    for (const row of [
+      key("first", 0, "500000"),
+      key("overtaken", 9_000, "900000"),
+      key("last", 8_000, "NULL"),
+    ])
+      db.sqlite.exec(row);
     const keys = await d1SigningKeys(db).live(10_000);
     expect(keys.map(({ kid }) => kid)).toEqual(["first", "last", "overtaken"]);
     expect(signingKeyAt(keys, 10_000)?.kid).toBe("last");

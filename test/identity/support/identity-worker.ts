@@ -1,7 +1,12 @@
 import { env, exports } from "cloudflare:workers";
 import { decodeProtectedHeader, decodeJwt, importJWK, jwtVerify, type JWTPayload } from "jose";
 import type { CallContext, Principal } from "../../../src/contracts/call-context.ts";
-import type { IdentityAccounts, IdentityAdministration, IdentityTrust, TokenGrant } from "../../../src/contracts/identity.ts";
+import type {
+  IdentityAccounts,
+  IdentityAdministration,
+  IdentityTrust,
+  TokenGrant,
+} from "../../../src/contracts/identity.ts";
 import { isRole } from "../../../src/contracts/permissions.ts";
 import { plainly } from "../../support/plainly.ts";
 import type { ObedientHistory } from "./obedient-history.ts";

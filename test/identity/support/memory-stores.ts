@@ -1,7 +1,9 @@
 import type { RevokedSession } from "../../../src/contracts/identity.ts";
 import type { Account, AccountStore, SessionStore } from "../../../src/identity/biz/ports.ts";
 
-/** The part of the account store that login uses, with room for another login to come in between. */
+/**
+ * The part of the account store that login uses, with room for another login to come in between.
+ */
 export class MemoryAccounts implements Pick<AccountStore, "byEmail" | "add"> {
   readonly accounts = new Map<string, Account>();
   beforeAdd: () => void = () => undefined;
@@ -18,7 +20,9 @@ export class MemoryAccounts implements Pick<AccountStore, "byEmail" | "add"> {
   }
 }
 
-/** A revocation list that gives times as the real one does: unique, rising in the order of commits. */
+/**
+ * A revocation list that gives times as the real one does: unique, rising in the order of commits.
+ */
 export class MemoryRevocations implements Pick<SessionStore, "revokedSince"> {
   readonly log: RevokedSession[] = [];
 

@@ -20,7 +20,10 @@ export interface Secrets {
 
 export const sealingKeys = SEALING;
 
-/** Identity's login over its real statements, as an isolate with certain secrets has it. The table outlives isolates. */
+/**
+ * Identity's login over its real statements, as an isolate with certain secrets has it. The table
+ * outlives isolates.
+ */
 export function operatorWorld(db: SqliteD1 = sqliteD1(identityMigrations())) {
   const accounts = d1Accounts(db);
   const unapplied: string[] = [];
@@ -40,11 +43,19 @@ export function operatorWorld(db: SqliteD1 = sqliteD1(identityMigrations())) {
       operator,
       operatorAccount,
       sessions: { open: async ({ id, roles }) => ({ userId: id, roles }) as TokenGrant },
-      failures: { ofLogin: async () => ({ refuseKnown: () => undefined, begin: async () => ({ giveBack: async () => undefined }) }) },
+      failures: {
+        ofLogin: async () => ({
+          refuseKnown: () => undefined,
+          begin: async () => ({ giveBack: async () => undefined }),
+        }),
+      },
       devices: { read: async () => null, issue: async () => "a device" },
     });
     /** "in", or the code of the refusal, and how many keys were derived. */
-    const logIn = async (presented: string, at = email): Promise<readonly [outcome: string, derivations: number]> => {
+    const logIn = async (
+      presented: string,
+      at = email,
+    ): Promise<readonly [outcome: string, derivations: number]> => {
       hasher.derivations = 0;
       const outcome = await signIn({ email: at, password: presented }, "192.0.2.1").then(
         () => "in",
@@ -59,6 +70,7 @@ export function operatorWorld(db: SqliteD1 = sqliteD1(identityMigrations())) {
       .statement("SELECT actor, action, target, detail FROM audit")
       .all()
       .map((row) => ({ ...row }));
-  const digest = async (): Promise<string | null> => (await accounts.byEmail(OPERATOR_EMAIL))?.operatorDigest ?? null;
+  const digest = async (): Promise<string | null> =>
+    (await accounts.byEmail(OPERATOR_EMAIL))?.operatorDigest ?? null;
   return { db, accounts, isolate, unapplied, audit, digest };
 }

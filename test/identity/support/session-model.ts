@@ -17,7 +17,10 @@ export const accountStore = d1Accounts(db);
 export const AGE_MS_MAX = 3 * SESSION_TTL_MS;
 export const REFRESH_LIMIT = { limit: 10, windowMs: 60_000 } as const;
 
-/** An account of its own over the real tables, with a clock that can be turned and tokens that can be read. */
+/**
+ * An account of its own over the real tables, with a clock that can be turned and tokens that can
+ * be read.
+ */
 export async function newFamily({
   ageMsMax = AGE_MS_MAX,
   database = db,
@@ -33,7 +36,14 @@ export async function newFamily({
   await accountStore.add(account);
   const keys = { signer: async () => async (claims: object) => JSON.stringify(claims) };
   const store = { ...d1Sessions(database), ...d1Trades(database) };
-  const sessions = new Sessions({ store, keys, secrets: plainSecrets, ageMsMax, refreshLimit: REFRESH_LIMIT, now: clock.now });
+  const sessions = new Sessions({
+    store,
+    keys,
+    secrets: plainSecrets,
+    ageMsMax,
+    refreshLimit: REFRESH_LIMIT,
+    now: clock.now,
+  });
   const open = async (passwordHash = account.passwordHash): Promise<TokenGrant> => {
     const grant = await sessions.open({ ...account, passwordHash });
     if (grant === null) throw new Error("the session was refused");
@@ -45,7 +55,10 @@ export async function newFamily({
 export const sessionIdOf = (grant: TokenGrant): string => readPlainToken(grant.accessToken).sessionId;
 
 export async function isRevoked(sessionId: string): Promise<boolean> {
-  return (await db.prepare("SELECT revoked_at FROM session WHERE id = ?").bind(sessionId).first("revoked_at")) !== null;
+  return (
+    (await db.prepare("SELECT revoked_at FROM session WHERE id = ?").bind(sessionId).first("revoked_at")) !==
+    null
+  );
 }
 
 const session = fc.nat(3);
@@ -63,7 +76,10 @@ export const sessionAction = fc.oneof(
 
 type SessionAction = typeof sessionAction extends fc.Arbitrary<infer A> ? A : never;
 
-/** A session on paper: its tokens, of which all but the last are used, and when the last one expires, at the end of its age at the latest. */
+/**
+ * A session on paper: its tokens, of which all but the last are used, and when the last one
+ * expires, at the end of its age at the latest.
+ */
 interface PaperSession {
   readonly id: string;
   readonly tokens: string[];
@@ -74,7 +90,9 @@ interface PaperSession {
   dead: boolean;
 }
 
-/** Families of refresh tokens on paper, next to the real ones. Wherever the two part, it says so. */
+/**
+ * Families of refresh tokens on paper, next to the real ones. Wherever the two part, it says so.
+ */
 export class SessionModel {
   readonly disagreements: string[] = [];
   readonly #family: Awaited<ReturnType<typeof newFamily>>;
@@ -102,7 +120,14 @@ export class SessionModel {
     const grant = await this.#family.open(this.#passwordHash);
     const openedAtMs = this.#family.clock.now();
     const expiresAtMs = this.#expiry(openedAtMs);
-    this.#paper.push({ id: sessionIdOf(grant), tokens: [grant.refreshToken], tradedAtMs: [], openedAtMs, expiresAtMs, dead: false });
+    this.#paper.push({
+      id: sessionIdOf(grant),
+      tokens: [grant.refreshToken],
+      tradedAtMs: [],
+      openedAtMs,
+      expiresAtMs,
+      dead: false,
+    });
   }
 
   async #trade(paper: PaperSession, index: number): Promise<void> {
@@ -111,7 +136,9 @@ export class SessionModel {
     const isGood = isNewest && !paper.dead && paper.expiresAtMs > nowMs;
     const tradedLately = paper.tradedAtMs.filter((atMs) => atMs > nowMs - REFRESH_LIMIT.windowMs).length;
     const refusal = !isGood ? "UNAUTHENTICATED" : tradedLately >= REFRESH_LIMIT.limit ? "RATE_LIMITED" : null;
-    const outcome = await this.#family.sessions.refresh(paper.tokens[index] ?? "").catch((error: { code: string }) => error.code);
+    const outcome = await this.#family.sessions
+      .refresh(paper.tokens[index] ?? "")
+      .catch((error: { code: string }) => error.code);
     if (!isNewest) paper.dead = true;
     if (typeof outcome === "string") {
       this.#agree(`a trade of token ${index}`, outcome, refusal ?? "traded");
@@ -130,8 +157,16 @@ export class SessionModel {
 
   async #changePassword(keep: PaperSession): Promise<void> {
     const newHash = `plain:${(this.#changes += 1)}`;
-    const change = { userId: this.#family.account.id, keepSessionId: keep.id, nowMs: this.#family.clock.now() };
-    this.#agree("a password change", await accountStore.changePassword({ ...change, knownHash: this.#passwordHash, newHash }), true);
+    const change = {
+      userId: this.#family.account.id,
+      keepSessionId: keep.id,
+      nowMs: this.#family.clock.now(),
+    };
+    this.#agree(
+      "a password change",
+      await accountStore.changePassword({ ...change, knownHash: this.#passwordHash, newHash }),
+      true,
+    );
     this.#passwordHash = newHash;
     for (const other of this.#paper) if (other !== keep) other.dead = true;
   }

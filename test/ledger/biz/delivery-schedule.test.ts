@@ -2,7 +2,11 @@ import { describe, expect, it } from "vitest";
 import { isGivenUp, pauseAfter } from "../../../src/ledger/biz/delivery-schedule.ts";
 import { readLedgerConfig } from "../../../src/ledger/config.ts";
 
-const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
+const SCHEDULE = {
+  pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000],
+  slowMs: 300_000,
+  givesUpAfterMs: 86_400_000,
+};
 
 describe("a message that is not confirmed", () => {
   it("is sent again after the schedule's pauses, then in the slow lane", () => {
@@ -17,7 +21,10 @@ describe("a message that is not confirmed", () => {
 
   it("is given up a day after it was last driven, not before, and not without a day's sends", () => {
     const tried = { drivenAtMs: 1_000, attempts: 144, attemptsBefore: 0 };
-    expect([isGivenUp(SCHEDULE, tried, 86_400_999), isGivenUp(SCHEDULE, tried, 86_401_000)]).toEqual([false, true]);
+    expect([isGivenUp(SCHEDULE, tried, 86_400_999), isGivenUp(SCHEDULE, tried, 86_401_000)]).toEqual([
+      false,
+      true,
+    ]);
     expect(isGivenUp(SCHEDULE, { ...tried, attempts: 143 }, 86_401_000)).toBe(false);
     expect(isGivenUp(SCHEDULE, { ...tried, attempts: 200, attemptsBefore: 144 }, 86_401_000)).toBe(false);
   });
@@ -38,10 +45,17 @@ describe("the var DELIVERY_SCHEDULE_MS", () => {
   };
 
   it("is a list of whole numbers", () => {
-    expect(readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: "300,500" }).DELIVERY_SCHEDULE_MS).toEqual([300, 500]);
+    expect(readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: "300,500" }).DELIVERY_SCHEDULE_MS).toEqual([
+      300, 500,
+    ]);
   });
 
-  it.each(["", "0", "1,", "soon", "-1", "3600001", Array.from({ length: 21 }, () => "1").join(",")])("is refused by name: %j", (text) => {
-    expect(() => readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: text })).toThrow(/^bad configuration: DELIVERY_SCHEDULE_MS/);
-  });
+  it.each(["", "0", "1,", "soon", "-1", "3600001", Array.from({ length: 21 }, () => "1").join(",")])(
+    "is refused by name: %j",
+    (text) => {
+      expect(() => readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: text })).toThrow(
+        /^bad configuration: DELIVERY_SCHEDULE_MS/,
+      );
+    },
+  );
 });

@@ -13,7 +13,13 @@ describe("the vars DEPOSIT_MAX and DEPOSITS_PER_DAY_MAX", () => {
     BOOT_ID: "",
   };
   const read = (more: object) =>
-    readLedgerConfig({ ...vars, DELIVERY_SCHEDULE_MS: "300", DEPOSIT_MAX: "7", DEPOSITS_PER_DAY_MAX: "9", ...more });
+    readLedgerConfig({
+      ...vars,
+      DELIVERY_SCHEDULE_MS: "300",
+      DEPOSIT_MAX: "7",
+      DEPOSITS_PER_DAY_MAX: "9",
+      ...more,
+    });
 
   it("are whole numbers of minor units", () => {
     expect(read({})).toMatchObject({ DEPOSIT_MAX: 7, DEPOSITS_PER_DAY_MAX: 9 });

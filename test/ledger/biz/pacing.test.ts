@@ -13,11 +13,18 @@ import { LEDGER_MIGRATIONS, UNLIMITED } from "../support/ledger-d1.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 
-const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
+const SCHEDULE = {
+  pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000],
+  slowMs: 300_000,
+  givesUpAfterMs: 86_400_000,
+};
 const PER_SECOND = 50;
 const BACKLOG = 5_000;
 
-/** A ledger whose messages are all due at once, as they are when the receiver is back, and the alarm that sends them. */
+/**
+ * A ledger whose messages are all due at once, as they are when the receiver is back, and the alarm
+ * that sends them.
+ */
 function withBacklog(count: number) {
   const clock = new TurnedClock();
   const db = sqliteD1(LEDGER_MIGRATIONS);
@@ -27,7 +34,8 @@ function withBacklog(count: number) {
     SELECT printf('%08d-0000-7000-8000-000000000000', i), 'ann', 1, 'pending', 3, ${clock.now()}, ${clock.now()}, ${clock.now()} FROM n`);
   const sent: { readonly delivery: Delivery; readonly atMs: number }[] = [];
   const sender = {
-    send: async (deliveries: readonly Delivery[]) => void sent.push(...deliveries.map((delivery) => ({ delivery, atMs: clock.now() }))),
+    send: async (deliveries: readonly Delivery[]) =>
+      void sent.push(...deliveries.map((delivery) => ({ delivery, atMs: clock.now() }))),
   };
   const outbox = d1Outbox(db);
   const newPublisher = (): Publisher =>
@@ -44,7 +52,10 @@ function withBacklog(count: number) {
   const onFailure = (what: string, error: unknown): never => {
     throw new Error(what, { cause: error });
   };
-  /** Lets the alarm ring when it is set for, until `untilMs`; before each ring `ring` says which publisher it finds. */
+  /**
+   * Lets the alarm ring when it is set for, until `untilMs`; before each ring `ring` says which
+   * publisher it finds.
+   */
   const runUntil = async (untilMs: number, ring: () => Publisher): Promise<void> => {
     for (;;) {
       const nextAtMs = await publishOnce({ publisher: ring(), tailer, now: clock.now, onFailure });
@@ -64,7 +75,9 @@ describe("what is due all at once", () => {
     const first = sent.filter(({ delivery }) => delivery.attempt === 4);
     expect(new Set(first.map(({ delivery }) => delivery.transferId)).size).toBe(BACKLOG);
     for (let second = 1; second < 99; second += 1) {
-      const within = sent.filter(({ atMs }) => atMs >= startMs + second * 1_000 && atMs < startMs + (second + 1) * 1_000);
+      const within = sent.filter(
+        ({ atMs }) => atMs >= startMs + second * 1_000 && atMs < startMs + (second + 1) * 1_000,
+      );
       expect(within.length).toBeGreaterThanOrEqual(PER_SECOND - 12);
       expect(within.length).toBeLessThanOrEqual(PER_SECOND + 13);
     }
@@ -88,7 +101,15 @@ describe("what is due all at once", () => {
     await runUntil(clock.now() + 2_000, () => publisher);
     const store = d1Transfers(db, "wallet");
     const money = { amount: amountOf(10), payloadHash: "h", nowMs: clock.now() };
-    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "bob", key: "d", auditId: ids.id(), limits: UNLIMITED });
+    await store.deposit({
+      ...money,
+      id: ids.id(),
+      actor: "op",
+      userId: "bob",
+      key: "d",
+      auditId: ids.id(),
+      limits: UNLIMITED,
+    });
     const transfers = new Transfers({
       ledger: "wallet",
       store,
@@ -103,7 +124,10 @@ describe("what is due all at once", () => {
       random: () => 0.5,
     });
     const { transferId } = await transfers.transfer("bob", amountOf(10), "k");
-    expect(sent.find(({ delivery }) => delivery.transferId === transferId)).toMatchObject({ atMs: clock.now(), delivery: { attempt: 1 } });
+    expect(sent.find(({ delivery }) => delivery.transferId === transferId)).toMatchObject({
+      atMs: clock.now(),
+      delivery: { attempt: 1 },
+    });
   });
 });
 

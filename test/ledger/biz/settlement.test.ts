@@ -28,9 +28,20 @@ describe("a refund", () => {
     });
     const store = d1Transfers(db, "wallet");
     const money = { payloadHash: "h", amount: amountOf(10), nowMs: NOW_MS };
-    await store.deposit({ ...money, id: ids.id(), actor: "op", userId: "ann", key: "d", auditId: ids.id(), limits: UNLIMITED });
+    await store.deposit({
+      ...money,
+      id: ids.id(),
+      actor: "op",
+      userId: "ann",
+      key: "d",
+      auditId: ids.id(),
+      limits: UNLIMITED,
+    });
     const id = ids.id();
-    expect(await store.open({ ...money, id, owner: "ann", key: "k", nextAtMs: NOW_MS })).toMatchObject({ id, outcome: "pending" });
+    expect(await store.open({ ...money, id, owner: "ann", key: "k", nextAtMs: NOW_MS })).toMatchObject({
+      id,
+      outcome: "pending",
+    });
     await settlement.report({ transferId: id, result: "void" });
     expect(woken).toEqual([NOW_MS + CHANGES_WITHIN_MS]);
     expect((await d1Changes(db, "wallet").after(0, 10)).map(({ amount }) => amount)).toEqual([10, -10, 10]);

@@ -25,7 +25,12 @@ describe("a word that this release doesn't know, of a delivery", () => {
       settle: async () => void ended.push("settled"),
       reverse: async () => void ended.push("refunded"),
     };
-    const settlement = new Settlement({ outbox, inbox: { fence: async () => "void" }, schedule: SCHEDULE, ...common });
+    const settlement = new Settlement({
+      outbox,
+      inbox: { fence: async () => "void" },
+      schedule: SCHEDULE,
+      ...common,
+    });
     await expect(settlement.report({ transferId: ID, result: UNKNOWN })).rejects.toThrow(/"credited_v2"/);
     await expect(settlement.conclude(ID, UNKNOWN)).rejects.toThrow(/nothing was done/);
     expect(ended).toEqual([]);
@@ -34,7 +39,10 @@ describe("a word that this release doesn't know, of a delivery", () => {
   it("is no promise of the other ledger's where it answers a fence so", async () => {
     const service = { fence: async () => UNKNOWN } as unknown as LedgerSettlement;
     const peer = peerLedger("savings", guardedRpc(service, testGuard()), Date.now);
-    await expect(peer.fence(ID)).rejects.toMatchObject({ code: "CONFLICT", message: expect.stringContaining("savings") });
+    await expect(peer.fence(ID)).rejects.toMatchObject({
+      code: "CONFLICT",
+      message: expect.stringContaining("savings"),
+    });
   });
 
   it("is reported as a failure where the own inbox has it, never as what it is not", async () => {
@@ -47,10 +55,25 @@ describe("a word that this release doesn't know, of a delivery", () => {
       report: async (report: DeliveryReport) => void heard.push(report),
       fence: async () => UNKNOWN,
     };
-    const receiver = new Receiver({ store: d1Inbox(db), deadLetters: d1DeadLetters(db, Date.now), peer, ...common });
-    await receiver.receive({ id: "m", attempts: 1, body: { v: 1, transferId: ID, from: "savings", userId: "ann", amount: 5, attempt: 3 } });
+    const receiver = new Receiver({
+      store: d1Inbox(db),
+      deadLetters: d1DeadLetters(db, Date.now),
+      peer,
+      ...common,
+    });
+    await receiver.receive({
+      id: "m",
+      attempts: 1,
+      body: { v: 1, transferId: ID, from: "savings", userId: "ann", amount: 5, attempt: 3 },
+    });
     expect(heard).toEqual([
-      { transferId: ID, result: "failed", attempt: 3, reason: expect.stringContaining("credited_v2"), permanent: false },
+      {
+        transferId: ID,
+        result: "failed",
+        attempt: 3,
+        reason: expect.stringContaining("credited_v2"),
+        permanent: false,
+      },
     ]);
     await expect(d1Inbox(db).fence(ID, "t", 1)).rejects.toThrow(/credited_v2/);
   });

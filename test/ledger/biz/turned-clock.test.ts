@@ -11,7 +11,11 @@ import { ids } from "../../../src/ledger/data/ids.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
 import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
-const SCHEDULE = { pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
+const SCHEDULE = {
+  pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000],
+  slowMs: 300_000,
+  givesUpAfterMs: 86_400_000,
+};
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;
 
@@ -128,24 +132,27 @@ describe("a message on its way, after one reading of a clock a month ahead", () 
 });
 
 describe("a message that failed", () => {
-  it.each([-SKEW_MS, SKEW_MS])("keeps its schedule with the reporting machine's clock %d ms off", async (reporterAheadMs) => {
-    const { clock, publisher, open, fail, sent, woken } = await setUp({ reporterAheadMs });
-    const id = await open();
-    await fail(id, 1);
-    expect(woken.at(-1)).toBe(clock.now() + 2_000);
-    await publisher.publishDue();
-    clock.turn(1_999);
-    await publisher.publishDue();
-    expect(sent).toEqual([]);
-    clock.turn(1);
-    await publisher.publishDue();
-    expect(sent).toHaveLength(1);
-    await fail(id, 2);
-    clock.turn(3_999);
-    await publisher.publishDue();
-    expect(sent).toHaveLength(1);
-    clock.turn(1);
-    await publisher.publishDue();
-    expect(sent).toHaveLength(2);
-  });
+  it.each([-SKEW_MS, SKEW_MS])(
+    "keeps its schedule with the reporting machine's clock %d ms off",
+    async (reporterAheadMs) => {
+      const { clock, publisher, open, fail, sent, woken } = await setUp({ reporterAheadMs });
+      const id = await open();
+      await fail(id, 1);
+      expect(woken.at(-1)).toBe(clock.now() + 2_000);
+      await publisher.publishDue();
+      clock.turn(1_999);
+      await publisher.publishDue();
+      expect(sent).toEqual([]);
+      clock.turn(1);
+      await publisher.publishDue();
+      expect(sent).toHaveLength(1);
+      await fail(id, 2);
+      clock.turn(3_999);
+      await publisher.publishDue();
+      expect(sent).toHaveLength(1);
+      clock.turn(1);
+      await publisher.publishDue();
+      expect(sent).toHaveLength(2);
+    },
+  );
 });

@@ -39,13 +39,27 @@ async function deposit(number: number, amount: number): Promise<void> {
 
 async function send(number: number, amount: number): Promise<void> {
   atMs += 1;
-  const common = { id: idOf(number), owner: USER, key: `t${number}`, payloadHash: "h", nowMs: atMs, nextAtMs: atMs };
+  const common = {
+    id: idOf(number),
+    owner: USER,
+    key: `t${number}`,
+    payloadHash: "h",
+    nowMs: atMs,
+    nextAtMs: atMs,
+  };
   await d1Transfers(db, "wallet").open({ ...common, amount: amountOf(amount) });
 }
 
 async function receive(number: number, amount: number): Promise<void> {
   atMs += 1;
-  const message = { v: 1, transferId: idOf(number), from: "savings", userId: USER, amount: amountOf(amount), attempt: 1 } as const;
+  const message = {
+    v: 1,
+    transferId: idOf(number),
+    from: "savings",
+    userId: USER,
+    amount: amountOf(amount),
+    attempt: 1,
+  } as const;
   await d1Inbox(db).credit(message, `token-${number}`, atMs);
 }
 
@@ -53,11 +67,15 @@ async function receive(number: number, amount: number): Promise<void> {
 function bookAsBefore(number: number, amount: number, contra = "equity"): void {
   atMs += 1;
   db.sqlite
-    .prepare("INSERT INTO account (id, user_id, kind, opened_at) VALUES ('user:ann', 'ann', 'user', 1) ON CONFLICT (id) DO NOTHING")
+    .prepare(
+      "INSERT INTO account (id, user_id, kind, opened_at) VALUES ('user:ann', 'ann', 'user', 1) ON CONFLICT (id) DO NOTHING",
+    )
     .run();
   db.sqlite.prepare("UPDATE account SET balance = balance + ? WHERE id = 'user:ann'").run(amount);
   db.sqlite.prepare("UPDATE account SET balance = balance - ? WHERE id = ?").run(amount, contra);
-  const insert = db.sqlite.prepare("INSERT INTO entry (account_id, transfer_id, amount, contra_id, at) VALUES (?, ?, ?, ?, ?)");
+  const insert = db.sqlite.prepare(
+    "INSERT INTO entry (account_id, transfer_id, amount, contra_id, at) VALUES (?, ?, ?, ?, ?)",
+  );
   insert.run("user:ann", idOf(number), amount, contra, atMs);
   insert.run(contra, idOf(number), -amount, "user:ann", atMs);
 }
@@ -68,7 +86,10 @@ async function page(limit: number, cursor?: string) {
 }
 
 /** All of it, so many at a time. Between two pages something more is booked. */
-async function all(limit: number, between: (page: number) => Promise<void> = async () => undefined): Promise<readonly StatementItem[]> {
+async function all(
+  limit: number,
+  between: (page: number) => Promise<void> = async () => undefined,
+): Promise<readonly StatementItem[]> {
   const items: StatementItem[] = [];
   let cursor: string | undefined;
   for (let number = 0; ; number += 1) {
@@ -81,7 +102,8 @@ async function all(limit: number, between: (page: number) => Promise<void> = asy
   }
 }
 
-const figures = (items: readonly StatementItem[]) => items.map(({ kind, amount, balance }) => [kind, amount, balance]);
+const figures = (items: readonly StatementItem[]) =>
+  items.map(({ kind, amount, balance }) => [kind, amount, balance]);
 
 describe("a statement", () => {
   it("shows every movement, newest first, with what there was after it", async () => {
@@ -105,7 +127,12 @@ describe("a statement", () => {
 
   it("names the deposit that was taken back, not what took it back", async () => {
     await deposit(10, 100);
-    await d1Transfers(db, "wallet").reverseDeposit(idOf(10), { id: idOf(11), actor: "op", auditId: "a11", nowMs: 2_000 });
+    await d1Transfers(db, "wallet").reverseDeposit(idOf(10), {
+      id: idOf(11),
+      actor: "op",
+      auditId: "a11",
+      nowMs: 2_000,
+    });
     expect(await all(1)).toEqual([
       { at: 2_000, amount: -100, balance: 0, kind: "reversal", depositId: idOf(10) },
       { at: 1_001, amount: 100, balance: 100, kind: "deposit", depositId: idOf(10) },
@@ -169,7 +196,8 @@ describe("a statement", () => {
   });
 
   it("refuses cursors that are none of its own", () => {
-    for (const cursor of ["x", "bm9uc2Vuc2U", btoa('["a",1,"b"]'), btoa("null")]) expect(() => placeOf(cursor)).toThrow("cursor");
+    for (const cursor of ["x", "bm9uc2Vuc2U", btoa('["a",1,"b"]'), btoa("null")])
+      expect(() => placeOf(cursor)).toThrow("cursor");
   });
 });
 
@@ -192,7 +220,10 @@ describe("a cut", () => {
         { id: idOf(5), amount: 7, outcome: null },
       ],
     });
-    expect(await statement.cut(USER, 3)).toMatchObject({ since: idOf(10), movements: [{ id: idOf(40) }, { id: idOf(20) }] });
+    expect(await statement.cut(USER, 3)).toMatchObject({
+      since: idOf(10),
+      movements: [{ id: idOf(40) }, { id: idOf(20) }],
+    });
     await d1Outbox(db).reverse(idOf(20), { id: idOf(50), nowMs: 4_000 });
     // What a refund gives back has no debit over there.
     expect((await statement.cut(USER, 50)).movements.map(({ id, outcome }) => [id, outcome])).toEqual([
@@ -200,7 +231,13 @@ describe("a cut", () => {
       [idOf(20), "refunded"],
       [idOf(5), null],
     ]);
-    expect(await statement.cut("nobody", 50)).toEqual({ balance: 0, inFlight: 0, paidIn: 0, movements: [], since: "" });
+    expect(await statement.cut("nobody", 50)).toEqual({
+      balance: 0,
+      inFlight: 0,
+      paidIn: 0,
+      movements: [],
+      since: "",
+    });
   });
 
   it("knows what was paid in before there was a column for it, and by an older release beside it", () => {

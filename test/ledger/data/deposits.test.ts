@@ -15,17 +15,37 @@ function setUp(limits = { depositMax: 1_000, depositsPerDayMax: 2_500 }) {
   const clock = new TurnedClock();
   const woken: number[] = [];
   const store = d1Transfers(db, "wallet");
-  const deposits = new Deposits({ store, limits, wakePublisher: (atMs) => void woken.push(atMs), hashPayload, ids, now: clock.now });
-  const deposit = (amount: number, key: string, userId = "ann") => deposits.deposit("op", userId, amountOf(amount), key);
+  const deposits = new Deposits({
+    store,
+    limits,
+    wakePublisher: (atMs) => void woken.push(atMs),
+    hashPayload,
+    ids,
+    now: clock.now,
+  });
+  const deposit = (amount: number, key: string, userId = "ann") =>
+    deposits.deposit("op", userId, amountOf(amount), key);
   const spend = (amount: number) =>
-    store.open({ id: ids.id(), owner: "ann", key: ids.token(), payloadHash: "h", amount: amountOf(amount), nowMs: 1, nextAtMs: 1 });
+    store.open({
+      id: ids.id(),
+      owner: "ann",
+      key: ids.token(),
+      payloadHash: "h",
+      amount: amountOf(amount),
+      nowMs: 1,
+      nextAtMs: 1,
+    });
   const sums = () => db.sqlite.prepare("SELECT sum(amount) AS sum FROM entry").get();
-  const balance = (id: string) => db.sqlite.prepare("SELECT balance FROM account WHERE id = ?").get(id)?.["balance"];
+  const balance = (id: string) =>
+    db.sqlite.prepare("SELECT balance FROM account WHERE id = ?").get(id)?.["balance"];
   const audit = () => db.sqlite.prepare("SELECT actor, action, target, detail FROM audit ORDER BY id").all();
   return { db, clock, deposits, deposit, spend, sums, balance, audit, woken };
 }
 
-const ruled = (message: RegExp) => ({ code: "INVALID", errors: [{ path: "amount", message: expect.stringMatching(message) }] });
+const ruled = (message: RegExp) => ({
+  code: "INVALID",
+  errors: [{ path: "amount", message: expect.stringMatching(message) }],
+});
 
 describe("deposits", () => {
   it("of more than the most are refused by that rule, and so is their key for good", async () => {
@@ -38,7 +58,9 @@ describe("deposits", () => {
 
   it("of one day sum to no more than a day's most, to the cent, also at once; the next day takes more", async () => {
     const { deposit, clock, balance } = setUp();
-    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, (_, index) => deposit(500, `k${index}`, `user-${index}`)));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, index) => deposit(500, `k${index}`, `user-${index}`)),
+    );
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(5);
     await expect(deposit(1, "cent")).rejects.toMatchObject(ruled(/2500 of deposits in one day/));
     clock.turn(DAY_MS);
@@ -65,7 +87,9 @@ describe("deposits", () => {
     const before = db.sqlite.prepare("SELECT total_changes() AS n").get();
     expect(await deposits.find("op", "ann", amountOf(10), "k")).toEqual(receipt);
     expect(await deposits.find("op", "ann", amountOf(10), "never asked")).toBeNull();
-    await expect(deposits.find("op", "ann", amountOf(5_000), "much")).rejects.toMatchObject({ code: "INVALID" });
+    await expect(deposits.find("op", "ann", amountOf(5_000), "much")).rejects.toMatchObject({
+      code: "INVALID",
+    });
     await expect(deposits.find("op", "bob", amountOf(10), "k")).rejects.toMatchObject({ code: "INVALID" });
     expect(db.sqlite.prepare("SELECT total_changes() AS n").get()).toEqual(before);
   });
@@ -84,10 +108,17 @@ describe("a deposit's reversal", () => {
     const { depositId } = await deposit(700, "k");
     await deposit(50, "k2");
     const told = await Promise.all(Array.from({ length: 8 }, () => deposits.reverse("op", depositId)));
-    expect(new Set(told.map((receipt) => JSON.stringify(receipt)))).toEqual(new Set([JSON.stringify({ depositId, balance: 50 })]));
+    expect(new Set(told.map((receipt) => JSON.stringify(receipt)))).toEqual(
+      new Set([JSON.stringify({ depositId, balance: 50 })]),
+    );
     expect([balance("user:ann"), balance("equity"), sums()]).toEqual([50, -50, { sum: 0 }]);
     expect(audit().filter(({ action }) => action === "reverse-deposit")).toEqual([
-      { actor: "op", action: "reverse-deposit", target: "ann", detail: expect.stringMatching(`^{"amount":700,"depositId":"${depositId}"`) },
+      {
+        actor: "op",
+        action: "reverse-deposit",
+        target: "ann",
+        detail: expect.stringMatching(`^{"amount":700,"depositId":"${depositId}"`),
+      },
     ]);
     expect(await deposit(700, "k")).toEqual({ depositId, balance: 50 });
   });

@@ -8,7 +8,8 @@ import { ledgerD1 } from "../support/ledger-d1.ts";
 const BETWEEN = 2_500;
 const MORE_THAN_COUNTED = 10_001;
 
-const numbers = (count: number): string => `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
+const numbers = (count: number): string =>
+  `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})`;
 
 /** So many messages, whose ids are `<prefix>00001` and so on, the first of them due last. */
 function messages(db: SqliteD1, prefix: string, state: string, count: number, createdAt: number): void {
@@ -17,7 +18,8 @@ function messages(db: SqliteD1, prefix: string, state: string, count: number, cr
 }
 
 function transfers(db: SqliteD1, prefix: string, operation: string, outcome: string, count: number): void {
-  db.sqlite.exec(`INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
+  db.sqlite
+    .exec(`INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
     ${numbers(count)} SELECT 'ann', printf('${prefix}%05d', i), '${operation}', '${prefix}' || i, 'h', 1, '${outcome}', i FROM n`);
 }
 
@@ -31,7 +33,12 @@ describe("a list of transfers", () => {
     transfers(db, "e", "transfer", "failed", BETWEEN);
     const store = d1Transfers(db, "wallet");
     const first = (await store.list("ann", 20, null)).map(({ transferId }) => transferId);
-    expect(first).toEqual(["d00003", "d00002", "d00001", ...Array.from({ length: 17 }, (_, index) => `a000${30 - index}`)]);
+    expect(first).toEqual([
+      "d00003",
+      "d00002",
+      "d00001",
+      ...Array.from({ length: 17 }, (_, index) => `a000${30 - index}`),
+    ]);
     const second = (await store.list("ann", 20, first.at(-1) ?? null)).map(({ transferId }) => transferId);
     expect([...first, ...second]).toHaveLength(33);
     expect(await store.list("ann", 20, "a00001")).toEqual([]);
@@ -48,7 +55,8 @@ describe("the outbox", () => {
     messages(db, "c", "parked", 2, 0);
     messages(db, "d", "pending", 2, 0);
     const store = d1Operators(db);
-    const idsOf = async (...page: Parameters<typeof store.outbox>) => (await store.outbox(...page)).map(({ transferId }) => transferId);
+    const idsOf = async (...page: Parameters<typeof store.outbox>) =>
+      (await store.outbox(...page)).map(({ transferId }) => transferId);
     expect(await idsOf("pending", 2, null)).toEqual(["b00001", "b00002"]);
     expect(await idsOf("pending", 3, "b02499")).toEqual(["b02500", "d00001", "d00002"]);
     expect(await idsOf("parked", 3, "a02499")).toEqual(["a02500", "c00001", "c00002"]);
@@ -62,7 +70,9 @@ describe("the overview", () => {
     const db = ledgerD1();
     messages(db, "a", "parked", 3, 0);
     messages(db, "b", "pending", 2, 100);
-    db.sqlite.exec("INSERT INTO account (id, user_id, kind, opened_at) VALUES ('user:ann', 'ann', 'user', 1)");
+    db.sqlite.exec(
+      "INSERT INTO account (id, user_id, kind, opened_at) VALUES ('user:ann', 'ann', 'user', 1)",
+    );
     expect(await d1Operators(db).overview(500)).toEqual({
       accounts: 1,
       pending: 2,
@@ -77,6 +87,10 @@ describe("the overview", () => {
     const db = ledgerD1();
     messages(db, "a", "parked", 3, 0);
     messages(db, "b", "pending", MORE_THAN_COUNTED, 100);
-    expect(await d1Operators(db).overview(50_000)).toMatchObject({ pending: 10_000, parked: 3, oldestPendingMs: 49_899 });
+    expect(await d1Operators(db).overview(50_000)).toMatchObject({
+      pending: 10_000,
+      parked: 3,
+      oldestPendingMs: 49_899,
+    });
   });
 });

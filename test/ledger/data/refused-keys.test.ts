@@ -29,11 +29,13 @@ function asking(db: SqliteD1, nowMs = START_MS) {
       nextAtMs: atMs + 2_000,
     });
   const pay = (amount: number) => store.deposit(aDeposit({ userId: USER, amount: amountOf(amount), nowMs }));
-  const rows = (): number => Number(db.sqlite.prepare("SELECT count(*) AS rows FROM refused").get()?.["rows"]);
+  const rows = (): number =>
+    Number(db.sqlite.prepare("SELECT count(*) AS rows FROM refused").get()?.["rows"]);
   return { open, pay, rows };
 }
 
-const pagesOf = (db: SqliteD1): number => Number(db.sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
+const pagesOf = (db: SqliteD1): number =>
+  Number(db.sqlite.prepare("PRAGMA page_count").get()?.["page_count"]);
 
 describe("a refused key", () => {
   it("takes a seventh of what it took: less than 100 bytes, whatever its length", async () => {
@@ -43,7 +45,14 @@ describe("a refused key", () => {
     for (let user = 0; user < 10; user += 1) {
       for (let number = 0; number < 1_000; number += 1) {
         const key = `${number}`.padStart(128, "k");
-        const common = { id: ids.id(), key, payloadHash: "h", amount: amountOf(1_000_000), nowMs: START_MS, nextAtMs: START_MS };
+        const common = {
+          id: ids.id(),
+          key,
+          payloadHash: "h",
+          amount: amountOf(1_000_000),
+          nowMs: START_MS,
+          nextAtMs: START_MS,
+        };
         await store.open({ ...common, owner: USER.replace(/1$/, String(user)) });
       }
     }
@@ -60,7 +69,10 @@ describe("a refused key", () => {
       expect(await open("k")).toEqual({ outcome: "failed", payloadHash: payloadHash(["transfer", 50]) });
       await pay(1_000);
       await d1Refused(db).prune(startMs + 30 * DAY_MS);
-      expect(await open("k", 50, startMs + 30 * DAY_MS)).toEqual({ outcome: "failed", payloadHash: payloadHash(["transfer", 50]) });
+      expect(await open("k", 50, startMs + 30 * DAY_MS)).toEqual({
+        outcome: "failed",
+        payloadHash: payloadHash(["transfer", 50]),
+      });
       expect(await open("k", 51)).toMatchObject({
         outcome: "failed",
         payloadHash: expect.not.stringMatching(payloadHash(["transfer", 51])),
@@ -77,9 +89,15 @@ describe("a refused key", () => {
     for (let number = 0; number < 20; number += 1) await open(`new-${number}`, 50, START_MS + 61 * DAY_MS);
     const prune = (atMs: number) => d1Refused(db).prune(atMs);
     expect([await prune(START_MS + 61 * DAY_MS), rows()]).toEqual([true, 220]);
-    expect([await prune(START_MS + 61 * DAY_MS), await prune(START_MS + 61 * DAY_MS), rows()]).toEqual([false, false, 20]);
+    expect([await prune(START_MS + 61 * DAY_MS), await prune(START_MS + 61 * DAY_MS), rows()]).toEqual([
+      false,
+      false,
+      20,
+    ]);
     const plan = db.sqlite
-      .prepare("EXPLAIN QUERY PLAN SELECT period FROM refused WHERE period < 1 ORDER BY period, owner, key_digest LIMIT 500")
+      .prepare(
+        "EXPLAIN QUERY PLAN SELECT period FROM refused WHERE period < 1 ORDER BY period, owner, key_digest LIMIT 500",
+      )
       .all();
     expect(JSON.stringify(plan)).toContain("SEARCH refused USING PRIMARY KEY (period<?)");
   });
@@ -93,7 +111,8 @@ describe("a user", () => {
     expect(await open("another")).toEqual({ outcome: "too_many_refused" });
     expect(rows()).toBe(REFUSED_KEYS_MAX);
     await pay(100);
-    for (const known of ["k0", `k${REFUSED_KEYS_MAX - 1}`]) expect((await open(known)).outcome).toBe("failed");
+    for (const known of ["k0", `k${REFUSED_KEYS_MAX - 1}`])
+      expect((await open(known)).outcome).toBe("failed");
     expect((await open("another")).outcome).toBe("pending");
   });
 });
@@ -101,10 +120,15 @@ describe("a user", () => {
 describe("keys of the release before", () => {
   const longHash = "3ba3e7ee4a1b1ac93ae4a1b1ac93ae4a1b1ac93ae4a1b1ac93ae4a1b1ac93ae4";
 
-  /** A database in which that release has taken one transfer, refused one, and sent one that is under way. */
+  /**
+   * A database in which that release has taken one transfer, refused one, and sent one that is
+   * under way.
+   */
   function earlier(): SqliteD1 {
     const db = sqliteD1(ledgerMigrations("0001"));
-    db.sqlite.exec(`INSERT INTO account (id, user_id, kind, balance, opened_at) VALUES ('user:${USER}', '${USER}', 'user', 500, 1)`);
+    db.sqlite.exec(
+      `INSERT INTO account (id, user_id, kind, balance, opened_at) VALUES ('user:${USER}', '${USER}', 'user', 500, 1)`,
+    );
     for (const [id, key, outcome] of [
       ["01900000-0000-7000-8000-00000000000a", "taken", "settled"],
       ["01900000-0000-7000-8000-00000000000b", "refused", "failed"],
@@ -125,17 +149,23 @@ describe("keys of the release before", () => {
     for (const since of ["since", "0"]) {
       db.sqlite.exec(`UPDATE key_digests SET since = ${since}`);
       const { open } = asking(db, Date.now());
-      expect(await open("taken")).toMatchObject({ id: "01900000-0000-7000-8000-00000000000a", outcome: "settled" });
+      expect(await open("taken")).toMatchObject({
+        id: "01900000-0000-7000-8000-00000000000a",
+        outcome: "settled",
+      });
       expect((await open("refused")).outcome).toBe("failed");
     }
-    expect(db.sqlite.prepare("SELECT balance FROM account WHERE user_id = ?").get(USER)).toEqual({ balance: 500 });
+    expect(db.sqlite.prepare("SELECT balance FROM account WHERE user_id = ?").get(USER)).toEqual({
+      balance: 500,
+    });
   });
 
   it("are still written for an hour, since its code may still answer and finds no others; then digests are", async () => {
     const db = earlier();
     const nowMs = Date.now();
     const { open } = asking(db, nowMs);
-    const keys = () => db.sqlite.prepare("SELECT idempotency_key AS key FROM transfer WHERE amount = 7").all();
+    const keys = () =>
+      db.sqlite.prepare("SELECT idempotency_key AS key FROM transfer WHERE amount = 7").all();
     const first = await open("k", 7);
     expect(keys()).toEqual([{ key: "k" }]);
     expect(await open("k", 7, nowMs + 3 * 3_600_000)).toMatchObject({ id: "id" in first ? first.id : "" });
@@ -148,14 +178,32 @@ describe("keys of the release before", () => {
     const nowMs = Date.now();
     const amount = amountOf(7);
     const common = { key: "k", amount, nowMs };
-    const asked = { ...common, id: ids.id(), owner: USER, payloadHash: payloadHash(["transfer", amount]), nextAtMs: nowMs };
+    const asked = {
+      ...common,
+      id: ids.id(),
+      owner: USER,
+      payloadHash: payloadHash(["transfer", amount]),
+      nextAtMs: nowMs,
+    };
     const opened = await d1Transfers(db, "wallet").open(asked);
-    const deposit = { ...aDeposit({ userId: USER }), ...common, payloadHash: payloadHash(["deposit", USER, amount]) };
+    const deposit = {
+      ...aDeposit({ userId: USER }),
+      ...common,
+      payloadHash: payloadHash(["deposit", USER, amount]),
+    };
     const deposited = await d1Transfers(db, "wallet").deposit(deposit);
-    expect([opened, deposited]).toMatchObject([{ payloadHash: asked.payloadHash }, { payloadHash: deposit.payloadHash }]);
-    const sha256 = (...parts: readonly unknown[]) => createHash("sha256").update(JSON.stringify(parts)).digest("hex");
+    expect([opened, deposited]).toMatchObject([
+      { payloadHash: asked.payloadHash },
+      { payloadHash: deposit.payloadHash },
+    ]);
+    const sha256 = (...parts: readonly unknown[]) =>
+      createHash("sha256").update(JSON.stringify(parts)).digest("hex");
     expect(
-      db.sqlite.prepare("SELECT payload_hash AS hash FROM transfer WHERE idempotency_key = 'k' ORDER BY operation DESC").all(),
+      db.sqlite
+        .prepare(
+          "SELECT payload_hash AS hash FROM transfer WHERE idempotency_key = 'k' ORDER BY operation DESC",
+        )
+        .all(),
     ).toEqual([{ hash: sha256("transfer", 7) }, { hash: sha256("deposit", USER, 7) }]);
   });
 

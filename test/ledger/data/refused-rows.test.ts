@@ -17,7 +17,14 @@ const tables = (db: SqliteD1) =>
 describe("a row that the database refuses", () => {
   it("is no delivery that can't be credited: nobody parks the transfer for a fault of ours", async () => {
     const inbox = d1Inbox(ledgerD1());
-    const delivery = { v: 1, transferId: ID, from: "savings", userId: "ann", amount: amountOf(5), attempt: 1 } as const;
+    const delivery = {
+      v: 1,
+      transferId: ID,
+      from: "savings",
+      userId: "ann",
+      amount: amountOf(5),
+      attempt: 1,
+    } as const;
     await expect(inbox.credit(delivery, "token", NO_TIME)).rejects.toThrow("credit a delivery");
     expect(await inbox.credit(delivery, "token", 1)).toBe("credited");
   });
@@ -29,7 +36,9 @@ describe("a row that the database refuses", () => {
     await transfers.deposit(aDeposit({ userId: "ann" }));
     const before = tables(db);
     const common = { id: ID, key: "k", payloadHash: "h", amount: amountOf(5), nowMs: NO_TIME };
-    await expect(transfers.open({ ...common, owner: "ann", nextAtMs: 1 })).rejects.toThrow(/^open a transfer$/);
+    await expect(transfers.open({ ...common, owner: "ann", nextAtMs: 1 })).rejects.toThrow(
+      /^open a transfer$/,
+    );
     await expect(transfers.deposit(aDeposit({ ...common, userId: "ann" }))).rejects.toThrow(/^deposit$/);
     expect(tables(db)).toEqual(before);
   });
@@ -39,7 +48,10 @@ describe("a row that the database refuses", () => {
       const folder = `${PROJECT_ROOT}src/${room}/data`;
       for (const file of readdirSync(folder)) {
         const code = readFileSync(`${folder}/${file}`, "utf8").replaceAll(/\/\*[\s\S]*?\*\//g, "");
-        expect([file, code.match(/OR IGNORE|OR REPLACE|ON CONFLICT DO|onConflictDo\w+\(\)/g)]).toEqual([file, null]);
+        expect([file, code.match(/OR IGNORE|OR REPLACE|ON CONFLICT DO|onConflictDo\w+\(\)/g)]).toEqual([
+          file,
+          null,
+        ]);
       }
     }
   });

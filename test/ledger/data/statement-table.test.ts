@@ -5,7 +5,11 @@ const DOC =
   "| for | statement | rows read | rows written | through |\n| --- | --- | --- | --- | --- |\n| all | `d1-x READ` | 1,200 | 2 | `entry` |\n";
 const NAMES = ["d1-x READ"];
 
-function told(before: Partial<MeasuredStatement>, after: Partial<MeasuredStatement> = before, names = NAMES): readonly string[] {
+function told(
+  before: Partial<MeasuredStatement>,
+  after: Partial<MeasuredStatement> = before,
+  names = NAMES,
+): readonly string[] {
   const usual = { read: 1_000, written: 2, through: "`entry`" };
   const measured = (more: Partial<MeasuredStatement>) => new Map([["d1-x READ", { ...usual, ...more }]]);
   return disagreements(DOC, names, { rows: 5_000, before: measured(before), after: measured(after) });
@@ -24,7 +28,9 @@ describe("the table of statements", () => {
     expect(told({ read: 1_201 })).toHaveLength(1);
     expect(told({ written: 3 })).toHaveLength(1);
     expect(told({ read: 500 })).toHaveLength(1);
-    expect(told({ through: "all of `entry`" })).toEqual(["d1-x READ goes through all of `entry`, not `entry`"]);
+    expect(told({ through: "all of `entry`" })).toEqual([
+      "d1-x READ goes through all of `entry`, not `entry`",
+    ]);
   });
 
   it("tells a statement that it does not name, one that did not run, and one that is not there any more", () => {

@@ -14,7 +14,9 @@ const messages = (prefix: string): string => `
 describe("a ledger of the release before", () => {
   it("is served as it was, and goes on being written by that release beside this one", async () => {
     const db = sqliteD1(ledgerMigrations("0001"));
-    db.sqlite.exec("INSERT INTO account (id, user_id, kind, opened_at, closed_at) VALUES ('user:ann', 'ann', 'user', 1, 2)");
+    db.sqlite.exec(
+      "INSERT INTO account (id, user_id, kind, opened_at, closed_at) VALUES ('user:ann', 'ann', 'user', 1, 2)",
+    );
     db.sqlite.exec(messages("old"));
     db.sqlite.exec(ledgerMigrationsAfter("0001"));
     db.sqlite.exec(messages("new"));
@@ -27,13 +29,18 @@ describe("a ledger of the release before", () => {
     const operators = d1Operators(db);
     const parked = await operators.parked({ drivenAtMs: -1, id: "" }, 100, 10);
     expect(parked.map(({ id }) => id)).toEqual(["new-parked", "old-parked"]);
-    expect((await operators.outbox("parked", 10, null)).map(({ transferId }) => transferId)).toEqual(["new-parked", "old-parked"]);
+    expect((await operators.outbox("parked", 10, null)).map(({ transferId }) => transferId)).toEqual([
+      "new-parked",
+      "old-parked",
+    ]);
     expect(await operators.setAccountState("ann", "frozen", AUDIT)).toBe(true);
     // The time at which it was closed stays; the release before sees a closed account.
-    expect(db.sqlite.prepare("SELECT closed_at, frozen_at FROM account WHERE id = 'user:ann'").get()).toEqual({
-      closed_at: 2,
-      frozen_at: 9,
-    });
+    expect(db.sqlite.prepare("SELECT closed_at, frozen_at FROM account WHERE id = 'user:ann'").get()).toEqual(
+      {
+        closed_at: 2,
+        frozen_at: 9,
+      },
+    );
     expect(await d1Retention(db).prune(10)).toBe(false);
   });
 });

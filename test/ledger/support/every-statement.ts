@@ -1,6 +1,13 @@
 import { createMessageBatch } from "cloudflare:test";
-import { CHANGES_PER_PAGE_MAX, MESSAGES_PER_PAGE_MAX, TRANSFERS_PER_PAGE_MAX } from "../../../src/contracts/ledger.ts";
-import { ACCOUNTS_PER_PAGE_MAX, COMPARED_PER_PAGE_MAX } from "../../../src/contracts/ledger-reconciliation.ts";
+import {
+  CHANGES_PER_PAGE_MAX,
+  MESSAGES_PER_PAGE_MAX,
+  TRANSFERS_PER_PAGE_MAX,
+} from "../../../src/contracts/ledger.ts";
+import {
+  ACCOUNTS_PER_PAGE_MAX,
+  COMPARED_PER_PAGE_MAX,
+} from "../../../src/contracts/ledger-reconciliation.ts";
 import { CUT_MOVEMENTS_MAX, STATEMENT_PAGE_MAX } from "../../../src/contracts/ledger-statement.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { placeOf, statementPage } from "../../../src/ledger/biz/statement.ts";
@@ -17,7 +24,10 @@ const PAGE = TRANSFERS_PER_PAGE_MAX + 1;
 const some = (prefix: string, count: number, from = 1): readonly string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}${from + index}`);
 
-/** Has a ledger that is full of `rowsOfEverything` do all that it can be asked for, and all that it does by itself. `from` is the first row that no run before has touched. */
+/**
+ * Has a ledger that is full of `rowsOfEverything` do all that it can be asked for, and all that it
+ * does by itself. `from` is the first row that no run before has touched.
+ */
 export async function runEveryStatement(own: Ledger, from: number): Promise<void> {
   await byItself(own, from);
   await forUsers(own, from);
@@ -31,7 +41,12 @@ async function byItself(own: Ledger, from: number): Promise<void> {
     own.consume(
       createMessageBatch(
         queue,
-        bodies.map((body, index) => ({ id: `m-${queue}-${from}-${index}`, timestamp: new Date(), attempts: 1, body })),
+        bodies.map((body, index) => ({
+          id: `m-${queue}-${from}-${index}`,
+          timestamp: new Date(),
+          attempts: 1,
+          body,
+        })),
       ),
     );
   await own.sweep(Date.now());
@@ -49,8 +64,20 @@ async function byItself(own: Ledger, from: number): Promise<void> {
   const report = own.settlement.report.bind(own.settlement);
   await report({ transferId: `far-${from + 1}`, result: "void" });
   await report({ transferId: `far-${from + 2}`, result: "credited" });
-  await report({ transferId: `far-${from + 3}`, result: "failed", attempt: 1, reason: "away", permanent: false });
-  await report({ transferId: `far-${from + 4}`, result: "failed", attempt: 1, reason: "closed", permanent: true });
+  await report({
+    transferId: `far-${from + 3}`,
+    result: "failed",
+    attempt: 1,
+    reason: "away",
+    permanent: false,
+  });
+  await report({
+    transferId: `far-${from + 4}`,
+    result: "failed",
+    attempt: 1,
+    reason: "closed",
+    permanent: true,
+  });
   await own.settlement.fence(newId());
   await own.settlement.fence(message.transferId);
   await db
@@ -80,7 +107,10 @@ async function forUsers(own: Ledger, from: number): Promise<void> {
   // Where what a list does not show begins.
   await store.list(HEAVY, PAGE, "zzz");
   await statement.cut(HEAVY, CUT_MOVEMENTS_MAX);
-  const { nextCursor } = statementPage(await statement.page(HEAVY, STATEMENT_PAGE_MAX + 1, null), STATEMENT_PAGE_MAX);
+  const { nextCursor } = statementPage(
+    await statement.page(HEAVY, STATEMENT_PAGE_MAX + 1, null),
+    STATEMENT_PAGE_MAX,
+  );
   if (nextCursor === undefined) throw new Error("there is no later page of the statement");
   await statement.page(HEAVY, STATEMENT_PAGE_MAX + 1, placeOf(nextCursor));
 }

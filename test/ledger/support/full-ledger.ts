@@ -7,7 +7,10 @@ const REFUSED_KEYS = 999;
 /** Kept sums of days. */
 const DAYS = 400;
 
-/** Statements that bring rows `from` to `to` of everything in a ledger that grows, beside what is there up to `from`. */
+/**
+ * Statements that bring rows `from` to `to` of everything in a ledger that grows, beside what is
+ * there up to `from`.
+ */
 export function rowsOfEverything(from: number, to: number, nowMs: number): readonly string[] {
   const numbers = `WITH RECURSIVE n (i) AS (SELECT ${from} UNION ALL SELECT i + 1 FROM n WHERE i < ${to - 1})`;
   return [...sharedRows(numbers, nowMs), ...rowsOfHeavy(numbers, to, nowMs), ...smallTables(nowMs)];
@@ -29,17 +32,24 @@ function sharedRows(numbers: string, nowMs: number): readonly string[] {
     entries("clearing", "far-", 1),
     entries("equity", "paid-", -1),
     // More than a reconciliation sums up at once.
-    ...["w-", "x-", "y-", "z-"].flatMap((prefix) => [entries("clearing", prefix, 1), entries("equity", prefix, -1)]),
+    ...["w-", "x-", "y-", "z-"].flatMap((prefix) => [
+      entries("clearing", prefix, 1),
+      entries("equity", prefix, -1),
+    ]),
     ...["far-", "wrong-"].map(
-      (prefix) => `INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at) ${numbers}
+      (
+        prefix,
+      ) => `INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at) ${numbers}
       SELECT 'user-' || i, '${prefix}' || i, 'transfer', '${prefix}', 'h', 1, 'pending', ${nowMs} FROM n`,
     ),
-    // Put off as the schedule does, put off by a wrong clock, leased though they are due, and parked: long ago, before all that is pending.
+    // Put off as the schedule does, put off by a wrong clock, leased though they are due, and
+    // parked: long ago, before all that is pending.
     outbox("'far-' || i", "pending", String(nowMs + 200_000), "0", nowMs),
     outbox("'wrong-' || i", "pending", String(nowMs + 30 * DAY_MS), "0", nowMs),
     outbox("'leased-' || i", "pending", "1", String(nowMs + 15_000), nowMs),
     outbox(old, "parked", "1", "0", 0),
-    // Old by their ids and by their time; young; old by their ids only, as what a slow clock has sent.
+    // Old by their ids and by their time; young; old by their ids only, as what a slow clock has
+    // sent.
     `INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at) ${numbers}
       SELECT 'transfers', ${young}, 'credited', 't', ${nowMs} FROM n`,
     `INSERT INTO inbox (consumer, message_id, outcome, attempt_token, at) ${numbers}
@@ -55,7 +65,10 @@ function sharedRows(numbers: string, nowMs: number): readonly string[] {
   ];
 }
 
-/** As much in the hands of one: movements that name the one before them and that name none, transfers, and behind them what a list of those does not show. */
+/**
+ * As much in the hands of one: movements that name the one before them and that name none,
+ * transfers, and behind them what a list of those does not show.
+ */
 function rowsOfHeavy(numbers: string, to: number, nowMs: number): readonly string[] {
   const transfers = (prefix: string, operation: string, outcome: string): string => `
     INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)

@@ -24,14 +24,21 @@ export const operations = plainly(Operations);
 export const settlement = plainly(Settlement);
 
 export function as(userId: string): CallContext {
-  return { requestId: "request-1", traceparent: "", remainingMs: 10_000, principal: { userId, sessionId: "s", roles: ["user"] } };
+  return {
+    requestId: "request-1",
+    traceparent: "",
+    remainingMs: 10_000,
+    principal: { userId, sessionId: "s", roles: ["user"] },
+  };
 }
 export const operator = as("operator");
 
 let people = 0;
 
 /** A user nobody else in the file is, with so much in the wallet. */
-export async function userWith(amount: number): Promise<{ readonly userId: string; readonly ctx: CallContext }> {
+export async function userWith(
+  amount: number,
+): Promise<{ readonly userId: string; readonly ctx: CallContext }> {
   people += 1;
   const userId = `user-${people}-${crypto.randomUUID()}`;
   if (amount > 0) await operations.deposit(operator, userId, amount, `deposit-${userId}`);
@@ -45,9 +52,17 @@ export function delivery(userId: string, amount: number, transferId = newId()) {
   return { v: 1, transferId, from: "savings", userId, amount, attempt: 1 };
 }
 
-/** Hands messages to the worker's queue handler in one batch. Answers which were acknowledged and which come again. */
+/**
+ * Hands messages to the worker's queue handler in one batch. Answers which were acknowledged and
+ * which come again.
+ */
 export async function deliver(bodies: readonly unknown[], queue = "playhead-wallet-deliveries") {
-  const messages = bodies.map((body, index) => ({ id: `m${index}`, timestamp: new Date(), attempts: 1, body }));
+  const messages = bodies.map((body, index) => ({
+    id: `m${index}`,
+    timestamp: new Date(),
+    attempts: 1,
+    body,
+  }));
   const batch = createMessageBatch(queue, messages);
   const ctx = createExecutionContext();
   await worker.queue(batch, env);

@@ -6,7 +6,9 @@ let reports: DeliveryReport[] = [];
 let isDown = false;
 let fenceAnswer = "void";
 
-/** The other ledger as a test wants it: it hears reports, answers fences as told, and can be down. */
+/**
+ * The other ledger as a test wants it: it hears reports, answers fences as told, and can be down.
+ */
 export class Settlement extends WorkerEntrypoint implements LedgerSettlement {
   async report(_ctx: CallContext, report: DeliveryReport): Promise<void> {
     if (isDown) throw new Error("the other ledger is down");

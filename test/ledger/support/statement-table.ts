@@ -21,24 +21,43 @@ interface Measured {
   readonly after: ReadonlyMap<string, MeasuredStatement>;
 }
 
-/** A page of other rows may cost a little more, where each of them leads to others. Five times as many rows of everything are far beyond it. */
+/**
+ * A page of other rows may cost a little more, where each of them leads to others. Five times as
+ * many rows of everything are far beyond it.
+ */
 const SAME = 1.1;
 
-/** Rows of a document's tables that are `| who | \`file STATEMENT\` | rows read | rows written | through |`. */
+/**
+ * Rows of a document's tables that are `| who | \`file
+ * STATEMENT\` | rows read | rows written | through |`.
+ */
 function rowsIn(doc: string): readonly StatementRow[] {
   const numberIn = (text: string): number => Number(text.replaceAll(",", ""));
   return [...doc.matchAll(/^\| [^|]+ \| `(d1-[^|`]+)` \| ([\d,]+) \| ([\d,]+) \| ([^|]+) \|$/gm)].map(
-    ([, name = "", read = "", written = "", through = ""]) => ({ name, read: numberIn(read), written: numberIn(written), through }),
+    ([, name = "", read = "", written = "", through = ""]) => ({
+      name,
+      read: numberIn(read),
+      written: numberIn(written),
+      through,
+    }),
   );
 }
 
 /**
- * What a document's table of statements, the source and the statements that have run don't agree about. Each statement that is prepared anywhere has one row and has
- * run; none costs more than its row says, none much less, and none reads more where there are more rows, unless it has a most that is more than there were at first.
+ * What a document's table of statements, the source and the statements that have run don't agree
+ * about. Each statement that is prepared anywhere has one row and has run; none costs more than its
+ * row says, none much less, and none reads more where there are more rows, unless it has a most
+ * that is more than there were at first.
  */
-export function disagreements(doc: string, prepared: readonly string[], { rows, before, after }: Measured): readonly string[] {
+export function disagreements(
+  doc: string,
+  prepared: readonly string[],
+  { rows, before, after }: Measured,
+): readonly string[] {
   const table = rowsIn(doc);
-  const told = table.filter(({ name }) => !prepared.includes(name)).map(({ name }) => `${name} is in the table and nowhere else`);
+  const told = table
+    .filter(({ name }) => !prepared.includes(name))
+    .map(({ name }) => `${name} is in the table and nowhere else`);
   for (const name of new Set([...prepared, ...before.keys(), ...after.keys()])) {
     const [small, large] = [before.get(name), after.get(name)];
     const [row, ...others] = table.filter((one) => one.name === name);
@@ -51,12 +70,20 @@ export function disagreements(doc: string, prepared: readonly string[], { rows, 
   return told;
 }
 
-function differences(row: StatementRow, small: MeasuredStatement, large: MeasuredStatement, rows: number): readonly string[] {
+function differences(
+  row: StatementRow,
+  small: MeasuredStatement,
+  large: MeasuredStatement,
+  rows: number,
+): readonly string[] {
   const [read, written] = [Math.max(small.read, large.read), Math.max(small.written, large.written)];
   const told: string[] = [];
-  if (row.read < rows && large.read > small.read * SAME) told.push(`grows: it reads ${small.read} rows, then ${large.read}`);
-  if (read > row.read || written > row.written) told.push(`costs more than its row says: ${costs(small, large)}`);
-  if (read * 2 < row.read || written * 2 < row.written) told.push(`costs much less than its row says: ${costs(small, large)}`);
+  if (row.read < rows && large.read > small.read * SAME)
+    told.push(`grows: it reads ${small.read} rows, then ${large.read}`);
+  if (read > row.read || written > row.written)
+    told.push(`costs more than its row says: ${costs(small, large)}`);
+  if (read * 2 < row.read || written * 2 < row.written)
+    told.push(`costs much less than its row says: ${costs(small, large)}`);
   if (large.through !== row.through) told.push(`goes through ${large.through}, not ${row.through}`);
   return told;
 }

@@ -21,7 +21,14 @@ export interface FuzzCase {
   readonly heldMax: number;
 }
 
-const DELIMITERS: readonly (readonly string[])[] = [["\n"], ["\r\n"], ["\n", "\r\n"], ["--"], ["END", ";"], ["aab", "\n", "\r\n"]];
+const DELIMITERS: readonly (readonly string[])[] = [
+  ["\n"],
+  ["\r\n"],
+  ["\n", "\r\n"],
+  ["--"],
+  ["END", ";"],
+  ["aab", "\n", "\r\n"],
+];
 
 export function anyCase(dice: Dice): FuzzCase {
   return dice.pick([fixedLength, delimiter, lengthField, goim])(dice);
@@ -52,7 +59,10 @@ function delimiter(dice: Dice): FuzzCase {
     build: () => new DelimiterDecoder(options),
     reference: (stream) => referenceDelimiter(stream, options),
     // None of the letters is part of a delimiter.
-    frame: () => encoder.encode(new Uint8Array(dice.between(0, options.maxFrameLength)).fill(dice.pick([0x78, 0x79, 0x7a]))),
+    frame: () =>
+      encoder.encode(
+        new Uint8Array(dice.between(0, options.maxFrameLength)).fill(dice.pick([0x78, 0x79, 0x7a])),
+      ),
     heldMax: options.maxFrameLength + longest - 1,
   };
 }
@@ -73,7 +83,10 @@ function lengthField(dice: Dice): FuzzCase {
   });
 }
 
-/** The goim decoder, its packets written as bytes again; with short bodies, so that a stream holds many. */
+/**
+ * The goim decoder, its packets written as bytes again; with short bodies, so that a stream holds
+ * many.
+ */
 function goim(dice: Dice): FuzzCase {
   const options = {
     maxFrameLength: 64,
@@ -83,7 +96,10 @@ function goim(dice: Dice): FuzzCase {
     minFrameLength: 16,
     magic: { offset: 4, bytes: Uint8Array.of(0, 16) },
   };
-  return { ...lengthFieldCase("goim", dice, options), build: () => asFrames(new GoimDecoder({ maxBodyLength: 48 })) };
+  return {
+    ...lengthFieldCase("goim", dice, options),
+    build: () => asFrames(new GoimDecoder({ maxBodyLength: 48 })),
+  };
 }
 
 function asFrames(decoder: GoimDecoder): FrameDecoder {

@@ -15,14 +15,21 @@ export interface FuzzResult {
 const FRAMES_MAX = 6;
 const RANDOM_BYTES_MAX = 120;
 const MUTATIONS_MAX = 4;
-/** Bytes around each chunk in its memory: a decoder that reads past its chunk takes them for bytes of the stream. */
+/**
+ * Bytes around each chunk in its memory: a decoder that reads past its chunk takes them for bytes
+ * of the stream.
+ */
 const SURROUNDINGS = 5;
 
 /**
- * One random decoder on one random stream in random pieces, held against the plainest decoder on the whole stream. Nothing but a FrameError may be thrown,
- * no byte outside of a chunk be read or written, and never more be held than one frame. `sabotage` is for the test that this can fail.
+ * One random decoder on one random stream in random pieces, held against the plainest decoder on
+ * the whole stream. Nothing but a FrameError may be thrown, no byte outside of a chunk be read or
+ * written, and never more be held than one frame. `sabotage` is for the test that this can fail.
  */
-export function fuzzStream(seed: number, sabotage: (decoder: FrameDecoder) => FrameDecoder = (decoder) => decoder): FuzzResult {
+export function fuzzStream(
+  seed: number,
+  sabotage: (decoder: FrameDecoder) => FrameDecoder = (decoder) => decoder,
+): FuzzResult {
   const dice = new Dice(seed);
   const fuzzCase = anyCase(dice);
   const { title, stream } = anyStream(dice, fuzzCase);
@@ -47,7 +54,9 @@ export function fuzzStream(seed: number, sabotage: (decoder: FrameDecoder) => Fr
   }
   return {
     seed,
-    failure: failure && `${fuzzCase.kind}, ${title}, in pieces of ${chunks.map(({ length }) => length).join()}: ${failure}`,
+    failure:
+      failure &&
+      `${fuzzCase.kind}, ${title}, in pieces of ${chunks.map(({ length }) => length).join()}: ${failure}`,
     seen,
   };
 }
@@ -57,10 +66,17 @@ function memoryOf([first]: readonly Uint8Array[]): string {
 }
 
 function anyStream(dice: Dice, { frame }: FuzzCase): { readonly title: string; readonly stream: Uint8Array } {
-  if (dice.chance(0.25)) return { title: "random bytes", stream: dice.bytes(dice.between(0, RANDOM_BYTES_MAX)) };
-  if (dice.chance(0.1)) return { title: "small numbers", stream: dice.bytes(dice.between(0, RANDOM_BYTES_MAX)).map((byte) => byte % 24) };
+  if (dice.chance(0.25))
+    return { title: "random bytes", stream: dice.bytes(dice.between(0, RANDOM_BYTES_MAX)) };
+  if (dice.chance(0.1))
+    return {
+      title: "small numbers",
+      stream: dice.bytes(dice.between(0, RANDOM_BYTES_MAX)).map((byte) => byte % 24),
+    };
   const frames = concat(Array.from({ length: dice.between(0, FRAMES_MAX) }, frame));
-  return dice.chance(0.3) ? { title: "frames", stream: frames } : { title: "mutated frames", stream: mutated(dice, frames) };
+  return dice.chance(0.3)
+    ? { title: "frames", stream: frames }
+    : { title: "mutated frames", stream: mutated(dice, frames) };
 }
 
 /** With bytes changed, cut out, doubled or added. */
@@ -91,7 +107,9 @@ function anyPieces(dice: Dice, stream: Uint8Array): readonly Uint8Array[] {
     lengths.push(length);
     left -= length;
   }
-  const memory = new Uint8Array(stream.length + (lengths.length + 1) * SURROUNDINGS).fill(dice.pick([0x00, 0x0a, 0x10, 0xff]));
+  const memory = new Uint8Array(stream.length + (lengths.length + 1) * SURROUNDINGS).fill(
+    dice.pick([0x00, 0x0a, 0x10, 0xff]),
+  );
   let from = 0;
   return lengths.map((length, index) => {
     const at = from + (index + 1) * SURROUNDINGS;

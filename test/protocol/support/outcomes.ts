@@ -2,10 +2,15 @@ import type { FrameDecoder } from "../../../src/protocol/frame-decoder.ts";
 import { FrameError } from "../../../src/protocol/frame-error.ts";
 
 /**
- * What came out of a stream, in order: frames as hex, faults by name. Frames are looked at when the stream has ended, so that one which was overwritten
- * meanwhile is seen. Errors that are no FrameError are thrown on.
+ * What came out of a stream, in order: frames as hex, faults by name. Frames are looked at when the
+ * stream has ended, so that one which was overwritten meanwhile is seen. Errors that are no
+ * FrameError are thrown on.
  */
-export function outcomesOf(decoder: FrameDecoder, chunks: readonly Uint8Array[], onChunk: () => void = () => undefined): readonly string[] {
+export function outcomesOf(
+  decoder: FrameDecoder,
+  chunks: readonly Uint8Array[],
+  onChunk: () => void = () => undefined,
+): readonly string[] {
   const outcomes: (string | Uint8Array)[] = [];
   /** False once the stream can't be read any more. */
   const attempt = (step: () => void): boolean => {

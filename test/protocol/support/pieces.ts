@@ -14,7 +14,9 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
 
 /** The bytes in pieces of this many. */
 export function piecesOf(bytes: Uint8Array, size: number): readonly Uint8Array[] {
-  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) => bytes.slice(index * size, (index + 1) * size));
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, index) =>
+    bytes.slice(index * size, (index + 1) * size),
+  );
 }
 
 /** The bytes cut in two, at every place where that can be done. */

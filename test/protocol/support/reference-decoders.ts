@@ -3,19 +3,23 @@ import type { LengthFieldOptions } from "../../../src/protocol/length-field-deco
 import { hex } from "./outcomes.ts";
 
 /*
- * What the decoders must give for a whole stream, written down as plainly as can be: nothing here knows of chunks, and nothing is quick.
+ * What the decoders must give for a whole stream, written down as plainly as can be: nothing here
+ * knows of chunks, and nothing is quick.
  */
 
 export function referenceFixedLength(stream: Uint8Array, frameLength: number): readonly string[] {
   const outcomes: string[] = [];
   let at = 0;
-  for (; at + frameLength <= stream.length; at += frameLength) outcomes.push(hex(stream.slice(at, at + frameLength)));
+  for (; at + frameLength <= stream.length; at += frameLength)
+    outcomes.push(hex(stream.slice(at, at + frameLength)));
   return at < stream.length ? [...outcomes, "truncated"] : outcomes;
 }
 
 export function referenceDelimiter(stream: Uint8Array, options: DelimiterDecoderOptions): readonly string[] {
   const { maxFrameLength, stripDelimiter = true, failFast = true } = options;
-  const delimiters = options.delimiters.map((bytes) => String.fromCharCode(...bytes)).toSorted((a, b) => b.length - a.length);
+  const delimiters = options.delimiters
+    .map((bytes) => String.fromCharCode(...bytes))
+    .toSorted((a, b) => b.length - a.length);
   const outcomes: string[] = [];
   let frame = "";
   for (const byte of stream) {
@@ -24,7 +28,9 @@ export function referenceDelimiter(stream: Uint8Array, options: DelimiterDecoder
     if (delimiter === undefined) continue;
     const content = frame.slice(0, -delimiter.length);
     const given = stripDelimiter ? content : frame;
-    outcomes.push(content.length > maxFrameLength ? "too_long" : hex(new Uint8Array(Buffer.from(given, "latin1"))));
+    outcomes.push(
+      content.length > maxFrameLength ? "too_long" : hex(new Uint8Array(Buffer.from(given, "latin1"))),
+    );
     frame = "";
   }
   if (frame === "") return outcomes;
@@ -33,7 +39,13 @@ export function referenceDelimiter(stream: Uint8Array, options: DelimiterDecoder
 }
 
 export function referenceLengthField(stream: Uint8Array, options: LengthFieldOptions): readonly string[] {
-  const { lengthFieldOffset = 0, lengthFieldLength, lengthAdjustment = 0, initialBytesToStrip = 0, minFrameLength = 0 } = options;
+  const {
+    lengthFieldOffset = 0,
+    lengthFieldLength,
+    lengthAdjustment = 0,
+    initialBytesToStrip = 0,
+    minFrameLength = 0,
+  } = options;
   const { magic = { offset: 0, bytes: new Uint8Array(0) } } = options;
   const outcomes: string[] = [];
   const fieldEnd = lengthFieldOffset + lengthFieldLength;
@@ -42,15 +54,19 @@ export function referenceLengthField(stream: Uint8Array, options: LengthFieldOpt
   while (at < stream.length) {
     const field = stream.slice(at + lengthFieldOffset, at + fieldEnd);
     if (field.length < lengthFieldLength) return [...outcomes, "truncated"];
-    const value = BigInt(`0x${Buffer.from(options.endianness === "little" ? field.toReversed() : field).toString("hex")}`);
+    const value = BigInt(
+      `0x${Buffer.from(options.endianness === "little" ? field.toReversed() : field).toString("hex")}`,
+    );
     const isNegative = options.signed === true && BigInt.asIntN(8 * lengthFieldLength, value) < 0n;
     const length = value + BigInt(lengthAdjustment + fieldEnd);
-    if (isNegative || length < BigInt(Math.max(minFrameLength, fieldEnd, initialBytesToStrip, magicEnd))) return [...outcomes, "corrupt"];
+    if (isNegative || length < BigInt(Math.max(minFrameLength, fieldEnd, initialBytesToStrip, magicEnd)))
+      return [...outcomes, "corrupt"];
     const isCut = length > BigInt(stream.length - at);
     if (length > BigInt(options.maxFrameLength)) outcomes.push("too_long");
     else {
       const given = stream.slice(at + magic.offset, at + magicEnd);
-      if (given.length === magic.bytes.length && hex(given) !== hex(magic.bytes)) return [...outcomes, "corrupt"];
+      if (given.length === magic.bytes.length && hex(given) !== hex(magic.bytes))
+        return [...outcomes, "corrupt"];
       if (!isCut) outcomes.push(hex(stream.slice(at + initialBytesToStrip, at + Number(length))));
     }
     if (isCut) return [...outcomes, "truncated"];

@@ -18,7 +18,11 @@ export interface FrontAndServer {
   /** Past the front. */
   readonly native: Native;
   /** A request as it is, for what no client would send. */
-  readonly post: (path: string, body: unknown, headers?: Readonly<Record<string, string>>) => Promise<Response>;
+  readonly post: (
+    path: string,
+    body: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ) => Promise<Response>;
   /** Kills the server without a word; the front stays. */
   readonly kill: () => Promise<void>;
   /** Stops the server as a process: its socket stays, and nothing comes out of it. */
@@ -33,11 +37,22 @@ export async function startFrontAndServer(limits: Partial<FrontLimits> = {}): Pr
   const dir = mkdtempSync(join(tmpdir(), "playhead-redis-"));
   let died: () => void = () => undefined;
   const start = async (port?: number): Promise<RunningRedis> =>
-    await startRedisServer({ dir, password: TOKEN, onDeath: () => died(), ...(port === undefined ? {} : { port }) });
+    await startRedisServer({
+      dir,
+      password: TOKEN,
+      onDeath: () => died(),
+      ...(port === undefined ? {} : { port }),
+    });
   let server = await start();
   const redis = { host: "127.0.0.1", port: server.port, password: TOKEN };
   const told: string[] = [];
-  const front = await startFront({ redis, token: TOKEN, port: 0, limits, tell: (line) => void told.push(line) });
+  const front = await startFront({
+    redis,
+    token: TOKEN,
+    port: 0,
+    limits,
+    tell: (line) => void told.push(line),
+  });
   const native = new Native({ ...redis, protocol: 2 });
   native.on("error", () => undefined);
   const post: FrontAndServer["post"] = async (path, body, headers = {}) =>
@@ -52,7 +67,12 @@ export async function startFrontAndServer(limits: Partial<FrontLimits> = {}): Pr
   return {
     url: front.url,
     token: TOKEN,
-    client: new Redis({ url: front.url, token: TOKEN, automaticDeserialization: false, retry: { retries: 0 } }),
+    client: new Redis({
+      url: front.url,
+      token: TOKEN,
+      automaticDeserialization: false,
+      retry: { retries: 0 },
+    }),
     native,
     post,
     told: () => told,

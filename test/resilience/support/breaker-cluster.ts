@@ -1,5 +1,10 @@
 import type { BreakerOutcome } from "../../../src/resilience/breaker.ts";
-import { BreakerLedger, type BreakerLedgerState, type BreakerReport, type BreakerVerdict } from "../../../src/resilience/breaker-ledger.ts";
+import {
+  BreakerLedger,
+  type BreakerLedgerState,
+  type BreakerReport,
+  type BreakerVerdict,
+} from "../../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
 import { mulberry32 } from "../../sim/mulberry32.ts";
@@ -13,7 +18,10 @@ export interface ClusterOptions {
   readonly diesAtMs: number;
   readonly repairedAtMs: number;
   readonly endsAtMs: number;
-  /** Until then reports, answers and callers get lost, reports come twice and the ledger is killed now and then. */
+  /**
+   * Until then reports, answers and callers get lost, reports come twice and the ledger is killed
+   * now and then.
+   */
   readonly chaosUntilMs: number;
   /** From when to when no report arrives. */
   readonly cutOff?: { readonly fromMs: number; readonly untilMs: number };
@@ -47,7 +55,10 @@ const ONE_WAY_MS_MAX = 300;
 const VERDICT_MS = 3_000;
 const LOSS = 0.15;
 
-/** Isolates around one ledger, in virtual time, and all that can go wrong between them. The same options always end the same. */
+/**
+ * Isolates around one ledger, in virtual time, and all that can go wrong between them. The same
+ * options always end the same.
+ */
 export class BreakerCluster {
   readonly calls: ClusterCall[] = [];
   readonly leases: Lease[] = [];
@@ -87,7 +98,9 @@ export class BreakerCluster {
   #arrive(isolate: Isolate): void {
     if (this.#nowMs >= this.#options.endsAtMs) return;
     this.#call(isolate);
-    this.#time.after((-Math.log(1 - this.#random()) * 1_000) / this.#options.rps, () => this.#arrive(isolate));
+    this.#time.after((-Math.log(1 - this.#random()) * 1_000) / this.#options.rps, () =>
+      this.#arrive(isolate),
+    );
   }
 
   #call(isolate: Isolate): void {
@@ -126,7 +139,8 @@ export class BreakerCluster {
     const isCutOff = cutOff !== undefined && this.#nowMs >= cutOff.fromMs && this.#nowMs < cutOff.untilMs;
     const isLost = isCutOff || this.#goesWrong();
     const isTwice = this.#goesWrong();
-    for (let copies = isLost ? 0 : isTwice ? 2 : 1; copies > 0; copies -= 1) this.#time.after(this.#oneWayMs(), arrive);
+    for (let copies = isLost ? 0 : isTwice ? 2 : 1; copies > 0; copies -= 1)
+      this.#time.after(this.#oneWayMs(), arrive);
     this.#time.after(PATIENCE_MS, () => {
       if (isOver) return;
       isOver = true;
@@ -135,7 +149,11 @@ export class BreakerCluster {
   }
 
   #ask(report: BreakerReport): BreakerVerdict {
-    if (this.#goesWrong()) this.#ledger = new BreakerLedger({}, JSON.parse(JSON.stringify(this.#ledger.state)) as BreakerLedgerState);
+    if (this.#goesWrong())
+      this.#ledger = new BreakerLedger(
+        {},
+        JSON.parse(JSON.stringify(this.#ledger.state)) as BreakerLedgerState,
+      );
     const before = this.#ledger.state.state;
     const verdict = this.#ledger.report(this.#time.nowMs, report);
     if (verdict.state !== before) this.changes.push({ atMs: this.#nowMs, state: verdict.state });

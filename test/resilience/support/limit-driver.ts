@@ -18,7 +18,10 @@ export class LimitDriver {
     return this.#limiter.view(T0).limit;
   }
 
-  /** From now on so much is wanted in flight. What is too much ends as failures of no time, of which no limiter learns. */
+  /**
+   * From now on so much is wanted in flight. What is too much ends as failures of no time, of which
+   * no limiter learns.
+   */
   want(wanted: number): void {
     this.#wanted = wanted;
     while (this.#inFlight > wanted) this.#limiter.done(T0, T0, "failure");

@@ -4,7 +4,10 @@ import { quotaFor } from "../../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateLimit, RateQuota } from "../../../src/resilience/rate-limit.ts";
 import { answerAsk } from "../../../src/resilience/rate-server.ts";
 
-/** What becomes of an ask and its answer. `restarted`: the server is killed after it has stored the answer's state. */
+/**
+ * What becomes of an ask and its answer. `restarted`: the server is killed after it has stored the
+ * answer's state.
+ */
 export type Fate = "answered" | "late" | "ask lost" | "answer lost" | "answered twice" | "restarted";
 
 export interface WireStep {
@@ -18,13 +21,19 @@ export const ISOLATES = 3;
 export const LATE_MS = 100;
 
 export function wireSteps(fates: readonly Fate[], gapMsMax: number): fc.Arbitrary<readonly WireStep[]> {
-  const fate = fc.oneof({ weight: 3, arbitrary: fc.constant<Fate>("answered") }, { weight: 2, arbitrary: fc.constantFrom(...fates) });
+  const fate = fc.oneof(
+    { weight: 3, arbitrary: fc.constant<Fate>("answered") },
+    { weight: 2, arbitrary: fc.constantFrom(...fates) },
+  );
   const clockErrorMs = fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.integer({ min: -500, max: 0 }));
   const step = fc.record({ isolate: fc.nat(ISOLATES - 1), afterMs: fc.nat(gapMsMax), fate, clockErrorMs });
   return fc.array(step, { maxLength: 150, size: "max" });
 }
 
-/** Isolates, a server, and a wire between them that delays, loses and repeats. It keeps the books that neither side sees. */
+/**
+ * Isolates, a server, and a wire between them that delays, loses and repeats. It keeps the books
+ * that neither side sees.
+ */
 export class QuotaWire {
   readonly admittedAtMs: number[] = [];
   /** What the server handed out or counted, and when. */
@@ -39,7 +48,9 @@ export class QuotaWire {
   constructor(mode: QuotaMode, limit: RateLimit) {
     this.#limit = limit;
     this.#server = quotaFor(limit);
-    this.#isolates = Array.from({ length: ISOLATES }, () => clientQuota(mode, limit, { onUnreachable: "closed" }));
+    this.#isolates = Array.from({ length: ISOLATES }, () =>
+      clientQuota(mode, limit, { onUnreachable: "closed" }),
+    );
   }
 
   /** A request of cost 1 comes to an isolate, after whatever is late and due has arrived. */
@@ -77,7 +88,8 @@ export class QuotaWire {
     const answer = this.#serve(nowMs, ask);
     if (fate === "restarted") this.#restart();
     if (fate === "answer lost") return void quota.unreachable(nowMs, 1);
-    if (fate === "late") return void this.#late.push({ dueMs: nowMs + LATE_MS, deliver: (atMs) => receive(atMs, answer) });
+    if (fate === "late")
+      return void this.#late.push({ dueMs: nowMs + LATE_MS, deliver: (atMs) => receive(atMs, answer) });
     receive(nowMs, answer);
     if (fate === "answered twice" && this.#late.length === 0) quota.answered(nowMs, 1, answer);
   }
@@ -89,7 +101,8 @@ export class QuotaWire {
     if (fate === "ask lost") return quota.failed(nowMs);
     const answer = this.#serve(nowMs, ask);
     if (fate === "answer lost") return quota.failed(nowMs);
-    if (fate === "late") return void this.#late.push({ dueMs: nowMs + LATE_MS, deliver: (atMs) => quota.learned(atMs, answer) });
+    if (fate === "late")
+      return void this.#late.push({ dueMs: nowMs + LATE_MS, deliver: (atMs) => quota.learned(atMs, answer) });
     quota.learned(nowMs, answer);
     if (fate === "answered twice") quota.learned(nowMs, answer);
   }

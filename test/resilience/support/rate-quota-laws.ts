@@ -19,9 +19,16 @@ export interface QuotaUnderTest {
 const START_MS = 1_800_000_000_123;
 
 /** Steps of a client that comes in bursts and pauses, as `kinds` say. */
-export function stepsOf(windowMs: number, costMax: number, kinds: readonly Step["kind"][]): fc.Arbitrary<readonly Step[]> {
+export function stepsOf(
+  windowMs: number,
+  costMax: number,
+  kinds: readonly Step["kind"][],
+): fc.Arbitrary<readonly Step[]> {
   const afterMs = fc.oneof(fc.constant(0), fc.nat(Math.ceil(windowMs / 8)), fc.nat(3 * windowMs));
-  return fc.array(fc.record({ kind: fc.constantFrom(...kinds), cost: fc.integer({ min: 1, max: costMax }), afterMs }), { maxLength: 60 });
+  return fc.array(
+    fc.record({ kind: fc.constantFrom(...kinds), cost: fc.integer({ min: 1, max: costMax }), afterMs }),
+    { maxLength: 60 },
+  );
 }
 
 function apply(quota: RateQuota, nowMs: number, { kind, cost }: Step): void {
@@ -37,11 +44,21 @@ export function keepsTheLawsOfQuotas(under: fc.Arbitrary<QuotaUnderTest>): void 
   const runs = under.chain((quota) =>
     fc.record({
       under: fc.constant(quota),
-      steps: stepsOf(quota.windowMs, quota.burst, ["take", "take", "take", "peek", "absorb", "giveBack", "back"]),
+      steps: stepsOf(quota.windowMs, quota.burst, [
+        "take",
+        "take",
+        "take",
+        "peek",
+        "absorb",
+        "giveBack",
+        "back",
+      ]),
       cost: fc.integer({ min: 1, max: quota.burst }),
     }),
   );
-  const afterSteps = (test: (under: QuotaUnderTest, quota: RateQuota, nowMs: number, cost: number) => void): void => {
+  const afterSteps = (
+    test: (under: QuotaUnderTest, quota: RateQuota, nowMs: number, cost: number) => void,
+  ): void => {
     fc.assert(
       fc.property(runs, ({ under, steps, cost }) => {
         const quota = under.make();
@@ -102,7 +119,12 @@ export function keepsTheLawsOfQuotas(under: fc.Arbitrary<QuotaUnderTest>): void 
   it("never has more than the limit to give, whatever is given back", () => {
     afterSteps((under, quota, nowMs) => {
       quota.giveBack(nowMs, 1_000_000_000);
-      expect(quota.peek(nowMs, 0)).toEqual({ allowed: true, remaining: under.burst, resetMs: 0, retryAfterMs: 0 });
+      expect(quota.peek(nowMs, 0)).toEqual({
+        allowed: true,
+        remaining: under.burst,
+        resetMs: 0,
+        retryAfterMs: 0,
+      });
       expect(quota.take(nowMs, under.burst)).toMatchObject({ allowed: true, remaining: 0 });
       expect(quota.take(nowMs, 1).allowed).toBe(false);
     });
@@ -114,7 +136,12 @@ export function keepsTheLawsOfQuotas(under: fc.Arbitrary<QuotaUnderTest>): void 
       quota.absorb(nowMs, 5 * under.burst);
       expect(quota.take(nowMs, 1)).toMatchObject({ allowed: false, remaining: 0 });
       const { idleAtMs } = quota;
-      expect(copyOf(under, quota).peek(idleAtMs, 0)).toEqual({ allowed: true, remaining: under.burst, resetMs: 0, retryAfterMs: 0 });
+      expect(copyOf(under, quota).peek(idleAtMs, 0)).toEqual({
+        allowed: true,
+        remaining: under.burst,
+        resetMs: 0,
+        retryAfterMs: 0,
+      });
       expect(copyOf(under, quota).peek(idleAtMs - 1, 0).resetMs).toBeGreaterThan(0);
       expect(idleAtMs - nowMs).toBeLessThanOrEqual(2 * under.windowMs + 1);
     });
@@ -144,7 +171,11 @@ export function keepsTheLawsOfQuotas(under: fc.Arbitrary<QuotaUnderTest>): void 
     afterSteps((under, quota, nowMs) => {
       for (const cost of [under.burst + 1, Number.POSITIVE_INFINITY, Number.NaN]) {
         const before = quota.peek(nowMs, 0);
-        expect(quota.take(nowMs, cost)).toMatchObject({ allowed: false, resetMs: under.windowMs, retryAfterMs: under.windowMs });
+        expect(quota.take(nowMs, cost)).toMatchObject({
+          allowed: false,
+          resetMs: under.windowMs,
+          retryAfterMs: under.windowMs,
+        });
         expect(quota.peek(nowMs, 0)).toEqual(before);
       }
     });

@@ -5,9 +5,13 @@ interface Node {
   readonly [key: string]: unknown;
 }
 
-const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && "type" in value;
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && "type" in value;
 
-/** Each place where a source takes something out of a worker's `env`: `env.DB`, `this.env["DB"]`, `const { DB } = env`, or the global one. */
+/**
+ * Each place where a source takes something out of a worker's `env`: `env.DB`, `this.env["DB"]`,
+ * `const { DB } = env`, or the global one.
+ */
 export function envReads(path: string, source: string): readonly string[] {
   const found: string[] = [];
   const visit = (node: Node): void => {
@@ -26,8 +30,10 @@ function readOfEnv(node: Node): string | null {
   ) {
     return `env.${nameOf(node["property"])}`;
   }
-  if (node.type === "VariableDeclarator" && isEnv(node["init"]) && patternOf(node["id"])) return "{ … } = env";
-  if (node.type === "AssignmentExpression" && isEnv(node["right"]) && patternOf(node["left"])) return "{ … } = env";
+  if (node.type === "VariableDeclarator" && isEnv(node["init"]) && patternOf(node["id"]))
+    return "{ … } = env";
+  if (node.type === "AssignmentExpression" && isEnv(node["right"]) && patternOf(node["left"]))
+    return "{ … } = env";
   if (node.type === "ImportSpecifier" && nameOf(node["imported"]) === "env") return "import { env }";
   return null;
 }
@@ -38,7 +44,10 @@ function isEnv(value: unknown): boolean {
   return isMemberEnv(value) && isNode(value["object"]) && value["object"].type === "ThisExpression";
 }
 
-/** `c.env`: Hono carries what it is given there, which need not be a worker's bindings; those are known by their capitals. */
+/**
+ * `c.env`: Hono carries what it is given there, which need not be a worker's bindings; those are
+ * known by their capitals.
+ */
 function isMemberEnv(value: unknown): value is Node {
   return isNode(value) && value.type === "MemberExpression" && nameOf(value["property"]) === "env";
 }

@@ -7,7 +7,10 @@ export interface Import {
   readonly typesOnly: boolean;
 }
 
-/** Every import of a TypeScript source. Throws where it can't be parsed, or loads a module whose name is not written down. */
+/**
+ * Every import of a TypeScript source. Throws where it can't be parsed, or loads a module whose
+ * name is not written down.
+ */
 export function importsOf(path: string, source: string): readonly Import[] {
   const { module, errors } = parseSync(path, source);
   if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
@@ -16,7 +19,9 @@ export function importsOf(path: string, source: string): readonly Import[] {
     typesOnly: entries.length > 0 && entries.every(({ isType }) => isType),
   }));
   const reexports = module.staticExports.flatMap(({ entries }) =>
-    entries.flatMap(({ moduleRequest, isType }) => (moduleRequest ? [{ specifier: moduleRequest.value, typesOnly: isType }] : [])),
+    entries.flatMap(({ moduleRequest, isType }) =>
+      moduleRequest ? [{ specifier: moduleRequest.value, typesOnly: isType }] : [],
+    ),
   );
   const loads = module.dynamicImports.map(({ moduleRequest }) => {
     const literal = /^(["'])(.*)\1$/.exec(source.slice(moduleRequest.start, moduleRequest.end))?.[2];

@@ -1,6 +1,9 @@
 /** One row of the table in ARCHITECTURE.md. */
 export interface Room {
-  /** A shared room such as `contracts`, a layer of a worker room such as `biz/`, or `./` for the files on top of a worker room. */
+  /**
+   * A shared room such as `contracts`, a layer of a worker room such as `biz/`, or `./` for the
+   * files on top of a worker room.
+   */
   readonly id: string;
   readonly mayImport: ReadonlySet<string>;
   /** Rooms of which only types may be imported. */
@@ -12,7 +15,10 @@ export interface Room {
 const HEADING = "## Rooms and arrows";
 const CODE = /`([^`]+)`( \(types only\))?/g;
 
-/** Reads the table below the heading "Rooms and arrows". Throws where it is not there or a row names a room that has none. */
+/**
+ * Reads the table below the heading "Rooms and arrows". Throws where it is not there or a row names
+ * a room that has none.
+ */
 export function readRooms(markdown: string): readonly Room[] {
   const section = markdown.split(HEADING)[1]?.split(/^## /m)[0];
   if (section === undefined) throw new Error(`the document has no heading "${HEADING}"`);
@@ -21,7 +27,10 @@ export function readRooms(markdown: string): readonly Room[] {
     .filter((line) => line.startsWith("| `"))
     .map((line) => line.split("|").slice(1, -1));
   const rooms = rows.map(([id = "", imports = "", packages = ""]): Room => {
-    const allowed = [...imports.matchAll(CODE)].map(([, name = "", typesOnly]) => ({ name, typesOnly: typesOnly !== undefined }));
+    const allowed = [...imports.matchAll(CODE)].map(([, name = "", typesOnly]) => ({
+      name,
+      typesOnly: typesOnly !== undefined,
+    }));
     return {
       id: id.match(/`([^`]+)`/)?.[1] ?? "",
       mayImport: new Set(allowed.filter(({ typesOnly }) => !typesOnly).map(({ name }) => name)),
