@@ -154,8 +154,12 @@ export function isRetryable(error: unknown): boolean {
  * Says what was being done when `cause` happened. Code and hints of the cause stay in force unless
  * `code` says otherwise.
  *
- * @example try { return await load(userId); } catch (cause) { throw wrap(cause, "load the history
- *   of a user"); }
+ * @example
+ * try {
+ *   return await load(userId);
+ * } catch (cause) {
+ *   throw wrap(cause, "load the history of a user");
+ * }
  */
 export function wrap(cause: unknown, what: string, code: ErrorCode = codeOf(cause)): CodedError {
   const hints = hintsOf(cause);

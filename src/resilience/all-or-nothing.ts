@@ -8,7 +8,8 @@ const QUOTAS_MAX = 16;
  * end all of them allow it; otherwise the one with the least left. The quotas must be different
  * ones, each with a state of its own.
  *
- * @example const decision = takeAll(nowMs, 1, [perSecond, perDay]);
+ * @example
+ * const decision = takeAll(nowMs, 1, [perSecond, perDay]);
  *
  * @throws RangeError unless there are 1 to 16 quotas
  */

@@ -15,8 +15,9 @@ interface Slot<V> {
  * A map with a limit and an expiry for each entry, keyed by strings. It holds hints: whatever is in
  * it may be gone at the next look.
  *
- * @example const tokens = new BoundedCache<Claims>({ entriesMax: 10_000, now }); tokens.set(raw,
- *   claims, claims.exp * 1000);
+ * @example
+ * const tokens = new BoundedCache<Claims>({ entriesMax: 10_000, now });
+ * tokens.set(raw, claims, claims.exp * 1000);
  */
 export class BoundedCache<V> {
   readonly #slots = new Map<string, Slot<V>>();

@@ -24,9 +24,10 @@ export interface BreakerView {
  * Leaves an upstream alone while it fails. Whoever was admitted, or lets a trial begin, tells how
  * it ended; a rejected caller tells nothing.
  *
- * @example const admission = breaker.admit(now(), random()); if (admission.kind === "rejected")
- *   throw unavailable(admission.retryAfterMs); breaker.record(now(), await outcomeOf(call),
- *   admission.kind);
+ * @example
+ * const admission = breaker.admit(now(), random());
+ * if (admission.kind === "rejected") throw unavailable(admission.retryAfterMs);
+ * breaker.record(now(), await outcomeOf(call), admission.kind);
  */
 export interface Breaker {
   /**

@@ -18,11 +18,15 @@ export type QuotaMode = "strict" | "lease" | "async";
 /**
  * One client's quota as an isolate sees it. The caller moves the messages:
  *
- * @example let decision = quota.decide(nowMs, 1); if (decision === null) { const answer = await
- *   server.ask(quota.ask(nowMs, 1)).catch(() => null); // exactly one of the next two follows each
- *   ask decision = answer === null ? quota.unreachable(later(), 1) : quota.answered(later(), 1,
- *   answer); } const ask = quota.background(later()); // after each decision; then exactly one of
- *   learned and failed
+ * @example
+ * let decision = quota.decide(nowMs, 1);
+ * if (decision === null) {
+ *   // Exactly one of the next two follows each ask.
+ *   const answer = await server.ask(quota.ask(nowMs, 1)).catch(() => null);
+ *   decision = answer === null ? quota.unreachable(later(), 1) : quota.answered(later(), 1, answer);
+ * }
+ * // After each decision; then exactly one of learned and failed.
+ * const ask = quota.background(later());
  */
 export interface ClientQuota {
   /**

@@ -27,8 +27,11 @@ const EVENTS_MAX = 32;
  * read O(buckets), and after any idle time old buckets no longer count. After Netflix Hystrix,
  * `HystrixRollingNumber`.
  *
- * @example const window = new RollingWindow({ windowMs: 10_000, buckets: 10, events: ["success",
- *   "failure"] }); window.add(nowMs, "failure"); window.sum(nowMs, "failure"); // 1
+ * @example
+ * const events = ["success", "failure"];
+ * const window = new RollingWindow({ windowMs: 10_000, buckets: 10, events });
+ * window.add(nowMs, "failure");
+ * window.sum(nowMs, "failure"); // 1
  *
  * @throws RangeError for a window, bucket count or list of events out of range
  */

@@ -12,8 +12,10 @@ type Task = (signal: AbortSignal) => Promise<void>;
  * cancels the rest, and `wait()` returns only when every child has ended, with the first error. A
  * child cannot outlive its group.
  *
- * @example const group = new TaskGroup({ concurrencyMax: 4 }); for (const shard of shards)
- *   group.go((signal) => flush(shard, signal)); await group.wait();
+ * @example
+ * const group = new TaskGroup({ concurrencyMax: 4 });
+ * for (const shard of shards) group.go((signal) => flush(shard, signal));
+ * await group.wait();
  */
 export class TaskGroup {
   readonly #controller = new AbortController();
