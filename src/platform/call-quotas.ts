@@ -5,7 +5,6 @@
  * the messenger. `test/platform/call-quotas.test.ts` holds each of them against what it runs in.
  */
 export const CALL_QUOTA_MS = {
-  cache: 50,
   /** A service, within a route's second. */
   rpc: 400,
   /** A shard of the history, within a call of the history service. */

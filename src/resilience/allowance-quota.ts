@@ -81,10 +81,6 @@ export class AllowanceQuota implements ClientQuota {
     return this.#inner.unreachable(nowMs, cost);
   }
 
-  leftover(nowMs: number): number {
-    return this.#inner.leftover(nowMs);
-  }
-
   parting(nowMs: number): RateAsk | null {
     return this.#inner.parting(nowMs);
   }

@@ -132,10 +132,6 @@ export class AsyncQuota implements ClientQuota {
     return decision;
   }
 
-  leftover(): number {
-    return 0;
-  }
-
   parting(nowMs: number): RateAsk | null {
     const atMs = this.#advance(nowMs);
     return this.#unreported === 0 ? null : { kind: "report", count: this.#carry(atMs, "background") };

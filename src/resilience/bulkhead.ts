@@ -12,9 +12,6 @@ export class BulkheadFullError extends Error {
   override readonly name = "BulkheadFullError";
 }
 
-/** Told once: true, a place is yours; false, you have given up. */
-type Waiter = (hasPlace: boolean) => void;
-
 const PLACES_MAX = 1_000_000;
 const QUEUE_MAX = 100_000;
 
@@ -28,7 +25,8 @@ const QUEUE_MAX = 100_000;
 export class Bulkhead {
   readonly #placesMax: number;
   readonly #queueMax: number;
-  readonly #waiting = new Set<Waiter>();
+  /** Each is called once, when it has its place. At most `queueMax`. */
+  readonly #waiting: (() => void)[] = [];
   #inUse = 0;
 
   constructor({ placesMax, queueMax = 0 }: BulkheadOptions) {
@@ -38,14 +36,6 @@ export class Bulkhead {
     this.#queueMax = queueMax;
   }
 
-  get inUse(): number {
-    return this.#inUse;
-  }
-
-  get waiting(): number {
-    return this.#waiting.size;
-  }
-
   /** Takes a place if there is one now; whoever gets it must {@link leave}. */
   tryEnter(): boolean {
     if (this.#inUse >= this.#placesMax) return false;
@@ -53,43 +43,21 @@ export class Bulkhead {
     return true;
   }
 
-  /**
-   * Takes a place, waiting for it in order. Throws {@link BulkheadFullError}, or the signal's
-   * reason if it fires first.
-   */
-  async enter(signal?: AbortSignal): Promise<void> {
-    signal?.throwIfAborted();
+  /** Takes a place, waiting for it in order. Throws {@link BulkheadFullError}. */
+  async enter(): Promise<void> {
     if (this.tryEnter()) return;
-    if (this.#waiting.size >= this.#queueMax)
+    if (this.#waiting.length >= this.#queueMax)
       throw new BulkheadFullError(`all ${this.#placesMax} places are taken`);
-    if (!(await this.#place(signal))) signal?.throwIfAborted();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push(resolve);
+    await promise;
   }
 
   /** Gives a place back, to whoever has waited longest. */
   leave(): void {
     if (this.#inUse === 0) throw new Error("nobody is in the bulkhead");
-    const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#inUse -= 1;
-      return;
-    }
-    this.#waiting.delete(next);
-    next(true);
-  }
-
-  /** Whether the caller, after it has waited, has a place. */
-  async #place(signal: AbortSignal | undefined): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const giveUp = (): void => {
-      this.#waiting.delete(resolve);
-      // Too late where a place came first: a promise is settled once, so that the place is not
-      // lost.
-      resolve(false);
-    };
-    this.#waiting.add(resolve);
-    signal?.addEventListener("abort", giveUp);
-    const hasPlace = await promise;
-    signal?.removeEventListener("abort", giveUp);
-    return hasPlace;
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#inUse -= 1;
+    else next();
   }
 }

@@ -23,7 +23,8 @@ export type QuotaMode = "strict" | "lease" | "async";
  * if (decision === null) {
  *   // Exactly one of the next two follows each ask.
  *   const answer = await server.ask(quota.ask(nowMs, 1)).catch(() => null);
- *   decision = answer === null ? quota.unreachable(later(), 1) : quota.answered(later(), 1, answer);
+ *   decision = answer && quota.answered(later(), 1, answer);
+ *   decision ??= quota.unreachable(later(), 1);
  * }
  * // After each decision; then exactly one of learned and failed.
  * const ask = quota.background(later());
@@ -54,11 +55,6 @@ export interface ClientQuota {
    * decides; "closed": null, refuse.
    */
   unreachable(nowMs: number, cost: number): RateDecision | null;
-  /**
-   * Units held and never used, to be given back since this holder is being forgotten; they are gone
-   * from it then.
-   */
-  leftover(nowMs: number): number;
   /**
    * The last ask of a holder being forgotten: gives back the leftover, or reports what was not
    * reported yet. Nobody needs its answer.

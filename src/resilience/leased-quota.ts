@@ -111,15 +111,11 @@ export class LeasedQuota implements ClientQuota {
     return this.#pool.spend(cost) ? this.#admitted(atMs, cost) : this.#alone.decide(nowMs, cost);
   }
 
-  leftover(nowMs: number): number {
+  parting(nowMs: number): RateAsk | null {
     this.#advance(nowMs);
     const units = this.#pool.units;
     this.#pool.spend(units);
-    return units + this.#pool.takeUnused();
-  }
-
-  parting(nowMs: number): RateAsk | null {
-    const cost = this.leftover(nowMs);
+    const cost = units + this.#pool.takeUnused();
     return cost === 0 ? null : { kind: "give_back", cost };
   }
 

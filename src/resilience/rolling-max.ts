@@ -1,5 +1,9 @@
 import { BucketRing, type BucketRingOptions } from "./bucket-ring.ts";
-import type { WindowReadOptions } from "./rolling-window.ts";
+
+interface ReadOptions {
+  /** Leaves out the bucket in progress, which is not comparable with whole ones. */
+  readonly excludeCurrent?: boolean;
+}
 
 /**
  * The greatest of what was seen within a sliding window: most calls in flight, longest queue. After
@@ -24,7 +28,7 @@ export class RollingMax {
   }
 
   /** The greatest value of the window that ends at `nowMs`, 0 if there was none. */
-  max(nowMs: number, { excludeCurrent = false }: WindowReadOptions = {}): number {
+  max(nowMs: number, { excludeCurrent = false }: ReadOptions = {}): number {
     const slot = this.#ring.slotAt(nowMs);
     const ageMin = excludeCurrent ? 1 : 0;
     let max = 0;

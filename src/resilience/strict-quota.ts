@@ -65,10 +65,6 @@ export class StrictQuota implements ClientQuota {
     return this.#denial.recall(atMs, cost) ?? this.#alone.decide(atMs, cost);
   }
 
-  leftover(): number {
-    return 0;
-  }
-
   parting(): null {
     return null;
   }

@@ -10,7 +10,6 @@ const ROOM_MS = 50;
 
 /** Which call runs within which. */
 const NESTED: readonly (readonly [inner: Quota, outer: Quota])[] = [
-  ["cache", "database"],
   ["shard", "rpc"],
   ["database", "shard"],
   ["database", "rpc"],

@@ -44,6 +44,12 @@ function spend(quota: LeasedQuota, nowMs: number, units: number): void {
   for (let unit = 0; unit < units; unit++) expect(quota.decide(nowMs, 1)?.allowed).toBe(true);
 }
 
+/** What the quota holds, which it hands over with that. */
+function heldBy(quota: LeasedQuota, nowMs: number): number {
+  const last = quota.parting(nowMs);
+  return last?.kind === "give_back" ? last.cost : 0;
+}
+
 describe("a leased quota", () => {
   it("asks for a lease of one at first, and holds nothing after that", () => {
     const quota = new LeasedQuota(LIMIT, "closed");
@@ -55,12 +61,7 @@ describe("a leased quota", () => {
       resetMs: 40,
       retryAfterMs: 0,
     });
-    expect([quota.background(20), quota.leftover(20), quota.parting(20), quota.decide(30, 1)]).toEqual([
-      null,
-      0,
-      null,
-      null,
-    ]);
+    expect([quota.background(20), quota.parting(20), quota.decide(30, 1)]).toEqual([null, null, null]);
   });
 
   it("decides alone while it holds units, and counts them as remaining", () => {
@@ -99,9 +100,9 @@ describe("a leased quota", () => {
     quota.answered(900, 1, grant(4));
     quota.decide(1000, 1);
     expect(quota.parting(1000)).toEqual({ kind: "give_back", cost: 7 });
-    expect([quota.parting(1000), quota.leftover(1000), quota.decide(1000, 1)]).toEqual([null, 0, null]);
-    expect(holding(5, 0).leftover(0)).toBe(5);
-    expect(holding(5, 0).leftover(1000)).toBe(5);
+    expect([quota.parting(1000), quota.decide(1000, 1)]).toEqual([null, null]);
+    expect(heldBy(holding(5, 0), 0)).toBe(5);
+    expect(heldBy(holding(5, 0), 1000)).toBe(5);
   });
 
   it("sizes its asks by what it used in the last hold", () => {
@@ -121,7 +122,7 @@ describe("a leased quota", () => {
     expect(quota.background(10)).toEqual({ kind: "lease", want: 81, returned: 0 });
     expect(quota.background(10)).toBeNull();
     quota.learned(30, grant(60));
-    expect(quota.leftover(30)).toBe(80);
+    expect(heldBy(quota, 30)).toBe(80);
   });
 
   it("prefetches when a quarter of the hold is left", () => {
@@ -160,7 +161,7 @@ describe("a leased quota", () => {
     const quota = holding(0, 0);
     quota.learned(0, grant(60));
     quota.learned(0, denial(50));
-    expect(quota.leftover(0)).toBe(0);
+    expect(heldBy(quota, 0)).toBe(0);
     expect(quota.decide(0, 1)).toBeNull();
   });
 
@@ -170,7 +171,7 @@ describe("a leased quota", () => {
     expect(quota.background(10)).not.toBeNull();
     quota.failed(20);
     quota.learned(30, grant(60));
-    expect([quota.leftover(30), quota.background(1019)]).toEqual([0, null]);
+    expect([heldBy(quota, 30), quota.background(1019)]).toEqual([0, null]);
     expect(quota.background(1020)).toMatchObject({ kind: "lease" });
   });
 
@@ -222,7 +223,7 @@ describe("a leased quota", () => {
     quota.ask(0, 1);
     quota.answered(20, 1, grant(2));
     expect(quota.answered(20, 1, denial(50))).toMatchObject({ allowed: true });
-    expect(quota.leftover(20)).toBe(0);
+    expect(heldBy(quota, 20)).toBe(0);
   });
 
   it("denies at once while as many asks are under way as units were left", () => {
@@ -291,7 +292,7 @@ describe("a leased quota", () => {
     quota.ask(10, 1);
     quota.answered(10, 1, grant(5));
     expect(quota.answered(10, 1, grant(5, 0))).toMatchObject({ allowed: true });
-    expect(quota.leftover(10)).toBe(4);
+    expect(heldBy(quota, 10)).toBe(4);
     quota.ask(10, 1);
     expect(quota.decide(10, 1)).toMatchObject({ allowed: false, retryAfterMs: 39 });
   });
@@ -300,9 +301,9 @@ describe("a leased quota", () => {
     const quota = new LeasedQuota(LIMIT, "closed");
     for (let ask = 0; ask < 1025; ask++) quota.ask(0, 1);
     for (let ask = 0; ask < 1024; ask++) quota.answered(0, 1, grant(2));
-    expect(quota.leftover(0)).toBe(1024);
+    expect(heldBy(quota, 0)).toBe(1024);
     quota.answered(0, 1, grant(2));
-    expect(quota.leftover(0)).toBe(0);
+    expect(heldBy(quota, 0)).toBe(0);
   });
 
   it("spends what it holds while the server can't be reached, and decides then by its policy", () => {
