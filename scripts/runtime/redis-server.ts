@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
+import { endIfThere } from "./end-if-there.ts";
 import { LaunchError } from "./launch-error.ts";
 import { runningProcesses } from "./process-table.ts";
 
@@ -130,7 +131,7 @@ function configuration({
  */
 export function endRedisOf(dir: string): void {
   const pid = pidIn(join(dir, PID_FILE));
-  if (isServerOf(dir, pid)) process.kill(pid, "SIGKILL");
+  if (isServerOf(dir, pid)) endIfThere(pid, "SIGKILL");
 }
 
 /**
@@ -140,7 +141,7 @@ export function endRedisOf(dir: string): void {
 async function endOrphan(dir: string, pidFile: string): Promise<void> {
   const pid = pidIn(pidFile);
   if (!isServerOf(dir, pid)) return;
-  process.kill(pid, "SIGTERM");
+  endIfThere(pid, "SIGTERM");
   for (const deadline = Date.now() + PATIENCE_MS; isServerOf(dir, pid); await pause()) {
     if (Date.now() > deadline)
       throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);

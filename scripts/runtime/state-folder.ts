@@ -13,6 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { endIfThere } from "./end-if-there.ts";
 import { LaunchError } from "./launch-error.ts";
 import { descendantsOf, runningProcesses } from "./process-table.ts";
 import { endRedisOf } from "./redis-server.ts";
@@ -31,6 +32,8 @@ const OWN_FILES = [
 const LOCK = "launcher.pid";
 const OWNER_ONLY = { folder: 0o700, file: 0o600 } as const;
 const NO_LINKS = ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"];
+/** Others may take the lock and leave it between one look and the next, but not for ever. */
+const TRIES_MAX = 5;
 /** Those who work on a state folder, and so hold its lock. */
 const HOLDERS = ["scripts/start.ts", "scripts/dev.ts", "scripts/migrate.ts"];
 
@@ -84,27 +87,39 @@ function takeLock(stateDir: string, lockPath: string): void {
   const mine = `${lockPath}.${process.pid}`;
   writeFileSync(mine, `${process.pid}\n`);
   try {
-    if (linked(mine, lockPath)) return;
-    const found = readFileSync(lockPath, "utf8");
-    const [holder = 0, runtime = 0] = found.split("\n").map(Number);
-    const processes = new Map(runningProcesses().map(({ pid, command }) => [pid, command]));
-    const held = processes.get(holder);
-    if (holder !== process.pid && held !== undefined && HOLDERS.some((script) => held.includes(script)))
-      throw inUse(stateDir, holder);
-    // A launcher that was killed leaves its runtime behind, holding the databases. Ended only if it
-    // is workerd still.
-    if (isWorkerd(processes.get(runtime) ?? "")) process.kill(runtime, "SIGKILL");
-    putAside(lockPath, found);
-    if (!linked(mine, lockPath)) throw inUse(stateDir, Number(readFileSync(lockPath, "utf8").split("\n")[0]));
+    for (let tries = 0; tries < TRIES_MAX; tries += 1) {
+      if (linked(mine, lockPath)) return;
+      const found = contentOf(lockPath);
+      // Its holder has left since.
+      if (found === null) continue;
+      const [holder = 0, runtime = 0] = found.split("\n").map(Number);
+      const processes = new Map(runningProcesses().map(({ pid, command }) => [pid, command]));
+      const held = processes.get(holder);
+      if (holder !== process.pid && held !== undefined && HOLDERS.some((script) => held.includes(script)))
+        throw inUse(stateDir, `process ${holder}`);
+      // A launcher that was killed leaves its runtime behind, holding the databases. Ended only if
+      // it is workerd still.
+      if (isWorkerd(processes.get(runtime) ?? "")) endIfThere(runtime, "SIGKILL");
+      putAside(lockPath, found);
+    }
+    throw inUse(stateDir, "another process");
   } finally {
     rmSync(mine, { force: true });
   }
 }
 
-function inUse(stateDir: string, holder: number): LaunchError {
-  return new LaunchError(
-    `the state folder ${stateDir} is in use by process ${holder}; choose another with --state`,
-  );
+function inUse(stateDir: string, whom: string): LaunchError {
+  return new LaunchError(`the state folder ${stateDir} is in use by ${whom}; choose another with --state`);
+}
+
+/** Null where it isn't there. */
+function contentOf(path: string): string | null {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
+  }
 }
 
 function linked(from: string, to: string): boolean {

@@ -1,8 +1,13 @@
 import type { BffName } from "../contracts/internal-request.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
-import type { Guard } from "../platform/guard.ts";
+import type { CallKind, Guard } from "../platform/guard.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
+import { OnlookerLimiter } from "../resilience/onlooker-limiter.ts";
 import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds.ts";
+import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
+
+/** What each BFF is given at once, reads and writes apart. */
+export type BffLimiters = Readonly<Record<BffName, Readonly<Record<CallKind, OverloadLimiter>>>>;
 
 /** The longest a route may take; a route's own time is less and sets the limit of each call. */
 const QUOTA_MS = 5_000;
@@ -29,33 +34,38 @@ const READY_PLACES_MAX = 2;
  */
 const RT_FLOOR_MS = { read: 1, write: 60 } as const;
 
-/**
- * A guard for each BFF, with overload protection of the given kind for its reads and for its
- * writes.
- */
-export function bffGuards(makeGuard: MakeGuard, kind: OverloadKind): Readonly<Record<BffName, Guard>> {
+/** Overload protection of the given kind for each BFF's reads and for its writes. */
+export function bffLimiters(kind: OverloadKind): BffLimiters {
+  const lane = (call: CallKind): OverloadLimiter => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[call] });
+  const lanes = () => ({ read: lane("read"), write: lane("write") });
+  return { account: lanes(), app: lanes(), ops: lanes() };
+}
+
+/** A guard for each BFF, with the overload protection that it is given. */
+export function bffGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>
     makeGuard(name, {
       quotaMs: QUOTA_MS,
       readsMax: PLACES_MAX,
       writesMax: PLACES_MAX,
       dearMax: DEAR_PLACES_MAX,
-      overload: (lane) => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[lane] }),
+      overload: (lane) => limiters[name][lane],
     });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };
 }
 
 /**
  * A guard for each BFF's readiness, apart from the traffic's: neither takes the other's places, and
- * a check that is late opens no breaker for anybody. A fault that is injected into a BFF is felt by
- * both.
+ * a check that is late opens no breaker for anybody. While the BFF's traffic is shed, so is the
+ * check, and before anything else. A fault that is injected into a BFF is felt by both.
  */
-export function readyGuards(makeGuard: MakeGuard): Readonly<Record<BffName, Guard>> {
+export function readyGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>
     makeGuard(`${name}-ready`, {
       quotaMs: CALL_QUOTA_MS.readyCall,
       readsMax: READY_PLACES_MAX,
       writesMax: 1,
+      overload: (lane) => new OnlookerLimiter(limiters[name][lane]),
       ...(name === "ops" ? {} : { faultsOf: name }),
     });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };

@@ -1,3 +1,4 @@
+import { CodedError, codeOf } from "../contracts/errors.ts";
 import {
   BFF_NAMES,
   READY_PATH,
@@ -12,8 +13,12 @@ import { SteadyTime } from "../resilience/steady-time.ts";
 import { TaskGroup } from "../resilience/task-group.ts";
 import type { GatewayScope } from "./request-scope.ts";
 
-/** What is known of each BFF. */
-export type UpstreamStates = Readonly<Record<BffName, "ok" | "failed">>;
+/**
+ * What is known of each BFF. `unknown`: it was not asked, since it has so much to do that onlookers
+ * are refused, or since no place was left to ask from. That is no failure of its.
+ */
+type UpstreamState = "ok" | "failed" | "unknown";
+export type UpstreamStates = Readonly<Record<BffName, UpstreamState>>;
 
 export interface ReadinessDeps {
   readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
@@ -33,12 +38,18 @@ const FRESH_MS = 1_000;
  * known by then.
  */
 const STALE_MS = FRESH_MS + CALL_QUOTA_MS.readyAnswer;
+/**
+ * So long one waits for another's answer: until the one who asks is lost, and for the answer of a
+ * second.
+ */
+const WAIT_MS_MAX = 2 * CALL_QUOTA_MS.readyAnswer;
 const POLL_MS = 10;
 
 /**
  * Whether all BFFs are ready. Anybody may ask, and to find out is dear: it is found out once a
- * second in an isolate at most, whoever asks. The answer lives in the isolate as a hint, never as a
- * promise: a request must not wait for another's, so that it looks whether the answer has come.
+ * second in an isolate at most, whoever asks, and by one at a time. The answer lives in the isolate
+ * as a hint, never as a promise: a request must not wait for another's, so that it looks whether
+ * the answer has come.
  */
 export class Readiness {
   readonly #deps: ReadinessDeps;
@@ -52,6 +63,8 @@ export class Readiness {
   }
 
   /**
+   * Throws `UNAVAILABLE` where those who asked never got an answer.
+   *
    * @param background - takes the work, so that a client who hangs up doesn't end it for those who
    *   wait
    */
@@ -62,7 +75,11 @@ export class Readiness {
       const ageMs = atMs - this.#knownAtMs;
       const isAsking = this.#askingSinceMs !== null && atMs - this.#askingSinceMs < CALL_QUOTA_MS.readyAnswer;
       if (this.#known !== null && ageMs < (isAsking ? STALE_MS : FRESH_MS)) return this.#known;
-      if (!isAsking || atMs - startedAtMs >= CALL_QUOTA_MS.readyAnswer) return this.#find(scope, background);
+      if (!isAsking) return this.#find(scope, background);
+      if (atMs - startedAtMs >= WAIT_MS_MAX)
+        throw new CodedError("UNAVAILABLE", "It isn't known whether all is ready", {
+          retryAfterMs: FRESH_MS,
+        });
       await this.#deps.sleep(POLL_MS);
     }
   }
@@ -93,7 +110,7 @@ async function checkUpstreams(
   { upstreams, readyGuards, now }: ReadinessDeps,
   scope: GatewayScope,
 ): Promise<UpstreamStates> {
-  const states: Record<BffName, "ok" | "failed"> = { account: "failed", app: "failed", ops: "failed" };
+  const states: Record<BffName, UpstreamState> = { account: "failed", app: "failed", ops: "failed" };
   const headers = { [REQUEST_ID_HEADER]: scope.requestId, [TRACEPARENT_HEADER]: scope.traceparent };
   const plan = {
     kind: "read",
@@ -111,8 +128,10 @@ async function checkUpstreams(
         );
         await response.body?.cancel();
         if (response.ok) states[name] = "ok";
-      } catch {
-        // Stays "failed"; the BFF has logged why, or could not be reached at all.
+      } catch (error) {
+        // Else it stays "failed"; the BFF has logged why, or could not be reached at all. It can't
+        // throw this code itself: what it refuses comes as an answer.
+        if (codeOf(error) === "OVERLOADED") states[name] = "unknown";
       }
     });
   }

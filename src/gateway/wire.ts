@@ -15,7 +15,7 @@ import { continueTrace, formatTraceparent } from "../platform/trace.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { createGateway } from "./app.ts";
 import { accessTokenAuthenticator } from "./authenticate.ts";
-import { bffGuards, readyGuards } from "./bff-guards.ts";
+import { bffGuards, bffLimiters, readyGuards } from "./bff-guards.ts";
 import { ClientLimits } from "./client-limits.ts";
 import { readGatewayConfig } from "./config.ts";
 import { limitPolicies } from "./limit-policies.ts";
@@ -69,11 +69,12 @@ export function wire(env: GatewayEnv) {
     background: waitUntil,
     logger,
   });
+  const limiters = bffLimiters(config.OVERLOAD_LIMITER);
   return createGateway({
     routes: ROUTES,
     upstreams: { account: env.ACCOUNT_BFF, app: env.APP_BFF, ops: env.OPS_BFF },
-    guards: bffGuards(makeGuard, config.OVERLOAD_LIMITER),
-    readyGuards: readyGuards(makeGuard),
+    guards: bffGuards(makeGuard, limiters),
+    readyGuards: readyGuards(makeGuard, limiters),
     sleep,
     authenticate: accessTokenAuthenticator({ trust, now, background: waitUntil }),
     trust,

@@ -20,6 +20,8 @@ export class AskCrowd {
   readonly #sentAtMs: number[] = [];
   #left: number;
   #knownAtMs = Number.NEGATIVE_INFINITY;
+  /** When more than what is left was to become free. */
+  #moreAtMs = Number.NEGATIVE_INFINITY;
   #pressedUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(limit: RateLimit) {
@@ -50,9 +52,10 @@ export class AskCrowd {
   }
 
   /** The server's last word. */
-  know(atMs: number, { remaining }: RateDecision): void {
+  know(atMs: number, { remaining, resetMs }: RateDecision): void {
     this.#left = remaining;
     this.#knownAtMs = atMs;
+    this.#moreAtMs = atMs + resetMs;
   }
 
   denied(atMs: number): void {
@@ -60,16 +63,17 @@ export class AskCrowd {
   }
 
   /**
-   * A denial where one more ask would bring one, or null. Its holder may try again after
-   * `retryAfterMs`.
+   * A denial where one more ask would bring one, or null. What is left is for those under way: its
+   * holder may try again when the server said that more becomes free, or after `answerMs`, when
+   * some of those have their answers, where that is later or nothing is known.
    */
-  refuse(atMs: number, retryAfterMs: number = KNOWN_MS): RateDecision | null {
+  refuse(atMs: number, answerMs: number = KNOWN_MS): RateDecision | null {
     const isPressed = atMs < this.#pressedUntilMs && atMs - this.#knownAtMs <= KNOWN_MS;
     const { limit, windowMs } = this.#limit;
     const freed = Math.floor(((atMs - this.#knownAtMs) * limit) / windowMs);
     const asksMax = isPressed ? Math.min(limit, Math.max(1, this.#left + freed)) : limit;
-    return this.#sentAtMs.length < asksMax
-      ? null
-      : { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
+    if (this.#sentAtMs.length < asksMax) return null;
+    const retryAfterMs = Math.max(answerMs, this.#moreAtMs - atMs);
+    return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }
 }

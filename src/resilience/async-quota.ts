@@ -166,7 +166,8 @@ export class AsyncQuota implements ClientQuota {
     const isUncounted = this.#carriedBy !== "nobody" && this.#carried > this.#limit.limit * UNCOUNTED_PART;
     const isFresh = atMs - this.#knownAtMs + WAY_MS < this.#limit.windowMs * UNCOUNTED_PART;
     if (!isUncounted || !isFresh || this.#free() > 0) return this.#crowd.refuse(atMs);
-    return { allowed: false, remaining: 0, resetMs: WAY_MS, retryAfterMs: WAY_MS };
+    const retryAfterMs = Math.max(WAY_MS, this.#resetAtMs - atMs);
+    return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }
 
   /**

@@ -50,13 +50,16 @@ const MS_MAX = 3_600_000;
 const TRIALS_MAX = 100;
 /** A trial is seldom slower than this, whatever its time limit. */
 const RETRY_DURING_TRIAL_MS = 1_000;
+/** No more trials than one a second reach an upstream that fails, whoever hangs up. */
+const AFTER_CANCELLED_MS = 1_000;
 const CLOSED: State = { kind: "closed" };
 
 /**
  * The circuit breaker of Netflix Hystrix (`HystrixCircuitBreaker`; Nygard, "Release It!"): opens
  * when too many calls of a window fail, lets a trial through after a while, closes if one succeeds
- * and reopens if one fails, then for twice as long. A cancelled trial reopens it for as long as
- * before, since it has found out nothing. What ends late, after the breaker opened, is not counted.
+ * and reopens if one fails, then for twice as long. After a cancelled trial the next one comes
+ * within a second, since it has found out nothing: whoever hangs up would else keep all others out
+ * for the whole wait. What ends late, after the breaker opened, is not counted.
  *
  * @throws RangeError for an option out of range
  */
@@ -146,8 +149,10 @@ export class HystrixBreaker implements SteerableBreaker {
     const underWay = was.kind === "half_open" ? was.underWay : 0;
     switch (happening) {
       case "tripped":
-      case "trial_cancelled":
         this.#state = open(atMs, openMs);
+        break;
+      case "trial_cancelled":
+        this.#state = { kind: "open", untilMs: atMs + Math.min(openMs, AFTER_CANCELLED_MS), openMs };
         break;
       case "trial_failed":
         this.#state = open(atMs, Math.min(2 * openMs, this.#openMsMax));

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bffGuards } from "../../src/gateway/bff-guards.ts";
+import { bffGuards, bffLimiters } from "../../src/gateway/bff-guards.ts";
 import { requestTimer } from "../../src/platform/call-timer.ts";
 import { guardKit } from "../../src/platform/guard-kit.ts";
 import { testGateway } from "../support/test-gateway.ts";
@@ -32,7 +32,7 @@ async function gatewayBeforeFullLane() {
       await all;
       return Response.json({});
     },
-    { guards: bffGuards(makeGuard, "bbr"), now: Date.now },
+    { guards: bffGuards(makeGuard, bffLimiters("bbr")), now: Date.now },
   );
   const post = (path: string, number: number): Promise<Response> =>
     call(`/v1/account/${path}`, {

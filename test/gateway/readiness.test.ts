@@ -1,10 +1,37 @@
 import { describe, expect, it, vi } from "vitest";
-import { readyGuards } from "../../src/gateway/bff-guards.ts";
+import { bffLimiters, readyGuards } from "../../src/gateway/bff-guards.ts";
+import type { Guard } from "../../src/platform/guard.ts";
+import type { MakeGuard } from "../../src/platform/guard-kit.ts";
+import { OVERLOAD_KINDS } from "../../src/resilience/overload-kinds.ts";
+import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
 import { never } from "../support/hung-bindings.ts";
 import { testGateway } from "../support/test-gateway.ts";
 import { testGuard } from "../support/test-guard.ts";
+import { TurnedClock } from "../support/turned-clock.ts";
 
 const READY = { status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok" } };
+const UNKNOWN = { account: "unknown", app: "unknown", ops: "unknown" };
+
+/** A gateway that has so many places to ask each BFF from, under a clock that a test turns. */
+async function withReadyPlaces(placesMax: number, upstream: () => Response | Promise<Response>) {
+  const clock = new TurnedClock();
+  const guard = (): Guard => testGuard({ now: clock.now, placesMax, timer: { inTime: (answer) => answer } });
+  const gateway = await testGateway(upstream, {
+    now: clock.now,
+    readyGuards: { account: guard(), app: guard(), ops: guard() },
+    sleep: () => new Promise((resolve) => void setImmediate(resolve)),
+  });
+  return { ...gateway, clock };
+}
+
+/** Has more work under way than the limiter admits, and all of it slow. */
+function overload(limiter: OverloadLimiter): void {
+  const nowMs = Date.now();
+  for (let count = 0; count < 200; count += 1) limiter.admit(nowMs, "critical_plus");
+  for (let count = 0; count < 20; count += 1) limiter.done(nowMs, nowMs, "overloaded");
+  for (let count = 0; count < 200; count += 1) limiter.admit(nowMs, "critical");
+  expect(limiter.view(nowMs).shedding).toBe(true);
+}
 
 describe("readiness", () => {
   it("is found out once a second, however many ask, one after another or at once", async () => {
@@ -49,6 +76,79 @@ describe("readiness", () => {
     expect((await call("/readyz")).status).toBe(200);
   });
 
+  it("is asked for again by one of those who wait, where whoever asked was lost", async () => {
+    const { promise: answering, resolve: answer } = Promise.withResolvers<void>();
+    let isLost = true;
+    const { call, clock, forwarded } = await withReadyPlaces(2, async () => {
+      if (isLost) return never;
+      await answering;
+      return Response.json({});
+    });
+    const answers = Array.from({ length: 20 }, () => call("/readyz"));
+    await vi.waitFor(() => expect(forwarded).toHaveLength(3));
+    isLost = false;
+    clock.turn(2_500);
+    // All of them have looked by then.
+    for (let turns = 0; turns < 5; turns += 1) await new Promise((done) => void setImmediate(done));
+    answer();
+    for (const told of await Promise.all(answers.slice(1)))
+      expect([told.status, await told.json()]).toEqual([200, READY]);
+    expect(forwarded).toHaveLength(6);
+  });
+
+  it("is not waited for without end where all who asked were lost", async () => {
+    const { call, clock, forwarded } = await withReadyPlaces(9, () => never);
+    const told: number[] = [];
+    for (let client = 0; client < 20; client += 1)
+      void call("/readyz").then(({ status }) => void told.push(status));
+    for (const asked of [3, 6]) {
+      await vi.waitFor(() => expect(forwarded).toHaveLength(asked));
+      clock.turn(2_500);
+    }
+    // All but the three who asked.
+    await vi.waitFor(() => expect(told).toEqual(Array.from({ length: 17 }, () => 503)));
+    expect(forwarded).toHaveLength(9);
+  });
+
+  it("that its own full lane could not ask for is no failure of a BFF's, and is not asked for by each", async () => {
+    let isLost = true;
+    const { call, clock, forwarded } = await withReadyPlaces(1, () => (isLost ? never : Response.json({})));
+    void call("/readyz");
+    await vi.waitFor(() => expect(forwarded).toHaveLength(3));
+    isLost = false;
+    clock.turn(2_500);
+    for (let request = 0; request < 20; request += 1) {
+      const answer = await call("/readyz");
+      expect([answer.status, await answer.json()]).toMatchObject([503, { upstreams: UNKNOWN }]);
+    }
+    expect(forwarded).toHaveLength(3);
+    clock.turn(1_000);
+    expect((await call("/readyz")).status).toBe(200);
+  });
+
+  it.each(OVERLOAD_KINDS)(
+    "is the first to be shed while %s sheds a BFF's work, and touches nothing of it",
+    async (kind) => {
+      const limiters = bffLimiters(kind);
+      const work = limiters.app.read;
+      overload(work);
+      const makeGuard: MakeGuard = (upstream, { overload: limiterOf }) => {
+        const limiter = limiterOf?.("read");
+        return testGuard({ upstream, ...(limiter === undefined ? {} : { overload: limiter }) });
+      };
+      const guards = readyGuards(makeGuard, limiters);
+      const { call, forwarded } = await testGateway(() => Response.json({}), {
+        readyGuards: guards,
+        now: Date.now,
+      });
+      const before = work.view(Date.now());
+      const answer = await call("/readyz");
+      expect(await answer.json()).toMatchObject({ upstreams: { account: "ok", app: "unknown", ops: "ok" } });
+      expect(forwarded).toHaveLength(2);
+      expect(work.view(Date.now())).toEqual(before);
+    },
+  );
+
   it("whose client hangs up is found out for those who wait", async () => {
     const { call, background } = await testGateway();
     await call("/readyz");
@@ -64,7 +164,7 @@ describe("readiness", () => {
     readyGuards((name, { faultsOf, readsMax }) => {
       made.push({ name, faultsOf, readsMax });
       return testGuard();
-    });
+    }, bffLimiters("bbr"));
     expect(made).toEqual([
       { name: "account-ready", faultsOf: "account", readsMax: 2 },
       { name: "app-ready", faultsOf: "app", readsMax: 2 },

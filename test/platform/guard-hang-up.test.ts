@@ -93,6 +93,22 @@ describe("a client who hangs up", () => {
     expect(breaker.view(clock.now()).state).toBe("closed");
   });
 
+  it("keeps nobody else from an upstream that works again, though it had been away for long and each trial is hung up", async () => {
+    const clock = new TurnedClock();
+    const breaker = new HystrixBreaker({ openMs: 60_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+    breaker.trip(clock.now());
+    clock.turn(60_000);
+    for (let client = 0; client < 10; client += 1) {
+      const hangUp = hangingUp(guard, clock, true);
+      await Promise.resolve();
+      expect(breaker.view(clock.now()).state).toBe("half_open");
+      hangUp();
+      clock.turn(1_000);
+    }
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+
   it("is not counted among the attempts of an SRE breaker, which would reject others for them", async () => {
     for (const isTold of [true, false]) {
       const clock = new TurnedClock();

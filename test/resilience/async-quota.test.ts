@@ -89,6 +89,22 @@ describe("an asynchronous quota", () => {
     admit(quota, 451, 3);
   });
 
+  it("tells whom it doesn't ask for when the window frees a unit, where it has heard that of this client", () => {
+    const quota = new AsyncQuota({ limit: 20, windowMs: 60_000 }, "closed");
+    quota.ask(0, 1);
+    quota.answered(0, 1, { ...left(10), resetMs: 50_000 });
+    admit(quota, 10, 10);
+    quota.ask(10, 1);
+    expect(quota.decide(20, 1)).toEqual({
+      allowed: false,
+      remaining: 0,
+      resetMs: 49_980,
+      retryAfterMs: 49_980,
+    });
+    for (let ask = 1; ask < 20; ask += 1) quota.ask(4_000, 1);
+    expect(quota.decide(4_000, 1)).toMatchObject({ allowed: false, retryAfterMs: 46_000 });
+  });
+
   it("asks no more at once than the limit has units, and after a denial no more than were left", () => {
     const quota = new AsyncQuota({ limit: 20, windowMs: 10_000 }, "closed");
     for (let ask = 0; ask < 20; ask += 1) {

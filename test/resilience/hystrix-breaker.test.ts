@@ -104,12 +104,22 @@ describe("a half-open Hystrix breaker", () => {
     expect(breaker.admit(atMs)).toEqual({ kind: "rejected", retryAfterMs: 5_000 });
   });
 
-  it("reopens after a cancelled trial, for no longer than before", () => {
+  it("tries again a second after a cancelled trial, and waits after a failed one as if that had not been", () => {
     const breaker = tripped();
     trial(breaker, T0 + 5_000, "cancelled");
-    trial(breaker, T0 + 10_000, "failure");
-    trial(breaker, T0 + 20_000, "cancelled");
-    trial(breaker, T0 + 30_000, "success");
+    trial(breaker, T0 + 6_000, "failure");
+    trial(breaker, T0 + 16_000, "cancelled");
+    trial(breaker, T0 + 17_000, "cancelled");
+    trial(breaker, T0 + 18_000, "failure");
+    trial(breaker, T0 + 38_000, "success");
+    expect(breaker.isClosed).toBe(true);
+  });
+
+  it("tries again sooner than after a second where it waits for less anyway", () => {
+    const breaker = tripped({ openMs: 400 });
+    trial(breaker, T0 + 400, "cancelled");
+    trial(breaker, T0 + 800, "failure");
+    trial(breaker, T0 + 1_600, "success");
     expect(breaker.isClosed).toBe(true);
   });
 
@@ -200,32 +210,67 @@ describe("a Hystrix breaker steered from outside", () => {
   });
 });
 
+interface Step {
+  readonly waitMs: number;
+  readonly outcome: BreakerOutcome;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  waitMs: fc.nat(3_000),
+  outcome: fc.constantFrom<BreakerOutcome>("success", "failure", "cancelled"),
+});
+
+/** A breaker after such calls, each over at once, with the trials among them. */
+function run(steps: readonly Step[]) {
+  const breaker = new HystrixBreaker({ callsMin: 3 });
+  let atMs = T0;
+  const trials: { readonly beganAtMs: number; readonly outcome: BreakerOutcome }[] = [];
+  for (const { waitMs, outcome } of steps) {
+    atMs += waitMs;
+    const { kind } = breaker.admit(atMs);
+    if (kind === "trial") trials.push({ beganAtMs: atMs, outcome });
+    expect(kind === "admitted").toBe(breaker.isClosed);
+    if (kind !== "rejected") breaker.record(atMs, outcome, kind);
+  }
+  return { breaker, trials, atMs };
+}
+
 describe("any Hystrix breaker", () => {
-  it("never lets more trials begin than one per 5 s, and comes back once calls succeed", () => {
-    const step = fc.record({
-      waitMs: fc.nat(3_000),
-      outcome: fc.constantFrom<BreakerOutcome>("success", "failure", "cancelled"),
-    });
+  it("waits 5 s at least from a trial that told something to the next, a second from one that was cancelled", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 50, maxLength: 150 }), (steps) => {
-        const breaker = new HystrixBreaker({ callsMin: 3 });
-        let atMs = T0;
-        const trialsAtMs: number[] = [];
-        for (const { waitMs, outcome } of steps) {
-          atMs += waitMs;
-          const { kind } = breaker.admit(atMs);
-          if (kind === "trial") trialsAtMs.push(atMs);
-          expect(kind === "admitted").toBe(breaker.isClosed);
-          if (kind !== "rejected") breaker.record(atMs, outcome, kind);
+        const { breaker, trials, atMs } = run(steps);
+        for (const [index, { beganAtMs }] of trials.slice(1).entries()) {
+          const before = trials[index];
+          const pauseMs = before?.outcome === "cancelled" ? 1_000 : 5_000;
+          expect(beganAtMs - (before?.beganAtMs ?? 0)).toBeGreaterThanOrEqual(pauseMs);
         }
-        const pausesMs = trialsAtMs.slice(1).map((trialMs, index) => trialMs - (trialsAtMs[index] ?? 0));
-        expect(Math.min(5_000, ...pausesMs)).toBe(5_000);
-        atMs += 60_000;
-        const { kind } = breaker.admit(atMs);
+        const { kind } = breaker.admit(atMs + 60_000);
         expect(kind).not.toBe("rejected");
-        if (kind === "trial") breaker.record(atMs, "success", kind);
+        if (kind === "trial") breaker.record(atMs + 60_000, "success", kind);
         expect(breaker.isClosed).toBe(true);
       }),
+    );
+  });
+
+  it("is kept shut by nobody who hangs up: the wait is that of the last trial that told something, or a second", () => {
+    const isTold = ({ outcome }: Step): boolean => outcome !== "cancelled";
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 50, maxLength: 150 }),
+        fc.integer({ min: 1, max: 9 }),
+        (steps, hangUps) => {
+          const { breaker, atMs } = run(steps.filter(isTold));
+          if (breaker.isClosed) return;
+          let nowMs = atMs + 60_000;
+          for (let times = 0; times < hangUps; times += 1) {
+            expect(breaker.admit(nowMs).kind).toBe("trial");
+            breaker.record(nowMs, "cancelled", "trial");
+            nowMs += 1_000;
+          }
+          expect(breaker.admit(nowMs).kind).toBe("trial");
+        },
+      ),
     );
   });
 

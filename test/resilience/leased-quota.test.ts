@@ -233,10 +233,23 @@ describe("a leased quota", () => {
     quota.ask(30, 1);
     expect(quota.decide(30, 1)).toBeNull();
     quota.ask(30, 1);
-    expect(quota.decide(30, 1)).toEqual({ allowed: false, remaining: 0, resetMs: 39, retryAfterMs: 39 });
+    expect(quota.decide(30, 1)).toEqual({ allowed: false, remaining: 0, resetMs: 40, retryAfterMs: 40 });
     // By then one more has become free.
     expect(quota.decide(39, 1)).toMatchObject({ allowed: false });
     expect(quota.decide(40, 1)).toBeNull();
+  });
+
+  it("tells whom it doesn't ask for when the window frees a unit, or when an answer may come if that is later", () => {
+    for (const [resetMs, retryAfterMs] of [
+      [4_000, 4_000],
+      [1, 39],
+    ] as const) {
+      const quota = pressed(0);
+      quota.ask(10, 1);
+      quota.answered(30, 1, { ...grant(1, 0), resetMs });
+      quota.ask(30, 1);
+      expect(quota.decide(30, 1)).toMatchObject({ allowed: false, retryAfterMs });
+    }
   });
 
   it("denies so only a client that was denied less than a window ago", () => {
@@ -294,7 +307,7 @@ describe("a leased quota", () => {
     expect(quota.answered(10, 1, grant(5, 0))).toMatchObject({ allowed: true });
     expect(heldBy(quota, 10)).toBe(4);
     quota.ask(10, 1);
-    expect(quota.decide(10, 1)).toMatchObject({ allowed: false, retryAfterMs: 39 });
+    expect(quota.decide(10, 1)).toMatchObject({ allowed: false, retryAfterMs: 40 });
   });
 
   it("remembers no more than 1024 asks", () => {

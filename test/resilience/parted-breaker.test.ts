@@ -85,6 +85,23 @@ describe("a breaker over things that fail apart", () => {
     expect(call(breaker, T0 + 15_000, "well", "success")).toBe("trial");
   });
 
+  it("is kept shut by nobody who hangs up, neither as a whole nor in a part: the next trial comes a second later", () => {
+    const breaker = parted();
+    times(20, (index) => call(breaker, T0, `ill ${index}`, "failure"));
+    for (const atMs of [T0 + 5_000, T0 + 15_000, T0 + 35_000])
+      expect(call(breaker, atMs, "ill 3", "failure")).toBe("trial");
+    for (const atMs of [T0 + 75_000, T0 + 76_000, T0 + 77_000])
+      expect(call(breaker, atMs, "well", "cancelled")).toBe("trial");
+    expect(call(breaker, T0 + 78_000, "well", "success")).toBe("trial");
+    times(5, () => call(breaker, T0 + 100_000, "ill", "failure"));
+    for (const atMs of [T0 + 101_000, T0 + 103_000, T0 + 107_000])
+      expect(call(breaker, atMs, "ill", "failure")).toBe("trial");
+    for (const atMs of [T0 + 112_000, T0 + 113_000])
+      expect(call(breaker, atMs, "ill", "cancelled")).toBe("trial");
+    expect(call(breaker, T0 + 114_000, "ill", "success")).toBe("trial");
+    expect(call(breaker, T0 + 114_000, "ill", "success")).toBe("admitted");
+  });
+
   it("lets no part's trial begin that the whole rejects", () => {
     const breaker = parted();
     times(5, () => call(breaker, T0, "ill 0", "failure"));

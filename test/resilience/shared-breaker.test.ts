@@ -404,6 +404,23 @@ describe("a shared breaker that hears nothing", () => {
     expect(breaker.view(T0 + 5_000).state).toBe("open");
   });
 
+  it("is kept shut by nobody who hangs up: after a trial that was cancelled the next one comes a second later", () => {
+    const breaker = unheard();
+    fail(breaker, T0);
+    let atMs = T0;
+    for (const pauseMs of [5_000, 10_000, 20_000]) {
+      expect(breaker.admit((atMs += pauseMs), RANDOM)).toEqual({ kind: "trial" });
+      breaker.record(atMs, "failure", "trial");
+    }
+    atMs += 40_000;
+    for (let hangUps = 0; hangUps < 5; hangUps += 1, atMs += 1_000) {
+      expect(breaker.admit(atMs, RANDOM)).toEqual({ kind: "trial" });
+      breaker.record(atMs, "cancelled", "trial");
+      expect(breaker.admit(atMs, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 1_000 });
+    }
+    expect(breaker.admit(atMs, RANDOM)).toEqual({ kind: "trial" });
+  });
+
   it("keeps a closed gate closed: 3 s after the word open it begins with an open engine", () => {
     const breaker = heard(open(1));
     expect(breaker.admit(T0 + 2_999, RANDOM)).toEqual(REJECTED);

@@ -63,9 +63,45 @@ describe("a strict quota", () => {
     quota.ask(310, 1);
     expect(quota.decide(310, 1)).toBeNull();
     quota.ask(310, 1);
-    expect(quota.decide(310, 1)).toMatchObject({ allowed: false, retryAfterMs: 250 });
+    expect(quota.decide(310, 1)).toMatchObject({ allowed: false, retryAfterMs: 1_000 });
     quota.unreachable(320, 1);
     expect(quota.decide(320, 1)).toBeNull();
+  });
+
+  it("tells whom it doesn't ask for when the window frees a unit, where it has heard that of this client", () => {
+    const quota = new StrictQuota({ limit: 3, windowMs: 60_000 }, "closed");
+    quota.ask(0, 1);
+    quota.answered(0, 1, { ...allowed, remaining: 2, resetMs: 60_000, ...sent });
+    const refusalAt = (atMs: number) => {
+      for (let ask = 0; ask < 3; ask += 1) quota.ask(atMs, 1);
+      return quota.decide(atMs, 1);
+    };
+    expect(refusalAt(1_000)).toEqual({ allowed: false, remaining: 0, resetMs: 59_000, retryAfterMs: 59_000 });
+    expect(refusalAt(61_000)).toMatchObject({ allowed: false, retryAfterMs: 250 });
+  });
+
+  it("sends nobody whom it doesn't ask for away for longer than the window is full", () => {
+    const requests = fc.array(fc.nat(400), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(requests, fc.integer({ min: 1, max: 9 }), (pausesMs, limit) => {
+        const rate = { limit, windowMs: 2_000 };
+        const server = quotaFor(rate);
+        const quota = new StrictQuota(rate, "closed");
+        let nowMs = 1_000;
+        for (const pauseMs of pausesMs) {
+          nowMs += pauseMs;
+          if (quota.decide(nowMs, 1) === null)
+            quota.answered(nowMs, 1, answerAsk(server, rate, nowMs, quota.ask(nowMs, 1)));
+        }
+        const asks = Array.from({ length: limit }, () => quota.ask(nowMs, 1));
+        const refusal = quota.decide(nowMs, 1);
+        expect(refusal?.allowed).toBe(false);
+        for (const ask of asks) answerAsk(server, rate, nowMs, ask);
+        // Where nothing is known it is a quarter of a second.
+        const retryAfterMs = Math.max(250, refusal?.retryAfterMs ?? 0);
+        expect(retryAfterMs === 250 || !server.peek(nowMs + retryAfterMs - 1, 1).allowed).toBe(true);
+      }),
+    );
   });
 
   it("forgets those who asked and went without a word", () => {

@@ -4,15 +4,32 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { claimStateFolder } from "../../scripts/runtime/state-folder.ts";
+
+/** What happens between finding the lock taken and looking who has it. */
+const meanwhile = vi.hoisted(() => ({ happens: (): void => undefined }));
+vi.mock(import("node:fs"), async (original) => {
+  const fs = await original();
+  const linkSync: typeof fs.linkSync = (from, to) => {
+    try {
+      fs.linkSync(from, to);
+    } catch (error) {
+      meanwhile.happens();
+      throw error;
+    }
+  };
+  return { ...fs, linkSync };
+});
 
 let root = "";
 let children: ChildProcess[] = [];
@@ -36,6 +53,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  meanwhile.happens = () => undefined;
   for (const child of children) child.kill("SIGKILL");
   children = [];
   rmSync(root, { recursive: true, force: true });
@@ -62,6 +80,29 @@ describe("the lock of a state folder", () => {
     }
   });
 
+  it("is taken though its holder leaves while one looks who that is", () => {
+    mkdirSync(state());
+    writeFileSync(lock(), `${2 ** 30}\n`);
+    let looks = 0;
+    meanwhile.happens = () => {
+      looks += 1;
+      rmSync(lock(), { force: true });
+    };
+    claimStateFolder(state(), { fresh: false })();
+    expect(looks).toBe(1);
+  });
+
+  it("is not tried for without end where others take it and leave it each time one looks", () => {
+    mkdirSync(state());
+    let looks = 0;
+    meanwhile.happens = () => void (looks += 1);
+    // Taken whenever one tries, and nobody's whenever one looks.
+    symlinkSync(join(root, "nowhere"), lock());
+    expect(() => claimStateFolder(state(), { fresh: false })).toThrow("in use by another process");
+    expect(looks).toBeLessThanOrEqual(10);
+    expect(readdirSync(state())).toEqual(["launcher.pid"]);
+  });
+
   it("ends the runtime that a killed launcher has left, and no other program with its number", async () => {
     mkdirSync(state());
     const innocent = await pretend("not the runtime");
@@ -72,6 +113,18 @@ describe("the lock of a state folder", () => {
     claimStateFolder(state(), { fresh: false })();
     expect(await orphan.ended).toBe("SIGKILL");
     expect(() => process.kill(innocent.pid, 0)).not.toThrow();
+  });
+
+  it("is taken though that runtime ends by itself while one looks", async () => {
+    mkdirSync(state());
+    const orphan = await pretend("/somewhere/workerd serve --binary");
+    writeFileSync(lock(), `${2 ** 30}\n${orphan.pid}\n`);
+    const kill = vi.spyOn(process, "kill").mockImplementation(() => {
+      throw Object.assign(new Error("kill ESRCH"), { code: "ESRCH" });
+    });
+    claimStateFolder(state(), { fresh: false })();
+    expect(kill.mock.calls).toEqual([[orphan.pid, "SIGKILL"]]);
+    kill.mockRestore();
   });
 });
 

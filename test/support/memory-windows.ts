@@ -8,6 +8,8 @@ export class MemoryObjectStore implements ObjectStore {
   readonly values = new Map<string, unknown>();
   alarmAtMs: number | null = null;
   writes = 0;
+  /** How often all of it was erased. */
+  erased = 0;
   /**
    * The write from now on that throws, 1 being the next; 0 for none. Those before it have been
    * made.
@@ -33,6 +35,7 @@ export class MemoryObjectStore implements ObjectStore {
   erase(): void {
     this.values.clear();
     this.alarmAtMs = null;
+    this.erased += 1;
   }
 
   setAlarm(atMs: number): void {

@@ -12,6 +12,16 @@ const unprotected = {
   },
 } as unknown as Guard;
 
-export function bffGuards(): Readonly<Record<"account" | "app" | "ops", Guard>> {
+type UnprotectedBffs = Readonly<Record<"account" | "app" | "ops", Guard>>;
+
+export function bffLimiters(): null {
+  return null;
+}
+
+export function bffGuards(): UnprotectedBffs {
   return { account: unprotected, app: unprotected, ops: unprotected };
+}
+
+export function readyGuards(): UnprotectedBffs {
+  return bffGuards();
 }

@@ -52,12 +52,8 @@ const faultSchema = z.object({
  */
 export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoutesDeps): void {
   const { guard, breakerOf, windowOf, faults, now } = deps;
-  const read = <T>(
-    { deadlineAtMs, isHurried = false }: Patience,
-    what: string,
-    part: string,
-    call: () => Promise<T>,
-  ): Promise<T> => guard.call(what, { kind: "read", idempotent: true, deadlineAtMs, isHurried, part }, call);
+  const read = <T>(patience: Patience, what: string, part: string, call: () => Promise<T>): Promise<T> =>
+    guard.call(what, { kind: "read", idempotent: true, ...patienceIn(patience), part }, call);
 
   app.get("/v1/ops/breakers", async function showBreakers(c) {
     const views = new Map<string, SharedBreakerView>();
@@ -101,14 +97,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
       latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
     const board = faults.boards(FAULT_BOARD_NAME);
     const { scope } = c.env;
-    const { deadlineAtMs, isHurried = false } = scope;
-    const plan = {
-      kind: "write",
-      idempotent: true,
-      deadlineAtMs,
-      isHurried,
-      part: FAULT_BOARD_NAME,
-    } as const;
+    const plan = { kind: "write", idempotent: true, ...patienceIn(scope), part: FAULT_BOARD_NAME } as const;
     await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
     const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(faults.bootId));
     return c.json({
@@ -119,6 +108,11 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
       })),
     });
   });
+}
+
+/** How long whoever asks will wait, out of all that their request carries. */
+function patienceIn({ deadlineAtMs, isHurried = false, hangUp }: Patience): Patience {
+  return { deadlineAtMs, isHurried, ...(hangUp === undefined ? {} : { hangUp }) };
 }
 
 function publicView({ openedAtMs, ...view }: SharedBreakerView) {

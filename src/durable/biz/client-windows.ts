@@ -92,7 +92,8 @@ export class ClientWindows {
 
   /**
    * The alarm went off: forgets windows that are empty, and comes back for those that are not.
-   * Where none is left, nothing of the client is.
+   * Where none is left in the store, nothing of the client is. What is in memory only goes with it,
+   * and stays until then; no alarm would come for it.
    */
   onAlarm(): void {
     this.#alarmAtMs = null;
@@ -107,7 +108,7 @@ export class ClientWindows {
     });
     // Empty rows would leave the object's storage behind for good: every address that ever came
     // would have cost one.
-    if (this.#kept.size === 0 && this.#stored.size === 0) this.#store.erase();
+    if (this.#stored.size === 0) this.#store.erase();
   }
 
   /** Reads what is stored if need be, runs the turn, and writes what it has changed. */

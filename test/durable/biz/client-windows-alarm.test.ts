@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { PolicyAsk } from "../../../src/contracts/durable.ts";
+import type { PolicyAsk, QuotaView } from "../../../src/contracts/durable.ts";
 import { ClientWindows } from "../../../src/durable/biz/client-windows.ts";
 import { MemoryObjectStore } from "../../support/memory-windows.ts";
 import { TurnedClock } from "../../support/turned-clock.ts";
@@ -54,6 +54,34 @@ describe("the alarm of a client's windows", () => {
       start().ask([REPORT]);
       expect(store.alarmAtMs).toBeGreaterThan(clock.now());
     }
+  });
+
+  it("erases the client though counts that were never stored are in memory: nothing would erase it later", () => {
+    const { clock, store, start } = windows();
+    const one = start();
+    one.ask([TAKE]);
+    clock.turn((store.alarmAtMs ?? 0) - clock.now());
+    one.ask([REPORT]);
+    one.onAlarm();
+    expect([store.erased, store.values.size, store.alarmAtMs]).toEqual([1, 0, null]);
+    const left = ({ policy, remaining }: QuotaView) => [policy, remaining];
+    expect(one.view().map(left)).toEqual([["reports", 599]]);
+    one.ask([{ ...REPORT, ask: { kind: "report", count: 30 } }]);
+    expect(start().view().map(left)).toEqual([["reports", 569]]);
+    clock.turn((store.alarmAtMs ?? 0) - clock.now());
+    one.onAlarm();
+    expect([store.erased, store.values.size]).toEqual([2, 0]);
+  });
+
+  it("does not erase what is stored", () => {
+    const { clock, store, start } = windows();
+    const one = start();
+    one.ask([TAKE]);
+    clock.turn((store.alarmAtMs ?? 0) - clock.now());
+    one.ask([TAKE]);
+    one.onAlarm();
+    expect([store.erased, store.values.size]).toEqual([0, 1]);
+    expect(store.alarmAtMs).toBeGreaterThan(clock.now());
   });
 
   it("is not set for what is in memory only: it is gone by itself", () => {
