@@ -1,3 +1,15 @@
+/*
+ * What always holds of a guard, whatever becomes of the call and of who waits for it:
+ *
+ * I11: A call under way has one place of its lane, and gives it back once, though it never returns.
+ * I12: Each attempt that the breaker let through is told to it once.
+ * I13: Nothing is sent after the deadline: it is asked before every attempt.
+ * I14: Only what is idempotent is sent again, while budget, throttle and time allow it.
+ * I15: What is refused before it was sent is nobody's outcome, and says so to all guards above.
+ * I16: Where one attempt may have taken effect, no later refusal says that nothing was done.
+ * I17: What a client's own hurry has cut short is no failure of the upstream.
+ */
+
 import { CodedError, codeOf, hintsOf, isRetryable } from "../contracts/errors.ts";
 import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
@@ -208,6 +220,7 @@ export class Guard {
     if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical"))
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     if (!lane.bulkhead.tryEnter()) {
+      // I15
       lane.overload?.done(nowMs, nowMs, "none");
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     }
@@ -227,6 +240,7 @@ export class Guard {
   }
 
   #leave(flight: Flight, nowMs: number, outcome: WorkOutcome): void {
+    // I11
     if (!this.#flights.delete(flight)) return;
     flight.lane.bulkhead.leave();
     const tookMs = Math.min(this.#time.at(nowMs), flight.vanishesAtMs) - flight.startedAtMs;
@@ -276,7 +290,7 @@ export class Guard {
       try {
         return await this.#attempt(what, plan, run, number, flight);
       } catch (error) {
-        // What one try may have done, no refusal of a later one undoes.
+        // I16
         isUnknown ||= mayHaveTakenEffect(error);
         const delayMs = this.#delayBeforeNext(plan, error, number);
         if (delayMs === null) throw spent(error, what, plan, isUnknown);
@@ -296,6 +310,7 @@ export class Guard {
     const { breaker, throttle, hedge, timer, faults, now, random, afterAttempt } = this.#parts;
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
+    // I13
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const asked = breaker.admit(startedAtMs, random(), plan.part);
@@ -314,11 +329,12 @@ export class Guard {
       throttle.success();
       return answer;
     } catch (error) {
+      // I17
       outcome = outcomeOf(error, hadItsTime({ limitMs, quotaMs, isHurried }));
       if (outcome === "failure") throttle.failure();
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
-      // Null where it was taken for vanished, and the breaker told so.
+      // I12. Null where it was taken for vanished, and the breaker told so.
       if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs, plan.part);
       flight.attemptedAs = null;
       void afterAttempt();
@@ -363,6 +379,7 @@ export class Guard {
 
   #delayBeforeNext<T>(plan: CallPlan<T>, error: unknown, attempt: number): number | null {
     const { budget, throttle, now, random } = this.#parts;
+    // I14
     if (!plan.idempotent || !isRetryable(error) || !throttle.allowsRetry) return null;
     const nowMs = now();
     const { retryAfterMs } = hintsOf(error);
@@ -398,7 +415,7 @@ export class Guard {
       : cause;
   }
 
-  /** Refused here, before anything was sent. */
+  /** Refused here, before anything was sent (I15). */
   #refuse(code: "OVERLOADED" | "CIRCUIT_OPEN", retryAfterMs: number): CodedError {
     const why =
       code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
