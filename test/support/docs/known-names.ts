@@ -43,8 +43,12 @@ export class KnownNames {
 
   /** Whether what `from` names is there, or is listed as somebody else's. */
   has(mention: Mention, from: string): boolean {
+    return this.#input.external.has(mention.name) || this.isOurs(mention, from);
+  }
+
+  /** Whether what `from` names is there. */
+  isOurs(mention: Mention, from: string): boolean {
     const { kind, name } = mention;
-    if (this.#input.external.has(name)) return true;
     if (kind === "file") return this.#files.has(name, from) || this.#words.strings.has(name);
     if (kind === "heading") return this.#hasHeading(name, from);
     if (kind === "script") return this.#hasScript(name);
@@ -100,7 +104,6 @@ export class KnownNames {
   }
 
   #hasWord(name: string): boolean {
-    if (this.#input.external.has(name)) return true;
     if (!name.includes("-")) return this.#words.words.has(name);
     return (
       this.#words.hyphened.has(name.toLowerCase()) || this.#packages.has(name) || this.#files.hasStem(name)
