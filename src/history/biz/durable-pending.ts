@@ -103,8 +103,8 @@ export class DurablePending {
   }
 
   /**
-   * All that is pending moves into a snapshot. If that fails the rows are still there, and nobody
-   * who reported anything is told.
+   * All that is pending moves into a snapshot. If that fails the rows are still there, and no
+   * report fails for it.
    */
   #compact(nowMs: number): void {
     const seq = this.#rows.lastSeq + 1;
