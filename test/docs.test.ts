@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_CATALOGUE } from "../src/contracts/errors.ts";
+import { limitPolicies } from "../src/gateway/limit-policies.ts";
 import { ROUTES } from "../src/gateway/routes.ts";
 import { EXTERNAL_NAMES } from "./support/docs/external-names.ts";
 import { KnownNames } from "./support/docs/known-names.ts";
@@ -128,6 +129,24 @@ describe("docs/api.md", () => {
     const elsewhere = served.filter((route) => !told.includes(route) && isInText(blocks, route));
     expect([...told, ...elsewhere].toSorted()).toEqual(served.toSorted());
     expect(rows.filter(({ route, isMarked }) => isMarked && served.includes(route))).toEqual([]);
+  });
+
+  it("has each limit of a client", () => {
+    const told = blocks.flatMap(({ text }) => {
+      const [, name, limit] = /^\| `([a-z]+)` \| (\d+) a minute \|/.exec(text) ?? [];
+      return name === undefined ? [] : [`${name} ${limit} in 60000 ms`];
+    });
+    const policies = Object.values(limitPolicies({}));
+    const kept = policies.map(({ name, limit, windowMs }) => `${name} ${limit} in ${windowMs} ms`);
+    expect(told.toSorted()).toEqual([...new Set(kept)].toSorted());
+  });
+
+  it("marks nothing as planned that is there", () => {
+    const names = blocks.flatMap(({ text, isMarked }) =>
+      isMarked && text.startsWith("|") ? mentionsOf(text.split("|")[1] ?? "") : [],
+    );
+    expect(names.length).toBeGreaterThan(30);
+    expect(names.filter((name) => known.isOurs(name, "docs/api.md"))).toEqual([]);
   });
 
   it("has the catalogue of errors, with their statuses", () => {
