@@ -77,7 +77,7 @@ function serve(socket: Socket): void {
   const session = new RespLineSession();
   socket.on("data", (chunk) => {
     for (const text of session.receive(chunk, performance.now())) socket.write(text, "latin1");
-    // Whoever asks and doesn't read is asked to wait: replies would pile up.
+    // A client that asks and doesn't read has to wait: its replies would pile up.
     if (socket.writableNeedDrain) socket.pause();
     const leftMs = session.dueAtMs === null ? null : session.dueAtMs - performance.now();
     if (leftMs !== null && leftMs <= 0) socket.destroy();

@@ -42,7 +42,7 @@ function readAddress(text: string): RedisAddress {
   if (url?.protocol !== "redis:" || url.hostname === "" || !/^\/?$/.test(url.pathname))
     throw new RangeError("--redis must be redis://[user:password@]host[:port]");
   const of = (part: string): string | undefined => (part === "" ? undefined : decodeURIComponent(part));
-  // A URL has an address of IPv6 in brackets, and nobody else has.
+  // A URL has an IPv6 address in brackets; nothing else does.
   return {
     host: url.hostname.replace(/^\[(.*)\]$/, "$1"),
     port: Number(url.port || 6379),

@@ -17,8 +17,8 @@ interface WatchDeps {
 }
 
 /**
- * Watches a runtime that runs but may have frozen: its death is told by the system, its silence by
- * nobody. Throws {@link LaunchError} after three questions in a row that nobody answered; counted,
+ * Watches a runtime that runs but may have frozen: the system reports its death, but not its
+ * silence. Throws {@link LaunchError} after three questions in a row that nobody answered; counted,
  * not timed, so that a laptop may sleep. Returns when `signal` fires.
  */
 export async function watchHealth({ ask, pause }: WatchDeps, signal: AbortSignal): Promise<void> {

@@ -49,7 +49,7 @@ export function deployOrder(workers: readonly Deployable[]): readonly DeployStep
 }
 
 /**
- * Where nobody can go first, somebody waits for itself: of those, the one that leaves out the
+ * Where no worker can go first, some wait for each other: of those the one that leaves out the
  * fewest bindings.
  */
 function cheapestInCycle(

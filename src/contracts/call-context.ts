@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Role } from "./permissions.ts";
 
-/** Of a request id or a trace: whoever makes them has shorter ones. */
+/** Of a request id or a trace: real ones are shorter. */
 const LABEL_LENGTH_MAX = 128;
 const ID_LENGTH_MAX = 64;
 const ROLES_MAX = 16;

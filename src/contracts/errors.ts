@@ -49,13 +49,14 @@ export interface CodedErrorOptions {
   /** A layer below has spent its attempts: no layer above makes more of them. */
   readonly alreadyRetried?: boolean;
   /**
-   * Trying again at once does no good or does harm: nobody may, clients neither. The layer furthest
-   * out that says yes or no is believed: only it knows whether a key tells one effect from two.
+   * Trying again at once is of no use or does harm: no layer may, nor may clients. The layer
+   * furthest out that says yes or no is believed: only it knows whether a key tells one effect from
+   * two.
    */
   readonly mustNotRetry?: boolean;
   /**
-   * What failed lies behind whoever answers this: they are well themselves, and no breaker counts
-   * it against them.
+   * What failed lies behind the sender of this error, which is well itself: no breaker counts it
+   * against the sender.
    */
   readonly failedBelow?: boolean;
   /** Of an `UNAUTHENTICATED` or `FORBIDDEN` that is the token's fault. */

@@ -4,8 +4,8 @@ export const IDEMPOTENCY_KEY_HEADER = "Idempotency-Key";
 
 const BARE = /^[\x21-\x7e]{1,128}$/;
 /**
- * An sf-string (RFC 9651, 3.3.3), and the parameters it may have: what they would mean nobody has
- * said, so that they change nothing.
+ * An sf-string (RFC 9651, 3.3.3), and the parameters it may have: they have no defined meaning and
+ * are ignored.
  */
 const QUOTED =
   /^"((?:[\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,128})"(?:; *[a-z*][a-z0-9_\-.*]*(?:=(?:"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*"|[^ ",;\\]+))?)*$/;

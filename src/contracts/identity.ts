@@ -89,7 +89,7 @@ export interface IdentityAccounts {
   /**
    * Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`, and
    * `RATE_LIMITED` where the session is refreshed too often: the token is as good as before then.
-   * An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; of one without nobody knows.
+   * An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; one without it may have.
    */
   refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant>;
   logout(ctx: CallContext): Promise<void>;
@@ -152,7 +152,7 @@ export interface IdentityTrust {
 export interface IdentityAdministration {
   /**
    * Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`, `CONFLICT`
-   * where nobody would be admin any more.
+   * where no admin would be left.
    */
   setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile>;
   /** Whether there is such an account; `erased` where there was one, null where there never was. */

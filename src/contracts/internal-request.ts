@@ -14,8 +14,8 @@ export const TRACEPARENT_HEADER = "traceparent";
 export const TRACESTATE_HEADER = "tracestate";
 
 /**
- * Says, by being there, that the client asked for less time than its route has: whoever is late
- * then need not be ill.
+ * Says, by being there, that the client asked for less time than its route has: an upstream that is
+ * late then need not be ill.
  */
 export const HURRIED_HEADER = "x-hurried";
 /** Which try a request is, from 2 on. */

@@ -43,7 +43,7 @@ export const parkSchema = z.strictObject({
   ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_ORDER_MAX),
 });
 
-/** `<from when on nobody is taken>.<driven at>.<id>` of the last one redriven. */
+/** `<the walk's beginning>.<driven at>.<id>` of the last one redriven. */
 export const redriveCursorSchema = z
   .string()
   .regex(

@@ -98,8 +98,8 @@ export interface LedgerFunds {
    */
   cut(ctx: CallContext, movementsMax: number): Promise<FundsCut>;
   /**
-   * Every movement on the caller's account, newest first. Throws `INVALID` for a cursor of
-   * nobody's.
+   * Every movement on the caller's account, newest first. Throws `INVALID` for a cursor that is
+   * none of ours.
    */
   statement(ctx: CallContext, limit: number, cursor: string | null): Promise<StatementPage>;
   /** What a BFF of an older release asks, while it still runs. */

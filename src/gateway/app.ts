@@ -179,8 +179,8 @@ function routeHandler(
 }
 
 /**
- * Sets until when the answer may take. A hint that can't be read is told by whoever has counted the
- * request; until then the route's time holds.
+ * Sets the request's deadline. The error of a hint that can't be read is thrown later, once the
+ * request is counted; until then the route's time holds.
  */
 function giveTime(scope: GatewayScope, headers: Headers, routeTimeoutMs: number): unknown {
   let timeoutMs = routeTimeoutMs;
@@ -207,8 +207,7 @@ async function refuseMethod(
   const { scope } = c.env;
   scope.deadlineAtMs = scope.startedAtMs + METHOD_REFUSAL_MS;
   const authorization = c.req.raw.headers.get("authorization");
-  // Whoever can't be made out is nobody, which is no reason to say anything else than what is
-  // wrong.
+  // A caller with a bad token is anonymous; what is wrong with this request is still its method.
   if (authorization !== null)
     scope.principal = await deps.authenticate(authorization, scope.deadlineAtMs).catch(() => null);
   await count(deps, c, scope.principal === null ? "anonymous" : "default");
@@ -216,7 +215,8 @@ async function refuseMethod(
 }
 
 /**
- * The body, whole. Who takes long to send it leaves less for the upstreams than they are granted.
+ * The body, whole. A client that takes long to send it leaves the upstreams less time than they are
+ * granted.
  */
 async function takeBody(
   { now }: GatewayDeps,
@@ -235,7 +235,10 @@ async function takeBody(
   }
 }
 
-/** Sets the scope's principal. A caller whom nobody can make out counts as one of their address. */
+/**
+ * Sets the scope's principal. A caller with a bad token is anonymous and counts against its
+ * address.
+ */
 async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<void> {
   const { scope } = c.env;
   try {

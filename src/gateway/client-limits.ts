@@ -188,8 +188,8 @@ export class ClientLimits {
   }
 
   /**
-   * Whoever waits for the answer and whoever doesn't are in lanes apart. Never asked twice: the
-   * first question may have been counted.
+   * Asks that a request waits for and those in the background have lanes of their own. Never asked
+   * twice: the first question may have been counted.
    */
   #ask(
     { scaled, window, limit }: KnownShare,

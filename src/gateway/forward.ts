@@ -167,7 +167,7 @@ function failedByAnswer(error: unknown): boolean {
 
 /**
  * A BFF's own errors are problems and may be shown; a 5xx that isn't one comes from a crash, and
- * its body is nobody's business.
+ * its body is not shown.
  */
 async function publicAnswer(response: Response, route: Route, cause: unknown): Promise<Response> {
   if (response.headers.get("content-type")?.startsWith("application/problem+json") ?? false) return response;
@@ -179,8 +179,8 @@ async function publicAnswer(response: Response, route: Route, cause: unknown): P
 }
 
 /**
- * Says when to come back, where nobody has yet and coming back does no harm: later, whatever has
- * been done, it can be asked for again.
+ * Adds `Retry-After` where there is none yet and a repetition does no harm: whatever has been done,
+ * it can be asked for again later.
  */
 function inviting(error: unknown, { singleUse = false }: Route): unknown {
   const hints = hintsOf(error);

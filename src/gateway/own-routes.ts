@@ -28,13 +28,14 @@ export function addOwnRoutes(app: Hono<GatewayHonoEnv>, deps: OwnRoutesDeps): vo
     c.json({
       name: "playhead",
       version: PLAYHEAD_VERSION,
-      what: "The backend of a media app: accounts, and a watch history that loses no heartbeat",
+      what: "The backend of a media app: accounts, a watch history that loses no heartbeat, and money that moves once",
       links: {
         health: "/healthz",
         ready: "/readyz",
         keys: "/.well-known/jwks.json",
         register: "/v1/account/register",
         history: "/v1/history",
+        wallet: "/v1/wallet",
       },
     }),
   );

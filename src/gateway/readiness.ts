@@ -22,10 +22,7 @@ export type UpstreamStates = Readonly<Record<BffName, UpstreamState>>;
 
 export interface ReadinessDeps {
   readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
-  /**
-   * Guards of its own: whoever asks whether all is well takes no place from those for whom it
-   * should be, and is refused first.
-   */
+  /** Guards of its own: a readiness check takes no place from the traffic, and is refused first. */
   readonly readyGuards: Readonly<Record<BffName, Guard>>;
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;

@@ -50,8 +50,8 @@ export interface GatewayScope {
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 /**
- * An integer as structured fields write one (RFC 9651, 3.3.1), above 0; what its parameters would
- * mean nobody has said.
+ * An integer as structured fields write one (RFC 9651, 3.3.1), above 0; parameters have no defined
+ * meaning and are ignored.
  */
 const TIMEOUT_HINT = /^0*([1-9][0-9]{0,14})(?: *;.*)?$/;
 const OWN_HOST = "http://playhead";

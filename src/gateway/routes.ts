@@ -25,14 +25,13 @@ export interface Route {
   /** Bytes a body may have. */
   readonly bodyBytesMax: number;
   /**
-   * Done once, it can't be done again: a token is spent, a password replaced. Whoever hears nothing
-   * of such a request is never invited to send it again, since nobody knows whether it was done.
-   * False if absent.
+   * Done once, it can't be done again: a token is spent, a password replaced. A client that gets no
+   * answer is never invited to send it again, since it may have been done. False if absent.
    */
   readonly singleUse?: boolean;
   /**
-   * Its path names all that it does, so that twice is as good as once: whoever hears nothing may
-   * ask again. False if absent.
+   * Its path names all that it does, so that twice is as good as once: a client that gets no answer
+   * may ask again. False if absent.
    */
   readonly keyedByPath?: boolean;
   /** It has a password hashed, and so places of its own on its way. False if absent. */

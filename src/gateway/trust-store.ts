@@ -30,8 +30,8 @@ const PULL_PATIENCE_MS = CALL_QUOTA_MS.trustPull;
 const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;
 /**
- * An unknown key id makes the store ask again, but not more often than this, whoever makes ids up;
- * and what was not found is not looked for again meanwhile.
+ * An unknown key id makes the store ask again, but not more often than this, however many ids are
+ * made up; and what was not found is not looked for again meanwhile.
  */
 const KEY_MISS_SPACING_MS = 1_000;
 const MISSES_MAX = 1_000;
@@ -202,7 +202,8 @@ export class TrustStore {
   }
 
   /**
-   * An identity that hangs is as good as one that fails: whoever waits for it has a budget to keep.
+   * An identity that hangs is treated as one that fails: the waiting request has a deadline to
+   * keep.
    */
   async #inTime(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
     const late = this.#deps.sleep(PULL_PATIENCE_MS).then(() => null);

@@ -114,8 +114,8 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
 });
 
 /**
- * Whose query it is: a reader's whole patience is one query's, since what is in memory is answered
- * then; an operator has more; for jobs nobody waits.
+ * Whose query it is: a read waits for one query at most and is answered from memory then; an
+ * operator waits longer; no caller waits for a job.
  */
 const LIMITS = {
   reader: { patience: "one quota", isDataFault: isRefusedByData },

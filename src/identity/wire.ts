@@ -52,9 +52,9 @@ const UNAPPLIED =
 
 /**
  * The database. What changes accounts and sessions may be slow, and so may what is read for it.
- * Whoever only looks waits no longer than for any other page, behind a guard of their own: what is
- * late for them is none too late for a refresh, and with one breaker for both a slow database would
- * refuse all of those.
+ * Mere reads wait no longer than those of any other page, behind a guard of their own: what is late
+ * for them is in time for a refresh, and with one breaker for both a slow database would refuse all
+ * refreshes.
  */
 function wireDatabases(env: IdentityEnv, makeGuard: MakeGuard) {
   const places = { readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES };

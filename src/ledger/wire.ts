@@ -71,9 +71,9 @@ function wireCalls(
   const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...places });
   const guard = makeGuard(`${ledger}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...places });
   const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
-  // Whoever looks at their money waits no longer than for any other page, behind a guard of their
-  // own: what is late for them is in good time for a transfer, and with one breaker for both a slow
-  // database would refuse all of those.
+  // Mere reads wait no longer than those of any other page, behind a guard of their own: what is
+  // late for them is in time for a transfer, and with one breaker for both a slow database would
+  // refuse all transfers.
   const readersGuard = makeGuard(`${ledger}-db-readers`, { quotaMs: CALL_QUOTA_MS.database, ...places });
   const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
   const inbox = d1Inbox(db);

@@ -66,8 +66,8 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   const answer = (error: unknown, scope: BffScope, path: string): Response => {
     const code = codeOf(error);
     if (ERROR_CATALOGUE[code].status >= 500) {
-      // What was refused on purpose is no fault, and an open breaker refuses everybody. That a
-      // client wanted no more time is none either.
+      // What was refused on purpose is no fault, and an open breaker refuses everybody. Nor is it
+      // one of ours that the client left too little time.
       const isNoFault = isRefusal(code) || (code === "DEADLINE_EXCEEDED" && scope.isHurried === true);
       logger[isNoFault ? "info" : "error"]("request failed", {
         requestId: scope.requestId,

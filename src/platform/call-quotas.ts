@@ -1,8 +1,9 @@
 /**
  * What one attempt may take, by what is called, in ms. A call inside another has less than the
- * outer one, so that whoever hangs is found out by the guard next to it, and its failure known
- * above in time: a guard whose upstream always runs into the caller's end would blame nobody, or
- * the messenger. `test/platform/call-quotas.test.ts` holds each of them against what it runs in.
+ * outer one, so that the guard next to an upstream that hangs finds that out, and those above hear
+ * of it in time: a guard whose calls are always cut off by the caller's deadline would blame no
+ * upstream, or the wrong one. `test/platform/call-quotas.test.ts` holds each of them against what
+ * it runs in.
  */
 export const CALL_QUOTA_MS = {
   /** A service, within a route's second. */

@@ -6,8 +6,8 @@ export class LateError extends Error {
 /** Puts a limit on how long an answer is waited for. */
 export interface CallTimer {
   /**
-   * The answer, or a {@link LateError} after `limitMs`. What was started goes on; its answer is
-   * nobody's any more.
+   * The answer, or a {@link LateError} after `limitMs`. The call is not cancelled; a late answer is
+   * dropped.
    */
   inTime<T>(answer: Promise<T>, limitMs: number): Promise<T>;
 }

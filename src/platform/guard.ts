@@ -1,3 +1,15 @@
+/*
+ * What always holds of a guard, whatever becomes of the call and of who waits for it:
+ *
+ * I11: A call under way has one place of its lane, and gives it back once, though it never returns.
+ * I12: Each attempt that the breaker let through is told to it once.
+ * I13: Nothing is sent after the deadline: it is asked before every attempt.
+ * I14: Only what is idempotent is sent again, while budget, throttle and time allow it.
+ * I15: What is refused before it was sent counts as no outcome, here and in all guards above.
+ * I16: Where one attempt may have taken effect, no later refusal says that nothing was done.
+ * I17: What a client's own hurry has cut short is no failure of the upstream.
+ */
+
 import { CodedError, codeOf, hintsOf, isRetryable } from "../contracts/errors.ts";
 import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
 import type { Bulkhead } from "../resilience/bulkhead.ts";
@@ -55,9 +67,9 @@ export interface GuardParts {
   readonly random: () => number;
   readonly sleep: (ms: number) => Promise<void>;
   /**
-   * Has work go on though whoever waited for it has gone. A service is told of no hang-up: its code
-   * would end at the next `await`, and its call keep a place for as long as its client could have
-   * waited. Kept, it gives the place back when the upstream answers.
+   * Lets work go on after its caller has gone. A service is told of no hang-up: its code would end
+   * at the next `await`, and its call would keep its place for as long as the client could have
+   * waited. Kept alive, it gives the place back when the upstream answers.
    */
   readonly keep: (work: Promise<unknown>) => void;
   /**
@@ -71,7 +83,7 @@ export type CallKind = "read" | "write";
 
 /**
  * One try: how long it may take, which it is (from 1), and whether a client's hurry has left it
- * less than its quota: then whoever is called must know.
+ * less than its quota: then the upstream must be told.
  */
 export interface Attempt {
   readonly limitMs: number;
@@ -208,6 +220,7 @@ export class Guard {
     if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical"))
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     if (!lane.bulkhead.tryEnter()) {
+      // I15
       lane.overload?.done(nowMs, nowMs, "none");
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     }
@@ -227,6 +240,7 @@ export class Guard {
   }
 
   #leave(flight: Flight, nowMs: number, outcome: WorkOutcome): void {
+    // I11
     if (!this.#flights.delete(flight)) return;
     flight.lane.bulkhead.leave();
     const tookMs = Math.min(this.#time.at(nowMs), flight.vanishesAtMs) - flight.startedAtMs;
@@ -236,9 +250,9 @@ export class Guard {
   /**
    * Gives back the places of calls that will never return: the runtime drops a request whose client
    * has hung up, and what comes after its `await` is never run, `finally` neither. Without this,
-   * clients in a hurry would fill every bulkhead for good. Where nobody has told of the hang-up.
-   * They don't vanish in the order they began: a patient one must not keep the places of those
-   * behind it.
+   * clients in a hurry would fill every bulkhead for ever. It is for hang-ups of which the guard
+   * was not told. Calls don't vanish in the order they began: a patient one must not keep the
+   * places of those behind it.
    */
   #giveUpVanished(nowMs: number): void {
     const atMs = this.#time.at(nowMs);
@@ -253,7 +267,7 @@ export class Guard {
 
   /**
    * A call whose caller has gone ends without an outcome: it was not the upstream's doing, and how
-   * long it took nobody knows.
+   * long it took is not known.
    */
   #vanish(flight: Flight, nowMs: number): void {
     if (!this.#flights.has(flight)) return;
@@ -276,7 +290,7 @@ export class Guard {
       try {
         return await this.#attempt(what, plan, run, number, flight);
       } catch (error) {
-        // What one try may have done, no refusal of a later one undoes.
+        // I16
         isUnknown ||= mayHaveTakenEffect(error);
         const delayMs = this.#delayBeforeNext(plan, error, number);
         if (delayMs === null) throw spent(error, what, plan, isUnknown);
@@ -296,6 +310,7 @@ export class Guard {
     const { breaker, throttle, hedge, timer, faults, now, random, afterAttempt } = this.#parts;
     const startedAtMs = now();
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
+    // I13
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
     const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
     const asked = breaker.admit(startedAtMs, random(), plan.part);
@@ -314,11 +329,12 @@ export class Guard {
       throttle.success();
       return answer;
     } catch (error) {
+      // I17
       outcome = outcomeOf(error, hadItsTime({ limitMs, quotaMs, isHurried }));
       if (outcome === "failure") throttle.failure();
       throw this.#coded(error, limitMs >= quotaMs);
     } finally {
-      // Null where it was taken for vanished, and the breaker told so.
+      // I12. Null where it was taken for vanished, and the breaker told so.
       if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs, plan.part);
       flight.attemptedAs = null;
       void afterAttempt();
@@ -363,6 +379,7 @@ export class Guard {
 
   #delayBeforeNext<T>(plan: CallPlan<T>, error: unknown, attempt: number): number | null {
     const { budget, throttle, now, random } = this.#parts;
+    // I14
     if (!plan.idempotent || !isRetryable(error) || !throttle.allowsRetry) return null;
     const nowMs = now();
     const { retryAfterMs } = hintsOf(error);
@@ -372,8 +389,8 @@ export class Guard {
       attemptsMax: plan.attemptsMax ?? ATTEMPTS_MAX,
       remainingMs: remainingMs(plan.deadlineAtMs, nowMs),
       random: random(),
-      // Whoever hangs, hangs: a short wait more would only make the caller late as well, and its
-      // caller blame it.
+      // An upstream that hangs will hang again: a shorter second wait would only make the caller
+      // late as well, and its own caller blame it.
       ...(isLate(error) ? { usefulMs: fairShareMs(quotaMs) } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
@@ -381,8 +398,8 @@ export class Guard {
   }
 
   /**
-   * Late by its quota, an upstream can't be had; late by the caller's patience, time is up,
-   * whosever fault that is. An error without a code is the transport's or a bug over there: to the
+   * Late by its quota, an upstream can't be had; late by the caller's deadline, time is up,
+   * whatever the reason. An error without a code is the transport's or a bug over there: to the
    * caller that upstream is unavailable, and reads may try again.
    */
   #coded(cause: unknown, hadItsQuota: boolean): unknown {
@@ -398,7 +415,7 @@ export class Guard {
       : cause;
   }
 
-  /** Refused here, before anything was sent. */
+  /** Refused here, before anything was sent (I15). */
   #refuse(code: "OVERLOADED" | "CIRCUIT_OPEN", retryAfterMs: number): CodedError {
     const why =
       code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";

@@ -5,9 +5,9 @@ import type { Patience } from "./patience.ts";
 interface GuardedD1Options {
   readonly guard: Guard;
   /**
-   * How long whoever asks will wait. `one quota`: as long as one query may take, in which one that
-   * fails at once is tried again. Never said by a deadline of that length: less a margin it would
-   * be shorter than the quota, and a database that hangs be nobody's fault.
+   * How long the caller will wait. `one quota`: as long as one query may take, in which one that
+   * fails at once is tried again. It can't be said by a deadline of that length: less a margin that
+   * would be shorter than the quota, and the breaker would not count a database that hangs.
    */
   readonly patience: (() => Patience) | "one quota";
   /** What one query may take, where it is not the guard's own quota, in ms. */

@@ -1,4 +1,4 @@
-/** How long whoever asks will wait, and whether that is less than usual. */
+/** How long the caller waits, and whether that is less than usual. */
 export interface Patience {
   /** When the caller's time is up, ms since the epoch; infinity where nobody waits. */
   readonly deadlineAtMs: number;
@@ -8,8 +8,8 @@ export interface Patience {
    */
   readonly isHurried?: boolean;
   /**
-   * Fires when whoever waits has hung up, where the runtime tells that; nothing after an `await` of
-   * theirs is run from then on.
+   * Fires when the client has hung up, where the runtime tells that; from then on no code after an
+   * `await` of its request runs.
    */
   readonly hangUp?: AbortSignal;
   /**

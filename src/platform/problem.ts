@@ -52,9 +52,9 @@ export function problemResponse(
   };
   const challenge = challengeOf(status, tokenFault);
   if (challenge !== null) all["www-authenticate"] = challenge;
-  // Also where a layer below has tried again already: later is another time. But what nobody could
-  // try again, and nobody refused, may have been done: to say when to come back would be to say
-  // "come back".
+  // Also where a layer below has tried again already: later it may succeed. But a call that could
+  // not be tried again and was not refused may have been done: to say when to come back would be an
+  // invitation to do it twice.
   const mayBeDone = mustNotRetry === true && alreadyRetried !== true;
   const waitMs = retryAfterMs ?? (status === 503 && !mayBeDone ? RETRY_AFTER_DEFAULT_MS : undefined);
   if (waitMs !== undefined && (status === 429 || status === 503))

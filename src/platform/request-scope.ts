@@ -8,7 +8,7 @@ import { validate } from "./validate.ts";
 
 /*
  * The request that the running code works for, in services whose ports know nothing of requests:
- * how much time is left is nobody's business in `biz/`, and still no step may start after it.
+ * `biz/` doesn't know how much time is left, and still no step may start after it.
  */
 const patiences = new AsyncLocalStorage<GrantedPatience>();
 

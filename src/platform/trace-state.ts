@@ -6,8 +6,8 @@ const MEMBER =
   /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 const MEMBERS_MAX = 32;
 /**
- * So much has to be passed on, and nothing more is: whoever sends more than that pays with what is
- * long, then with what is oldest.
+ * So much must be passed on, and no more is: of a longer one the long members are dropped first,
+ * then the oldest.
  */
 const LENGTH_MAX = 512;
 const LONG_MEMBER = 128;

@@ -7,8 +7,8 @@ const ZEROES = /^0+$/;
 const OWN_VERSION = "00";
 const INVALID_VERSION = "ff";
 /**
- * Sampled, and a trace id made at random. What other bits mean nobody here knows: they are not
- * passed on as if we did.
+ * Sampled, and a trace id made at random. Other bits have no meaning that we know, so they are not
+ * passed on.
  */
 const FLAGS_KNOWN = 0b11;
 

@@ -42,7 +42,7 @@ function framesOf<Frame>(
               controller.enqueue(frame);
           }
         } catch (error) {
-          // Whoever sends is told at once, whoever reads when he has come so far.
+          // The writer is told at once, the reader when it has come so far.
           failure = { error };
           bytes.cancel(error).catch(() => undefined);
           if (given === 0) throw error;

@@ -25,7 +25,7 @@ export class AllowanceQuota implements ClientQuota {
    */
   #isKnown = false;
   #lastMs = Number.NEGATIVE_INFINITY;
-  /** Of these nobody has been told yet; and these are told by asks that have no answer yet. */
+  /** Units of which the server was not told; and those told by asks that have no answer yet. */
   #owed = 0;
   #told = 0;
 

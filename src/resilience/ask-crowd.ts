@@ -2,7 +2,7 @@ import type { RateDecision, RateLimit } from "./rate-limit.ts";
 
 /** How long the last answer tells how many asks make sense at once (ms). */
 const KNOWN_MS = 250;
-/** An ask is given up after this long (ms): whoever waited for it has gone without a word. */
+/** An ask is given up after this long (ms): the request that waited for it is gone. */
 const ASK_MS_MAX = 5000;
 const ASKS_MAX = 1024;
 
@@ -11,8 +11,8 @@ const ASKS_MAX = 1024;
  * under way may be given a unit, so that there is none for the next where they are as many as the
  * limit. Of a client that was denied a window ago or less (one that sends more than its limit) they
  * may be as many as were left a moment ago and have become free since, or one: a flood would else
- * ask once per request while it waits for the next denial. Who was not denied lately is spared
- * that: more may have become free at once. Times are steady ms: the owner sees to that.
+ * ask once per request while it waits for the next denial. A client that was not denied lately is
+ * spared that: more may have become free at once. Times are steady ms: the owner sees to that.
  */
 export class AskCrowd {
   readonly #limit: RateLimit;

@@ -9,9 +9,9 @@ import { type OnUnreachable, UnreachableQuota } from "./unreachable-quota.ts";
 const REPORT_MS = 200;
 const REPORT_MS_MAX = 5000;
 /**
- * What is counted late is counted for longer. So that this refuses nobody at 4/5 of the limit, who
- * has a quarter of that use to spare less the units that come unevenly and the way to the server,
- * small quotas are reported sooner and the smallest at once.
+ * What is counted late is counted for longer. A client at 4/5 of the limit must not be refused for
+ * that. It has a quarter of its use to spare, less what comes unevenly and what is used on the way
+ * to the server: so small quotas are reported sooner and the smallest at once.
  */
 const SLACK_PART = 1 / 4;
 const SLACK_UNITS = 3;

@@ -73,9 +73,9 @@ const REPORTER_LENGTH_MAX = 100;
  * the verdict. Trips by the rule of Hystrix over the sum of all reports. While open, one reporter
  * at a time holds a lease (Gray and Cheriton 1989) to send one probe, and one that succeeds closes
  * it. A report made in an earlier state is answered, but not counted: what failed before the repair
- * says nothing about after, nor does what succeeded before the failure. Only of an opening that is
- * older than that, what succeeds without having heard of it was a probe: so one from before
- * everything stopped ends with the first call after the start.
+ * says nothing about after, nor does what succeeded before the failure. There is one exception:
+ * what succeeds two leases after the opening, in an isolate that has not heard of it, counts as a
+ * probe. So an opening from before the platform stopped ends with the first call after its start.
  *
  * `state` is another object exactly when it has to be persisted, before the verdict is sent: at
  * each opening, closing and lease, so that a restarted ledger neither opens the gate nor gives a

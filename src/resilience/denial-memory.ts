@@ -1,9 +1,9 @@
 import type { RateDecision } from "./rate-limit.ts";
 
 /**
- * The last denial, for exactly as long as the server's estimate needs to free what was missing:
- * whoever comes earlier and costs as much need not ask. Never until the window's end, or a client
- * at its limit would be served in bursts, once per window.
+ * The last denial, for exactly as long as the server's estimate needs to free what was missing: an
+ * earlier request that costs as much need not ask. Never until the window's end, or a client at its
+ * limit would be served in bursts, once per window.
  */
 export class DenialMemory {
   #untilMs = Number.NEGATIVE_INFINITY;

@@ -1,9 +1,9 @@
 import type { Criticality } from "./criticality.ts";
 
 /**
- * How work ended. `overloaded`: the upstream said that it has too much to do. `none`: it didn't, as
- * far as anybody here knows, since it was not begun after all, or whoever wanted it has gone or had
- * too little patience: it frees its place, and its time says nothing.
+ * How work ended. `overloaded`: the upstream said that it has too much to do. `none`: not known,
+ * since it was not begun after all, or its caller has gone or left too little time: it frees its
+ * place, and its time says nothing.
  */
 export type WorkOutcome = "success" | "failure" | "overloaded" | "none";
 

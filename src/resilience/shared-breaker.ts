@@ -1,3 +1,14 @@
+/*
+ * What always holds of an isolate's part of a shared breaker:
+ *
+ * I21: No call waits for the shared state: what to do with it is decided by what is known.
+ * I22: One trial at a time; a second begins only when the caller of the first is taken for gone.
+ * I23: A lease is for one call, the next one, however late; only a cancelled probe gets it back.
+ * I24: No older verdict takes the place of a newer one while that holds.
+ * I25: What was seen in one state of the breaker is never told as seen in another.
+ * I26: Without a verdict the engine decides, opened first if the last word was open, as of then.
+ */
+
 import {
   ADMITTED,
   type Breaker,
@@ -104,6 +115,7 @@ export class SharedBreaker implements Breaker {
   }
 
   admit(nowMs: number, random: number): BreakerAdmission {
+    // I21
     const atMs = this.#time.at(nowMs);
     if (atMs >= this.#leaseFromMs && !this.#isTrying(atMs)) return this.#admitTrial(atMs, "leased", true);
     if (!this.#hasVerdict(atMs)) return this.#admitAlone(atMs, random);
@@ -138,9 +150,11 @@ export class SharedBreaker implements Breaker {
     // same counts are of use.
     const wasCounted = !isFirst || version === known;
     const sentAtMs = this.#outbox.settle(wasCounted);
+    // I24
     if (version < known && this.#hasVerdict(atMs)) return;
     if (version !== known) {
       this.#leaseFromMs = Number.POSITIVE_INFINITY;
+      // I25
       if (!isFirst) this.#outbox.forget(atMs);
     }
     const isNew = version > known && !isFirst;
@@ -177,6 +191,7 @@ export class SharedBreaker implements Breaker {
     if (hasLease || (this.#isOpen && this.#isTrying(atMs))) return this.#admitTrial(atMs, "leased", false);
     // An engine that was spared the failures by the shared state would open the gate to an upstream
     // last heard of as dead.
+    // I26
     if (this.#opensAlone) this.#engine.trip(atMs, this.#failingAtMs);
     this.#opensAlone = false;
     const admission = this.#engine.admit(atMs, random);
@@ -190,7 +205,9 @@ export class SharedBreaker implements Breaker {
    * be told apart.
    */
   #admitTrial(atMs: number, kind: Trial["kind"], isDue: boolean): BreakerAdmission {
+    // I22
     if (isDue && !this.#isTrying(atMs)) {
+      // I23
       this.#leaseFromMs = Number.POSITIVE_INFINITY;
       this.#nextDisputeMs = atMs + this.#reportEveryMs;
       this.#beginTrial(atMs, kind);

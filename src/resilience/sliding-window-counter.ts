@@ -30,8 +30,8 @@ export interface SlidingWindowCounterState extends RateQuotaState {
 
 const SLICES_MAX = 12;
 /**
- * Units kept at most, in limits: beyond it all sums would leave the exact integers, and nobody
- * waits longer for it.
+ * Units kept at most, in limits: beyond that, sums would no longer be exact integers, and no wait
+ * would be longer.
  */
 const OVERFLOW_LIMITS = 8;
 

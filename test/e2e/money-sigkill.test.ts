@@ -32,6 +32,7 @@ async function send(api: ApiClient, token: string, key: string): Promise<string 
   return answer?.status === 202 ? String(answer.body["transferId"]) : null;
 }
 
+// I33, I37
 it(
   "every acknowledged transfer arrives once, though the receiver was down and the runtime was killed with all of them under way",
   { timeout: 120_000 },

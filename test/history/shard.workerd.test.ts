@@ -116,6 +116,7 @@ describe("a history shard", () => {
     expect(await rowsOf(shard, "SELECT slot FROM log")).toHaveLength(1);
   });
 
+  // I7
   it("sets its alarm with the first report, and again if it got lost", async () => {
     const shard = freshShard();
     await shard.report("ada", [heartbeat("m1", 1)]);

@@ -25,6 +25,7 @@ const OTHER_USE = {
 };
 
 describe("a key under which money has come in", () => {
+  // I35
   it("sends none back, whoever's balance allows it; its user's other keys and other users' same key do", async () => {
     const { userId, ctx } = await userWith(100);
     const other = await userWith(100);

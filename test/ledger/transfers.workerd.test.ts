@@ -19,6 +19,7 @@ const outcomes = async (calls: readonly Promise<unknown>[]): Promise<readonly st
     .toSorted();
 
 describe("transfers", () => {
+  // I32
   it("sixty at once against money for ten: ten are taken, fifty refused, nothing is left and nothing owed", async () => {
     const { ctx } = await userWith(1_000);
     const codes = await outcomes(
@@ -29,6 +30,7 @@ describe("transfers", () => {
     expect(await funds.funds(ctx)).toEqual({ balance: 0, inFlight: 1_000 });
   });
 
+  // I31
   it("with one key thirty times at once are one transfer", async () => {
     const { ctx } = await userWith(1_000);
     const receipts = await Promise.all(Array.from({ length: 30 }, () => funds.transfer(ctx, 100, "same")));
@@ -36,6 +38,7 @@ describe("transfers", () => {
     expect(await funds.funds(ctx)).toEqual({ balance: 900, inFlight: 100 });
   });
 
+  // I36
   it("keep their key for good: with its payload, its refusal, its caller", async () => {
     const { ctx, userId } = await userWith(100);
     const other = await userWith(100);

@@ -38,6 +38,7 @@ function hangingUp(guard: Guard, clock: TurnedClock, isTold: boolean): () => voi
 }
 
 describe("a client who hangs up", () => {
+  // I11, I12
   it("frees the place at once where the runtime tells it, and tells the limiter and the breaker nothing", async () => {
     const clock = new TurnedClock();
     const { limiter, told } = listening();
@@ -79,6 +80,7 @@ describe("a client who hangs up", () => {
     expect(told).toEqual(["none", "none", "success"]);
   });
 
+  // I12
   it("gives the trial of a half-open breaker back: the next one after the pause is somebody else's", async () => {
     const clock = new TurnedClock();
     const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });

@@ -60,6 +60,7 @@ describe("a failed call is tried again", () => {
   });
 });
 
+// I14
 describe("it is not tried again", () => {
   it.each([
     ["if twice is not as good as once", DOWN, { idempotent: false }],
@@ -142,6 +143,7 @@ describe("what a failed call says", () => {
     expect(await failedAs({ idempotent: false }, [lost])).toMatchObject({ tries: 1, mustNotRetry: true });
   });
 
+  // I16
   it("of a keyed write: what one try may have done, the refusal of the next does not make final; a refusal alone is", async () => {
     const refused = new CodedError("CIRCUIT_OPEN", "open", { mustNotRetry: true, failedBelow: true });
     const keyed = { idempotent: true, keyed: true };
@@ -177,6 +179,7 @@ describe("after no answer at all", () => {
 });
 
 describe("no step starts after the deadline", () => {
+  // I13
   it("neither the first nor another", async () => {
     const { call, numbers } = retrying();
     expect(await call(DOWN, { leftMs: 100, takesMs: 95 })).toMatchObject({ code: "UNAVAILABLE" });

@@ -83,6 +83,7 @@ describe("a call passes", () => {
   });
 });
 
+// I15
 describe("refused without a call is", () => {
   it("what has less than 10 ms left", async () => {
     const { call, passed } = watched();
@@ -135,6 +136,7 @@ describe("refused without a call is", () => {
 });
 
 describe("a place is given back", () => {
+  // I11
   it("whatever becomes of the call", async () => {
     const outcome = fc.constantFrom("answers", "rejects", "throws", "late");
     await fc.assert(
@@ -209,6 +211,7 @@ describe("a breaker hears", () => {
     expect(await opens(failing(new CodedError("UNAVAILABLE", "down")).run)).toBe(true);
   });
 
+  // I17
   it("of no answer within the quota, or what a route's time has left of it, but not of a client's own hurry", async () => {
     expect(await opens(async () => 1, {}, 1_000, late)).toBe(true);
     // 295 of 400 ms: others on the way had the rest. A client that asked for so little is another

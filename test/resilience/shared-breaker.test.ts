@@ -218,6 +218,7 @@ describe("a shared breaker whose verdict is closed", () => {
     });
   });
 
+  // I25
   it("forgets what it saw in the state before", () => {
     const breaker = heard(closed(2));
     fail(breaker, T0 + 1_000, 5);
@@ -227,6 +228,7 @@ describe("a shared breaker whose verdict is closed", () => {
     expect(breaker.takeReport(T0 + 2_000)).toBeNull();
   });
 
+  // I24
   it("ignores a verdict that another has overtaken", () => {
     const breaker = heard(open(3));
     breaker.learn(T0 + 10, closed(2));
@@ -283,6 +285,7 @@ describe("a shared breaker whose verdict is open", () => {
     },
   );
 
+  // I23
   it("spends a lease once", () => {
     const breaker = unheard();
     exchange(breaker, T0, open(1, 1_000));
@@ -291,6 +294,7 @@ describe("a shared breaker whose verdict is open", () => {
     expect(breaker.admit(T0 + 2_000, RANDOM)).toEqual(REJECTED);
   });
 
+  // I23
   it("keeps its lease where the probe was cancelled, which found out nothing, for one call a second", () => {
     const breaker = unheard();
     exchange(breaker, T0, open(1, 1_000));
@@ -353,6 +357,7 @@ describe("a shared breaker whose verdict is open", () => {
     expect(breaker.takeReport(T0 + 1_100)).toMatchObject({ probe: null, version: 3 });
   });
 
+  // I22
   it("sends no second probe while one is under way, until its caller has vanished for 5 s", () => {
     const breaker = heard(open(1, 60_000));
     expect(breaker.admit(T0, RANDOM)).toEqual({ kind: "trial" });
@@ -385,6 +390,7 @@ describe("a shared breaker whose verdict is open", () => {
 });
 
 describe("a shared breaker that hears nothing", () => {
+  // I21
   it("decides alone before the first verdict", () => {
     const breaker = unheard();
     expect(breaker.admit(T0, RANDOM)).toEqual({ kind: "admitted" });
@@ -421,6 +427,7 @@ describe("a shared breaker that hears nothing", () => {
     expect(breaker.admit(atMs, RANDOM)).toEqual({ kind: "trial" });
   });
 
+  // I26
   it("keeps a closed gate closed: 3 s after the word open it begins with an open engine", () => {
     const breaker = heard(open(1));
     expect(breaker.admit(T0 + 2_999, RANDOM)).toEqual(REJECTED);
@@ -431,6 +438,7 @@ describe("a shared breaker that hears nothing", () => {
     expect(breaker.admit(T0 + 5_010, RANDOM)).toEqual({ kind: "admitted" });
   });
 
+  // I26
   it("probes with its first call after the word open has grown older than its engine stays open", () => {
     const breaker = heard(open(1));
     expect(breaker.admit(T0 + 3_600_000, RANDOM)).toEqual({ kind: "trial" });

@@ -1,6 +1,6 @@
 import { within, without, type Mutation } from "./ledger-mutation.ts";
 
-/** Who gets what is everybody's, and pays for it. */
+/** Who gets, and pays, what was meant for anybody, where a mutation takes the wrong user. */
 const ONE_USER = "u-ann";
 const IS_FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL)";
 /** Where a statement asks whether it is this attempt that takes the deposit back. */

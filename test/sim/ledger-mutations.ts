@@ -2,10 +2,10 @@ import type { Delivery } from "../../src/ledger/biz/delivery.ts";
 import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { within, without, type Mutation } from "./ledger-mutation.ts";
 
-/** Who gets what is everybody's. */
+/** Who gets what was meant for anybody, where a mutation gives it to the wrong user. */
 const ONE_USER = "u-ann";
 
-/** Guards of what is paid in and of what is on its way, broken on purpose, one at a time. */
+/** Guards of transfers, of deposits and of messages, broken on purpose, one at a time. */
 export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a transfer's statements ask for any pending transfer of the owner's, not for this attempt's",

@@ -61,7 +61,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
         );
         return true;
       } catch (error) {
-        // Who has an account in one ledger only has it set in that one.
+        // A user with an account in only one ledger has it set there.
         if (ledger !== undefined || codeOf(error) !== "NOT_FOUND") throw error;
         return false;
       }

@@ -16,10 +16,7 @@ interface OpsAppOptions extends Pick<BffOptions, "verifyInternalToken" | "logger
 
 const READING = new Set(["GET", "HEAD"]);
 
-/**
- * Whoever reads needs `ops:read`, whoever does anything else `ops:write`: a route that is added
- * later, too.
- */
+/** A GET needs `ops:read`, everything else `ops:write`, also on routes that are added later. */
 const byMethod: MiddlewareHandler<BffEnv> = async function checkPermission(c, next) {
   permitted(c.env.scope, READING.has(c.req.method) ? "ops:read" : "ops:write");
   await next();

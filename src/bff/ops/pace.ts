@@ -6,10 +6,7 @@ import type { Clock } from "../../resilience/clock.ts";
  */
 const PAUSE_SHARE = 9;
 const PAUSE_MS_MIN = 10;
-/**
- * A ledger that answers slowly is not waited for as long as its slowness would ask, or whoever
- * asked would have no answer.
- */
+/** The pause after a slow answer is bounded, or the operator who asked would get no answer. */
 const PAUSE_MS_MAX = 500;
 
 /**

@@ -43,7 +43,7 @@ export function rateWindowObject<E extends object>(wireWindows: WireWindows, log
 
     /**
      * Never throws while an alarm can be set: the platform gives up on one that does, and a client
-     * that has gone wakes nobody.
+     * that has gone makes no call that would wake it.
      */
     override async alarm(): Promise<void> {
       try {

@@ -77,6 +77,7 @@ export class DurablePending {
         records: records.slice(from, from + RECORDS_PER_ROW_MAX),
       });
     if (rows.length === 0 && adopted === undefined) return;
+    // I1
     const bytes = this.#deps.log.append(rows, this.#rows.lowWater(), adopted);
     for (const [index, row] of rows.entries()) this.#take({ ...row, bytes: bytes[index] ?? 0 }, () => nowMs);
     this.#compactIfDue(nowMs);
@@ -102,8 +103,8 @@ export class DurablePending {
   }
 
   /**
-   * All that is pending moves into a snapshot. If that fails the rows are still there, and nobody
-   * who reported anything is told.
+   * All that is pending moves into a snapshot. If that fails the rows are still there, and no
+   * report fails for it.
    */
   #compact(nowMs: number): void {
     const seq = this.#rows.lastSeq + 1;

@@ -8,7 +8,7 @@ export interface ErasurePorts {
   readonly eraseInDatabases: readonly ((userId: string) => Promise<void>)[];
   /**
    * Deletes some of the dead letters that an earlier release kept, bodies and all. Answers whether
-   * any are left: nobody knows whom they name without reading every one.
+   * any are left: whom they name can't be known without reading every one.
    */
   readonly pruneOldLetters: () => Promise<boolean>;
 }
@@ -21,7 +21,7 @@ const STEPS_MAX = 10;
  * databases, except a write that the job has collected already, and that one is refused by the mark
  * in the database. Every step may be repeated.
  *
- * Throws `UNAVAILABLE` while something may be left that names the user: whoever asked asks again.
+ * Throws `UNAVAILABLE` while something may be left that names the user: the caller asks again.
  */
 export async function eraseUser(
   { eraseInShard, eraseInDatabases, pruneOldLetters }: ErasurePorts,

@@ -49,6 +49,7 @@ export class FlushSchedule {
    * Sets the alarm if a record is due before it goes off, or if it should have gone off long ago.
    */
   rearm(): void {
+    // I7
     const nowMs = this.#deps.now();
     const dueMs = this.#isHurried() ? nowMs : this.#deps.pending.nextDueMs();
     if (dueMs === null) return;

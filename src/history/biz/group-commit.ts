@@ -80,6 +80,7 @@ export class GroupCommit<T, R> {
     const group = this.#takeGroup();
     this.#lastCommitMs = this.#options.now();
     try {
+      // I2
       const results = this.#options.commit(group.map(({ item }) => item));
       for (const [index, waiting] of group.entries()) settle(waiting, results[index]);
     } catch (error) {

@@ -66,6 +66,7 @@ export class LogRows implements RowReferences {
   /** The oldest row that is still needed; every row below it may be overwritten. */
   lowWater(): number {
     for (const [seq, { references, bytes }] of this.#live) {
+      // I4
       if (references > 0) return seq;
       this.#live.delete(seq);
       this.#liveBytes -= bytes;

@@ -39,7 +39,7 @@ export class PendingBudget {
    * true must {@link settle}.
    */
   tryReserve({ database, records, bytes }: Addition): boolean {
-    // What is pending already is replaced and adds nothing: it is always let in.
+    // I6. What is pending already is replaced and adds nothing.
     if (records > 0 && !this.#hasRoom(database, records, bytes)) return false;
     const waiting = this.#waitingFor(database);
     waiting.records += records;

@@ -89,6 +89,7 @@ export class PendingSet {
     const user = this.#index.user(record.userId);
     const known = user?.records.get(itemName(record));
     if (user === undefined || known === undefined) return this.#add(record, seq, nowMs);
+    // I5
     const merged = mergeRecords(known.record, record);
     if (comparePositions(record, known.record) >= 0) this.#replace(user, known, merged, seq, nowMs);
     else if (merged !== known.record) this.#complete(user, known, merged, nowMs);
@@ -181,6 +182,7 @@ export class PendingSet {
     const user = this.#index.user(confirmation.userId);
     const pending = user?.records.get(itemName(confirmation));
     if (user === undefined || pending === undefined) return;
+    // I3
     if (pending.record.rev <= confirmation.rev && knowsDurationOf(pending.record, confirmation)) {
       this.#remove(user, pending);
       return;

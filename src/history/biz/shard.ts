@@ -1,3 +1,16 @@
+/*
+ * What always holds of a shard, whichever call fails, whatever is lost and whenever it dies:
+ *
+ * I1: A row is written before memory is merged, in one turn without an `await`.
+ * I2: Nobody is answered before the commit that carries their report.
+ * I3: A record is pending until D1 has confirmed its revision or a later one; erasure and the limit
+ *     of one user's records alone take it away unconfirmed.
+ * I4: A row of the log is overwritten only when no pending record lives in it, the oldest first.
+ * I5: Of two states of an item the later (at, rev) wins, wherever they meet and in whatever order.
+ * I6: What is pending already is always let in; what is new only where there is room for it.
+ * I7: No alarm is trusted to be there: every call into the shard compares it with what is due.
+ */
+
 import type {
   EntryPage,
   ItemKey,

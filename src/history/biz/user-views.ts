@@ -99,8 +99,8 @@ export class UserViews {
   }
 
   /**
-   * What is known of a user is not true any more. Who asks from now on is not given a query's
-   * answer that was sent before.
+   * What is known of a user is not true any more. Reads from now on don't get the answer of a query
+   * that was sent before.
    */
   drop(userId: string): void {
     this.#cache.drop(userId);
@@ -191,7 +191,7 @@ function isEnough(view: UserView, extent: ViewExtent): boolean {
   return extent === "head" ? view.reach !== null : view.reach === "all";
 }
 
-/** Waits for a place; whoever holds one does so for no longer than a query may take. */
+/** Waits for a place, each of which is held no longer than a query may take. */
 async function enter(places: Bulkhead): Promise<void> {
   try {
     await places.enter();

@@ -29,7 +29,8 @@ export class WallClock {
   };
 
   /**
-   * `listener` hears of each time that is behind an earlier one, before whoever asked for it does.
+   * `listener` hears of each time that is behind an earlier one, before the caller who asked for
+   * the time.
    */
   onSetBack(listener: (nowMs: number) => void): void {
     this.#listeners.push(listener);

@@ -80,7 +80,7 @@ export class UnreadRows {
 
   /**
    * Takes a user's id out of all parts. What else is in them can't be told apart by this release,
-   * and is nobody's any more.
+   * and names no user any more.
    */
   anonymise(userId: string): void {
     const name = new TextEncoder().encode(userId);

@@ -5,8 +5,8 @@ import type { MappingKeeper, StoredMapping } from "../biz/mapping-keeper.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
 /**
- * A fingerprint of 32 bits. The first one that comes is kept for good, so that garbage in it would
- * end the platform.
+ * A fingerprint of 32 bits. The first one that comes is kept for ever, so garbage here would stop
+ * the platform.
  */
 const bucketsSchema = z.int().min(0).max(0xffff_ffff);
 

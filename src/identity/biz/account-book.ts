@@ -115,8 +115,8 @@ export class AccountBook {
   }
 
   /**
-   * Wrong ones are counted by session: whoever has stolen a token has one of one session, and must
-   * not keep out the others by it.
+   * Wrong ones are counted by session: a stolen token is of one session, and must not lock out the
+   * others.
    */
   async #whereRight<T>(
     { userId, sessionId }: Principal,

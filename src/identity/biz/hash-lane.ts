@@ -5,11 +5,11 @@ import { SteadyTime } from "../../resilience/steady-time.ts";
 export interface HashLaneDeps {
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
-  /** How long whoever asks now will wait, in ms. */
+  /** How long a new caller would wait, in ms. */
   readonly patienceMs: () => number;
   /**
-   * Has work go on though nobody waits for it any more: what has a place must come to the point
-   * where it gives it back.
+   * Lets work go on after its caller has gone: what has a place must get to the point where it
+   * gives it back.
    */
   readonly keep: (work: Promise<unknown>) => void;
 }
@@ -33,8 +33,8 @@ const WAITING_MAX = 16;
 const WAIT_MS_MAX = 3_000;
 const POLL_MS = 20;
 /**
- * Whoever waits looks every few ms, and after no longer than two hashes take: who hasn't looked for
- * so long is gone.
+ * A waiting request looks every few ms, and at least once in the time of two hashes: one that
+ * hasn't looked for so long is gone.
  */
 const GONE_AFTER_MS = 1_000;
 /**
@@ -49,12 +49,13 @@ const RETRY_MS = 2_000;
  * the rest is refused at once. One hash keeps a core busy for a tenth of a second, and whatever
  * else the isolate does stands still meanwhile.
  *
- * It is fair to owners (an address, an account): next is whoever has the fewest of their own before
- * them, then whoever came first, and a full queue takes in who has less in it by sending away who
- * has most. So nobody who brings many passwords keeps out one who brings one.
+ * It is fair to owners (an address, an account): next is the request with the fewest of its own
+ * owner's before it, then the oldest; a full queue takes in an owner who has less in it by sending
+ * away the last of the owner who has most. So an owner with many passwords doesn't keep out one
+ * with a single one.
  *
- * Whoever waits looks whether it is their turn (the runtime lets no request wake another); a
- * request that was dropped no longer looks, and is passed by.
+ * A waiting request looks by itself whether it is its turn (the runtime lets no request wake
+ * another); a request that was dropped no longer looks, and is passed by.
  */
 export class HashLane {
   readonly #deps: HashLaneDeps;
@@ -152,7 +153,8 @@ function countOf(those: ReadonlySet<{ readonly owner: string }>, owner: string):
 }
 
 /**
- * A refusal is no failure of identity: no breaker counts it, and nobody is to come again at once.
+ * A refusal is no failure of identity: no breaker counts it, and the client is told not to come
+ * again at once.
  */
 function refused(): CodedError {
   return new CodedError("OVERLOADED", "More passwords wait to be looked at than can be", {

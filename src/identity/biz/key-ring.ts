@@ -56,8 +56,8 @@ export class KeyRing {
 
   /**
    * What signs now. Asked for before a token is traded, so that a key that can't be opened costs
-   * nobody a session. Where none can be opened a new one is made here: whoever would have to order
-   * it needs a key to sign in with. Throws `UNAVAILABLE` where one was made a moment ago.
+   * nobody a session. Where none can be opened a new one is made here: an operator could order one
+   * only with a token, which needs a key. Throws `UNAVAILABLE` where one was made a moment ago.
    */
   async signer(): Promise<AccessTokenSigner> {
     const nowMs = this.#deps.now();
@@ -144,7 +144,7 @@ export class KeyRing {
   }
 
   /**
-   * Signs at once: nobody here can sign by another, and whoever waited for gateways to learn it
+   * Signs at once: there is no other key to sign by, and to wait until gateways have learned it
    * would keep everybody out for as long.
    */
   async #replace(keys: readonly SigningKeyRecord[], nowMs: number): Promise<void> {

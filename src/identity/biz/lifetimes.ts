@@ -16,7 +16,7 @@ export const REFRESHES_PER_MINUTE = 10;
 export const CLOCK_SKEW_MS = 300_000;
 
 /**
- * After this long a revoked session matters to nobody: each access token it ever got has expired on
+ * After this long a revoked session no longer matters: each access token it ever got has expired on
  * every clock.
  */
 export const REVOCATION_RELEVANT_MS = ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS;

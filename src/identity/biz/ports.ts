@@ -34,7 +34,7 @@ export interface AccountErasure {
   readonly nowMs: number;
   /** When the erasure of the history is due again, should the first attempt be lost. */
   readonly retryAtMs: number;
-  /** Whose next login would make a new admin; null where nobody's would. */
+  /** The e-mail whose next login would make a new admin; null if there is none. */
   readonly operatorEmail: string | null;
 }
 
@@ -161,8 +161,8 @@ export interface FailureCounts {
 /** What lets a device in where strangers are refused. */
 export interface DeviceTokens {
   /**
-   * The device that a token names, if it is one for this account with this password. Anything else
-   * is nobody's: null, after the same work for no account.
+   * The device that a token names, if it is one for this account with this password. Null for
+   * anything else, after the same work where there is no account.
    */
   read(token: string | undefined, account: Account | null): Promise<KnownDevice | null>;
   /** A token for that device, or for one that is new. */

@@ -13,7 +13,7 @@ export interface RoleChangeDeps {
 
 /**
  * Replaces a user's roles. All of their sessions end, since their tokens state the old ones. Throws
- * `NOT_FOUND`, and `CONFLICT` where nobody would be admin any more: nobody could make another one.
+ * `NOT_FOUND`, and `CONFLICT` where no admin would be left, who alone could make another.
  */
 export function createSetRoles({ accounts, secrets, now }: RoleChangeDeps) {
   return async function setRoles(actor: string, userId: string, roles: readonly Role[]): Promise<Profile> {

@@ -18,7 +18,7 @@ export interface SignInDeps {
 
 /**
  * Login: the same work and the same answer whether the e-mail or the password is wrong. Failed ones
- * are counted, also for e-mails that nobody has; who brings the token of an earlier login is
+ * are counted, also for unknown e-mails; a device that brings the token of an earlier login is
  * counted apart from strangers, and let in where they are refused.
  */
 export function createSignIn({
@@ -38,7 +38,7 @@ export function createSignIn({
     const device = await devices.read(input.deviceToken, found);
     const count = await failures.ofLogin({ email, clientAddress, device });
     const signedIn = await passwords.look(clientAddress, count, async (hasher) => {
-      // Whoever had their turn before may have made what this one was to make.
+      // The login before this one may have made the account that this one was to make.
       const account = isOperator && awaitsSecret(found) ? await look() : found;
       if (isOperator && awaitsSecret(account))
         return operatorAccount.make(hasher, account, email, input.password);

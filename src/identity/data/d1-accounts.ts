@@ -41,7 +41,7 @@ const REPLACE_HASH = `
   UPDATE account SET password_hash = ?4, operator_digest = ?5
   WHERE id = ?1 AND password_hash = ?2 AND operator_digest IN (?3, ?5) RETURNING id`;
 
-/** As the index on admins spells it: whoever asks in other words reads all accounts. */
+/** Spelled as in the index on admins: otherwise the query would read all accounts. */
 const isAdmin = (roles: string): string => `instr(${roles}, '"admin"') > 0`;
 const anotherAdminThan = (id: string): string =>
   `EXISTS (SELECT 1 FROM account AS other WHERE ${isAdmin("other.roles")} AND other.id <> ${id})`;

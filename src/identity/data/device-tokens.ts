@@ -16,7 +16,7 @@ const KEY_BITS = 256;
 const DEVICE_ID_LENGTH_MAX = 64;
 const utf8 = new TextEncoder();
 
-/** Whose key it is that tokens for nobody are verified with. No account has this id. */
+/** The account id from which the key is derived where there is no account. No account has it. */
 const NOBODY: Pick<Account, "id" | "passwordHash"> = { id: "", passwordHash: "" };
 
 /**

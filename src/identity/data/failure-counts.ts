@@ -40,9 +40,9 @@ interface Counter {
 
 /**
  * Counts wrong passwords in `RateWindow` objects. The e-mail's is known to it by its hash only. A
- * count that can't be given back at once is tried again beside the answers; lost for good it is one
- * of the attempts that its window has, until that has passed. No more can be lost in an outage of
- * the windows than have places in the lane: whoever comes later isn't counted at all.
+ * count that can't be given back at once is tried again beside the answers; if it is lost, it
+ * counts as an attempt until its window has passed. In an outage of the windows no more can be lost
+ * than have places in the lane: later ones aren't counted at all.
  */
 export function failureCounts(deps: FailureCountsDeps): FailureCounts {
   const denials = new BoundedCache<number>({ entriesMax: DENIALS_MAX, now: deps.now });
@@ -124,9 +124,9 @@ function failureCount(
   }
 
   /**
-   * A count whose answer came too late for a look is none. Only by that answer, and once: nobody
-   * has shown that they know the password, and whoever gave back what was denied, or twice what was
-   * counted, would have a guess more.
+   * Gives back a count whose answer came too late for a look. Only when that answer comes, and
+   * once: the caller has not shown that they know the password, and to give back what was denied,
+   * or one count twice, would allow one more guess.
    */
   async function giveBackLate(
     counter: Counter,

@@ -23,9 +23,7 @@ import type { Sessions } from "../biz/sessions.ts";
 
 export interface AccountsDeps {
   readonly accounts: Omit<AccountBook, "profile">;
-  /**
-   * Apart from the rest of the book: whoever only looks waits no longer than for any other page.
-   */
+  /** Apart from the rest of the book: mere reads wait no longer than those of any other page. */
   readonly profileOf: (userId: string) => Promise<Profile>;
   readonly signIn: (input: LoginInput, clientAddress: string) => Promise<LoginGrant>;
   readonly sessions: Sessions;

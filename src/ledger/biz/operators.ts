@@ -44,7 +44,7 @@ export class Operators {
     );
     const last = page.at(-1);
     if (last === undefined || found.length === page.length) return { redriven };
-    // Whoever is driven from now on, by this walk too, is not for its later pages.
+    // Messages redriven from now on, also by this walk, are not on its later pages.
     return { redriven, nextCursor: placeText({ ...last, beforeMs: Math.min(place.beforeMs, startMs) }) };
   }
 

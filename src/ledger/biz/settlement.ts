@@ -58,7 +58,7 @@ export class Settlement {
     if (message === null || message.attempts !== attempt) return;
     if (permanent) return outbox.park(transferId, attempt, reason);
     if (isGivenUp(schedule, message, now())) return outbox.park(transferId, attempt, `given up: ${reason}`);
-    // Whoever sent it has set when it is sent again: this machine's clock has no part in that.
+    // The sender has set when it is sent again: this machine's clock has no part in that.
     const nextAtMs = await outbox.release(transferId, attempt, reason);
     if (nextAtMs !== null) wakePublisher(nextAtMs);
   }

@@ -31,7 +31,7 @@ export interface StoredStatement {
 
 const ID_MAX = "~";
 
-/** The place before everything there is on an account; that of nobody's account too. */
+/** The place before all entries of an account, also where there is no account. */
 export function newestFirst(
   account: { readonly balance: number; readonly chained: string | null } | null,
 ): StatementPlace {

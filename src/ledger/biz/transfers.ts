@@ -1,3 +1,17 @@
+/*
+ * What always holds of transfers, whoever asks at once and whatever dies:
+ *
+ * I31: A caller's key stands for one transfer: it is debited once, however often the key comes.
+ * I32: Nothing is debited that the account can't pay.
+ * I33: A transfer is there whole or not at all: the debit, its other side, both entries and the
+ *      message are in the batch of its row, and each asks for the row of this attempt.
+ * I34: A key that was refused stays refused, for 30 days at least.
+ * I35: A key under which money came in sends none back.
+ * I36: Another payload under a known key is refused, and never answered as if it were the first.
+ * I37: What is committed is sent in the end: its message is in the outbox before anybody is
+ *      answered, and the publisher was woken before that.
+ */
+
 import { CodedError } from "../../contracts/errors.ts";
 import type { LedgerName, TransferReceipt } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
@@ -52,7 +66,7 @@ export class Transfers {
     const nowMs = now();
     const nextAtMs = nowMs + pauseAfter(schedule, 1, random());
     const hash = hashPayload(["transfer", amount]);
-    // Before the batch: if its answer is lost, the publisher still finds what it has committed.
+    // I37. Before the batch: if its answer is lost, the publisher finds what it has committed.
     wakePublisher(nextAtMs);
     const opened = takenOrRefused(
       await store.open({ id, owner, key, payloadHash: hash, amount, nowMs, nextAtMs }),
@@ -89,6 +103,7 @@ function takenOrRefused(opened: OpenedTransfer, hash: string): KeyedTransfer {
   if (opened.outcome === "used_the_other_way") throw otherUse("money came in from the other ledger under it");
   if (opened.outcome === "frozen") throw new CodedError("FORBIDDEN", "The account is frozen");
   if (opened.outcome === "too_many_refused") throw tooManyRefused();
+  // I36
   refuseOther(opened, hash);
   if (opened.outcome === "failed")
     throw new CodedError("INSUFFICIENT_FUNDS", "There is not enough money in that account");

@@ -33,7 +33,7 @@ const PRUNE = `
     SELECT period, owner, key_digest FROM refused WHERE period < ?1 ORDER BY period, owner, key_digest LIMIT ?2)
   RETURNING 1`;
 
-/** Forgets refused keys that nobody is promised any more, some hundred at a time. */
+/** Forgets refused keys that need not be kept any longer, some hundred at a time. */
 export function d1Refused(db: D1Database): Retention {
   return {
     async prune(nowMs) {

@@ -42,8 +42,8 @@ const PRUNE_SURPLUS_LETTERS = `
 
 /**
  * Deletes what is old, some thousand rows a step. From where it goes on in the inbox it keeps in
- * memory: rows that are old by their id and young by their time, as whoever redrives after weeks
- * leaves them, are passed by. An isolate that has forgotten begins at the old end again.
+ * memory: rows that are old by their id and young by their time, as a redrive after weeks leaves
+ * them, are passed by. An isolate that has forgotten begins at the old end again.
  */
 export function d1Retention(db: D1Database): Retention {
   let from = "";

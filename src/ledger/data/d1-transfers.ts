@@ -14,7 +14,7 @@ import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
  * Every rule is a guard in SQL. The first statement writes the transfer if it can be paid; the
  * others ask whether *this* attempt's row (its id is new) is there and pending. So a key sent
  * thirty times at once moves money once. One that is refused is written down apart, so that it
- * stays refused.
+ * stays refused. `IS_NEW` keeps I31 and I35, `PAYABLE` I32, `OPENED` I33, `REFUSE` I34.
  */
 
 /*

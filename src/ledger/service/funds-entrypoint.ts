@@ -28,7 +28,7 @@ export interface FundsDeps {
   readonly statement: StatementStore;
 }
 
-/** Whose account a readiness check reads: nobody's. */
+/** The account that a readiness check reads. No user has it. */
 const NOBODY = "nobody";
 
 /**

@@ -9,6 +9,7 @@ const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
 
 describe("a shard whose storage fails", () => {
+  // I1
   it("keeps every report that it has acknowledged, whichever write throws", async () => {
     const step = fc.record({
       action: fc.constantFrom("report", "report", "report", "confirm", "restart", "erase"),

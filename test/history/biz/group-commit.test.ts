@@ -55,6 +55,7 @@ describe("group commit", () => {
     expect(await Promise.all(waiting)).toEqual(["B", "C", "D"]);
   });
 
+  // I2
   it("answers nobody before the commit", async () => {
     const { clock, group } = groupCommit();
     await group.submit("a");

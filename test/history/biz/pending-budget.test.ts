@@ -33,6 +33,7 @@ describe("a shard's budget", () => {
     expect(await taken(shard, named("ada", 1_000))).toBe(1_000);
   });
 
+  // I6
   it("refuses what is new, and takes what is pending already however full it is", async () => {
     const { start } = shardOver({ pendingRecordsMax: 10 });
     const shard = start();
@@ -105,6 +106,7 @@ describe("a shard's budget", () => {
     expect(await taken(shard, named("ada", 200))).toBe(99);
   });
 
+  // I7
   it("that fills up is emptied early, also when the alarm that was set for it got lost", async () => {
     const { clock, alarms, sent, start } = shardOver({ pendingRecordsMax: 10 });
     const shard = start();

@@ -6,6 +6,7 @@ import { anyRecord, recordOf } from "../../support/history-records.ts";
 describe("the order of reports", () => {
   const merged = (records: readonly ReturnType<typeof recordOf>[]) => records.reduce(mergeRecords);
 
+  // I5
   it("converges to the same winner in whatever order and however often reports come in", () => {
     const sameItem = fc.uniqueArray(
       anyRecord.map((record) => ({ ...record, atMs: record.atMs % 5 })),

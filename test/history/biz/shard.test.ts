@@ -22,6 +22,7 @@ describe("a shard", () => {
     expect(sent).toHaveLength(1);
   });
 
+  // I4
   it("never brings an old state back after a restart, when the row of its successor is free", async () => {
     const { start } = shardOver();
     const shard = start();
@@ -42,6 +43,7 @@ describe("a shard", () => {
     expect(await positions(start())).toEqual({ straggler: 7, busy: 99 });
   });
 
+  // I3
   it("agrees with a plain map through any mix of reports, confirms and restarts", async () => {
     const step = fc.record({
       action: fc.constantFrom("report", "confirm", "restart"),

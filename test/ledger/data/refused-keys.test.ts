@@ -61,6 +61,7 @@ describe("a refused key", () => {
     expect(db.sqlite.prepare("SELECT count(*) AS rows FROM transfer").get()).toEqual({ rows: 0 });
   });
 
+  // I34
   it("stays refused for 30 days, whenever in the period they began, and other payloads of it are other uses", async () => {
     for (const offsetDays of [0, 7, 15, 29]) {
       const db = ledgerD1();
