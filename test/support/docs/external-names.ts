@@ -1,6 +1,6 @@
 /** Names in code font that are not ours, by whose they are. A test sees that each is needed. */
 const NAMES_BY_OWNER: Readonly<Record<string, readonly string[]>> = {
-  "JavaScript and the Web": ["Infinity", "EventSource"],
+  "JavaScript and the Web": ["EventSource"],
   "HTTP's headers and OAuth's errors": ["Vary", "invalid_grant"],
   "a hash's name, as RFCs write it": ["HMAC-SHA-256"],
   "a test of the W3C's trace-context suite": ["test/test.py"],
