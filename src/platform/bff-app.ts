@@ -29,8 +29,8 @@ interface BffScope extends RequestScope {
 }
 
 /**
- * The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` answers
- * with all headers at once.
+ * The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` is what
+ * `answerJson` answers with.
  */
 export interface BffEnv {
   Bindings: { readonly scope: BffScope; readonly every: EveryResponse };

@@ -2,6 +2,7 @@ import type { Hono } from "hono";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -27,7 +28,6 @@ const CONTINUE_LIMIT = 20;
  */
 export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, logger }: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
-    const { every } = c.env;
     const own = permitted(c.env.scope, "home:own");
     const scope = inTimeToAssemble(own);
     const degraded = new Set<string>();
@@ -61,7 +61,7 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
     }
     await group.wait();
     if (failures.length === Object.keys(parts).length) throw allFailed(failures);
-    return every.json({ ...answer, degraded: [...degraded].sort() }, own);
+    return answerJson(c, { ...answer, degraded: [...degraded].sort() });
   });
 }
 
