@@ -11,12 +11,12 @@ import type { Authenticate } from "./authenticate.ts";
 import type { Denial } from "./client-limits.ts";
 import { countRequest, type CountDeps } from "./count-request.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
-import { methodNotAllowed } from "./method-not-allowed.ts";
+import { methodNotAllowed, withHead } from "./method-not-allowed.ts";
 import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
 import { problemIn } from "./problem-in.ts";
 import { readBody } from "./read-body.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
-import type { Route } from "./routes.ts";
+import { METHODS, type Route } from "./routes.ts";
 
 /** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
 export interface GatewayHonoEnv {
@@ -93,7 +93,7 @@ function allowOrigins(app: Hono<GatewayHonoEnv>, origins: readonly string[]): Ho
   crossOrigin.use(
     cors({
       origin: allowedOrigins(origins),
-      allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+      allowMethods: withHead(METHODS),
       allowHeaders: ALLOWED_HEADERS,
       exposeHeaders: EXPOSED_HEADERS,
       maxAge: PREFLIGHT_MAX_AGE_S,
@@ -123,8 +123,6 @@ function createApp(deps: GatewayDeps): Hono<GatewayHonoEnv> {
   addOwnRoutes(app, deps);
   for (const [path, routes] of Map.groupBy(deps.routes, (route) => route.path))
     app.all(path, routeHandler(deps, routes));
-  for (const path of ["/", "/healthz", "/readyz", "/.well-known/jwks.json"])
-    app.all(path, (c) => methodNotAllowed(c.env.scope, ["GET"]));
   app.notFound((c) => problemIn(c.env.scope, new CodedError("NOT_FOUND", "No such route")));
   app.onError((error, c) => problemIn(c.env.scope, error));
   return app;

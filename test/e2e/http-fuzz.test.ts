@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OWN_PATHS } from "../../src/gateway/own-routes.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
 import { oddRequest, plainRequest } from "../fuzz/http-request.ts";
 import { integer, pick } from "../fuzz/odd-values.ts";
@@ -29,7 +30,6 @@ const OUR_HEADERS = [
   "cache-control",
   "vary",
 ];
-const PLAIN_ROUTES = ["GET /", "GET /healthz", "GET /readyz", "GET /.well-known/jwks.json"];
 
 let platform: E2ePlatform;
 let samples: readonly RouteSample[];
@@ -128,7 +128,7 @@ describe(`${REQUESTS} requests of any kind to every route`, () => {
         if (answer !== null && isFromBff(answer, sample.path)) found.reachedBff += 1;
       }
       const all = [
-        ...PLAIN_ROUTES,
+        ...OWN_PATHS.map((path) => `GET ${path}`),
         ...ROUTES.flatMap(({ methods, path }) => methods.map((method) => `${method} ${path}`)),
       ];
       expect(all.filter((route) => !found.succeeded.has(route))).toEqual([]);

@@ -226,6 +226,13 @@ describe("browsers", () => {
     });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization");
+    expect(preflight.headers.get("access-control-allow-methods")?.split(",").toSorted()).toEqual([
+      "DELETE",
+      "GET",
+      "HEAD",
+      "POST",
+      "PUT",
+    ]);
   });
 });
 
