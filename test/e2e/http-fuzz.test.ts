@@ -109,6 +109,20 @@ async function tryOne(sample: RouteSample, request: RawRequest, found: Found): P
   if (isFromBff(answer, sample.path)) found.reachedBff += 1;
 }
 
+describe("every JSON answer to a GET", () => {
+  it("is trimmed to the members that `fields` names, on each route of a BFF", async () => {
+    const gets = samples.filter(({ method, path }) => method === "GET" && path.startsWith("/v1/"));
+    expect(new Set(gets.map(({ route }) => route)).size).toBe(
+      ROUTES.flatMap(({ methods }) => methods).filter((method) => method === "GET").length,
+    );
+    for (const sample of gets) {
+      const asked = plainRequest({ ...sample, query: `${sample.query}&fields=notThere` });
+      const answer = await exchange(portOf(), asked);
+      expect([sample.route, answer?.status, answer?.body]).toEqual([sample.route, 200, "{}"]);
+    }
+  });
+});
+
 describe(`${REQUESTS} requests of any kind to every route`, () => {
   it(
     "never get a 5xx, nor an answer without our headers; a third of them reach a BFF; each route succeeds",
