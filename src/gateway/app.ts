@@ -38,6 +38,7 @@ const ALLOWED_HEADERS = [
   "Authorization",
   "Content-Type",
   "Idempotency-Key",
+  "X-Client-Kind",
   "X-Request-Id",
   "X-Request-Timeout-Ms",
   "traceparent",

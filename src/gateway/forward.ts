@@ -1,3 +1,4 @@
+import { CLIENT_KIND_HEADER } from "../contracts/client-kind.ts";
 import { CodedError, codeOf, hintsOf } from "../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER } from "../contracts/idempotency-key.ts";
 import {
@@ -104,7 +105,7 @@ function outbound(
   scope: GatewayScope,
   token: string,
 ): Request {
-  const { url, requestId, traceparent, tracestate, quota } = scope;
+  const { url, requestId, traceparent, tracestate, quota, clientKind } = scope;
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
     [INTERNAL_TOKEN_HEADER]: token,
@@ -112,6 +113,7 @@ function outbound(
     [TRACEPARENT_HEADER]: traceparent,
   };
   if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
+  if (clientKind !== null) headers[CLIENT_KIND_HEADER] = clientKind;
   if (quota !== null) {
     headers[RATE_LIMIT_POLICY_HEADER] = quota.policy;
     headers[RATE_LIMIT_HEADER] = quota.limit;

@@ -4,10 +4,11 @@ import type { Route } from "./routes.ts";
 
 /**
  * Which quota a request counts against: by its route, or by none where the path has no such method,
- * and by who sends it. Nowhere else is that decided.
+ * and by who sends it. Nowhere else is that decided: a policy for one kind of client alone would
+ * look at the scope's `clientKind` here.
  */
 export function policyOf(
-  { principal }: Pick<GatewayScope, "principal">,
+  { principal }: Pick<GatewayScope, "principal" | "clientKind">,
   route?: Pick<Route, "limit" | "permission">,
 ): LimitPolicyName {
   const limit = route?.limit ?? "default";

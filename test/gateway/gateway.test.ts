@@ -147,6 +147,27 @@ describe("what a BFF gets", () => {
     expect(new URL(request?.url ?? "").search).toBe("?limit=5");
   });
 
+  it("is the client's kind where that is one we know, and no word of the client's own", async () => {
+    const { call, clock, identityKey, forwarded } = await testGateway();
+    const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
+    const kinds = ["tv", "phone", "web", "TV", "tv, phone", "watch", ""];
+    for (const kind of kinds) {
+      const headers = { authorization, "x-client-kind": kind };
+      expect((await call("/v1/home", { headers })).status).toBe(200);
+    }
+    await call("/v1/home", { headers: { authorization } });
+    expect(forwarded.map(({ headers }) => headers.get("x-client-kind"))).toEqual([
+      "tv",
+      "phone",
+      "web",
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+  });
+
   it("may be no more time than the route has, whatever the client hopes", async () => {
     const { call, forwarded } = await testGateway();
     await call("/v1/account/refresh", json("{}", { "x-request-timeout-ms": "60000", "x-hurried": "1" }));
@@ -225,7 +246,8 @@ describe("browsers", () => {
       },
     });
     expect(preflight.status).toBe(204);
-    expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization");
+    for (const name of ["Authorization", "X-Client-Kind"])
+      expect(preflight.headers.get("access-control-allow-headers")).toContain(name);
     expect(preflight.headers.get("access-control-allow-methods")?.split(",").toSorted()).toEqual([
       "DELETE",
       "GET",

@@ -3,8 +3,8 @@ import { policyOf } from "../../src/gateway/policy-of.ts";
 import { ROUTES, type Route } from "../../src/gateway/routes.ts";
 
 const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
-const nobody = { principal: null };
-const ada = { principal: ADA };
+const nobody = { principal: null, clientKind: null };
+const ada = { principal: ADA, clientKind: null };
 
 const routeOf = (path: string, method: Route["methods"][number]): Route => {
   const route = ROUTES.find((row) => row.path === path && row.methods.includes(method));
