@@ -151,12 +151,12 @@ function routeHandler(
     scope.routePath = route.path;
     const badHint = giveTime(scope, request.headers, route.timeoutMs);
     // 1. Who is it?
-    const badToken = route.permission === null ? null : await identify(deps, c);
+    const unidentified = route.permission === null ? null : await identify(deps, c);
     // 2. Is something left of their quota?
     const counted = countRequest(deps, scope, request.headers, route);
     const denial = counted instanceof Promise ? await counted : counted;
     if (denial !== null) return refuse(scope, denial);
-    if (badToken !== null) throw badToken;
+    if (unidentified !== null) throw unidentified;
     if (badHint !== null) throw badHint;
     // 3. May they?
     if (route.permission !== null && !mayDo(scope.principal?.roles ?? [], route.permission)) {

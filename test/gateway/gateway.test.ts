@@ -201,6 +201,33 @@ describe("when a BFF fails", () => {
     }
   });
 
+  it("and crashes, whoever may ask again is told when, and nobody else is", async () => {
+    const answers: unknown[] = [];
+    for (const [path, headers] of [
+      ["/v1/account/logout", {}],
+      ["/v1/account/logout", { "retry-after": "7" }],
+      [REGISTER, {}],
+      [REGISTER, { "retry-after": "7" }],
+    ] as const) {
+      const { call, clock, identityKey } = await testGateway(
+        () => new Response("", { status: 500, headers }),
+      );
+      const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
+      const response = await call(path, json("{}", { authorization }));
+      answers.push([
+        response.status,
+        response.headers.get("retry-after"),
+        response.headers.get("x-no-retry"),
+      ]);
+    }
+    expect(answers).toEqual([
+      [503, "1", "1"],
+      [503, "7", "1"],
+      [503, null, "1"],
+      [503, null, "1"],
+    ]);
+  });
+
   it("one that hangs is answered for with 504 in the client's own time", async () => {
     const { call } = await testGateway(
       (request) =>
