@@ -2,33 +2,30 @@ import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { getPath } from "hono/utils/url";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../contracts/errors.ts";
-import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import { mayDo } from "../contracts/permissions.ts";
 import { prepareEveryResponse, type EveryResponse } from "../platform/every-response.ts";
 import type { Logger } from "../platform/logger.ts";
-import { problemResponse } from "../platform/problem.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { allowedOrigins } from "./allowed-origins.ts";
 import type { Authenticate } from "./authenticate.ts";
-import { clientKeyOf, networkKeyOf } from "./client-key.ts";
-import { DeniedError, type ClientLimits } from "./client-limits.ts";
+import type { Denial } from "./client-limits.ts";
+import { countRequest, type CountDeps } from "./count-request.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
-import type { LimitPolicies, LimitPolicy, LimitPolicyName } from "./limit-policies.ts";
+import { methodNotAllowed, withHead } from "./method-not-allowed.ts";
 import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
+import { problemIn } from "./problem-in.ts";
 import { readBody } from "./read-body.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
-import type { Route } from "./routes.ts";
+import { METHODS, type Route } from "./routes.ts";
 
 /** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
 export interface GatewayHonoEnv {
   Bindings: { readonly scope: GatewayScope };
 }
 
-export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps {
+export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps, CountDeps {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
-  readonly limits: Pick<ClientLimits, "admit">;
-  readonly policies: LimitPolicies;
   readonly corsOrigins: readonly string[];
   readonly logger: Logger;
   readonly now: Clock;
@@ -41,6 +38,7 @@ const ALLOWED_HEADERS = [
   "Authorization",
   "Content-Type",
   "Idempotency-Key",
+  "X-Client-Kind",
   "X-Request-Id",
   "X-Request-Timeout-Ms",
   "traceparent",
@@ -96,7 +94,7 @@ function allowOrigins(app: Hono<GatewayHonoEnv>, origins: readonly string[]): Ho
   crossOrigin.use(
     cors({
       origin: allowedOrigins(origins),
-      allowMethods: ["GET", "HEAD", "POST", "PUT", "DELETE"],
+      allowMethods: withHead(METHODS),
       allowHeaders: ALLOWED_HEADERS,
       exposeHeaders: EXPOSED_HEADERS,
       maxAge: PREFLIGHT_MAX_AGE_S,
@@ -126,10 +124,8 @@ function createApp(deps: GatewayDeps): Hono<GatewayHonoEnv> {
   addOwnRoutes(app, deps);
   for (const [path, routes] of Map.groupBy(deps.routes, (route) => route.path))
     app.all(path, routeHandler(deps, routes));
-  for (const path of ["/", "/healthz", "/readyz", "/.well-known/jwks.json"])
-    app.all(path, (c) => methodNotAllowed(c, ["GET"]));
-  app.notFound((c) => problem(c, new CodedError("NOT_FOUND", "No such route")));
-  app.onError((error, c) => problem(c, error));
+  app.notFound((c) => problemIn(c.env.scope, new CodedError("NOT_FOUND", "No such route")));
+  app.onError((error, c) => problemIn(c.env.scope, error));
   return app;
 }
 
@@ -155,14 +151,12 @@ function routeHandler(
     scope.routePath = route.path;
     const badHint = giveTime(scope, request.headers, route.timeoutMs);
     // 1. Who is it?
-    if (route.permission !== null) await identify(deps, c);
+    const unidentified = route.permission === null ? null : await identify(deps, c);
     // 2. Is something left of their quota?
-    const quota = count(
-      deps,
-      c,
-      scope.principal === null && route.limit === "default" ? "anonymous" : route.limit,
-    );
-    if (quota !== undefined) await quota;
+    const counted = countRequest(deps, scope, request.headers, route);
+    const denial = counted instanceof Promise ? await counted : counted;
+    if (denial !== null) return refuse(scope, denial);
+    if (unidentified !== null) throw unidentified;
     if (badHint !== null) throw badHint;
     // 3. May they?
     if (route.permission !== null && !mayDo(scope.principal?.roles ?? [], route.permission)) {
@@ -210,8 +204,8 @@ async function refuseMethod(
   // A caller with a bad token is anonymous; what is wrong with this request is still its method.
   if (authorization !== null)
     scope.principal = await deps.authenticate(authorization, scope.deadlineAtMs).catch(() => null);
-  await count(deps, c, scope.principal === null ? "anonymous" : "default");
-  return methodNotAllowed(c, allowed);
+  const denial = await countRequest(deps, scope, c.req.raw.headers);
+  return denial === null ? methodNotAllowed(scope, allowed) : refuse(scope, denial);
 }
 
 /**
@@ -236,88 +230,25 @@ async function takeBody(
 }
 
 /**
- * Sets the scope's principal. A caller with a bad token is anonymous and counts against its
- * address.
+ * Sets the scope's principal, or answers why nobody can be made out: such a caller is anonymous and
+ * counts against their address, and is told by whoever has counted the request.
  */
-async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<void> {
+async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<unknown> {
   const { scope } = c.env;
   try {
     scope.principal = await deps.authenticate(c.req.raw.headers.get("authorization"), scope.deadlineAtMs);
+    return null;
   } catch (error) {
-    await count(deps, c, "anonymous");
-    throw error;
+    return error;
   }
 }
 
-/**
- * Counts the request against its client's quota, and where nobody is signed in against its
- * network's. Throws `RATE_LIMITED`. Mostly there is nothing to wait for.
- */
-function count(
-  deps: GatewayDeps,
-  c: Context<GatewayHonoEnv>,
-  name: LimitPolicyName,
-): Promise<void> | undefined {
-  const { scope } = c.env;
-  const { headers } = c.req.raw;
-  const policy = deps.policies[name];
-  const network = scope.principal === null && policy.network !== undefined ? networkKeyOf(headers) : null;
-  // The client's first: one that has used up its own would else use up its neighbours' as well.
-  const counted = countOne(deps, scope, policy, clientKeyOf(scope.principal, headers, policy.isOfSession));
-  if (network === null || policy.network === undefined) return counted;
-  const networkPolicy = policy.network;
-  const countNetwork = (): Promise<void> | undefined => {
-    const { quota } = scope;
-    const admitted = countOne(deps, scope, networkPolicy, network);
-    // What is told is the client's own, unless it is the network that has nothing left.
-    if (admitted !== undefined) return admitted.then(() => void (scope.quota = quota));
-    scope.quota = quota;
-    return undefined;
-  };
-  return counted === undefined ? countNetwork() : counted.then(countNetwork);
-}
-
-function countOne(
-  deps: GatewayDeps,
-  scope: GatewayScope,
-  policy: LimitPolicy,
-  client: string,
-): Promise<void> | undefined {
-  const note = (quota: QuotaHeaders): void => void (scope.quota = quota);
-  const refuse = (error: unknown): never => {
-    if (error instanceof DeniedError) scope.quota = error.quota;
-    throw error;
-  };
-  try {
-    const admitted = deps.limits.admit(policy, client, scope);
-    if (admitted instanceof Promise) return admitted.then(note, refuse);
-    scope.quota = admitted;
-    return undefined;
-  } catch (error) {
-    return refuse(error);
-  }
-}
-
-function methodNotAllowed(c: Context<GatewayHonoEnv>, methods: readonly string[]): Response {
-  const allow = [...methods, ...(methods.includes("GET") ? ["HEAD"] : [])].join(", ");
-  return problem(c, new CodedError("METHOD_NOT_ALLOWED", `Allowed here: ${allow}`), { allow });
-}
-
-function problem(
-  c: Context<GatewayHonoEnv>,
-  error: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): Response {
-  return problemIn(c.env.scope, error, headers);
-}
-
-function problemIn(
-  scope: GatewayScope,
-  error: unknown,
-  headers: Readonly<Record<string, string>> = {},
-): Response {
-  scope.failure = error;
-  return problemResponse(error, { requestId: scope.requestId, instance: scope.path, headers });
+/** The answer to a client who has used up their quota. */
+function refuse(scope: GatewayScope, { retryAfterMs }: Denial): Response {
+  return problemIn(
+    scope,
+    new CodedError("RATE_LIMITED", "Too many requests: see Retry-After", { retryAfterMs }),
+  );
 }
 
 /**

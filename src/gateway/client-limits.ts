@@ -22,6 +22,15 @@ export interface ClientLimitsDeps {
   readonly logger: Logger;
 }
 
+/** What becomes of a request, and what the headers of its answer say of its client's quota. */
+export type Admission = { readonly kind: "admitted"; readonly quota: QuotaHeaders } | Denial;
+
+export interface Denial {
+  readonly kind: "denied";
+  readonly quota: QuotaHeaders;
+  readonly retryAfterMs: number;
+}
+
 /** A policy with its limit scaled, the same object for all of its clients. */
 interface ScaledPolicy {
   readonly policy: LimitPolicy;
@@ -62,11 +71,8 @@ export class ClientLimits {
     this.#deps = deps;
   }
 
-  /**
-   * Counts a request. Answers what the response's headers say. Throws `RATE_LIMITED`; `UNAVAILABLE`
-   * where a closed policy can't be asked.
-   */
-  admit(policy: LimitPolicy, client: string, patience: Patience): QuotaHeaders | Promise<QuotaHeaders> {
+  /** Counts a request. Throws `UNAVAILABLE` where a closed policy can't be asked. */
+  admit(policy: LimitPolicy, client: string, patience: Patience): Admission | Promise<Admission> {
     const nowMs = this.#deps.now();
     const shares = this.#sharesOf(policy, client, nowMs);
     const first = shares.length === 1 ? 0 : Math.floor(this.#deps.random() * shares.length);
@@ -82,7 +88,7 @@ export class ClientLimits {
     first: number,
     tried: number,
     patience: Patience,
-  ): QuotaHeaders | Promise<QuotaHeaders> {
+  ): Admission | Promise<Admission> {
     for (let index = tried; ; index += 1) {
       const share = shares[(first + index) % shares.length];
       if (share === undefined) throw new RangeError("a client has at least one share");
@@ -91,7 +97,7 @@ export class ClientLimits {
       if (decision === null) return this.#askFirst(shares, first, index, share, patience);
       if (!decision.allowed && index + 1 < shares.length) continue;
       this.#tendInBackground(share, nowMs);
-      return headersOf(share.scaled, decision);
+      return admissionOf(share.scaled, decision);
     }
   }
 
@@ -101,7 +107,7 @@ export class ClientLimits {
     index: number,
     share: KnownShare,
     patience: Patience,
-  ): Promise<QuotaHeaders> {
+  ): Promise<Admission> {
     const { now } = this.#deps;
     let decision: RateDecision | null;
     try {
@@ -121,7 +127,7 @@ export class ClientLimits {
     if (!decision.allowed && index + 1 < shares.length)
       return this.#decide(shares, first, index + 1, patience);
     this.#tendInBackground(share, now());
-    return headersOf(share.scaled, decision);
+    return admissionOf(share.scaled, decision);
   }
 
   #sharesOf(policy: LimitPolicy, client: string, nowMs: number): readonly KnownShare[] {
@@ -226,27 +232,16 @@ export class ClientLimits {
 }
 
 /**
- * The headers of a decision. Throws `RATE_LIMITED`, with the same headers, for a denial. What one
- * of several shares has left is told times their number. No more is left than the policy says, nor
- * is anything longer away than its window, though an estimate frees its last units a slice later.
+ * What a decision means to the request. What one of several shares has left is told times their
+ * number. No more is left than the policy says, nor is anything longer away than its window, though
+ * an estimate frees its last units a slice later.
  */
-function headersOf(
+function admissionOf(
   { policy, limit, header, shards }: ScaledPolicy,
   { allowed, remaining, resetMs, retryAfterMs }: RateDecision,
-): QuotaHeaders {
+): Admission {
   const r = Math.min(limit.limit, remaining * shards);
   const t = Math.ceil(Math.min(limit.windowMs, resetMs) / 1000);
-  const headers = { policy: header, limit: `"${policy.name}";r=${r};t=${t}` };
-  if (allowed) return headers;
-  throw new DeniedError(headers, retryAfterMs);
-}
-
-/** A denial carries the headers that its answer will have. */
-export class DeniedError extends CodedError {
-  readonly quota: QuotaHeaders;
-
-  constructor(quota: QuotaHeaders, retryAfterMs: number) {
-    super("RATE_LIMITED", "Too many requests: see Retry-After", { retryAfterMs });
-    this.quota = quota;
-  }
+  const quota = { policy: header, limit: `"${policy.name}";r=${r};t=${t}` };
+  return allowed ? { kind: "admitted", quota } : { kind: "denied", quota, retryAfterMs };
 }

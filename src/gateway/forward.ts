@@ -1,3 +1,4 @@
+import { CLIENT_KIND_HEADER } from "../contracts/client-kind.ts";
 import { CodedError, codeOf, hintsOf } from "../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER } from "../contracts/idempotency-key.ts";
 import {
@@ -17,9 +18,9 @@ import {
   TRACESTATE_HEADER,
   type BffName,
 } from "../contracts/internal-request.ts";
+import { spent, type AnswerFailure } from "../platform/call-failure.ts";
 import type { Attempt, Guard } from "../platform/guard.ts";
 import type { InternalTokenMinter } from "../platform/internal-token.ts";
-import type { WorkOutcome } from "../resilience/overload-limiter.ts";
 import { clientAddressOf } from "./client-key.ts";
 import type { GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
@@ -42,20 +43,12 @@ const RETRY_AFTER_DEFAULT_MS = 1_000;
 const ROUTE_MARGIN_MS = 25;
 
 /**
- * A BFF answered with an error of its own making: thrown, so that the guard counts it and may try
- * again.
- */
-class FailedAnswer extends CodedError {
-  constructor(response: Response, { upstream, singleUse = false }: Route) {
-    const retryAfterMs = singleUse ? 0 : retryAfterMsOf(response);
-    super("UNAVAILABLE", `${upstream} answered ${response.status}`, retryAfterMs > 0 ? { retryAfterMs } : {});
-  }
-}
-
-/**
  * Passes a request on to its BFF in the name of its user, through the BFF's guard. Only reads are
  * tried again, and only where nobody below has done so. What goes out is made before the guard:
  * whatever is wrong with it is no fault of the BFF's.
+ *
+ * A BFF's own errors are problems and are passed on as they are; a 5xx that isn't one comes from a
+ * crash, and its body is nobody's business.
  *
  * Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
  */
@@ -82,24 +75,25 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       // The time of the route is all that a BFF is granted.
       quotaMs: route.timeoutMs - ROUTE_MARGIN_MS,
       criticality: route.criticality,
-      outcomeOf,
+      failureOf,
     } as const;
+    const what = `pass a request on to the ${upstream} BFF`;
     let last: Response | null = null;
+    const ask = async (attempt: Attempt): Promise<Response> => {
+      // Another answer is wanted instead of it, and nobody will read it.
+      await last?.body?.cancel();
+      last = null;
+      return (last = await upstreams[upstream].fetch(attempted(prepared, attempt)));
+    };
+    let answer: Response;
     try {
-      return await guards[upstream].call(
-        `pass a request on to the ${upstream} BFF`,
-        plan,
-        async (attempt) => {
-          await last?.body?.cancel();
-          last = null;
-          last = await upstreams[upstream].fetch(attempted(prepared, attempt));
-          return judge(last, route);
-        },
-      );
+      answer = await guards[upstream].call(what, plan, ask);
     } catch (error) {
-      if (last === null || !failedByAnswer(error)) throw inviting(error, route);
-      return publicAnswer(last, route, error);
+      throw inviting(error, route);
     }
+    if (answer.status < 500 || isProblem(answer)) return answer;
+    await answer.body?.cancel();
+    throw spent(crashOf(answer, route), what, plan, true);
   };
 }
 
@@ -111,7 +105,7 @@ function outbound(
   scope: GatewayScope,
   token: string,
 ): Request {
-  const { url, requestId, traceparent, tracestate, quota } = scope;
+  const { url, requestId, traceparent, tracestate, quota, clientKind } = scope;
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
     [INTERNAL_TOKEN_HEADER]: token,
@@ -119,6 +113,7 @@ function outbound(
     [TRACEPARENT_HEADER]: traceparent,
   };
   if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
+  if (clientKind !== null) headers[CLIENT_KIND_HEADER] = clientKind;
   if (quota !== null) {
     headers[RATE_LIMIT_POLICY_HEADER] = quota.policy;
     headers[RATE_LIMIT_HEADER] = quota.limit;
@@ -140,42 +135,29 @@ function attempted(prepared: Request, { limitMs, number, isHurried }: Attempt): 
   return outgoing;
 }
 
-/** A 5xx is a failure of the BFF, unless it only passes on what has failed further down. */
-function judge(response: Response, route: Route): Response {
-  const { status, headers } = response;
-  // A BFF of the version before says so by the other header.
-  if (
-    status < 500 ||
-    status === NOT_IMPLEMENTED ||
-    headers.has(FAILED_BELOW_HEADER) ||
-    headers.has(NO_RETRY_HEADER)
-  )
-    return response;
-  throw new FailedAnswer(response, route);
-}
-
-function outcomeOf(response: Response): WorkOutcome {
-  if (response.status < 500) return "success";
-  return response.headers.has(OVERLOADED_HEADER) ? "overloaded" : "failure";
-}
-
-function failedByAnswer(error: unknown): boolean {
-  for (let current = error; current instanceof Error; current = current.cause)
-    if (current instanceof FailedAnswer) return true;
-  return false;
-}
-
 /**
- * A BFF's own errors are problems and may be shown; a 5xx that isn't one comes from a crash, and
- * its body is not shown.
+ * What a BFF's answer amounts to. A 5xx is its failure, unless it only passes on what has failed
+ * further down: then no breaker counts it, and nobody tries it again.
  */
-async function publicAnswer(response: Response, route: Route, cause: unknown): Promise<Response> {
-  if (response.headers.get("content-type")?.startsWith("application/problem+json") ?? false) return response;
-  await response.body?.cancel();
-  throw inviting(
-    new CodedError("UNAVAILABLE", `${route.upstream} failed with status ${response.status}`, { cause }),
-    route,
-  );
+function failureOf({ status, headers }: Response): AnswerFailure | null {
+  if (status < 500) return null;
+  const code = headers.has(OVERLOADED_HEADER) ? "OVERLOADED" : "UNAVAILABLE";
+  // A BFF of the version before says so by the other header.
+  const isPassedOn =
+    status === NOT_IMPLEMENTED || headers.has(FAILED_BELOW_HEADER) || headers.has(NO_RETRY_HEADER);
+  if (isPassedOn) return { code, failedBelow: true, mustNotRetry: true };
+  const retryAfterMs = retryAfterMsOf(headers);
+  return retryAfterMs > 0 ? { code, retryAfterMs } : { code };
+}
+
+function isProblem({ headers }: Response): boolean {
+  return headers.get("content-type")?.startsWith("application/problem+json") ?? false;
+}
+
+/** What clients get instead of the answer of a BFF that has crashed. */
+function crashOf({ status, headers }: Response, { upstream, singleUse = false }: Route): CodedError {
+  const hints = singleUse ? {} : { retryAfterMs: retryAfterMsOf(headers) || RETRY_AFTER_DEFAULT_MS };
+  return new CodedError("UNAVAILABLE", `${upstream} answered ${status}`, hints);
 }
 
 /**
@@ -192,7 +174,7 @@ function inviting(error: unknown, { singleUse = false }: Route): unknown {
   });
 }
 
-function retryAfterMsOf(response: Response): number {
-  const seconds = Number(response.headers.get("retry-after") ?? 0);
+function retryAfterMsOf(headers: Headers): number {
+  const seconds = Number(headers.get("retry-after") ?? 0);
   return Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : 0;
 }

@@ -1,4 +1,5 @@
 import type { Principal } from "../contracts/call-context.ts";
+import { clientKindOf, type ClientKind } from "../contracts/client-kind.ts";
 import { CodedError } from "../contracts/errors.ts";
 import {
   REQUEST_ID_HEADER,
@@ -29,6 +30,8 @@ export interface GatewayScope {
   /** Its path, escaped. */
   readonly path: string;
   readonly startedAtMs: number;
+  /** What the client says it runs on; null where it says nothing that is known. */
+  readonly clientKind: ClientKind | null;
   /** Fires when the client hangs up. */
   readonly hangUp: AbortSignal;
   /** Set by authentication; null on routes that need none. */
@@ -72,6 +75,7 @@ export function openScope(request: Request, nowMs: number): GatewayScope {
     url: url === null ? null : `${OWN_HOST}${url.pathname}${url.search}`,
     path: url?.pathname ?? "/",
     startedAtMs: nowMs,
+    clientKind: clientKindOf(headers),
     hangUp: request.signal,
     principal: null,
     routePath: null,

@@ -3,7 +3,9 @@ import type { Permission } from "../contracts/permissions.ts";
 import type { Criticality } from "../resilience/criticality.ts";
 import type { LimitPolicyName } from "./limit-policies.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+/** What routes answer to; HEAD is GET without a body. */
+export const METHODS = ["GET", "POST", "PUT", "DELETE"] as const;
+type Method = (typeof METHODS)[number];
 
 /**
  * All the gateway knows of a route. It knows no business: what a body means is the BFF's affair.

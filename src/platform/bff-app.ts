@@ -1,5 +1,6 @@
 import { Hono, type Context } from "hono";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../contracts/errors.ts";
+import { fieldsQuerySchema } from "../contracts/fields-query.ts";
 import {
   ATTEMPT_HEADER,
   CLIENT_ADDRESS_HEADER,
@@ -20,17 +21,20 @@ import { prepareEveryResponse, type EveryResponse } from "./every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
 import type { Logger } from "./logger.ts";
 import { problemResponse } from "./problem.ts";
+import { readQuery } from "./validate.ts";
 
-/** A request's scope, and what the gateway wants on the answer. */
+/** A request's scope, and what gateway and client want of the answer. */
 interface BffScope extends RequestScope {
   readonly quota: QuotaHeaders | null;
+  /** Members of a JSON answer that the client wants; null where it wants all. */
+  readonly fields: ReadonlySet<string> | null;
   /** Which try of the gateway's this is. */
   readonly attempt: number;
 }
 
 /**
- * The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` answers
- * with all headers at once.
+ * The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` is what
+ * `answerJson` answers with.
  */
 export interface BffEnv {
   Bindings: { readonly scope: BffScope; readonly every: EveryResponse };
@@ -95,7 +99,11 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
       }
       const principal = await verifyInternalToken(token);
       every ??= await prepareEveryResponse();
-      return await app.fetch(request, { scope: { ...scope, principal }, every }, ctx);
+      return await app.fetch(
+        request,
+        { scope: { ...scope, principal, fields: fieldsOf(request) }, every },
+        ctx,
+      );
     } catch (error) {
       return answer(error, scope, pathOf(request));
     }
@@ -114,6 +122,7 @@ function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
     hangUp: signal,
     principal: null,
     quota: quotaOf(headers),
+    fields: null,
     attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),
     ...(clientAddress === null ? {} : { clientAddress }),
   };
@@ -122,6 +131,12 @@ function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
 function quotaOf(headers: Headers): QuotaHeaders | null {
   const limit = headers.get(RATE_LIMIT_HEADER);
   return limit === null ? null : { limit, policy: headers.get(RATE_LIMIT_POLICY_HEADER) ?? "" };
+}
+
+/** Read before anything is done: a request that asks for what can't be had costs no service. */
+function fieldsOf({ method, url }: Request): ReadonlySet<string> | null {
+  if ((method !== "GET" && method !== "HEAD") || !url.includes("?")) return null;
+  return readQuery(url, fieldsQuerySchema).fields ?? null;
 }
 
 function pathOf(request: Request): string {

@@ -5,12 +5,21 @@ import {
   hintsOf,
   isOverloaded,
   isRefusal,
+  type CodedErrorOptions,
+  type ErrorCode,
 } from "../contracts/errors.ts";
 import type { BreakerOutcome } from "../resilience/breaker.ts";
 import type { WorkOutcome } from "../resilience/overload-limiter.ts";
 import { LateError } from "./call-timer.ts";
 
 /* What a failed call means: to its caller, to the breaker and to the overload protection. */
+
+/**
+ * What an answer amounts to that is a failure, in the words of an error of the catalogue. A value
+ * and no error: under overload there are thousands of them in a second, and none has a stack worth
+ * its time.
+ */
+export type AnswerFailure = { readonly code: ErrorCode } & Omit<CodedErrorOptions, "cause">;
 
 export function outOfTime(what: string): CodedError {
   return new CodedError("DEADLINE_EXCEEDED", `No time left to ${what}`, {

@@ -38,7 +38,7 @@ const NAMES_ORIGIN = /(^|,)\s*(origin|\*)\s*(,|$)/i;
  */
 export interface EveryResponse {
   /** A JSON response made with all of its headers at once. The gateway passes it on as it is. */
-  json(body: unknown, scope: ResponseScope): Response;
+  json(body: unknown, scope: ResponseScope, status: number): Response;
   /**
    * The response with the headers on it: itself if it was made by {@link json}, a new one
    * otherwise.
@@ -50,7 +50,8 @@ export async function prepareEveryResponse(): Promise<EveryResponse> {
   const prepared: PreparedHeaders = { ...(await prepareSecurityHeaders()), ...DEFAULTS };
   const json: PreparedHeaders = { ...prepared, "content-type": "application/json" };
   return {
-    json: (body, scope) => new Response(JSON.stringify(body), { headers: withScope({ ...json }, scope) }),
+    json: (body, scope, status) =>
+      new Response(JSON.stringify(body), { status, headers: withScope({ ...json }, scope) }),
 
     complete(response, scope) {
       // A BFF of the version before says nothing about caches.

@@ -30,7 +30,15 @@ import { nextAttempt } from "../resilience/retry-policy.ts";
 import type { RetryThrottle } from "../resilience/retry-throttle.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import type { FaultInjector } from "./faults.ts";
-import { isLate, mayHaveTakenEffect, outcomeOf, outOfTime, spent, workOutcomeOf } from "./call-failure.ts";
+import {
+  isLate,
+  mayHaveTakenEffect,
+  outcomeOf,
+  outOfTime,
+  spent,
+  workOutcomeOf,
+  type AnswerFailure,
+} from "./call-failure.ts";
 import { LateError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "./patience.ts";
 
@@ -116,8 +124,12 @@ export interface CallPlan<T> extends Patience {
    * is left alone, and closes none of the others.
    */
   readonly part?: string;
-  /** What an answer says about the upstream's load; `success` if absent. */
-  readonly outcomeOf?: (answer: T) => WorkOutcome;
+  /**
+   * What an answer amounts to where it is a failure, null where it is good; every answer is good if
+   * absent. A failure is judged as if it had been thrown, by breaker, retries and overload
+   * protection, and is the call's answer all the same: nothing is thrown for it.
+   */
+  readonly failureOf?: (answer: T) => AnswerFailure | null;
 }
 
 /** A breaker's leave to make a call. */
@@ -137,6 +149,8 @@ interface Flight {
   attemptedAs: "admitted" | "trial" | null;
   /** Which of the things that fail apart it goes to. */
   readonly part: string | undefined;
+  /** What the answer of its last attempt amounts to; null where that was good, or none. */
+  failure: AnswerFailure | null;
 }
 
 const ATTEMPTS_MAX = 3;
@@ -202,7 +216,7 @@ export class Guard {
     let outcome: WorkOutcome = "none";
     try {
       const answer = await this.#attempts(what, plan, run, flight);
-      outcome = plan.outcomeOf?.(answer) ?? "success";
+      outcome = flight.failure === null ? "success" : workOutcomeOf(flight.failure, plan.isHurried === true);
       return answer;
     } catch (error) {
       outcome = workOutcomeOf(error, plan.isHurried === true);
@@ -233,6 +247,7 @@ export class Guard {
       vanishesAtMs: startedAtMs + patienceMs,
       attemptedAs: null,
       part,
+      failure: null,
     };
     this.#flights.add(flight);
     this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
@@ -287,15 +302,20 @@ export class Guard {
     budget.request(now());
     let isUnknown = false;
     for (let number = 1; ; number += 1) {
+      let delayMs: number | null;
       try {
-        return await this.#attempt(what, plan, run, number, flight);
+        const answer = await this.#attempt(what, plan, run, number, flight);
+        if (flight.failure === null) return answer;
+        isUnknown ||= mayHaveTakenEffect(flight.failure);
+        delayMs = this.#delayBeforeNext(plan, flight.failure, number);
+        if (delayMs === null) return answer;
       } catch (error) {
         // I16
         isUnknown ||= mayHaveTakenEffect(error);
-        const delayMs = this.#delayBeforeNext(plan, error, number);
+        delayMs = this.#delayBeforeNext(plan, error, number);
         if (delayMs === null) throw spent(error, what, plan, isUnknown);
-        await sleep(delayMs);
       }
+      await sleep(delayMs);
     }
   }
 
@@ -319,14 +339,20 @@ export class Guard {
     const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
     const isHurried = plan.isHurried === true && limitMs < quotaMs;
     flight.attemptedAs = admission.kind;
+    flight.failure = null;
     let outcome: BreakerOutcome = "success";
     try {
       const attempt = { limitMs, number, isHurried };
       const start = (): Promise<T> => (faults === null ? run(attempt) : faults.around(() => run(attempt)));
       const running =
-        hedge !== null && plan.kind === "read" && plan.idempotent ? this.#hedged(hedge, start) : start();
+        hedge !== null && plan.kind === "read" && plan.idempotent
+          ? this.#hedged(hedge, plan, start)
+          : start();
       const answer = await timer.inTime(running, limitMs);
-      throttle.success();
+      flight.failure = plan.failureOf?.(answer) ?? null;
+      if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);
+      if (outcome === "failure") throttle.failure();
+      else throttle.success();
       return answer;
     } catch (error) {
       // I17
@@ -365,15 +391,21 @@ export class Guard {
    * The faster of two calls, where the first is later than nearly all are. To breaker and throttle
    * they are one.
    */
-  async #hedged<T>(hedge: HedgePolicy, start: () => Promise<T>): Promise<T> {
+  async #hedged<T>(
+    hedge: HedgePolicy,
+    { failureOf = () => null }: CallPlan<T>,
+    start: () => Promise<T>,
+  ): Promise<T> {
     const { now, random, sleep } = this.#parts;
     const startedAtMs = now();
+    const isFailure = (answer: T): boolean => failureOf(answer) !== null;
     const answer = await hedged(start, {
       delayMs: hedge.delayMs(startedAtMs),
       sleep,
       mayHedge: () => hedge.mayHedge(now()),
+      isFailure,
     });
-    hedge.observe(now(), now() - startedAtMs, random());
+    if (!isFailure(answer)) hedge.observe(now(), now() - startedAtMs, random());
     return answer;
   }
 

@@ -58,12 +58,14 @@ export class HedgePolicy {
   }
 }
 
-interface HedgedDeps {
+interface HedgedDeps<T> {
   /** When the second call starts, in ms; null: never. */
   readonly delayMs: number | null;
   readonly sleep: (ms: number) => Promise<void>;
   /** Asked when it would start. */
   readonly mayHedge: () => boolean;
+  /** Which answers are as bad as an error; none if absent. */
+  readonly isFailure?: (answer: T) => boolean;
 }
 
 interface Runner<T> {
@@ -75,11 +77,11 @@ interface Runner<T> {
  * The first answer of a call and, if it is late, of a second one like it; the loser's signal fires,
  * the winner's never, since what it answers may still be read. A call that fails before the second
  * has started has failed: trying again is for the retry policy. Where both fail, so does this, with
- * the first one's error. Only for calls that may be made twice.
+ * the first one's error or failed answer. Only for calls that may be made twice.
  */
 export async function hedged<T>(
   call: (signal: AbortSignal) => Promise<T>,
-  { delayMs, sleep, mayHedge }: HedgedDeps,
+  { delayMs, sleep, mayHedge, isFailure = () => false }: HedgedDeps<T>,
 ): Promise<T> {
   const first = start(call);
   if (delayMs === null || !(await isLate(first, sleep(delayMs))) || !mayHedge()) return first.answer;
@@ -87,6 +89,7 @@ export async function hedged<T>(
   let hasWinner = false;
   const answerOf = async (mine: Runner<T>, other: Runner<T>): Promise<T> => {
     const answer = await mine.answer;
+    if (isFailure(answer)) throw new Error("a failed answer doesn't win");
     if (!hasWinner) other.controller.abort(new Error("the other call was faster"));
     hasWinner = true;
     return answer;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { OWN_PATHS } from "../../src/gateway/own-routes.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
 import { oddRequest, plainRequest } from "../fuzz/http-request.ts";
 import { integer, pick } from "../fuzz/odd-values.ts";
@@ -29,7 +30,6 @@ const OUR_HEADERS = [
   "cache-control",
   "vary",
 ];
-const PLAIN_ROUTES = ["GET /", "GET /healthz", "GET /readyz", "GET /.well-known/jwks.json"];
 
 let platform: E2ePlatform;
 let samples: readonly RouteSample[];
@@ -109,6 +109,20 @@ async function tryOne(sample: RouteSample, request: RawRequest, found: Found): P
   if (isFromBff(answer, sample.path)) found.reachedBff += 1;
 }
 
+describe("every JSON answer to a GET", () => {
+  it("is trimmed to the members that `fields` names, on each route of a BFF", async () => {
+    const gets = samples.filter(({ method, path }) => method === "GET" && path.startsWith("/v1/"));
+    expect(new Set(gets.map(({ route }) => route)).size).toBe(
+      ROUTES.flatMap(({ methods }) => methods).filter((method) => method === "GET").length,
+    );
+    for (const sample of gets) {
+      const asked = plainRequest({ ...sample, query: `${sample.query}&fields=notThere` });
+      const answer = await exchange(portOf(), asked);
+      expect([sample.route, answer?.status, answer?.body]).toEqual([sample.route, 200, "{}"]);
+    }
+  });
+});
+
 describe(`${REQUESTS} requests of any kind to every route`, () => {
   it(
     "never get a 5xx, nor an answer without our headers; a third of them reach a BFF; each route succeeds",
@@ -128,7 +142,7 @@ describe(`${REQUESTS} requests of any kind to every route`, () => {
         if (answer !== null && isFromBff(answer, sample.path)) found.reachedBff += 1;
       }
       const all = [
-        ...PLAIN_ROUTES,
+        ...OWN_PATHS.map((path) => `GET ${path}`),
         ...ROUTES.flatMap(({ methods, path }) => methods.map((method) => `${method} ${path}`)),
       ];
       expect(all.filter((route) => !found.succeeded.has(route))).toEqual([]);

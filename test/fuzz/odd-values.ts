@@ -98,6 +98,11 @@ const QUERIES = [
   "kind=..",
   "kind=VIDEO",
   "fields=a,b",
+  "fields=items,nextCursor",
+  "fields=",
+  "fields=*",
+  "fields=items.kind",
+  `fields=${"a,".repeat(3_000)}a`,
   "ledger=none",
   "status=settled",
   "after=-1",
@@ -124,6 +129,7 @@ export const oddQuery = (random: Random): string => pick(random, QUERIES);
  */
 const HEADERS: readonly (readonly [name: string, value: string])[] = [
   ...["short", "client-1234_ABCD", "x".repeat(65), ""].map((value) => ["X-Request-Id", value] as const),
+  ...["tv", "TV", "watch", "tv, phone", ""].map((value) => ["X-Client-Kind", value] as const),
   ...[
     "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-ff-x",

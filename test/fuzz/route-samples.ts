@@ -1,3 +1,4 @@
+import { OWN_PATHS } from "../../src/gateway/own-routes.ts";
 import type { ApiClient } from "../support/api-client.ts";
 
 /** A request that its route answers with 2xx, the first time at least. */
@@ -100,7 +101,7 @@ export async function prepareSamples({ api, admin, eventually }: Prepared): Prom
   };
 
   return [
-    ...["/", "/healthz", "/readyz", "/.well-known/jwks.json"].map((path) => open("GET", path)),
+    ...OWN_PATHS.map((path) => open("GET", path)),
     open("POST", "/v1/account/register", { email: "newcomer@example.com", password: PASSWORD }, grave),
     open("POST", "/v1/account/login", { email: "ada@example.com", password: PASSWORD }, grave),
     open("POST", "/v1/account/refresh", { refreshToken: quitter.refreshToken }),

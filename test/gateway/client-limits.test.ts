@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ClientLimits, DeniedError } from "../../src/gateway/client-limits.ts";
+import { ClientLimits, type Admission } from "../../src/gateway/client-limits.ts";
 import { limitPolicies, type LimitModes, type LimitPolicyName } from "../../src/gateway/limit-policies.ts";
-import type { QuotaHeaders } from "../../src/contracts/internal-request.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { MemoryWindows } from "../support/memory-windows.ts";
 import { testGuard } from "../support/test-guard.ts";
@@ -31,16 +30,12 @@ function limitsOf({
     logger: createLogger({ worker: "test", level: "silent" }),
   });
   const policies = limitPolicies(modes);
-  const admit = (policy: LimitPolicyName, client = ADA): QuotaHeaders | Promise<QuotaHeaders> =>
+  const admit = (policy: LimitPolicyName, client = ADA): Admission | Promise<Admission> =>
     limits.admit(policies[policy], client, { deadlineAtMs: clock.now() + 1_000 });
   /** Whether a request is admitted; the background's work is done before it answers. */
   const tries = async (policy: LimitPolicyName, client = ADA): Promise<boolean> => {
     try {
-      await admit(policy, client);
-      return true;
-    } catch (error) {
-      if (error instanceof DeniedError) return false;
-      throw error;
+      return (await admit(policy, client)).kind === "admitted";
     } finally {
       await Promise.all(background);
       background = [];
@@ -85,29 +80,22 @@ describe("a policy admits", () => {
 
   it("strictly, of fifty at once exactly the limit", async () => {
     const { admit } = limitsOf();
-    const outcomes = await Promise.allSettled(Array.from({ length: 50 }, async () => admit("login")));
-    expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(10);
+    const outcomes = await Promise.all(Array.from({ length: 50 }, async () => admit("login")));
+    expect(outcomes.filter(({ kind }) => kind === "admitted")).toHaveLength(10);
   });
 
   it.each(["strict", "lease", "async"] as const)(
     "of three hundred that come while the window answers no more than the limit (%s)",
     async (mode) => {
       const { admit } = limitsOf({ modes: { default: mode } });
-      const outcomes: Promise<unknown>[] = [];
+      const outcomes: Promise<Admission>[] = [];
       for (let request = 0; request < 300; request += 1) {
-        outcomes.push(
-          Promise.resolve()
-            .then(() => admit("default"))
-            .then(
-              () => true,
-              () => false,
-            ),
-        );
+        outcomes.push(Promise.resolve().then(() => admit("default")));
         // Some answers are there when the next requests come, and others are still on their way.
         if (request % 20 === 19) await Promise.resolve();
       }
-      const admitted = (await Promise.all(outcomes)).filter(Boolean).length;
-      expect(admitted).toBe(120);
+      const admitted = (await Promise.all(outcomes)).filter(({ kind }) => kind === "admitted");
+      expect(admitted).toHaveLength(120);
     },
   );
 
@@ -144,8 +132,11 @@ describe("the headers", () => {
   it("tell policy, what is left, and when more is free", async () => {
     const { admit } = limitsOf();
     expect(await admit("default")).toEqual({
-      policy: '"default";q=120;w=60',
-      limit: expect.stringMatching(/^"default";r=119;t=\d+$/),
+      kind: "admitted",
+      quota: {
+        policy: '"default";q=120;w=60',
+        limit: expect.stringMatching(/^"default";r=119;t=\d+$/),
+      },
     });
   });
 
@@ -156,11 +147,9 @@ describe("the headers", () => {
         const { admit, clock } = limitsOf({ scale, modes: { default: mode } });
         for (let request = 0; request < 400; request += 1) {
           clock.turn(request % 7 === 0 ? 1_701 : 13);
-          const answer = await Promise.resolve()
-            .then(() => admit("default"))
-            .catch((error: unknown) => (error as DeniedError).quota);
-          const [, q, w] = /;q=(\d+);w=(\d+)$/.exec(answer.policy) ?? [];
-          const [, r, t] = /;r=(\d+);t=(\d+)$/.exec(answer.limit) ?? [];
+          const { quota } = await admit("default");
+          const [, q, w] = /;q=(\d+);w=(\d+)$/.exec(quota.policy) ?? [];
+          const [, r, t] = /;r=(\d+);t=(\d+)$/.exec(quota.limit) ?? [];
           expect(Number(r)).toBeLessThanOrEqual(Number(q));
           expect(Number(t)).toBeLessThanOrEqual(Number(w));
         }
@@ -171,22 +160,19 @@ describe("the headers", () => {
   it("come with a denial too, whose Retry-After is never before t", async () => {
     const { tries, admit } = limitsOf();
     await countAdmitted(() => tries("login"), 10);
-    const denial = await Promise.resolve()
-      .then(() => admit("login"))
-      .catch((error: unknown) => error);
-    if (!(denial instanceof DeniedError)) throw new Error("it was admitted");
+    const denial = await admit("login");
+    if (denial.kind !== "denied") throw new Error("it was admitted");
     const t = Number(/t=(\d+)$/.exec(denial.quota.limit)?.[1]);
     expect(denial.quota.limit).toContain("r=0");
-    expect(Math.ceil((denial.retryAfterMs ?? 0) / 1_000)).toBeGreaterThanOrEqual(t);
+    expect(Math.ceil(denial.retryAfterMs / 1_000)).toBeGreaterThanOrEqual(t);
   });
 
   it("promise no earlier time than the one at which a request is admitted", async () => {
     const { tries, admit, clock } = limitsOf();
     await countAdmitted(() => tries("login"), 10);
-    const denial = await Promise.resolve()
-      .then(() => admit("login"))
-      .catch((error: unknown) => error);
-    clock.turn((denial as DeniedError).retryAfterMs ?? 0);
+    const denial = await admit("login");
+    if (denial.kind !== "denied") throw new Error("it was admitted");
+    clock.turn(denial.retryAfterMs);
     expect(await tries("login")).toBe(true);
   });
 });

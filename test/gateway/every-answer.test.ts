@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../src/contracts/errors.ts";
+import { answerJson } from "../../src/platform/answer-json.ts";
 import { createBff } from "../../src/platform/bff-app.ts";
 import { internalTokenVerifier } from "../../src/platform/internal-token.ts";
 import { serve } from "../../src/platform/serve.ts";
@@ -27,7 +28,7 @@ async function withBff() {
     now: Date.now,
     checkReady: async () => undefined,
     addRoutes: (app) => {
-      app.get("/v1/history", (c) => c.env.every.json({ items: [] }, c.env.scope));
+      app.get("/v1/history", (c) => answerJson(c, { items: [] }));
       app.get("/v1/wallet", (c) => c.json({ wallet: 1 }));
       app.get("/v1/home", () => {
         throw new CodedError("DEADLINE_EXCEEDED", "No time left");

@@ -147,6 +147,27 @@ describe("what a BFF gets", () => {
     expect(new URL(request?.url ?? "").search).toBe("?limit=5");
   });
 
+  it("is the client's kind where that is one we know, and no word of the client's own", async () => {
+    const { call, clock, identityKey, forwarded } = await testGateway();
+    const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
+    const kinds = ["tv", "phone", "web", "TV", "tv, phone", "watch", ""];
+    for (const kind of kinds) {
+      const headers = { authorization, "x-client-kind": kind };
+      expect((await call("/v1/home", { headers })).status).toBe(200);
+    }
+    await call("/v1/home", { headers: { authorization } });
+    expect(forwarded.map(({ headers }) => headers.get("x-client-kind"))).toEqual([
+      "tv",
+      "phone",
+      "web",
+      null,
+      null,
+      null,
+      null,
+      null,
+    ]);
+  });
+
   it("may be no more time than the route has, whatever the client hopes", async () => {
     const { call, forwarded } = await testGateway();
     await call("/v1/account/refresh", json("{}", { "x-request-timeout-ms": "60000", "x-hurried": "1" }));
@@ -178,6 +199,33 @@ describe("when a BFF fails", () => {
       expect(await response.text()).not.toContain("secret");
       expect(lines.filter(({ level }) => level === "error")).toHaveLength(1);
     }
+  });
+
+  it("and crashes, whoever may ask again is told when, and nobody else is", async () => {
+    const answers: unknown[] = [];
+    for (const [path, headers] of [
+      ["/v1/account/logout", {}],
+      ["/v1/account/logout", { "retry-after": "7" }],
+      [REGISTER, {}],
+      [REGISTER, { "retry-after": "7" }],
+    ] as const) {
+      const { call, clock, identityKey } = await testGateway(
+        () => new Response("", { status: 500, headers }),
+      );
+      const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
+      const response = await call(path, json("{}", { authorization }));
+      answers.push([
+        response.status,
+        response.headers.get("retry-after"),
+        response.headers.get("x-no-retry"),
+      ]);
+    }
+    expect(answers).toEqual([
+      [503, "1", "1"],
+      [503, "7", "1"],
+      [503, null, "1"],
+      [503, null, "1"],
+    ]);
   });
 
   it("one that hangs is answered for with 504 in the client's own time", async () => {
@@ -225,7 +273,15 @@ describe("browsers", () => {
       },
     });
     expect(preflight.status).toBe(204);
-    expect(preflight.headers.get("access-control-allow-headers")).toContain("Authorization");
+    for (const name of ["Authorization", "X-Client-Kind"])
+      expect(preflight.headers.get("access-control-allow-headers")).toContain(name);
+    expect(preflight.headers.get("access-control-allow-methods")?.split(",").toSorted()).toEqual([
+      "DELETE",
+      "GET",
+      "HEAD",
+      "POST",
+      "PUT",
+    ]);
   });
 });
 

@@ -1,15 +1,11 @@
 import type { QuotaHeaders } from "../../../src/contracts/internal-request.ts";
 
-const HEADERS: QuotaHeaders = { policy: '"default";q=120;w=60', limit: '"default";r=119;t=60' };
+const QUOTA: QuotaHeaders = { policy: '"default";q=120;w=60', limit: '"default";r=119;t=60' };
+const ADMITTED = { kind: "admitted", quota: QUOTA } as const;
 
 /** Says what a quota would say and counts nothing. */
 export class ClientLimits {
-  admit(): QuotaHeaders {
-    return HEADERS;
+  admit(): typeof ADMITTED {
+    return ADMITTED;
   }
-}
-
-/** Never thrown. */
-export class DeniedError extends Error {
-  readonly quota = HEADERS;
 }

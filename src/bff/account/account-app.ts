@@ -7,6 +7,7 @@ import {
   registerSchema,
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
 import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
@@ -65,7 +66,8 @@ function addSignInRoutes(
 ): void {
   app.post("/v1/account/register", async function register(c) {
     const input = await readJson(c.req.raw, registerSchema);
-    return c.json(
+    return answerJson(
+      c,
       await passwords.write(c.env.scope, "register an account", (service, ctx) =>
         service.register(ctx, input),
       ),
@@ -75,12 +77,16 @@ function addSignInRoutes(
 
   app.post("/v1/account/login", async function login(c) {
     const input = await readJson(c.req.raw, loginSchema);
-    return c.json(await passwords.write(c.env.scope, "log in", (service, ctx) => service.login(ctx, input)));
+    return answerJson(
+      c,
+      await passwords.write(c.env.scope, "log in", (service, ctx) => service.login(ctx, input)),
+    );
   });
 
   app.post("/v1/account/refresh", async function refresh(c) {
     const { refreshToken } = await readJson(c.req.raw, refreshSchema);
-    return c.json(
+    return answerJson(
+      c,
       await sessions.write(c.env.scope, "trade a refresh token", (service, ctx) =>
         service.refresh(ctx, refreshToken),
       ),
@@ -108,7 +114,7 @@ function addOwnAccountRoutes(
   });
 
   app.get("/v1/account/me", async function showMe(c) {
-    return c.json(await identity.read(mine(c), "read a profile", (service, ctx) => service.me(ctx)));
+    return answerJson(c, await identity.read(mine(c), "read a profile", (service, ctx) => service.me(ctx)));
   });
 
   app.delete("/v1/account/me", async function eraseMe(c) {

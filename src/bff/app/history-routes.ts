@@ -9,6 +9,7 @@ import {
   type ReportReceipt,
 } from "../../contracts/history.ts";
 import { readReportBatch, type ReportBatch } from "../../contracts/report-batch.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { permitted } from "../../platform/permitted.ts";
@@ -23,7 +24,6 @@ interface HistoryRoutesDeps {
 /** The history routes of api.md: validate, ask the history service for the caller's own, answer. */
 export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRoutesDeps): void {
   app.post("/v1/history/reports", async function postReports(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const batch = readReportBatch((await readJson(c.req.raw, reportsSchema)).reports);
     // Before the first attempt, and never again: a report that were dated when its retry arrives
@@ -32,38 +32,35 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRou
     const receipt = await history.idempotentWrite(scope, "report playback", (service, ctx) =>
       service.report(ctx, dated),
     );
-    return every.json(receiptOf(batch, receipt), scope);
+    return answerJson(c, receiptOf(batch, receipt));
   });
 
   app.get("/v1/history", async function listHistory(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const query = readQuery(c.req.url, listQuerySchema);
-    return every.json(
+    return answerJson(
+      c,
       await history.read(scope, "list history", (service, ctx) => service.list(ctx, query)),
-      scope,
     );
   });
 
   app.get("/v1/history/continue", async function continueWatching(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const { limit } = readQuery(c.req.url, continueQuerySchema);
-    return every.json(
+    return answerJson(
+      c,
       await history.read(scope, "list what to continue", (service, ctx) =>
         service.continueWatching(ctx, limit),
       ),
-      scope,
     );
   });
 
   app.post("/v1/history/lookup", async function lookUpItems(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "history:own");
     const { items } = await readJson(c.req.raw, lookupSchema);
-    return every.json(
+    return answerJson(
+      c,
       await history.read(scope, "look up items", (service, ctx) => service.lookup(ctx, items)),
-      scope,
     );
   });
 }

@@ -1,13 +1,16 @@
 import type { Hono } from "hono";
+import { clientKindOf } from "../../contracts/client-kind.ts";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { permitted } from "../../platform/permitted.ts";
 import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import { homeScreenOf, type HomePart } from "./home-screen.ts";
 import { inTimeToAssemble } from "./in-time-to-assemble.ts";
 import { readWholeWallet, type Ledgers } from "./read-wallet.ts";
 
@@ -18,36 +21,35 @@ interface HomeDeps {
   readonly logger: Logger;
 }
 
-const CONTINUE_LIMIT = 20;
-
 /**
- * The home screen in one request. Its parts are asked for at once, each through its guard; one that
- * fails or is late is null and named in `degraded`, and so is one whose service could give only a
- * part of it. Only if all of them fail is the whole an error.
+ * The home screen in one request, as the client's kind shows it. Its parts are asked for at once,
+ * each through its guard; one that fails or is late is null and named in `degraded`, and so is one
+ * whose service could give only a part of it. Only if all of them fail is the whole an error.
  */
 export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, logger }: HomeDeps): void {
   app.get("/v1/home", async function home(c) {
-    const { every } = c.env;
     const own = permitted(c.env.scope, "home:own");
     const scope = inTimeToAssemble(own);
+    const screen = homeScreenOf(clientKindOf(c.req.raw.headers));
     const degraded = new Set<string>();
-    const parts: Record<string, () => Promise<unknown>> = {
+    const load: Readonly<Record<HomePart, () => Promise<unknown>>> = {
       profile: () => identity.read(scope, "read the profile", (service, ctx) => service.me(ctx)),
       continue: async () => {
         const page = await history.read(scope, "list what to continue", (service, ctx) =>
-          service.continueWatching(ctx, CONTINUE_LIMIT),
+          service.continueWatching(ctx, screen.continueMax),
         );
         if (page.degraded === true) degraded.add("continue");
         return page.items;
       },
       wallet: () => readWholeWallet(scope, ledgers),
     };
-    const answer: Record<string, unknown> = { profile: null, continue: null, wallet: null };
+    const answer: Partial<Record<HomePart, unknown>> = {};
+    for (const name of screen.parts) answer[name] = null;
     const failures: unknown[] = [];
     const group = new TaskGroup();
-    for (const [name, load] of Object.entries(parts)) {
+    for (const name of screen.parts) {
       group.go(async () => {
-        const part = await withFallback(load, () => null);
+        const part = await withFallback(load[name], () => null);
         answer[name] = part.value;
         if (!part.degraded) return;
         degraded.add(name);
@@ -60,8 +62,8 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
       });
     }
     await group.wait();
-    if (failures.length === Object.keys(parts).length) throw allFailed(failures);
-    return every.json({ ...answer, degraded: [...degraded].sort() }, own);
+    if (failures.length === screen.parts.length) throw allFailed(failures);
+    return answerJson(c, { ...answer, degraded: [...degraded].sort() });
   });
 }
 

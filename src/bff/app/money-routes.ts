@@ -11,6 +11,7 @@ import {
   type TransferView,
 } from "../../contracts/ledger.ts";
 import { statementQuerySchema } from "../../contracts/ledger-statement.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { permitted } from "../../platform/permitted.ts";
@@ -31,19 +32,17 @@ interface MoneyRoutesDeps {
  */
 export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRoutesDeps): void {
   app.get("/v1/wallet", async function showWallet(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "money:own");
-    return every.json(await readWallet(inTimeToAssemble(scope), ledgers), scope);
+    return answerJson(c, await readWallet(inTimeToAssemble(scope), ledgers));
   });
 
   app.get("/v1/wallet/entries", async function listEntries(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "money:own");
     const { ledger, limit, cursor } = readQuery(c.req.url, statementQuerySchema);
     const page = await ledgers[ledger].read(scope, "read a statement", (service, ctx) =>
       service.statement(ctx, limit, cursor ?? null),
     );
-    return every.json(page, scope);
+    return answerJson(c, page);
   });
 
   app.post("/v1/transfers", async function postTransfer(c) {
@@ -53,11 +52,10 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     const receipt = await movers[from].keyedWrite(scope, "transfer", (service, ctx) =>
       service.transfer(ctx, amount, key),
     );
-    return c.json(receipt, 202);
+    return answerJson(c, receipt, 202);
   });
 
   app.get("/v1/transfers/:id", async function showTransfer(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "money:own");
     const id = transferIdSchema.safeParse(c.req.param("id"));
     if (!id.success) throw new CodedError("NOT_FOUND", "No such transfer");
@@ -66,11 +64,10 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
       ledger.read(own, "read a transfer", (service, ctx) => service.read(ctx, id.data)),
     );
     if (transfer === null) throw new CodedError("NOT_FOUND", "No such transfer");
-    return every.json(transfer, scope);
+    return answerJson(c, transfer);
   });
 
   app.get("/v1/transfers", async function listTransfers(c) {
-    const { every } = c.env;
     const scope = permitted(c.env.scope, "money:own");
     const { limit, cursor } = readQuery(c.req.url, transfersQuerySchema);
     const pages = await ofBoth(ledgers, (ledger) =>
@@ -78,7 +75,7 @@ export function addMoneyRoutes(app: Hono<BffEnv>, { ledgers, movers }: MoneyRout
     );
     // Ids begin with their time, so the newest of both are the greatest.
     const newest = [...pages.wallet, ...pages.savings].sort((a, b) => (a.transferId < b.transferId ? 1 : -1));
-    return every.json(pageOf(newest, limit), scope);
+    return answerJson(c, pageOf(newest, limit));
   });
 }
 

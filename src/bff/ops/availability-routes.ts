@@ -12,6 +12,7 @@ import {
   type SharedBreakerView,
 } from "../../contracts/durable.ts";
 import { CodedError } from "../../contracts/errors.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { Guard } from "../../platform/guard.ts";
 import type { Patience } from "../../platform/patience.ts";
@@ -67,7 +68,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
       });
     }
     await group.wait();
-    return c.json({
+    return answerJson(c, {
       at: now(),
       breakers: SHARED_UPSTREAMS.flatMap((upstream) => {
         const view = views.get(upstream);
@@ -87,7 +88,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
       if (views.length === 0 && share > 0) break;
       for (const view of views) quotas.set(view.policy, addedTo(quotas.get(view.policy), view));
     }
-    return c.json({ at: now(), client, quotas: [...quotas.values()] });
+    return answerJson(c, { at: now(), client, quotas: [...quotas.values()] });
   });
 
   app.put("/v1/ops/faults", async function orderFault(c) {
@@ -100,7 +101,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const plan = { kind: "write", idempotent: true, ...patienceIn(scope), part: FAULT_BOARD_NAME } as const;
     await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
     const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(faults.bootId));
-    return c.json({
+    return answerJson(c, {
       faults: Object.entries(all).map(([name, { untilMs, ...rest }]) => ({
         target: name,
         ...rest,

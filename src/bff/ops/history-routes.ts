@@ -1,6 +1,7 @@
 import type { Hono } from "hono";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import { redriveRejectedSchema, rejectedQuerySchema } from "../../contracts/rejected.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
@@ -15,7 +16,8 @@ interface HistoryRoutesDeps {
  */
 export function addHistoryRoutes(app: Hono<BffEnv>, { history }: HistoryRoutesDeps): void {
   app.post("/v1/ops/history/flush", async function flushHistory(c) {
-    return c.json(
+    return answerJson(
+      c,
       await history.idempotentWrite(c.env.scope, "flush the history", (service, ctx) => service.flush(ctx)),
       202,
     );
@@ -23,7 +25,8 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history }: HistoryRoutesDe
 
   app.get("/v1/ops/rejected", async function listRejected(c) {
     const query = readQuery(c.req.url, rejectedQuerySchema);
-    return c.json(
+    return answerJson(
+      c,
       await history.read(c.env.scope, "read rejected records", (service, ctx) =>
         service.rejected(ctx, query),
       ),
@@ -33,7 +36,8 @@ export function addHistoryRoutes(app: Hono<BffEnv>, { history }: HistoryRoutesDe
   app.post("/v1/ops/rejected/redrive", async function redriveRejected(c) {
     const order = await readJson(c.req.raw, redriveRejectedSchema);
     // Each redrive is logged with who ordered it, so that none is made twice.
-    return c.json(
+    return answerJson(
+      c,
       await history.write(c.env.scope, "redrive rejected records", (service, ctx) =>
         service.redriveRejected(ctx, order),
       ),

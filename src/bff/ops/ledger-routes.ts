@@ -13,6 +13,7 @@ import {
   type LedgerName,
   type LedgerOperations,
 } from "../../contracts/ledger.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readOptionalJson, readQuery } from "../../platform/validate.ts";
@@ -35,7 +36,11 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     const { amount } = await readJson(c.req.raw, depositSchema);
     const userId = userIn(c.req.param("userId"));
     const deposit = { userId, amount, key };
-    return c.json(await depositOf({ scope: c.env.scope, wallet: ledgers.wallet, identity }, deposit), 201);
+    return answerJson(
+      c,
+      await depositOf({ scope: c.env.scope, wallet: ledgers.wallet, identity }, deposit),
+      201,
+    );
   });
 
   app.post("/v1/ops/deposits/:id/reverse", async function reverseDeposit(c) {
@@ -43,7 +48,8 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     if (!id.success) throw new CodedError("NOT_FOUND", "No such deposit");
     await readOptionalJson(c.req.raw, noOrderSchema);
     // Deposits are made in the wallet only. The id is the key.
-    return c.json(
+    return answerJson(
+      c,
       await ledgers.wallet.keyedWrite(c.env.scope, "reverse a deposit", (service, ctx) =>
         service.reverseDeposit(ctx, id.data),
       ),
@@ -69,7 +75,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     const set: LedgerName[] = [];
     for (const name of ledger === undefined ? LEDGERS : [ledger]) if (await isSet(name)) set.push(name);
     if (set.length === 0) throw new CodedError("NOT_FOUND", "There is no such account");
-    return c.json({ userId, ...(ledger === undefined ? { ledgers: set } : { ledger }), state });
+    return answerJson(c, { userId, ...(ledger === undefined ? { ledgers: set } : { ledger }), state });
   });
 
   app.get("/v1/ops/outbox", async function listOutbox(c) {
@@ -79,7 +85,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     );
     const items = messages.slice(0, query.limit);
     const last = items.at(-1);
-    return c.json({
+    return answerJson(c, {
       items,
       ...(messages.length > query.limit && last !== undefined ? { nextCursor: last.transferId } : {}),
     });
@@ -88,7 +94,8 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
   app.post("/v1/ops/outbox/redrive", async function redrive(c) {
     const { ledger, ids, cursor, dryRun = false } = await readJson(c.req.raw, redriveSchema);
     const which = ids === undefined ? ({ status: "parked", cursor } as const) : { ids };
-    return c.json(
+    return answerJson(
+      c,
       await ledgers[ledger].write(c.env.scope, "redrive messages", (service, ctx) =>
         service.redrive(ctx, which, dryRun),
       ),
@@ -103,7 +110,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
         const receipt = await ledgers[name].keyedWrite(c.env.scope, "refund a transfer", (service, ctx) =>
           service.refund(ctx, id.data),
         );
-        if (receipt !== null) return c.json(receipt);
+        if (receipt !== null) return answerJson(c, receipt);
       }
     }
     throw new CodedError("NOT_FOUND", "No such transfer");
@@ -114,7 +121,7 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
     const items = await ledgers[ledger].read(c.env.scope, "read changes", (service, ctx) =>
       service.changes(ctx, after, limit),
     );
-    return c.json({ items, nextAfter: items.at(-1)?.seq ?? after });
+    return answerJson(c, { items, nextAfter: items.at(-1)?.seq ?? after });
   });
 }
 

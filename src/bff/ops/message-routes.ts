@@ -6,6 +6,7 @@ import {
   parkSchema,
   redriveLettersSchema,
 } from "../../contracts/ledger-operators.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
@@ -29,7 +30,7 @@ export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: Messa
     const parked = await ledgers[ledger].write(c.env.scope, "park messages", (service, ctx) =>
       service.park(ctx, named),
     );
-    return c.json({ parked });
+    return answerJson(c, { parked });
   });
 
   app.get("/v1/ops/dead-letters", async function listDeadLetters(c) {
@@ -39,7 +40,7 @@ export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: Messa
     );
     const items = found.slice(0, query.limit);
     const last = items.at(-1);
-    return c.json({
+    return answerJson(c, {
       items,
       ...(found.length > items.length && last !== undefined ? { nextCursor: letterCursor(last) } : {}),
     });
@@ -47,7 +48,8 @@ export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: Messa
 
   app.post("/v1/ops/dead-letters/redrive", async function redriveLetters(c) {
     const { ledger, ids = null, cursor, dryRun = false } = await readJson(c.req.raw, redriveLettersSchema);
-    return c.json(
+    return answerJson(
+      c,
       await redriveDeadLetters({ ledgers, scope: c.env.scope, order: { ledger, ids, cursor, dryRun } }),
     );
   });
@@ -63,7 +65,7 @@ export function addMessageRoutes(app: Hono<BffEnv>, { ledgers, identity }: Messa
           );
     const items = found.slice(0, limit);
     const last = items.at(-1);
-    return c.json({
+    return answerJson(c, {
       items,
       ...(found.length > items.length && last !== undefined ? { nextCursor: last.id } : {}),
     });

@@ -1,4 +1,5 @@
 import type { Hono } from "hono";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { RequestScope } from "../../platform/call-context.ts";
 import type { Clock } from "../../resilience/clock.ts";
@@ -14,6 +15,6 @@ export interface ReconcileRouteDeps {
 /** Whether the books balance, for an operator who waits for the answer. */
 export function addReconcileRoute(app: Hono<BffEnv>, { ledgersOf, now, sleep }: ReconcileRouteDeps): void {
   app.get("/v1/ops/reconcile", async function showReconciliation(c) {
-    return c.json(await reconcile({ ledgers: ledgersOf(c.env.scope), now, sleep }));
+    return answerJson(c, await reconcile({ ledgers: ledgersOf(c.env.scope), now, sleep }));
   });
 }

@@ -8,6 +8,7 @@ import {
 } from "../../contracts/identity.ts";
 import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
+import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { readJson, readOptionalJson } from "../../platform/validate.ts";
@@ -48,7 +49,7 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
       });
     }
     await group.wait();
-    return c.json({ at: now(), ...parts });
+    return answerJson(c, { at: now(), ...parts });
   });
 
   app.put("/v1/ops/users/:id/roles", async function setRoles(c) {
@@ -56,7 +57,8 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
     const userId = userIdSchema.safeParse(c.req.param("id"));
     if (!userId.success) throw new CodedError("NOT_FOUND", "No such user");
     // Each change is audited, so that none is made twice.
-    return c.json(
+    return answerJson(
+      c,
       await identity.write(c.env.scope, "set roles", (service, ctx) =>
         service.setRoles(ctx, userId.data, roles),
       ),
@@ -71,6 +73,6 @@ export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, no
         : await identity.write(c.env.scope, "distrust a key", (service, ctx) =>
             service.distrustKey(ctx, distrust),
           );
-    return c.json(next, 201);
+    return answerJson(c, next, 201);
   });
 }
