@@ -1,7 +1,8 @@
 import type { Clock } from "../../resilience/clock.ts";
 import type { RejectedRow, RejectedStore } from "../biz/rejected.ts";
 import { d1Error } from "./d1-errors.ts";
-import { REASON_LENGTH_MAX, UPSERT, upsertParameter } from "./d1-history-writer.ts";
+import { REASON_LENGTH_MAX } from "./d1-history-writer.ts";
+import { UPSERT, upsertParameter } from "./record-upsert.ts";
 
 const COLUMNS =
   "r.user_id AS userId, r.kind, r.item_id AS itemId, r.rev, r.rejected_at AS rejectedAtMs, r.reason, r.record";
