@@ -9,7 +9,7 @@ import {
   type HistoryRecord,
 } from "../../../src/history/biz/record.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
-import { UPSERT, upsertParameter } from "../../../src/history/data/record-upsert.ts";
+import { upsertRecords } from "../../../src/history/data/record-upsert.ts";
 import { anyRecord } from "../../support/history-records.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";
 
@@ -22,7 +22,7 @@ const MIGRATIONS = readdirSync(folder)
 /** What a new database has of one user when these were written one after the other. */
 async function written(...statements: readonly (readonly HistoryRecord[])[]) {
   const db = sqliteD1(MIGRATIONS);
-  for (const records of statements) await db.prepare(UPSERT).bind(upsertParameter(records)).run();
+  for (const records of statements) await upsertRecords(db, records).run();
   return d1HistoryReader([db], () => 0).newestOf("ada", 100);
 }
 
