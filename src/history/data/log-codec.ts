@@ -3,8 +3,8 @@ import type { HistoryRecord } from "../biz/record.ts";
 import { readPut, writePut } from "./put-codec.ts";
 
 /*
- * One row of a shard's log, in protobuf. Field 1 is the ms that times and revisions are relative to,
- * field 2 a user, once for each of the row, and field 3 a put: a record, field by field as in
+ * One row of a shard's log, in protobuf. Field 1 is the ms that times and revisions are relative
+ * to, field 2 a user, once for each of the row, and field 3 a put: a record, field by field as in
  * put-codec.ts. 4, 5 and 6 are kept for deletes, clears and pauses.
  *
  * A mutation that this code does not know is counted, and whoever reads the row must keep it:

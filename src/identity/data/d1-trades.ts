@@ -6,8 +6,8 @@ import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { subjectIn } from "./session-subject.ts";
 
 /**
- * Whether a token `t` may be traded. A session ends by its age too, whoever has extended it: by when
- * it was made, a release that knew no age as well.
+ * Whether a token `t` may be traded. A session ends by its age too, whoever has extended it: by
+ * when it was made, a release that knew no age as well.
  */
 const IS_GOOD = `
   t.used_at IS NULL AND t.expires_at > :nowMs AND EXISTS (
