@@ -2,34 +2,29 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { Report, ReportReceipt } from "../../src/contracts/history.ts";
 import { requirePrincipal } from "../../src/platform/call-context.ts";
-import type { HistoryRecord } from "../../src/history/biz/record.ts";
+import { HybridClock } from "../../src/history/biz/hybrid-clock.ts";
+import { ReportStamp } from "../../src/history/biz/report-stamp.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 
 interface WriteThroughEnv {
   readonly HISTORY_DB_0: D1Database;
 }
 
-let rev = Date.now() * 1024;
+const stamp = new ReportStamp({
+  clock: new HybridClock(),
+  now: Date.now,
+  onBackgroundFailure: (what, error) => console.error(what, error),
+});
 
 /**
- * What a team would write without shards: every report goes to D1 before it is answered, by the
- * very statement that the job uses.
+ * What a team would write without shards: every report goes to D1 before it is answered, dated as
+ * shards date theirs, and by the very statement that the job uses.
  */
 export class Playback extends WorkerEntrypoint<WriteThroughEnv> {
   async report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
     const { userId } = requirePrincipal(ctx);
-    const nowMs = Date.now();
-    const records = reports.map((report): HistoryRecord => ({
-      userId,
-      kind: report.kind,
-      itemId: report.itemId,
-      positionMs: report.positionMs,
-      durationMs: report.durationMs ?? null,
-      event: report.event,
-      deviceId: report.deviceId ?? null,
-      atMs: Math.min(report.at ?? nowMs, nowMs),
-      rev: (rev += 1),
-    }));
+    const latestMs = stamp.latestMs();
+    const records = reports.map((report) => stamp.stamp(userId, report, latestMs));
     await d1HistoryWriter(this.env.HISTORY_DB_0, Date.now).upsert(records);
     return { accepted: records.length, ignored: 0 };
   }

@@ -38,7 +38,7 @@ export const MUTATIONS_OF_BOUNDS: readonly Mutation[] = [
   {
     name: "a row that has been adopted is adopted again",
     under: "unknown-row",
-    shardSql: instead("DELETE FROM unread_row WHERE id = ?", "DELETE FROM unread_row WHERE 0 AND id = ?"),
+    shardSql: instead("DELETE FROM unread_row WHERE", "DELETE FROM unread_row WHERE 0 AND"),
   },
   {
     name: "an erasure leaves the rows that can't be read",

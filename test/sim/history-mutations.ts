@@ -264,8 +264,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a row that can't be read is passed over",
     under: "unknown-row",
     shardSql: instead(
-      "INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (?, ?, ?, ?)",
-      "INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT ?, ?, ?, ? WHERE 0",
+      "INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (?1, ?2, ?3, ?4)",
+      "INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT ?1, ?2, ?3, ?4 WHERE 0",
     ),
   },
   {

@@ -4,7 +4,7 @@ import type { FailureKind, FailureLog } from "./failure-log.ts";
 import { unpackFlushMessage, type FlushMessage, type QueueMessage } from "./flush-message.ts";
 import type { HistoryWriter, ShardPort } from "./ports.ts";
 import { readCollected, type Collected } from "./read-collected.ts";
-import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
+import { confirmationOf, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
 import { statementParts } from "./statement-parts.ts";
 import { writeDatabase } from "./write-database.ts";
 
@@ -174,9 +174,7 @@ async function confirm(
 ): Promise<void> {
   const { records, refused } = work.collected;
   const collected = [...records, ...refused.map(({ record }) => record)];
-  const confirmations: Confirmation[] = collected
-    .filter((record) => safe.has(record))
-    .map(({ userId, kind, itemId, rev, durationMs = null }) => ({ userId, kind, itemId, rev, durationMs }));
+  const confirmations = collected.filter((record) => safe.has(record)).map(confirmationOf);
   if (confirmations.length < collected.length) work.failed = true;
   if (confirmations.length === 0) return;
   try {

@@ -31,6 +31,17 @@ export interface Confirmation extends RecordKey {
   readonly durationMs?: number | null;
 }
 
+/** What confirms a record as it was collected. */
+export function confirmationOf({
+  userId,
+  kind,
+  itemId,
+  rev,
+  durationMs = null,
+}: Confirmation): Required<Confirmation> {
+  return { userId, kind, itemId, rev, durationMs };
+}
+
 /** Position in the order of all reports on one user: by the client's time, ties by arrival. */
 export interface Position {
   readonly atMs: number;
@@ -80,14 +91,21 @@ const RECORD_OVERHEAD_BYTES = 400;
  */
 const STORED_OVERHEAD_BYTES = 48;
 
-type RecordTexts = Pick<HistoryRecord, "kind" | "itemId" | "deviceId">;
+/** The fields of a record that hold a text of its own, but for its user's id, which many share. */
+type TextField = {
+  [F in keyof HistoryRecord]: string extends NonNullable<HistoryRecord[F]> ? F : never;
+}[Exclude<keyof HistoryRecord, "userId">];
+type RecordTexts = Pick<HistoryRecord, TextField>;
+
+/** How often each text is held: what names a record is there as its own and in that name. */
+const TEXTS_HELD: Readonly<Record<TextField, number>> = { kind: 2, itemId: 2, deviceId: 1 };
+const TEXT_FIELDS = Object.keys(TEXTS_HELD) as readonly TextField[];
 
 /** An estimate of the memory that a record takes, in bytes. */
 export function recordBytes(record: RecordTexts): number {
-  // The texts twice: the record's own, and the name by which it is found.
-  return (
-    RECORD_OVERHEAD_BYTES + 2 * (record.kind.length + record.itemId.length) + (record.deviceId?.length ?? 0)
-  );
+  let bytes = RECORD_OVERHEAD_BYTES;
+  for (const field of TEXT_FIELDS) bytes += TEXTS_HELD[field] * (record[field]?.length ?? 0);
+  return bytes;
 }
 
 /**
@@ -95,21 +113,38 @@ export function recordBytes(record: RecordTexts): number {
  * all of a row.
  */
 export function storedBytes(record: RecordTexts): number {
-  return STORED_OVERHEAD_BYTES + record.kind.length + record.itemId.length + (record.deviceId?.length ?? 0);
+  let bytes = STORED_OVERHEAD_BYTES;
+  for (const field of TEXT_FIELDS) bytes += record[field]?.length ?? 0;
+  return bytes;
 }
 
-/** The record as a client sees it. */
+type SeenField = Exclude<keyof HistoryRecord, "userId" | "rev">;
+/** What clients see of a record: all but whose it is and its revision, its time by another name. */
+type EntryFields = {
+  readonly [F in SeenField as F extends "atMs" ? "watchedAt" : F]: HistoryRecord[F];
+};
+
+/** The record as a client sees it. A field that only one of the two has does not compile. */
 export function entryOf(record: HistoryRecord): Entry {
-  const durationMs = knownDuration(record);
-  return {
+  return withoutNulls<EntryFields>({
     kind: record.kind,
     itemId: record.itemId,
     positionMs: record.positionMs,
-    ...(durationMs === null ? {} : { durationMs }),
+    durationMs: knownDuration(record),
     event: record.event,
-    ...(record.deviceId === null ? {} : { deviceId: record.deviceId }),
+    deviceId: record.deviceId,
     watchedAt: record.atMs,
-  };
+  } satisfies Record<keyof Entry, unknown>);
+}
+
+type WithoutNulls<T> = { [F in keyof T as null extends T[F] ? never : F]: T[F] } & {
+  [F in keyof T as null extends T[F] ? F : never]?: NonNullable<T[F]>;
+};
+
+function withoutNulls<T extends object>(fields: T): WithoutNulls<T> {
+  const known: Record<string, unknown> = {};
+  for (const name in fields) if (fields[name] !== null) known[name] = fields[name];
+  return known as WithoutNulls<T>;
 }
 
 /** The share of a known duration from which on an item counts as finished. */

@@ -1,24 +1,25 @@
 import type { FailureCount } from "../../contracts/history.ts";
+import { bound, boundAll, namedSql, type NamedSql } from "../../platform/named-sql.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { FailureLog } from "../biz/failure-log.ts";
 import { d1Error } from "./d1-errors.ts";
 
-/** 1 [[kind, count]…], 2 now. */
-const COUNT = `
-  INSERT INTO failure_count (kind, total, last_at) SELECT value ->> 0, value ->> 1, ?2 FROM json_each(?1) WHERE true
-  ON CONFLICT (kind) DO UPDATE SET total = failure_count.total + excluded.total, last_at = max(failure_count.last_at, excluded.last_at)`;
-/** 1 [[id, outline, attempts]…], 2 now. */
-const KEEP = `
+/** Counts are pairs of a kind and a number in a JSON array. */
+const COUNT = namedSql(`
+  INSERT INTO failure_count (kind, total, last_at)
+  SELECT value ->> 0, value ->> 1, :nowMs FROM json_each(:counts) WHERE true
+  ON CONFLICT (kind) DO UPDATE SET total = failure_count.total + excluded.total, last_at = max(failure_count.last_at, excluded.last_at)`);
+/** Messages are arrays in a JSON array: id, outline, attempts. */
+const KEEP = namedSql(`
   INSERT INTO unreadable_message (id, outline, attempts, received_at)
-  SELECT value ->> 0, value ->> 1, value ->> 2, ?2 FROM json_each(?1) WHERE true
-  ON CONFLICT (id) DO NOTHING`;
-/** 1 most kept, 2 limit. The index is read from its newest end, as far as is kept. */
-const CAP = `
+  SELECT value ->> 0, value ->> 1, value ->> 2, :nowMs FROM json_each(:messages) WHERE true
+  ON CONFLICT (id) DO NOTHING`);
+/** The index is read from its newest end, as far as is kept. */
+const CAP = namedSql(`
   DELETE FROM unreadable_message WHERE id IN (
-    SELECT id FROM unreadable_message ORDER BY received_at DESC, id DESC LIMIT ?2 OFFSET ?1)`;
-/** 1 count at most. */
-const LEFT_LETTERS = "SELECT count(*) AS total FROM (SELECT 1 FROM dead_letter LIMIT ?1)";
-const REJECTED = "SELECT count(*) AS total FROM (SELECT 1 FROM history_rejected LIMIT ?1)";
+    SELECT id FROM unreadable_message ORDER BY received_at DESC, id DESC LIMIT :cappedMax OFFSET :keptMax)`);
+const LEFT_LETTERS = namedSql("SELECT count(*) AS total FROM (SELECT 1 FROM dead_letter LIMIT :countedMax)");
+const REJECTED = namedSql("SELECT count(*) AS total FROM (SELECT 1 FROM history_rejected LIMIT :countedMax)");
 
 const OUTLINES_MAX = 1_000;
 /** More than one batch can bring. */
@@ -32,13 +33,16 @@ export function d1FailureLog(db: D1Database, now: Clock): FailureLog {
   return {
     async note({ counts, unreadable = [] }) {
       const nowMs = now();
-      const statements = [db.prepare(COUNT).bind(JSON.stringify(Object.entries(counts)), nowMs)];
+      const statements = [bound(db, COUNT, { counts: JSON.stringify(Object.entries(counts)), nowMs })];
       if (unreadable.length > 0) {
-        const outlines = unreadable.map(({ id, outline, attempts }) => [id, outline, attempts]);
-        statements.push(
-          db.prepare(KEEP).bind(JSON.stringify(outlines), nowMs),
-          db.prepare(CAP).bind(OUTLINES_MAX, CAPPED_AT_ONCE),
-        );
+        const messages = unreadable.map(({ id, outline, attempts }) => [id, outline, attempts]);
+        const values = {
+          messages: JSON.stringify(messages),
+          nowMs,
+          keptMax: OUTLINES_MAX,
+          cappedMax: CAPPED_AT_ONCE,
+        };
+        statements.push(...boundAll(db, [KEEP, CAP], values));
       }
       try {
         await db.batch(statements);
@@ -66,8 +70,8 @@ export function d1FailureSummary(
   databases: readonly [D1Database, ...D1Database[]],
 ): () => Promise<FailureSummary> {
   const [first] = databases;
-  const total = async (db: D1Database, query: string, max: number): Promise<number> =>
-    (await db.prepare(query).bind(max).first<number>("total")) ?? 0;
+  const total = async (db: D1Database, query: NamedSql<"countedMax">, countedMax: number): Promise<number> =>
+    (await bound(db, query, { countedMax }).first<number>("total")) ?? 0;
   return async function readFailures() {
     try {
       const { results: failures } = await first

@@ -1,3 +1,4 @@
+import { bound, boundAll, namedSql, type NamedSql } from "../../platform/named-sql.ts";
 import type { Retention } from "../biz/retention.ts";
 import { d1Error } from "./d1-errors.ts";
 
@@ -8,25 +9,25 @@ const ROWS_PER_STEP = 500;
 /** Each has up to 128 KB, which is 32 pages to be freed. */
 const LETTERS_PER_STEP = 100;
 
-/** 1 before, 2 limit. */
-const PRUNE_UNREADABLE = `
+const PRUNE_UNREADABLE = namedSql(`
   DELETE FROM unreadable_message WHERE id IN (
-    SELECT id FROM unreadable_message WHERE received_at < ?1 ORDER BY received_at, id LIMIT ?2)
-  RETURNING 1`;
-const PRUNE_REJECTED = `
+    SELECT id FROM unreadable_message WHERE received_at < :beforeMs ORDER BY received_at, id LIMIT :rowsMax)
+  RETURNING 1`);
+const PRUNE_REJECTED = namedSql(`
   DELETE FROM history_rejected WHERE (user_id, kind, item_id, rev) IN (
-    SELECT user_id, kind, item_id, rev FROM history_rejected WHERE rejected_at < ?1
-    ORDER BY rejected_at, user_id, kind, item_id, rev LIMIT ?2)
-  RETURNING 1`;
-/** 1 limit. A letter says what it is in its first bytes; the rest of it is not looked at. */
-const COUNT_LETTERS = `
+    SELECT user_id, kind, item_id, rev FROM history_rejected WHERE rejected_at < :beforeMs
+    ORDER BY rejected_at, user_id, kind, item_id, rev LIMIT :rowsMax)
+  RETURNING 1`);
+/** A letter says what it is in its first bytes; the rest of it is not looked at. */
+const COUNT_LETTERS = namedSql(`
   INSERT INTO failure_count (kind, total, last_at)
   SELECT CASE substr(body, 1, 15) WHEN '{"type":"flush"' THEN 'dead_flush' WHEN '{"type":"refill' THEN 'dead_refill' ELSE 'unreadable' END,
     count(*), max(received_at)
-  FROM (SELECT body, received_at FROM dead_letter ORDER BY id LIMIT ?1) WHERE true GROUP BY 1
-  ON CONFLICT (kind) DO UPDATE SET total = failure_count.total + excluded.total, last_at = max(failure_count.last_at, excluded.last_at)`;
-const PRUNE_LETTERS =
-  "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT ?1) RETURNING 1";
+  FROM (SELECT body, received_at FROM dead_letter ORDER BY id LIMIT :rowsMax) WHERE true GROUP BY 1
+  ON CONFLICT (kind) DO UPDATE SET total = failure_count.total + excluded.total, last_at = max(failure_count.last_at, excluded.last_at)`);
+const PRUNE_LETTERS = namedSql(
+  "DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY id LIMIT :rowsMax) RETURNING 1",
+);
 
 /**
  * Dead letters that the release before kept with their bodies, in database 0: counted, then
@@ -37,9 +38,7 @@ export function oldLetters(db: D1Database): Retention {
     what: "dead letters of an earlier release",
     prune: () =>
       more("prune dead letters", LETTERS_PER_STEP, async () => {
-        const statements = [COUNT_LETTERS, PRUNE_LETTERS].map((query) =>
-          db.prepare(query).bind(LETTERS_PER_STEP),
-        );
+        const statements = boundAll(db, [COUNT_LETTERS, PRUNE_LETTERS], { rowsMax: LETTERS_PER_STEP });
         return (await db.batch(statements)).at(-1)?.results.length ?? 0;
       }),
   };
@@ -67,8 +66,12 @@ export function oldRejected(db: D1Database): Retention {
   };
 }
 
-async function deleted(db: D1Database, query: string, beforeMs: number): Promise<number> {
-  return (await db.prepare(query).bind(beforeMs, ROWS_PER_STEP).all()).results.length;
+async function deleted(
+  db: D1Database,
+  query: NamedSql<"beforeMs" | "rowsMax">,
+  beforeMs: number,
+): Promise<number> {
+  return (await bound(db, query, { beforeMs, rowsMax: ROWS_PER_STEP }).all()).results.length;
 }
 
 /** Whether a step has deleted as many rows as it may. */

@@ -1,34 +1,17 @@
-import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
-import { ProtobufError, ProtobufReader, ProtobufWriter } from "../../protocol/protobuf.ts";
+import { ProtobufReader, ProtobufWriter } from "../../protocol/protobuf.ts";
 import type { HistoryRecord } from "../biz/record.ts";
+import { readPut, writePut } from "./put-codec.ts";
 
 /*
- * One row of a shard's log, in protobuf:
- *
- *   message Row { uint64 base_ms = 1; // times and revisions are written relative to it repeated
- *   string users = 2; repeated Put puts = 3; // 4, 5 and 6 are kept for deletes, clears and pauses
- *   } message Put { uint32 user = 1; // index into users string kind = 2; string item_id = 3;
- *   uint32 position_ms = 4; optional uint32 duration_ms = 5; uint32 event = 6; // index into
- *   PLAYBACK_EVENTS optional string device_id = 7; sint64 at = 8; // ms after base_ms sint64 rev =
- *   9; // ticks after base_ms x 1024 }
+ * One row of a shard's log, in protobuf. Field 1 is the ms that times and revisions are relative
+ * to, field 2 a user, once for each of the row, and field 3 a put: a record, field by field as in
+ * put-codec.ts. 4, 5 and 6 are kept for deletes, clears and pauses.
  *
  * A mutation that this code does not know is counted, and whoever reads the row must keep it:
  * skipping one would lose it. A new kind comes in two releases: one that reads it, then one that
  * writes it, once the stored format number says that no older code will meet it.
  */
 const ROW = { baseMs: 1, users: 2, puts: 3 } as const;
-const PUT = {
-  user: 1,
-  kind: 2,
-  itemId: 3,
-  positionMs: 4,
-  durationMs: 5,
-  event: 6,
-  deviceId: 7,
-  at: 8,
-  rev: 9,
-} as const;
-const TICKS_PER_MS = 1024;
 
 /** The records of one row, which may be none, as compact bytes: some 60 a report. */
 export function encodeRow(records: readonly HistoryRecord[]): Uint8Array<ArrayBuffer> {
@@ -41,21 +24,9 @@ export function encodeRow(records: readonly HistoryRecord[]): Uint8Array<ArrayBu
     users.set(userId, users.size);
     writer.text(ROW.users, userId);
   }
-  for (const record of records)
-    writer.message(ROW.puts, (put) => encodePut(put, record, users.get(record.userId) ?? 0, baseMs));
+  const context = { baseMs, indexOf: (userId: string) => users.get(userId) ?? 0 };
+  for (const record of records) writer.message(ROW.puts, (put) => writePut(put, record, context));
   return writer.finish();
-}
-
-function encodePut(put: ProtobufWriter, record: HistoryRecord, user: number, baseMs: number): void {
-  put.uint(PUT.user, user);
-  put.text(PUT.kind, record.kind);
-  put.text(PUT.itemId, record.itemId);
-  put.uint(PUT.positionMs, record.positionMs);
-  if (record.durationMs !== null) put.uint(PUT.durationMs, record.durationMs);
-  put.uint(PUT.event, PLAYBACK_EVENTS.indexOf(record.event));
-  if (record.deviceId !== null) put.text(PUT.deviceId, record.deviceId);
-  put.sint(PUT.at, record.atMs - baseMs);
-  put.sint(PUT.rev, record.rev - baseMs * TICKS_PER_MS);
 }
 
 export interface DecodedRow {
@@ -82,37 +53,9 @@ export function decodeRow(bytes: Uint8Array, passedOver: readonly number[] = [])
     if (reader.field === ROW.baseMs) baseMs = reader.uint();
     else if (reader.field === ROW.users) users.push(reader.text());
     else if (passedOver.includes(reader.field)) continue;
-    else if (reader.field === ROW.puts) records.push(decodePut(reader.bytes(), users, baseMs));
+    else if (reader.field === ROW.puts)
+      records.push(readPut(reader.bytes(), { baseMs, nameOf: (index) => users[index] }));
     else unknown += 1;
   }
   return { records, unknown };
-}
-
-function decodePut(bytes: Uint8Array, users: readonly string[], baseMs: number): HistoryRecord {
-  const put = new ProtobufReader(bytes);
-  let userId: string | undefined;
-  let event: HistoryRecord["event"] | undefined;
-  const record = {
-    kind: "",
-    itemId: "",
-    positionMs: 0,
-    durationMs: null as number | null,
-    deviceId: null as string | null,
-    atMs: 0,
-    rev: 0,
-  };
-  while (put.next()) {
-    if (put.field === PUT.user) userId = users[put.uint()];
-    else if (put.field === PUT.kind) record.kind = put.text();
-    else if (put.field === PUT.itemId) record.itemId = put.text();
-    else if (put.field === PUT.positionMs) record.positionMs = put.uint();
-    else if (put.field === PUT.durationMs) record.durationMs = put.uint();
-    else if (put.field === PUT.event) event = PLAYBACK_EVENTS[put.uint()];
-    else if (put.field === PUT.deviceId) record.deviceId = put.text();
-    else if (put.field === PUT.at) record.atMs = baseMs + put.sint();
-    else if (put.field === PUT.rev) record.rev = baseMs * TICKS_PER_MS + put.sint();
-  }
-  if (userId === undefined || event === undefined)
-    throw new ProtobufError("a log record names no known user or event");
-  return { ...record, userId, event };
 }

@@ -1,26 +1,14 @@
 import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
-import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
+import { RECORD_COLUMNS } from "./record-columns.ts";
 
 /**
  * The tables of migrations/history, as queries see them. A test holds them against the migrated
  * database.
  */
 
-export const history = sqliteTable(
-  "history",
-  {
-    userId: text("user_id").notNull(),
-    kind: text("kind").notNull(),
-    itemId: text("item_id").notNull(),
-    positionMs: integer("position_ms").notNull(),
-    durationMs: integer("duration_ms"),
-    event: text("event", { enum: PLAYBACK_EVENTS }).notNull(),
-    deviceId: text("device_id"),
-    atMs: integer("at").notNull(),
-    rev: integer("rev").notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.userId, table.kind, table.itemId] })],
-);
+export const history = sqliteTable("history", RECORD_COLUMNS, (table) => [
+  primaryKey({ columns: [table.userId, table.kind, table.itemId] }),
+]);
 
 export const historyUser = sqliteTable("history_user", {
   userId: text("user_id").primaryKey(),

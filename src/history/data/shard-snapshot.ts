@@ -1,10 +1,17 @@
+import { namedSql } from "../../platform/named-sql.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 import { encodeRow } from "./log-codec.ts";
-import { bytesOf, type ShardSql } from "./shard-sql.ts";
+import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS snapshot (chunk INTEGER PRIMARY KEY, seq INTEGER NOT NULL, chunks INTEGER NOT NULL, payload BLOB NOT NULL);
 `;
+const PUT_CHUNK = namedSql(
+  "INSERT OR REPLACE INTO snapshot (chunk, seq, chunks, payload) VALUES (:chunk, :seq, :chunks, :payload)",
+);
+const DELETE_FROM = namedSql("DELETE FROM snapshot WHERE chunk >= :chunk");
+const FIRST_CHUNKS = namedSql("SELECT chunk FROM snapshot ORDER BY chunk LIMIT :chunks");
+const PAYLOAD = namedSql("SELECT payload FROM snapshot WHERE chunk = :chunk");
 
 /** Records in a chunk: at some 350 bytes each at most, well below a row's 1 MB. */
 const RECORDS_PER_CHUNK = 2_000;
@@ -44,14 +51,8 @@ export class ShardSnapshot {
   /** To be called within a transaction. Nothing of a larger snapshot before it is left over. */
   write({ seq, chunks }: EncodedSnapshot): void {
     for (const [chunk, payload] of chunks.entries())
-      this.#db.exec(
-        "INSERT OR REPLACE INTO snapshot (chunk, seq, chunks, payload) VALUES (?, ?, ?, ?)",
-        chunk,
-        seq,
-        chunks.length,
-        payload,
-      );
-    this.#db.exec("DELETE FROM snapshot WHERE chunk >= ?", chunks.length);
+      execNamed(this.#db, PUT_CHUNK, { chunk, seq, chunks: chunks.length, payload });
+    execNamed(this.#db, DELETE_FROM, { chunk: chunks.length });
   }
 
   /** What is stored; null where there is no snapshot. */
@@ -74,11 +75,10 @@ export class ShardSnapshot {
   *chunksOf({
     chunks,
   }: SnapshotShape): Generator<{ readonly chunk: number; readonly payload: Uint8Array<ArrayBuffer> }> {
-    for (const { chunk } of this.#db
-      .exec("SELECT chunk FROM snapshot ORDER BY chunk LIMIT ?", chunks)
-      .toArray()) {
-      const [row] = this.#db.exec("SELECT payload FROM snapshot WHERE chunk = ?", Number(chunk)).toArray();
-      yield { chunk: Number(chunk), payload: bytesOf(row?.["payload"]) };
+    for (const row of execNamed(this.#db, FIRST_CHUNKS, { chunks })) {
+      const chunk = Number(row["chunk"]);
+      const [stored] = execNamed(this.#db, PAYLOAD, { chunk });
+      yield { chunk, payload: bytesOf(stored?.["payload"]) };
     }
   }
 }

@@ -1,8 +1,9 @@
+import { namedSql } from "../../platform/named-sql.ts";
 import type { LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 import { encodeRow } from "./log-codec.ts";
 import { ShardSnapshot } from "./shard-snapshot.ts";
-import { bytesOf, type ShardSql } from "./shard-sql.ts";
+import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";
 import { isNobody, UnreadRows, type StoredPart } from "./unread-rows.ts";
 
 const SCHEMA = `
@@ -10,8 +11,16 @@ const SCHEMA = `
     rev_high INTEGER NOT NULL, payload BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS erased_user (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 `;
-const OVERWRITE = "UPDATE log SET seq = ?, low_water = ?, rev_high = ?, payload = ? WHERE slot = ?";
-const INSERT = "INSERT INTO log (seq, low_water, rev_high, payload, slot) VALUES (?, ?, ?, ?, ?)";
+const OVERWRITE = namedSql(`
+  UPDATE log SET seq = :seq, low_water = :lowWater, rev_high = :revHigh, payload = :payload WHERE slot = :slot`);
+const INSERT = namedSql(`
+  INSERT INTO log (slot, seq, low_water, rev_high, payload) VALUES (:slot, :seq, :lowWater, :revHigh, :payload)`);
+const PAYLOAD = namedSql("SELECT payload FROM log WHERE slot = :slot");
+const MARK_ERASED = namedSql(
+  "INSERT INTO erased_user (user_id, at_ms) VALUES (:userId, :atMs) ON CONFLICT (user_id) DO NOTHING",
+);
+const FIND_ERASED = namedSql("SELECT 1 FROM erased_user WHERE user_id = :userId");
+const BLANK = namedSql("UPDATE log SET payload = x'' WHERE instr(payload, :name) > 0");
 
 interface Slot {
   readonly slot: number;
@@ -72,7 +81,7 @@ export class SqliteShardLog implements ShardLog {
         this.#give({ seq, part: chunk + 1, payload }, take);
     }
     for (const { slot, seq } of live) {
-      const [row] = this.#db.exec("SELECT payload FROM log WHERE slot = ?", slot).toArray();
+      const [row] = execNamed(this.#db, PAYLOAD, { slot });
       this.#give({ seq, part: 0, payload: bytesOf(row?.["payload"]) }, take);
     }
     this.#revHigh = rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0);
@@ -96,7 +105,7 @@ export class SqliteShardLog implements ShardLog {
     }));
     const write = (): void => {
       for (const { statement, seq, payload, slot } of written)
-        this.#db.exec(statement, seq, lowWater, revHigh, payload, slot);
+        execNamed(this.#db, statement, { seq, lowWater, revHigh, payload, slot });
       if (adopted !== undefined) this.#unread.forget(adopted);
     };
     if (written.length === 1 && adopted === undefined) write();
@@ -128,25 +137,18 @@ export class SqliteShardLog implements ShardLog {
 
   isErased(userId: string): boolean {
     if (isNobody(userId)) return true;
-    return (
-      this.#hasErased &&
-      this.#db.exec("SELECT 1 FROM erased_user WHERE user_id = ?", userId).toArray().length > 0
-    );
+    return this.#hasErased && execNamed(this.#db, FIND_ERASED, { userId }).length > 0;
   }
 
   erase(userId: string, atMs: number, seq: number, pending: readonly HistoryRecord[]): number {
     const snapshot = this.#snapshot.encode(seq, pending);
     const name = new TextEncoder().encode(userId).slice().buffer;
     this.#db.transaction(() => {
-      this.#db.exec(
-        "INSERT INTO erased_user (user_id, at_ms) VALUES (?, ?) ON CONFLICT (user_id) DO NOTHING",
-        userId,
-        atMs,
-      );
+      execNamed(this.#db, MARK_ERASED, { userId, atMs });
       this.#snapshot.write(snapshot);
       // The snapshot has everything of everybody else: each row that names the user can go, and
       // keeps its place in the order.
-      this.#db.exec("UPDATE log SET payload = x'' WHERE instr(payload, ?) > 0", name);
+      execNamed(this.#db, BLANK, { name });
       this.#unread.anonymise(userId);
     });
     this.#hasErased = true;

@@ -1,15 +1,20 @@
+import { namedSql } from "../../platform/named-sql.ts";
 import { ProtobufError } from "../../protocol/protobuf.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 import { decodeRow, KINDS_READ } from "./log-codec.ts";
-import { bytesOf, type ShardSql } from "./shard-sql.ts";
+import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS unread_row (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, part INTEGER NOT NULL, kinds_read TEXT NOT NULL,
     payload BLOB NOT NULL, UNIQUE (seq, part));
 `;
-const SET_ASIDE = `
-  INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (?, ?, ?, ?)
-  ON CONFLICT (seq, part) DO UPDATE SET kinds_read = excluded.kinds_read, payload = excluded.payload`;
+const SET_ASIDE = namedSql(`
+  INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (:seq, :part, :kindsRead, :payload)
+  ON CONFLICT (seq, part) DO UPDATE SET kinds_read = excluded.kinds_read, payload = excluded.payload`);
+const KINDS_READ_OF = namedSql("SELECT kinds_read FROM unread_row WHERE id = :id");
+const PAYLOAD = namedSql("SELECT payload FROM unread_row WHERE id = :id");
+const REPLACE = namedSql("UPDATE unread_row SET payload = :payload WHERE id = :id");
+const FORGET = namedSql("DELETE FROM unread_row WHERE id = :id");
 
 /** A row of the log (part 0) or a chunk of its snapshot (parts from 1 on). */
 export interface StoredPart {
@@ -50,7 +55,12 @@ export class UnreadRows {
   readOrSetAside({ seq, part, payload }: StoredPart): readonly HistoryRecord[] {
     const { records, isWhole, kindsRead } = read(payload);
     if (!isWhole) {
-      this.#db.exec(SET_ASIDE, seq, part, JSON.stringify(kindsRead), payload.slice().buffer);
+      execNamed(this.#db, SET_ASIDE, {
+        seq,
+        part,
+        kindsRead: JSON.stringify(kindsRead),
+        payload: payload.slice().buffer,
+      });
       this.#count = this.ids().length;
     }
     return records;
@@ -61,7 +71,7 @@ export class UnreadRows {
    * can't.
    */
   read(id: number): readonly HistoryRecord[] | null {
-    const [row] = this.#db.exec("SELECT kinds_read FROM unread_row WHERE id = ?", id).toArray();
+    const [row] = execNamed(this.#db, KINDS_READ_OF, { id });
     const { records, isWhole } = read(
       this.#payload(id),
       JSON.parse(String(row?.["kinds_read"])) as readonly number[],
@@ -70,7 +80,7 @@ export class UnreadRows {
   }
 
   forget(id: number): void {
-    this.#db.exec("DELETE FROM unread_row WHERE id = ?", id);
+    execNamed(this.#db, FORGET, { id });
   }
 
   /** To be called when a transaction that forgot some has ended well. */
@@ -86,13 +96,12 @@ export class UnreadRows {
     const name = new TextEncoder().encode(userId);
     for (const id of this.ids()) {
       const payload = this.#payload(id);
-      if (blank(payload, name))
-        this.#db.exec("UPDATE unread_row SET payload = ? WHERE id = ?", payload.buffer, id);
+      if (blank(payload, name)) execNamed(this.#db, REPLACE, { id, payload: payload.buffer });
     }
   }
 
   #payload(id: number): Uint8Array<ArrayBuffer> {
-    const [row] = this.#db.exec("SELECT payload FROM unread_row WHERE id = ?", id).toArray();
+    const [row] = execNamed(this.#db, PAYLOAD, { id });
     return bytesOf(row?.["payload"]);
   }
 }

@@ -11,77 +11,89 @@ import type {
   SecretHash,
 } from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
 
-const CHANGE_PASSWORD =
-  "UPDATE account SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2 RETURNING id";
-const END_OTHER_SESSIONS = revokeSessionsSql(
-  "password",
-  "account_id = ?2 AND id <> ?3 AND EXISTS (SELECT 1 FROM account WHERE id = ?2 AND password_hash = ?4)",
+const CHANGE_PASSWORD = namedSql(
+  "UPDATE account SET password_hash = :newHash WHERE id = :userId AND password_hash = :knownHash RETURNING id",
+);
+const END_OTHER_SESSIONS = namedSql(
+  revokeSessionsSql(
+    "password",
+    `account_id = :userId AND id <> :keepSessionId
+    AND EXISTS (SELECT 1 FROM account WHERE id = :userId AND password_hash = :newHash)`,
+  ),
 );
 
-const APPLY_SECRET = `
-  UPDATE account SET password_hash = ?4, operator_digest = ?5
-  WHERE id = ?1 AND password_hash = ?2 AND operator_digest = ?3 RETURNING id`;
-const AUDIT_SECRET = `
+const APPLY_SECRET = namedSql(`
+  UPDATE account SET password_hash = :newHash, operator_digest = :newDigest
+  WHERE id = :userId AND password_hash = :knownHash AND operator_digest = :knownDigest RETURNING id`);
+const AUDIT_SECRET = namedSql(`
   INSERT INTO audit (id, at, actor, action, target, detail)
-  SELECT ?1, ?2, ?3, 'apply-secret', id, '{}' FROM account WHERE id = ?4 AND operator_digest = ?5 AND changes() > 0`;
-const END_SESSIONS_OF_OLD_SECRET = revokeSessionsSql(
-  "secret",
-  "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)",
+  SELECT :auditId, :nowMs, :actor, 'apply-secret', id, '{}' FROM account
+  WHERE id = :userId AND operator_digest = :newDigest AND changes() > 0`);
+const END_SESSIONS_OF_OLD_SECRET = namedSql(
+  revokeSessionsSql("secret", "account_id = :userId AND EXISTS (SELECT 1 FROM audit WHERE id = :auditId)"),
 );
-const NOTE_DIGEST =
-  "UPDATE account SET operator_digest = ?4 WHERE id = ?1 AND password_hash = ?2 AND operator_digest IS ?3";
+const NOTE_DIGEST = namedSql(`
+  UPDATE account SET operator_digest = :newDigest
+  WHERE id = :userId AND password_hash = :knownHash AND operator_digest IS :knownDigest`);
 /**
  * By the digest too: the hash that no password has is the same under each secret. A digest may have
  * moved to the present key meanwhile.
  */
-const REPLACE_HASH = `
-  UPDATE account SET password_hash = ?4, operator_digest = ?5
-  WHERE id = ?1 AND password_hash = ?2 AND operator_digest IN (?3, ?5) RETURNING id`;
+const REPLACE_HASH = namedSql(`
+  UPDATE account SET password_hash = :newHash, operator_digest = :newDigest
+  WHERE id = :userId AND password_hash = :knownHash AND operator_digest IN (:knownDigest, :newDigest)
+  RETURNING id`);
 
 /** Spelled as in the index on admins: otherwise the query would read all accounts. */
-const isAdmin = (roles: string): string => `instr(${roles}, '"admin"') > 0`;
-const anotherAdminThan = (id: string): string =>
-  `EXISTS (SELECT 1 FROM account AS other WHERE ${isAdmin("other.roles")} AND other.id <> ${id})`;
+const isAdmin = <Roles extends string>(roles: Roles) => `instr(${roles}, '"admin"') > 0` as const;
+const ANOTHER_IS_ADMIN = `EXISTS (
+  SELECT 1 FROM account AS other WHERE ${isAdmin("other.roles")} AND other.id <> :userId)` as const;
 
 /** The guard sits in the first statement, the others ask for its line. */
-const AUDIT_ROLES = `
+const AUDIT_ROLES = namedSql(`
   INSERT INTO audit (id, at, actor, action, target, detail)
-  SELECT ?1, ?2, ?3, 'set-roles', id, json_object('from', json(roles), 'to', json(?5)) FROM account
-  WHERE id = ?4 AND (${isAdmin("?5")} OR NOT ${isAdmin("roles")} OR ${anotherAdminThan("?4")}) RETURNING id`;
-const SET_ROLES =
-  "UPDATE account SET roles = ?2 WHERE id = ?1 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)";
-const END_SESSIONS_OF_OLD_ROLES = revokeSessionsSql(
-  "roles",
-  "account_id = ?2 AND EXISTS (SELECT 1 FROM audit WHERE id = ?3)",
+  SELECT :auditId, :nowMs, :actor, 'set-roles', id, json_object('from', json(roles), 'to', json(:roles)) FROM account
+  WHERE id = :userId AND (${isAdmin(":roles")} OR NOT ${isAdmin("roles")} OR ${ANOTHER_IS_ADMIN}) RETURNING id`);
+const SET_ROLES = namedSql(
+  "UPDATE account SET roles = :roles WHERE id = :userId AND EXISTS (SELECT 1 FROM audit WHERE id = :auditId)",
+);
+const END_SESSIONS_OF_OLD_ROLES = namedSql(
+  revokeSessionsSql("roles", "account_id = :userId AND EXISTS (SELECT 1 FROM audit WHERE id = :auditId)"),
 );
 
 /**
  * An admin goes if another stays, or if the operator's secrets make one anew: their e-mail is free,
  * or is the one that goes.
  */
-const DELETE_ACCOUNT = `
-  DELETE FROM account WHERE id = ?1 AND password_hash = ?2 AND (
-    NOT ${isAdmin("roles")} OR ${anotherAdminThan("?1")}
-    OR (?3 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account AS named WHERE named.email = ?3 AND named.id <> ?1)))
-  RETURNING id`;
-const STILL_FITS = "SELECT 1 FROM account WHERE id = ?1 AND password_hash = ?2";
-const ADD_ERASURE = `
+const DELETE_ACCOUNT = namedSql(`
+  DELETE FROM account WHERE id = :userId AND password_hash = :knownHash AND (
+    NOT ${isAdmin("roles")} OR ${ANOTHER_IS_ADMIN}
+    OR (:operatorEmail IS NOT NULL AND NOT EXISTS (
+      SELECT 1 FROM account AS named WHERE named.email = :operatorEmail AND named.id <> :userId)))
+  RETURNING id`);
+const STILL_FITS = namedSql("SELECT 1 FROM account WHERE id = :userId AND password_hash = :knownHash");
+const ADD_ERASURE = namedSql(`
   INSERT INTO erasure (user_id, requested_at, attempts, next_at)
-  SELECT ?1, ?2, 1, ?3 WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = ?1) ON CONFLICT (user_id) DO NOTHING`;
-const DELETE_TOKENS = `
-  DELETE FROM refresh_token WHERE session_id IN (SELECT id FROM session WHERE account_id = ?1)
-  AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?1)`;
-const END_SESSIONS_OF_ERASED = revokeSessionsSql(
-  "erased",
-  "account_id = ?2 AND NOT EXISTS (SELECT 1 FROM account WHERE id = ?2)",
+  SELECT :userId, :nowMs, 1, :retryAtMs WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = :userId)
+  ON CONFLICT (user_id) DO NOTHING`);
+const DELETE_TOKENS = namedSql(`
+  DELETE FROM refresh_token WHERE session_id IN (SELECT id FROM session WHERE account_id = :userId)
+  AND NOT EXISTS (SELECT 1 FROM account WHERE id = :userId)`);
+const END_SESSIONS_OF_ERASED = namedSql(
+  revokeSessionsSql(
+    "erased",
+    "account_id = :userId AND NOT EXISTS (SELECT 1 FROM account WHERE id = :userId)",
+  ),
 );
 
 /** An erasure is the mark that stays of an account. */
-const STATE = `SELECT CASE
-  WHEN EXISTS (SELECT 1 FROM account WHERE id = ?1) THEN 'open' WHEN EXISTS (SELECT 1 FROM erasure WHERE user_id = ?1) THEN 'erased' END AS state`;
+const STATE = namedSql(`SELECT CASE
+  WHEN EXISTS (SELECT 1 FROM account WHERE id = :userId) THEN 'open'
+  WHEN EXISTS (SELECT 1 FROM erasure WHERE user_id = :userId) THEN 'erased' END AS state`);
 
 /**
  * Accounts in D1. Each change is one batch whose later statements ask whether the first one held.
@@ -101,7 +113,7 @@ export function d1Accounts(db: D1Database): AccountStore {
 
     async state(userId) {
       const row = await d1Call("read an account's state", () =>
-        db.prepare(STATE).bind(userId).first<{ state: AccountState | null }>(),
+        bound(db, STATE, { userId }).first<{ state: AccountState | null }>(),
       );
       return row?.state ?? null;
     },
@@ -124,53 +136,46 @@ export function d1Accounts(db: D1Database): AccountStore {
       return added.length > 0;
     },
 
-    async changePassword({ userId, knownHash, newHash, keepSessionId, nowMs }: PasswordChange) {
-      const results = await d1Batch("change a password", db, [
-        db.prepare(CHANGE_PASSWORD).bind(userId, knownHash, newHash),
-        db.prepare(END_OTHER_SESSIONS).bind(nowMs, userId, keepSessionId, newHash),
-      ]);
-      return gaveRow(results, 0);
+    async changePassword(change: PasswordChange) {
+      const statements = boundAll(db, [CHANGE_PASSWORD, END_OTHER_SESSIONS], change);
+      return gaveRow(await d1Batch("change a password", db, statements), 0);
     },
 
-    async applySecret({ userId, knownHash, knownDigest, newHash, newDigest, audit }: SecretApplication) {
-      const results = await d1Batch("apply the operator's secret", db, [
-        db.prepare(APPLY_SECRET).bind(userId, knownHash, knownDigest, newHash, newDigest),
-        db.prepare(AUDIT_SECRET).bind(audit.id, audit.atMs, audit.actor, userId, newDigest),
-        db.prepare(END_SESSIONS_OF_OLD_SECRET).bind(audit.atMs, userId, audit.id),
-      ]);
-      return gaveRow(results, 0);
+    async applySecret({ audit, ...application }: SecretApplication) {
+      const statements = boundAll(db, [APPLY_SECRET, AUDIT_SECRET, END_SESSIONS_OF_OLD_SECRET], {
+        ...application,
+        auditId: audit.id,
+        actor: audit.actor,
+        nowMs: audit.atMs,
+      });
+      return gaveRow(await d1Batch("apply the operator's secret", db, statements), 0);
     },
 
-    async noteDigest({ userId, knownHash, knownDigest, newDigest }: DigestChange) {
-      await d1Call("note the operator's secret", () =>
-        db.prepare(NOTE_DIGEST).bind(userId, knownHash, knownDigest, newDigest).run(),
-      );
+    async noteDigest(change: DigestChange) {
+      await d1Call("note the operator's secret", () => bound(db, NOTE_DIGEST, change).run());
     },
 
-    async replaceHash({ userId, knownHash, knownDigest, newHash, newDigest }: SecretHash) {
-      const statement = db.prepare(REPLACE_HASH).bind(userId, knownHash, knownDigest, newHash, newDigest);
+    async replaceHash(change: SecretHash) {
+      const statement = bound(db, REPLACE_HASH, change);
       return (await d1Call("replace a password's hash", () => statement.first())) !== null;
     },
 
     async setRoles({ userId, roles, audit }: RoleChange) {
-      const json = JSON.stringify(roles);
-      const results = await d1Batch("set the roles of a user", db, [
-        db.prepare(AUDIT_ROLES).bind(audit.id, audit.atMs, audit.actor, userId, json),
-        db.prepare(SET_ROLES).bind(userId, json, audit.id),
-        db.prepare(END_SESSIONS_OF_OLD_ROLES).bind(audit.atMs, userId, audit.id),
-      ]);
+      const statements = boundAll(db, [AUDIT_ROLES, SET_ROLES, END_SESSIONS_OF_OLD_ROLES], {
+        userId,
+        roles: JSON.stringify(roles),
+        auditId: audit.id,
+        actor: audit.actor,
+        nowMs: audit.atMs,
+      });
+      const results = await d1Batch("set the roles of a user", db, statements);
       const account = await byId(userId);
       return account === null || gaveRow(results, 0) ? account : "last admin";
     },
 
-    async erase({ userId, knownHash, nowMs, retryAtMs, operatorEmail }: AccountErasure) {
-      const results = await d1Batch("erase an account", db, [
-        db.prepare(DELETE_ACCOUNT).bind(userId, knownHash, operatorEmail),
-        db.prepare(ADD_ERASURE).bind(userId, nowMs, retryAtMs),
-        db.prepare(DELETE_TOKENS).bind(userId),
-        db.prepare(END_SESSIONS_OF_ERASED).bind(nowMs, userId),
-        db.prepare(STILL_FITS).bind(userId, knownHash),
-      ]);
+    async erase(order: AccountErasure) {
+      const statements = [DELETE_ACCOUNT, ADD_ERASURE, DELETE_TOKENS, END_SESSIONS_OF_ERASED, STILL_FITS];
+      const results = await d1Batch("erase an account", db, boundAll(db, statements, order));
       if (gaveRow(results, 0)) return "erased";
       return gaveRow(results, 4) ? "last admin" : "changed";
     },

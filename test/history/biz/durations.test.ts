@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import type { Entry, Report } from "../../../src/contracts/history.ts";
-import type { HistoryRecord } from "../../../src/history/biz/record.ts";
+import { confirmationOf, type HistoryRecord } from "../../../src/history/biz/record.ts";
 import type { Shard, ShardLimits } from "../../../src/history/biz/shard.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
@@ -39,9 +39,7 @@ function history(limits: Partial<ShardLimits> = {}) {
     at = startMs + positionMs - 100_000,
   ) => shard.report("ada", [{ kind: "video", itemId: "film", positionMs, event: "playing", at, ...more }]);
   const confirm = (shard: Shard, records: readonly HistoryRecord[]): void =>
-    shard.confirm(
-      records.map(({ userId, kind, itemId, rev, durationMs }) => ({ userId, kind, itemId, rev, durationMs })),
-    );
+    shard.confirm(records.map(confirmationOf));
   const writeBack = async (shard: Shard): Promise<void> => {
     const records = shard.collect([KEY]);
     await writer.upsert(records);

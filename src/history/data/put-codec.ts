@@ -1,0 +1,146 @@
+import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
+import { ProtobufError, ProtobufReader, type ProtobufWriter } from "../../protocol/protobuf.ts";
+import type { HistoryRecord } from "../biz/record.ts";
+
+/** What the records of a row have in common when they are written. */
+interface RowWritten {
+  readonly baseMs: number;
+  readonly indexOf: (userId: string) => number;
+}
+
+/** The same when they are read. */
+interface RowRead {
+  readonly baseMs: number;
+  readonly nameOf: (index: number) => string | undefined;
+}
+
+/** How one field of a record is written: under which number, and as what. */
+interface PutField<T> {
+  readonly number: number;
+  readonly write: (put: ProtobufWriter, value: T, row: RowWritten) => void;
+  /** Undefined where it names what nobody knows. */
+  readonly read: (put: ProtobufReader, row: RowRead) => T | undefined;
+  /** What a put says that has none; undefined where each must have one. */
+  readonly absent: T | undefined;
+}
+
+const TICKS_PER_MS = 1024;
+
+/**
+ * The fields of a put. A number is that field's for ever: rows outlive the code that wrote them. A
+ * field of a record that has none here does not compile.
+ */
+const PUT: { readonly [F in keyof HistoryRecord]: PutField<HistoryRecord[F]> } = {
+  userId: index(
+    1,
+    (userId, { indexOf }) => indexOf(userId),
+    (at, { nameOf }) => nameOf(at),
+  ),
+  kind: text(2),
+  itemId: text(3),
+  positionMs: uint(4),
+  durationMs: optional(uint(5)),
+  event: index(
+    6,
+    (event) => PLAYBACK_EVENTS.indexOf(event),
+    (at) => PLAYBACK_EVENTS[at],
+  ),
+  deviceId: optional(text(7)),
+  atMs: relative(8, 1),
+  rev: relative(9, TICKS_PER_MS),
+};
+
+function text(number: number): PutField<string> {
+  return {
+    number,
+    write: (put, value) => put.text(number, value),
+    read: (put) => put.text(),
+    absent: "",
+  };
+}
+
+function uint(number: number): PutField<number> {
+  return {
+    number,
+    write: (put, value) => put.uint(number, value),
+    read: (put) => put.uint(),
+    absent: 0,
+  };
+}
+
+/** Relative to the row's time, of which each ms is so many units. */
+function relative(number: number, unitsPerMs: number): PutField<number> {
+  return {
+    number,
+    write: (put, value, { baseMs }) => put.sint(number, value - baseMs * unitsPerMs),
+    read: (put, { baseMs }) => baseMs * unitsPerMs + put.sint(),
+    absent: 0,
+  };
+}
+
+/** Written as its place among those there are: each put must name one of them. */
+function index<T>(
+  number: number,
+  indexOf: (value: T, row: RowWritten) => number,
+  valueAt: (index: number, row: RowRead) => T | undefined,
+): PutField<T> {
+  return {
+    number,
+    write: (put, value, row) => put.uint(number, indexOf(value, row)),
+    read: (put, row) => valueAt(put.uint(), row),
+    absent: undefined,
+  };
+}
+
+/** Left out where there is none. */
+function optional<T>(field: PutField<T>): PutField<T | null> {
+  return {
+    ...field,
+    write: (put, value, row) => {
+      if (value !== null) field.write(put, value, row);
+    },
+    absent: null,
+  };
+}
+
+type Field = keyof HistoryRecord;
+/** A record that is being read. */
+type Draft = { -readonly [F in Field]: HistoryRecord[F] | undefined };
+
+const FIELDS = Object.keys(PUT) as readonly Field[];
+const BY_NUMBER: ReadonlyMap<number, Field> = new Map(FIELDS.map((field) => [PUT[field].number, field]));
+const EMPTY = Object.fromEntries(FIELDS.map((field) => [field, PUT[field].absent])) as Readonly<Draft>;
+
+/** Writes one record as a message of its row. */
+export function writePut(put: ProtobufWriter, record: HistoryRecord, row: RowWritten): void {
+  for (const field of FIELDS) writeField(field, put, record, row);
+}
+
+function writeField<F extends Field>(
+  field: F,
+  put: ProtobufWriter,
+  record: HistoryRecord,
+  row: RowWritten,
+): void {
+  PUT[field].write(put, record[field], row);
+}
+
+/** The record that {@link writePut} was given. Throws `ProtobufError` for what is none. */
+export function readPut(bytes: Uint8Array, row: RowRead): HistoryRecord {
+  const put = new ProtobufReader(bytes);
+  const draft: Draft = { ...EMPTY };
+  while (put.next()) {
+    const field = BY_NUMBER.get(put.field);
+    if (field !== undefined) readField(field, put, draft, row);
+  }
+  if (!isRecord(draft)) throw new ProtobufError("a log record names no known user or event");
+  return draft;
+}
+
+function readField<F extends Field>(field: F, put: ProtobufReader, draft: Draft, row: RowRead): void {
+  draft[field] = PUT[field].read(put, row);
+}
+
+function isRecord(draft: Draft): draft is HistoryRecord {
+  return FIELDS.every((field) => draft[field] !== undefined);
+}
