@@ -38,7 +38,7 @@ export function wire(env: GatewayEnv) {
   });
   const identity = guardedRpc(
     bindRpc<IdentityTrust>(env.IDENTITY),
-    makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 16, writesMax: 1 }),
+    makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: { reads: 16, writes: 1 } }),
   );
   const trust = new TrustStore({
     pull: (sinceMs) => {
@@ -59,8 +59,7 @@ export function wire(env: GatewayEnv) {
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {
       quotaMs: CALL_QUOTA_MS.rpc,
-      readsMax: 512,
-      writesMax: 512,
+      maxConcurrent: 512,
       failsApart: true,
     }),
     scale: config.RATE_LIMIT_SCALE,

@@ -50,11 +50,11 @@ const LIVE_ROWS_MAX = 8_192;
  */
 const HEAD_ENTRIES = ENTRIES_PER_PAGE_MAX + 1;
 
-const SHARD_PLACES = 512;
+const MAX_CONCURRENT_OF_SHARD = 512;
 /** Sixteen shards' own places of a database, and the job's. */
-const DATABASE_PLACES = 512;
-const QUEUE_PLACES = 64;
-const MAPPING_PLACES = 64;
+const MAX_CONCURRENT_QUERIES = 512;
+const MAX_CONCURRENT_SENDS = 64;
+const MAX_CONCURRENT_OF_MAPPING = 64;
 /**
  * What the mapping object waits for D1 when it looks for the mapping: a shard waits for it
  * meanwhile, and somebody for the shard.
@@ -85,26 +85,26 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
   const database = (index: number): Guard =>
     makeGuard(`history-db-${index}`, {
       quotaMs: CALL_QUOTA_MS.database,
-      readsMax: DATABASE_PLACES,
-      writesMax: DATABASE_PLACES,
+      maxConcurrent: MAX_CONCURRENT_QUERIES,
     });
   const shards = new Map<number, Guard>();
   return {
     databases: historyDatabases(env).map((_db, index) => database(index)),
     mapping: makeGuard("history-mapping", {
       quotaMs: CALL_QUOTA_MS.database,
-      readsMax: MAPPING_PLACES,
-      writesMax: MAPPING_PLACES,
+      maxConcurrent: MAX_CONCURRENT_OF_MAPPING,
     }),
-    queue: makeGuard("history-queue", { quotaMs: CALL_QUOTA_MS.queue, readsMax: 1, writesMax: QUEUE_PLACES }),
+    queue: makeGuard("history-queue", {
+      quotaMs: CALL_QUOTA_MS.queue,
+      maxConcurrent: { reads: 1, writes: MAX_CONCURRENT_SENDS },
+    }),
     /** One for each shard: there are at most 4,096. */
     shard(shard: number): Guard {
       let guard = shards.get(shard);
       if (guard === undefined) {
         guard = makeShardGuard(`history-shard-${shard}`, {
           quotaMs: CALL_QUOTA_MS.shard,
-          readsMax: SHARD_PLACES,
-          writesMax: SHARD_PLACES,
+          maxConcurrent: MAX_CONCURRENT_OF_SHARD,
         });
         shards.set(shard, guard);
       }

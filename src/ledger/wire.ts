@@ -47,7 +47,7 @@ import type { OutboxPublisherDeps } from "./service/outbox-publisher-object.ts";
 
 const now = Date.now;
 const random = Math.random;
-const PLACES = 64;
+const MAX_CONCURRENT = 64;
 
 /** The calls that leave a ledger, each behind its guard. */
 function wireCalls(
@@ -57,7 +57,6 @@ function wireCalls(
 ) {
   const ledger = config.LEDGER;
   const peer = peerOf(ledger);
-  const places = { readsMax: PLACES, writesMax: PLACES };
   const makeGuard = wireGuards({
     config,
     breakerState: env.BREAKER_STATE,
@@ -68,13 +67,19 @@ function wireCalls(
   });
   const onFailure = (what: string, error: unknown): void =>
     logger.error("ledger failed", { what, causes: describeCauses(error) });
-  const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...places });
-  const guard = makeGuard(`${ledger}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...places });
+  const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT });
+  const guard = makeGuard(`${ledger}-db`, {
+    quotaMs: CALL_QUOTA_MS.moneyDatabase,
+    maxConcurrent: MAX_CONCURRENT,
+  });
   const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
   // Whoever looks at their money waits no longer than for any other page, behind a guard of their
   // own: what is late for them is in good time for a transfer, and with one breaker for both a slow
   // database would refuse all of those.
-  const readersGuard = makeGuard(`${ledger}-db-readers`, { quotaMs: CALL_QUOTA_MS.database, ...places });
+  const readersGuard = makeGuard(`${ledger}-db-readers`, {
+    quotaMs: CALL_QUOTA_MS.database,
+    maxConcurrent: MAX_CONCURRENT,
+  });
   const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
   const inbox = d1Inbox(db);
   // A stub belongs to the request that made it.
@@ -95,15 +100,15 @@ function wireCalls(
     peer: peerLedger(peer, guardedRpc(bindRpc<LedgerSettlement>(env.PEER), peerGuard), now),
     sender: queueDeliverySender(
       env.PEER_QUEUE,
-      makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, ...places }),
+      makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     sink: queueChangeSink(
       env.CHANGES_QUEUE,
-      makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...places }),
+      makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     wakePublisher: publisherWaker({
       namespace: env.PUBLISHER,
-      guard: makeGuard(`${ledger}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
+      guard: makeGuard(`${ledger}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: MAX_CONCURRENT }),
       background: waitUntil,
       now,
       onFailure,

@@ -6,11 +6,9 @@ import {
   type SharedUpstream,
 } from "../contracts/durable.ts";
 import type { Breaker } from "../resilience/breaker.ts";
-import { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { HedgePolicy } from "../resilience/hedge.ts";
 import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
-import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
 import { PartedBreaker } from "../resilience/parted-breaker.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
@@ -20,7 +18,8 @@ import { SreBreaker } from "../resilience/sre-breaker.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
 import type { CallTimer } from "./call-timer.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
-import { Guard, type CallKind, type GuardParts } from "./guard.ts";
+import { Guard, type GuardParts } from "./guard.ts";
+import { guardLanes, type LaneOptions } from "./guard-lanes.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
 
 export type BreakerEngine = "sre" | "hystrix";
@@ -42,24 +41,14 @@ export interface GuardKitDeps {
 }
 
 /** What one upstream needs. */
-export interface UpstreamOptions {
+export interface UpstreamOptions extends LaneOptions {
   /** What one attempt may take, in ms: 50 for a cache, 300 for a database, 400 for an RPC. */
   readonly quotaMs: number;
-  /** Calls under way at once, in this isolate. */
-  readonly readsMax: number;
-  readonly writesMax: number;
-  /**
-   * The same of dear calls, which then have places of their own and no overload protection but that
-   * of whoever does the work. Among the others if absent.
-   */
-  readonly dearMax?: number;
   /**
    * Whether it is many things that fail apart, such as the objects of clients: each call says by
    * its `part` which it goes to. False if absent.
    */
   readonly failsApart?: boolean;
-  /** Overload protection for each kind of call; none if absent. */
-  readonly overload?: (kind: CallKind) => OverloadLimiter;
   /** Whose injected faults it feels, where it has another name for what it calls. */
   readonly faultsOf?: FaultTarget;
 }
@@ -75,23 +64,14 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(
-    upstream,
-    { quotaMs, readsMax, writesMax, dearMax, failsApart = false, overload, faultsOf },
-  ) {
+  return function makeGuard(upstream, { quotaMs, failsApart = false, faultsOf, ...lanes }) {
     const { breaker: whole, afterAttempt } = breakerFor(upstream);
     const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
     const budget = new RetryBudget();
     return new Guard({
       upstream,
       quotaMs,
-      lanes: {
-        read: { bulkhead: new Bulkhead({ placesMax: readsMax }), overload: overload?.("read") ?? null },
-        write: { bulkhead: new Bulkhead({ placesMax: writesMax }), overload: overload?.("write") ?? null },
-        ...(dearMax === undefined
-          ? {}
-          : { dear: { bulkhead: new Bulkhead({ placesMax: dearMax }), overload: null } }),
-      },
+      lanes: guardLanes(lanes),
       breaker,
       afterAttempt,
       budget,

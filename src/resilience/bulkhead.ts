@@ -2,7 +2,7 @@ import { requireIntegerIn } from "./rate-limit.ts";
 
 interface BulkheadOptions {
   /** Calls under way at once, an integer in [1, 1000000]. */
-  readonly placesMax: number;
+  readonly maxConcurrent: number;
   /** Calls that may wait for a place, an integer in [0, 100000]; none by default. */
   readonly queueMax?: number;
 }
@@ -15,7 +15,7 @@ export class BulkheadFullError extends Error {
 /** Told once: true, a place is yours; false, you have given up. */
 type Waiter = (hasPlace: boolean) => void;
 
-const PLACES_MAX = 1_000_000;
+const CONCURRENT_MAX = 1_000_000;
 const QUEUE_MAX = 100_000;
 
 /**
@@ -26,15 +26,15 @@ const QUEUE_MAX = 100_000;
  * @throws RangeError for an option out of range
  */
 export class Bulkhead {
-  readonly #placesMax: number;
+  readonly #maxConcurrent: number;
   readonly #queueMax: number;
   readonly #waiting = new Set<Waiter>();
   #inUse = 0;
 
-  constructor({ placesMax, queueMax = 0 }: BulkheadOptions) {
-    requireIntegerIn("placesMax", placesMax, 1, PLACES_MAX);
+  constructor({ maxConcurrent, queueMax = 0 }: BulkheadOptions) {
+    requireIntegerIn("maxConcurrent", maxConcurrent, 1, CONCURRENT_MAX);
     requireIntegerIn("queueMax", queueMax, 0, QUEUE_MAX);
-    this.#placesMax = placesMax;
+    this.#maxConcurrent = maxConcurrent;
     this.#queueMax = queueMax;
   }
 
@@ -48,7 +48,7 @@ export class Bulkhead {
 
   /** Takes a place if there is one now; whoever gets it must {@link leave}. */
   tryEnter(): boolean {
-    if (this.#inUse >= this.#placesMax) return false;
+    if (this.#inUse >= this.#maxConcurrent) return false;
     this.#inUse += 1;
     return true;
   }
@@ -61,7 +61,7 @@ export class Bulkhead {
     signal?.throwIfAborted();
     if (this.tryEnter()) return;
     if (this.#waiting.size >= this.#queueMax)
-      throw new BulkheadFullError(`all ${this.#placesMax} places are taken`);
+      throw new BulkheadFullError(`all ${this.#maxConcurrent} places are taken`);
     if (!(await this.#place(signal))) signal?.throwIfAborted();
   }
 

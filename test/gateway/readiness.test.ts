@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { readyGuards } from "../../src/gateway/bff-guards.ts";
+import type { UpstreamOptions } from "../../src/platform/guard-kit.ts";
 import { never } from "../support/hung-bindings.ts";
 import { testGateway } from "../support/test-gateway.ts";
 import { testGuard } from "../support/test-guard.ts";
@@ -35,7 +36,7 @@ describe("readiness", () => {
   });
 
   it("is asked for in lanes of its own: a full BFF is still ready, and a full readiness keeps nobody from it", async () => {
-    const full = testGuard({ placesMax: 1 });
+    const full = testGuard({ maxConcurrent: 1 });
     const { call } = await testGateway(
       (request) => (request.url.endsWith("/refresh") ? never : Response.json({})),
       {
@@ -59,16 +60,16 @@ describe("readiness", () => {
     const made: {
       readonly name: string;
       readonly faultsOf: string | undefined;
-      readonly readsMax: number;
+      readonly maxConcurrent: UpstreamOptions["maxConcurrent"];
     }[] = [];
-    readyGuards((name, { faultsOf, readsMax }) => {
-      made.push({ name, faultsOf, readsMax });
+    readyGuards((name, { faultsOf, maxConcurrent }) => {
+      made.push({ name, faultsOf, maxConcurrent });
       return testGuard();
     });
     expect(made).toEqual([
-      { name: "account-ready", faultsOf: "account", readsMax: 2 },
-      { name: "app-ready", faultsOf: "app", readsMax: 2 },
-      { name: "ops-ready", faultsOf: undefined, readsMax: 2 },
+      { name: "account-ready", faultsOf: "account", maxConcurrent: { reads: 2, writes: 1 } },
+      { name: "app-ready", faultsOf: "app", maxConcurrent: { reads: 2, writes: 1 } },
+      { name: "ops-ready", faultsOf: undefined, maxConcurrent: { reads: 2, writes: 1 } },
     ]);
   });
 });

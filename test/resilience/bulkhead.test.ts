@@ -14,7 +14,7 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 describe("a bulkhead", () => {
   it("lets in as many as it has places, and the next when one leaves", () => {
-    const bulkhead = new Bulkhead({ placesMax: 2 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 2 });
     expect([bulkhead.tryEnter(), bulkhead.tryEnter(), bulkhead.tryEnter()]).toEqual([true, true, false]);
     expect(bulkhead.inUse).toBe(2);
     bulkhead.leave();
@@ -23,7 +23,7 @@ describe("a bulkhead", () => {
   });
 
   it("lets nobody wait unless it is told to", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1 });
     await bulkhead.enter();
     await expect(bulkhead.enter()).rejects.toThrow(new BulkheadFullError("all 1 places are taken"));
     await expect(bulkhead.enter()).rejects.toBeInstanceOf(BulkheadFullError);
@@ -32,7 +32,7 @@ describe("a bulkhead", () => {
   });
 
   it("lets so many wait, and gives them places in their order", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 2 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 2 });
     const { inside, enter } = visitors(bulkhead);
     await enter("a");
     const b = enter("b");
@@ -51,7 +51,7 @@ describe("a bulkhead", () => {
   });
 
   it("gives nobody the place that someone waits for", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 1 });
     await bulkhead.enter();
     const waiter = bulkhead.enter();
     bulkhead.leave();
@@ -61,14 +61,14 @@ describe("a bulkhead", () => {
   });
 
   it("lets in nobody whose signal has fired before", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 1 });
     const reason = new Error("too late");
     await expect(bulkhead.enter(AbortSignal.abort(reason))).rejects.toBe(reason);
     expect(bulkhead.inUse).toBe(0);
   });
 
   it("lets a waiter go whose signal fires, with the signal's reason, and the next one has the place", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 2 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 2 });
     const { inside, enter } = visitors(bulkhead);
     const controller = new AbortController();
     await enter("a");
@@ -83,7 +83,7 @@ describe("a bulkhead", () => {
   });
 
   it("loses no place to a waiter whose signal fires just after it was given one", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 1 });
     const controller = new AbortController();
     await bulkhead.enter();
     const waiter = bulkhead.enter(controller.signal);
@@ -96,7 +96,7 @@ describe("a bulkhead", () => {
   });
 
   it("listens to a signal only while its waiter waits", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 1 });
     const { signal } = new AbortController();
     let listening = 0;
     const add = signal.addEventListener.bind(signal);
@@ -119,7 +119,7 @@ describe("a bulkhead", () => {
   });
 
   it("tells whoever leaves twice", () => {
-    const bulkhead = new Bulkhead({ placesMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1 });
     bulkhead.tryEnter();
     bulkhead.leave();
     expect(() => bulkhead.leave()).toThrow(new Error("nobody is in the bulkhead"));
@@ -129,13 +129,13 @@ describe("a bulkhead", () => {
   it("never has more inside than places nor more waiting than it may, and nobody waits before a free place", async () => {
     const step = fc.oneof(fc.constantFrom("enter", "try", "leave"), fc.nat(9));
     const runs = fc.record({
-      placesMax: fc.integer({ min: 1, max: 4 }),
+      maxConcurrent: fc.integer({ min: 1, max: 4 }),
       queueMax: fc.nat(4),
       steps: fc.array(step, { maxLength: 60 }),
     });
     await fc.assert(
-      fc.asyncProperty(runs, async ({ placesMax, queueMax, steps }) => {
-        const bulkhead = new Bulkhead({ placesMax, queueMax });
+      fc.asyncProperty(runs, async ({ maxConcurrent, queueMax, steps }) => {
+        const bulkhead = new Bulkhead({ maxConcurrent, queueMax });
         let inside = 0;
         let refused = 0;
         let entered = 0;
@@ -156,9 +156,9 @@ describe("a bulkhead", () => {
           } else if (typeof step === "number") waiters[step]?.abort();
           await settled();
           expect(bulkhead.inUse).toBe(inside);
-          expect(inside).toBeLessThanOrEqual(placesMax);
+          expect(inside).toBeLessThanOrEqual(maxConcurrent);
           expect(bulkhead.waiting).toBeLessThanOrEqual(queueMax);
-          expect(bulkhead.waiting === 0 || inside === placesMax).toBe(true);
+          expect(bulkhead.waiting === 0 || inside === maxConcurrent).toBe(true);
         }
         expect(refused).toBeLessThanOrEqual(entered);
       }),
@@ -166,13 +166,13 @@ describe("a bulkhead", () => {
     );
   });
 
-  it.each([0, 1.5, 1_000_001, Number.NaN])("refuses %s places", (placesMax) => {
-    const refused = new RangeError(`placesMax must be an integer in [1, 1000000], got ${placesMax}`);
-    expect(() => new Bulkhead({ placesMax })).toThrow(refused);
+  it.each([0, 1.5, 1_000_001, Number.NaN])("refuses %s places", (maxConcurrent) => {
+    const refused = new RangeError(`maxConcurrent must be an integer in [1, 1000000], got ${maxConcurrent}`);
+    expect(() => new Bulkhead({ maxConcurrent })).toThrow(refused);
   });
 
   it.each([-1, 0.5, 100_001])("refuses a queue of %s", (queueMax) => {
     const refused = new RangeError(`queueMax must be an integer in [0, 100000], got ${queueMax}`);
-    expect(() => new Bulkhead({ placesMax: 1, queueMax })).toThrow(refused);
+    expect(() => new Bulkhead({ maxConcurrent: 1, queueMax })).toThrow(refused);
   });
 });

@@ -12,9 +12,9 @@ import { wireGuards } from "../../platform/wire-guards.ts";
 import { createAccountApp } from "./account-app.ts";
 
 const now = Date.now;
-const IDENTITY_PLACES = 256;
+const MAX_CONCURRENT = 256;
 /** More than identity takes on at once: who is refused there is told so at once. */
-const PASSWORD_PLACES = 64;
+const MAX_CONCURRENT_PASSWORDS = 64;
 
 /** Everything an isolate of the account BFF runs on. */
 export function wire(env: AccountBffEnv) {
@@ -32,9 +32,8 @@ export function wire(env: AccountBffEnv) {
   const identity = bindRpc<IdentityAccounts>(env.IDENTITY);
   const guard = makeGuard("identity", {
     quotaMs: CALL_QUOTA_MS.rpc,
-    readsMax: IDENTITY_PLACES,
-    writesMax: IDENTITY_PLACES,
-    dearMax: PASSWORD_PLACES,
+    maxConcurrent: MAX_CONCURRENT,
+    maxConcurrentDear: MAX_CONCURRENT_PASSWORDS,
   });
   return createAccountApp({
     identity: guardedRpc(identity, guard),

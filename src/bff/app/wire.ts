@@ -16,9 +16,9 @@ import { addHistoryRoutes } from "./history-routes.ts";
 import { addHomeRoute } from "./home-route.ts";
 import { addMoneyRoutes } from "./money-routes.ts";
 
-const HISTORY_PLACES = 512;
-const IDENTITY_PLACES = 256;
-const LEDGER_PLACES = 256;
+const MAX_CONCURRENT_HISTORY = 512;
+const MAX_CONCURRENT_IDENTITY = 256;
+const MAX_CONCURRENT_LEDGER = 256;
 
 /** Everything an isolate of the app BFF runs on. */
 export function wire(env: AppBffEnv) {
@@ -37,14 +37,14 @@ export function wire(env: AppBffEnv) {
   const quotaMs = CALL_QUOTA_MS.rpc;
   const history = guardedRpc(
     bindRpc<HistoryPlayback>(env.HISTORY),
-    makeGuard("history", { quotaMs, readsMax: HISTORY_PLACES, writesMax: HISTORY_PLACES }),
+    makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT_HISTORY }),
   );
   const identity = guardedRpc(
     bindRpc<IdentityAccounts>(env.IDENTITY),
-    makeGuard("identity", { quotaMs, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES }),
+    makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT_IDENTITY }),
   );
   const ledger = (name: LedgerName, binding: object) => {
-    const guard = makeGuard(name, { quotaMs, readsMax: LEDGER_PLACES, writesMax: LEDGER_PLACES });
+    const guard = makeGuard(name, { quotaMs, maxConcurrent: MAX_CONCURRENT_LEDGER });
     const service = bindRpc<LedgerFunds>(binding);
     return {
       reading: guardedRpc(service, guard),

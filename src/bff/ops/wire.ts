@@ -24,7 +24,7 @@ import { createReconcileSweep } from "./reconcile-sweep.ts";
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Operators are few. */
-const PLACES = 32;
+const MAX_CONCURRENT = 32;
 /** What the cron's run may take, in ms: it comes again each minute. */
 const SWEEP_MS = 58_000;
 
@@ -42,18 +42,20 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     background: waitUntil,
     logger,
   });
-  const places = { readsMax: PLACES, writesMax: PLACES };
   const quotaMs = CALL_QUOTA_MS.operatorRpc;
   const history = guardedRpc(
     bindRpc<HistoryOperations>(env.HISTORY),
-    makeGuard("history", { quotaMs, ...places }),
+    makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const identity = guardedRpc(
     bindRpc<IdentityAdministration>(env.IDENTITY),
-    makeGuard("identity", { quotaMs, ...places }),
+    makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const ledger = (name: LedgerName, binding: object) =>
-    guardedRpc(bindRpc<LedgerOperations>(binding), makeGuard(name, { quotaMs, ...places }));
+    guardedRpc(
+      bindRpc<LedgerOperations>(binding),
+      makeGuard(name, { quotaMs, maxConcurrent: MAX_CONCURRENT }),
+    );
   const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
   const bothOf = (scope: RequestScope) => ({
     wallet: reconcilableLedger(ledgers.wallet, scope),
@@ -74,7 +76,11 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     services: { history, identity, ledgers },
     reconciliation: { ledgersOf: bothOf, sleep },
     availability: {
-      guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places, failsApart: true }),
+      guard: makeGuard("durable", {
+        quotaMs: CALL_QUOTA_MS.rpc,
+        maxConcurrent: MAX_CONCURRENT,
+        failsApart: true,
+      }),
       breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
       windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
       faults:
