@@ -7,12 +7,12 @@ import { requestTimer } from "../platform/call-timer.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
-import { createLogger, type Logger } from "../platform/logger.ts";
+import type { Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience, patienceToSpend } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
-import { wireGuards } from "../platform/wire-guards.ts";
+import { wireWorker } from "../platform/wire-worker.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { HashLane } from "./biz/hash-lane.ts";
@@ -92,14 +92,13 @@ function wireErasures(env: IdentityEnv, db: D1Database, makeGuard: MakeGuard, lo
 /** Everything an isolate of the identity worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: IdentityEnv) => {
   const config = readIdentityConfig(env);
-  const logger = createLogger({ worker: "playhead-identity", level: config.LOG_LEVEL });
-  const makeGuard = wireGuards({
+  const { logger, makeGuard } = wireWorker({
+    name: "playhead-identity",
     config,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
     timer: requestTimer,
     background: waitUntil,
-    logger,
   });
   const { db, readersDb, jobsDb, tradesDb } = wireDatabases(env, makeGuard);
   const accountStore = d1Accounts(db);

@@ -1,8 +1,8 @@
-import type { BreakerStateRpc, FaultBoardRpc, FaultTarget } from "../contracts/durable.ts";
 import {
-  FAULT_BOARD_NAME,
   FAULT_TARGETS,
   SHARED_UPSTREAMS,
+  type BreakerStateRpc,
+  type FaultTarget,
   type SharedUpstream,
 } from "../contracts/durable.ts";
 import type { Breaker } from "../resilience/breaker.ts";
@@ -17,6 +17,7 @@ import { SharedBreaker } from "../resilience/shared-breaker.ts";
 import { SreBreaker } from "../resilience/sre-breaker.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
 import type { CallTimer } from "./call-timer.ts";
+import type { FaultBoard } from "./fault-board.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
 import { Guard, type GuardParts } from "./guard.ts";
 import { guardLanes, type LaneOptions } from "./guard-lanes.ts";
@@ -29,7 +30,7 @@ export interface GuardKitDeps {
   /** Shared breaker state; null where an isolate decides alone. */
   readonly breakerStates: ObjectNamespace | null;
   /** Where faults are looked up; null unless the var `FAULTS` is on. */
-  readonly faults: { readonly board: ObjectNamespace; readonly bootId: string } | null;
+  readonly faults: FaultBoard | null;
   /** Which engine guards an upstream; `hystrix`, with shared state, where it is not named. */
   readonly engines: Readonly<Record<string, BreakerEngine>>;
   /** Upstreams whose slowest reads get a second call beside them. */
@@ -51,6 +52,8 @@ export interface UpstreamOptions extends LaneOptions {
   readonly failsApart?: boolean;
   /** Whose injected faults it feels, where it has another name for what it calls. */
   readonly faultsOf?: FaultTarget;
+  /** How its late calls are given up; as those of the worker's other upstreams if absent. */
+  readonly timer?: CallTimer;
 }
 
 export type MakeGuard = (upstream: string, options: UpstreamOptions) => Guard;
@@ -64,7 +67,10 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   const reporter = crypto.randomUUID();
   const states = deps.breakerStates === null ? null : objectsOf<BreakerStateRpc>(deps.breakerStates);
 
-  return function makeGuard(upstream, { quotaMs, failsApart = false, faultsOf, ...lanes }) {
+  return function makeGuard(
+    upstream,
+    { quotaMs, failsApart = false, faultsOf, timer = deps.timer, ...lanes },
+  ) {
     const { breaker: whole, afterAttempt } = breakerFor(upstream);
     const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
     const budget = new RetryBudget();
@@ -79,7 +85,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
         ? new HedgePolicy({ latencies: new RollingPercentile(), budget })
         : null,
       throttle: new RetryThrottle(),
-      timer: deps.timer,
+      timer,
       faults: faultsFor(faultsOf ?? upstream),
       now,
       random,
@@ -109,15 +115,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
 
   function faultsFor(upstream: string): FaultInjector | null {
     if (deps.faults === null || !isFaultTarget(upstream)) return null;
-    const { board, bootId } = deps.faults;
-    const boards = objectsOf<FaultBoardRpc>(board);
-    return faultInjector({
-      board: { faultOf: (boot, target) => boards(FAULT_BOARD_NAME).faultOf(boot, target) },
-      bootId,
-      target: upstream,
-      random,
-      sleep,
-    });
+    return faultInjector({ ...deps.faults, target: upstream, random, sleep });
   }
 }
 

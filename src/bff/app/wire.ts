@@ -2,16 +2,11 @@ import { waitUntil } from "cloudflare:workers";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { LedgerFunds, LedgerName } from "../../contracts/ledger.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
-import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
-import { readBffConfig } from "../../platform/bff-config.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
-import { requestTimer } from "../../platform/call-timer.ts";
 import { guardedRpc } from "../../platform/guarded-rpc.ts";
-import { internalTokenVerifier } from "../../platform/internal-token.ts";
-import { createLogger } from "../../platform/logger.ts";
 import { bindRpc } from "../../platform/rpc.ts";
-import { wireGuards } from "../../platform/wire-guards.ts";
+import { wireBff } from "../../platform/wire-bff.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addHomeRoute } from "./home-route.ts";
 import { addMoneyRoutes } from "./money-routes.ts";
@@ -22,18 +17,14 @@ const MAX_CONCURRENT_LEDGER = 256;
 
 /** Everything an isolate of the app BFF runs on. */
 export function wire(env: AppBffEnv) {
-  const config = readBffConfig(env);
-  const now = Date.now;
-  const audience = audienceOf("app");
-  const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
-  const makeGuard = wireGuards({
-    config,
+  const { shared, makeGuard } = wireBff({
+    name: "app",
+    vars: env,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
-    timer: requestTimer,
     background: waitUntil,
-    logger,
   });
+  const { logger, now } = shared;
   const quotaMs = CALL_QUOTA_MS.rpc;
   const history = guardedRpc(
     bindRpc<HistoryPlayback>(env.HISTORY),
@@ -56,9 +47,7 @@ export function wire(env: AppBffEnv) {
   const ledgers = { wallet: wallet.reading, savings: savings.reading };
   const movers = { wallet: wallet.moving, savings: savings.moving };
   return createBff({
-    verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
-    logger,
-    now,
+    ...shared,
     checkReady: (scope) => history.read(scope, "check history", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
       addHistoryRoutes(app, { history, now });

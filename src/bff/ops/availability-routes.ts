@@ -6,13 +6,13 @@ import {
   SHARED_UPSTREAMS,
   type BreakerStateRpc,
   type Fault,
-  type FaultBoardRpc,
   type QuotaView,
   type RateWindowRpc,
   type SharedBreakerView,
 } from "../../contracts/durable.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
+import type { FaultBoard } from "../../platform/fault-board.ts";
 import type { Guard } from "../../platform/guard.ts";
 import type { Patience } from "../../platform/patience.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
@@ -25,7 +25,7 @@ export interface AvailabilityRoutesDeps {
   readonly breakerOf: (upstream: string) => BreakerStateRpc;
   readonly windowOf: (client: string) => RateWindowRpc;
   /** Null where the var `FAULTS` is off: the route doesn't exist then. */
-  readonly faults: { readonly boards: (name: string) => FaultBoardRpc; readonly bootId: string } | null;
+  readonly faults: FaultBoard | null;
   readonly now: Clock;
 }
 
@@ -99,7 +99,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const { target, latencyMs = 0, errorRate = 0, until } = await readJson(c.req.raw, faultSchema);
     const fault: Fault | null =
       latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
-    const board = faults.boards(FAULT_BOARD_NAME);
+    const { board, bootId } = faults;
     const { scope } = c.env;
     const { deadlineAtMs, isHurried = false } = scope;
     const plan = {
@@ -109,8 +109,8 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
       isHurried,
       part: FAULT_BOARD_NAME,
     } as const;
-    await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
-    const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(faults.bootId));
+    await guard.call("order a fault", plan, () => board.set(bootId, target, fault));
+    const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(bootId));
     return c.json({
       faults: Object.entries(all).map(([name, { untilMs, ...rest }]) => ({
         target: name,
