@@ -37,7 +37,7 @@ describe("readiness", () => {
 
   it("is asked for in lanes of its own: a full BFF is still ready, and a full readiness keeps nobody from it", async () => {
     const full = testGuard({ maxConcurrent: 1 });
-    const { call } = await testGateway(
+    const { call, forwarded } = await testGateway(
       (request) => (request.url.endsWith("/refresh") ? never : Response.json({})),
       {
         guards: { account: full, app: full, ops: full },
@@ -46,7 +46,8 @@ describe("readiness", () => {
     );
     const refresh = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
     void call("/v1/account/refresh", refresh);
-    await vi.waitFor(async () => expect((await call("/v1/account/refresh", refresh)).status).toBe(503));
+    await vi.waitFor(() => expect(forwarded).toHaveLength(1));
+    expect((await call("/v1/account/refresh", refresh)).status).toBe(503);
     expect((await call("/readyz")).status).toBe(200);
   });
 
