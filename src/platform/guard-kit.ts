@@ -1,37 +1,37 @@
 import {
   FAULT_TARGETS,
   SHARED_UPSTREAMS,
+  type BreakerEngine,
   type BreakerStateRpc,
   type FaultTarget,
   type SharedUpstream,
 } from "../contracts/durable.ts";
-import type { Breaker } from "../resilience/breaker.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { HedgePolicy } from "../resilience/hedge.ts";
-import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
 import { PartedBreaker } from "../resilience/parted-breaker.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import { RollingPercentile } from "../resilience/rolling-percentile.ts";
-import { SharedBreaker } from "../resilience/shared-breaker.ts";
-import { SreBreaker } from "../resilience/sre-breaker.ts";
-import { breakerReporter } from "./breaker-reporter.ts";
+import { wiredBreaker, type WiredBreaker } from "./breaker-engines.ts";
 import type { CallTimer } from "./call-timer.ts";
 import type { FaultBoard } from "./fault-board.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
-import { Guard, type GuardParts } from "./guard.ts";
+import { Guard } from "./guard.ts";
 import { guardLanes, type LaneOptions } from "./guard-lanes.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
 
-export type BreakerEngine = "sre" | "hystrix";
-
 /** What a worker gives for all of its guards. */
 export interface GuardKitDeps {
+  /** The worker's name. */
+  readonly worker: string;
   /** Shared breaker state; null where an isolate decides alone. */
   readonly breakerStates: ObjectNamespace | null;
   /** Where faults are looked up; null unless the var `FAULTS` is on. */
   readonly faults: FaultBoard | null;
-  /** Which engine guards an upstream; `hystrix`, with shared state, where it is not named. */
+  /**
+   * Which engine guards an upstream, by the upstream's name for whoever calls it, or by
+   * `worker/upstream` for one caller alone; `hystrix`, with shared state, where it is not named.
+   */
   readonly engines: Readonly<Record<string, BreakerEngine>>;
   /** Upstreams whose slowest reads get a second call beside them. */
   readonly hedgedUpstreams: readonly string[];
@@ -94,23 +94,16 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     });
   };
 
-  function breakerFor(upstream: string): {
-    readonly breaker: Breaker;
-    readonly afterAttempt: GuardParts["afterAttempt"];
-  } {
-    const alone = (): undefined => undefined;
-    if (deps.engines[upstream] === "sre") return { breaker: new SreBreaker(), afterAttempt: alone };
-    const engine = new HystrixBreaker();
-    if (states === null || !isShared(upstream)) return { breaker: engine, afterAttempt: alone };
-    const breaker = new SharedBreaker({ engine, reporter });
-    const afterAttempt = breakerReporter({
-      breaker,
-      send: (report) => states(upstream).report(report),
-      background: deps.background,
+  function breakerFor(upstream: string): WiredBreaker {
+    const { engines, worker, background } = deps;
+    return wiredBreaker(engines[`${worker}/${upstream}`] ?? engines[upstream] ?? "hystrix", {
+      state: states === null || !isShared(upstream) ? null : () => states(upstream),
+      worker,
+      reporter,
+      background,
       onFailure: (error) => deps.onReportFailure(upstream, error),
       now,
     });
-    return { breaker, afterAttempt };
   }
 
   function faultsFor(upstream: string): FaultInjector | null {

@@ -1,12 +1,13 @@
+import type { BreakerEngine } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import type { CallTimer } from "./call-timer.ts";
 import { faultBoard, type FaultBoard } from "./fault-board.ts";
-import { guardKit, type BreakerEngine, type MakeGuard } from "./guard-kit.ts";
+import { guardKit, type MakeGuard } from "./guard-kit.ts";
 import { createLogger, type Logger, type LogLevel } from "./logger.ts";
 import type { ObjectNamespace } from "./objects.ts";
 
 interface WireWorkerInput {
-  /** The worker's name, as its log lines have it. */
+  /** As its log lines name it, and what operators see of breakers. */
   readonly name: string;
   readonly config: {
     readonly LOG_LEVEL: LogLevel;
@@ -41,6 +42,7 @@ export function wireWorker({
   const logger = createLogger({ worker: name, level: config.LOG_LEVEL });
   const faults = faultBoard(config, input.faultBoard);
   const makeGuard = guardKit({
+    worker: name,
     breakerStates: breakerState,
     faults,
     engines: config.BREAKER_ENGINES,

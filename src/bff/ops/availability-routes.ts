@@ -121,8 +121,8 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
   });
 }
 
-function publicView({ openedAtMs, ...view }: SharedBreakerView) {
-  return { ...view, ...(openedAtMs === null ? {} : { openedAt: openedAtMs }) };
+function publicView({ openedAtMs, callers = [], ...view }: SharedBreakerView) {
+  return { ...view, callers, ...(openedAtMs === null ? {} : { openedAt: openedAtMs }) };
 }
 
 /** A hot client's quota is the sum of its shares. */
