@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { FAULT_TARGETS } from "./durable.ts";
+import { BREAKER_ENGINES, FAULT_TARGETS } from "./durable.ts";
 
 /*
  * What the objects of `playhead-durable` take, as other workers' word for it. They stand apart from
@@ -11,6 +11,7 @@ import { FAULT_TARGETS } from "./durable.ts";
 export const ASKS_MAX = 16;
 const POLICY_LENGTH_MAX = 128;
 const REPORTER_LENGTH_MAX = 128;
+const WORKER_LENGTH_MAX = 64;
 const BOOT_ID_LENGTH_MAX = 64;
 const LIMIT_MAX = 1_000_000;
 const WINDOW_MS_MAX = 86_400_000;
@@ -37,6 +38,14 @@ export const breakerReportSchema = z.object({
   failed: count,
   probe: z.nullable(z.enum(["succeeded", "failed"])),
   version: count,
+  worker: z.optional(text(WORKER_LENGTH_MAX)),
+});
+
+export const callsSeenSchema = z.object({
+  worker: text(WORKER_LENGTH_MAX),
+  engine: z.enum(BREAKER_ENGINES),
+  ok: count,
+  failed: count,
 });
 
 export const bootIdSchema = z.string().check(z.maxLength(BOOT_ID_LENGTH_MAX));

@@ -41,6 +41,35 @@ export interface RateWindowRpc {
   view(): Promise<readonly QuotaView[]>;
 }
 
+/**
+ * What decides whether calls to an upstream are made: `hystrix` together with all other isolates
+ * that call it by this engine, `sre` in each isolate by itself.
+ */
+export const BREAKER_ENGINES = ["sre", "hystrix"] as const;
+export type BreakerEngine = (typeof BREAKER_ENGINES)[number];
+
+export interface WorkersReport extends BreakerReport {
+  /** The reporter's worker, for operators; absent from one of the release before. */
+  readonly worker?: string;
+}
+
+/** What a worker saw whose engine decides by itself. */
+export interface CallsSeen {
+  /** The worker's name. */
+  readonly worker: string;
+  readonly engine: BreakerEngine;
+  readonly ok: number;
+  readonly failed: number;
+}
+
+/** A worker that calls the upstream, by which engine, and what it saw within the window. */
+export interface BreakerCaller {
+  readonly worker: string;
+  readonly engine: BreakerEngine;
+  readonly total: number;
+  readonly failures: number;
+}
+
 /** The shared state of one upstream's breaker, as operators see it. */
 export interface SharedBreakerView {
   readonly state: "closed" | "open" | "half_open";
@@ -49,6 +78,11 @@ export interface SharedBreakerView {
   readonly total: number;
   readonly failures: number;
   readonly openedAtMs: number | null;
+  /**
+   * Who has called within the last minute, as far as the object remembers; absent from an object of
+   * the release before.
+   */
+  readonly callers?: readonly BreakerCaller[];
 }
 
 /**
@@ -56,7 +90,12 @@ export interface SharedBreakerView {
  * nobody waits for it.
  */
 export interface BreakerStateRpc {
-  report(report: BreakerReport): Promise<BreakerVerdict>;
+  report(report: WorkersReport): Promise<BreakerVerdict>;
+  /**
+   * What a worker has seen whose engine decides by itself: shown to operators, and no part of what
+   * the others are told.
+   */
+  observe(seen: CallsSeen): Promise<void>;
   view(): Promise<SharedBreakerView>;
 }
 

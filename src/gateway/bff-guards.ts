@@ -15,18 +15,18 @@ const QUOTA_MS = 5_000;
  * Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold
  * many more.
  */
-const PLACES_MAX = 1_024;
+const MAX_CONCURRENT = 1_024;
 /**
  * Of those that hash a password. They wait for seconds where many come at once, and are refused
  * where they are done: neither is a sign for other requests.
  */
-const DEAR_PLACES_MAX = 256;
+const MAX_CONCURRENT_DEAR = 256;
 
 /**
  * Checks of one BFF's readiness under way at once: one, and a second where the first was taken for
  * lost.
  */
-const READY_PLACES_MAX = 2;
+const MAX_CONCURRENT_CHECKS = 2;
 
 /**
  * A write waits for the commit that it shares with others, 50 ms at most under load and none
@@ -46,9 +46,8 @@ export function bffGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readonly
   const guard = (name: BffName): Guard =>
     makeGuard(name, {
       quotaMs: QUOTA_MS,
-      readsMax: PLACES_MAX,
-      writesMax: PLACES_MAX,
-      dearMax: DEAR_PLACES_MAX,
+      maxConcurrent: MAX_CONCURRENT,
+      maxConcurrentDear: MAX_CONCURRENT_DEAR,
       overload: (lane) => limiters[name][lane],
     });
   return { account: guard("account"), app: guard("app"), ops: guard("ops") };
@@ -63,8 +62,7 @@ export function readyGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readon
   const guard = (name: BffName): Guard =>
     makeGuard(`${name}-ready`, {
       quotaMs: CALL_QUOTA_MS.readyCall,
-      readsMax: READY_PLACES_MAX,
-      writesMax: 1,
+      maxConcurrent: { reads: MAX_CONCURRENT_CHECKS, writes: 1 },
       overload: (lane) => new OnlookerLimiter(limiters[name][lane]),
       ...(name === "ops" ? {} : { faultsOf: name }),
     });

@@ -7,12 +7,11 @@ import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { requestTimer } from "../platform/call-timer.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
 import { internalTokenMinter } from "../platform/internal-token.ts";
-import { createLogger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { randomHex } from "../platform/random-hex.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../platform/trace.ts";
-import { wireGuards } from "../platform/wire-guards.ts";
+import { wireWorker } from "../platform/wire-worker.ts";
 import { createGateway } from "./app.ts";
 import { accessTokenAuthenticator } from "./authenticate.ts";
 import { bffGuards, bffLimiters, readyGuards } from "./bff-guards.ts";
@@ -27,18 +26,17 @@ export function wire(env: GatewayEnv) {
   const config = readGatewayConfig(env);
   const now = Date.now;
   const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-  const logger = createLogger({ worker: "playhead-gateway", level: config.LOG_LEVEL });
-  const makeGuard = wireGuards({
+  const { logger, makeGuard } = wireWorker({
+    name: "playhead-gateway",
     config,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
     timer: requestTimer,
     background: waitUntil,
-    logger,
   });
   const identity = guardedRpc(
     bindRpc<IdentityTrust>(env.IDENTITY),
-    makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, readsMax: 16, writesMax: 1 }),
+    makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: { reads: 16, writes: 1 } }),
   );
   const trust = new TrustStore({
     pull: (sinceMs) => {
@@ -59,8 +57,7 @@ export function wire(env: GatewayEnv) {
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {
       quotaMs: CALL_QUOTA_MS.rpc,
-      readsMax: 512,
-      writesMax: 512,
+      maxConcurrent: 512,
       failsApart: true,
     }),
     scale: config.RATE_LIMIT_SCALE,

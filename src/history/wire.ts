@@ -2,15 +2,13 @@ import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
 import { ENTRIES_PER_PAGE_MAX } from "../contracts/history.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
-import { clearingTimer, requestTimer, type CallTimer } from "../platform/call-timer.ts";
+import { clearingTimer, requestTimer } from "../platform/call-timer.ts";
 import type { Guard } from "../platform/guard.ts";
-import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
-import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { ENDLESS } from "../platform/patience.ts";
 import { currentPatience } from "../platform/request-scope.ts";
-import { wireGuards } from "../platform/wire-guards.ts";
+import { wireWorker } from "../platform/wire-worker.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";
 import { everyShard } from "./biz/every-shard.ts";
@@ -50,11 +48,11 @@ const LIVE_ROWS_MAX = 8_192;
  */
 const HEAD_ENTRIES = ENTRIES_PER_PAGE_MAX + 1;
 
-const SHARD_PLACES = 512;
+const MAX_CONCURRENT_OF_SHARD = 512;
 /** Sixteen shards' own places of a database, and the job's. */
-const DATABASE_PLACES = 512;
-const QUEUE_PLACES = 64;
-const MAPPING_PLACES = 64;
+const MAX_CONCURRENT_QUERIES = 512;
+const MAX_CONCURRENT_SENDS = 64;
+const MAX_CONCURRENT_OF_MAPPING = 64;
 /**
  * What the mapping object waits for D1 when it looks for the mapping: a shard waits for it
  * meanwhile, and somebody for the shard.
@@ -63,48 +61,48 @@ const MAPPING_QUERY_MS = 150;
 
 const now = Date.now;
 
-function loggerOf(env: HistoryEnv): Logger {
-  return createLogger({ worker: "playhead-history", level: readHistoryConfig(env).LOG_LEVEL });
-}
+/** What the worker is built on. What is left behind after a call would keep an object awake. */
+const workerOf = oncePerEnv((env: HistoryEnv) =>
+  wireWorker({
+    name: "playhead-history",
+    config: readHistoryConfig(env),
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: clearingTimer,
+    background: waitUntil,
+  }),
+);
 
 /** The guards of an isolate, which its shards and its entrypoints share. */
 const guardsOf = oncePerEnv((env: HistoryEnv) => {
-  const guardsWith = (timer: CallTimer): MakeGuard =>
-    wireGuards({
-      config: readHistoryConfig(env),
-      breakerState: env.BREAKER_STATE,
-      faultBoard: env.FAULT_BOARD,
-      timer,
-      background: waitUntil,
-      logger: loggerOf(env),
-    });
-  const makeGuard = guardsWith(clearingTimer);
-  // Shards are called from requests and jobs, and from the mapping object only until there is a
-  // mapping: what is left behind ends with them, and each report would pay for the clearing.
-  const makeShardGuard = guardsWith(requestTimer);
+  const { makeGuard } = workerOf(env);
   const database = (index: number): Guard =>
     makeGuard(`history-db-${index}`, {
       quotaMs: CALL_QUOTA_MS.database,
-      readsMax: DATABASE_PLACES,
-      writesMax: DATABASE_PLACES,
+      maxConcurrent: MAX_CONCURRENT_QUERIES,
     });
   const shards = new Map<number, Guard>();
   return {
     databases: historyDatabases(env).map((_db, index) => database(index)),
     mapping: makeGuard("history-mapping", {
       quotaMs: CALL_QUOTA_MS.database,
-      readsMax: MAPPING_PLACES,
-      writesMax: MAPPING_PLACES,
+      maxConcurrent: MAX_CONCURRENT_OF_MAPPING,
     }),
-    queue: makeGuard("history-queue", { quotaMs: CALL_QUOTA_MS.queue, readsMax: 1, writesMax: QUEUE_PLACES }),
+    queue: makeGuard("history-queue", {
+      quotaMs: CALL_QUOTA_MS.queue,
+      maxConcurrent: { reads: 1, writes: MAX_CONCURRENT_SENDS },
+    }),
     /** One for each shard: there are at most 4,096. */
     shard(shard: number): Guard {
       let guard = shards.get(shard);
       if (guard === undefined) {
-        guard = makeShardGuard(`history-shard-${shard}`, {
+        guard = makeGuard(`history-shard-${shard}`, {
           quotaMs: CALL_QUOTA_MS.shard,
-          readsMax: SHARD_PLACES,
-          writesMax: SHARD_PLACES,
+          maxConcurrent: MAX_CONCURRENT_OF_SHARD,
+          // Shards are called from requests and jobs, and from the mapping object only until there
+          // is a mapping: what is left behind ends with them, and each report would pay for the
+          // clearing.
+          timer: requestTimer,
         });
         shards.set(shard, guard);
       }
@@ -170,7 +168,7 @@ const askMappingOf = oncePerEnv((env: HistoryEnv) =>
 /** Everything an isolate of the history worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: HistoryEnv) => {
   const config = readHistoryConfig(env);
-  const logger = loggerOf(env);
+  const { logger } = workerOf(env);
   const databases = databasesOf(env, "job");
   const { databaseOf } = placementOf(env);
   const callShard = callShardOf(env);
@@ -233,7 +231,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
   const config = readHistoryConfig(env);
   const { databaseOf, databases, fingerprint } = placementOf(env);
   const readers = databasesOf(env, "reader");
-  const logger = loggerOf(env);
+  const { logger } = workerOf(env);
   const { storage } = state;
   const facts = new ShardFacts(storage.kv, state.id.name);
   const { shard: number } = facts;
@@ -283,6 +281,6 @@ export function wireMapping(state: DurableObjectState, env: HistoryEnv): Mapping
       ),
     seedShards,
     onBackgroundFailure: (what, error) =>
-      loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),
+      workerOf(env).logger.warn("mapping not read", { what, causes: describeCauses(error) }),
   });
 }

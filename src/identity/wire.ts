@@ -7,12 +7,12 @@ import { requestTimer } from "../platform/call-timer.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
-import { createLogger, type Logger } from "../platform/logger.ts";
+import type { Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience, patienceToSpend } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
-import { wireGuards } from "../platform/wire-guards.ts";
+import { wireWorker } from "../platform/wire-worker.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { HashLane } from "./biz/hash-lane.ts";
@@ -45,8 +45,8 @@ import { createSweep } from "./service/sweep.ts";
 const now = Date.now;
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
-const DATABASE_PLACES = 64;
-const PLACES = 64;
+const MAX_CONCURRENT_QUERIES = 64;
+const MAX_CONCURRENT = 64;
 const UNAPPLIED =
   "the account with ADMIN_EMAIL was not made by it, or its KEY_ENCRYPTION_KEY is gone: its own password holds. Change that, or log in once with ADMIN_PASSWORD as it was";
 
@@ -57,9 +57,14 @@ const UNAPPLIED =
  * refreshes.
  */
 function wireDatabases(env: IdentityEnv, makeGuard: MakeGuard) {
-  const places = { readsMax: DATABASE_PLACES, writesMax: DATABASE_PLACES };
-  const guard = makeGuard("identity-db", { quotaMs: CALL_QUOTA_MS.accountDatabase, ...places });
-  const readersGuard = makeGuard("identity-db-readers", { quotaMs: CALL_QUOTA_MS.database, ...places });
+  const guard = makeGuard("identity-db", {
+    quotaMs: CALL_QUOTA_MS.accountDatabase,
+    maxConcurrent: MAX_CONCURRENT_QUERIES,
+  });
+  const readersGuard = makeGuard("identity-db-readers", {
+    quotaMs: CALL_QUOTA_MS.database,
+    maxConcurrent: MAX_CONCURRENT_QUERIES,
+  });
   return {
     db: guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience }),
     readersDb: guardedD1(env.IDENTITY_DB, { guard: readersGuard, patience: currentPatience }),
@@ -75,7 +80,7 @@ function wireErasures(env: IdentityEnv, db: D1Database, makeGuard: MakeGuard, lo
     eraseHistory: historyEraser(
       guardedRpc(
         bindRpc<HistoryErasure>(env.HISTORY),
-        makeGuard("history", { quotaMs: CALL_QUOTA_MS.erasureRpc, readsMax: PLACES, writesMax: PLACES }),
+        makeGuard("history", { quotaMs: CALL_QUOTA_MS.erasureRpc, maxConcurrent: MAX_CONCURRENT }),
       ),
       now,
     ),
@@ -87,14 +92,13 @@ function wireErasures(env: IdentityEnv, db: D1Database, makeGuard: MakeGuard, lo
 /** Everything an isolate of the identity worker runs on, one constructor call each. */
 export const wire = oncePerEnv((env: IdentityEnv) => {
   const config = readIdentityConfig(env);
-  const logger = createLogger({ worker: "playhead-identity", level: config.LOG_LEVEL });
-  const makeGuard = wireGuards({
+  const { logger, makeGuard } = wireWorker({
+    name: "playhead-identity",
     config,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
     timer: requestTimer,
     background: waitUntil,
-    logger,
   });
   const { db, readersDb, jobsDb, tradesDb } = wireDatabases(env, makeGuard);
   const accountStore = d1Accounts(db);
@@ -136,8 +140,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {
       quotaMs: CALL_QUOTA_MS.rpc,
-      readsMax: PLACES,
-      writesMax: PLACES,
+      maxConcurrent: MAX_CONCURRENT,
       failsApart: true,
     }),
     scale: config.RATE_LIMIT_SCALE,

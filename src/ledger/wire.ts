@@ -1,5 +1,4 @@
 import { waitUntil } from "cloudflare:workers";
-import { FAULT_BOARD_NAME, type FaultBoardRpc, type FaultTarget } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import { peerOf, type LedgerSettlement } from "../contracts/ledger.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
@@ -8,11 +7,10 @@ import { faultInjector } from "../platform/faults.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
 import { createLogger } from "../platform/logger.ts";
-import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
-import { wireGuards } from "../platform/wire-guards.ts";
+import { wireWorker } from "../platform/wire-worker.ts";
 import { ChangeTailer } from "./biz/change-tailer.ts";
 import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
@@ -47,68 +45,63 @@ import type { OutboxPublisherDeps } from "./service/outbox-publisher-object.ts";
 
 const now = Date.now;
 const random = Math.random;
-const PLACES = 64;
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+const MAX_CONCURRENT = 64;
 
 /** The calls that leave a ledger, each behind its guard. */
-function wireCalls(
-  env: LedgerEnv,
-  config: ReturnType<typeof readLedgerConfig>,
-  logger: ReturnType<typeof createLogger>,
-) {
+function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) {
   const ledger = config.LEDGER;
   const peer = peerOf(ledger);
-  const places = { readsMax: PLACES, writesMax: PLACES };
-  const makeGuard = wireGuards({
+  const { logger, makeGuard, faults } = wireWorker({
+    name: `playhead-${ledger}`,
     config,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
     timer: clearingTimer,
     background: waitUntil,
-    logger,
   });
   const onFailure = (what: string, error: unknown): void =>
     logger.error("ledger failed", { what, causes: describeCauses(error) });
-  const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...places });
-  const guard = makeGuard(`${ledger}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...places });
+  const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT });
+  const guard = makeGuard(`${ledger}-db`, {
+    quotaMs: CALL_QUOTA_MS.moneyDatabase,
+    maxConcurrent: MAX_CONCURRENT,
+  });
   const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
   // Mere reads wait no longer than those of any other page, behind a guard of their own: what is
   // late for them is in time for a transfer, and with one breaker for both a slow database would
   // refuse all transfers.
-  const readersGuard = makeGuard(`${ledger}-db-readers`, { quotaMs: CALL_QUOTA_MS.database, ...places });
+  const readersGuard = makeGuard(`${ledger}-db-readers`, {
+    quotaMs: CALL_QUOTA_MS.database,
+    maxConcurrent: MAX_CONCURRENT,
+  });
   const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
   const inbox = d1Inbox(db);
-  // A stub belongs to the request that made it.
-  const boards = objectsOf<FaultBoardRpc>(env.FAULT_BOARD);
-  const faults = {
-    board: {
-      faultOf: (bootId: string, target: FaultTarget) => boards(FAULT_BOARD_NAME).faultOf(bootId, target),
-    },
-    bootId: config.BOOT_ID,
-    target: ledger,
-    random,
-    sleep: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
-  };
   return {
     db,
     readersDb,
-    inbox: config.FAULTS === "on" ? faultyInbox(inbox, faultInjector(faults)) : inbox,
+    inbox:
+      faults === null
+        ? inbox
+        : faultyInbox(inbox, faultInjector({ ...faults, target: ledger, random, sleep })),
     peer: peerLedger(peer, guardedRpc(bindRpc<LedgerSettlement>(env.PEER), peerGuard), now),
     sender: queueDeliverySender(
       env.PEER_QUEUE,
-      makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, ...places }),
+      makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     sink: queueChangeSink(
       env.CHANGES_QUEUE,
-      makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...places }),
+      makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     wakePublisher: publisherWaker({
       namespace: env.PUBLISHER,
-      guard: makeGuard(`${ledger}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, ...places }),
+      guard: makeGuard(`${ledger}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: MAX_CONCURRENT }),
       background: waitUntil,
       now,
       onFailure,
     }),
     onFailure,
+    logger,
   };
 }
 
@@ -116,11 +109,9 @@ function wireCalls(
 export const wire = oncePerEnv((env: LedgerEnv) => {
   const config = readLedgerConfig(env);
   const ledger = config.LEDGER;
-  const logger = createLogger({ worker: `playhead-${ledger}`, level: config.LOG_LEVEL });
-  const { db, readersDb, inbox, peer, sender, sink, wakePublisher, onFailure } = wireCalls(
+  const { db, readersDb, inbox, peer, sender, sink, wakePublisher, onFailure, logger } = wireCalls(
     env,
     config,
-    logger,
   );
   const schedule = {
     pausesMs: config.DELIVERY_SCHEDULE_MS,

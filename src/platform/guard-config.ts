@@ -1,14 +1,15 @@
 import * as z from "zod/mini";
+import { BREAKER_ENGINES } from "../contracts/durable.ts";
+
+const PAIRS = /^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/;
+/** The same, each name with or without another before it. */
+const CALLERS_PAIRS = /^$|^([a-z0-9-]+\/)?[a-z0-9-]+=[a-z]+(,([a-z0-9-]+\/)?[a-z0-9-]+=[a-z]+)*$/;
 
 /** Names with a value each, such as `history=sre,app=hystrix`. */
-function pairsVar<T extends string>(values: readonly T[]) {
+function pairsVar<T extends string>(values: readonly T[], pairs = PAIRS) {
   return z.pipe(
     z.pipe(
-      z
-        .string()
-        .check(
-          z.regex(/^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/, "must be name=value, separated by commas"),
-        ),
+      z.string().check(z.regex(pairs, "must be name=value, separated by commas")),
       z.transform((text) =>
         Object.fromEntries(
           text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2) as [string, string]),
@@ -24,7 +25,7 @@ function pairsVar<T extends string>(values: readonly T[]) {
  * faults that end with it.
  */
 export const guardVars = {
-  BREAKER_ENGINES: pairsVar(["sre", "hystrix"]),
+  BREAKER_ENGINES: pairsVar(BREAKER_ENGINES, CALLERS_PAIRS),
   HEDGED_UPSTREAMS: z.pipe(
     z
       .string()

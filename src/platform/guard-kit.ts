@@ -1,37 +1,37 @@
-import type { BreakerStateRpc, FaultBoardRpc, FaultTarget } from "../contracts/durable.ts";
 import {
-  FAULT_BOARD_NAME,
   FAULT_TARGETS,
   SHARED_UPSTREAMS,
+  type BreakerEngine,
+  type BreakerStateRpc,
+  type FaultTarget,
   type SharedUpstream,
 } from "../contracts/durable.ts";
-import type { Breaker } from "../resilience/breaker.ts";
-import { Bulkhead } from "../resilience/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { HedgePolicy } from "../resilience/hedge.ts";
-import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
-import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
 import { PartedBreaker } from "../resilience/parted-breaker.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import { RetryThrottle } from "../resilience/retry-throttle.ts";
 import { RollingPercentile } from "../resilience/rolling-percentile.ts";
-import { SharedBreaker } from "../resilience/shared-breaker.ts";
-import { SreBreaker } from "../resilience/sre-breaker.ts";
-import { breakerReporter } from "./breaker-reporter.ts";
+import { wiredBreaker, type WiredBreaker } from "./breaker-engines.ts";
 import type { CallTimer } from "./call-timer.ts";
+import type { FaultBoard } from "./fault-board.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
-import { Guard, type CallKind, type GuardParts } from "./guard.ts";
+import { Guard } from "./guard.ts";
+import { guardLanes, type LaneOptions } from "./guard-lanes.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
-
-export type BreakerEngine = "sre" | "hystrix";
 
 /** What a worker gives for all of its guards. */
 export interface GuardKitDeps {
+  /** The worker's name. */
+  readonly worker: string;
   /** Shared breaker state; null where an isolate decides alone. */
   readonly breakerStates: ObjectNamespace | null;
   /** Where faults are looked up; null unless the var `FAULTS` is on. */
-  readonly faults: { readonly board: ObjectNamespace; readonly bootId: string } | null;
-  /** Which engine guards an upstream; `hystrix`, with shared state, where it is not named. */
+  readonly faults: FaultBoard | null;
+  /**
+   * Which engine guards an upstream, by the upstream's name for whoever calls it, or by
+   * `worker/upstream` for one caller alone; `hystrix`, with shared state, where it is not named.
+   */
   readonly engines: Readonly<Record<string, BreakerEngine>>;
   /** Upstreams whose slowest reads get a second call beside them. */
   readonly hedgedUpstreams: readonly string[];
@@ -42,26 +42,18 @@ export interface GuardKitDeps {
 }
 
 /** What one upstream needs. */
-export interface UpstreamOptions {
+export interface UpstreamOptions extends LaneOptions {
   /** What one attempt may take, in ms: 50 for a cache, 300 for a database, 400 for an RPC. */
   readonly quotaMs: number;
-  /** Calls under way at once, in this isolate. */
-  readonly readsMax: number;
-  readonly writesMax: number;
-  /**
-   * The same of dear calls, which then have places of their own and no overload protection but that
-   * of whoever does the work. Among the others if absent.
-   */
-  readonly dearMax?: number;
   /**
    * Whether it is many things that fail apart, such as the objects of clients: each call says by
    * its `part` which it goes to. False if absent.
    */
   readonly failsApart?: boolean;
-  /** Overload protection for each kind of call; none if absent. */
-  readonly overload?: (kind: CallKind) => OverloadLimiter;
   /** Whose injected faults it feels, where it has another name for what it calls. */
   readonly faultsOf?: FaultTarget;
+  /** How its late calls are given up; as those of the worker's other upstreams if absent. */
+  readonly timer?: CallTimer;
 }
 
 export type MakeGuard = (upstream: string, options: UpstreamOptions) => Guard;
@@ -77,7 +69,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
 
   return function makeGuard(
     upstream,
-    { quotaMs, readsMax, writesMax, dearMax, failsApart = false, overload, faultsOf },
+    { quotaMs, failsApart = false, faultsOf, timer = deps.timer, ...lanes },
   ) {
     const { breaker: whole, afterAttempt } = breakerFor(upstream);
     const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
@@ -85,13 +77,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     return new Guard({
       upstream,
       quotaMs,
-      lanes: {
-        read: { bulkhead: new Bulkhead({ placesMax: readsMax }), overload: overload?.("read") ?? null },
-        write: { bulkhead: new Bulkhead({ placesMax: writesMax }), overload: overload?.("write") ?? null },
-        ...(dearMax === undefined
-          ? {}
-          : { dear: { bulkhead: new Bulkhead({ placesMax: dearMax }), overload: null } }),
-      },
+      lanes: guardLanes(lanes),
       breaker,
       afterAttempt,
       budget,
@@ -99,7 +85,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
         ? new HedgePolicy({ latencies: new RollingPercentile(), budget })
         : null,
       throttle: new RetryThrottle(),
-      timer: deps.timer,
+      timer,
       faults: faultsFor(faultsOf ?? upstream),
       now,
       random,
@@ -108,36 +94,21 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     });
   };
 
-  function breakerFor(upstream: string): {
-    readonly breaker: Breaker;
-    readonly afterAttempt: GuardParts["afterAttempt"];
-  } {
-    const alone = (): undefined => undefined;
-    if (deps.engines[upstream] === "sre") return { breaker: new SreBreaker(), afterAttempt: alone };
-    const engine = new HystrixBreaker();
-    if (states === null || !isShared(upstream)) return { breaker: engine, afterAttempt: alone };
-    const breaker = new SharedBreaker({ engine, reporter });
-    const afterAttempt = breakerReporter({
-      breaker,
-      send: (report) => states(upstream).report(report),
-      background: deps.background,
+  function breakerFor(upstream: string): WiredBreaker {
+    const { engines, worker, background } = deps;
+    return wiredBreaker(engines[`${worker}/${upstream}`] ?? engines[upstream] ?? "hystrix", {
+      state: states === null || !isShared(upstream) ? null : () => states(upstream),
+      worker,
+      reporter,
+      background,
       onFailure: (error) => deps.onReportFailure(upstream, error),
       now,
     });
-    return { breaker, afterAttempt };
   }
 
   function faultsFor(upstream: string): FaultInjector | null {
     if (deps.faults === null || !isFaultTarget(upstream)) return null;
-    const { board, bootId } = deps.faults;
-    const boards = objectsOf<FaultBoardRpc>(board);
-    return faultInjector({
-      board: { faultOf: (boot, target) => boards(FAULT_BOARD_NAME).faultOf(boot, target) },
-      bootId,
-      target: upstream,
-      random,
-      sleep,
-    });
+    return faultInjector({ ...deps.faults, target: upstream, random, sleep });
   }
 }
 

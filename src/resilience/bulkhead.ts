@@ -2,7 +2,7 @@ import { requireIntegerIn } from "./rate-limit.ts";
 
 interface BulkheadOptions {
   /** Calls under way at once, an integer in [1, 1000000]. */
-  readonly placesMax: number;
+  readonly maxConcurrent: number;
   /** Calls that may wait for a place, an integer in [0, 100000]; none by default. */
   readonly queueMax?: number;
 }
@@ -12,7 +12,7 @@ export class BulkheadFullError extends Error {
   override readonly name = "BulkheadFullError";
 }
 
-const PLACES_MAX = 1_000_000;
+const CONCURRENT_MAX = 1_000_000;
 const QUEUE_MAX = 100_000;
 
 /**
@@ -23,22 +23,22 @@ const QUEUE_MAX = 100_000;
  * @throws RangeError for an option out of range
  */
 export class Bulkhead {
-  readonly #placesMax: number;
+  readonly #maxConcurrent: number;
   readonly #queueMax: number;
   /** Each is called once, when it has its place. At most `queueMax`. */
   readonly #waiting: (() => void)[] = [];
   #inUse = 0;
 
-  constructor({ placesMax, queueMax = 0 }: BulkheadOptions) {
-    requireIntegerIn("placesMax", placesMax, 1, PLACES_MAX);
+  constructor({ maxConcurrent, queueMax = 0 }: BulkheadOptions) {
+    requireIntegerIn("maxConcurrent", maxConcurrent, 1, CONCURRENT_MAX);
     requireIntegerIn("queueMax", queueMax, 0, QUEUE_MAX);
-    this.#placesMax = placesMax;
+    this.#maxConcurrent = maxConcurrent;
     this.#queueMax = queueMax;
   }
 
   /** Takes a place if there is one now; whoever gets it must {@link leave}. */
   tryEnter(): boolean {
-    if (this.#inUse >= this.#placesMax) return false;
+    if (this.#inUse >= this.#maxConcurrent) return false;
     this.#inUse += 1;
     return true;
   }
@@ -47,7 +47,7 @@ export class Bulkhead {
   async enter(): Promise<void> {
     if (this.tryEnter()) return;
     if (this.#waiting.length >= this.#queueMax)
-      throw new BulkheadFullError(`all ${this.#placesMax} places are taken`);
+      throw new BulkheadFullError(`all ${this.#maxConcurrent} places are taken`);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push(resolve);
     await promise;

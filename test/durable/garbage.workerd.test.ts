@@ -50,13 +50,25 @@ describe("what is asked of an object", () => {
     entrypoint: BreakerState,
     remote: () => bindings.BREAKER_STATE.getByName("garbage"),
     world: () => viewOf(bindings.BREAKER_STATE.getByName("garbage")),
-    calls: { report: { report: { reporter: "a", ok: 1, failed: 0, probe: null, version: 0 } }, view: {} },
+    calls: {
+      report: { report: { reporter: "a", ok: 1, failed: 0, probe: null, version: 0, worker: "app" } },
+      observe: { seen: { worker: "app", engine: "sre", ok: 1, failed: 0 } },
+      view: {},
+    },
     bad: {
       "report report": [
         { reporter: "a", ok: Number.NaN, failed: 0, probe: null, version: 0 },
         { reporter: "a", ok: 0, failed: -1, probe: null, version: 0 },
         { reporter: "a", ok: 0, failed: 0, probe: "maybe", version: 0 },
         { reporter: "", ok: 0, failed: 0, probe: null, version: 0 },
+        { reporter: "a", ok: 0, failed: 0, probe: null, version: 0, worker: "" },
+        { reporter: "a", ok: 0, failed: 0, probe: null, version: 0, worker: "x".repeat(100) },
+      ],
+      "observe seen": [
+        { worker: "", engine: "sre", ok: 0, failed: 0 },
+        { worker: "app", engine: "magic", ok: 0, failed: 0 },
+        { worker: "app", engine: "sre", ok: -1, failed: 0 },
+        { worker: "app", engine: "sre", ok: 0, failed: 0.5 },
       ],
     },
   });

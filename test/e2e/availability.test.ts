@@ -8,7 +8,8 @@ let admin: string;
 let user: { readonly userId: string; readonly token: string };
 
 beforeAll(async () => {
-  platform = await startE2ePlatform();
+  // Engines of callers don't disturb each other: all that follows holds beside one of another kind.
+  platform = await startE2ePlatform({ BREAKER_ENGINES: "playhead-ops-bff/history=sre" });
   api = new ApiClient(platform.url);
   admin = (await api.signIn(platform.secrets.ADMIN_EMAIL, platform.secrets.ADMIN_PASSWORD)).token;
   user = await api.signUp("ada@example.com");
@@ -185,6 +186,24 @@ describe("hurried clients", () => {
 });
 
 describe("operators", () => {
+  it("see which engine decides for whom", async () => {
+    const enginesOfHistory = async (): Promise<unknown> => {
+      await api.call("GET", "/v1/history", { token: user.token });
+      await api.call("POST", "/v1/ops/history/flush", { token: admin });
+      const { body } = await api.call("GET", "/v1/ops/breakers", { token: admin });
+      const breakers = body["breakers"] as {
+        upstream: string;
+        callers: { worker: string; engine: string }[];
+      }[];
+      const callers = breakers.find(({ upstream }) => upstream === "history")?.callers ?? [];
+      return Object.fromEntries(callers.map(({ worker, engine }) => [worker, engine]));
+    };
+    await expect.poll(enginesOfHistory, { timeout: 10_000, interval: 100 }).toMatchObject({
+      "playhead-app-bff": "hystrix",
+      "playhead-ops-bff": "sre",
+    });
+  });
+
   it("see what is left of a client's quotas", async () => {
     await eventually(async () => {
       const { body } = await api.call("GET", `/v1/ops/limits?client=user:${user.userId}`, { token: admin });

@@ -17,6 +17,7 @@ const REFUSAL = {
  */
 async function gatewayBeforeFullLane() {
   const makeGuard = guardKit({
+    worker: "playhead-gateway",
     breakerStates: null,
     faults: null,
     engines: {},

@@ -180,7 +180,7 @@ describe("a body", () => {
 
 describe("a client who hangs up", () => {
   it("has no place with the BFF from then on", async () => {
-    const guard = testGuard({ upstream: "account", placesMax: 1 });
+    const guard = testGuard({ upstream: "account", maxConcurrent: 1 });
     let hangs = true;
     const { call, forwarded } = await testGateway(() => (hangs ? never : Response.json({})), {
       guards: { account: guard, app: guard, ops: guard },

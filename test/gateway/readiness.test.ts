@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { bffLimiters, readyGuards } from "../../src/gateway/bff-guards.ts";
 import type { Guard } from "../../src/platform/guard.ts";
-import type { MakeGuard } from "../../src/platform/guard-kit.ts";
+import type { MakeGuard, UpstreamOptions } from "../../src/platform/guard-kit.ts";
 import { OVERLOAD_KINDS } from "../../src/resilience/overload-kinds.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
 import { never } from "../support/hung-bindings.ts";
@@ -13,9 +13,10 @@ const READY = { status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok
 const UNKNOWN = { account: "unknown", app: "unknown", ops: "unknown" };
 
 /** A gateway that has so many places to ask each BFF from, under a clock that a test turns. */
-async function withReadyPlaces(placesMax: number, upstream: () => Response | Promise<Response>) {
+async function withReadyPlaces(maxConcurrent: number, upstream: () => Response | Promise<Response>) {
   const clock = new TurnedClock();
-  const guard = (): Guard => testGuard({ now: clock.now, placesMax, timer: { inTime: (answer) => answer } });
+  const guard = (): Guard =>
+    testGuard({ now: clock.now, maxConcurrent, timer: { inTime: (answer) => answer } });
   const gateway = await testGateway(upstream, {
     now: clock.now,
     readyGuards: { account: guard(), app: guard(), ops: guard() },
@@ -62,8 +63,8 @@ describe("readiness", () => {
   });
 
   it("is asked for in lanes of its own: a full BFF is still ready, and a full readiness keeps nobody from it", async () => {
-    const full = testGuard({ placesMax: 1 });
-    const { call } = await testGateway(
+    const full = testGuard({ maxConcurrent: 1 });
+    const { call, forwarded } = await testGateway(
       (request) => (request.url.endsWith("/refresh") ? never : Response.json({})),
       {
         guards: { account: full, app: full, ops: full },
@@ -72,7 +73,8 @@ describe("readiness", () => {
     );
     const refresh = { method: "POST", body: "{}", headers: { "content-type": "application/json" } };
     void call("/v1/account/refresh", refresh);
-    await vi.waitFor(async () => expect((await call("/v1/account/refresh", refresh)).status).toBe(503));
+    await vi.waitFor(() => expect(forwarded).toHaveLength(1));
+    expect((await call("/v1/account/refresh", refresh)).status).toBe(503);
     expect((await call("/readyz")).status).toBe(200);
   });
 
@@ -159,16 +161,16 @@ describe("readiness", () => {
     const made: {
       readonly name: string;
       readonly faultsOf: string | undefined;
-      readonly readsMax: number;
+      readonly maxConcurrent: UpstreamOptions["maxConcurrent"];
     }[] = [];
-    readyGuards((name, { faultsOf, readsMax }) => {
-      made.push({ name, faultsOf, readsMax });
+    readyGuards((name, { faultsOf, maxConcurrent }) => {
+      made.push({ name, faultsOf, maxConcurrent });
       return testGuard();
     }, bffLimiters("bbr"));
     expect(made).toEqual([
-      { name: "account-ready", faultsOf: "account", readsMax: 2 },
-      { name: "app-ready", faultsOf: "app", readsMax: 2 },
-      { name: "ops-ready", faultsOf: undefined, readsMax: 2 },
+      { name: "account-ready", faultsOf: "account", maxConcurrent: { reads: 2, writes: 1 } },
+      { name: "app-ready", faultsOf: "app", maxConcurrent: { reads: 2, writes: 1 } },
+      { name: "ops-ready", faultsOf: undefined, maxConcurrent: { reads: 2, writes: 1 } },
     ]);
   });
 });

@@ -4,13 +4,13 @@ import { testGuard } from "../support/test-guard.ts";
 import { TurnedClock } from "../support/turned-clock.ts";
 
 const MONTH_MS = 30 * 86_400_000;
-const PLACES = 4;
+const MAX_CONCURRENT = 4;
 
 function setUp(overload?: OverloadLimiter) {
   const clock = new TurnedClock();
   const options = {
     now: clock.now,
-    placesMax: PLACES,
+    maxConcurrent: MAX_CONCURRENT,
     quotaMs: 400,
     timer: { inTime: <T>(answer: Promise<T>) => answer },
   };
@@ -31,11 +31,11 @@ describe("a guard whose clock was a month ahead for one reading", () => {
     clock.turn(MONTH_MS);
     vanish();
     clock.stepBack(MONTH_MS);
-    for (let count = 1; count < PLACES; count += 1) vanish();
+    for (let count = 1; count < MAX_CONCURRENT; count += 1) vanish();
     clock.turn(10_000);
-    expect(await Promise.all(Array.from({ length: PLACES }, () => call(async () => "answer")))).toHaveLength(
-      PLACES,
-    );
+    expect(
+      await Promise.all(Array.from({ length: MAX_CONCURRENT }, () => call(async () => "answer"))),
+    ).toHaveLength(MAX_CONCURRENT);
   });
 
   it("tells its limiter of no call that took a month", async () => {

@@ -24,12 +24,12 @@ describe("the vars of a guard", () => {
       RATE_LIMIT_SCALE: 1,
     });
     const set = {
-      BREAKER_ENGINES: "history=sre,app=hystrix",
+      BREAKER_ENGINES: "history=sre,playhead-ops-bff/history=hystrix",
       HEDGED_UPSTREAMS: "history,identity",
       LIMIT_MODES: "default=lease",
     };
     expect(readConfig(schema, { ...GOOD, ...set, RATE_LIMIT_SCALE: "0.5" })).toMatchObject({
-      BREAKER_ENGINES: { history: "sre", app: "hystrix" },
+      BREAKER_ENGINES: { history: "sre", "playhead-ops-bff/history": "hystrix" },
       HEDGED_UPSTREAMS: ["history", "identity"],
       LIMIT_MODES: { default: "lease" },
       RATE_LIMIT_SCALE: 0.5,
@@ -39,9 +39,12 @@ describe("the vars of a guard", () => {
   it.each([
     ["BREAKER_ENGINES", "history=magic"],
     ["BREAKER_ENGINES", "history"],
+    ["BREAKER_ENGINES", "/history=sre"],
+    ["BREAKER_ENGINES", "a/b/history=sre"],
     ["HEDGED_UPSTREAMS", "history;app"],
     ["FAULTS", "maybe"],
     ["LIMIT_MODES", "default=loose"],
+    ["LIMIT_MODES", "a/default=lease"],
     ["RATE_LIMIT_SCALE", "0"],
     ["RATE_LIMIT_SCALE", "10001"],
     ["RATE_LIMIT_SCALE", "many"],

@@ -45,7 +45,7 @@ describe("a client who hangs up", () => {
     const breaker = new HystrixBreaker();
     const guard = testGuard({
       now: clock.now,
-      placesMax: 1,
+      maxConcurrent: 1,
       overload: limiter,
       breaker,
       timer: { inTime: (answer) => answer },
@@ -66,7 +66,7 @@ describe("a client who hangs up", () => {
     const { limiter, told } = listening();
     const guard = testGuard({
       now: clock.now,
-      placesMax: 1,
+      maxConcurrent: 1,
       overload: limiter,
       timer: { inTime: (answer) => answer },
     });
@@ -132,7 +132,7 @@ describe("a client of a BFF's who hangs up", () => {
   it("has no place with the service behind it from then on", async () => {
     const rpc = guardedRpc(
       { work: (hangs: boolean) => (hangs ? never : Promise.resolve("done")) },
-      testGuard({ placesMax: 1 }),
+      testGuard({ maxConcurrent: 1 }),
     );
     const client = new AbortController();
     const scope = {
@@ -142,7 +142,7 @@ describe("a client of a BFF's who hangs up", () => {
       deadlineAtMs: Date.now() + ROUTE_MS,
       hangUp: client.signal,
     };
-    void rpc.read(scope, "work", (service) => service.work(true));
+    void rpc.read(scope, "work", (service) => service.work(true)).catch(() => undefined);
     await expect(rpc.read(scope, "work", (service) => service.work(false))).rejects.toMatchObject({
       code: "OVERLOADED",
     });
@@ -157,7 +157,7 @@ describe("a service, which is told of no hang-up", () => {
     const kept = new Set<Promise<unknown>>();
     const guard = testGuard({
       now: clock.now,
-      placesMax: 64,
+      maxConcurrent: 64,
       quotaMs: 2_000,
       timer: { inTime: (answer) => answer },
       keep: (work) => void kept.add(work),

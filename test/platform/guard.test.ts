@@ -108,7 +108,7 @@ describe("refused without a call is", () => {
   });
 
   it("what finds no place, of its own kind: reads and writes are apart", async () => {
-    const { call } = watched({ placesMax: 1 });
+    const { call } = watched({ maxConcurrent: 1 });
     const held = Promise.withResolvers<number>();
     const first = call(() => held.promise);
     await expect(call(async () => 1)).rejects.toMatchObject({
@@ -142,7 +142,7 @@ describe("a place is given back", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(outcome, { maxLength: 30 }), async (outcomes) => {
         const late: CallTimer = { inTime: (answer) => answer };
-        const { call, clock } = watched({ placesMax: 1, timer: late });
+        const { call, clock } = watched({ maxConcurrent: 1, timer: late });
         for (const kind of outcomes) {
           clock.turn(1_000);
           const run = (): Promise<number> => {
@@ -161,7 +161,7 @@ describe("a place is given back", () => {
   });
 
   it("once a call can't be under way any more: its client has gone, and the runtime with it", async () => {
-    const { call, clock } = watched({ placesMax: 1 });
+    const { call, clock } = watched({ maxConcurrent: 1 });
     void call(() => new Promise(() => undefined), {}, 500);
     await expect(call(async () => 1)).rejects.toMatchObject({ code: "OVERLOADED" });
     clock.turn(1_499);
@@ -173,7 +173,7 @@ describe("a place is given back", () => {
 
 describe("the places of calls that have vanished", () => {
   it("come back in the order in which those vanish: one of much patience keeps none for the others", async () => {
-    const { call, clock } = watched({ placesMax: 2 });
+    const { call, clock } = watched({ maxConcurrent: 2 });
     const vanish = (leftMs: number): void =>
       void call(() => new Promise(() => undefined), { quotaMs: 5_000 }, leftMs);
     vanish(15_000);
@@ -289,7 +289,7 @@ describe("dear calls", () => {
   const write = { kind: "write", idempotent: false } as const;
 
   it("take no place of other writes, and these none of theirs", async () => {
-    const { call } = watched({ placesMax: 2, dearMax: 3 });
+    const { call } = watched({ maxConcurrent: 2, maxConcurrentDear: 3 });
     for (let index = 0; index < 3; index += 1) void call(never, dear);
     await expect(call(async () => 1, dear)).rejects.toMatchObject({ code: "OVERLOADED" });
     for (let index = 0; index < 2; index += 1) void call(never, write);
@@ -297,7 +297,7 @@ describe("dear calls", () => {
   });
 
   it("that were refused further down, or took long, say nothing about other writes", async () => {
-    const { call, passed } = watched({ dearMax: 3 });
+    const { call, passed } = watched({ maxConcurrentDear: 3 });
     await expect(
       call(failing(new CodedError("OVERLOADED", "full", { failedBelow: true })).run, dear),
     ).rejects.toMatchObject({
@@ -312,7 +312,7 @@ describe("dear calls", () => {
   });
 
   it("that are refused further down open no breaker", async () => {
-    const { call } = watched({ dearMax: 100 });
+    const { call } = watched({ maxConcurrentDear: 100 });
     const refusal = new CodedError("OVERLOADED", "full", { mustNotRetry: true, failedBelow: true });
     for (let index = 0; index < 60; index += 1) await call(failing(refusal).run, dear).catch(() => undefined);
     expect(await call(async () => "passed", write)).toBe("passed");

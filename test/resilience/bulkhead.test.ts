@@ -13,14 +13,14 @@ const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resol
 
 describe("a bulkhead", () => {
   it("lets in as many as it has places, and the next when one leaves", () => {
-    const bulkhead = new Bulkhead({ placesMax: 2 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 2 });
     expect([bulkhead.tryEnter(), bulkhead.tryEnter(), bulkhead.tryEnter()]).toEqual([true, true, false]);
     bulkhead.leave();
     expect([bulkhead.tryEnter(), bulkhead.tryEnter()]).toEqual([true, false]);
   });
 
   it("lets nobody wait unless it is told to", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1 });
     await bulkhead.enter();
     await expect(bulkhead.enter()).rejects.toThrow(new BulkheadFullError("all 1 places are taken"));
     await expect(bulkhead.enter()).rejects.toBeInstanceOf(BulkheadFullError);
@@ -30,7 +30,7 @@ describe("a bulkhead", () => {
   });
 
   it("lets so many wait, and gives them places in their order", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 2 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 2 });
     const { inside, enter } = visitors(bulkhead);
     await enter("a");
     const b = enter("b");
@@ -49,7 +49,7 @@ describe("a bulkhead", () => {
   });
 
   it("gives nobody the place that someone waits for", async () => {
-    const bulkhead = new Bulkhead({ placesMax: 1, queueMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1, queueMax: 1 });
     await bulkhead.enter();
     const waiter = bulkhead.enter();
     bulkhead.leave();
@@ -60,7 +60,7 @@ describe("a bulkhead", () => {
   });
 
   it("tells whoever leaves twice", () => {
-    const bulkhead = new Bulkhead({ placesMax: 1 });
+    const bulkhead = new Bulkhead({ maxConcurrent: 1 });
     bulkhead.tryEnter();
     bulkhead.leave();
     expect(() => bulkhead.leave()).toThrow(new Error("nobody is in the bulkhead"));
@@ -69,13 +69,13 @@ describe("a bulkhead", () => {
 
   it("never has more inside than places nor more waiting than it may, and nobody waits before a free place", async () => {
     const runs = fc.record({
-      placesMax: fc.integer({ min: 1, max: 4 }),
+      maxConcurrent: fc.integer({ min: 1, max: 4 }),
       queueMax: fc.nat(4),
       steps: fc.array(fc.constantFrom("enter", "try", "leave"), { maxLength: 60 }),
     });
     await fc.assert(
-      fc.asyncProperty(runs, async ({ placesMax, queueMax, steps }) => {
-        const bulkhead = new Bulkhead({ placesMax, queueMax });
+      fc.asyncProperty(runs, async ({ maxConcurrent, queueMax, steps }) => {
+        const bulkhead = new Bulkhead({ maxConcurrent, queueMax });
         let inside = 0;
         let waiting = 0;
         const wronglyAnswered: string[] = [];
@@ -85,7 +85,7 @@ describe("a bulkhead", () => {
             inside -= 1;
             bulkhead.leave();
           } else if (step === "enter") {
-            const isFull = inside === placesMax && waiting === queueMax;
+            const isFull = inside === maxConcurrent && waiting === queueMax;
             let isRefused = false;
             waiting += 1;
             bulkhead.enter().then(
@@ -102,9 +102,9 @@ describe("a bulkhead", () => {
             if (isRefused !== isFull) wronglyAnswered.push(isFull ? "let wait" : "refused");
           }
           await settled();
-          expect(inside).toBeLessThanOrEqual(placesMax);
+          expect(inside).toBeLessThanOrEqual(maxConcurrent);
           expect(waiting).toBeLessThanOrEqual(queueMax);
-          expect(waiting === 0 || inside === placesMax).toBe(true);
+          expect(waiting === 0 || inside === maxConcurrent).toBe(true);
           expect(wronglyAnswered).toEqual([]);
         }
       }),
@@ -112,13 +112,13 @@ describe("a bulkhead", () => {
     );
   });
 
-  it.each([0, 1.5, 1_000_001, Number.NaN])("refuses %s places", (placesMax) => {
-    const refused = new RangeError(`placesMax must be an integer in [1, 1000000], got ${placesMax}`);
-    expect(() => new Bulkhead({ placesMax })).toThrow(refused);
+  it.each([0, 1.5, 1_000_001, Number.NaN])("refuses %s places", (maxConcurrent) => {
+    const refused = new RangeError(`maxConcurrent must be an integer in [1, 1000000], got ${maxConcurrent}`);
+    expect(() => new Bulkhead({ maxConcurrent })).toThrow(refused);
   });
 
   it.each([-1, 0.5, 100_001])("refuses a queue of %s", (queueMax) => {
     const refused = new RangeError(`queueMax must be an integer in [0, 100000], got ${queueMax}`);
-    expect(() => new Bulkhead({ placesMax: 1, queueMax })).toThrow(refused);
+    expect(() => new Bulkhead({ maxConcurrent: 1, queueMax })).toThrow(refused);
   });
 });

@@ -10,7 +10,7 @@ import type { LedgerWorld } from "./sim-ledger.ts";
 
 /* As in src/bff/app/wire.ts and src/bff/ops/wire.ts. */
 const QUOTAS_MS = { app: CALL_QUOTA_MS.moneyRpc, ops: CALL_QUOTA_MS.operatorRpc } as const;
-const PLACES = { readsMax: 256, writesMax: 256 };
+const MAX_CONCURRENT = 256;
 const PATIENCE_MS = 8_000;
 
 type Work<T> = (isolate: LedgerIsolate) => Promise<T>;
@@ -34,7 +34,7 @@ export class LedgerFront {
     const process = new SimProcess(name);
     const makeGuard = simGuards({ kernel, process, now: kernel.now, note: counters.note });
     const reach = (ledger: LedgerName): GuardedRpc<Reached> => {
-      const guard = makeGuard(ledger, { quotaMs: QUOTAS_MS[name], ...PLACES });
+      const guard = makeGuard(ledger, { quotaMs: QUOTAS_MS[name], maxConcurrent: MAX_CONCURRENT });
       const ask: Reached["ask"] = (ctx, what, work) =>
         kernel.call(process, what, () => world.ledgers[ledger].serve(ctx, work));
       return guardedRpc({ ask }, guard);

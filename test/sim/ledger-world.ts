@@ -53,7 +53,7 @@ const SCHEDULE = {
   givesUpAfterMs: GIVES_UP_AFTER_MS,
 };
 const DELIVERIES_PER_SECOND = 50;
-const PLACES = { readsMax: 64, writesMax: 64 };
+const MAX_CONCURRENT = 64;
 const LOGGER = createLogger({ worker: "simulated", level: "silent" });
 
 const onFailure = (): void => undefined;
@@ -101,26 +101,29 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
   const db = place.database.reachedBy(call, rewrite);
   return {
     db: guardedD1(db, {
-      guard: makeGuard(`${name}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...PLACES }),
+      guard: makeGuard(`${name}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, maxConcurrent: MAX_CONCURRENT }),
       patience: currentPatience,
       isDataFault,
     }),
     peer: peerLedger(
       peerName,
-      guardedRpc(service, makeGuard(peerName, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...PLACES })),
+      guardedRpc(
+        service,
+        makeGuard(peerName, { quotaMs: CALL_QUOTA_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT }),
+      ),
       now,
     ),
     sender: queueDeliverySender(
       { ...deliveries, send: changes.send },
-      makeGuard(`${peerName}-queue`, { quotaMs: CALL_QUOTA_MS.queue, ...PLACES }),
+      makeGuard(`${peerName}-queue`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     sink: queueChangeSink(
       { ...deliveries, send: changes.send },
-      makeGuard(`${name}-changes`, { quotaMs: CALL_QUOTA_MS.queue, ...PLACES }),
+      makeGuard(`${name}-changes`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     wakePublisher: publisherWaker({
       namespace: namespace as unknown as ObjectNamespace,
-      guard: makeGuard(`${name}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, ...PLACES }),
+      guard: makeGuard(`${name}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: MAX_CONCURRENT }),
       background,
       now,
       onFailure,

@@ -1,8 +1,8 @@
 import { LateError, type CallTimer } from "../../src/platform/call-timer.ts";
 import { Guard } from "../../src/platform/guard.ts";
 import type { MakeGuard } from "../../src/platform/guard-kit.ts";
+import { guardLanes } from "../../src/platform/guard-lanes.ts";
 import type { Breaker } from "../../src/resilience/breaker.ts";
-import { Bulkhead } from "../../src/resilience/bulkhead.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import { RetryThrottle } from "../../src/resilience/retry-throttle.ts";
@@ -40,7 +40,7 @@ export function simGuards({ kernel, process, now, note }: SimGuardsOptions): Mak
     return kernel.pause(process, Math.ceil(ms));
   };
 
-  return function makeGuard(upstream, { quotaMs, readsMax, writesMax }) {
+  return function makeGuard(upstream, { quotaMs, ...lanes }) {
     const engine = new HystrixBreaker();
     const breaker: Breaker = {
       admit: (nowMs) => {
@@ -54,10 +54,7 @@ export function simGuards({ kernel, process, now, note }: SimGuardsOptions): Mak
     return new Guard({
       upstream,
       quotaMs,
-      lanes: {
-        read: { bulkhead: new Bulkhead({ placesMax: readsMax }), overload: null },
-        write: { bulkhead: new Bulkhead({ placesMax: writesMax }), overload: null },
-      },
+      lanes: guardLanes(lanes),
       breaker,
       budget: new RetryBudget(),
       throttle: new RetryThrottle(),

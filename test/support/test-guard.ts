@@ -1,8 +1,8 @@
 import { requestTimer, type CallTimer } from "../../src/platform/call-timer.ts";
 import type { FaultInjector } from "../../src/platform/faults.ts";
 import { Guard } from "../../src/platform/guard.ts";
+import { guardLanes } from "../../src/platform/guard-lanes.ts";
 import type { Breaker } from "../../src/resilience/breaker.ts";
-import { Bulkhead } from "../../src/resilience/bulkhead.ts";
 import type { Clock } from "../../src/resilience/clock.ts";
 import type { HedgePolicy } from "../../src/resilience/hedge.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
@@ -14,9 +14,8 @@ interface TestGuardOptions {
   readonly now?: Clock;
   readonly upstream?: string;
   readonly quotaMs?: number;
-  readonly placesMax?: number;
-  /** Places of dear calls; they are among the others if absent. */
-  readonly dearMax?: number;
+  readonly maxConcurrent?: number;
+  readonly maxConcurrentDear?: number;
   readonly breaker?: Breaker;
   readonly overload?: OverloadLimiter;
   readonly budget?: RetryBudget;
@@ -35,20 +34,18 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
     now = Date.now,
     upstream = "upstream",
     quotaMs = 5_000,
-    placesMax = 1_000,
-    overload = null,
+    maxConcurrent = 1_000,
+    maxConcurrentDear,
+    overload,
   } = options;
-  const lane = () => ({ bulkhead: new Bulkhead({ placesMax }), overload });
   return new Guard({
     upstream,
     quotaMs,
-    lanes: {
-      read: lane(),
-      write: lane(),
-      ...(options.dearMax === undefined
-        ? {}
-        : { dear: { bulkhead: new Bulkhead({ placesMax: options.dearMax }), overload: null } }),
-    },
+    lanes: guardLanes({
+      maxConcurrent,
+      ...(maxConcurrentDear === undefined ? {} : { maxConcurrentDear }),
+      ...(overload === undefined ? {} : { overload: () => overload }),
+    }),
     breaker: options.breaker ?? new HystrixBreaker(),
     budget: options.budget ?? new RetryBudget(),
     throttle: new RetryThrottle(),

@@ -2,49 +2,40 @@ import { waitUntil } from "cloudflare:workers";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { LedgerFunds, LedgerName } from "../../contracts/ledger.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
-import { audienceOf } from "../../contracts/internal-request.ts";
 import { createBff } from "../../platform/bff-app.ts";
-import { readBffConfig } from "../../platform/bff-config.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
-import { requestTimer } from "../../platform/call-timer.ts";
 import { guardedRpc } from "../../platform/guarded-rpc.ts";
-import { internalTokenVerifier } from "../../platform/internal-token.ts";
-import { createLogger } from "../../platform/logger.ts";
 import { bindRpc } from "../../platform/rpc.ts";
-import { wireGuards } from "../../platform/wire-guards.ts";
+import { wireBff } from "../../platform/wire-bff.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addHomeRoute } from "./home-route.ts";
 import { addMoneyRoutes } from "./money-routes.ts";
 
-const HISTORY_PLACES = 512;
-const IDENTITY_PLACES = 256;
-const LEDGER_PLACES = 256;
+const MAX_CONCURRENT_HISTORY = 512;
+const MAX_CONCURRENT_IDENTITY = 256;
+const MAX_CONCURRENT_LEDGER = 256;
 
 /** Everything an isolate of the app BFF runs on. */
 export function wire(env: AppBffEnv) {
-  const config = readBffConfig(env);
-  const now = Date.now;
-  const audience = audienceOf("app");
-  const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
-  const makeGuard = wireGuards({
-    config,
+  const { shared, makeGuard } = wireBff({
+    name: "app",
+    vars: env,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
-    timer: requestTimer,
     background: waitUntil,
-    logger,
   });
+  const { logger, now } = shared;
   const quotaMs = CALL_QUOTA_MS.rpc;
   const history = guardedRpc(
     bindRpc<HistoryPlayback>(env.HISTORY),
-    makeGuard("history", { quotaMs, readsMax: HISTORY_PLACES, writesMax: HISTORY_PLACES }),
+    makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT_HISTORY }),
   );
   const identity = guardedRpc(
     bindRpc<IdentityAccounts>(env.IDENTITY),
-    makeGuard("identity", { quotaMs, readsMax: IDENTITY_PLACES, writesMax: IDENTITY_PLACES }),
+    makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT_IDENTITY }),
   );
   const ledger = (name: LedgerName, binding: object) => {
-    const guard = makeGuard(name, { quotaMs, readsMax: LEDGER_PLACES, writesMax: LEDGER_PLACES });
+    const guard = makeGuard(name, { quotaMs, maxConcurrent: MAX_CONCURRENT_LEDGER });
     const service = bindRpc<LedgerFunds>(binding);
     return {
       reading: guardedRpc(service, guard),
@@ -56,9 +47,7 @@ export function wire(env: AppBffEnv) {
   const ledgers = { wallet: wallet.reading, savings: savings.reading };
   const movers = { wallet: wallet.moving, savings: savings.moving };
   return createBff({
-    verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
-    logger,
-    now,
+    ...shared,
     checkReady: (scope) => history.read(scope, "check history", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
       addHistoryRoutes(app, { history, now });

@@ -6,7 +6,6 @@ import {
   SHARED_UPSTREAMS,
   type BreakerStateRpc,
   type Fault,
-  type FaultBoardRpc,
   type QuotaView,
   type RateWindowRpc,
   type SharedBreakerView,
@@ -14,6 +13,7 @@ import {
 import { CodedError } from "../../contracts/errors.ts";
 import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
+import type { FaultBoard } from "../../platform/fault-board.ts";
 import type { Guard } from "../../platform/guard.ts";
 import type { Patience } from "../../platform/patience.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
@@ -26,7 +26,7 @@ export interface AvailabilityRoutesDeps {
   readonly breakerOf: (upstream: string) => BreakerStateRpc;
   readonly windowOf: (client: string) => RateWindowRpc;
   /** Null where the var `FAULTS` is off: the route doesn't exist then. */
-  readonly faults: { readonly boards: (name: string) => FaultBoardRpc; readonly bootId: string } | null;
+  readonly faults: FaultBoard | null;
   readonly now: Clock;
 }
 
@@ -96,11 +96,11 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     const { target, latencyMs = 0, errorRate = 0, until } = await readJson(c.req.raw, faultSchema);
     const fault: Fault | null =
       latencyMs === 0 && errorRate === 0 ? null : { latencyMs, errorRate, untilMs: until ?? null };
-    const board = faults.boards(FAULT_BOARD_NAME);
+    const { board, bootId } = faults;
     const { scope } = c.env;
     const plan = { kind: "write", idempotent: true, ...patienceIn(scope), part: FAULT_BOARD_NAME } as const;
-    await guard.call("order a fault", plan, () => board.set(faults.bootId, target, fault));
-    const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(faults.bootId));
+    await guard.call("order a fault", plan, () => board.set(bootId, target, fault));
+    const all = await read(scope, "read the faults", FAULT_BOARD_NAME, () => board.all(bootId));
     return answerJson(c, {
       faults: Object.entries(all).map(([name, { untilMs, ...rest }]) => ({
         target: name,
@@ -116,8 +116,8 @@ function patienceIn({ deadlineAtMs, isHurried = false, hangUp }: Patience): Pati
   return { deadlineAtMs, isHurried, ...(hangUp === undefined ? {} : { hangUp }) };
 }
 
-function publicView({ openedAtMs, ...view }: SharedBreakerView) {
-  return { ...view, ...(openedAtMs === null ? {} : { openedAt: openedAtMs }) };
+function publicView({ openedAtMs, callers = [], ...view }: SharedBreakerView) {
+  return { ...view, callers, ...(openedAtMs === null ? {} : { openedAt: openedAtMs }) };
 }
 
 /** A hot client's quota is the sum of its shares. */

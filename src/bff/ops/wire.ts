@@ -1,22 +1,17 @@
 import { waitUntil } from "cloudflare:workers";
-import type { BreakerStateRpc, FaultBoardRpc, RateWindowRpc } from "../../contracts/durable.ts";
+import type { BreakerStateRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
-import { audienceOf } from "../../contracts/internal-request.ts";
-import { readBffConfig } from "../../platform/bff-config.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
-import { requestTimer } from "../../platform/call-timer.ts";
 import { guardedRpc } from "../../platform/guarded-rpc.ts";
-import { internalTokenVerifier } from "../../platform/internal-token.ts";
-import { createLogger } from "../../platform/logger.ts";
 import { objectsOf } from "../../platform/objects.ts";
 import { oncePerEnv } from "../../platform/once-per-env.ts";
 import { randomHex } from "../../platform/random-hex.ts";
 import { bindRpc } from "../../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
-import { wireGuards } from "../../platform/wire-guards.ts";
+import { wireBff } from "../../platform/wire-bff.ts";
 import { createOpsApp } from "./ops-app.ts";
 import { reconcilableLedger } from "./reconcilable-ledger.ts";
 import { createReconcileSweep } from "./reconcile-sweep.ts";
@@ -24,36 +19,34 @@ import { createReconcileSweep } from "./reconcile-sweep.ts";
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Operators are few. */
-const PLACES = 32;
+const MAX_CONCURRENT = 32;
 /** What the cron's run may take, in ms: it comes again each minute. */
 const SWEEP_MS = 58_000;
 
 /** Everything an isolate of the ops BFF runs on. */
 export const wire = oncePerEnv((env: OpsBffEnv) => {
-  const config = readBffConfig(env);
-  const now = Date.now;
-  const audience = audienceOf("ops");
-  const logger = createLogger({ worker: audience, level: config.LOG_LEVEL });
-  const makeGuard = wireGuards({
-    config,
+  const { shared, makeGuard, faults } = wireBff({
+    name: "ops",
+    vars: env,
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
-    timer: requestTimer,
     background: waitUntil,
-    logger,
   });
-  const places = { readsMax: PLACES, writesMax: PLACES };
+  const { logger, now } = shared;
   const quotaMs = CALL_QUOTA_MS.operatorRpc;
   const history = guardedRpc(
     bindRpc<HistoryOperations>(env.HISTORY),
-    makeGuard("history", { quotaMs, ...places }),
+    makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const identity = guardedRpc(
     bindRpc<IdentityAdministration>(env.IDENTITY),
-    makeGuard("identity", { quotaMs, ...places }),
+    makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const ledger = (name: LedgerName, binding: object) =>
-    guardedRpc(bindRpc<LedgerOperations>(binding), makeGuard(name, { quotaMs, ...places }));
+    guardedRpc(
+      bindRpc<LedgerOperations>(binding),
+      makeGuard(name, { quotaMs, maxConcurrent: MAX_CONCURRENT }),
+    );
   const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
   const bothOf = (scope: RequestScope) => ({
     wallet: reconcilableLedger(ledgers.wallet, scope),
@@ -68,19 +61,18 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     );
   const sweep = createReconcileSweep({ ledgersOfRun: () => bothOf(scopeOfRun()), now, sleep, logger });
   const fetch = createOpsApp({
-    verifyInternalToken: internalTokenVerifier({ jwks: config.INTERNAL_JWKS, audience, now }),
-    logger,
-    now,
+    ...shared,
     services: { history, identity, ledgers },
     reconciliation: { ledgersOf: bothOf, sleep },
     availability: {
-      guard: makeGuard("durable", { quotaMs: CALL_QUOTA_MS.rpc, ...places, failsApart: true }),
+      guard: makeGuard("durable", {
+        quotaMs: CALL_QUOTA_MS.rpc,
+        maxConcurrent: MAX_CONCURRENT,
+        failsApart: true,
+      }),
       breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
       windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
-      faults:
-        config.FAULTS === "on"
-          ? { boards: objectsOf<FaultBoardRpc>(env.FAULT_BOARD), bootId: config.BOOT_ID }
-          : null,
+      faults,
     },
   });
   return { fetch, sweep };

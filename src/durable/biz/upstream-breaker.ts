@@ -1,23 +1,24 @@
-import type { SharedBreakerView } from "../../contracts/durable.ts";
+import type { CallsSeen, SharedBreakerView, WorkersReport } from "../../contracts/durable.ts";
 import {
   BreakerLedger,
   type BreakerLedgerState,
-  type BreakerReport,
   type BreakerVerdict,
 } from "../../resilience/breaker-ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import { BreakerCallers } from "./breaker-callers.ts";
 import type { ObjectStore } from "./ports.ts";
 
 const KEY = "breaker";
 
 /**
  * The shared breaker of one upstream: its counts are in memory, its state is written whenever it
- * changes.
+ * changes. Beside it, and without a say in it, what workers see whose engines decide by themselves.
  */
 export class UpstreamBreaker {
   readonly #store: ObjectStore;
   readonly #now: Clock;
   readonly #ledger: BreakerLedger;
+  readonly #callers = new BreakerCallers();
   #written: BreakerLedgerState;
 
   constructor(store: ObjectStore, now: Clock) {
@@ -31,7 +32,8 @@ export class UpstreamBreaker {
    * A verdict leaves only when the state it tells of is written; where that failed, the next report
    * has it written first.
    */
-  report(report: BreakerReport): BreakerVerdict {
+  report(report: WorkersReport): BreakerVerdict {
+    this.#noteReport(report);
     const verdict = this.#ledger.report(this.#now(), report);
     const { state } = this.#ledger;
     if (state !== this.#written) {
@@ -41,8 +43,20 @@ export class UpstreamBreaker {
     return verdict;
   }
 
+  observe(seen: CallsSeen): void {
+    this.#callers.note(this.#now(), seen);
+  }
+
   view(): SharedBreakerView {
-    const { state, version, total, failures, openedAtMs } = this.#ledger.view(this.#now());
-    return { state, version, total, failures, openedAtMs };
+    const nowMs = this.#now();
+    const { state, version, total, failures, openedAtMs } = this.#ledger.view(nowMs);
+    return { state, version, total, failures, openedAtMs, callers: this.#callers.view(nowMs) };
+  }
+
+  /** What was seen in another state comes again with the next report. */
+  #noteReport({ worker, ok, failed, version }: WorkersReport): void {
+    if (worker === undefined) return;
+    const counts = version === this.#ledger.state.version ? { ok, failed } : { ok: 0, failed: 0 };
+    this.#callers.note(this.#now(), { worker, engine: "hystrix", ...counts });
   }
 }

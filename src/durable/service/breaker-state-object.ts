@@ -1,8 +1,13 @@
 import { DurableObject } from "cloudflare:workers";
-import { breakerReportSchema } from "../../contracts/durable-schemas.ts";
-import type { BreakerStateRpc, SharedBreakerView } from "../../contracts/durable.ts";
+import { breakerReportSchema, callsSeenSchema } from "../../contracts/durable-schemas.ts";
+import type {
+  BreakerStateRpc,
+  CallsSeen,
+  SharedBreakerView,
+  WorkersReport,
+} from "../../contracts/durable.ts";
 import { validate } from "../../platform/validate.ts";
-import type { BreakerReport, BreakerVerdict } from "../../resilience/breaker-ledger.ts";
+import type { BreakerVerdict } from "../../resilience/breaker-ledger.ts";
 import type { UpstreamBreaker } from "../biz/upstream-breaker.ts";
 
 /** The object around the shared breaker of one upstream. */
@@ -17,8 +22,13 @@ export function breakerStateObject<E extends object>(
       this.#breaker = wireBreaker(state);
     }
 
-    async report(report: BreakerReport): Promise<BreakerVerdict> {
-      return this.#breaker.report(validate(breakerReportSchema, report, "report"));
+    async report(report: WorkersReport): Promise<BreakerVerdict> {
+      // The schema's optional member may also be there and be undefined, which says the same.
+      return this.#breaker.report(validate(breakerReportSchema, report, "report") as WorkersReport);
+    }
+
+    async observe(seen: CallsSeen): Promise<void> {
+      this.#breaker.observe(validate(callsSeenSchema, seen, "seen"));
     }
 
     async view(): Promise<SharedBreakerView> {

@@ -180,7 +180,7 @@ export class UserViews {
   #placesOf(database: number): Bulkhead {
     let places = this.#places.get(database);
     if (places === undefined) {
-      places = new Bulkhead({ placesMax: LOADS_MAX, queueMax: LOADS_WAITING_MAX });
+      places = new Bulkhead({ maxConcurrent: LOADS_MAX, queueMax: LOADS_WAITING_MAX });
       this.#places.set(database, places);
     }
     return places;

@@ -12,6 +12,26 @@ function setUp() {
   return { clock, store, open: () => new UpstreamBreaker(store, clock.now) };
 }
 
+describe("an upstream's breaker", () => {
+  it("opens by nothing that is seen by engines which decide by themselves", () => {
+    const { store, open } = setUp();
+    const breaker = open();
+    breaker.observe({ worker: "app", engine: "sre", ok: 0, failed: 1_000 });
+    expect(breaker.view()).toMatchObject({ state: "closed", total: 0, failures: 0 });
+    expect(breaker.report({ ...FAILING, failed: 0 })).toMatchObject({ state: "closed", version: 0 });
+    expect(store.writes).toBe(0);
+  });
+
+  it("shows operators whose reports it had, each counted once, and none of a worker that doesn't say", () => {
+    const { open } = setUp();
+    const breaker = open();
+    breaker.report({ ...FAILING, ok: 30, worker: "ops", version: 7 });
+    breaker.report({ ...FAILING, ok: 31, worker: "ops" });
+    breaker.report({ ...FAILING, reporter: "b", failed: 0 });
+    expect(breaker.view().callers).toEqual([{ worker: "ops", engine: "hystrix", total: 61, failures: 30 }]);
+  });
+});
+
 describe("an upstream's breaker over a store that may refuse any write", () => {
   it("tells no state that a restart would undo", () => {
     const { store, open } = setUp();
