@@ -10,6 +10,7 @@ import {
 } from "../../contracts/ledger-reconciliation.ts";
 import { d1Call } from "../../platform/d1-call.ts";
 import { bound, namedSql } from "../../platform/named-sql.ts";
+import { BEFORE_USERS } from "./account-id.ts";
 
 /**
  * Movements of each kind that one statement looks at: each costs a look-up by key somewhere in a
@@ -38,7 +39,7 @@ const transfersAfter = <Place extends string>(after: Place) =>
 const ACCOUNTS = namedSql(`
   SELECT a.id AS id, a.balance AS balance, a.in_flight AS inFlight, NULL AS newestEntry,
     ${entriesAfter("''")} AS entries, ${transfersAfter("''")} AS transfers
-  FROM (SELECT id, user_id, balance, in_flight FROM account WHERE id > max(:after, 'user:') ORDER BY id LIMIT :limit) a`);
+  FROM (SELECT id, user_id, balance, in_flight FROM account WHERE id > max(:after, ${BEFORE_USERS}) ORDER BY id LIMIT :limit) a`);
 const PART = namedSql(`
   SELECT a.id AS id, a.balance AS balance, a.in_flight AS inFlight, a.newest_entry AS newestEntry,
     ${entriesAfter(":entriesAfter")} AS entries, ${transfersAfter(":transfersAfter")} AS transfers

@@ -1,6 +1,7 @@
 import type { ComparedRange, ComparedRow, OwnAccount } from "../../contracts/ledger-reconciliation.ts";
 import { d1Call } from "../../platform/d1-call.ts";
 import { bound, namedSql } from "../../platform/named-sql.ts";
+import { ownerSql } from "./account-id.ts";
 
 /*
  * One statement, so that all that is said of a transfer is of one moment. Each row of it costs five
@@ -8,13 +9,13 @@ import { bound, namedSql } from "../../platform/named-sql.ts";
  */
 const compared = <Entries extends string>(entries: Entries) =>
   `
-  SELECT e.transfer_id AS id, e.account_id AS account, substr(e.contra_id, 6) AS userId, e.amount AS amount,
+  SELECT e.transfer_id AS id, e.account_id AS account, ${ownerSql("e.contra_id")} AS userId, e.amount AS amount,
     (SELECT amount FROM entry WHERE account_id = e.contra_id AND transfer_id = e.transfer_id) AS counter,
     t.operation AS operation, t.amount AS promised, t.outcome AS outcome, o.user_id AS messageUserId, o.amount AS messageAmount,
     (SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = back.id) AS bookedBack,
     forth.id AS refundedId, forth.outcome AS refundedOutcome, forth.amount AS refundedAmount
   FROM (${entries}) e
-    LEFT JOIN transfer t ON e.account_id = 'clearing' AND t.owner = substr(e.contra_id, 6) AND t.id = e.transfer_id
+    LEFT JOIN transfer t ON e.account_id = 'clearing' AND t.owner = ${ownerSql("e.contra_id")} AND t.id = e.transfer_id
     LEFT JOIN outbox o ON e.amount > 0 AND o.id = e.transfer_id
     LEFT JOIN transfer back ON t.outcome = 'refunded' AND back.owner = t.owner AND back.operation = 'refund' AND back.idempotency_key = t.id
     LEFT JOIN transfer forth ON t.operation = 'refund' AND forth.owner = t.owner AND forth.id = t.idempotency_key

@@ -3,7 +3,7 @@ import type { InboxStore, StoredOutcome } from "../biz/ports.ts";
 import { readStoredOutcome } from "../biz/stored-outcome.ts";
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
 import { boundAll, namedSql } from "../../platform/named-sql.ts";
-import { accountOf } from "./account-of.ts";
+import { accountOf } from "./account-id.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
 
 /** Whose messages they are: another kind of message would have a consumer of its own. */

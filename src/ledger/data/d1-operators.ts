@@ -3,7 +3,7 @@ import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
 import type { DrivenPlace } from "../biz/redrive-place.ts";
 import { d1Batch, d1Call, gaveRow, rowsOf } from "../../platform/d1-call.ts";
 import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
-import { accountOf } from "./account-of.ts";
+import { accountOf, BEFORE_USERS, ownerSql } from "./account-id.ts";
 import { pickedInSlices } from "./picked-in-slices.ts";
 
 const MESSAGE = `
@@ -39,7 +39,7 @@ const PARK = namedSql(`
 
 const SENT_TRANSFER = namedSql(`
   SELECT t.owner AS owner, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
-  FROM entry e JOIN transfer t ON t.owner = substr(e.contra_id, 6) AND t.id = e.transfer_id LEFT JOIN outbox o ON o.id = t.id
+  FROM entry e JOIN transfer t ON t.owner = ${ownerSql("e.contra_id")} AND t.id = e.transfer_id LEFT JOIN outbox o ON o.id = t.id
   WHERE e.account_id = 'clearing' AND e.transfer_id = :id AND e.amount > 0 AND t.operation = 'transfer'`);
 
 const AUDIT = namedSql(`
@@ -63,7 +63,7 @@ const counted = <Rows extends string>(rows: Rows) =>
  * cost each transfer two rows.
  */
 const OVERVIEW = namedSql(`
-  SELECT ${counted("account WHERE id > 'user:'")} AS accounts, due.messages AS pending, ${counted("outbox WHERE state = 'parked'")} AS parked,
+  SELECT ${counted(`account WHERE id > ${BEFORE_USERS}`)} AS accounts, due.messages AS pending, ${counted("outbox WHERE state = 'parked'")} AS parked,
     due.oldest AS oldestDueMs, CASE due.messages WHEN ${COUNTED_MAX} THEN
       (SELECT min(created_at) FROM (SELECT state, created_at FROM outbox ORDER BY id LIMIT ${COUNTED_MAX}) WHERE state = 'pending')
     END AS oldestByIdMs,

@@ -1,6 +1,7 @@
 import type { DueMessage, OutboxStore } from "../biz/ports.ts";
 import { d1Batch, d1Call } from "../../platform/d1-call.ts";
 import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { accountSql, ownerSql } from "./account-id.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
 import { digestIn } from "./stored-key.ts";
 
@@ -44,13 +45,13 @@ const NEXT_AT = namedSql(
  * other side is the owner's account.
  */
 const OWNER =
-  `(SELECT substr(contra_id, 6) FROM entry WHERE account_id = 'clearing' AND transfer_id = :id AND amount > 0)` as const;
+  `(SELECT ${ownerSql("contra_id")} FROM entry WHERE account_id = 'clearing' AND transfer_id = :id AND amount > 0)` as const;
 const PENDING =
   `EXISTS (SELECT 1 FROM transfer WHERE owner = ${OWNER} AND id = :id AND operation = 'transfer' AND outcome = 'pending')` as const;
 
 const ARRIVED = namedSql(`
   UPDATE account SET in_flight = in_flight - (SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = :id)
-  WHERE id = 'user:' || ${OWNER} AND ${PENDING}`);
+  WHERE id = ${accountSql(OWNER)} AND ${PENDING}`);
 const FORGET_MESSAGE = namedSql(`DELETE FROM outbox WHERE id = :id AND ${PENDING}`);
 /** Last: what stands before it asks whether the transfer is pending. */
 const SETTLED = namedSql(
@@ -67,7 +68,7 @@ const REVERSING =
   `EXISTS (SELECT 1 FROM transfer WHERE owner = ${OWNER} AND id = :reversalId AND operation = 'refund')` as const;
 const AMOUNT = "(SELECT amount FROM entry WHERE account_id = 'clearing' AND transfer_id = :id)";
 const GIVE_BACK = namedSql(`
-  UPDATE account SET balance = balance + ${AMOUNT}, in_flight = in_flight - ${AMOUNT}, ${nextEntry(":reversalId")} WHERE id = 'user:' || ${OWNER} AND ${REVERSING}`);
+  UPDATE account SET balance = balance + ${AMOUNT}, in_flight = in_flight - ${AMOUNT}, ${nextEntry(":reversalId")} WHERE id = ${accountSql(OWNER)} AND ${REVERSING}`);
 const OUT_OF_CLEARING = namedSql(
   `UPDATE account SET balance = balance - ${AMOUNT} WHERE id = 'clearing' AND ${REVERSING}`,
 );

@@ -3,7 +3,7 @@ import { d1Call } from "../../platform/d1-call.ts";
 import { bound, namedSql } from "../../platform/named-sql.ts";
 import { newestFirst, type StatementPlace } from "../biz/statement.ts";
 import type { StatementStore } from "../biz/ports.ts";
-import { accountOf } from "./account-of.ts";
+import { accountOf, BEFORE_USERS } from "./account-id.ts";
 
 /**
  * What an entry says to its owner. A refund and a reversal are found by the correcting transfer
@@ -29,7 +29,7 @@ const CHAIN = namedSql(`${CHAINED} ORDER BY m.place`);
 /** Through the index of the unchained. */
 const OF_OLD = shown(
   `SELECT transfer_id, at, amount, contra_id, previous_entry FROM entry INDEXED BY entry_unchained
-   WHERE account_id = :account AND previous_entry IS NULL AND account_id > 'user:' AND (at, transfer_id) < (:atMs, :id)
+   WHERE account_id = :account AND previous_entry IS NULL AND account_id > ${BEFORE_USERS} AND (at, transfer_id) < (:atMs, :id)
    ORDER BY at DESC, transfer_id DESC LIMIT :limit`,
 );
 const UNCHAINED = namedSql(`${OF_OLD} ORDER BY m.at DESC, m.transfer_id DESC`);

@@ -3,7 +3,7 @@ import type { KeyedTransfer, NewTransfer, OpenedTransfer, TransferStore } from "
 import { statusOf } from "../biz/transfers.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
 import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
-import { accountOf } from "./account-of.ts";
+import { accountOf, accountSql } from "./account-id.ts";
 import { d1Deposits } from "./d1-deposits.ts";
 import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
@@ -24,7 +24,7 @@ const REFUSED = `FROM refused WHERE period IN ${periodsAround(":period")} AND ow
 const REFUSED_KEY = `${REFUSED} AND key_digest = substr(:storedKey, 2)` as const;
 const RECEIVED =
   "EXISTS (SELECT 1 FROM received_key WHERE owner = :owner AND key_digest = substr(:storedKey, 2))";
-const ACCOUNT = "'user:' || :owner";
+const ACCOUNT = accountSql(":owner");
 const PAYABLE = `EXISTS (SELECT 1 FROM account WHERE id = ${ACCOUNT} AND balance >= :amount)` as const;
 const FROZEN = `EXISTS (SELECT 1 FROM account WHERE id = ${ACCOUNT} AND frozen_at IS NOT NULL)` as const;
 const IS_NEW = `NOT ${KNOWN} AND NOT EXISTS (SELECT 1 ${REFUSED_KEY}) AND NOT ${RECEIVED}` as const;
