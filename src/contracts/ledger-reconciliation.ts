@@ -52,6 +52,9 @@ export type AccountPart = z.infer<typeof accountPartSchema>;
 export type Restart = z.infer<typeof restartSchema>;
 export type WalkedStep = z.infer<typeof walkedSchema>;
 
+/** An account of a ledger's own: what is in flight, and what was paid in. */
+export type OwnAccount = "clearing" | "equity";
+
 /**
  * All that one ledger has stored about one movement through its clearing account, or out of equity,
  * at one moment. `amount` is that account's entry: more than zero for a debit of the user's, less
@@ -59,7 +62,7 @@ export type WalkedStep = z.infer<typeof walkedSchema>;
  */
 export interface ComparedRow {
   readonly id: string;
-  readonly account: "clearing" | "equity";
+  readonly account: OwnAccount;
   /** Whose account is on the other side, and its entry. */
   readonly userId: string;
   readonly amount: number;

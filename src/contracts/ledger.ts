@@ -19,8 +19,11 @@ export function peerOf(ledger: LedgerName): LedgerName {
   return ledger === "wallet" ? "savings" : "wallet";
 }
 
-/** Money is a whole number of minor units (cents) that a double holds exactly. */
-export const AMOUNT_MAX = Number.MAX_SAFE_INTEGER;
+/**
+ * Money is a whole number of minor units (cents) that a double holds exactly:
+ * `Number.MAX_SAFE_INTEGER`, as a literal, so that the types of SQL can read it.
+ */
+export const AMOUNT_MAX = 9_007_199_254_740_991;
 export const TRANSFERS_PER_PAGE_MAX = 100;
 export const MESSAGES_PER_PAGE_MAX = 100;
 export const CHANGES_PER_PAGE_MAX = 500;

@@ -41,14 +41,49 @@ export interface Mutation {
 export const HEALTHY: Mutation = { name: "nothing" };
 
 /**
- * Replaces one piece of SQL. A test insists that each fits some query: a mutation that no longer
- * does is a mistake of the table.
+ * Replaces a piece of SQL wherever it stands. It is written with the names that it has in the
+ * source, though D1 is given numbers: a name stands for any of them, the same one in all of its
+ * places. A test insists that each piece fits some query, and that the query takes as many values
+ * as before: a mutation that no longer does is a mistake of the table.
  */
 export function without(fragment: string, instead = ""): Rewrite {
-  return (query) => query.replaceAll(fragment, instead);
+  const pattern = patternOf(fragment);
+  return (query) => query.replaceAll(pattern, (...match) => withNumbers(instead, numbersIn(match)));
 }
 
-/** The same, only in queries that have `mark` in them. */
+/** The same, only in queries that have `mark` in them. What is a pattern is replaced as it is. */
 export function within(mark: string, fragment: string | RegExp, instead = ""): Rewrite {
-  return (query) => (query.includes(mark) ? query.replace(fragment, instead) : query);
+  const marked = patternOf(mark);
+  const rewrite: Rewrite =
+    typeof fragment === "string" ? without(fragment, instead) : (query) => query.replace(fragment, instead);
+  return (query) => (query.search(marked) === -1 ? query : rewrite(query));
+}
+
+const STRINGS_AND_NAMES = /'[^']*'|:([a-z]\w*)/gi;
+
+function patternOf(fragment: string): RegExp {
+  const names = new Set<string>();
+  const source = fragment
+    .replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`)
+    .replaceAll(STRINGS_AND_NAMES, (text, name?: string) => {
+      if (name === undefined) return text;
+      if (names.has(name)) return String.raw`\?\k<${name}>(?!\d)`;
+      names.add(name);
+      return String.raw`\?(?<${name}>\d+)`;
+    });
+  return new RegExp(source, "g");
+}
+
+function numbersIn(match: readonly unknown[]): Readonly<Record<string, string>> {
+  const groups = match.at(-1);
+  return typeof groups === "object" ? { ...groups } : {};
+}
+
+function withNumbers(instead: string, numbers: Readonly<Record<string, string>>): string {
+  return instead.replaceAll(STRINGS_AND_NAMES, (text, name?: string) => {
+    if (name === undefined) return text;
+    const number = numbers[name];
+    if (number === undefined) throw new Error(`nothing is replaced that has a :${name}`);
+    return `?${number}`;
+  });
 }

@@ -2,15 +2,15 @@ import { within, without, type Mutation } from "./ledger-mutation.ts";
 
 /** Who gets, and pays, what was meant for anybody, where a mutation takes the wrong user. */
 const ONE_USER = "u-ann";
-const IS_FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL)";
+const IS_FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || :owner AND frozen_at IS NOT NULL)";
 /** Where a statement asks whether it is this attempt that takes the deposit back. */
-const MINE = "AND ?2 = (SELECT id FROM transfer";
+const MINE = "AND :reversalId = (SELECT id FROM transfer";
 
 /**
  * Guards of what operators do to accounts, deposits and messages, broken on purpose, one at a time.
  */
 export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
-  { name: "a frozen account sends", rewrites: [within("'pending', ?6", ` AND NOT ${IS_FROZEN}`)] },
+  { name: "a frozen account sends", rewrites: [within("'pending', :nowMs", ` AND NOT ${IS_FROZEN}`)] },
   {
     name: "a frozen account takes credits",
     rewrites: [
@@ -29,18 +29,18 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
   },
   {
     name: "what is to be frozen is closed only",
-    rewrites: [without("CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END", "NULL")],
+    rewrites: [without("CASE :state WHEN 'frozen' THEN coalesce(frozen_at, :nowMs) END", "NULL")],
   },
   {
     name: "what is frozen is not closed",
-    rewrites: [without("?3 IN ('closed', 'frozen')", "?3 = 'closed'")],
+    rewrites: [without(":state IN ('closed', 'frozen')", ":state = 'closed'")],
   },
   {
     name: "a frozen account is never open again",
     rewrites: [
       without(
-        "CASE ?3 WHEN 'frozen' THEN coalesce(frozen_at, ?2) END",
-        "coalesce(frozen_at, CASE ?3 WHEN 'frozen' THEN ?2 END)",
+        "CASE :state WHEN 'frozen' THEN coalesce(frozen_at, :nowMs) END",
+        "coalesce(frozen_at, CASE :state WHEN 'frozen' THEN :nowMs END)",
       ),
     ],
   },
@@ -62,9 +62,7 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
   {
     name: "a reversal is booked again by every retry",
     misbooks: "deposits",
-    rewrites: [
-      within("'equity'", new RegExp(escaped(MINE), "g"), "AND ?2 = ?2 AND EXISTS (SELECT id FROM transfer"),
-    ],
+    rewrites: [within("'equity'", MINE, "AND :reversalId = :reversalId AND EXISTS (SELECT id FROM transfer")],
   },
   {
     name: "a reversal takes from one user",
@@ -76,9 +74,9 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
         `WHERE id = (SELECT 'user:${ONE_USER}'`,
       ),
       within(
-        "SELECT e.contra_id, ?2, e.amount, 'equity'",
-        "SELECT e.contra_id, ?2",
-        `SELECT 'user:${ONE_USER}', ?2`,
+        "SELECT e.contra_id, :reversalId, e.amount, 'equity'",
+        "SELECT e.contra_id, :reversalId",
+        `SELECT 'user:${ONE_USER}', :reversalId`,
       ),
     ],
   },
@@ -88,10 +86,13 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
     rewrites: [
       without("balance + (SELECT e.amount FROM", "balance + (SELECT e.amount + 1 FROM"),
       without("balance - (SELECT e.amount FROM", "balance - (SELECT e.amount + 1 FROM"),
-      without("SELECT e.contra_id, ?2, e.amount, 'equity'", "SELECT e.contra_id, ?2, e.amount + 1, 'equity'"),
       without(
-        "SELECT 'equity', ?2, -e.amount, e.contra_id",
-        "SELECT 'equity', ?2, -e.amount - 1, e.contra_id",
+        "SELECT e.contra_id, :reversalId, e.amount, 'equity'",
+        "SELECT e.contra_id, :reversalId, e.amount + 1, 'equity'",
+      ),
+      without(
+        "SELECT 'equity', :reversalId, -e.amount, e.contra_id",
+        "SELECT 'equity', :reversalId, -e.amount - 1, e.contra_id",
       ),
     ],
   },
@@ -133,7 +134,7 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
   },
   {
     name: "a reversal can be taken back",
-    rewrites: [without("e.transfer_id = ?1 AND e.amount < 0", "e.transfer_id = ?1")],
+    rewrites: [without("e.transfer_id = :depositId AND e.amount < 0", "e.transfer_id = :depositId")],
   },
   { name: "no reversal is audited", rewrites: [within("'reverse-deposit'", MINE, `AND 0 ${MINE}`)] },
   {
@@ -145,7 +146,3 @@ export const MUTATIONS_OF_OPERATORS: readonly Mutation[] = [
     rewrites: [within("'park', 'outbox'", "HAVING count(*) > 0", "HAVING 0")],
   },
 ];
-
-function escaped(text: string): string {
-  return text.replaceAll(/[?()]/g, String.raw`\$&`);
-}

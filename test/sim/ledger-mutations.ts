@@ -4,24 +4,32 @@ import { within, without, type Mutation } from "./ledger-mutation.ts";
 
 /** Who gets what was meant for anybody, where a mutation gives it to the wrong user. */
 const ONE_USER = "u-ann";
+const PAYABLE = "id = 'user:' || :owner AND balance >= :amount";
+const CREDIT =
+  "SET balance = balance + :amount, second_entry = newest_entry, newest_entry = :messageId WHERE id = :account AND EXISTS (SELECT 1 FROM inbox";
+const AUDITED = ":auditId, :nowMs, :actor, :action, :target, :detail";
 
 /** Guards of transfers, of deposits and of messages, broken on purpose, one at a time. */
 export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a transfer's statements ask for any pending transfer of the owner's, not for this attempt's",
     rewrites: [
-      without("owner = ?1 AND id = ?2 AND outcome = 'pending'", "owner = ?1 AND outcome = 'pending'"),
+      without(
+        "owner = :owner AND id = :id AND outcome = 'pending'",
+        "owner = :owner AND :id = :id AND outcome = 'pending'",
+      ),
     ],
   },
   {
     name: "a transfer is pending whatever the balance",
-    rewrites: [within("'pending', ?6", "balance >= ?5", "balance >= ?5 OR id = 'user:' || ?1")],
+    rewrites: [within("'pending', :nowMs", PAYABLE, `${PAYABLE} OR id = 'user:' || :owner`)],
   },
   {
     name: "a key that failed is forgotten",
     rewrites: [
       without(
-        "AND NOT EXISTS (SELECT 1 FROM refused WHERE period IN (?8 - 1, ?8, ?8 + 1) AND owner = ?1 AND key_digest = substr(?3, 2))",
+        "AND NOT EXISTS (SELECT 1 FROM refused WHERE period IN (:period - 1, :period, :period + 1) AND owner = :owner AND key_digest = substr(:storedKey, 2))",
+        "AND :period = :period",
       ),
     ],
   },
@@ -40,7 +48,7 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a credit does not ask for its own attempt token",
     misbooks: "transfers",
-    rewrites: [without("AND attempt_token = ?2)", ")")],
+    rewrites: [without("AND attempt_token = :token)", "AND :token = :token)")],
   },
   {
     name: "the inbox is overwritten by whoever comes last",
@@ -53,7 +61,7 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   },
   {
     name: "a closed account is credited in the books only",
-    rewrites: [within("SET balance = balance + ?4", /$/, " AND closed_at IS NULL AND balance < 150")],
+    rewrites: [within(CREDIT, /$/, " AND closed_at IS NULL AND balance < 150")],
   },
   {
     name: "a refund does not ask for the fence",
@@ -63,11 +71,11 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "a fence is answered and not written",
     rewrites: [
-      within("'void', ?2, ?3", /^[\s\S]*$/, "SELECT ?1, ?2, ?3"),
+      within("'void', :token, :nowMs", /^[\s\S]*$/, "SELECT ?1, ?2, ?3"),
       within(
         "coalesce(\n    (SELECT outcome FROM inbox",
-        "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0))",
-        "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0), 'void')",
+        "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = :messageId AND amount < 0))",
+        "(SELECT 'credited' FROM entry WHERE account_id = 'clearing' AND transfer_id = :messageId AND amount < 0), 'void')",
       ),
     ],
   },
@@ -85,13 +93,13 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
     name: "a lease is no compare-and-set",
     rewrites: [
       without("AND outbox.attempts = lease.value ->> '$.attempts'"),
-      within("json_each(?1) AS lease", "AND outbox.leased_until <= ?2", "AND ?2 = ?2"),
+      within("json_each(:leases) AS lease", "AND outbox.leased_until <= :nowMs", "AND :nowMs = :nowMs"),
     ],
   },
   {
     name: "a settled message stays in the outbox",
     rewrites: [
-      within("DELETE FROM outbox WHERE id = ?1 AND EXISTS", /^[\s\S]*outcome = 'pending'\)$/, "SELECT ?1"),
+      within("DELETE FROM outbox WHERE id = :id AND EXISTS", /^[\s\S]*outcome = 'pending'\)$/, "SELECT ?1"),
     ],
   },
   {
@@ -117,10 +125,10 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   {
     name: "the inbox is pruned at once, and the entries are not asked",
     rewrites: [
-      within("SELECT message_id, at FROM inbox", "message_id < ?1", "?1 = ?1"),
-      within("DELETE FROM inbox", "at < ?4", "?4 = ?4"),
+      within("SELECT message_id, at FROM inbox", "message_id < :firstKept", ":firstKept = :firstKept"),
+      within("DELETE FROM inbox", "at < :beforeMs", ":beforeMs = :beforeMs"),
       without(
-        "AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)",
+        "AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = :messageId AND amount < 0)",
       ),
     ],
   },
@@ -154,7 +162,7 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   },
   {
     name: "no transfer is ever made",
-    rewrites: [within("'pending', ?6", "WHERE EXISTS", "WHERE 0 AND EXISTS")],
+    rewrites: [within("'pending', :nowMs", "WHERE EXISTS", "WHERE 0 AND EXISTS")],
   },
   {
     name: "a key is answered whatever it was used for",
@@ -181,9 +189,9 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
         `SET balance = balance + (id = 'user:${ONE_USER}') * $1, in_flight = in_flight - (id = $3) * $1, $2 WHERE id IN ($3, 'user:${ONE_USER}') AND EXISTS`,
       ),
       within(
-        "-amount, contra_id, ?3",
-        "SELECT contra_id, ?2, amount, 'clearing'",
-        `SELECT 'user:${ONE_USER}', ?2, amount, 'clearing'`,
+        "-amount, contra_id, :nowMs",
+        "SELECT contra_id, :reversalId, amount, 'clearing'",
+        `SELECT 'user:${ONE_USER}', :reversalId, amount, 'clearing'`,
       ),
     ],
   },
@@ -194,11 +202,13 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   { name: "a closed account takes deposits", rewrites: [within("'deposit'", "closed_at IS NOT NULL OR ")] },
   {
     name: "a message is parked whatever send failed",
-    rewrites: [within("SET state = 'parked'", "AND attempts = ?2 ")],
+    rewrites: [within("SET state = 'parked'", "AND attempts = :attempts ", "AND :attempts = :attempts ")],
   },
   {
     name: "a message is released whatever send failed",
-    rewrites: [within("RETURNING next_at AS nextAtMs", "AND attempts = ?2 ")],
+    rewrites: [
+      within("RETURNING next_at AS nextAtMs", "AND attempts = :attempts ", "AND :attempts = :attempts "),
+    ],
   },
   {
     name: "the entries are not asked beside the inbox",
@@ -206,12 +216,16 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
     isSlow: true,
     rewrites: [
       within(
-        "'credited', ?2, ?3",
-        "AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = ?1 AND amount < 0)",
+        "'credited', :token, :nowMs",
+        "AND NOT EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = :messageId AND amount < 0)",
       ),
       // An account has one entry of a transfer: without this the database itself would refuse the
       // second.
-      within("SELECT ?3, ?1, ?4, 'clearing'", "INSERT INTO entry", "INSERT OR IGNORE INTO entry"),
+      within(
+        "SELECT :account, :messageId, :amount, 'clearing'",
+        "INSERT INTO entry",
+        "INSERT OR IGNORE INTO entry",
+      ),
     ],
   },
   {
@@ -241,21 +255,19 @@ export const MUTATIONS_OF_MESSAGES: readonly Mutation[] = [
   { name: "no dead letter is kept", deadLetters: (store) => ({ ...store, keep: async () => undefined }) },
   {
     name: "no deposit is audited",
-    rewrites: [within("?1, 'deposit', ?4", " WHERE EXISTS", " WHERE 0 AND EXISTS")],
+    rewrites: [within(":actor, 'deposit', :userId", " WHERE EXISTS", " WHERE 0 AND EXISTS")],
   },
   { name: "no redrive is audited", rewrites: [within("'redrive', 'outbox'", /$/, " HAVING 0")] },
   {
     name: "no change of an account's state is audited",
-    rewrites: [within("'set-account-state'", " WHERE id = ?1", " WHERE 0 AND id = ?1")],
+    rewrites: [within("'set-account-state'", " WHERE id = :account", " WHERE 0 AND id = :account")],
   },
   {
     name: "no refund is audited",
-    rewrites: [
-      within("INSERT INTO audit", "VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "SELECT ?1, ?2, ?3, ?4, ?5, ?6 WHERE 0"),
-    ],
+    rewrites: [within("INSERT INTO audit", `VALUES (${AUDITED})`, `SELECT ${AUDITED} WHERE 0`)],
   },
   {
     name: "a redrive leaves the lease",
-    rewrites: [within("SET state = 'pending', next_at = ?2", "leased_until = 0, ")],
+    rewrites: [within("SET state = 'pending', next_at = :nowMs", "leased_until = 0, ")],
   },
 ];

@@ -88,6 +88,11 @@ async function rowOf(mutation: Mutation): Promise<string> {
   return `| ${mutation.name} | ${seed} | ${failure.replaceAll("|", "/").split("\n")[0]} | ${alone} | ${books} |`;
 }
 
+/** How many values a query takes: one of fewer is refused, which is no broken guard. */
+function valuesOf(query: string): number {
+  return Math.max(0, ...[...query.matchAll(/\?(\d+)/g)].map(([, number]) => Number(number)));
+}
+
 describe("the simulated ledgers", () => {
   it.each([
     { profile: "usual", seeds: SEEDS, counters: LEDGER_COUNTERS },
@@ -113,7 +118,7 @@ describe("the simulated ledgers", () => {
   });
 
   it(
-    "ask for every query that is broken on purpose: a fragment that fits none is a mistake of the table",
+    "ask for every query that is broken on purpose, with as many values: what fits none is a mistake of the table",
     { timeout: 60_000 },
     async () => {
       const queries = new Set<string>();
@@ -124,9 +129,11 @@ describe("the simulated ledgers", () => {
       for (let seed = 1; seed <= 20; seed += 1)
         await simulateLedgers(seed, { mutation: { name: "nothing", rewrites: [note] } });
       const misfits = MUTATIONS.flatMap(({ name, rewrites = [] }) =>
-        rewrites.flatMap((rewrite, index) =>
-          [...queries].some((query) => rewrite(query) !== query) ? [] : [`${name} (${index})`],
-        ),
+        rewrites.flatMap((rewrite, index) => {
+          const broken = [...queries].filter((query) => rewrite(query) !== query);
+          const isFit = broken.every((query) => valuesOf(rewrite(query)) === valuesOf(query));
+          return broken.length > 0 && isFit ? [] : [`${name} (${index})`];
+        }),
       );
       expect(misfits).toEqual([]);
     },

@@ -1,10 +1,12 @@
 import type { AuditView } from "../../contracts/audit.ts";
 import { d1Call } from "../../platform/d1-call.ts";
+import { bound, namedSql } from "../../platform/named-sql.ts";
 import type { AuditTrail } from "../biz/ports.ts";
 
-/** 1 limit, 2 before. Ids are UUIDv7, so their order is that of time. */
-const LIST =
-  "SELECT id, at, actor, action, target, detail FROM audit WHERE id < ?2 ORDER BY id DESC LIMIT ?1";
+/** Ids are UUIDv7, so their order is that of time. */
+const LIST = namedSql(
+  "SELECT id, at, actor, action, target, detail FROM audit WHERE id < :before ORDER BY id DESC LIMIT :limit",
+);
 /** Behind every UUID. */
 const END = "g";
 
@@ -12,7 +14,7 @@ const END = "g";
 export function d1Audit(db: D1Database): AuditTrail {
   return {
     async list(limit, before) {
-      const page = db.prepare(LIST).bind(limit, before ?? END);
+      const page = bound(db, LIST, { limit, before: before ?? END });
       const { results } = await d1Call("read the audit trail", () =>
         page.all<Omit<AuditView, "detail"> & { readonly detail: string }>(),
       );

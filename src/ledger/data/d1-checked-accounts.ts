@@ -9,6 +9,8 @@ import {
   type MovementsPart,
 } from "../../contracts/ledger-reconciliation.ts";
 import { d1Call } from "../../platform/d1-call.ts";
+import { bound, namedSql } from "../../platform/named-sql.ts";
+import { BEFORE_USERS } from "./account-id.ts";
 
 /**
  * Movements of each kind that one statement looks at: each costs a look-up by key somewhere in a
@@ -20,31 +22,28 @@ const SHARE_MAX = PART_MAX / ACCOUNTS_PER_PAGE_MAX;
 /** Greater than any id. */
 const END = "g";
 
-/**
- * What the entries of an account sum to, with their other sides. The account, where they begin and
- * how many: as SQL.
- */
-const entriesOf = (account: string, after: string, limit: string): string => `(
+/** What the first entries of account `a` behind a place sum to, with their other sides. */
+const entriesAfter = <Place extends string>(after: Place) =>
+  `(
   SELECT json_array(coalesce(sum(e.amount), 0), count(*), json_group_array(e.transfer_id) FILTER (WHERE c.amount IS NOT -e.amount), max(e.transfer_id))
-  FROM (SELECT transfer_id, contra_id, amount FROM entry WHERE account_id = ${account} AND transfer_id > ${after} ORDER BY transfer_id LIMIT ${limit}) e
-  LEFT JOIN entry c ON c.account_id = e.contra_id AND c.transfer_id = e.transfer_id)`;
-/** What an owner has pending, and each transfer with its entry. */
-const transfersOf = (owner: string, after: string, limit: string): string => `(
+  FROM (SELECT transfer_id, contra_id, amount FROM entry WHERE account_id = a.id AND transfer_id > ${after} ORDER BY transfer_id LIMIT :movementsMax) e
+  LEFT JOIN entry c ON c.account_id = e.contra_id AND c.transfer_id = e.transfer_id)` as const;
+/** What its owner has pending behind a place, and each transfer with its entry. */
+const transfersAfter = <Place extends string>(after: Place) =>
+  `(
   SELECT json_array(coalesce(sum(t.amount) FILTER (WHERE t.operation = 'transfer' AND t.outcome = 'pending'), 0), count(*),
     json_group_array(t.id) FILTER (WHERE t.operation = 'transfer' AND t.outcome <> 'failed' AND e.amount IS NULL), max(t.id))
-  FROM (SELECT id, operation, outcome, amount FROM transfer WHERE owner = ${owner} AND id > ${after} ORDER BY id LIMIT ${limit}) t
-  LEFT JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = t.id)`;
+  FROM (SELECT id, operation, outcome, amount FROM transfer WHERE owner = a.user_id AND id > ${after} ORDER BY id LIMIT :movementsMax) t
+  LEFT JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = t.id)` as const;
 
-/** 1 after, 2 limit, 3 most movements. */
-const ACCOUNTS = `
+const ACCOUNTS = namedSql(`
   SELECT a.id AS id, a.balance AS balance, a.in_flight AS inFlight, NULL AS newestEntry,
-    ${entriesOf("a.id", "''", "?3")} AS entries, ${transfersOf("a.user_id", "''", "?3")} AS transfers
-  FROM (SELECT id, user_id, balance, in_flight FROM account WHERE id > max(?1, 'user:') ORDER BY id LIMIT ?2) a`;
-/** 1 account, 2 entries after, 3 transfers after, 4 most movements. */
-const PART = `
+    ${entriesAfter("''")} AS entries, ${transfersAfter("''")} AS transfers
+  FROM (SELECT id, user_id, balance, in_flight FROM account WHERE id > max(:after, ${BEFORE_USERS}) ORDER BY id LIMIT :limit) a`);
+const PART = namedSql(`
   SELECT a.id AS id, a.balance AS balance, a.in_flight AS inFlight, a.newest_entry AS newestEntry,
-    ${entriesOf("a.id", "?2", "?4")} AS entries, ${transfersOf("a.user_id", "?3", "?4")} AS transfers
-  FROM account a WHERE a.id = ?1`;
+    ${entriesAfter(":entriesAfter")} AS entries, ${transfersAfter(":transfersAfter")} AS transfers
+  FROM account a WHERE a.id = :account`);
 
 interface AccountRow {
   readonly id: string;
@@ -65,7 +64,7 @@ type Summed = readonly [sum: number, count: number, lonely: readonly string[], l
 export function d1CheckedAccounts(db: D1Database) {
   return {
     async checkAccounts({ after, limit }: AccountsRange): Promise<CheckedAccounts> {
-      const statement = db.prepare(ACCOUNTS).bind(after, limit, SHARE_MAX + 1);
+      const statement = bound(db, ACCOUNTS, { after, limit, movementsMax: SHARE_MAX + 1 });
       const { results } = await d1Call("check accounts", () => statement.all<AccountRow>());
       const accounts = results.map((row) => ({ id: row.id, account: inPart(row, SHARE_MAX + 1) }));
       const isLong = ({ account: { entries, transfers } }: (typeof accounts)[number]): boolean =>
@@ -81,7 +80,12 @@ export function d1CheckedAccounts(db: D1Database) {
     },
 
     async accountPart({ account, entriesAfter, transfersAfter }: AccountPart): Promise<AccountInPart | null> {
-      const statement = db.prepare(PART).bind(account, entriesAfter ?? END, transfersAfter ?? END, PART_MAX);
+      const statement = bound(db, PART, {
+        account,
+        entriesAfter: entriesAfter ?? END,
+        transfersAfter: transfersAfter ?? END,
+        movementsMax: PART_MAX,
+      });
       const [row] = (await d1Call("check a part of an account", () => statement.all<AccountRow>())).results;
       return row === undefined ? null : inPart(row, PART_MAX);
     },

@@ -1,23 +1,26 @@
 import type { DeadLetter } from "../../contracts/ledger-operators.ts";
 import { transferIdSchema } from "../../contracts/ledger.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { DeadLetterStore } from "../biz/ports.ts";
 
-const KEEP = `
-  INSERT INTO dead_letter (id, body, reason, attempts, at) VALUES (?1, ?2, ?3, ?4, ?5)
-  ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, attempts = excluded.attempts, at = excluded.at`;
+const KEEP = namedSql(`
+  INSERT INTO dead_letter (id, body, reason, attempts, at) VALUES (:id, :body, :reason, :attempts, :nowMs)
+  ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, attempts = excluded.attempts, at = excluded.at`);
 const COLUMNS = "SELECT id, body, reason, attempts, at FROM dead_letter";
-/** 1 limit, 2 at, 3 id. */
-const NEWEST = `${COLUMNS} WHERE (at, id) < (?2, ?3) ORDER BY at DESC, id DESC LIMIT ?1`;
-/** 1 ids. */
-const NAMED = `${COLUMNS} WHERE id IN (SELECT value FROM json_each(?1)) ORDER BY at DESC, id DESC`;
-/** 1 ids, 2 now, 3 audit id, 4 actor. Written before the letters go, where there are any. */
-const AUDIT_FORGET = `
+const NEWEST = namedSql(`${COLUMNS} WHERE (at, id) < (:atMs, :id) ORDER BY at DESC, id DESC LIMIT :limit`);
+const NAMED = namedSql(
+  `${COLUMNS} WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY at DESC, id DESC`,
+);
+/** Written before the letters go, where there are any. */
+const AUDIT_FORGET = namedSql(`
   INSERT INTO audit (id, at, actor, action, target, detail)
-  SELECT ?3, ?2, ?4, 'redrive-dead-letters', 'dead_letter', json_object('letters', json_group_array(id))
-  FROM dead_letter WHERE id IN (SELECT value FROM json_each(?1)) HAVING count(*) > 0`;
-const FORGET = "DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(?1)) RETURNING id";
+  SELECT :auditId, :nowMs, :actor, 'redrive-dead-letters', 'dead_letter', json_object('letters', json_group_array(id))
+  FROM dead_letter WHERE id IN (SELECT value FROM json_each(:ids)) HAVING count(*) > 0`);
+const FORGET = namedSql(
+  "DELETE FROM dead_letter WHERE id IN (SELECT value FROM json_each(:ids)) RETURNING id",
+);
 const BODY_CHARS_MAX = 10_000;
 /** Before every letter that there is. */
 const BEGINNING = { atMs: Number.MAX_SAFE_INTEGER, id: "" };
@@ -34,23 +37,25 @@ export function d1DeadLetters(db: D1Database, now: Clock): DeadLetterStore {
     async keep({ id, body, reason, attempts }) {
       const text = (JSON.stringify(body) ?? "").slice(0, BODY_CHARS_MAX);
       await d1Call("keep a dead letter", () =>
-        db.prepare(KEEP).bind(id, text, reason, attempts, now()).run(),
+        bound(db, KEEP, { id, body: text, reason, attempts, nowMs: now() }).run(),
       );
     },
 
     list(limit, after) {
       const { atMs, id } = after ?? BEGINNING;
-      return read(db.prepare(NEWEST).bind(limit, atMs, id));
+      return read(bound(db, NEWEST, { limit, atMs, id }));
     },
 
-    named: (ids) => read(db.prepare(NAMED).bind(JSON.stringify(ids))),
+    named: (ids) => read(bound(db, NAMED, { ids: JSON.stringify(ids) })),
 
     async forget(ids, audit) {
-      const json = JSON.stringify(ids);
-      const results = await d1Batch("forget dead letters", db, [
-        db.prepare(AUDIT_FORGET).bind(json, audit.atMs, audit.id, audit.actor),
-        db.prepare(FORGET).bind(json),
-      ]);
+      const batch = boundAll(db, [AUDIT_FORGET, FORGET], {
+        ids: JSON.stringify(ids),
+        auditId: audit.id,
+        nowMs: audit.atMs,
+        actor: audit.actor,
+      });
+      const results = await d1Batch("forget dead letters", db, batch);
       return rowsOf<{ readonly id: string }>(results, 1).map(({ id }) => id);
     },
   };

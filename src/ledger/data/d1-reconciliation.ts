@@ -3,9 +3,11 @@ import {
   FINDINGS_MAX,
   OPEN_MAX,
   type LedgerBooks,
+  type OwnAccount,
   type ReconciliationProgress,
 } from "../../contracts/ledger-reconciliation.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
 import type { ReconciliationStore } from "../biz/ports.ts";
 import { d1CheckedAccounts } from "./d1-checked-accounts.ts";
 import { d1ComparedRows } from "./d1-compared-rows.ts";
@@ -19,26 +21,24 @@ const UNPASSED_MAX = { clearing: 100_000, equity: 10_000 } as const;
 const MESSAGES_PER_STEP = 5_000;
 const MESSAGE_STEPS_MAX = 10;
 
-const PROGRESS =
-  "SELECT through_id AS through, account_id AS account, walked_at AS walkedAtMs FROM reconciliation WHERE id = 1";
-/** 1 limit. */
-const OPEN = "SELECT id FROM reconciliation_open ORDER BY id LIMIT ?1";
+const PROGRESS = namedSql(
+  "SELECT through_id AS through, account_id AS account, walked_at AS walkedAtMs FROM reconciliation WHERE id = 1",
+);
+const OPEN = namedSql("SELECT id FROM reconciliation_open ORDER BY id LIMIT :limit");
 
-/** 1 from, 2 to, 3 open ids as JSON. */
-const OPENED = `
+const OPENED = namedSql(`
   INSERT INTO reconciliation_open (id, counted)
-  SELECT value, EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = value AND value <= ?2)
-  FROM json_each(?3) WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = ?1) ON CONFLICT (id) DO NOTHING`;
-const between = (account: string): string =>
-  `(SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = '${account}' AND transfer_id > ?1 AND transfer_id <= ?2)`;
-const othersBetween = (account: string): string =>
+  SELECT value, EXISTS (SELECT 1 FROM entry WHERE account_id = 'clearing' AND transfer_id = value AND value <= :to)
+  FROM json_each(:open) WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = :from) ON CONFLICT (id) DO NOTHING`);
+const between = <Account extends OwnAccount>(account: Account) =>
+  `(SELECT coalesce(sum(amount), 0) FROM entry WHERE account_id = '${account}' AND transfer_id > :from AND transfer_id <= :to)` as const;
+const othersBetween = <Account extends OwnAccount>(account: Account) =>
   `(SELECT coalesce(sum(o.amount), 0) FROM entry e CROSS JOIN entry o ON o.account_id = e.contra_id AND o.transfer_id = e.transfer_id
-    WHERE e.account_id = '${account}' AND e.transfer_id > ?1 AND e.transfer_id <= ?2)`;
-/** 1 from, 2 to. */
-const PASS = `
-  UPDATE reconciliation SET through_id = ?2, clearing = clearing + ${between("clearing")}, equity = equity + ${between("equity")},
+    WHERE e.account_id = '${account}' AND e.transfer_id > :from AND e.transfer_id <= :to)` as const;
+const PASS = namedSql(`
+  UPDATE reconciliation SET through_id = :to, clearing = clearing + ${between("clearing")}, equity = equity + ${between("equity")},
     sum_of_entries = sum_of_entries + ${between("clearing")} + ${between("equity")} + ${othersBetween("clearing")} + ${othersBetween("equity")}
-  WHERE id = 1 AND through_id = ?1`;
+  WHERE id = 1 AND through_id = :from`);
 
 /**
  * From the few that are open: left to itself the planner begins with every entry of the clearing
@@ -46,47 +46,47 @@ const PASS = `
  */
 const UNCOUNTED =
   "reconciliation_open o CROSS JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = o.id WHERE o.counted = 0";
-/** 1 ids as JSON. */
-const COUNT_RESTED = `
-  UPDATE reconciliation SET clearing = clearing + (SELECT coalesce(sum(e.amount), 0) FROM ${UNCOUNTED} AND o.id IN (SELECT value FROM json_each(?1))),
+const COUNT_RESTED = namedSql(`
+  UPDATE reconciliation SET clearing = clearing + (SELECT coalesce(sum(e.amount), 0) FROM ${UNCOUNTED} AND o.id IN (SELECT value FROM json_each(:ids))),
     sum_of_entries = sum_of_entries + (SELECT coalesce(sum(e.amount + c.amount), 0) FROM reconciliation_open o
       CROSS JOIN entry e ON e.account_id = 'clearing' AND e.transfer_id = o.id
       CROSS JOIN entry c ON c.account_id = e.contra_id AND c.transfer_id = e.transfer_id
-      WHERE o.counted = 0 AND o.id IN (SELECT value FROM json_each(?1)))
-  WHERE id = 1`;
-const RESTED = "DELETE FROM reconciliation_open WHERE id IN (SELECT value FROM json_each(?1))";
-/** 1 from, 2 to, 3 when the last account was reached, or null. */
-const PASS_ACCOUNTS =
-  "UPDATE reconciliation SET account_id = ?2, walked_at = coalesce(?3, walked_at) WHERE id = 1 AND account_id = ?1";
+      WHERE o.counted = 0 AND o.id IN (SELECT value FROM json_each(:ids)))
+  WHERE id = 1`);
+const RESTED = namedSql("DELETE FROM reconciliation_open WHERE id IN (SELECT value FROM json_each(:ids))");
+/** `:endedAtMs` is when the last account was reached, or null. */
+const PASS_ACCOUNTS = namedSql(
+  "UPDATE reconciliation SET account_id = :to, walked_at = coalesce(:endedAtMs, walked_at) WHERE id = 1 AND account_id = :from",
+);
 
-/** 1 through. */
-const FORGET_OPEN =
-  "DELETE FROM reconciliation_open WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = ?1)";
-/** 1 through, 2 difference of clearing, 3 of equity. */
-const RESTART = `
+const FORGET_OPEN = namedSql(
+  "DELETE FROM reconciliation_open WHERE EXISTS (SELECT 1 FROM reconciliation WHERE id = 1 AND through_id = :through)",
+);
+const RESTART = namedSql(`
   UPDATE reconciliation SET through_id = '', clearing = 0, equity = 0, sum_of_entries = 0,
-    unexplained = nullif(?2, 0), unexplained_equity = nullif(?3, 0) WHERE id = 1 AND through_id = ?1`;
-/** 1 through. */
-const EXPLAINED =
-  "UPDATE reconciliation SET unexplained = NULL, unexplained_equity = NULL WHERE id = 1 AND through_id = ?1";
+    unexplained = nullif(:difference, 0), unexplained_equity = nullif(:equityDifference, 0) WHERE id = 1 AND through_id = :through`);
+const EXPLAINED = namedSql(
+  "UPDATE reconciliation SET unexplained = NULL, unexplained_equity = NULL WHERE id = 1 AND through_id = :through",
+);
 
-/** 1 most. */
-const unpassed = (account: string): string => `
+const unpassed = <Account extends OwnAccount>(account: Account) =>
+  `
   SELECT count(*) AS count, coalesce(sum(amount), 0) AS sum FROM (SELECT amount FROM entry
-    WHERE account_id = '${account}' AND transfer_id > (SELECT through_id FROM reconciliation WHERE id = 1) LIMIT ?1)`;
-const SUMS = `
+    WHERE account_id = '${account}' AND transfer_id > (SELECT through_id FROM reconciliation WHERE id = 1) LIMIT :${account}Max)` as const;
+const UNPASSED_CLEARING = namedSql(unpassed("clearing"));
+const UNPASSED_EQUITY = namedSql(unpassed("equity"));
+const SUMS = namedSql(`
   SELECT through_id AS through, sum_of_entries AS sumOfEntries, (SELECT balance FROM account WHERE id = 'clearing') AS clearing, clearing AS passedClearing,
     (SELECT balance FROM account WHERE id = 'equity') - equity AS equityExcess, unexplained,
     unexplained_equity AS unexplainedEquity,
     (SELECT coalesce(sum(e.amount), 0) FROM ${UNCOUNTED}) AS uncounted
-  FROM reconciliation WHERE id = 1`;
-/** 1 after, 2 most. */
-const IN_FLIGHT = `
+  FROM reconciliation WHERE id = 1`);
+const IN_FLIGHT = namedSql(`
   SELECT coalesce(sum(amount), 0) AS inFlight, count(*) AS count, max(id) AS last
-  FROM (SELECT id, amount FROM outbox WHERE id > ?1 ORDER BY id LIMIT ?2)`;
-/** 1 before, 2 an id of then, 3 most to look at, 4 limit. */
-const LATE = `
-  SELECT id FROM (SELECT id, created_at FROM outbox WHERE id < ?2 ORDER BY id LIMIT ?3) WHERE created_at < ?1 ORDER BY id LIMIT ?4`;
+  FROM (SELECT id, amount FROM outbox WHERE id > :after ORDER BY id LIMIT :limit)`);
+/** `:idOfThen` spares it what is younger: it looks at so many of the others. */
+const LATE = namedSql(`
+  SELECT id FROM (SELECT id, created_at FROM outbox WHERE id < :idOfThen ORDER BY id LIMIT :lookedAtMax) WHERE created_at < :beforeMs ORDER BY id LIMIT :limit`);
 
 interface SumsRow {
   readonly through: string;
@@ -117,10 +117,8 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
     ...d1CheckedAccounts(db),
 
     async progress(): Promise<ReconciliationProgress> {
-      const results = await d1Batch("read how far it is reconciled", db, [
-        db.prepare(PROGRESS),
-        db.prepare(OPEN).bind(OPEN_MAX),
-      ]);
+      const batch = boundAll(db, [PROGRESS, OPEN], { limit: OPEN_MAX });
+      const results = await d1Batch("read how far it is reconciled", db, batch);
       const [row] = rowsOf<Omit<ReconciliationProgress, "open">>(results, 0);
       return {
         through: "",
@@ -132,45 +130,38 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
     },
 
     async passed({ from, to, open }) {
-      await d1Batch("pass compared transfers", db, [
-        db.prepare(OPENED).bind(from, to, JSON.stringify(open)),
-        db.prepare(PASS).bind(from, to),
-      ]);
+      const batch = boundAll(db, [OPENED, PASS], { from, to, open: JSON.stringify(open) });
+      await d1Batch("pass compared transfers", db, batch);
     },
 
     async rested(ids) {
-      const json = JSON.stringify(ids);
-      await d1Batch("close compared transfers", db, [
-        db.prepare(COUNT_RESTED).bind(json),
-        db.prepare(RESTED).bind(json),
-      ]);
+      const batch = boundAll(db, [COUNT_RESTED, RESTED], { ids: JSON.stringify(ids) });
+      await d1Batch("close compared transfers", db, batch);
     },
 
     async passedAccounts({ from, to, cameToEnd }, nowMs) {
       await d1Call("pass checked accounts", () =>
-        db
-          .prepare(PASS_ACCOUNTS)
-          .bind(from, to, cameToEnd ? nowMs : null)
-          .run(),
+        bound(db, PASS_ACCOUNTS, { from, to, endedAtMs: cameToEnd ? nowMs : null }).run(),
       );
     },
 
     async restart({ through, difference, equityDifference }) {
-      await d1Batch("reconcile anew", db, [
-        db.prepare(FORGET_OPEN).bind(through),
-        db.prepare(RESTART).bind(through, difference, equityDifference),
-      ]);
+      const batch = boundAll(db, [FORGET_OPEN, RESTART], { through, difference, equityDifference });
+      await d1Batch("reconcile anew", db, batch);
     },
 
     async explained(through) {
-      await d1Call("forget a difference", () => db.prepare(EXPLAINED).bind(through).run());
+      await d1Call("forget a difference", () => bound(db, EXPLAINED, { through }).run());
     },
 
     async books(lateBeforeMs, withSums): Promise<LedgerBooks> {
       const sums = await readSums(db, withSums);
-      const late = db
-        .prepare(LATE)
-        .bind(lateBeforeMs, firstIdAt(lateBeforeMs), MESSAGES_PER_STEP, FINDINGS_MAX);
+      const late = bound(db, LATE, {
+        beforeMs: lateBeforeMs,
+        idOfThen: firstIdAt(lateBeforeMs),
+        lookedAtMax: MESSAGES_PER_STEP,
+        limit: FINDINGS_MAX,
+      });
       const { results } = await d1Call("read late messages", () => late.all<{ readonly id: string }>());
       return { ...sums, inFlight: await readInFlight(db), late: results.map(({ id }) => id) };
     },
@@ -179,12 +170,9 @@ export function d1Reconciliation(db: D1Database): ReconciliationStore {
 
 /** One batch is one moment: what must be equal is read together. */
 async function readSums(db: D1Database, withSums: boolean): Promise<Omit<LedgerBooks, "inFlight" | "late">> {
-  const most = (account: keyof typeof UNPASSED_MAX): number => (withSums ? UNPASSED_MAX[account] : 0);
-  const results = await d1Batch("read the books", db, [
-    db.prepare(SUMS),
-    db.prepare(unpassed("clearing")).bind(most("clearing")),
-    db.prepare(unpassed("equity")).bind(most("equity")),
-  ]);
+  const [clearingMax, equityMax] = withSums ? [UNPASSED_MAX.clearing, UNPASSED_MAX.equity] : [0, 0];
+  const batch = boundAll(db, [SUMS, UNPASSED_CLEARING, UNPASSED_EQUITY], { clearingMax, equityMax });
+  const results = await d1Batch("read the books", db, batch);
   const [[sums], [clearing], [equity]] = [
     rowsOf<SumsRow>(results, 0),
     rowsOf<UnpassedRow>(results, 1),
@@ -199,10 +187,10 @@ async function readSums(db: D1Database, withSums: boolean): Promise<Omit<LedgerB
     unexplained: sums.unexplained,
     unexplainedEquity: sums.unexplainedEquity,
     clearingExcess:
-      clearing.count < most("clearing")
+      clearing.count < clearingMax
         ? sums.clearing - sums.passedClearing - clearing.sum - sums.uncounted
         : null,
-    equityExcess: equity.count < most("equity") ? sums.equityExcess - equity.sum : null,
+    equityExcess: equity.count < equityMax ? sums.equityExcess - equity.sum : null,
   };
 }
 
@@ -213,7 +201,7 @@ async function readSums(db: D1Database, withSums: boolean): Promise<Omit<LedgerB
 async function readInFlight(db: D1Database): Promise<number> {
   let [inFlight, after] = [0, ""];
   for (let step = 0; step < MESSAGE_STEPS_MAX; step += 1) {
-    const statement = db.prepare(IN_FLIGHT).bind(after, MESSAGES_PER_STEP);
+    const statement = bound(db, IN_FLIGHT, { after, limit: MESSAGES_PER_STEP });
     const [row] = (await d1Call("read what is in flight", () => statement.all<MessagesRow>())).results;
     inFlight += row?.inFlight ?? 0;
     if (row === undefined || row.last === null || row.count < MESSAGES_PER_STEP) break;

@@ -1,5 +1,6 @@
 import type { Retention } from "../biz/ports.ts";
 import { d1Call } from "../../platform/d1-call.ts";
+import { bound, namedSql } from "../../platform/named-sql.ts";
 
 /**
  * At least this long a refused key stays refused: until the period after next begins, so up to
@@ -20,24 +21,21 @@ export function periodOf(atMs: number): number {
  * Periods in which a key refused within the last 30 days can lie; the next one too, for clocks that
  * differ at its border.
  */
-export function periodsAround(period: string): string {
-  return `(${period} - 1, ${period}, ${period} + 1)`;
+export function periodsAround<Period extends string>(period: Period) {
+  return `(${period} - 1, ${period}, ${period} + 1)` as const;
 }
 
-/**
- * 1 first period kept, 2 limit. Read and deleted from the old end of the primary key: what is kept
- * is not looked at.
- */
-const PRUNE = `
+/** Read and deleted from the old end of the primary key: what is kept is not looked at. */
+const PRUNE = namedSql(`
   DELETE FROM refused WHERE (period, owner, key_digest) IN (
-    SELECT period, owner, key_digest FROM refused WHERE period < ?1 ORDER BY period, owner, key_digest LIMIT ?2)
-  RETURNING 1`;
+    SELECT period, owner, key_digest FROM refused WHERE period < :firstKept ORDER BY period, owner, key_digest LIMIT :limit)
+  RETURNING 1`);
 
 /** Forgets refused keys that need not be kept any longer, some hundred at a time. */
 export function d1Refused(db: D1Database): Retention {
   return {
     async prune(nowMs) {
-      const statement = db.prepare(PRUNE).bind(periodOf(nowMs) - 1, ROWS_PER_PRUNE);
+      const statement = bound(db, PRUNE, { firstKept: periodOf(nowMs) - 1, limit: ROWS_PER_PRUNE });
       const { results } = await d1Call("prune refused keys", () => statement.all());
       return results.length >= ROWS_PER_PRUNE;
     },

@@ -1,5 +1,6 @@
 import type { Retention } from "../biz/ports.ts";
 import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/named-sql.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 
 const DAY_MS = 86_400_000;
@@ -20,25 +21,22 @@ const ROWS_PER_STEP = 1_000;
  * whatever there is.
  */
 
-/** 1 oldest id kept, 2 from, 3 limit. Ids begin with their time. */
-const OLD_IDS = `
-  SELECT message_id, at FROM inbox WHERE consumer = '${CONSUMER}' AND message_id > ?2 AND message_id < ?1 ORDER BY message_id LIMIT ?3`;
-const LOOKED_AT = `SELECT max(message_id) AS last, count(*) AS rows FROM (${OLD_IDS})`;
-/** 1 oldest id kept, 2 from, 3 limit, 4 received before. */
-const PRUNE_INBOX = `
-  DELETE FROM inbox WHERE consumer = '${CONSUMER}' AND message_id IN (SELECT message_id FROM (${OLD_IDS}) WHERE at < ?4) RETURNING 1`;
-/** 1 before, 2 limit. Never the newest row: its number would be given again. */
-const PRUNE_CHANGES = `
+/** Ids begin with their time. */
+const OLD_IDS =
+  `SELECT message_id, at FROM inbox WHERE consumer = '${CONSUMER}' AND message_id > :from AND message_id < :firstKept ORDER BY message_id LIMIT :limit` as const;
+const LOOKED_AT = namedSql(`SELECT max(message_id) AS last, count(*) AS rows FROM (${OLD_IDS})`);
+const PRUNE_INBOX = namedSql(`
+  DELETE FROM inbox WHERE consumer = '${CONSUMER}' AND message_id IN (SELECT message_id FROM (${OLD_IDS}) WHERE at < :inboxBeforeMs) RETURNING 1`);
+/** Never the newest row: its number would be given again. */
+const PRUNE_CHANGES = namedSql(`
   DELETE FROM change_log WHERE seq IN (
-    SELECT seq FROM (SELECT seq, at FROM change_log ORDER BY seq LIMIT ?2)
-    WHERE at < ?1 AND seq <= (SELECT published_seq FROM change_stream WHERE id = 1) AND seq < (SELECT max(seq) FROM change_log))
-  RETURNING 1`;
-/** 1 before, 2 limit. */
-const PRUNE_OLD_LETTERS = `
-  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE at < ?1 ORDER BY at, id LIMIT ?2) RETURNING 1`;
-/** 1 most kept, 2 limit. */
-const PRUNE_SURPLUS_LETTERS = `
-  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY at DESC, id DESC LIMIT ?2 OFFSET ?1) RETURNING 1`;
+    SELECT seq FROM (SELECT seq, at FROM change_log ORDER BY seq LIMIT :limit)
+    WHERE at < :changesBeforeMs AND seq <= (SELECT published_seq FROM change_stream WHERE id = 1) AND seq < (SELECT max(seq) FROM change_log))
+  RETURNING 1`);
+const PRUNE_OLD_LETTERS = namedSql(`
+  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter WHERE at < :lettersBeforeMs ORDER BY at, id LIMIT :limit) RETURNING 1`);
+const PRUNE_SURPLUS_LETTERS = namedSql(`
+  DELETE FROM dead_letter WHERE id IN (SELECT id FROM dead_letter ORDER BY at DESC, id DESC LIMIT :limit OFFSET :lettersMax) RETURNING 1`);
 
 /**
  * Deletes what is old, some thousand rows a step. From where it goes on in the inbox it keeps in
@@ -50,14 +48,20 @@ export function d1Retention(db: D1Database): Retention {
   return {
     async prune(nowMs) {
       const inboxBeforeMs = nowMs - INBOX_RETENTION_MS;
-      const range = [firstIdAt(inboxBeforeMs), from, ROWS_PER_STEP] as const;
-      const results = await d1Batch("prune", db, [
-        db.prepare(LOOKED_AT).bind(...range),
-        db.prepare(PRUNE_INBOX).bind(...range, inboxBeforeMs),
-        db.prepare(PRUNE_CHANGES).bind(nowMs - CHANGES_RETENTION_MS, ROWS_PER_STEP),
-        db.prepare(PRUNE_OLD_LETTERS).bind(nowMs - DEAD_LETTER_RETENTION_MS, ROWS_PER_STEP),
-        db.prepare(PRUNE_SURPLUS_LETTERS).bind(DEAD_LETTERS_MAX, ROWS_PER_STEP),
-      ]);
+      const batch = boundAll(
+        db,
+        [LOOKED_AT, PRUNE_INBOX, PRUNE_CHANGES, PRUNE_OLD_LETTERS, PRUNE_SURPLUS_LETTERS],
+        {
+          firstKept: firstIdAt(inboxBeforeMs),
+          from,
+          inboxBeforeMs,
+          changesBeforeMs: nowMs - CHANGES_RETENTION_MS,
+          lettersBeforeMs: nowMs - DEAD_LETTER_RETENTION_MS,
+          lettersMax: DEAD_LETTERS_MAX,
+          limit: ROWS_PER_STEP,
+        },
+      );
+      const results = await d1Batch("prune", db, batch);
       const [lookedAt] = rowsOf<{ readonly last: string | null; readonly rows: number }>(results, 0);
       const isWholeStep = (lookedAt?.rows ?? 0) >= ROWS_PER_STEP;
       // At the end of the range it begins again: something may have come at the old end meanwhile.

@@ -2,7 +2,8 @@ import { peerOf, type LedgerName, type TransferView } from "../../contracts/ledg
 import type { KeyedTransfer, NewTransfer, OpenedTransfer, TransferStore } from "../biz/ports.ts";
 import { statusOf } from "../biz/transfers.ts";
 import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
-import { accountOf } from "./account-of.ts";
+import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { accountOf, accountSql } from "./account-id.ts";
 import { d1Deposits } from "./d1-deposits.ts";
 import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
@@ -17,65 +18,62 @@ import { digestOfKey, formToWrite, storedAs } from "./stored-key.ts";
  * stays refused. `IS_NEW` keeps I31 and I35, `PAYABLE` I32, `OPENED` I33, `REFUSE` I34.
  */
 
-/*
- * 1 owner, 2 id, 3 key as a digest, 4 payload hash, 5 amount, 6 now, 7 plain key, 8 period; the
- * first one also 9 payload hash of the release before.
- */
 const KNOWN =
-  "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND operation = 'transfer' AND idempotency_key IN (?3, ?7))";
-const REFUSED = `FROM refused WHERE period IN ${periodsAround("?8")} AND owner = ?1`;
-const REFUSED_KEY = `${REFUSED} AND key_digest = substr(?3, 2)`;
-const RECEIVED = "EXISTS (SELECT 1 FROM received_key WHERE owner = ?1 AND key_digest = substr(?3, 2))";
-const PAYABLE = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND balance >= ?5)";
-const FROZEN = "EXISTS (SELECT 1 FROM account WHERE id = 'user:' || ?1 AND frozen_at IS NOT NULL)";
-const IS_NEW = `NOT ${KNOWN} AND NOT EXISTS (SELECT 1 ${REFUSED_KEY}) AND NOT ${RECEIVED}`;
-const OPEN = `
+  "EXISTS (SELECT 1 FROM transfer WHERE owner = :owner AND operation = 'transfer' AND idempotency_key IN (:storedKey, :key))";
+const REFUSED = `FROM refused WHERE period IN ${periodsAround(":period")} AND owner = :owner` as const;
+const REFUSED_KEY = `${REFUSED} AND key_digest = substr(:storedKey, 2)` as const;
+const RECEIVED =
+  "EXISTS (SELECT 1 FROM received_key WHERE owner = :owner AND key_digest = substr(:storedKey, 2))";
+const ACCOUNT = accountSql(":owner");
+const PAYABLE = `EXISTS (SELECT 1 FROM account WHERE id = ${ACCOUNT} AND balance >= :amount)` as const;
+const FROZEN = `EXISTS (SELECT 1 FROM account WHERE id = ${ACCOUNT} AND frozen_at IS NOT NULL)` as const;
+const IS_NEW = `NOT ${KNOWN} AND NOT EXISTS (SELECT 1 ${REFUSED_KEY}) AND NOT ${RECEIVED}` as const;
+const OPEN = namedSql(`
   INSERT INTO transfer (owner, id, operation, idempotency_key, payload_hash, amount, outcome, created_at)
-  SELECT ?1, ?2, 'transfer', ${formToWrite("?3", "?7", "?6")}, ${formToWrite("?4", "?9", "?6")}, ?5, 'pending', ?6
-  WHERE ${PAYABLE} AND NOT ${FROZEN} AND ${IS_NEW} ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`;
+  SELECT :owner, :id, 'transfer', ${formToWrite(":storedKey", ":key")}, ${formToWrite(":payloadHash", ":longHash")}, :amount, 'pending', :nowMs
+  WHERE ${PAYABLE} AND NOT ${FROZEN} AND ${IS_NEW} ON CONFLICT (owner, operation, idempotency_key) DO NOTHING`);
 /**
  * What could not be paid. A CASE, since of terms joined by AND the database evaluates all: only who
  * is refused has their keys counted.
  */
-const REFUSE = `
-  INSERT INTO refused (period, owner, key_digest, amount) SELECT ?8, ?1, substr(?3, 2), ?5
+const REFUSE = namedSql(`
+  INSERT INTO refused (period, owner, key_digest, amount) SELECT :period, :owner, substr(:storedKey, 2), :amount
   WHERE CASE WHEN ${IS_NEW} AND NOT ${PAYABLE} AND NOT ${FROZEN} THEN (SELECT count(*) ${REFUSED}) < ${REFUSED_KEYS_MAX} ELSE 0 END
-  ON CONFLICT (period, owner, key_digest) DO NOTHING`;
-const WHY_NOT = `SELECT (SELECT amount ${REFUSED_KEY}) AS refusedAmount, ${RECEIVED} AS isReceived, ${FROZEN} AS isFrozen`;
-const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = ?1 AND id = ?2 AND outcome = 'pending')";
-/** 1 owner, 2 id, 3 amount. */
-const DEBIT = `UPDATE account SET balance = balance - ?3, in_flight = in_flight + ?3, ${nextEntry("?2")} WHERE id = 'user:' || ?1 AND ${OPENED}`;
-const INTO_CLEARING = `UPDATE account SET balance = balance + ?3 WHERE id = 'clearing' AND ${OPENED}`;
-/** 1 owner, 2 id, 3 amount, 4 now. */
-const ENTRIES_OUT = `
+  ON CONFLICT (period, owner, key_digest) DO NOTHING`);
+const WHY_NOT = namedSql(
+  `SELECT (SELECT amount ${REFUSED_KEY}) AS refusedAmount, ${RECEIVED} AS isReceived, ${FROZEN} AS isFrozen`,
+);
+const OPENED = "EXISTS (SELECT 1 FROM transfer WHERE owner = :owner AND id = :id AND outcome = 'pending')";
+const DEBIT = namedSql(
+  `UPDATE account SET balance = balance - :amount, in_flight = in_flight + :amount, ${nextEntry(":id")} WHERE id = ${ACCOUNT} AND ${OPENED}`,
+);
+const INTO_CLEARING = namedSql(
+  `UPDATE account SET balance = balance + :amount WHERE id = 'clearing' AND ${OPENED}`,
+);
+const ENTRIES_OUT = namedSql(`
   INSERT INTO entry (account_id, transfer_id, amount, contra_id, at, previous_entry)
-  SELECT 'user:' || ?1, ?2, -?3, 'clearing', ?4, ${previousEntry("'user:' || ?1")} WHERE ${OPENED}
-  UNION ALL SELECT 'clearing', ?2, ?3, 'user:' || ?1, ?4, NULL WHERE ${OPENED}`;
-/** 1 owner, 2 id, 3 amount, 4 now, 5 next at. */
-const TO_OUTBOX = `
+  SELECT ${ACCOUNT}, :id, -:amount, 'clearing', :nowMs, ${previousEntry(ACCOUNT)} WHERE ${OPENED}
+  UNION ALL SELECT 'clearing', :id, :amount, ${ACCOUNT}, :nowMs, NULL WHERE ${OPENED}`);
+const TO_OUTBOX = namedSql(`
   INSERT INTO outbox (id, user_id, amount, state, attempts, next_at, created_at, driven_at)
-  SELECT ?2, ?1, ?3, 'pending', 1, ?5, ?4, ?4 WHERE ${OPENED}`;
-/**
- * 1 owner, 2 key as a digest, 3 plain key. Left to itself the planner reads all that an owner has
- * ever sent.
- */
-const BY_KEY = `
+  SELECT :id, :owner, :amount, 'pending', 1, :nextAtMs, :nowMs, :nowMs WHERE ${OPENED}`);
+/** Left to itself the planner reads all that an owner has ever sent. */
+const BY_KEY = namedSql(`
   SELECT t.id AS id, t.payload_hash AS payloadHash, t.outcome AS outcome, coalesce(o.state = 'parked', 0) AS parked
   FROM transfer t INDEXED BY transfer_key LEFT JOIN outbox o ON o.id = t.id
-  WHERE t.owner = ?1 AND t.operation = 'transfer' AND t.idempotency_key IN (?2, ?3) LIMIT 1`;
+  WHERE t.owner = :owner AND t.operation = 'transfer' AND t.idempotency_key IN (:storedKey, :key) LIMIT 1`);
 
-const FUNDS = "SELECT balance, in_flight AS inFlight FROM account WHERE id = ?1";
+const FUNDS = namedSql("SELECT balance, in_flight AS inFlight FROM account WHERE id = :account");
 const VIEW = `
   SELECT t.id AS id, t.amount AS amount, t.outcome AS outcome, t.created_at AS createdAtMs, t.ended_at AS endedAtMs,
     coalesce(o.state = 'parked', 0) AS parked, t.operation = 'transfer' AND t.outcome <> 'failed' AS isShown
-  FROM transfer t LEFT JOIN outbox o ON o.id = t.id WHERE t.owner = ?1`;
-/** 1 owner, 2 id. */
-const NAMED = `${VIEW} AND t.id = ?2`;
+  FROM transfer t LEFT JOIN outbox o ON o.id = t.id WHERE t.owner = :owner`;
+const NAMED = namedSql(`${VIEW} AND t.id = :id`);
 /**
- * 1 owner, 2 before, 3 limit. With what is no transfer of theirs: no index leads past that, since
- * it would cost each transfer a row.
+ * With what is no transfer of theirs: no index leads past that, since it would cost each transfer a
+ * row.
  */
-const NEWEST = `${VIEW} AND t.id < ?2 ORDER BY t.id DESC LIMIT ?3`;
+const NEWEST = namedSql(`${VIEW} AND t.id < :before ORDER BY t.id DESC LIMIT :limit`);
 /** Behind every id. */
 const END = "~";
 
@@ -114,30 +112,35 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
     async open(transfer: NewTransfer) {
       const { id, owner, key, payloadHash, amount, nowMs, nextAtMs } = transfer;
       const keyDigest = digestOfKey(key);
-      const stored = storedAs(keyDigest);
-      const asked = [owner, id, stored, payloadHash, amount, nowMs, key, periodOf(nowMs)] as const;
-      const results = await d1Batch("open a transfer", db, [
-        db.prepare(OPEN).bind(...asked, longPayloadHash(["transfer", amount])),
-        db.prepare(DEBIT).bind(owner, id, amount),
-        db.prepare(INTO_CLEARING).bind(owner, id, amount),
-        db.prepare(ENTRIES_OUT).bind(owner, id, amount, nowMs),
-        db.prepare(TO_OUTBOX).bind(owner, id, amount, nowMs, nextAtMs),
-        db.prepare(REFUSE).bind(...asked),
-        db.prepare(BY_KEY).bind(owner, stored, key),
-        db.prepare(WHY_NOT).bind(...asked),
-      ]);
+      const batch = boundAll(
+        db,
+        [OPEN, DEBIT, INTO_CLEARING, ENTRIES_OUT, TO_OUTBOX, REFUSE, BY_KEY, WHY_NOT],
+        {
+          id,
+          owner,
+          key,
+          storedKey: storedAs(keyDigest),
+          payloadHash,
+          longHash: longPayloadHash(["transfer", amount]),
+          amount,
+          period: periodOf(nowMs),
+          nowMs,
+          nextAtMs,
+        },
+      );
+      const results = await d1Batch("open a transfer", db, batch);
       return openedIn(results, 6, transfer, keyDigest);
     },
 
     async funds(userId) {
       const row = await d1Call("read an account", () =>
-        db.prepare(FUNDS).bind(accountOf(userId)).first<{ balance: number; inFlight: number }>(),
+        bound(db, FUNDS, { account: accountOf(userId) }).first<{ balance: number; inFlight: number }>(),
       );
       return row ?? { balance: 0, inFlight: 0 };
     },
 
     async read(owner, id) {
-      const row = await d1Call("read a transfer", () => db.prepare(NAMED).bind(owner, id).first<ViewRow>());
+      const row = await d1Call("read a transfer", () => bound(db, NAMED, { owner, id }).first<ViewRow>());
       return row?.isShown === 1 ? viewOf(row) : null;
     },
 
@@ -146,8 +149,11 @@ export function d1Transfers(db: D1Database, ledger: LedgerName): TransferStore {
         limit,
         from: before ?? END,
         read: async (from, rows) =>
-          (await d1Call("list transfers", () => db.prepare(NEWEST).bind(owner, from, rows).all<ViewRow>()))
-            .results,
+          (
+            await d1Call("list transfers", () =>
+              bound(db, NEWEST, { owner, before: from, limit: rows }).all<ViewRow>(),
+            )
+          ).results,
         placeOf: ({ id }) => id,
         isWanted: ({ isShown }) => isShown === 1,
       });

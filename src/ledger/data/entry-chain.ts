@@ -9,11 +9,11 @@
  * What the `UPDATE` of a user's account sets beside its balance, in the batch that inserts the
  * entry of `transfer`.
  */
-export function nextEntry(transfer: string): string {
-  return `second_entry = newest_entry, newest_entry = ${transfer}`;
+export function nextEntry<Transfer extends string>(transfer: Transfer) {
+  return `second_entry = newest_entry, newest_entry = ${transfer}` as const;
 }
 
 /** The value of `previous_entry` for an entry inserted after that. */
-export function previousEntry(account: string): string {
-  return `(SELECT coalesce(owning.second_entry, '') FROM account AS owning WHERE owning.id = ${account})`;
+export function previousEntry<Account extends string>(account: Account) {
+  return `(SELECT coalesce(owning.second_entry, '') FROM account AS owning WHERE owning.id = ${account})` as const;
 }

@@ -17,8 +17,8 @@ export function digestIn(storedKey: string): string {
 
 /**
  * In SQL: the form in which a key or a payload's hash is written. As the release before writes it
- * while that, which knows no other, may still answer.
+ * while that, which knows no other, may still answer. What it is held against is `:nowMs`.
  */
-export function formToWrite(digest: string, before: string, now: string): string {
-  return `CASE WHEN (SELECT since FROM key_digests) <= ${now} THEN ${digest} ELSE ${before} END`;
+export function formToWrite<Digest extends string, Before extends string>(digest: Digest, before: Before) {
+  return `CASE WHEN (SELECT since FROM key_digests) <= :nowMs THEN ${digest} ELSE ${before} END` as const;
 }

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { codeOf } from "../../../src/contracts/errors.ts";
+import { AMOUNT_MAX } from "../../../src/contracts/ledger.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 
 describe("an amount", () => {
@@ -10,6 +11,7 @@ describe("an amount", () => {
         expect(amountOf(value)).toBe(value);
       }),
     );
+    expect(AMOUNT_MAX).toBe(Number.MAX_SAFE_INTEGER);
   });
 
   it.each([0, -1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])("is never %d", (value) => {

@@ -1,33 +1,34 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 
-/** One place in the source where SQL is prepared. */
+/** One place in the source where a statement is written down. */
 interface PreparedStatement {
-  /** The file's name without its ending, then what is prepared, as it is written there. */
+  /** The file's name without its ending, then the constant that holds the statement. */
   readonly name: string;
-  /** Where the argument begins and ends. */
+  /** Where its text begins and ends. */
   readonly begin: number;
   readonly end: number;
 }
 
-const CALL = ".prepare(";
+const CALL = "namedSql(";
+const IMPORTS = /^import\b[^;]*;/gm;
 
 /**
- * Every place of a file that prepares SQL. Throws where the word stands for anything else: a
- * statement that can't be seen here would be measured by nobody.
+ * Every statement of a file. Throws where SQL is prepared in any other way: a statement that can't
+ * be seen here would be measured by nobody.
  */
 function preparedIn(file: string, source: string): readonly PreparedStatement[] {
   const found: PreparedStatement[] = [];
-  for (const { index } of source.matchAll(/\bprepare\b/g)) {
-    const begin = index - 1 + CALL.length;
-    if (!source.startsWith(CALL, index - 1))
-      throw new Error(`${file} says "prepare" at ${index} and does not call it`);
-    const end = closingBracket(source, begin);
-    const argument = source.slice(begin, end).replaceAll(/\s+/g, " ").trim().replace(/,$/, "");
-    found.push({ name: `${basename(file, ".ts")} ${argument}`, begin, end });
+  const code = source.replaceAll(IMPORTS, (lines) => " ".repeat(lines.length));
+  for (const { index } of code.matchAll(/\bnamedSql\b/g)) {
+    const begin = index + CALL.length;
+    const [, constant] = /\bconst ([A-Z_]+) = $/.exec(code.slice(0, index)) ?? [];
+    if (constant === undefined || !code.startsWith(CALL, index))
+      throw new Error(`${file} says "namedSql" at ${index} and makes no constant with it`);
+    found.push({ name: `${basename(file, ".ts")} ${constant}`, begin, end: closingBracket(code, begin) });
   }
-  if (/\.exec\(\s*[`"']?\s*(?:select|insert|update|delete)/i.test(source))
-    throw new Error(`${file} runs SQL without preparing it`);
+  if (/\bprepare\b|\.exec\(\s*[`"']?\s*(?:select|insert|update|delete)/i.test(code))
+    throw new Error(`${file} runs SQL that is no constant`);
   return found;
 }
 
@@ -41,7 +42,7 @@ function closingBracket(source: string, begin: number): number {
   throw new Error("a bracket is never closed");
 }
 
-/** The names of all statements that a room of the source prepares. */
+/** The names of all statements of a room of the source. */
 export function preparedStatements(room: string): readonly string[] {
   const files = readdirSync(room, { recursive: true, encoding: "utf8" }).filter((file) =>
     file.endsWith(".ts"),

@@ -1,4 +1,0 @@
-/** Name of a user's account. */
-export function accountOf(userId: string): string {
-  return `user:${userId}`;
-}
