@@ -22,7 +22,6 @@ import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
-import { isRefusedByData } from "./data/d1-errors.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
 import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
@@ -118,14 +117,10 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
  * then; an operator has more; for jobs nobody waits.
  */
 const LIMITS = {
-  reader: { patience: "one quota", isDataFault: isRefusedByData },
-  operator: {
-    patience: currentPatience,
-    quotaMs: CALL_QUOTA_MS.operatorDatabase,
-    isDataFault: isRefusedByData,
-  },
-  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS, isDataFault: isRefusedByData },
-  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job, isDataFault: isRefusedByData },
+  reader: { patience: "one quota" },
+  operator: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.operatorDatabase },
+  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS },
+  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job },
 } as const;
 
 /** All databases behind their guards. */

@@ -27,7 +27,6 @@ import { readLedgerConfig } from "./config.ts";
 import { d1Audit } from "./data/d1-audit.ts";
 import { d1Changes } from "./data/d1-changes.ts";
 import { d1DeadLetters } from "./data/d1-dead-letters.ts";
-import { isDataFault } from "./data/d1-errors.ts";
 import { d1Inbox } from "./data/d1-inbox.ts";
 import { d1Operators } from "./data/d1-operators.ts";
 import { d1Outbox } from "./data/d1-outbox.ts";
@@ -70,12 +69,12 @@ function wireCalls(
     logger.error("ledger failed", { what, causes: describeCauses(error) });
   const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, ...places });
   const guard = makeGuard(`${ledger}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...places });
-  const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
+  const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience });
   // Whoever looks at their money waits no longer than for any other page, behind a guard of their
   // own: what is late for them is in good time for a transfer, and with one breaker for both a slow
   // database would refuse all of those.
   const readersGuard = makeGuard(`${ledger}-db-readers`, { quotaMs: CALL_QUOTA_MS.database, ...places });
-  const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
+  const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience });
   const inbox = d1Inbox(db);
   // A stub belongs to the request that made it.
   const boards = objectsOf<FaultBoardRpc>(env.FAULT_BOARD);

@@ -18,7 +18,6 @@ import { createSweep, retentionOf } from "../../src/ledger/biz/sweep.ts";
 import { Transfers } from "../../src/ledger/biz/transfers.ts";
 import { d1Changes } from "../../src/ledger/data/d1-changes.ts";
 import { d1DeadLetters } from "../../src/ledger/data/d1-dead-letters.ts";
-import { isDataFault } from "../../src/ledger/data/d1-errors.ts";
 import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
 import { d1Operators } from "../../src/ledger/data/d1-operators.ts";
 import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
@@ -103,7 +102,6 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
     db: guardedD1(db, {
       guard: makeGuard(`${name}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, ...PLACES }),
       patience: currentPatience,
-      isDataFault,
     }),
     peer: peerLedger(
       peerName,

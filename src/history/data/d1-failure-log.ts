@@ -1,7 +1,7 @@
 import type { FailureCount } from "../../contracts/history.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { FailureLog } from "../biz/failure-log.ts";
-import { d1Error } from "./d1-errors.ts";
+import { d1Error } from "../../platform/platform-errors.ts";
 
 /** 1 [[kind, count]…], 2 now. */
 const COUNT = `

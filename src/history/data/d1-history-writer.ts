@@ -1,7 +1,7 @@
 import type { Clock } from "../../resilience/clock.ts";
 import type { HistoryWriter } from "../biz/ports.ts";
 import type { HistoryRecord } from "../biz/record.ts";
-import { d1Error } from "./d1-errors.ts";
+import { d1Error } from "../../platform/platform-errors.ts";
 
 /** Of an older release there may be zeros in the place of durations that were not known. */
 const KNOWN_DURATION = "nullif(history.duration_ms, 0)";

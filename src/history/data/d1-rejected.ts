@@ -1,6 +1,6 @@
 import type { Clock } from "../../resilience/clock.ts";
 import type { RejectedRow, RejectedStore } from "../biz/rejected.ts";
-import { d1Error } from "./d1-errors.ts";
+import { d1Error } from "../../platform/platform-errors.ts";
 import { REASON_LENGTH_MAX, UPSERT, upsertParameter } from "./d1-history-writer.ts";
 
 const COLUMNS =

@@ -1,5 +1,5 @@
 import type { Retention } from "../biz/retention.ts";
-import { d1Error } from "./d1-errors.ts";
+import { d1Error } from "../../platform/platform-errors.ts";
 
 const DAY_MS = 86_400_000;
 const UNREADABLE_RETENTION_MS = 30 * DAY_MS;

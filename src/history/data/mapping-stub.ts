@@ -1,6 +1,6 @@
-import { codeOf, wrap } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
+import { objectError } from "../../platform/platform-errors.ts";
 import type { StoredMapping } from "../biz/mapping-keeper.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
@@ -26,7 +26,7 @@ export function mappingStub(
       try {
         return await objects(OBJECT_NAME).current(buckets);
       } catch (cause) {
-        throw codeOf(cause) === "INTERNAL" ? wrap(cause, "ask for the shard mapping", "UNAVAILABLE") : cause;
+        throw objectError(cause, "ask for the shard mapping");
       }
     });
   };

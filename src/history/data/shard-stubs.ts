@@ -1,6 +1,6 @@
-import { codeOf, wrap } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
+import { objectError } from "../../platform/platform-errors.ts";
 import type { ShardCall, ShardRpc } from "../biz/shard-rpc.ts";
 
 /** The name of a shard's object. It is part of where data lives, so it never changes. */
@@ -15,8 +15,7 @@ interface ShardStubsDeps {
 }
 
 /**
- * Calls shards through their namespace, each behind a guard of its own. A failure without a code of
- * ours means that the object could not be reached.
+ * Calls shards through their namespace, each behind a guard of its own.
  */
 export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace);
@@ -26,12 +25,8 @@ export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
       try {
         return await call(objects(shardName(shard)));
       } catch (cause) {
-        throw codeOf(cause) === "INTERNAL" ? wrap(cause, what, codeOfPlatformError(cause)) : cause;
+        throw objectError(cause, what);
       }
     });
   };
-}
-
-function codeOfPlatformError(error: unknown): "OVERLOADED" | "UNAVAILABLE" {
-  return (error as { overloaded?: unknown } | null)?.overloaded === true ? "OVERLOADED" : "UNAVAILABLE";
 }
