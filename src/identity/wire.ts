@@ -159,6 +159,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const bookDeps = { passwords, failures, operator, secrets, now };
   const book = new AccountBook({ store: accountReader, ...bookDeps });
   return {
+    now,
     accounts: new AccountBook({ store: accountStore, ...bookDeps }),
     profileOf: (userId: string) => book.profile(userId),
     signIn: createSignIn({

@@ -20,6 +20,7 @@ import { Operators } from "./biz/operators.ts";
 import { Publisher } from "./biz/publisher.ts";
 import { publishOnce } from "./biz/publishing-loop.ts";
 import { Receiver } from "./biz/receiver.ts";
+import { reconciliationAt } from "./biz/reconciliation.ts";
 import { Settlement } from "./biz/settlement.ts";
 import { createSweep, retentionOf } from "./biz/sweep.ts";
 import { Transfers } from "./biz/transfers.ts";
@@ -136,6 +137,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const deadLetters = d1DeadLetters(db, now);
   const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
   return {
+    now,
     store: d1Transfers(readersDb, ledger),
     statement: d1Statement(readersDb),
     transfers: new Transfers({
@@ -172,7 +174,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     operatorStore,
     deadLetters,
     auditTrail: d1Audit(db),
-    reconciliation: d1Reconciliation(db),
+    reconciliation: reconciliationAt(now, d1Reconciliation(db)),
     changes,
     consume: deliveryConsumer({ receiver, logger }),
     publishOnce: () =>
@@ -192,7 +194,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
 });
 
 /** Of the publisher's object, which must be able to say that its ledger can't be wired. */
-export const publisherLogger = createLogger({ worker: "playhead-ledger", level: "warn" });
+export const publisherFrame = { logger: createLogger({ worker: "playhead-ledger", level: "warn" }), now };
 
 /** What the publisher's object runs on. */
 export function wirePublisher(env: LedgerEnv): OutboxPublisherDeps {
