@@ -8,7 +8,6 @@ import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { createLogger, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { ENDLESS } from "../platform/patience.ts";
 import { currentPatience } from "../platform/request-scope.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
@@ -17,6 +16,7 @@ import { everyShard } from "./biz/every-shard.ts";
 import { createHistoryJob } from "./biz/history-job.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
+import { Operators } from "./biz/operators.ts";
 import { pruneOld } from "./biz/retention.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
@@ -120,7 +120,7 @@ const LIMITS = {
   reader: { patience: "one quota" },
   operator: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.operatorDatabase },
   mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS },
-  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job },
+  job: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.job },
 } as const;
 
 /** All databases behind their guards. */
@@ -151,12 +151,21 @@ const placementOf = oncePerEnv((env: HistoryEnv) => {
   };
 });
 
-/** For jobs: nobody waits, and a batch is made again as a whole. */
-const IN_JOB = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
+/** Jobs make a batch again as a whole, and no call of it. */
+const IN_JOB = { kind: "write" } as const;
 
-const callShardOf = oncePerEnv((env: HistoryEnv) =>
-  shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) }),
-);
+/**
+ * The shards, by who calls them: operators wait for all of them, so that one may take nearly as
+ * long as the whole, and for jobs nobody waits.
+ */
+const shardsOf = oncePerEnv((env: HistoryEnv) => {
+  const deps = { namespace: env.SHARD, guardOf: (shard: number) => guardsOf(env).shard(shard) };
+  return {
+    forUsers: shardStubs(deps),
+    forOperators: shardStubs({ ...deps, quotaMs: CALL_QUOTA_MS.operatorShard }),
+    forJobs: shardStubs({ ...deps, quotaMs: CALL_QUOTA_MS.job }),
+  };
+});
 
 const askMappingOf = oncePerEnv((env: HistoryEnv) =>
   mappingStub(env.MAPPING, guardsOf(env).mapping, placementOf(env).fingerprint),
@@ -168,7 +177,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const logger = loggerOf(env);
   const databases = databasesOf(env, "job");
   const { databaseOf } = placementOf(env);
-  const callShard = callShardOf(env);
+  const { forUsers, forOperators, forJobs } = shardsOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
   const onFailure = (what: string, error: unknown): void =>
     logger.error("history job failed", { what, causes: describeCauses(error) });
@@ -176,10 +185,10 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const letters = oldLetters(databases[0]);
   const runJob = createHistoryJob({
     shards: {
-      collect: (shard, keys) => callShard(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
+      collect: (shard, keys) => forJobs(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
       confirm: (shard, confirmations) =>
-        callShard(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
-      refill: (shard, userId) => callShard(shard, "refill", IN_JOB, (stub) => stub.refill(userId)),
+        forJobs(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
+      refill: (shard, userId) => forJobs(shard, "refill", IN_JOB, (stub) => stub.refill(userId)),
     },
     writers: databases.map((db) => d1HistoryWriter(db, now)),
     databaseOf,
@@ -191,20 +200,25 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const erasures = {
     eraseInShard: async (userId: string) => {
       await directory.ofUser(userId, (shard, mapping) =>
-        callShard(shard, "erase in a shard", IN_JOB, (stub) => stub.erase(userId, mapping)),
+        forJobs(shard, "erase in a shard", IN_JOB, (stub) => stub.erase(userId, mapping)),
       );
     },
     eraseInDatabases: databases.map(d1Erasure),
     pruneOldLetters: () => letters.prune(now()),
   };
   const retentions = [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)];
-  const forOperators = databasesOf(env, "operator");
+  const operatorsDatabases = databasesOf(env, "operator");
   return {
+    now,
     directory,
-    callShard,
-    flushWindowMs: config.FLUSH_WINDOW_MS,
-    readFailures: d1FailureSummary(forOperators),
-    rejected: forOperators.map((db) => d1Rejected(db, now)),
+    callShard: forUsers,
+    operators: new Operators({
+      directory,
+      callShard: forOperators,
+      flushWindowMs: config.FLUSH_WINDOW_MS,
+      readFailures: d1FailureSummary(operatorsDatabases),
+      rejected: operatorsDatabases.map((db) => d1Rejected(db, now)),
+    }),
     logger,
     erase: (userId: string) => eraseUser(erasures, userId),
     consume: queueConsumer({ runJob, failures, logger }),
@@ -215,7 +229,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     async sweep(): Promise<void> {
       try {
         const { shards } = await directory.mapping();
-        await everyShard(shards, (shard) => callShard(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
+        await everyShard(shards, (shard) => forJobs(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
       } finally {
         await pruneOld({ retentions, now, onFailure });
       }
@@ -268,14 +282,12 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
 export function wireMapping(state: DurableObjectState, env: HistoryEnv): MappingKeeper {
   const { HISTORY_SHARDS: seedShards } = readHistoryConfig(env);
   const { kv } = state.storage;
-  const callShard = callShardOf(env);
+  const { forUsers } = shardsOf(env);
   return new MappingKeeper({
     store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
     readFromD1: () => mappingInD1(databasesOf(env, "mapping")[0], seedShards, now),
     isOldShard: (shard) =>
-      callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) =>
-        stub.isFromBefore(),
-      ),
+      forUsers(shard, "ask a shard for its age", { kind: "read" }, (stub) => stub.isFromBefore()),
     seedShards,
     onBackgroundFailure: (what, error) =>
       loggerOf(env).warn("mapping not read", { what, causes: describeCauses(error) }),

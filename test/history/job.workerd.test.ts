@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createHistoryJob, type HistoryJobDeps } from "../../src/history/biz/history-job.ts";
-import type { Failures } from "../../src/history/biz/failure-log.ts";
+import type { Failures } from "../../src/history/biz/ports.ts";
 import type { QueueMessage } from "../../src/history/biz/flush-message.ts";
 import type { Confirmation, HistoryRecord } from "../../src/history/biz/record.ts";
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";

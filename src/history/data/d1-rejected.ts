@@ -1,5 +1,5 @@
 import type { Clock } from "../../resilience/clock.ts";
-import type { RejectedRow, RejectedStore } from "../biz/rejected.ts";
+import type { RejectedRow, RejectedStore } from "../biz/ports.ts";
 import { d1Error } from "../../platform/platform-errors.ts";
 import { REASON_LENGTH_MAX, UPSERT, upsertParameter } from "./d1-history-writer.ts";
 

@@ -1,9 +1,9 @@
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
-import type { FailureKind, FailureLog, UnreadableMessage } from "../biz/failure-log.ts";
 import { readQueueMessage, type QueueMessage } from "../biz/flush-message.ts";
 import type { MessageOutcome } from "../biz/history-job.ts";
 import { outlineOf } from "../biz/message-outline.ts";
+import type { FailureKind, FailureLog, UnreadableMessage } from "../biz/ports.ts";
 
 export interface QueueConsumerDeps {
   readonly runJob: (messages: readonly QueueMessage[]) => Promise<readonly MessageOutcome[]>;
