@@ -6,7 +6,7 @@ import { clearingTimer, requestTimer, type CallTimer } from "../platform/call-ti
 import type { Guard } from "../platform/guard.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
-import { createLogger, type Logger } from "../platform/logger.ts";
+import { createLogger, failureLine, type Logger } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/request-scope.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
@@ -17,10 +17,10 @@ import { createHistoryJob } from "./biz/history-job.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
 import { Operators } from "./biz/operators.ts";
-import { pruneOld } from "./biz/retention.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
+import { createSweep } from "./biz/sweep.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
 import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
@@ -206,7 +206,6 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     eraseInDatabases: databases.map(d1Erasure),
     pruneOldLetters: () => letters.prune(now()),
   };
-  const retentions = [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)];
   const operatorsDatabases = databasesOf(env, "operator");
   return {
     now,
@@ -222,18 +221,15 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     logger,
     erase: (userId: string) => eraseUser(erasures, userId),
     consume: queueConsumer({ runJob, failures, logger }),
-    /**
-     * Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also
-     * where a shard does not answer.
-     */
-    async sweep(): Promise<void> {
-      try {
+    sweep: createSweep({
+      wakeShards: async () => {
         const { shards } = await directory.mapping();
         await everyShard(shards, (shard) => forJobs(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
-      } finally {
-        await pruneOld({ retentions, now, onFailure });
-      }
-    },
+      },
+      retentions: [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)],
+      now,
+      onFailure: failureLine(logger, "sweep failed"),
+    }),
   };
 });
 

@@ -7,7 +7,7 @@ import { clearingTimer } from "../platform/call-timer.ts";
 import { faultInjector } from "../platform/faults.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
-import { createLogger } from "../platform/logger.ts";
+import { createLogger, failureLine } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/request-scope.ts";
@@ -18,11 +18,11 @@ import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
 import { Operators } from "./biz/operators.ts";
 import { Publisher } from "./biz/publisher.ts";
-import { publishOnce } from "./biz/publishing-loop.ts";
+import { publishOnce } from "./biz/publish-once.ts";
 import { Receiver } from "./biz/receiver.ts";
 import { reconciliationAt } from "./biz/reconciliation.ts";
 import { Settlement } from "./biz/settlement.ts";
-import { createSweep, retentionOf } from "./biz/sweep.ts";
+import { createSweep } from "./biz/sweep.ts";
 import { Transfers } from "./biz/transfers.ts";
 import { readLedgerConfig } from "./config.ts";
 import { d1Audit } from "./data/d1-audit.ts";
@@ -183,12 +183,12 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
       publisher,
       outbox,
       schedule,
-      retention: retentionOf(d1Retention(db), d1Refused(db)),
+      retentions: [d1Retention(db), d1Refused(db)],
       changes,
       changeStream: config.CHANGE_STREAM === "on",
       wakePublisher,
       now,
-      onFailure,
+      onFailure: failureLine(logger, "sweep failed"),
     }),
   };
 });

@@ -11,10 +11,10 @@ import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "../../src/ledger/biz/delivery-s
 import { Operators } from "../../src/ledger/biz/operators.ts";
 import type { DeliverySender, OutboxStore, TransferStore } from "../../src/ledger/biz/ports.ts";
 import { Publisher } from "../../src/ledger/biz/publisher.ts";
-import { publishOnce } from "../../src/ledger/biz/publishing-loop.ts";
+import { publishOnce } from "../../src/ledger/biz/publish-once.ts";
 import { Receiver } from "../../src/ledger/biz/receiver.ts";
 import { Settlement } from "../../src/ledger/biz/settlement.ts";
-import { createSweep, retentionOf } from "../../src/ledger/biz/sweep.ts";
+import { createSweep } from "../../src/ledger/biz/sweep.ts";
 import { Transfers } from "../../src/ledger/biz/transfers.ts";
 import { d1Changes } from "../../src/ledger/data/d1-changes.ts";
 import { d1DeadLetters } from "../../src/ledger/data/d1-dead-letters.ts";
@@ -190,7 +190,7 @@ export function ledgerIsolate(place: SimLedger, process: SimProcess, now: () => 
       publisher,
       outbox,
       schedule,
-      retention: retentionOf(d1Retention(db), d1Refused(db)),
+      retentions: [d1Retention(db), d1Refused(db)],
       changes,
       changeStream: true,
       wakePublisher,

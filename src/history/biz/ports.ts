@@ -210,4 +210,11 @@ export interface RejectedStore {
   refusedAgain(row: Confirmation, reason: string): Promise<void>;
 }
 
+/** Something that grows, and whose old part goes. */
+export interface Retention {
+  readonly what: string;
+  /** Deletes some of what is too old, in bounded statements. Answers whether there may be more. */
+  readonly prune: (nowMs: number) => Promise<boolean>;
+}
+
 export type { FlushMessage, QueueMessage };

@@ -1,4 +1,4 @@
-import type { Retention } from "../biz/retention.ts";
+import type { Retention } from "../biz/ports.ts";
 import { d1Error } from "../../platform/platform-errors.ts";
 
 const DAY_MS = 86_400_000;

@@ -278,13 +278,18 @@ export interface ErasureStore {
 /** Forgets a user's history. Idempotent. */
 export type EraseHistory = (userId: string) => Promise<void>;
 
-export interface IdentityCounts {
+/** Looks over everything that is stored. */
+export interface Overview {
   count(nowMs: number): Promise<IdentityOverview>;
+  /** Whether the store answers: one cheap question. Throws where it doesn't. */
+  ping(): Promise<void>;
 }
 
-export interface Pruning {
-  /** Deletes one bounded batch of what has expired; how many rows went. */
-  pruneBatch(nowMs: number): Promise<number>;
+/** Something that grows, and whose old part goes. */
+export interface Retention {
+  readonly what: string;
+  /** Deletes some of what is too old, in bounded statements. Answers whether there may be more. */
+  readonly prune: (nowMs: number) => Promise<boolean>;
 }
 
 /** The audit trail, newest first. */

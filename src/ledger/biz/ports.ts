@@ -263,10 +263,11 @@ export interface ChangeStore {
   enable(enabled: boolean): Promise<void>;
 }
 
-/** What is thrown away when it is old enough, a bounded number of rows at a time. */
+/** Something that grows, and whose old part goes. */
 export interface Retention {
-  /** Answers whether there is more. */
-  prune(nowMs: number): Promise<boolean>;
+  readonly what: string;
+  /** Deletes some of what is too old, in bounded statements. Answers whether there may be more. */
+  readonly prune: (nowMs: number) => Promise<boolean>;
 }
 
 export interface DeadLetterStore {

@@ -36,6 +36,8 @@ const PRUNE = `
 /** Forgets refused keys that nobody is promised any more, some hundred at a time. */
 export function d1Refused(db: D1Database): Retention {
   return {
+    what: "refused keys",
+
     async prune(nowMs) {
       const statement = db.prepare(PRUNE).bind(periodOf(nowMs) - 1, ROWS_PER_PRUNE);
       const { results } = await d1Call("prune refused keys", () => statement.all());

@@ -48,6 +48,8 @@ const PRUNE_SURPLUS_LETTERS = `
 export function d1Retention(db: D1Database): Retention {
   let from = "";
   return {
+    what: "the inbox, changes and dead letters",
+
     async prune(nowMs) {
       const inboxBeforeMs = nowMs - INBOX_RETENTION_MS;
       const range = [firstIdAt(inboxBeforeMs), from, ROWS_PER_STEP] as const;
