@@ -12,6 +12,7 @@ import { objectsOf } from "../platform/objects.ts";
 import { randomHex } from "../platform/random-hex.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../platform/trace.ts";
+import { sleep } from "../platform/sleep.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { createGateway } from "./app.ts";
 import { accessTokenAuthenticator } from "./authenticate.ts";
@@ -26,7 +27,6 @@ import { TrustStore } from "./trust-store.ts";
 export function wire(env: GatewayEnv) {
   const config = readGatewayConfig(env);
   const now = Date.now;
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const logger = createLogger({ worker: "playhead-gateway", level: config.LOG_LEVEL });
   const makeGuard = wireGuards({
     config,

@@ -12,6 +12,7 @@ import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience, patienceToSpend } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
+import { sleep } from "../platform/sleep.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
@@ -44,7 +45,6 @@ import { scryptHasher } from "./data/scrypt-hasher.ts";
 import { secretSource as secrets } from "./data/secret-source.ts";
 
 const now = Date.now;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
 const DATABASE_PLACES = 64;
 const PLACES = 64;

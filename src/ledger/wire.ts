@@ -12,6 +12,7 @@ import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
+import { sleep } from "../platform/sleep.ts";
 import { wireGuards } from "../platform/wire-guards.ts";
 import { ChangeTailer } from "./biz/change-tailer.ts";
 import { Deposits } from "./biz/deposits.ts";
@@ -42,7 +43,7 @@ import { payloadHash as hashPayload } from "./data/payload-hash.ts";
 import { peerLedger } from "./data/peer-ledger.ts";
 import { publisherWaker } from "./data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "./data/queues.ts";
-import { deliveryConsumer } from "./service/delivery-consumer.ts";
+import { queueConsumer } from "./service/queue-consumer.ts";
 import type { OutboxPublisherDeps } from "./service/outbox-publisher-object.ts";
 
 const now = Date.now;
@@ -86,7 +87,7 @@ function wireCalls(
     bootId: config.BOOT_ID,
     target: ledger,
     random,
-    sleep: (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms)),
+    sleep,
   };
   return {
     db,
@@ -176,7 +177,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     auditTrail: d1Audit(db),
     reconciliation: reconciliationAt(now, d1Reconciliation(db)),
     changes,
-    consume: deliveryConsumer({ receiver, logger }),
+    consume: queueConsumer({ receiver, logger }),
     publishOnce: () =>
       publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),
     sweep: createSweep({

@@ -22,6 +22,7 @@ import type { CallTimer } from "./call-timer.ts";
 import { faultInjector, type FaultInjector } from "./faults.ts";
 import { Guard, type CallKind, type GuardParts } from "./guard.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
+import { sleep } from "./sleep.ts";
 
 export type BreakerEngine = "sre" | "hystrix";
 
@@ -68,7 +69,6 @@ export type MakeGuard = (upstream: string, options: UpstreamOptions) => Guard;
 
 const now: Clock = Date.now;
 const random = Math.random;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Makes the guards of a worker. Each upstream has one for the life of the isolate. */
 export function guardKit(deps: GuardKitDeps): MakeGuard {

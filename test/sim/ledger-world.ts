@@ -28,7 +28,7 @@ import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.t
 import { peerLedger } from "../../src/ledger/data/peer-ledger.ts";
 import { publisherWaker } from "../../src/ledger/data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "../../src/ledger/data/queues.ts";
-import { deliveryConsumer } from "../../src/ledger/service/delivery-consumer.ts";
+import { queueConsumer } from "../../src/ledger/service/queue-consumer.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
 import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
@@ -184,7 +184,7 @@ export function ledgerIsolate(place: SimLedger, process: SimProcess, now: () => 
       ids,
       now,
     }),
-    consume: deliveryConsumer({ receiver, logger: LOGGER }),
+    consume: queueConsumer({ receiver, logger: LOGGER }),
     publishOnce: () => publishOnce({ publisher, tailer, now, onFailure }),
     sweep: createSweep({
       publisher,

@@ -15,13 +15,12 @@ import { objectsOf } from "../../platform/objects.ts";
 import { oncePerEnv } from "../../platform/once-per-env.ts";
 import { randomHex } from "../../platform/random-hex.ts";
 import { bindRpc } from "../../platform/rpc.ts";
+import { sleep } from "../../platform/sleep.ts";
 import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
 import { wireGuards } from "../../platform/wire-guards.ts";
 import { createOpsApp } from "./ops-app.ts";
 import { reconcilableLedger } from "./reconcilable-ledger.ts";
 import { createReconcileSweep } from "./reconcile-sweep.ts";
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Operators are few. */
 const PLACES = 32;
