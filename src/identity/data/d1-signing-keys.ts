@@ -1,5 +1,6 @@
 import { asc, gt, isNull, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
+import type { AuditLine } from "../../contracts/audit.ts";
 import { CLOCK_SKEW_MS } from "../biz/lifetimes.ts";
 import type {
   DistrustedKey,
@@ -7,8 +8,7 @@ import type {
   ReplacementKey,
   SigningKeyRecord,
   SigningKeyStore,
-} from "../biz/key-ports.ts";
-import type { AuditEntry } from "../biz/ports.ts";
+} from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { signingKey } from "./schema.ts";
 
@@ -61,7 +61,7 @@ export function d1SigningKeys(db: D1Database): SigningKeyStore {
   const orm = drizzle(db);
   const retire = ({ key, othersVerifyUntilMs }: Pick<NextKey, "key" | "othersVerifyUntilMs">) =>
     db.prepare(RETIRE_OTHERS).bind(key.kid, othersVerifyUntilMs, key.signsFromMs);
-  const note = ({ id, atMs, actor }: AuditEntry, kid: string, action: string) =>
+  const note = ({ id, atMs, actor }: AuditLine, kid: string, action: string) =>
     db.prepare(AUDIT_KEY).bind(id, atMs, actor, kid, action);
 
   return {

@@ -1,4 +1,4 @@
-import type { AuditView } from "../../contracts/audit.ts";
+import type { AuditLine, AuditView } from "../../contracts/audit.ts";
 import type { AccountState, DeadLetter } from "../../contracts/ledger-operators.ts";
 import type {
   DeliveryReport,
@@ -196,13 +196,6 @@ export interface InboxStore {
   credit(delivery: Delivery, attemptToken: string, nowMs: number): Promise<StoredOutcome | null>;
   /** Promises never to credit `messageId`, unless it has been. */
   fence(messageId: string, attemptToken: string, nowMs: number): Promise<StoredOutcome>;
-}
-
-/** One line of the audit trail. */
-export interface AuditLine {
-  readonly id: string;
-  readonly atMs: number;
-  readonly actor: string;
 }
 
 /** The audit trail, newest first. */
