@@ -2,7 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import type { BreakerStateRpc, FaultBoardRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
-import type { IdentityAdministration } from "../../contracts/identity.ts";
+import type { IdentityOperations } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call-context.ts";
@@ -48,7 +48,7 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     makeGuard("history", { quotaMs, ...places }),
   );
   const identity = guardedRpc(
-    bindRpc<IdentityAdministration>(env.IDENTITY),
+    bindRpc<IdentityOperations>(env.IDENTITY),
     makeGuard("identity", { quotaMs, ...places }),
   );
   const ledger = (name: LedgerName, binding: object) =>

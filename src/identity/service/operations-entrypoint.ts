@@ -6,7 +6,7 @@ import {
   rolesSchema,
   userIdSchema,
   type AccountState,
-  type IdentityAdministration,
+  type IdentityOperations,
   type IdentityOverview,
   type Profile,
 } from "../../contracts/identity.ts";
@@ -18,7 +18,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import type { AuditTrail } from "../biz/ports.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 
-export interface AdministrationDeps {
+export interface OperationsDeps {
   readonly now: Clock;
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
   readonly accountState: (userId: string) => Promise<AccountState | null>;
@@ -32,9 +32,9 @@ export interface AdministrationDeps {
  * What the ops BFF reaches, which has checked the permission. Here a change needs a name to be
  * written down under.
  */
-export function administrationEntrypoint<E extends object>(wire: (env: E) => AdministrationDeps) {
+export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
   const run = rpcMethods(wire);
-  return class Administration extends WorkerEntrypoint<E> implements IdentityAdministration {
+  return class Operations extends WorkerEntrypoint<E> implements IdentityOperations {
     setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile> {
       return run(this.env, ctx, ({ setRoles }) =>
         setRoles(
