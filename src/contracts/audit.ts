@@ -34,6 +34,15 @@ export const auditPageSchema = z.object({
 
 export type AuditPage = Readonly<z.infer<typeof auditPageSchema>>;
 
+/** Who changes something, when, and the id of the line that says so: written with the change. */
+export interface AuditLine {
+  readonly id: string;
+  readonly atMs: number;
+  /** The operator's user id. */
+  readonly actor: string;
+}
+
+/** A line of the trail as operators read it. */
 export interface AuditView {
   readonly id: string;
   readonly at: number;

@@ -146,10 +146,10 @@ export interface IdentityTrust {
 }
 
 /**
- * What the ops BFF may ask of identity (entrypoint `Administration`); each change is written to the
+ * What the ops BFF may ask of identity (entrypoint `Operations`); each change is written to the
  * audit table.
  */
-export interface IdentityAdministration {
+export interface IdentityOperations {
   /**
    * Replaces the roles of a user and revokes all of their sessions. Throws `NOT_FOUND`, `CONFLICT`
    * where no admin would be left.

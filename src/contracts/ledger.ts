@@ -118,7 +118,6 @@ export interface LedgerFunds {
   read(ctx: CallContext, transferId: string): Promise<TransferView | null>;
   /** Newest first, those before `cursor`. */
   list(ctx: CallContext, limit: number, cursor: string | null): Promise<readonly TransferView[]>;
-  ready(ctx: CallContext): Promise<void>;
 }
 
 /** A message on its way, as operators see it. */

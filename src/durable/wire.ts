@@ -7,7 +7,7 @@ import { createLogger } from "../platform/logger.ts";
 const now = Date.now;
 
 /** What these objects do is told by those who ask them; here only what nobody asked for. */
-export const logger = createLogger({ worker: "playhead-durable", level: "warn" });
+export const frame = { logger: createLogger({ worker: "playhead-durable", level: "warn" }), now };
 
 export const wireWindows = ({ storage }: DurableObjectState, alarmAtMs: number | null): ClientWindows =>
   new ClientWindows(objectStore(storage), now, alarmAtMs);

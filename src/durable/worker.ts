@@ -1,9 +1,9 @@
 import { breakerStateObject } from "./service/breaker-state-object.ts";
 import { faultBoardObject } from "./service/fault-board-object.ts";
 import { rateWindowObject } from "./service/rate-window-object.ts";
-import { logger, wireBreaker, wireFaults, wireWindows } from "./wire.ts";
+import { frame, wireBreaker, wireFaults, wireWindows } from "./wire.ts";
 
-export class RateWindow extends rateWindowObject<DurableEnv>(wireWindows, logger) {}
+export class RateWindow extends rateWindowObject<DurableEnv>(wireWindows, frame) {}
 export class BreakerState extends breakerStateObject<DurableEnv>(wireBreaker) {}
 export class FaultBoard extends faultBoardObject<DurableEnv>(wireFaults) {}
 

@@ -12,6 +12,7 @@ import { randomHex } from "../platform/random-hex.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { continueTrace, formatTraceparent } from "../platform/trace.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
+import { sleep } from "../platform/sleep.ts";
 import { createGateway } from "./app.ts";
 import { accessTokenAuthenticator } from "./authenticate.ts";
 import { bffGuards, bffLimiters, readyGuards } from "./bff-guards.ts";
@@ -25,7 +26,6 @@ import { TrustStore } from "./trust-store.ts";
 export function wire(env: GatewayEnv) {
   const config = readGatewayConfig(env);
   const now = Date.now;
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const { logger, makeGuard } = wireWorker({
     name: "playhead-gateway",
     config,

@@ -5,8 +5,8 @@ import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { clearingTimer, requestTimer } from "../platform/call-timer.ts";
 import type { Guard } from "../platform/guard.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
+import { failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { ENDLESS } from "../platform/patience.ts";
 import { currentPatience } from "../platform/request-scope.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
@@ -15,12 +15,12 @@ import { everyShard } from "./biz/every-shard.ts";
 import { createHistoryJob } from "./biz/history-job.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
-import { pruneOld } from "./biz/retention.ts";
+import { Operators } from "./biz/operators.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
+import { createSweep } from "./biz/sweep.ts";
 import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
-import { isRefusedByData } from "./data/d1-errors.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
 import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
@@ -116,14 +116,10 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
  * operator waits longer; no caller waits for a job.
  */
 const LIMITS = {
-  reader: { patience: "one quota", isDataFault: isRefusedByData },
-  operator: {
-    patience: currentPatience,
-    quotaMs: CALL_QUOTA_MS.operatorDatabase,
-    isDataFault: isRefusedByData,
-  },
-  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS, isDataFault: isRefusedByData },
-  job: { patience: () => ENDLESS, quotaMs: CALL_QUOTA_MS.job, isDataFault: isRefusedByData },
+  reader: { patience: "one quota" },
+  operator: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.operatorDatabase },
+  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS },
+  job: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.job },
 } as const;
 
 /** All databases behind their guards. */
@@ -154,12 +150,21 @@ const placementOf = oncePerEnv((env: HistoryEnv) => {
   };
 });
 
-/** For jobs: nobody waits, and a batch is made again as a whole. */
-const IN_JOB = { kind: "write", deadlineAtMs: Number.POSITIVE_INFINITY, quotaMs: CALL_QUOTA_MS.job } as const;
+/** Jobs make a batch again as a whole, and no call of it. */
+const IN_JOB = { kind: "write" } as const;
 
-const callShardOf = oncePerEnv((env: HistoryEnv) =>
-  shardStubs({ namespace: env.SHARD, guardOf: (shard) => guardsOf(env).shard(shard) }),
-);
+/**
+ * The shards, by who calls them: operators wait for all of them, so that one may take nearly as
+ * long as the whole, and for jobs nobody waits.
+ */
+const shardsOf = oncePerEnv((env: HistoryEnv) => {
+  const deps = { namespace: env.SHARD, guardOf: (shard: number) => guardsOf(env).shard(shard) };
+  return {
+    forUsers: shardStubs(deps),
+    forOperators: shardStubs({ ...deps, quotaMs: CALL_QUOTA_MS.operatorShard }),
+    forJobs: shardStubs({ ...deps, quotaMs: CALL_QUOTA_MS.job }),
+  };
+});
 
 const askMappingOf = oncePerEnv((env: HistoryEnv) =>
   mappingStub(env.MAPPING, guardsOf(env).mapping, placementOf(env).fingerprint),
@@ -171,7 +176,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { logger } = workerOf(env);
   const databases = databasesOf(env, "job");
   const { databaseOf } = placementOf(env);
-  const callShard = callShardOf(env);
+  const { forUsers, forOperators, forJobs } = shardsOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
   const onFailure = (what: string, error: unknown): void =>
     logger.error("history job failed", { what, causes: describeCauses(error) });
@@ -179,10 +184,10 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const letters = oldLetters(databases[0]);
   const runJob = createHistoryJob({
     shards: {
-      collect: (shard, keys) => callShard(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
+      collect: (shard, keys) => forJobs(shard, "collect", IN_JOB, (stub) => stub.collect(keys)),
       confirm: (shard, confirmations) =>
-        callShard(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
-      refill: (shard, userId) => callShard(shard, "refill", IN_JOB, (stub) => stub.refill(userId)),
+        forJobs(shard, "confirm", IN_JOB, (stub) => stub.confirm(confirmations)),
+      refill: (shard, userId) => forJobs(shard, "refill", IN_JOB, (stub) => stub.refill(userId)),
     },
     writers: databases.map((db) => d1HistoryWriter(db, now)),
     databaseOf,
@@ -194,35 +199,36 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const erasures = {
     eraseInShard: async (userId: string) => {
       await directory.ofUser(userId, (shard, mapping) =>
-        callShard(shard, "erase in a shard", IN_JOB, (stub) => stub.erase(userId, mapping)),
+        forJobs(shard, "erase in a shard", IN_JOB, (stub) => stub.erase(userId, mapping)),
       );
     },
     eraseInDatabases: databases.map(d1Erasure),
     pruneOldLetters: () => letters.prune(now()),
   };
-  const retentions = [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)];
-  const forOperators = databasesOf(env, "operator");
+  const operatorsDatabases = databasesOf(env, "operator");
   return {
+    now,
     directory,
-    callShard,
-    flushWindowMs: config.FLUSH_WINDOW_MS,
-    readFailures: d1FailureSummary(forOperators),
-    rejected: forOperators.map((db) => d1Rejected(db, now)),
+    callShard: forUsers,
+    operators: new Operators({
+      directory,
+      callShard: forOperators,
+      flushWindowMs: config.FLUSH_WINDOW_MS,
+      readFailures: d1FailureSummary(operatorsDatabases),
+      rejected: operatorsDatabases.map((db) => d1Rejected(db, now)),
+    }),
     logger,
     erase: (userId: string) => eraseUser(erasures, userId),
     consume: queueConsumer({ runJob, failures, logger }),
-    /**
-     * Wakes every shard: whoever has lost its alarm sets it again. Then deletes what is old, also
-     * where a shard does not answer.
-     */
-    async sweep(): Promise<void> {
-      try {
+    sweep: createSweep({
+      wakeShards: async () => {
         const { shards } = await directory.mapping();
-        await everyShard(shards, (shard) => callShard(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
-      } finally {
-        await pruneOld({ retentions, now, onFailure });
-      }
-    },
+        await everyShard(shards, (shard) => forJobs(shard, "wake a shard", IN_JOB, (stub) => stub.wake()));
+      },
+      retentions: [letters, oldUnreadable(databases[0]), ...databases.map(oldRejected)],
+      now,
+      onFailure: failureLine(logger, "sweep failed"),
+    }),
   };
 });
 
@@ -271,14 +277,12 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
 export function wireMapping(state: DurableObjectState, env: HistoryEnv): MappingKeeper {
   const { HISTORY_SHARDS: seedShards } = readHistoryConfig(env);
   const { kv } = state.storage;
-  const callShard = callShardOf(env);
+  const { forUsers } = shardsOf(env);
   return new MappingKeeper({
     store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
     readFromD1: () => mappingInD1(databasesOf(env, "mapping")[0], seedShards, now),
     isOldShard: (shard) =>
-      callShard(shard, "ask a shard for its age", { kind: "read", ...ENDLESS }, (stub) =>
-        stub.isFromBefore(),
-      ),
+      forUsers(shard, "ask a shard for its age", { kind: "read" }, (stub) => stub.isFromBefore()),
     seedShards,
     onBackgroundFailure: (what, error) =>
       workerOf(env).logger.warn("mapping not read", { what, causes: describeCauses(error) }),

@@ -14,5 +14,5 @@ export class HistoryMapping extends mappingObject(wireMapping) {}
 export default {
   fetch: () => new Response(null, { status: 404 }),
   queue: (batch, env) => wire(env).consume(batch),
-  scheduled: (_controller, env) => wire(env).sweep(),
+  scheduled: ({ scheduledTime }, env) => wire(env).sweep(scheduledTime),
 } satisfies ExportedHandler<HistoryEnv>;

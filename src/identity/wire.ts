@@ -7,12 +7,13 @@ import { requestTimer } from "../platform/call-timer.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
-import type { Logger } from "../platform/logger.ts";
+import { failureLine, type Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience, patienceToSpend } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
+import { sleep } from "../platform/sleep.ts";
 import { AccountBook } from "./biz/account-book.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { HashLane } from "./biz/hash-lane.ts";
@@ -25,14 +26,16 @@ import { pullRevocations } from "./biz/revocation-list.ts";
 import { Sessions } from "./biz/sessions.ts";
 import { createSetRoles } from "./biz/set-roles.ts";
 import { createSignIn } from "./biz/sign-in.ts";
+import { createSweep } from "./biz/sweep.ts";
 import { readIdentityConfig } from "./config.ts";
 import { d1Accounts } from "./data/d1-accounts.ts";
 import { d1Audit } from "./data/d1-audit.ts";
 import { d1Erasures } from "./data/d1-erasures.ts";
+import { d1Overview } from "./data/d1-overview.ts";
+import { d1Retention } from "./data/d1-retention.ts";
 import { d1Sessions } from "./data/d1-sessions.ts";
 import { d1SigningKeys } from "./data/d1-signing-keys.ts";
 import { d1Trades } from "./data/d1-trades.ts";
-import { d1Upkeep } from "./data/d1-upkeep.ts";
 import { deviceTokens } from "./data/device-tokens.ts";
 import { failureCounts } from "./data/failure-counts.ts";
 import { historyEraser } from "./data/history-eraser.ts";
@@ -40,10 +43,8 @@ import { keyVault } from "./data/key-vault.ts";
 import { operatorSecret } from "./data/operator-secret.ts";
 import { scryptHasher } from "./data/scrypt-hasher.ts";
 import { secretSource as secrets } from "./data/secret-source.ts";
-import { createSweep } from "./service/sweep.ts";
 
 const now = Date.now;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 /** A Worker has six connections at once; what waits beyond them waits in vain. */
 const MAX_CONCURRENT_QUERIES = 64;
 const MAX_CONCURRENT = 64;
@@ -104,7 +105,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const accountStore = d1Accounts(db);
   const accountReader = d1Accounts(readersDb);
   const sessionReader = d1Sessions(readersDb);
-  const upkeep = d1Upkeep(readersDb);
+  const overview = d1Overview(readersDb);
   const operator = operatorSecret({
     email: config.ADMIN_EMAIL,
     password: config.ADMIN_PASSWORD,
@@ -162,6 +163,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const bookDeps = { passwords, failures, operator, secrets, now };
   const book = new AccountBook({ store: accountReader, ...bookDeps });
   return {
+    now,
     accounts: new AccountBook({ store: accountStore, ...bookDeps }),
     profileOf: (userId: string) => book.profile(userId),
     signIn: createSignIn({
@@ -184,8 +186,13 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     },
     erasures,
     auditTrail: d1Audit(readersDb),
-    overview: () => upkeep.count(now()),
-    ping: () => upkeep.ping(),
-    sweep: createSweep({ pruning: d1Upkeep(jobsDb), erasures, now, logger }),
+    overview: () => overview.count(now()),
+    ping: () => overview.ping(),
+    sweep: createSweep({
+      erasures,
+      retentions: [d1Retention(jobsDb)],
+      now,
+      onFailure: failureLine(logger, "sweep failed"),
+    }),
   };
 });

@@ -6,26 +6,27 @@ import { clearingTimer } from "../platform/call-timer.ts";
 import { faultInjector } from "../platform/faults.ts";
 import { guardedD1 } from "../platform/guarded-d1.ts";
 import { guardedRpc } from "../platform/guarded-rpc.ts";
-import { createLogger } from "../platform/logger.ts";
+import { createLogger, failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/request-scope.ts";
 import { bindRpc } from "../platform/rpc.ts";
+import { sleep } from "../platform/sleep.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
 import { ChangeTailer } from "./biz/change-tailer.ts";
 import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
 import { Operators } from "./biz/operators.ts";
 import { Publisher } from "./biz/publisher.ts";
-import { publishOnce } from "./biz/publishing-loop.ts";
+import { publishOnce } from "./biz/publish-once.ts";
 import { Receiver } from "./biz/receiver.ts";
+import { reconciliationAt } from "./biz/reconciliation.ts";
 import { Settlement } from "./biz/settlement.ts";
-import { createSweep, retentionOf } from "./biz/sweep.ts";
+import { createSweep } from "./biz/sweep.ts";
 import { Transfers } from "./biz/transfers.ts";
 import { readLedgerConfig } from "./config.ts";
 import { d1Audit } from "./data/d1-audit.ts";
 import { d1Changes } from "./data/d1-changes.ts";
 import { d1DeadLetters } from "./data/d1-dead-letters.ts";
-import { isDataFault } from "./data/d1-errors.ts";
 import { d1Inbox } from "./data/d1-inbox.ts";
 import { d1Operators } from "./data/d1-operators.ts";
 import { d1Outbox } from "./data/d1-outbox.ts";
@@ -40,12 +41,11 @@ import { payloadHash as hashPayload } from "./data/payload-hash.ts";
 import { peerLedger } from "./data/peer-ledger.ts";
 import { publisherWaker } from "./data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "./data/queues.ts";
-import { deliveryConsumer } from "./service/delivery-consumer.ts";
+import { queueConsumer } from "./service/queue-consumer.ts";
 import type { OutboxPublisherDeps } from "./service/outbox-publisher-object.ts";
 
 const now = Date.now;
 const random = Math.random;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 const MAX_CONCURRENT = 64;
 
 /** The calls that leave a ledger, each behind its guard. */
@@ -67,7 +67,7 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
     quotaMs: CALL_QUOTA_MS.moneyDatabase,
     maxConcurrent: MAX_CONCURRENT,
   });
-  const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience, isDataFault });
+  const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience });
   // Mere reads wait no longer than those of any other page, behind a guard of their own: what is
   // late for them is in time for a transfer, and with one breaker for both a slow database would
   // refuse all transfers.
@@ -75,7 +75,7 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
     quotaMs: CALL_QUOTA_MS.database,
     maxConcurrent: MAX_CONCURRENT,
   });
-  const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience, isDataFault });
+  const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience });
   const inbox = d1Inbox(db);
   return {
     db,
@@ -128,6 +128,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const deadLetters = d1DeadLetters(db, now);
   const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
   return {
+    now,
     store: d1Transfers(readersDb, ledger),
     statement: d1Statement(readersDb),
     transfers: new Transfers({
@@ -164,27 +165,27 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     operatorStore,
     deadLetters,
     auditTrail: d1Audit(db),
-    reconciliation: d1Reconciliation(db),
+    reconciliation: reconciliationAt(now, d1Reconciliation(db)),
     changes,
-    consume: deliveryConsumer({ receiver, logger }),
+    consume: queueConsumer({ receiver, logger }),
     publishOnce: () =>
       publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),
     sweep: createSweep({
       publisher,
       outbox,
       schedule,
-      retention: retentionOf(d1Retention(db), d1Refused(db)),
+      retentions: [d1Retention(db), d1Refused(db)],
       changes,
       changeStream: config.CHANGE_STREAM === "on",
       wakePublisher,
       now,
-      onFailure,
+      onFailure: failureLine(logger, "sweep failed"),
     }),
   };
 });
 
 /** Of the publisher's object, which must be able to say that its ledger can't be wired. */
-export const publisherLogger = createLogger({ worker: "playhead-ledger", level: "warn" });
+export const publisherFrame = { logger: createLogger({ worker: "playhead-ledger", level: "warn" }), now };
 
 /** What the publisher's object runs on. */
 export function wirePublisher(env: LedgerEnv): OutboxPublisherDeps {

@@ -1,4 +1,4 @@
-import { codeOf, wrap } from "../contracts/errors.ts";
+import { d1Error } from "./platform-errors.ts";
 
 /**
  * Awaits a call to D1, which passes a guard (`wire.ts`). A failure means that the database can't be
@@ -9,8 +9,7 @@ export async function d1Call<T>(what: string, call: () => Promise<T>): Promise<T
   try {
     return await call();
   } catch (cause) {
-    const code = codeOf(cause);
-    throw wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
+    throw d1Error(cause, what);
   }
 }
 

@@ -19,6 +19,7 @@ import { faultInjector, type FaultInjector } from "./faults.ts";
 import { Guard } from "./guard.ts";
 import { guardLanes, type LaneOptions } from "./guard-lanes.ts";
 import { objectsOf, type ObjectNamespace } from "./objects.ts";
+import { sleep } from "./sleep.ts";
 
 /** What a worker gives for all of its guards. */
 export interface GuardKitDeps {
@@ -60,7 +61,6 @@ export type MakeGuard = (upstream: string, options: UpstreamOptions) => Guard;
 
 const now: Clock = Date.now;
 const random = Math.random;
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Makes the guards of a worker. Each upstream has one for the life of the isolate. */
 export function guardKit(deps: GuardKitDeps): MakeGuard {

@@ -1,6 +1,7 @@
 import { CodedError } from "../contracts/errors.ts";
 import type { Guard } from "./guard.ts";
 import type { Patience } from "./patience.ts";
+import { isRefusedByD1 } from "./platform-errors.ts";
 
 interface GuardedD1Options {
   readonly guard: Guard;
@@ -12,11 +13,6 @@ interface GuardedD1Options {
   readonly patience: (() => Patience) | "one quota";
   /** What one query may take, where it is not the guard's own quota, in ms. */
   readonly quotaMs?: number;
-  /**
-   * Whether an error says that the data is refused, by a database that is well; none does if
-   * absent.
-   */
-  readonly isDataFault?: (error: unknown) => boolean;
 }
 
 const READS = /^\s*select\b/i;
@@ -28,7 +24,7 @@ const READS = /^\s*select\b/i;
  * dropped.
  */
 export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database {
-  const { guard, patience, quotaMs, isDataFault = () => false } = options;
+  const { guard, patience, quotaMs } = options;
   const call = <T>(isRead: boolean, run: () => Promise<T>): Promise<T> =>
     guard.call(
       isRead ? "read the database" : "write the database",
@@ -44,7 +40,7 @@ export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database
         try {
           return await run();
         } catch (cause) {
-          throw isDataFault(cause)
+          throw isRefusedByD1(cause)
             ? new CodedError("INVALID", "the database refused the data", { cause })
             : cause;
         }

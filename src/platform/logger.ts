@@ -1,3 +1,5 @@
+import { describeCauses } from "../contracts/errors.ts";
+
 export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 type LogFields = Readonly<Record<string, string | number | boolean | null | undefined>>;
@@ -28,4 +30,12 @@ export function createLogger({ worker, level }: LoggerOptions): Logger {
     warn: (event, fields) => void (threshold > 2 || console.warn(line("warn", event, fields))),
     error: (event, fields) => void (threshold > 3 || console.error(line("error", event, fields))),
   };
+}
+
+/**
+ * Tells of what failed where nobody waits for an answer: one line for each, with what was being
+ * done and the chain of causes.
+ */
+export function failureLine(logger: Logger, event: string): (what: string, error: unknown) => void {
+  return (what, error) => logger.error(event, { what, causes: describeCauses(error) });
 }

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { HistoryRecord } from "../../src/history/biz/record.ts";
-import { pruneOld } from "../../src/history/biz/retention.ts";
+import { createSweep } from "../../src/history/biz/sweep.ts";
 import { d1FailureLog, d1FailureSummary } from "../../src/history/data/d1-failure-log.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { oldLetters, oldRejected, oldUnreadable } from "../../src/history/data/d1-retention.ts";
@@ -88,11 +88,13 @@ describe("retention", () => {
     await reject(recordOf({ userId: "old" }), NOW_MS - 90 * DAY_MS - 1);
     await reject(recordOf({ userId: "young" }), NOW_MS - 90 * DAY_MS);
     const failures: unknown[] = [];
-    await pruneOld({
+    const sweep = createSweep({
+      wakeShards: async () => undefined,
       retentions: [oldUnreadable(db), oldRejected(db)],
       now,
       onFailure: (_what, error) => void failures.push(error),
     });
+    await sweep(NOW_MS);
     expect(failures).toEqual([]);
     expect((await db.prepare("SELECT id FROM unreadable_message").all()).results).toEqual([{ id: "young" }]);
     expect((await db.prepare("SELECT user_id FROM history_rejected").all()).results).toEqual([
@@ -111,11 +113,13 @@ describe("retention", () => {
       "nonsense",
     ]);
     expect((await summary()).deadLetters).toBe(232);
-    await pruneOld({
+    const sweep = createSweep({
+      wakeShards: async () => undefined,
       retentions: [oldLetters(db)],
       now,
       onFailure: (_what, error) => expect.unreachable(String(error)),
     });
+    await sweep(NOW_MS);
     expect(await rowsIn("dead_letter")).toBe(0);
     const { deadLetters, failures } = await summary();
     expect(deadLetters).toBe(232);

@@ -1,10 +1,9 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createHistoryJob, type HistoryJobDeps } from "../../src/history/biz/history-job.ts";
-import type { Failures } from "../../src/history/biz/failure-log.ts";
+import type { Failures } from "../../src/history/biz/ports.ts";
 import type { QueueMessage } from "../../src/history/biz/flush-message.ts";
 import type { Confirmation, HistoryRecord } from "../../src/history/biz/record.ts";
-import { isRefusedByData } from "../../src/history/data/d1-errors.ts";
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
@@ -186,7 +185,7 @@ describe("the bulk upsert", () => {
 
   it("tells the same behind a guard, and neither opens the breaker of a database that is well", async () => {
     const guard = testGuard();
-    const guarded = guardedD1(db, { guard, patience: () => ENDLESS, isDataFault: isRefusedByData });
+    const guarded = guardedD1(db, { guard, patience: () => ENDLESS });
     const malformed = malformedOver(guarded);
     for (let time = 0; time < 50; time += 1) {
       const poison = recordOf(freshUser(), { positionMs: -1 });

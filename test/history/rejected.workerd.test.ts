@@ -5,8 +5,10 @@ import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { HistoryOperations, HistoryPlayback } from "../../src/contracts/history.ts";
 import type { RejectedKey, RejectedQuery, RejectedRecord } from "../../src/contracts/rejected.ts";
 import { bucketOf } from "../../src/history/biz/buckets.ts";
+import { Operators } from "../../src/history/biz/operators.ts";
 import { redriveRejected } from "../../src/history/biz/redrive.ts";
-import { listRejected, type RejectedStore } from "../../src/history/biz/rejected.ts";
+import type { RejectedStore } from "../../src/history/biz/ports.ts";
+import { listRejected } from "../../src/history/biz/rejected.ts";
 import type { HistoryRecord } from "../../src/history/biz/record.ts";
 import { ShardDirectory } from "../../src/history/biz/shard-directory.ts";
 import type { ShardRpc } from "../../src/history/biz/shard-rpc.ts";
@@ -14,10 +16,7 @@ import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Rejected } from "../../src/history/data/d1-rejected.ts";
-import {
-  operationsEntrypoint,
-  type OperationsDeps,
-} from "../../src/history/service/operations-entrypoint.ts";
+import { operationsEntrypoint } from "../../src/history/service/operations-entrypoint.ts";
 import type { Logger } from "../../src/platform/logger.ts";
 import { recordOf } from "../support/history-records.ts";
 
@@ -227,16 +226,21 @@ describe("operators", () => {
     const lines: object[] = [];
     const told: string[] = [];
     const write = (event: string, fields?: object): void => void lines.push({ event, ...fields });
-    const deps = {
+    const operators = new Operators({
       rejected: stores,
-      logger: { info: write, warn: write } as Partial<Logger> as Logger,
+      flushWindowMs: 1,
+      readFailures: () => Promise.reject(new Error("nobody asks")),
       directory: new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) }),
-      callShard: (_shard, _what, _options, call) =>
-        call({
-          forgetView: (userId: string) => (told.push(userId), forgetView()),
-        } as Partial<ShardRpc> as ShardRpc),
-    } satisfies Partial<OperationsDeps> as unknown as OperationsDeps;
-    const Operations = operationsEntrypoint<typeof env>(() => deps);
+      callShard: (_shard, _what, _how, call) =>
+        call(
+          {
+            forgetView: (userId: string) => (told.push(userId), forgetView()),
+          } as Partial<ShardRpc> as ShardRpc,
+          1_000,
+        ),
+    });
+    const logger = { info: write, warn: write } as Partial<Logger> as Logger;
+    const Operations = operationsEntrypoint<typeof env>(() => ({ now: Date.now, operators, logger }));
     return { service: new Operations(createExecutionContext(), env), lines, told };
   }
 

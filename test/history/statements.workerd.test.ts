@@ -63,7 +63,7 @@ describe("what the history does in a database by itself", () => {
       failures: { note: async () => undefined },
     });
     await runJob([{ type: "flush", shard: 0, users: [["user-1", ["video/m1"]]] }]);
-    await own.sweep();
+    await own.sweep(Date.now());
     expect(disagreements(STATEMENTS_DOC, statements)).toEqual([]);
   });
 });

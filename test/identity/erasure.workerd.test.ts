@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import worker from "../../src/identity/worker.ts";
 import {
   accounts,
-  administration,
+  operations,
   anyone,
   bearerOf,
   db,
@@ -115,7 +115,7 @@ describe("an erasure", () => {
         last_error: expect.stringContaining("away"),
       }),
     );
-    expect((await administration.overview(anyone)).erasuresPending).toBe(1);
+    expect((await operations.overview(anyone)).erasuresPending).toBe(1);
     await sweepLater();
     await sweepLater();
     expect(await erasureOf(userId)).toMatchObject({ attempts: 3, done_at: null });
@@ -128,7 +128,7 @@ describe("an erasure", () => {
       last_error: null,
     });
     expect((await history.erased()).filter((erased) => erased === userId)).toHaveLength(1);
-    expect((await administration.overview(anyone)).erasuresPending).toBe(0);
+    expect((await operations.overview(anyone)).erasuresPending).toBe(0);
   });
 });
 

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { describe } from "vitest";
-import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
+import { Accounts, Operations, Trust } from "../../src/identity/worker.ts";
 import { testGarbageCalls } from "../support/garbage-calls.ts";
 import {
   anyone,
@@ -56,9 +56,9 @@ describe("what is asked of identity", () => {
   });
 
   testGarbageCalls({
-    name: "Administration",
-    entrypoint: Administration,
-    remote: remote("Administration"),
+    name: "Operations",
+    entrypoint: Operations,
+    remote: remote("Operations"),
     world: stolenDatabase,
     calls: {
       setRoles: async () => ({

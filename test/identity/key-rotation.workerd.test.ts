@@ -5,7 +5,7 @@ import { d1SigningKeys } from "../../src/identity/data/d1-signing-keys.ts";
 import { keyVault } from "../../src/identity/data/key-vault.ts";
 import { secretSource } from "../../src/identity/data/secret-source.ts";
 import { TurnedClock } from "../support/turned-clock.ts";
-import { administration, anyone, db, logIn, newAccount, operator, trust } from "./support/identity-worker.ts";
+import { operations, anyone, db, logIn, newAccount, operator, trust } from "./support/identity-worker.ts";
 
 describe("two rotations at once", () => {
   it("leave the key signing that was committed last, though the other one's begins later", async () => {
@@ -47,15 +47,15 @@ describe("a distrusted key", () => {
     const { email } = await newAccount();
     const grant = await logIn(email);
     const signing = decodeProtectedHeader(grant.accessToken).kid ?? "";
-    const { kid } = await administration.distrustKey(operator, signing);
+    const { kid } = await operations.distrustKey(operator, signing);
     const { keys } = await trust.snapshot(anyone, 0);
     expect(keys.map((key) => key.kid)).not.toContain(signing);
     expect(keys.map((key) => key.kid)).toContain(kid);
-    await expect(administration.distrustKey(operator, "nobody-s")).rejects.toMatchObject({
+    await expect(operations.distrustKey(operator, "nobody-s")).rejects.toMatchObject({
       code: "NOT_FOUND",
     });
-    await expect(administration.distrustKey(anyone, kid)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
-    const [line] = await administration.audit(operator, { limit: 1 });
+    await expect(operations.distrustKey(anyone, kid)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    const [line] = await operations.audit(operator, { limit: 1 });
     expect(line).toMatchObject({ actor: "op", action: "distrust-key", target: signing, detail: { kid } });
     expect((await logIn(email)).userId).toBe(grant.userId);
   });

@@ -4,7 +4,7 @@ import { d1Accounts } from "../../src/identity/data/d1-accounts.ts";
 import { meteredD1 } from "../support/metered-d1.ts";
 import {
   accounts,
-  administration,
+  operations,
   as,
   bearerOf,
   db,
@@ -34,7 +34,7 @@ async function onlyAdmins(count: number) {
 }
 
 const demote = (userId: string, actor = userId) =>
-  administration.setRoles(as({ userId: actor, sessionId: "s", roles: ["admin"] }), userId, ["user"]).then(
+  operations.setRoles(as({ userId: actor, sessionId: "s", roles: ["admin"] }), userId, ["user"]).then(
     () => "done",
     (error: unknown) => codeOf(error),
   );
@@ -48,12 +48,12 @@ describe("the last admin", () => {
     const [last = { userId: "", email: "" }] = await onlyAdmins(1);
     const grant = await logIn(last.email);
     expect([await demote(last.userId), await demote(last.userId, "op")]).toEqual(["CONFLICT", "CONFLICT"]);
-    await expect(administration.setRoles(operator, last.userId, ["operator"])).rejects.toThrow("last admin");
+    await expect(operations.setRoles(operator, last.userId, ["operator"])).rejects.toThrow("last admin");
     expect(await admins()).toEqual([last.userId]);
     const { results } = await db.prepare("SELECT 1 FROM audit WHERE target = ?").bind(last.userId).all();
     expect(results).toEqual([]);
     expect(await accounts.me(bearerOf(grant))).toMatchObject({ roles: ["admin"] });
-    await expect(administration.setRoles(operator, last.userId, ["user", "admin"])).resolves.toMatchObject({
+    await expect(operations.setRoles(operator, last.userId, ["user", "admin"])).resolves.toMatchObject({
       roles: ["user", "admin"],
     });
   });

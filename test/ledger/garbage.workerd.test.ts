@@ -49,7 +49,6 @@ describe("what is asked of a ledger", () => {
       transfer: async () => ({ ctx: (await userWith(100)).ctx, amount: 10, key: "k" }),
       read: { ctx, transferId: newId() },
       list: { ctx, limit: 101, cursor: null },
-      ready: { ctx },
     },
     bad: {
       "cut movementsMax": [0, 501],

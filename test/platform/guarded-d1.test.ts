@@ -76,7 +76,7 @@ describe("a guarded database", () => {
   it("does not take refused data for a database that is down", async () => {
     const refused = new Error("D1_ERROR: UNIQUE constraint failed: SQLITE_CONSTRAINT");
     const { db } = failingD1(100, refused);
-    const own = guarded(db, { isDataFault: (error: unknown) => error === refused });
+    const own = guarded(db);
     for (let write = 0; write < 40; write += 1) {
       await expect(own.prepare("INSERT INTO thing (name) VALUES ('x')").run()).rejects.toMatchObject({
         code: "INVALID",

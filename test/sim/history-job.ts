@@ -1,6 +1,5 @@
 import { createHistoryJob } from "../../src/history/biz/history-job.ts";
-import type { HistoryWriter, ShardPort } from "../../src/history/biz/ports.ts";
-import type { FailureLog } from "../../src/history/biz/failure-log.ts";
+import type { FailureLog, HistoryWriter, ShardPort } from "../../src/history/biz/ports.ts";
 import { d1FailureLog } from "../../src/history/data/d1-failure-log.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { queueConsumer } from "../../src/history/service/queue-consumer.ts";

@@ -1,4 +1,5 @@
-import { MappingKeeper, type StoredMapping } from "../../src/history/biz/mapping-keeper.ts";
+import { MappingKeeper } from "../../src/history/biz/mapping-keeper.ts";
+import type { StoredMapping } from "../../src/history/biz/shard-mapping.ts";
 import { mappingInD1 } from "../../src/history/data/mapping-in-d1.ts";
 import { readStoredMapping, writeStoredMapping } from "../../src/history/data/shard-facts.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";

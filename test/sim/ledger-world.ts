@@ -11,14 +11,13 @@ import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "../../src/ledger/biz/delivery-s
 import { Operators } from "../../src/ledger/biz/operators.ts";
 import type { DeliverySender, OutboxStore, TransferStore } from "../../src/ledger/biz/ports.ts";
 import { Publisher } from "../../src/ledger/biz/publisher.ts";
-import { publishOnce } from "../../src/ledger/biz/publishing-loop.ts";
+import { publishOnce } from "../../src/ledger/biz/publish-once.ts";
 import { Receiver } from "../../src/ledger/biz/receiver.ts";
 import { Settlement } from "../../src/ledger/biz/settlement.ts";
-import { createSweep, retentionOf } from "../../src/ledger/biz/sweep.ts";
+import { createSweep } from "../../src/ledger/biz/sweep.ts";
 import { Transfers } from "../../src/ledger/biz/transfers.ts";
 import { d1Changes } from "../../src/ledger/data/d1-changes.ts";
 import { d1DeadLetters } from "../../src/ledger/data/d1-dead-letters.ts";
-import { isDataFault } from "../../src/ledger/data/d1-errors.ts";
 import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
 import { d1Operators } from "../../src/ledger/data/d1-operators.ts";
 import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
@@ -29,7 +28,7 @@ import { payloadHash as hashPayload } from "../../src/ledger/data/payload-hash.t
 import { peerLedger } from "../../src/ledger/data/peer-ledger.ts";
 import { publisherWaker } from "../../src/ledger/data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "../../src/ledger/data/queues.ts";
-import { deliveryConsumer } from "../../src/ledger/service/delivery-consumer.ts";
+import { queueConsumer } from "../../src/ledger/service/queue-consumer.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
 import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
@@ -103,7 +102,6 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
     db: guardedD1(db, {
       guard: makeGuard(`${name}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, maxConcurrent: MAX_CONCURRENT }),
       patience: currentPatience,
-      isDataFault,
     }),
     peer: peerLedger(
       peerName,
@@ -189,13 +187,13 @@ export function ledgerIsolate(place: SimLedger, process: SimProcess, now: () => 
       ids,
       now,
     }),
-    consume: deliveryConsumer({ receiver, logger: LOGGER }),
+    consume: queueConsumer({ receiver, logger: LOGGER }),
     publishOnce: () => publishOnce({ publisher, tailer, now, onFailure }),
     sweep: createSweep({
       publisher,
       outbox,
       schedule,
-      retention: retentionOf(d1Retention(db), d1Refused(db)),
+      retentions: [d1Retention(db), d1Refused(db)],
       changes,
       changeStream: true,
       wakePublisher,

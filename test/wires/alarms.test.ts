@@ -6,7 +6,7 @@ import { createLogger } from "../../src/platform/logger.ts";
 
 vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
 
-const SILENT = createLogger({ worker: "test", level: "silent" });
+const FRAME = { logger: createLogger({ worker: "test", level: "silent" }), now: Date.now };
 const fails = (): never => {
   throw new Error("storage is away");
 };
@@ -28,7 +28,7 @@ function stateWith(alarmAtMs: number | null) {
 describe("an alarm that fails does not throw, and comes again", () => {
   it("for a client's windows", async () => {
     const { state, alarm } = stateWith(null);
-    const RateWindow = rateWindowObject(() => ({ onAlarm: fails }) as unknown as ClientWindows, SILENT);
+    const RateWindow = rateWindowObject(() => ({ onAlarm: fails }) as unknown as ClientWindows, FRAME);
     const object = new RateWindow(state, {});
     await Promise.resolve();
     await object.alarm();
@@ -38,7 +38,7 @@ describe("an alarm that fails does not throw, and comes again", () => {
   it("for a ledger's publisher, also where its ledger can't be wired", async () => {
     for (const wire of [fails, () => ({ publishOnce: async () => fails() })]) {
       const { state, alarm } = stateWith(null);
-      const Publisher = outboxPublisherObject(wire, SILENT);
+      const Publisher = outboxPublisherObject(wire, FRAME);
       await new Publisher(state, {}).alarm();
       expect(alarm.atMs).toBeGreaterThan(Date.now());
     }
@@ -48,7 +48,7 @@ describe("an alarm that fails does not throw, and comes again", () => {
 describe("a publisher that is woken", () => {
   const wokenWith = async (alarmAtMs: number | null, wakeAtMs: number) => {
     const { state, alarm } = stateWith(alarmAtMs);
-    const Publisher = outboxPublisherObject(() => ({ publishOnce: async () => null }), SILENT);
+    const Publisher = outboxPublisherObject(() => ({ publishOnce: async () => null }), FRAME);
     await new Publisher(state, {}).wake(wakeAtMs);
     return alarm.atMs;
   };

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/identity/wire.ts";
-import { Accounts, Administration, Trust } from "../../src/identity/worker.ts";
+import { Accounts, Operations, Trust } from "../../src/identity/worker.ts";
 import { contextOf } from "../support/call-contexts.ts";
 import { emptyD1, guardBindings, hungD1, hungObjects, hungService, never } from "../support/hung-bindings.ts";
 import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
@@ -36,7 +36,7 @@ function identity({
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
   return {
     accounts: new Accounts(ctx, env),
-    administration: new Administration(ctx, env),
+    operations: new Operations(ctx, env),
     trust: new Trust(ctx, env),
     wired: wire(env),
   };
@@ -83,7 +83,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     },
     {
       what: "an operator's overview",
-      call: ({ administration }, ms = CALL_QUOTA_MS.operatorRpc) => administration.overview(contextOf(ms)),
+      call: ({ operations }, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
     },
   ],
   "rate-window": [

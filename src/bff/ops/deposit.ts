@@ -1,5 +1,5 @@
 import { CodedError } from "../../contracts/errors.ts";
-import type { IdentityAdministration } from "../../contracts/identity.ts";
+import type { IdentityOperations } from "../../contracts/identity.ts";
 import type { DepositReceipt, LedgerOperations } from "../../contracts/ledger.ts";
 import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
@@ -7,7 +7,7 @@ import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 interface DepositDeps {
   readonly scope: RequestScope;
   readonly wallet: GuardedRpc<LedgerOperations>;
-  readonly identity: GuardedRpc<IdentityAdministration>;
+  readonly identity: GuardedRpc<IdentityOperations>;
 }
 
 interface WantedDeposit {

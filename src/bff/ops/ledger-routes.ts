@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { CodedError, codeOf } from "../../contracts/errors.ts";
 import { IDEMPOTENCY_KEY_HEADER, parseIdempotencyKey } from "../../contracts/idempotency-key.ts";
-import { userIdSchema, type IdentityAdministration } from "../../contracts/identity.ts";
+import { userIdSchema, type IdentityOperations } from "../../contracts/identity.ts";
 import { accountStateSchema, redriveSchema } from "../../contracts/ledger-operators.ts";
 import {
   changesQuerySchema,
@@ -23,7 +23,7 @@ export type LedgersOfOperators = Readonly<Record<LedgerName, GuardedRpc<LedgerOp
 
 interface LedgerRoutesDeps {
   readonly ledgers: LedgersOfOperators;
-  readonly identity: GuardedRpc<IdentityAdministration>;
+  readonly identity: GuardedRpc<IdentityOperations>;
 }
 
 /**

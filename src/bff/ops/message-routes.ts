@@ -1,6 +1,6 @@
 import type { Hono } from "hono";
 import { auditQuerySchema, type AuditView } from "../../contracts/audit.ts";
-import type { IdentityAdministration } from "../../contracts/identity.ts";
+import type { IdentityOperations } from "../../contracts/identity.ts";
 import {
   deadLettersQuerySchema,
   parkSchema,
@@ -15,7 +15,7 @@ import type { LedgersOfOperators } from "./ledger-routes.ts";
 
 interface MessageRoutesDeps {
   readonly ledgers: LedgersOfOperators;
-  readonly identity: GuardedRpc<IdentityAdministration>;
+  readonly identity: GuardedRpc<IdentityOperations>;
 }
 
 /**

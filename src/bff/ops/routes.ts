@@ -4,7 +4,7 @@ import {
   rotateKeysSchema,
   setRolesSchema,
   userIdSchema,
-  type IdentityAdministration,
+  type IdentityOperations,
 } from "../../contracts/identity.ts";
 import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
@@ -18,7 +18,7 @@ import type { LedgersOfOperators } from "./ledger-routes.ts";
 
 export interface OpsRoutesDeps {
   readonly history: GuardedRpc<HistoryOperations>;
-  readonly identity: GuardedRpc<IdentityAdministration>;
+  readonly identity: GuardedRpc<IdentityOperations>;
   readonly ledgers: LedgersOfOperators;
   readonly now: Clock;
 }

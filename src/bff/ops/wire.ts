@@ -2,7 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import type { BreakerStateRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
-import type { IdentityAdministration } from "../../contracts/identity.ts";
+import type { IdentityOperations } from "../../contracts/identity.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
 import { guardedRpc } from "../../platform/guarded-rpc.ts";
@@ -10,13 +10,12 @@ import { objectsOf } from "../../platform/objects.ts";
 import { oncePerEnv } from "../../platform/once-per-env.ts";
 import { randomHex } from "../../platform/random-hex.ts";
 import { bindRpc } from "../../platform/rpc.ts";
+import { sleep } from "../../platform/sleep.ts";
 import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
 import { wireBff } from "../../platform/wire-bff.ts";
 import { createOpsApp } from "./ops-app.ts";
 import { reconcilableLedger } from "./reconcilable-ledger.ts";
 import { createReconcileSweep } from "./reconcile-sweep.ts";
-
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** Operators are few. */
 const MAX_CONCURRENT = 32;
@@ -39,7 +38,7 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const identity = guardedRpc(
-    bindRpc<IdentityAdministration>(env.IDENTITY),
+    bindRpc<IdentityOperations>(env.IDENTITY),
     makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const ledger = (name: LedgerName, binding: object) =>

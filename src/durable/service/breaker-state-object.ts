@@ -14,7 +14,7 @@ import type { UpstreamBreaker } from "../biz/upstream-breaker.ts";
 export function breakerStateObject<E extends object>(
   wireBreaker: (state: DurableObjectState) => UpstreamBreaker,
 ) {
-  return class BreakerStateObject extends DurableObject<E> implements BreakerStateRpc {
+  return class BreakerState extends DurableObject<E> implements BreakerStateRpc {
     readonly #breaker: UpstreamBreaker;
 
     constructor(state: DurableObjectState, env: E) {

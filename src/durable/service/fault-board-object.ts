@@ -6,7 +6,7 @@ import type { FaultsInForce } from "../biz/faults-in-force.ts";
 
 /** The one object that every guarded call asks where fault injection is on. */
 export function faultBoardObject<E extends object>(wireFaults: (state: DurableObjectState) => FaultsInForce) {
-  return class FaultBoardObject extends DurableObject<E> implements FaultBoardRpc {
+  return class FaultBoard extends DurableObject<E> implements FaultBoardRpc {
     readonly #faults: FaultsInForce;
 
     constructor(state: DurableObjectState, env: E) {

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { describeCauses } from "../../contracts/errors.ts";
 import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durable.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import type { RateAnswer } from "../../resilience/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
 import { readAsks } from "./read-asks.ts";
@@ -15,8 +16,11 @@ const ALARM_RETRY_MS = 60_000;
  * The object around a client's windows. Its answers leave when what they grant is durable: the
  * runtime's output gate sees to that.
  */
-export function rateWindowObject<E extends object>(wireWindows: WireWindows, logger: Logger) {
-  return class RateWindowObject extends DurableObject<E> implements RateWindowRpc {
+export function rateWindowObject<E extends object>(
+  wireWindows: WireWindows,
+  { logger, now }: { readonly logger: Logger; readonly now: Clock },
+) {
+  return class RateWindow extends DurableObject<E> implements RateWindowRpc {
     #windows: ClientWindows | null = null;
 
     constructor(state: DurableObjectState, env: E) {
@@ -50,7 +54,7 @@ export function rateWindowObject<E extends object>(wireWindows: WireWindows, log
         this.#ready.onAlarm();
       } catch (error) {
         logger.error("windows not forgotten", { causes: describeCauses(error) });
-        await this.ctx.storage.setAlarm(Date.now() + ALARM_RETRY_MS);
+        await this.ctx.storage.setAlarm(now() + ALARM_RETRY_MS);
       }
     }
   };

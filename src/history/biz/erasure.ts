@@ -1,7 +1,7 @@
 import { CodedError } from "../../contracts/errors.ts";
 
 /** What a shard and the databases do to forget a user. */
-export interface ErasurePorts {
+interface ErasureDeps {
   /** The user's shard refuses them from now on and forgets what it holds. */
   readonly eraseInShard: (userId: string) => Promise<void>;
   /** Marks the user as erased in one database and deletes what it has of them. */
@@ -24,7 +24,7 @@ const STEPS_MAX = 10;
  * Throws `UNAVAILABLE` while something may be left that names the user: the caller asks again.
  */
 export async function eraseUser(
-  { eraseInShard, eraseInDatabases, pruneOldLetters }: ErasurePorts,
+  { eraseInShard, eraseInDatabases, pruneOldLetters }: ErasureDeps,
   userId: string,
 ): Promise<void> {
   await eraseInShard(userId);

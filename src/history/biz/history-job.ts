@@ -1,8 +1,7 @@
 import { CodedError } from "../../contracts/errors.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
-import type { FailureKind, FailureLog } from "./failure-log.ts";
 import { unpackFlushMessage, type FlushMessage, type QueueMessage } from "./flush-message.ts";
-import type { HistoryWriter, ShardPort } from "./ports.ts";
+import type { FailureKind, FailureLog, HistoryWriter, ShardPort } from "./ports.ts";
 import { readCollected, type Collected } from "./read-collected.ts";
 import { confirmationOf, type Confirmation, type HistoryRecord, type RecordKey } from "./record.ts";
 import { statementParts } from "./statement-parts.ts";

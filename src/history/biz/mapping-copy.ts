@@ -1,11 +1,9 @@
-import { requireSameBuckets, type StoredMapping } from "./mapping-keeper.ts";
-import { isSameMapping, type Elsewhere, type ShardMapping } from "./shard-mapping.ts";
+import { requireSameBuckets } from "./mapping-keeper.ts";
+import type { MappingCopyStore } from "./ports.ts";
+import { isSameMapping, type Elsewhere, type ShardMapping, type StoredMapping } from "./shard-mapping.ts";
 
 interface MappingCopyDeps {
-  readonly store: {
-    readMapping(): StoredMapping | null;
-    writeMapping(mapping: StoredMapping): void;
-  };
+  readonly store: MappingCopyStore;
   /** Fingerprint of the map of buckets that this worker goes by. */
   readonly buckets: number;
   /** Asks the mapping object. Throws `UNAVAILABLE`. */

@@ -1,18 +1,10 @@
 import { CodedError } from "../../contracts/errors.ts";
 import { everyShard } from "./every-shard.ts";
-import type { ShardMapping } from "./shard-mapping.ts";
-
-/** A mapping with what else must not change under the users who are stored by it. */
-export interface StoredMapping extends ShardMapping {
-  /** Fingerprint of the map from buckets to databases. */
-  readonly buckets: number;
-}
+import type { MappingStore } from "./ports.ts";
+import type { ShardMapping, StoredMapping } from "./shard-mapping.ts";
 
 interface MappingKeeperDeps {
-  readonly store: {
-    read(): StoredMapping | null;
-    write(mapping: StoredMapping): void;
-  };
+  readonly store: MappingStore;
   /**
    * The mapping that releases before this one kept in D1, seeded there if there is none. Throws
    * `UNAVAILABLE`.

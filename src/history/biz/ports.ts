@@ -1,5 +1,8 @@
+import type { FailureCount } from "../../contracts/history.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import type { FlushMessage, QueueMessage } from "./flush-message.ts";
+import type { StoredMapping } from "./shard-mapping.ts";
+import type { ShardRpc } from "./shard-rpc.ts";
 
 /** A row of a shard's log, or a chunk of its snapshot, as a restart reads it. */
 export interface LogPart {
@@ -110,6 +113,108 @@ export interface ShardPort {
   collect(shard: number, keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]>;
   confirm(shard: number, confirmations: readonly Confirmation[]): Promise<void>;
   refill(shard: number, userId: string): Promise<void>;
+}
+
+/** How a call of a shard may be made again. */
+export interface ShardCallKind {
+  readonly kind: "read" | "write";
+  /** Whether the call may be made again where it fails; if absent, reads may. */
+  readonly idempotent?: boolean;
+}
+
+/**
+ * Calls a method of one shard, within the time that whoever asks has left: `call` is told how much
+ * that is. `what` says what was being done if it fails.
+ */
+export type ShardCall = <T>(
+  shard: number,
+  what: string,
+  how: ShardCallKind,
+  call: (stub: ShardRpc, remainingMs: number) => Promise<T>,
+) => Promise<T>;
+
+/** Where the mapping object keeps the mapping. */
+export interface MappingStore {
+  read(): StoredMapping | null;
+  write(mapping: StoredMapping): void;
+}
+
+/** Where a shard keeps its copy of it. */
+export interface MappingCopyStore {
+  readMapping(): StoredMapping | null;
+  writeMapping(mapping: StoredMapping): void;
+}
+
+/** What goes wrong without anybody waiting for an answer. */
+export type FailureKind =
+  | "dead_flush"
+  | "dead_refill"
+  | "unreadable"
+  | "bad_key"
+  | "bad_record"
+  | "refused_batch";
+
+/** A queue message that nobody can read, without its values. */
+export interface UnreadableMessage {
+  readonly id: string;
+  readonly outline: string;
+  readonly attempts: number;
+}
+
+export interface Failures {
+  readonly counts: Readonly<Partial<Record<FailureKind, number>>>;
+  readonly unreadable?: readonly UnreadableMessage[];
+}
+
+/** Where failures are counted for operators to see. */
+export interface FailureLog {
+  /** One write, however much it is. What comes twice is counted twice. */
+  note(failures: Failures): Promise<void>;
+}
+
+/** What the overview shows of failures. */
+export interface FailureSummary {
+  readonly deadLetters: number;
+  readonly rejected: number;
+  readonly failures: readonly FailureCount[];
+}
+
+/** Reads what has gone wrong. Throws `UNAVAILABLE`. */
+export type FailureReader = () => Promise<FailureSummary>;
+
+/** Where a record that was set aside stands among all, in one database. */
+export interface RejectedPosition extends Confirmation {
+  readonly rejectedAtMs: number;
+}
+
+/** A record that was set aside in one database. */
+export interface RejectedRow extends RejectedPosition {
+  readonly reason: string;
+  /** The record as JSON. */
+  readonly record: string;
+}
+
+/** What one database has set aside. Every method throws `UNAVAILABLE`. */
+export interface RejectedStore {
+  /** At `from` and before it, newest first. */
+  newest(from: RejectedPosition | null, limit: number): Promise<readonly RejectedRow[]>;
+  oldest(limit: number): Promise<readonly RejectedRow[]>;
+  find(keys: readonly Confirmation[]): Promise<readonly RejectedRow[]>;
+  /**
+   * Writes the record as the job would and takes the row away, if it is still as it was read, both
+   * or neither. A record that is beaten by a newer one, or whose user is erased, is not written and
+   * needs to be here no more. Throws `INVALID` where it is refused again.
+   */
+  write(row: RejectedRow, record: HistoryRecord): Promise<void>;
+  /** Says why a row was refused again; nothing if it has gone. */
+  refusedAgain(row: Confirmation, reason: string): Promise<void>;
+}
+
+/** Something that grows, and whose old part goes. */
+export interface Retention {
+  readonly what: string;
+  /** Deletes some of what is too old, in bounded statements. Answers whether there may be more. */
+  readonly prune: (nowMs: number) => Promise<boolean>;
 }
 
 export type { FlushMessage, QueueMessage };

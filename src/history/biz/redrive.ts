@@ -6,8 +6,9 @@ import {
   type RejectedKey,
 } from "../../contracts/rejected.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
+import type { RejectedRow, RejectedStore } from "./ports.ts";
 import { recordSchema } from "./record-schema.ts";
-import { readJson, type RejectedRow, type RejectedStore } from "./rejected.ts";
+import { readJson } from "./rejected.ts";
 
 const CONCURRENCY_MAX = 6;
 

@@ -1,36 +1,7 @@
 import { CodedError } from "../../contracts/errors.ts";
 import type { RejectedPage, RejectedQuery, RejectedRecord } from "../../contracts/rejected.ts";
 import * as z from "zod";
-import type { Confirmation, HistoryRecord } from "./record.ts";
-
-/** A record that was set aside in one database. */
-export interface RejectedRow extends Confirmation {
-  readonly rejectedAtMs: number;
-  readonly reason: string;
-  /** The record as JSON. */
-  readonly record: string;
-}
-
-/** Where a row stands among all, in one database. */
-export interface RejectedPosition extends Confirmation {
-  readonly rejectedAtMs: number;
-}
-
-/** What one database has set aside. Every method throws `UNAVAILABLE`. */
-export interface RejectedStore {
-  /** At `from` and before it, newest first. */
-  newest(from: RejectedPosition | null, limit: number): Promise<readonly RejectedRow[]>;
-  oldest(limit: number): Promise<readonly RejectedRow[]>;
-  find(keys: readonly Confirmation[]): Promise<readonly RejectedRow[]>;
-  /**
-   * Writes the record as the job would and takes the row away, if it is still as it was read, both
-   * or neither. A record that is beaten by a newer one, or whose user is erased, is not written and
-   * needs to be here no more. Throws `INVALID` where it is refused again.
-   */
-  write(row: RejectedRow, record: HistoryRecord): Promise<void>;
-  /** Says why a row was refused again; nothing if it has gone. */
-  refusedAgain(row: Confirmation, reason: string): Promise<void>;
-}
+import type { RejectedPosition, RejectedRow, RejectedStore } from "./ports.ts";
 
 const cursorSchema = z.tuple([z.int(), z.string(), z.string(), z.string(), z.int(), z.int()]);
 

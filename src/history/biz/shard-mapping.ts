@@ -7,6 +7,12 @@ export interface ShardMapping {
   readonly shards: number;
 }
 
+/** A mapping with what else must not change under the users who are stored by it. */
+export interface StoredMapping extends ShardMapping {
+  /** Fingerprint of the map from buckets to databases. */
+  readonly buckets: number;
+}
+
 /** What a shard answers to a caller who goes by another mapping than its own. */
 export interface Elsewhere {
   readonly elsewhere: ShardMapping;

@@ -1,6 +1,6 @@
 import type { EntryPage, ItemKey, ListQuery } from "../../contracts/history.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { entryOf, isUnfinished, itemName } from "./record.ts";
+import { entryOf, isUnfinished, itemName, type HistoryRecord } from "./record.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -22,7 +22,18 @@ interface ShardReadsDeps {
   };
 }
 
-/** What clients see of a user's entries. */
+/** Kept back of a caller's time for the way back, in ms. */
+const WAY_BACK_MS = 10;
+
+/** Until when a read waits for D1. */
+interface Wait {
+  readonly untilMs: number;
+}
+
+/**
+ * What clients see of a user's entries. A read is told how much time its caller has left, without
+ * end if absent, and answers within that what it has.
+ */
 export class ShardReads {
   readonly #deps: ShardReadsDeps;
 
@@ -31,13 +42,14 @@ export class ShardReads {
   }
 
   /** Newest first, after the cursor, of one kind or of all. */
-  async list(userId: string, { limit, cursor, kind }: ListQuery): Promise<EntryPage> {
-    const { page, degraded } = await this.#page(userId, {
+  async list(userId: string, { limit, cursor, kind }: ListQuery, remainingMs?: number): Promise<EntryPage> {
+    const query = {
       after: cursor === undefined ? null : decodeCursor(cursor),
       limit,
-      accept: (record) => kind === undefined || record.kind === kind,
+      accept: (record: HistoryRecord) => kind === undefined || record.kind === kind,
       wantsNext: true,
-    });
+    };
+    const { page, degraded } = await this.#page(userId, query, this.#wait(remainingMs));
     const { records, next } = page;
     return {
       items: records.map(entryOf),
@@ -47,21 +59,17 @@ export class ShardReads {
   }
 
   /** Started and not finished, newest first. */
-  async continueWatching(userId: string, limit: number): Promise<EntryPage> {
-    const { page, degraded } = await this.#page(userId, {
-      after: null,
-      limit,
-      accept: isUnfinished,
-      wantsNext: false,
-    });
+  async continueWatching(userId: string, limit: number, remainingMs?: number): Promise<EntryPage> {
+    const query = { after: null, limit, accept: isUnfinished, wantsNext: false };
+    const { page, degraded } = await this.#page(userId, query, this.#wait(remainingMs));
     return { items: page.records.map(entryOf), ...markOf(degraded) };
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
-  async lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage> {
+  async lookup(userId: string, items: readonly ItemKey[], remainingMs?: number): Promise<EntryPage> {
     const names = [...new Set(items.map(itemName))];
-    const startedMs = this.#deps.now();
-    let { view, degraded } = await this.#read(userId, "head", startedMs);
+    const wait = this.#wait(remainingMs);
+    let { view, degraded } = await this.#read(userId, "head", wait);
     const isKnown = (name: string): boolean => {
       const record = view.get(name);
       return record !== undefined && view.isSureOf(record);
@@ -69,7 +77,7 @@ export class ShardReads {
     // Where the head is there the rest can be asked for, also when rows that can't be read mark
     // every answer as degraded.
     if (view.reach !== null && view.reach !== "all" && !names.every(isKnown))
-      ({ view, degraded } = await this.#read(userId, "all", startedMs));
+      ({ view, degraded } = await this.#read(userId, "all", wait));
     const found = names.flatMap((name) => view.get(name) ?? []);
     return { items: found.map(entryOf), ...markOf(degraded) };
   }
@@ -78,26 +86,27 @@ export class ShardReads {
   async #page(
     userId: string,
     query: PageQuery,
+    wait: Wait,
   ): Promise<{ readonly page: Page; readonly degraded: boolean }> {
-    const startedMs = this.#deps.now();
-    const head = await this.#read(userId, "head", startedMs);
+    const head = await this.#read(userId, "head", wait);
     const page = pageOf(head.view, query);
     if (page !== null) return { page, degraded: head.degraded };
     if (head.degraded && head.view.reach === null)
       return { page: pageOfAll(head.view, query), degraded: true };
-    const whole = await this.#read(userId, "all", startedMs);
+    const whole = await this.#read(userId, "all", wait);
     return { page: pageOf(whole.view, query) ?? pageOfAll(whole.view, query), degraded: whole.degraded };
   }
 
+  #wait(remainingMs = Number.POSITIVE_INFINITY): Wait {
+    const { now, limits } = this.#deps;
+    return { untilMs: now() + Math.min(limits.readMs, Math.max(0, remainingMs - WAY_BACK_MS)) };
+  }
+
   /** A user's entries; of an erased user nothing is shown, though D1 may still be deleting. */
-  async #read(userId: string, extent: ViewExtent, startedMs: number): Promise<ViewAnswer> {
-    const { log, views, now, limits } = this.#deps;
+  async #read(userId: string, extent: ViewExtent, { untilMs }: Wait): Promise<ViewAnswer> {
+    const { log, views, now } = this.#deps;
     if (log.isErased(userId)) return NOTHING;
-    const { view, degraded } = await views.of(
-      userId,
-      extent,
-      Math.min(limits.readMs, Math.max(0, startedMs + limits.readMs - now())),
-    );
+    const { view, degraded } = await views.of(userId, extent, Math.max(0, untilMs - now()));
     // They may have been erased while D1 was asked. Rows that can't be read may say anything about
     // anybody.
     return log.isErased(userId) ? NOTHING : { view, degraded: degraded || log.unreadRows > 0 };

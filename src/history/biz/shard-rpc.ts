@@ -6,9 +6,8 @@ import type {
   ReportReceipt,
   ShardStatus,
 } from "../../contracts/history.ts";
-import type { StoredMapping } from "./mapping-keeper.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
-import type { Elsewhere, ShardMapping } from "./shard-mapping.ts";
+import type { Elsewhere, ShardMapping, StoredMapping } from "./shard-mapping.ts";
 
 /**
  * What callers give where objects of the release before expect the caller's clock, from which they
@@ -18,35 +17,23 @@ import type { Elsewhere, ShardMapping } from "./shard-mapping.ts";
 export const NO_TIME_AT_ALL = Number.POSITIVE_INFINITY;
 
 /**
+ * What comes with a call on behalf of a user: a place for objects of the release before, the
+ * mapping by which the caller came here, and how much time the call has left, in ms. It is never
+ * said what time it is, since no two clocks must agree; callers of the release before say none of
+ * it.
+ */
+export type UserCall = readonly [sentAtMs: number, mapping: ShardMapping, remainingMs: number];
+
+/**
  * What a shard object answers over RPC. The first report or read of a sleeping shard replays its
  * log. Where a call is about a user it says by which mapping it was addressed; a shard that goes by
  * another one answers that instead.
  */
 export interface ShardRpc {
-  report(
-    userId: string,
-    reports: readonly Report[],
-    sentAtMs: number,
-    mapping: ShardMapping,
-  ): Promise<ReportReceipt | Elsewhere>;
-  list(
-    userId: string,
-    query: ListQuery,
-    sentAtMs: number,
-    mapping: ShardMapping,
-  ): Promise<EntryPage | Elsewhere>;
-  continueWatching(
-    userId: string,
-    limit: number,
-    sentAtMs: number,
-    mapping: ShardMapping,
-  ): Promise<EntryPage | Elsewhere>;
-  lookup(
-    userId: string,
-    items: readonly ItemKey[],
-    sentAtMs: number,
-    mapping: ShardMapping,
-  ): Promise<EntryPage | Elsewhere>;
+  report(userId: string, reports: readonly Report[], ...call: UserCall): Promise<ReportReceipt | Elsewhere>;
+  list(userId: string, query: ListQuery, ...call: UserCall): Promise<EntryPage | Elsewhere>;
+  continueWatching(userId: string, limit: number, ...call: UserCall): Promise<EntryPage | Elsewhere>;
+  lookup(userId: string, items: readonly ItemKey[], ...call: UserCall): Promise<EntryPage | Elsewhere>;
   /** Null when it is done; objects of the release before answer nothing. */
   erase(userId: string, mapping: ShardMapping): Promise<Elsewhere | null | void>;
   collect(keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]>;
@@ -69,23 +56,3 @@ export interface MappingRpc {
    */
   current(buckets: number): Promise<StoredMapping>;
 }
-
-export interface ShardCallOptions {
-  readonly kind: "read" | "write";
-  /** Whether the call may be made again where it fails; if absent, reads may. */
-  readonly idempotent?: boolean;
-  /** When the caller's time is up, ms since the epoch; infinity where nobody waits. */
-  readonly deadlineAtMs: number;
-  /** What the call may take, where it is not the usual, in ms. */
-  readonly quotaMs?: number;
-  /** The client asked for less time than usual: see the guard. */
-  readonly isHurried?: boolean;
-}
-
-/** Calls a method of one shard; `what` says what was being done if it fails. */
-export type ShardCall = <T>(
-  shard: number,
-  what: string,
-  options: ShardCallOptions,
-  call: (stub: ShardRpc) => Promise<T>,
-) => Promise<T>;

@@ -41,8 +41,8 @@ export interface ShardLimits {
   readonly pendingRecordsMax: number;
   readonly pendingBytesMax: number;
   /**
-   * How long a read waits for D1 in all, in ms: less than a call of the shard may take, or who
-   * waits for a database blames the shard.
+   * How long a read waits for D1 in all, in ms, unless its caller has less time: less than a call
+   * of the shard may take, or who waits for a database blames the shard.
    */
   readonly readMs: number;
   /** Memory for users' entries, in bytes, and entries kept of one user. */
@@ -138,21 +138,21 @@ export class Shard {
   }
 
   /** Newest first, after the cursor, of one kind or of all. */
-  list(userId: string, query: ListQuery): Promise<EntryPage> {
+  list(userId: string, query: ListQuery, remainingMs?: number): Promise<EntryPage> {
     this.#flushes.rearmQuietly();
-    return this.#reads.list(userId, query);
+    return this.#reads.list(userId, query, remainingMs);
   }
 
   /** Started and not finished, newest first. */
-  continueWatching(userId: string, limit: number): Promise<EntryPage> {
+  continueWatching(userId: string, limit: number, remainingMs?: number): Promise<EntryPage> {
     this.#flushes.rearmQuietly();
-    return this.#reads.continueWatching(userId, limit);
+    return this.#reads.continueWatching(userId, limit, remainingMs);
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
-  lookup(userId: string, items: readonly ItemKey[]): Promise<EntryPage> {
+  lookup(userId: string, items: readonly ItemKey[], remainingMs?: number): Promise<EntryPage> {
     this.#flushes.rearmQuietly();
-    return this.#reads.lookup(userId, items);
+    return this.#reads.lookup(userId, items, remainingMs);
   }
 
   /** The newest state of each key that D1 has not confirmed; the job writes it. */

@@ -1,6 +1,5 @@
 import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
-import type { FailureKind } from "./failure-log.ts";
-import type { HistoryWriter } from "./ports.ts";
+import type { FailureKind, HistoryWriter } from "./ports.ts";
 import type { Refusal } from "./read-collected.ts";
 import type { Confirmation, HistoryRecord } from "./record.ts";
 import { statementParts } from "./statement-parts.ts";

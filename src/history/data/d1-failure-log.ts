@@ -1,8 +1,8 @@
 import type { FailureCount } from "../../contracts/history.ts";
 import { bound, boundAll, namedSql, type NamedSql } from "../../platform/named-sql.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { FailureLog } from "../biz/failure-log.ts";
-import { d1Error } from "./d1-errors.ts";
+import type { FailureLog, FailureReader } from "../biz/ports.ts";
+import { d1Error } from "../../platform/platform-errors.ts";
 
 /** Counts are pairs of a kind and a number in a JSON array. */
 const COUNT = namedSql(`
@@ -53,22 +53,13 @@ export function d1FailureLog(db: D1Database, now: Clock): FailureLog {
   };
 }
 
-/** What the overview shows of failures. */
-export interface FailureSummary {
-  readonly deadLetters: number;
-  readonly rejected: number;
-  readonly failures: readonly FailureCount[];
-}
-
 const DEAD_KINDS: ReadonlySet<string> = new Set(["dead_flush", "dead_refill", "unreadable"]);
 
 /**
  * Reads what has gone wrong: counts from database 0, records set aside from the databases that
  * refused them.
  */
-export function d1FailureSummary(
-  databases: readonly [D1Database, ...D1Database[]],
-): () => Promise<FailureSummary> {
+export function d1FailureSummary(databases: readonly [D1Database, ...D1Database[]]): FailureReader {
   const [first] = databases;
   const total = async (db: D1Database, query: NamedSql<"countedMax">, countedMax: number): Promise<number> =>
     (await bound(db, query, { countedMax }).first<number>("total")) ?? 0;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../resilience/clock.ts";
 import { bound, namedSql } from "../../platform/named-sql.ts";
 import type { HistoryWriter } from "../biz/ports.ts";
-import { d1Error } from "./d1-errors.ts";
+import { d1Error } from "../../platform/platform-errors.ts";
 import { upsertRecords } from "./record-upsert.ts";
 
 /*

@@ -1,7 +1,8 @@
-import { codeOf, wrap } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
-import type { StoredMapping } from "../biz/mapping-keeper.ts";
+import { ENDLESS } from "../../platform/patience.ts";
+import { objectError } from "../../platform/platform-errors.ts";
+import type { StoredMapping } from "../biz/shard-mapping.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
 /**
@@ -20,13 +21,14 @@ export function mappingStub(
   buckets: number,
 ): () => Promise<StoredMapping> {
   const objects = objectsOf<MappingRpc>(namespace);
-  const plan = { kind: "read", idempotent: true, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
+  // For all who wait for it, and kept for good: no one request's time bounds it.
+  const plan = { kind: "read", idempotent: true, ...ENDLESS } as const;
   return function askMapping() {
     return guard.call("ask for the shard mapping", plan, async () => {
       try {
         return await objects(OBJECT_NAME).current(buckets);
       } catch (cause) {
-        throw codeOf(cause) === "INTERNAL" ? wrap(cause, "ask for the shard mapping", "UNAVAILABLE") : cause;
+        throw objectError(cause, "ask for the shard mapping");
       }
     });
   };

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { StoredMapping } from "../biz/mapping-keeper.ts";
+import type { StoredMapping } from "../biz/shard-mapping.ts";
 
 /** As much of an object's synchronous key-value storage as is needed here. */
 export interface KvPort {

@@ -1,7 +1,9 @@
-import { codeOf, wrap } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
-import type { ShardCall, ShardRpc } from "../biz/shard-rpc.ts";
+import { objectError } from "../../platform/platform-errors.ts";
+import { currentPatience } from "../../platform/request-scope.ts";
+import type { ShardCall } from "../biz/ports.ts";
+import type { ShardRpc } from "../biz/shard-rpc.ts";
 
 /** The name of a shard's object. It is part of where data lives, so it never changes. */
 export function shardName(shard: number): string {
@@ -12,26 +14,24 @@ interface ShardStubsDeps {
   readonly namespace: ObjectNamespace;
   /** The guard of one shard: a shard that fails must not open a breaker for the others. */
   readonly guardOf: (shard: number) => Guard;
+  /** What a call may take, where it is not the guard's own quota, in ms. */
+  readonly quotaMs?: number;
 }
 
 /**
- * Calls shards through their namespace, each behind a guard of its own. A failure without a code of
- * ours means that the object could not be reached.
+ * Calls shards through their namespace, each behind a guard of its own, within the time of the
+ * request that asks; without end where none does.
  */
-export function shardStubs({ namespace, guardOf }: ShardStubsDeps): ShardCall {
+export function shardStubs({ namespace, guardOf, ...quota }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace);
-  return function callShard(shard, what, options, call) {
-    const plan = { ...options, idempotent: options.idempotent ?? options.kind === "read" };
-    return guardOf(shard).call(what, plan, async () => {
+  return function callShard(shard, what, { kind, idempotent = kind === "read" }, call) {
+    const plan = { kind, idempotent, ...quota, ...currentPatience() };
+    return guardOf(shard).call(what, plan, async ({ limitMs }) => {
       try {
-        return await call(objects(shardName(shard)));
+        return await call(objects(shardName(shard)), limitMs);
       } catch (cause) {
-        throw codeOf(cause) === "INTERNAL" ? wrap(cause, what, codeOfPlatformError(cause)) : cause;
+        throw objectError(cause, what);
       }
     });
   };
-}
-
-function codeOfPlatformError(error: unknown): "OVERLOADED" | "UNAVAILABLE" {
-  return (error as { overloaded?: unknown } | null)?.overloaded === true ? "OVERLOADED" : "UNAVAILABLE";
 }

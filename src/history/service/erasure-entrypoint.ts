@@ -1,17 +1,22 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { callContextSchema, type CallContext } from "../../contracts/call-context.ts";
+import type { CallContext } from "../../contracts/call-context.ts";
 import type { HistoryErasure } from "../../contracts/history.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import { historyUserIdSchema } from "../biz/record-schema.ts";
 
+export interface ErasureDeps {
+  readonly now: Clock;
+  readonly erase: (userId: string) => Promise<void>;
+}
+
 /** What identity reaches when an account is closed. */
-export function erasureEntrypoint<E extends object>(
-  wire: (env: E) => { readonly erase: (userId: string) => Promise<void> },
-) {
+export function erasureEntrypoint<E extends object>(wire: (env: E) => ErasureDeps) {
+  const run = rpcMethods(wire);
   return class Erasure extends WorkerEntrypoint<E> implements HistoryErasure {
-    async erase(ctx: CallContext, userId: string): Promise<void> {
-      validate(callContextSchema, ctx, "ctx");
-      await wire(this.env).erase(validate(historyUserIdSchema, userId, "userId"));
+    erase(ctx: CallContext, userId: string): Promise<void> {
+      return run(this.env, ctx, ({ erase }) => erase(validate(historyUserIdSchema, userId, "userId")));
     }
   };
 }

@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
 import * as z from "zod";
 import { validate } from "../../platform/validate.ts";
-import type { MappingKeeper, StoredMapping } from "../biz/mapping-keeper.ts";
+import type { MappingKeeper } from "../biz/mapping-keeper.ts";
+import type { StoredMapping } from "../biz/shard-mapping.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
 /**
@@ -14,7 +15,7 @@ const bucketsSchema = z.int().min(0).max(0xffff_ffff);
 export function mappingObject<E extends object>(
   wireMapping: (state: DurableObjectState, env: E) => MappingKeeper,
 ) {
-  return class MappingObject extends DurableObject<E> implements MappingRpc {
+  return class HistoryMapping extends DurableObject<E> implements MappingRpc {
     readonly #keeper: MappingKeeper;
 
     constructor(state: DurableObjectState, env: E) {

@@ -13,16 +13,22 @@ import {
 } from "../../contracts/history.ts";
 import { readReportBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
-import { patienceOf } from "../../platform/request-scope.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import type { ShardCall, ShardCallKind } from "../biz/ports.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
-import type { Elsewhere, ShardMapping } from "../biz/shard-mapping.ts";
-import { NO_TIME_AT_ALL, type ShardCall, type ShardCallOptions, type ShardRpc } from "../biz/shard-rpc.ts";
+import type { Elsewhere } from "../biz/shard-mapping.ts";
+import { NO_TIME_AT_ALL, type ShardRpc, type UserCall } from "../biz/shard-rpc.ts";
 
 export interface PlaybackDeps {
+  readonly now: Clock;
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
 }
+
+/** Asks the caller's shard, wherever it is. */
+type AskOwnShard<T> = (shard: ShardRpc, userId: string, call: UserCall) => Promise<T | Elsewhere>;
 
 const READ = { kind: "read" } as const;
 
@@ -31,57 +37,71 @@ const READ = { kind: "read" } as const;
  * passes the question on. Nobody can name another user.
  */
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
+  const run = rpcMethods(wire);
+
+  function ofCaller<T>(
+    { directory, callShard }: PlaybackDeps,
+    ctx: CallContext,
+    how: ShardCallKind,
+    what: string,
+    ask: AskOwnShard<T>,
+  ): Promise<T> {
+    const { userId } = requirePrincipal(ctx);
+    return directory.ofUser(userId, (shard, mapping) =>
+      callShard(shard, what, how, (stub, remainingMs) =>
+        ask(stub, userId, [NO_TIME_AT_ALL, mapping, remainingMs]),
+      ),
+    );
+  }
+
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
-    async report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
-      // Again, though the BFF has done it: one of an older version sends what this one refuses, and
-      // passes on what is said of it.
-      const { reports, rejected } = readReportBatch(given);
-      // Dated, a report twice is as good as once, and a shard that a deploy resets is asked again.
-      // A BFF of an older version may leave the date to the shard.
-      const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
-      const receipt = await this.#ofCaller(ctx, how, "report to a shard", (shard, userId, mapping) =>
-        shard.report(userId, reports, NO_TIME_AT_ALL, mapping),
-      );
-      return rejected.length === 0 ? receipt : { ...receipt, rejected };
+    report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
+      return run(this.env, ctx, async (deps) => {
+        // Again, though the BFF has done it: one of an older version sends what this one refuses,
+        // and passes on what is said of it.
+        const { reports, rejected } = readReportBatch(given);
+        // Dated, a report twice is as good as once, and a shard that a deploy resets is asked
+        // again. A BFF of an older version may leave the date to the shard.
+        const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
+        const receipt = await ofCaller(deps, ctx, how, "report to a shard", (shard, userId, call) =>
+          shard.report(userId, reports, ...call),
+        );
+        return rejected.length === 0 ? receipt : { ...receipt, rejected };
+      });
     }
 
-    async list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
-      const query = validate(listCallSchema, given, "query");
-      return this.#ofCaller(ctx, READ, "list from a shard", (shard, userId, mapping) =>
-        shard.list(userId, query, NO_TIME_AT_ALL, mapping),
-      );
+    list(ctx: CallContext, given: ListQuery): Promise<EntryPage> {
+      return run(this.env, ctx, (deps) => {
+        const query = validate(listCallSchema, given, "query");
+        return ofCaller(deps, ctx, READ, "list from a shard", (shard, userId, call) =>
+          shard.list(userId, query, ...call),
+        );
+      });
     }
 
-    async continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
-      const limit = validate(pageLimitSchema, given, "limit");
-      return this.#ofCaller(ctx, READ, "ask a shard what to continue", (shard, userId, mapping) =>
-        shard.continueWatching(userId, limit, NO_TIME_AT_ALL, mapping),
-      );
+    continueWatching(ctx: CallContext, given: number): Promise<EntryPage> {
+      return run(this.env, ctx, (deps) => {
+        const limit = validate(pageLimitSchema, given, "limit");
+        const what = "ask a shard what to continue";
+        return ofCaller(deps, ctx, READ, what, (shard, userId, call) =>
+          shard.continueWatching(userId, limit, ...call),
+        );
+      });
     }
 
-    async lookup(ctx: CallContext, given: readonly ItemKey[]): Promise<EntryPage> {
-      const items = validate(lookupSchema.shape.items, given, "items");
-      return this.#ofCaller(ctx, READ, "look up in a shard", (shard, userId, mapping) =>
-        shard.lookup(userId, items, NO_TIME_AT_ALL, mapping),
-      );
+    lookup(ctx: CallContext, given: readonly ItemKey[]): Promise<EntryPage> {
+      return run(this.env, ctx, (deps) => {
+        const items = validate(lookupSchema.shape.items, given, "items");
+        return ofCaller(deps, ctx, READ, "look up in a shard", (shard, userId, call) =>
+          shard.lookup(userId, items, ...call),
+        );
+      });
     }
 
-    async ready(ctx: CallContext): Promise<void> {
-      const { callShard } = wire(this.env);
-      await callShard(0, "wake a shard", { ...READ, ...patienceOf(ctx, Date.now) }, (shard) => shard.wake());
-    }
-
-    async #ofCaller<T>(
-      ctx: CallContext,
-      how: Pick<ShardCallOptions, "kind" | "idempotent">,
-      what: string,
-      call: (shard: ShardRpc, userId: string, mapping: ShardMapping) => Promise<T | Elsewhere>,
-    ): Promise<T> {
-      const options = { ...how, ...patienceOf(ctx, Date.now) };
-      const { userId } = requirePrincipal(ctx);
-      const { directory, callShard } = wire(this.env);
-      return directory.ofUser(userId, (shard, mapping) =>
-        callShard(shard, what, options, (stub) => call(stub, userId, mapping)),
+    /** Whether a shard answers; it learns where users belong while it is at it. */
+    ready(ctx: CallContext): Promise<void> {
+      return run(this.env, ctx, ({ callShard }) =>
+        callShard(0, "wake a shard", READ, (shard) => shard.wake()),
       );
     }
   };

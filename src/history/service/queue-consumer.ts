@@ -1,9 +1,10 @@
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
-import type { FailureKind, FailureLog, UnreadableMessage } from "../biz/failure-log.ts";
+import { bringAgain, isDeadLetterQueue } from "../../platform/queue-messages.ts";
 import { readQueueMessage, type QueueMessage } from "../biz/flush-message.ts";
 import type { MessageOutcome } from "../biz/history-job.ts";
 import { outlineOf } from "../biz/message-outline.ts";
+import type { FailureKind, FailureLog, UnreadableMessage } from "../biz/ports.ts";
 
 export interface QueueConsumerDeps {
   readonly runJob: (messages: readonly QueueMessage[]) => Promise<readonly MessageOutcome[]>;
@@ -11,8 +12,6 @@ export interface QueueConsumerDeps {
   readonly logger: Logger;
 }
 
-const DEAD_LETTERS = "playhead-history-flush-dead";
-const RETRY_BASE_S = 2;
 /**
  * A message's keys are pending and their lease ends in a minute: it need not wait longer than that.
  */
@@ -30,7 +29,7 @@ const DEAD_RETRY_MAX_S = 600;
  */
 export function queueConsumer(deps: QueueConsumerDeps): (batch: MessageBatch) => Promise<void> {
   return async function consume(batch) {
-    await (batch.queue === DEAD_LETTERS ? countDead(deps, batch.messages) : runBatch(deps, batch.messages));
+    await (isDeadLetterQueue(batch.queue) ? countDead(deps, batch.messages) : runBatch(deps, batch.messages));
   };
 }
 
@@ -53,7 +52,7 @@ async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]):
     messages: messages.length,
     causes: describeCauses(error.cause),
   });
-  for (const message of messages) message.retry({ delaySeconds: backoff(message, DEAD_RETRY_MAX_S) });
+  for (const message of messages) bringAgain(message, DEAD_RETRY_MAX_S);
 }
 
 async function runBatch(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
@@ -87,7 +86,7 @@ async function runReadable(
     logger.error("history job failed", { what: "run a batch", causes: describeCauses(error.cause) });
   for (const [index, { message }] of readable.entries()) {
     if (outcomes[index] === "done") message.ack();
-    else message.retry({ delaySeconds: backoff(message, RETRY_MAX_S) });
+    else bringAgain(message, RETRY_MAX_S);
   }
 }
 
@@ -113,16 +112,12 @@ async function noteBad(
     });
   for (const message of unreadable) {
     if (error === null) message.ack();
-    else message.retry({ delaySeconds: backoff(message, RETRY_MAX_S) });
+    else bringAgain(message, RETRY_MAX_S);
   }
 }
 
 function outlined({ id, body, attempts }: Message): UnreadableMessage {
   return { id, outline: outlineOf(body), attempts };
-}
-
-function backoff({ attempts }: Message, maxS: number): number {
-  return Math.min(maxS, RETRY_BASE_S ** attempts);
 }
 
 /** What went wrong with `work`; null if nothing did. */

@@ -29,7 +29,7 @@ type WireShard<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null
  * their clock.
  */
 export function shardObject<E extends object>(wireShard: WireShard<E>) {
-  return class ShardObject extends DurableObject<E> implements ShardRpc {
+  return class HistoryShard extends DurableObject<E> implements ShardRpc {
     #wired: WiredShard | null = null;
 
     constructor(state: DurableObjectState, env: E) {
@@ -62,8 +62,9 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       query: ListQuery,
       _sentAtMs?: number,
       callers?: ShardMapping,
+      remainingMs?: number,
     ): Promise<EntryPage | Elsewhere> {
-      return this.#door.forReader(callers, (shard) => shard.list(userId, query));
+      return this.#door.forReader(callers, (shard) => shard.list(userId, query, remainingMs));
     }
 
     async continueWatching(
@@ -71,8 +72,9 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       limit: number,
       _sentAtMs?: number,
       callers?: ShardMapping,
+      remainingMs?: number,
     ): Promise<EntryPage | Elsewhere> {
-      return this.#door.forReader(callers, (shard) => shard.continueWatching(userId, limit));
+      return this.#door.forReader(callers, (shard) => shard.continueWatching(userId, limit, remainingMs));
     }
 
     async lookup(
@@ -80,8 +82,9 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       items: readonly ItemKey[],
       _sentAtMs?: number,
       callers?: ShardMapping,
+      remainingMs?: number,
     ): Promise<EntryPage | Elsewhere> {
-      return this.#door.forReader(callers, (shard) => shard.lookup(userId, items));
+      return this.#door.forReader(callers, (shard) => shard.lookup(userId, items, remainingMs));
     }
 
     async erase(userId: string, callers?: ShardMapping): Promise<Elsewhere | null> {

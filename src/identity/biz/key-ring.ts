@@ -10,8 +10,13 @@ import {
   KEYS_LIVE_MAX,
   KEYS_LIVE_MAX_REPLACING,
 } from "./lifetimes.ts";
-import type { AccessTokenSigner, KeyVault, SigningKeyRecord, SigningKeyStore } from "./key-ports.ts";
-import type { SecretSource } from "./ports.ts";
+import type {
+  AccessTokenSigner,
+  KeyVault,
+  SecretSource,
+  SigningKeyRecord,
+  SigningKeyStore,
+} from "./ports.ts";
 import { newestKey, signingCandidates, signingKeyAt } from "./signing-key-at.ts";
 
 interface KeyRingDeps {

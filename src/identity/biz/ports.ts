@@ -1,5 +1,5 @@
-import type { AuditView } from "../../contracts/audit.ts";
-import type { AccountState, IdentityOverview, RevokedSession } from "../../contracts/identity.ts";
+import type { AuditLine, AuditView } from "../../contracts/audit.ts";
+import type { AccountState, IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import type { RateLimit } from "../../resilience/rate-limit.ts";
 
@@ -38,16 +38,10 @@ export interface AccountErasure {
   readonly operatorEmail: string | null;
 }
 
-export interface AuditEntry {
-  readonly id: string;
-  readonly atMs: number;
-  readonly actor: string;
-}
-
 export interface RoleChange {
   readonly userId: string;
   readonly roles: readonly Role[];
-  readonly audit: AuditEntry;
+  readonly audit: AuditLine;
 }
 
 /** The present secret takes the place of the password that an account has. */
@@ -59,7 +53,7 @@ export interface SecretApplication {
   /** A hash that no password has. */
   readonly newHash: string;
   readonly newDigest: string;
-  readonly audit: AuditEntry;
+  readonly audit: AuditLine;
 }
 
 /** The hash of the secret for an account that has none. */
@@ -278,16 +272,88 @@ export interface ErasureStore {
 /** Forgets a user's history. Idempotent. */
 export type EraseHistory = (userId: string) => Promise<void>;
 
-export interface IdentityCounts {
+/** Looks over everything that is stored. */
+export interface Overview {
   count(nowMs: number): Promise<IdentityOverview>;
+  /** Whether the store answers: one cheap question. Throws where it doesn't. */
+  ping(): Promise<void>;
 }
 
-export interface Pruning {
-  /** Deletes one bounded batch of what has expired; how many rows went. */
-  pruneBatch(nowMs: number): Promise<number>;
+/** Something that grows, and whose old part goes. */
+export interface Retention {
+  readonly what: string;
+  /** Deletes some of what is too old, in bounded statements. Answers whether there may be more. */
+  readonly prune: (nowMs: number) => Promise<boolean>;
 }
 
 /** The audit trail, newest first. */
 export interface AuditTrail {
   list(limit: number, before: string | null): Promise<readonly AuditView[]>;
+}
+
+export interface SigningKeyRecord {
+  readonly kid: string;
+  readonly publicJwk: PublicJwk;
+  readonly sealedPrivateKey: string;
+  readonly createdAtMs: number;
+  readonly signsFromMs: number;
+  /** Null while no successor is known. */
+  readonly verifyUntilMs: number | null;
+}
+
+export interface NextKey {
+  readonly key: SigningKeyRecord;
+  /** Until when the keys before it verify. */
+  readonly othersVerifyUntilMs: number;
+  readonly liveMax: number;
+  readonly audit: AuditLine;
+}
+
+/** A key in the place of keys that nobody can open. */
+export interface ReplacementKey extends NextKey {
+  /** The newest key that was found: of several who replace it at once one wins. */
+  readonly newestKid: string;
+  /** No key may have been made within this time, in ms. */
+  readonly spacingMs: number;
+}
+
+/** A key that is to verify no more, and the one that comes in its place. */
+export interface DistrustedKey extends Omit<NextKey, "liveMax"> {
+  readonly kid: string;
+}
+
+/**
+ * Keys in the table. Whichever is added is behind all others by its `signsFromMs`, and they are
+ * retired in the same batch.
+ */
+export interface SigningKeyStore {
+  /** Keys that still verify, by the time they start to sign. */
+  live(nowMs: number): Promise<readonly SigningKeyRecord[]>;
+  /** Adds the key unless there is one already, whoever made it. */
+  addFirst(key: SigningKeyRecord): Promise<void>;
+  /** Adds a successor, audited; false where `liveMax` keys live already. */
+  addNext(next: NextKey): Promise<boolean>;
+  /**
+   * The same in an emergency; false also where somebody was faster, or has made a key a moment ago.
+   */
+  replace(replacement: ReplacementKey): Promise<boolean>;
+  /**
+   * Ends a key on every clock and adds another, audited. `over` where it had ended long ago:
+   * nothing is added then.
+   */
+  distrust(distrusted: DistrustedKey): Promise<"distrusted" | "over" | "unknown">;
+}
+
+export interface AccessClaims extends SessionSubject {
+  readonly issuedAtMs: number;
+}
+
+/** Signs with one certain key. */
+export type AccessTokenSigner = (claims: AccessClaims) => Promise<string>;
+
+/** Makes keys and keeps their private halves sealed. */
+export interface KeyVault {
+  generate(kid: string): Promise<{ readonly publicJwk: PublicJwk; readonly sealedPrivateKey: string }>;
+  /** Null where the key was sealed under a secret that isn't given. */
+  open(key: SigningKeyRecord): Promise<AccessTokenSigner | null>;
 }

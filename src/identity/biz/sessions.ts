@@ -5,8 +5,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import type { RateLimit } from "../../resilience/rate-limit.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { SESSION_TTL_MS } from "./lifetimes.ts";
-import type { AccessTokenSigner } from "./key-ports.ts";
-import type { Account, SecretSource, SessionStore, SessionSubject } from "./ports.ts";
+import type { AccessTokenSigner, Account, SecretSource, SessionStore, SessionSubject } from "./ports.ts";
 
 export interface SessionsDeps {
   readonly store: Pick<SessionStore, "open" | "rotate" | "end">;

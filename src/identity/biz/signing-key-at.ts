@@ -1,5 +1,5 @@
 import { ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
-import type { SigningKeyRecord } from "./key-ports.ts";
+import type { SigningKeyRecord } from "./ports.ts";
 
 /** The key that no other has retired. */
 export function newestKey(keys: readonly SigningKeyRecord[]): SigningKeyRecord | undefined {

@@ -7,7 +7,7 @@ import type {
   ReplacementKey,
   SigningKeyRecord,
   SigningKeyStore,
-} from "../biz/key-ports.ts";
+} from "../biz/ports.ts";
 import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
 import { boundAll, namedSql } from "../../platform/named-sql.ts";
 import { signingKey } from "./schema.ts";

@@ -6,7 +6,7 @@ import {
   ACCESS_TOKEN_TTL_MS,
   ACCESS_TOKEN_TYPE,
 } from "../../contracts/internal-request.ts";
-import type { AccessTokenSigner, KeyVault } from "../biz/key-ports.ts";
+import type { AccessTokenSigner, KeyVault } from "../biz/ports.ts";
 
 const ED25519 = { name: "Ed25519" } as const;
 const IV_BYTES = 12;

@@ -15,13 +15,16 @@ import {
   type TokenGrant,
 } from "../../contracts/identity.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
-import { withinTimeOf, withoutDeadline } from "../../platform/request-scope.ts";
+import { withoutDeadline } from "../../platform/request-scope.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import type { AccountBook } from "../biz/account-book.ts";
 import type { Erasures } from "../biz/erasures.ts";
 import type { Sessions } from "../biz/sessions.ts";
 
 export interface AccountsDeps {
+  readonly now: Clock;
   readonly accounts: Omit<AccountBook, "profile">;
   /** Apart from the rest of the book: mere reads wait no longer than those of any other page. */
   readonly profileOf: (userId: string) => Promise<Profile>;
@@ -39,44 +42,45 @@ const NOWHERE = "unknown";
  * caller's time.
  */
 export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsDeps) {
+  const run = rpcMethods(wire);
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
     register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
-      return this.#inTime(ctx, ({ accounts }) =>
+      return run(this.env, ctx, ({ accounts }) =>
         accounts.register(validate(registerSchema, input, "input"), ctx.clientAddress ?? NOWHERE),
       );
     }
 
     login(ctx: CallContext, input: LoginInput): Promise<LoginGrant> {
-      return this.#inTime(ctx, ({ signIn }) =>
+      return run(this.env, ctx, ({ signIn }) =>
         signIn(validate(loginSchema, input, "input"), ctx.clientAddress ?? NOWHERE),
       );
     }
 
     refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant> {
-      return this.#inTime(ctx, ({ sessions }) =>
+      return run(this.env, ctx, ({ sessions }) =>
         sessions.refresh(validate(refreshTokenSchema, refreshToken, "refreshToken")),
       );
     }
 
     logout(ctx: CallContext): Promise<void> {
-      return this.#inTime(ctx, ({ sessions }) => {
+      return run(this.env, ctx, ({ sessions }) => {
         const { userId, sessionId } = requirePrincipal(ctx);
         return sessions.end(userId, sessionId);
       });
     }
 
     changePassword(ctx: CallContext, input: ChangePasswordInput): Promise<void> {
-      return this.#inTime(ctx, ({ accounts }) =>
+      return run(this.env, ctx, ({ accounts }) =>
         accounts.changePassword(requirePrincipal(ctx), validate(changePasswordSchema, input, "input")),
       );
     }
 
     me(ctx: CallContext): Promise<Profile> {
-      return this.#inTime(ctx, ({ profileOf }) => profileOf(requirePrincipal(ctx).userId));
+      return run(this.env, ctx, ({ profileOf }) => profileOf(requirePrincipal(ctx).userId));
     }
 
     erase(ctx: CallContext, password: string): Promise<void> {
-      return this.#inTime(ctx, async ({ accounts, erasures }) => {
+      return run(this.env, ctx, async ({ accounts, erasures }) => {
         const caller = requirePrincipal(ctx);
         const { userId } = caller;
         await accounts.erase(caller, validate(passwordSchema, password, "password"));
@@ -87,11 +91,7 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
     }
 
     ready(ctx: CallContext): Promise<void> {
-      return this.#inTime(ctx, ({ ping }) => ping());
-    }
-
-    async #inTime<T>(ctx: CallContext, work: (deps: AccountsDeps) => Promise<T>): Promise<T> {
-      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
+      return run(this.env, ctx, ({ ping }) => ping());
     }
   };
 }

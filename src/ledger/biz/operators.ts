@@ -1,8 +1,9 @@
 import { CodedError } from "../../contracts/errors.ts";
+import type { AuditLine } from "../../contracts/audit.ts";
 import type { AccountState, MessagesRedriven, RedriveWhich } from "../../contracts/ledger-operators.ts";
-import { MESSAGES_PER_PAGE_MAX, type TransferReceipt } from "../../contracts/ledger.ts";
+import { MESSAGES_PER_PAGE_MAX, type LedgerOverview, type TransferReceipt } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { AuditLine, DeadLetterStore, Ids, OperatorStore, PeerLedger, WakePublisher } from "./ports.ts";
+import type { DeadLetterStore, Ids, OperatorStore, PeerLedger, WakePublisher } from "./ports.ts";
 import type { Settlement } from "./settlement.ts";
 import { FROM_THE_BEGINNING, placeIn, placeText, type RedrivePlace } from "./redrive-place.ts";
 import { statusOf } from "./transfers.ts";
@@ -84,6 +85,11 @@ export class Operators {
   async setAccountState(actor: string, userId: string, state: AccountState): Promise<void> {
     const found = await this.#deps.store.setAccountState(userId, state, this.#audit(actor));
     if (!found) throw new CodedError("NOT_FOUND", "There is no such account");
+  }
+
+  overview(): Promise<LedgerOverview> {
+    const { store, now } = this.#deps;
+    return store.overview(now());
   }
 
   async #redrive(actor: string, ids: readonly string[], dryRun: boolean): Promise<readonly string[]> {

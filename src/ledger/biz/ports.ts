@@ -1,4 +1,4 @@
-import type { AuditView } from "../../contracts/audit.ts";
+import type { AuditLine, AuditView } from "../../contracts/audit.ts";
 import type { AccountState, DeadLetter } from "../../contracts/ledger-operators.ts";
 import type {
   DeliveryReport,
@@ -198,13 +198,6 @@ export interface InboxStore {
   fence(messageId: string, attemptToken: string, nowMs: number): Promise<StoredOutcome>;
 }
 
-/** One line of the audit trail. */
-export interface AuditLine {
-  readonly id: string;
-  readonly atMs: number;
-  readonly actor: string;
-}
-
 /** The audit trail, newest first. */
 export interface AuditTrail {
   list(limit: number, before: string | null): Promise<readonly AuditView[]>;
@@ -263,10 +256,11 @@ export interface ChangeStore {
   enable(enabled: boolean): Promise<void>;
 }
 
-/** What is thrown away when it is old enough, a bounded number of rows at a time. */
+/** Something that grows, and whose old part goes. */
 export interface Retention {
-  /** Answers whether there is more. */
-  prune(nowMs: number): Promise<boolean>;
+  readonly what: string;
+  /** Deletes some of what is too old, in bounded statements. Answers whether there may be more. */
+  readonly prune: (nowMs: number) => Promise<boolean>;
 }
 
 export interface DeadLetterStore {

@@ -1,4 +1,5 @@
 import type { Clock } from "../../resilience/clock.ts";
+import { sweepOf } from "../../resilience/sweep.ts";
 import { longestPauseMs, type DeliverySchedule } from "./delivery-schedule.ts";
 import type { ChangeStore, OutboxStore, Retention, WakePublisher } from "./ports.ts";
 import type { Publisher } from "./publisher.ts";
@@ -7,7 +8,7 @@ interface SweepDeps {
   readonly publisher: Pick<Publisher, "publishDue">;
   readonly outbox: Pick<OutboxStore, "recall">;
   readonly schedule: DeliverySchedule;
-  readonly retention: Retention;
+  readonly retentions: readonly Retention[];
   readonly changes: Pick<ChangeStore, "enable">;
   readonly changeStream: boolean;
   readonly wakePublisher: WakePublisher;
@@ -16,54 +17,30 @@ interface SweepDeps {
 }
 
 /**
- * Steps of pruning in one run: at a thousand rows a step more than twice what a ledger at full
- * speed writes in that minute.
- */
-const PRUNES_MAX = 20;
-
-/**
  * What the cron does each minute: it makes due what a wrong clock has put off, sends what a lost
- * alarm has left lying, wakes the publisher, and prunes. No step holds up the next.
+ * alarm has left lying, prunes, and wakes the publisher. At a thousand rows a round pruning keeps
+ * up with more than twice what a ledger at full speed writes in that minute.
  */
 export function createSweep({
   publisher,
   outbox,
   schedule,
-  retention,
+  retentions,
   changes,
   changeStream,
   wakePublisher,
   now,
   onFailure,
 }: SweepDeps): (scheduledAtMs: number) => Promise<void> {
-  const steps: Readonly<Record<string, (scheduledAtMs: number) => Promise<unknown>>> = {
-    "switch the change log": () => changes.enable(changeStream),
-    "recall messages": () => outbox.recall(now() + longestPauseMs(schedule), now()),
-    "publish due messages": () => publisher.publishDue(),
-    // By the earlier of two clocks: what is thrown away doesn't come back when a wrong reading is
-    // over.
-    prune: async (scheduledAtMs) => {
-      for (
-        let step = 0;
-        step < PRUNES_MAX && (await retention.prune(Math.min(now(), scheduledAtMs)));
-        step += 1
-      );
-    },
-  };
-  return async function sweep(scheduledAtMs) {
-    for (const [what, step] of Object.entries(steps))
-      await step(scheduledAtMs).catch((error: unknown) => onFailure(what, error));
-    wakePublisher(now());
-  };
-}
-
-/** All that is thrown away when it is old enough. */
-export function retentionOf(...parts: readonly Retention[]): Retention {
-  return {
-    async prune(nowMs) {
-      let hasMore = false;
-      for (const part of parts) hasMore = (await part.prune(nowMs)) || hasMore;
-      return hasMore;
-    },
-  };
+  return sweepOf({
+    steps: [
+      { what: "switch the change log", run: () => changes.enable(changeStream) },
+      { what: "recall messages", run: () => outbox.recall(now() + longestPauseMs(schedule), now()) },
+      { what: "publish due messages", run: async () => void (await publisher.publishDue()) },
+      ...retentions.map(({ what, prune }) => ({ what: `prune ${what}`, run: prune })),
+      { what: "wake the publisher", run: async () => wakePublisher(now()) },
+    ],
+    now,
+    onFailure,
+  });
 }

@@ -34,6 +34,8 @@ const PRUNE = namedSql(`
 /** Forgets refused keys that need not be kept any longer, some hundred at a time. */
 export function d1Refused(db: D1Database): Retention {
   return {
+    what: "refused keys",
+
     async prune(nowMs) {
       const statement = bound(db, PRUNE, { firstKept: periodOf(nowMs) - 1, limit: ROWS_PER_PRUNE });
       const { results } = await d1Call("prune refused keys", () => statement.all());

@@ -46,6 +46,8 @@ const PRUNE_SURPLUS_LETTERS = namedSql(`
 export function d1Retention(db: D1Database): Retention {
   let from = "";
   return {
+    what: "the inbox, changes and dead letters",
+
     async prune(nowMs) {
       const inboxBeforeMs = nowMs - INBOX_RETENTION_MS;
       const batch = boundAll(

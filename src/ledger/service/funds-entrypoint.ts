@@ -9,40 +9,40 @@ import {
 } from "../../contracts/ledger-statement.ts";
 import {
   transferIdSchema,
-  type Funds,
+  type Funds as FundsHeld,
   type LedgerFunds,
   type TransferReceipt,
   type TransferView,
 } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
-import { withinTimeOf } from "../../platform/request-scope.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import { amountOf } from "../biz/amount.ts";
 import type { StatementStore, TransferStore } from "../biz/ports.ts";
 import { placeOf, statementPage } from "../biz/statement.ts";
 import type { Transfers } from "../biz/transfers.ts";
 
 export interface FundsDeps {
+  readonly now: Clock;
   readonly transfers: Pick<Transfers, "transfer">;
   readonly store: Pick<TransferStore, "funds" | "read" | "list">;
   readonly statement: StatementStore;
 }
-
-/** The account that a readiness check reads. No user has it. */
-const NOBODY = "nobody";
 
 /**
  * What the app BFF reaches. The owner is always the caller's principal, and no step starts after
  * the caller's time.
  */
 export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
-  return class FundsEntrypoint extends WorkerEntrypoint<E> implements LedgerFunds {
-    funds(ctx: CallContext): Promise<Funds> {
-      return this.#inTime(ctx, ({ store }) => store.funds(requirePrincipal(ctx).userId));
+  const run = rpcMethods(wire);
+  return class Funds extends WorkerEntrypoint<E> implements LedgerFunds {
+    funds(ctx: CallContext): Promise<FundsHeld> {
+      return run(this.env, ctx, ({ store }) => store.funds(requirePrincipal(ctx).userId));
     }
 
     cut(ctx: CallContext, movementsMax: number): Promise<FundsCut> {
-      return this.#inTime(ctx, ({ statement }) =>
+      return run(this.env, ctx, ({ statement }) =>
         statement.cut(
           requirePrincipal(ctx).userId,
           validate(cutMovementsSchema, movementsMax, "movementsMax"),
@@ -51,7 +51,7 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
     }
 
     statement(ctx: CallContext, limit: number, cursor: string | null): Promise<StatementPage> {
-      return this.#inTime(ctx, async ({ statement }) => {
+      return run(this.env, ctx, async ({ statement }) => {
         const page = validate(statementPageSchema, { limit, cursor });
         const place = page.cursor === null ? null : placeOf(page.cursor);
         // One more than the page: it tells whether another follows.
@@ -63,7 +63,7 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
     }
 
     transfer(ctx: CallContext, amount: number, key: string): Promise<TransferReceipt> {
-      return this.#inTime(ctx, ({ transfers }) =>
+      return run(this.env, ctx, ({ transfers }) =>
         transfers.transfer(
           requirePrincipal(ctx).userId,
           amountOf(amount),
@@ -73,24 +73,16 @@ export function fundsEntrypoint<E extends object>(wire: (env: E) => FundsDeps) {
     }
 
     read(ctx: CallContext, transferId: string): Promise<TransferView | null> {
-      return this.#inTime(ctx, ({ store }) =>
+      return run(this.env, ctx, ({ store }) =>
         store.read(requirePrincipal(ctx).userId, validate(transferIdSchema, transferId, "transferId")),
       );
     }
 
     list(ctx: CallContext, limit: number, cursor: string | null): Promise<readonly TransferView[]> {
-      return this.#inTime(ctx, ({ store }) => {
+      return run(this.env, ctx, ({ store }) => {
         const page = validate(transfersPageSchema, { limit, cursor });
         return store.list(requirePrincipal(ctx).userId, page.limit, page.cursor);
       });
-    }
-
-    async ready(ctx: CallContext): Promise<void> {
-      await this.#inTime(ctx, ({ store }) => store.funds(NOBODY));
-    }
-
-    async #inTime<T>(ctx: CallContext, work: (deps: FundsDeps) => Promise<T>): Promise<T> {
-      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
     }
   };
 }

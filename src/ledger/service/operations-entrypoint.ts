@@ -53,27 +53,23 @@ import {
   type TransferReceipt,
 } from "../../contracts/ledger.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
-import { withinTimeOf } from "../../platform/request-scope.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import { amountOf } from "../biz/amount.ts";
 import type { Deposits } from "../biz/deposits.ts";
-import { DELIVERY_SLA_MS } from "../biz/delivery-schedule.ts";
 import type { Operators } from "../biz/operators.ts";
-import type {
-  AuditTrail,
-  ChangeStore,
-  DeadLetterStore,
-  OperatorStore,
-  ReconciliationStore,
-} from "../biz/ports.ts";
+import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore } from "../biz/ports.ts";
+import type { Reconciliation } from "../biz/reconciliation.ts";
 
 export interface OperationsDeps {
+  readonly now: Clock;
   readonly deposits: Pick<Deposits, "deposit" | "find" | "reverse">;
   readonly operators: Operators;
-  readonly operatorStore: OperatorStore;
+  readonly operatorStore: Pick<OperatorStore, "outbox">;
   readonly deadLetters: Pick<DeadLetterStore, "list" | "named">;
   readonly auditTrail: AuditTrail;
-  readonly reconciliation: ReconciliationStore;
+  readonly reconciliation: Reconciliation;
   readonly changes: Pick<ChangeStore, "after">;
 }
 
@@ -82,9 +78,10 @@ export interface OperationsDeps {
  * written down under.
  */
 export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
+  const run = rpcMethods(wire);
   return class Operations extends WorkerEntrypoint<E> implements LedgerOperations {
     deposit(ctx: CallContext, userId: string, amount: number, key: string): Promise<DepositReceipt> {
-      return this.#inTime(ctx, ({ deposits }) => {
+      return run(this.env, ctx, ({ deposits }) => {
         const owner = validate(ownerSchema, userId, "userId");
         return deposits.deposit(
           requirePrincipal(ctx).userId,
@@ -101,7 +98,7 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       amount: number,
       key: string,
     ): Promise<DepositReceipt | null> {
-      return this.#inTime(ctx, ({ deposits }) => {
+      return run(this.env, ctx, ({ deposits }) => {
         const owner = validate(ownerSchema, userId, "userId");
         return deposits.find(
           requirePrincipal(ctx).userId,
@@ -113,7 +110,7 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     reverseDeposit(ctx: CallContext, depositId: string): Promise<DepositReceipt> {
-      return this.#inTime(ctx, ({ deposits }) =>
+      return run(this.env, ctx, ({ deposits }) =>
         deposits.reverse(requirePrincipal(ctx).userId, validate(transferIdSchema, depositId, "depositId")),
       );
     }
@@ -126,14 +123,14 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
         readonly cursor?: string | undefined;
       },
     ): Promise<readonly OutboxMessage[]> {
-      return this.#inTime(ctx, ({ operatorStore }) => {
+      return run(this.env, ctx, ({ operatorStore }) => {
         const { status, limit, cursor } = validate(outboxPageSchema, query, "query");
         return operatorStore.outbox(status ?? null, limit, cursor ?? null);
       });
     }
 
     redrive(ctx: CallContext, which: RedriveWhich, dryRun: boolean): Promise<MessagesRedriven> {
-      return this.#inTime(ctx, ({ operators }) => {
+      return run(this.env, ctx, ({ operators }) => {
         const messages = validate(redriveWhichSchema, which, "which");
         return operators.redrive(
           requirePrincipal(ctx).userId,
@@ -144,45 +141,45 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     park(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operators }) =>
+      return run(this.env, ctx, ({ operators }) =>
         operators.park(requirePrincipal(ctx).userId, validate(parkIdsSchema, ids, "ids")),
       );
     }
 
     deadLetters(ctx: CallContext, page: PageQuery): Promise<readonly DeadLetter[]> {
-      return this.#inTime(ctx, ({ deadLetters }) => {
+      return run(this.env, ctx, ({ deadLetters }) => {
         const { limit, cursor } = validate(lettersPageSchema, page, "page");
         return deadLetters.list(limit, cursor === undefined ? null : letterIn(cursor));
       });
     }
 
     deadLettersNamed(ctx: CallContext, ids: readonly string[]): Promise<readonly DeadLetter[]> {
-      return this.#inTime(ctx, ({ deadLetters }) =>
+      return run(this.env, ctx, ({ deadLetters }) =>
         deadLetters.named(validate(lettersNamedSchema, ids, "ids")),
       );
     }
 
     forgetDeadLetters(ctx: CallContext, ids: readonly string[]): Promise<readonly string[]> {
-      return this.#inTime(ctx, ({ operators }) =>
+      return run(this.env, ctx, ({ operators }) =>
         operators.forgetDeadLetters(requirePrincipal(ctx).userId, validate(lettersNamedSchema, ids, "ids")),
       );
     }
 
     audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]> {
-      return this.#inTime(ctx, ({ auditTrail }) => {
+      return run(this.env, ctx, ({ auditTrail }) => {
         const { limit, cursor } = validate(auditPageSchema, page, "page");
         return auditTrail.list(limit, cursor?.toLowerCase() ?? null);
       });
     }
 
     refund(ctx: CallContext, transferId: string): Promise<TransferReceipt | null> {
-      return this.#inTime(ctx, ({ operators }) =>
+      return run(this.env, ctx, ({ operators }) =>
         operators.refund(requirePrincipal(ctx).userId, validate(transferIdSchema, transferId, "transferId")),
       );
     }
 
     setAccountState(ctx: CallContext, userId: string, state: AccountState): Promise<void> {
-      return this.#inTime(ctx, ({ operators }) => {
+      return run(this.env, ctx, ({ operators }) => {
         const owner = validate(ownerSchema, userId, "userId");
         return operators.setAccountState(
           requirePrincipal(ctx).userId,
@@ -193,85 +190,78 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
     }
 
     progress(ctx: CallContext): Promise<ReconciliationPlace> {
-      return this.#inTime(ctx, async ({ reconciliation }) => ({
-        ...(await reconciliation.progress()),
-        nowMs: Date.now(),
-      }));
+      return run(this.env, ctx, ({ reconciliation }) => reconciliation.progress());
     }
 
     compared(ctx: CallContext, range: ComparedRange): Promise<readonly ComparedRow[]> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.compared(validate(comparedRangeSchema, range, "range")),
       );
     }
 
     comparedOf(ctx: CallContext, ids: readonly string[]): Promise<readonly ComparedRow[]> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.comparedOf(validate(comparedIdsSchema, ids, "ids")),
       );
     }
 
     checkAccounts(ctx: CallContext, range: AccountsRange): Promise<CheckedAccounts> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.checkAccounts(validate(accountsRangeSchema, range, "range")),
       );
     }
 
     accountPart(ctx: CallContext, part: AccountPart): Promise<AccountInPart | null> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.accountPart(validate(accountPartSchema, part, "part")),
       );
     }
 
     books(ctx: CallContext, which: { readonly withSums: boolean }): Promise<LedgerBooks> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
-        reconciliation.books(Date.now() - DELIVERY_SLA_MS, validate(booksSchema, which, "which").withSums),
+      return run(this.env, ctx, ({ reconciliation }) =>
+        reconciliation.books(validate(booksSchema, which, "which").withSums),
       );
     }
 
     passed(ctx: CallContext, step: PassedStep): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.passed(validate(passedSchema, step, "step")),
       );
     }
 
     rested(ctx: CallContext, ids: readonly string[]): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.rested(validate(comparedIdsSchema, ids, "ids")),
       );
     }
 
     passedAccounts(ctx: CallContext, step: WalkedStep): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
-        reconciliation.passedAccounts(validate(walkedSchema, step, "step"), Date.now()),
+      return run(this.env, ctx, ({ reconciliation }) =>
+        reconciliation.passedAccounts(validate(walkedSchema, step, "step")),
       );
     }
 
     restart(ctx: CallContext, restart: Restart): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.restart(validate(restartSchema, restart, "restart")),
       );
     }
 
     explained(ctx: CallContext, through: string): Promise<void> {
-      return this.#inTime(ctx, ({ reconciliation }) =>
+      return run(this.env, ctx, ({ reconciliation }) =>
         reconciliation.explained(validate(explainedSchema, through, "through")),
       );
     }
 
     changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {
-      return this.#inTime(ctx, ({ changes }) => {
+      return run(this.env, ctx, ({ changes }) => {
         const page = validate(changesPageSchema, { after, limit });
         return changes.after(page.after, page.limit);
       });
     }
 
     overview(ctx: CallContext): Promise<LedgerOverview> {
-      return this.#inTime(ctx, ({ operatorStore }) => operatorStore.overview(Date.now()));
-    }
-
-    async #inTime<T>(ctx: CallContext, work: (deps: OperationsDeps) => Promise<T>): Promise<T> {
-      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
+      return run(this.env, ctx, ({ operators }) => operators.overview());
     }
   };
 }

@@ -3,10 +3,17 @@ import * as z from "zod";
 import { describeCauses } from "../../contracts/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 
 export interface OutboxPublisherDeps {
   /** Makes one run. Answers when to run again, null where nothing is under way. */
   readonly publishOnce: () => Promise<number | null>;
+}
+
+/** What is there also where a ledger can't be wired. */
+export interface OutboxPublisherFrame {
+  readonly logger: Logger;
+  readonly now: Clock;
 }
 
 /** What the ledger's worker asks of its publisher. */
@@ -30,14 +37,14 @@ const RETRY_MS = 60_000;
  */
 export function outboxPublisherObject<E extends object>(
   wire: (env: E) => OutboxPublisherDeps,
-  logger: Logger,
+  { logger, now }: OutboxPublisherFrame,
 ) {
-  return class OutboxPublisherObject extends DurableObject<E> implements OutboxPublisherRpc {
+  return class OutboxPublisher extends DurableObject<E> implements OutboxPublisherRpc {
     async wake(givenMs: number): Promise<number> {
       const atMs = validate(timeSchema, givenMs, "atMs");
       const { storage } = this.ctx;
       const armedAtMs = await storage.getAlarm();
-      const isLost = armedAtMs === null || armedAtMs < Date.now() - ALARM_LOST_MS;
+      const isLost = armedAtMs === null || armedAtMs < now() - ALARM_LOST_MS;
       if (!isLost && armedAtMs <= atMs) return armedAtMs;
       await storage.setAlarm(atMs);
       return atMs;
@@ -62,7 +69,7 @@ export function outboxPublisherObject<E extends object>(
         return await wire(this.env).publishOnce();
       } catch (error) {
         logger.error("the publisher did not run", { causes: describeCauses(error) });
-        return Date.now() + RETRY_MS;
+        return now() + RETRY_MS;
       }
     }
   };

@@ -2,26 +2,29 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { deliveryReportSchema } from "../../contracts/ledger-arguments.ts";
 import { transferIdSchema, type DeliveryReport, type LedgerSettlement } from "../../contracts/ledger.ts";
-import { withinTimeOf } from "../../platform/request-scope.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Settlement } from "../biz/settlement.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import type { Settlement as SettlementRules } from "../biz/settlement.ts";
 
 export interface SettlementDeps {
-  readonly settlement: Settlement;
+  readonly now: Clock;
+  readonly settlement: SettlementRules;
 }
 
 /** What the other ledger reaches. */
 export function settlementEntrypoint<E extends object>(wire: (env: E) => SettlementDeps) {
-  return class SettlementEntrypoint extends WorkerEntrypoint<E> implements LedgerSettlement {
-    async report(ctx: CallContext, report: DeliveryReport): Promise<void> {
-      await withinTimeOf(ctx, Date.now, () =>
-        wire(this.env).settlement.report(validate(deliveryReportSchema, report, "report")),
+  const run = rpcMethods(wire);
+  return class Settlement extends WorkerEntrypoint<E> implements LedgerSettlement {
+    report(ctx: CallContext, report: DeliveryReport): Promise<void> {
+      return run(this.env, ctx, ({ settlement }) =>
+        settlement.report(validate(deliveryReportSchema, report, "report")),
       );
     }
 
-    async fence(ctx: CallContext, transferId: string): Promise<"credited" | "void"> {
-      return withinTimeOf(ctx, Date.now, () =>
-        wire(this.env).settlement.fence(validate(transferIdSchema, transferId, "transferId")),
+    fence(ctx: CallContext, transferId: string): Promise<"credited" | "void"> {
+      return run(this.env, ctx, ({ settlement }) =>
+        settlement.fence(validate(transferIdSchema, transferId, "transferId")),
       );
     }
   };

@@ -52,7 +52,7 @@ function wayOfReports(
   const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ((state.stubs += 1), stub) };
   const callShard = shardStubs({ namespace, guardOf: () => shardGuard });
   const shardGuard = testGuard({ now: Date.now });
-  const Playback = playbackEntrypoint(() => ({ directory: oneShard(), callShard }));
+  const Playback = playbackEntrypoint(() => ({ now: Date.now, directory: oneShard(), callShard }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
     report: async (...call: Parameters<HistoryPlayback["report"]>) => {
@@ -226,7 +226,7 @@ describe("a report that an older BFF has not dated", () => {
     };
     const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => stub };
     const callShard = shardStubs({ namespace, guardOf: () => testGuard() });
-    const Playback = playbackEntrypoint(() => ({ directory: oneShard(), callShard }));
+    const Playback = playbackEntrypoint(() => ({ now: Date.now, directory: oneShard(), callShard }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
     await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { addLedgerRoutes } from "../../../src/bff/ops/ledger-routes.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { AccountState, IdentityAdministration } from "../../../src/contracts/identity.ts";
+import type { AccountState, IdentityOperations } from "../../../src/contracts/identity.ts";
 import type { LedgerOperations } from "../../../src/contracts/ledger.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { Deposits } from "../../../src/ledger/biz/deposits.ts";
@@ -46,7 +46,7 @@ function opsBff() {
       if (state.identityIsDown) throw new CodedError("UNAVAILABLE", "identity is away");
       return known.get(userId) ?? null;
     },
-  } as unknown as IdentityAdministration;
+  } as unknown as IdentityOperations;
   const rpc = guardedRpc(wallet, testGuard());
   const bff = createBff({
     verifyInternalToken: async () => ({ userId: "op", sessionId: "s", roles: ["admin"] }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { LedgersOfOperators } from "../../../src/bff/ops/ledger-routes.ts";
 import { addMessageRoutes } from "../../../src/bff/ops/message-routes.ts";
-import type { IdentityAdministration } from "../../../src/contracts/identity.ts";
+import type { IdentityOperations } from "../../../src/contracts/identity.ts";
 import type { DeadLetter } from "../../../src/contracts/ledger-operators.ts";
 import type { LedgerName, LedgerOperations } from "../../../src/contracts/ledger.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
@@ -58,7 +58,7 @@ function opsBff(letters: readonly DeadLetter[] = [], underWay: readonly string[]
       asked.push(["identity", "audit", page]);
       return [];
     },
-  } as unknown as IdentityAdministration;
+  } as unknown as IdentityOperations;
   const ledgers: LedgersOfOperators = { wallet: ledger("wallet"), savings: ledger("savings") };
   const bff = createBff({
     verifyInternalToken: async () => ({ userId: "op", sessionId: "s", roles: ["admin"] }),

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
 import { fingerprintOf, parseBucketRanges } from "../../../src/history/biz/buckets.ts";
 import { MappingCopy } from "../../../src/history/biz/mapping-copy.ts";
-import { MappingKeeper, type StoredMapping } from "../../../src/history/biz/mapping-keeper.ts";
+import { MappingKeeper } from "../../../src/history/biz/mapping-keeper.ts";
+import type { StoredMapping } from "../../../src/history/biz/shard-mapping.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { shardOf, type Elsewhere, type ShardMapping } from "../../../src/history/biz/shard-mapping.ts";
 

@@ -271,6 +271,19 @@ describe("a database that hangs", () => {
     for (const { degraded } of await Promise.all(reads)) expect(degraded).toBe(true);
   });
 
+  it("keeps no reader longer than their caller has time left, and shows them what is in memory", async () => {
+    const { clock, start } = slowBy(300, () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")));
+    const shard = start();
+    await shard.report("ada", beat("m1", 1));
+    const reads = [
+      shard.list("ada", { limit: 10 }, 120),
+      shard.continueWatching("ada", 10, 120),
+      shard.lookup("ada", [{ kind: "video", itemId: "m1" }], 120),
+    ];
+    expect(Math.max(...(await timed(clock, reads)))).toBeLessThan(200);
+    for (const read of reads) expect(await read).toMatchObject({ items: [{ itemId: "m1" }], degraded: true });
+  });
+
   it("keeps no reader longer who needs two queries, and has answered whoever comes after", async () => {
     const many = Array.from({ length: 200 }, (_, index) =>
       recordOf({ itemId: `film-${index}`, atMs: T0 - index, rev: T0 * 1024 }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Failures } from "../../../src/history/biz/failure-log.ts";
+import type { Failures } from "../../../src/history/biz/ports.ts";
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import type { MessageOutcome } from "../../../src/history/biz/history-job.ts";
 import { queueConsumer } from "../../../src/history/service/queue-consumer.ts";

@@ -1,6 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, importJWK, jwtVerify } from "jose";
 import { describe, expect, it } from "vitest";
-import type { SigningKeyRecord } from "../../../src/identity/biz/key-ports.ts";
+import type { SigningKeyRecord } from "../../../src/identity/biz/ports.ts";
 import { keyVault } from "../../../src/identity/data/key-vault.ts";
 
 const vaultUnder = (...bytes: readonly number[]) =>

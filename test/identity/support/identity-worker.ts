@@ -3,7 +3,7 @@ import { decodeProtectedHeader, decodeJwt, importJWK, jwtVerify, type JWTPayload
 import type { CallContext, Principal } from "../../../src/contracts/call-context.ts";
 import type {
   IdentityAccounts,
-  IdentityAdministration,
+  IdentityOperations,
   IdentityTrust,
   TokenGrant,
 } from "../../../src/contracts/identity.ts";
@@ -15,14 +15,14 @@ import type { ObedientHistory } from "./obedient-history.ts";
 interface IdentityExports {
   readonly Accounts: IdentityAccounts;
   readonly Trust: IdentityTrust;
-  readonly Administration: IdentityAdministration;
+  readonly Operations: IdentityOperations;
 }
 
-const { Accounts, Trust, Administration } = exports as unknown as IdentityExports;
+const { Accounts, Trust, Operations } = exports as unknown as IdentityExports;
 
 export const accounts = plainly(Accounts);
 export const trust = plainly(Trust);
-export const administration = plainly(Administration);
+export const operations = plainly(Operations);
 export const history = env.HISTORY as unknown as ObedientHistory;
 export const db = env.IDENTITY_DB;
 

@@ -1,4 +1,4 @@
-import type { SigningKeyRecord, SigningKeyStore } from "../../../src/identity/biz/key-ports.ts";
+import type { SigningKeyRecord, SigningKeyStore } from "../../../src/identity/biz/ports.ts";
 import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
 import { identityMigrations } from "../../support/identity-migrations.ts";
 import { sqliteD1 } from "../../support/sqlite-d1.ts";

@@ -1,5 +1,9 @@
-import type { AccessClaims, KeyVault } from "../../../src/identity/biz/key-ports.ts";
-import type { PasswordHasher, SecretSource } from "../../../src/identity/biz/ports.ts";
+import type {
+  AccessClaims,
+  KeyVault,
+  PasswordHasher,
+  SecretSource,
+} from "../../../src/identity/biz/ports.ts";
 
 /** A hasher that costs nothing and counts its work, for tests of rules. */
 export class CountingHasher implements PasswordHasher {

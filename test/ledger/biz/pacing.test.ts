@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { Delivery } from "../../../src/ledger/biz/delivery.ts";
 import { Publisher } from "../../../src/ledger/biz/publisher.ts";
-import { publishOnce } from "../../../src/ledger/biz/publishing-loop.ts";
+import { publishOnce } from "../../../src/ledger/biz/publish-once.ts";
 import { Transfers } from "../../../src/ledger/biz/transfers.ts";
 import { d1Operators } from "../../../src/ledger/data/d1-operators.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";

@@ -45,12 +45,15 @@ async function setUp({ reporterAheadMs = 0 } = {}) {
     publisher,
     outbox,
     schedule: SCHEDULE,
-    retention: {
-      prune: async (nowMs) => {
-        pruned.push(nowMs);
-        return false;
+    retentions: [
+      {
+        what: "everything",
+        prune: async (nowMs) => {
+          pruned.push(nowMs);
+          return false;
+        },
       },
-    },
+    ],
     changes: { enable: async () => undefined },
     changeStream: true,
     wakePublisher,

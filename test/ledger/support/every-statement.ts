@@ -123,7 +123,7 @@ async function forOperators(own: Ledger, from: number): Promise<void> {
   await deposits.find(HEAVY, HEAVY, amountOf(10), `key-${from}`);
   await deposits.reverse(HEAVY, depositId);
   await deposits.reverse(HEAVY, depositId);
-  await operatorStore.overview(Date.now());
+  await operators.overview();
   for (const status of [null, "pending", "parked"] as const) {
     await operatorStore.outbox(status, PAGE, null);
     await operatorStore.outbox(status, PAGE, "1");
@@ -155,8 +155,8 @@ async function forReconciliation({ reconciliation }: Ledger): Promise<void> {
   const { account } = await reconciliation.progress();
   await reconciliation.checkAccounts({ after: "", limit: ACCOUNTS_PER_PAGE_MAX });
   await reconciliation.accountPart({ account: `user:${HEAVY}`, entriesAfter: "", transfersAfter: "" });
-  await reconciliation.passedAccounts({ from: account, to: "user:user-1", cameToEnd: false }, Date.now());
-  await reconciliation.books(Date.now(), true);
+  await reconciliation.passedAccounts({ from: account, to: "user:user-1", cameToEnd: false });
+  await reconciliation.books(true);
   const moved = await reconciliation.progress();
   await reconciliation.explained(moved.through);
   await reconciliation.restart({ through: moved.through, difference: 1, equityDifference: 0 });

@@ -6,18 +6,20 @@ import {
   rolesSchema,
   userIdSchema,
   type AccountState,
-  type IdentityAdministration,
+  type IdentityOperations,
   type IdentityOverview,
   type Profile,
 } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
-import { withinTimeOf } from "../../platform/request-scope.ts";
+import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Clock } from "../../resilience/clock.ts";
 import type { AuditTrail } from "../biz/ports.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 
-export interface AdministrationDeps {
+export interface OperationsDeps {
+  readonly now: Clock;
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
   readonly accountState: (userId: string) => Promise<AccountState | null>;
   readonly keys: Pick<KeyRing, "rotate" | "distrust">;
@@ -30,10 +32,11 @@ export interface AdministrationDeps {
  * What the ops BFF reaches, which has checked the permission. Here a change needs a name to be
  * written down under.
  */
-export function administrationEntrypoint<E extends object>(wire: (env: E) => AdministrationDeps) {
-  return class Administration extends WorkerEntrypoint<E> implements IdentityAdministration {
+export function operationsEntrypoint<E extends object>(wire: (env: E) => OperationsDeps) {
+  const run = rpcMethods(wire);
+  return class Operations extends WorkerEntrypoint<E> implements IdentityOperations {
     setRoles(ctx: CallContext, userId: string, roles: readonly Role[]): Promise<Profile> {
-      return this.#inTime(ctx, ({ setRoles }) =>
+      return run(this.env, ctx, ({ setRoles }) =>
         setRoles(
           requirePrincipal(ctx).userId,
           validate(userIdSchema, userId, "userId"),
@@ -43,39 +46,35 @@ export function administrationEntrypoint<E extends object>(wire: (env: E) => Adm
     }
 
     accountState(ctx: CallContext, userId: string): Promise<AccountState | null> {
-      return this.#inTime(ctx, ({ accountState }) => accountState(validate(userIdSchema, userId, "userId")));
+      return run(this.env, ctx, ({ accountState }) => accountState(validate(userIdSchema, userId, "userId")));
     }
 
     rotateKeys(ctx: CallContext): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
-      return this.#inTime(ctx, ({ keys }) => keys.rotate(requirePrincipal(ctx).userId));
+      return run(this.env, ctx, ({ keys }) => keys.rotate(requirePrincipal(ctx).userId));
     }
 
     distrustKey(
       ctx: CallContext,
       kid: string,
     ): Promise<{ readonly kid: string; readonly signsFromMs: number }> {
-      return this.#inTime(ctx, ({ keys }) =>
+      return run(this.env, ctx, ({ keys }) =>
         keys.distrust(requirePrincipal(ctx).userId, validate(kidSchema, kid, "kid")),
       );
     }
 
     audit(ctx: CallContext, page: AuditPage): Promise<readonly AuditView[]> {
-      return this.#inTime(ctx, ({ auditTrail }) => {
+      return run(this.env, ctx, ({ auditTrail }) => {
         const { limit, cursor } = validate(auditPageSchema, page, "page");
         return auditTrail.list(limit, cursor?.toLowerCase() ?? null);
       });
     }
 
     overview(ctx: CallContext): Promise<IdentityOverview> {
-      return this.#inTime(ctx, ({ overview }) => overview());
+      return run(this.env, ctx, ({ overview }) => overview());
     }
 
     ready(ctx: CallContext): Promise<void> {
-      return this.#inTime(ctx, ({ ping }) => ping());
-    }
-
-    async #inTime<T>(ctx: CallContext, work: (deps: AdministrationDeps) => Promise<T>): Promise<T> {
-      return withinTimeOf(ctx, Date.now, () => work(wire(this.env)));
+      return run(this.env, ctx, ({ ping }) => ping());
     }
   };
 }

@@ -1,8 +1,7 @@
-import * as z from "zod";
 import { REVOCATION_RELEVANT_MS } from "../biz/lifetimes.ts";
-import type { IdentityCounts, Pruning } from "../biz/ports.ts";
-import { d1Batch, d1Call } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import type { Retention } from "../biz/ports.ts";
+import { d1Batch } from "../../platform/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/named-sql.ts";
 
 /** Rows one statement of a pruning batch deletes at most. */
 const ROWS_PER_STATEMENT_MAX = 500;
@@ -32,36 +31,16 @@ const PRUNE_DEAD_SESSIONS = namedSql(`
 const PRUNE_KEYS = namedSql("DELETE FROM signing_key WHERE verify_until <= :nowMs");
 const PRUNING = [PRUNE_EXPIRED_TOKENS, PRUNE_TOKENS_OF_DEAD, PRUNE_DEAD_SESSIONS, PRUNE_KEYS] as const;
 
-const COUNTS = namedSql(`SELECT
-  (SELECT count(*) FROM account) AS accounts,
-  (SELECT count(*) FROM session WHERE revoked_at IS NULL AND expires_at > :nowMs) AS activeSessions,
-  (SELECT count(*) FROM erasure WHERE done_at IS NULL) AS erasuresPending,
-  (SELECT count(*) FROM signing_key WHERE verify_until IS NULL OR verify_until > :nowMs) AS signingKeys`);
-const countsSchema = z.object({
-  accounts: z.int(),
-  activeSessions: z.int(),
-  erasuresPending: z.int(),
-  signingKeys: z.int(),
-});
-
-/** Looking over the whole database: what it holds, what may go, and whether it answers. */
-export function d1Upkeep(db: D1Database): Pruning & IdentityCounts & { ping(): Promise<void> } {
+/** What has expired: tokens, sessions and keys. */
+export function d1Retention(db: D1Database): Retention {
   return {
-    async pruneBatch(nowMs) {
+    what: "what has expired",
+
+    async prune(nowMs) {
       const revokedBeforeMs = nowMs - REVOCATION_RELEVANT_MS;
       const values = { nowMs, rowsMax: ROWS_PER_STATEMENT_MAX, revokedBeforeMs };
       const results = await d1Batch("prune what has expired", db, boundAll(db, PRUNING, values));
-      return results.reduce((sum, { meta }) => sum + meta.changes, 0);
-    },
-
-    async count(nowMs) {
-      return countsSchema.parse(
-        await d1Call("count what identity holds", () => bound(db, COUNTS, { nowMs }).first()),
-      );
-    },
-
-    async ping() {
-      await d1Call("reach the identity database", () => db.prepare("SELECT 1").first());
+      return results.some(({ meta }) => meta.changes > 0);
     },
   };
 }

@@ -1,4 +1,9 @@
-import { codeOf, isCode, wrap, type CodedError } from "../../contracts/errors.ts";
+import { codeOf, isCode, wrap, type CodedError } from "../contracts/errors.ts";
+
+/*
+ * What the platform's own errors mean, which come without a code of ours: the one place where D1's
+ * and a Durable Object's get one.
+ */
 
 /*
  * SQLite's words for a value that a column refuses, in the code it adds or, where it adds only the
@@ -21,7 +26,7 @@ const REFUSED_STATEMENT =
  */
 export function d1Error(cause: unknown, what: string): CodedError {
   if (saysSo(cause, REFUSED_VALUE)) return wrap(cause, what, "INVALID");
-  if (isRefusedByData(cause) || isCode(cause, "INVALID")) return wrap(cause, what, "INTERNAL");
+  if (isRefusedByD1(cause) || isCode(cause, "INVALID")) return wrap(cause, what, "INTERNAL");
   const code = codeOf(cause);
   return wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
 }
@@ -30,8 +35,18 @@ export function d1Error(cause: unknown, what: string): CodedError {
  * Whether the statement or its data are refused, by a database that is well: no breaker may take it
  * for a failure.
  */
-export function isRefusedByData(error: unknown): boolean {
+export function isRefusedByD1(error: unknown): boolean {
   return saysSo(error, REFUSED_STATEMENT) || saysSo(error, REFUSED_VALUE);
+}
+
+/**
+ * A failed call of a Durable Object as an error of ours: the object's own where it has a code,
+ * `OVERLOADED` where the platform says so, `UNAVAILABLE` where the object could not be reached.
+ */
+export function objectError(cause: unknown, what: string): unknown {
+  if (codeOf(cause) !== "INTERNAL") return cause;
+  const isOverloaded = (cause as { overloaded?: unknown } | null)?.overloaded === true;
+  return wrap(cause, what, isOverloaded ? "OVERLOADED" : "UNAVAILABLE");
 }
 
 function saysSo(error: unknown, words: RegExp): boolean {

@@ -1,9 +1,10 @@
+import { exports } from "cloudflare:workers";
 import { decodeProtectedHeader } from "jose";
 import { describe, expect, it } from "vitest";
-import { REVOCATIONS_PER_PULL_MAX } from "../../src/contracts/identity.ts";
+import { REVOCATIONS_PER_PULL_MAX, type IdentityOperations } from "../../src/contracts/identity.ts";
 import {
   accounts,
-  administration,
+  operations,
   anyone,
   bearerOf,
   db,
@@ -28,11 +29,11 @@ const auditOf = async (action: string, target: string) =>
 describe("an account's state", () => {
   it("is open, then erased for good, and unknown where there never was one; ids mean the same in capitals", async () => {
     const { email, userId } = await newAccount();
-    expect(await administration.accountState(operator, userId.toUpperCase())).toBe("open");
+    expect(await operations.accountState(operator, userId.toUpperCase())).toBe("open");
     await accounts.erase(bearerOf(await logIn(email)), PASSWORD);
-    expect(await administration.accountState(operator, userId)).toBe("erased");
-    expect(await administration.accountState(operator, "00000000-0000-0000-0000-000000000000")).toBeNull();
-    expect(await administration.accountState(operator, crypto.randomUUID())).toBeNull();
+    expect(await operations.accountState(operator, userId)).toBe("erased");
+    expect(await operations.accountState(operator, "00000000-0000-0000-0000-000000000000")).toBeNull();
+    expect(await operations.accountState(operator, crypto.randomUUID())).toBeNull();
   });
 });
 
@@ -40,7 +41,7 @@ describe("a role change", () => {
   it("counts from the next login, ends all sessions, and is written down", async () => {
     const { email, userId } = await newAccount();
     const before = [await logIn(email), await logIn(email)];
-    const profile = await administration.setRoles(operator, userId, ["operator", "user", "operator"]);
+    const profile = await operations.setRoles(operator, userId, ["operator", "user", "operator"]);
     expect(profile).toMatchObject({ userId, email, roles: ["user", "operator"] });
     const revoked = await revokedSessions();
     for (const grant of before) {
@@ -57,7 +58,7 @@ describe("a role change", () => {
 
   it("of somebody unknown is NOT_FOUND and leaves no trace", async () => {
     const userId = crypto.randomUUID();
-    await expect(administration.setRoles(operator, userId, ["admin"])).rejects.toMatchObject({
+    await expect(operations.setRoles(operator, userId, ["admin"])).rejects.toMatchObject({
       code: "NOT_FOUND",
     });
     expect(await auditOf("set-roles", userId)).toEqual([]);
@@ -65,10 +66,10 @@ describe("a role change", () => {
 
   it("needs a name to be written down under", async () => {
     const { userId } = await newAccount();
-    await expect(administration.setRoles(anyone, userId, ["admin"])).rejects.toMatchObject({
+    await expect(operations.setRoles(anyone, userId, ["admin"])).rejects.toMatchObject({
       code: "UNAUTHENTICATED",
     });
-    await expect(administration.rotateKeys(anyone)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    await expect(operations.rotateKeys(anyone)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
   });
 
   it("that ends thousands of sessions in one moment reaches a gateway page by page, each once", async () => {
@@ -81,7 +82,7 @@ describe("a role change", () => {
       )
       .bind(userId, sessions)
       .run();
-    await administration.setRoles(operator, userId, ["user"]);
+    await operations.setRoles(operator, userId, ["user"]);
     const crowd = (await revokedSessions()).filter((id) => id.startsWith("crowd-"));
     expect(crowd).toHaveLength(sessions);
     expect(new Set(crowd).size).toBe(sessions);
@@ -93,7 +94,7 @@ describe("a key rotation", () => {
     const { email } = await newAccount();
     const before = await logIn(email);
     const askedAtMs = Date.now();
-    const { kid, signsFromMs } = await administration.rotateKeys(operator);
+    const { kid, signsFromMs } = await operations.rotateKeys(operator);
     expect(signsFromMs).toBeGreaterThanOrEqual(askedAtMs + 15_000);
     const { keys } = await trust.snapshot(anyone, 0);
     expect(keys.map((key) => key.kid)).toEqual([decodeProtectedHeader(before.accessToken).kid, kid]);
@@ -107,9 +108,8 @@ describe("a key rotation", () => {
 
   it("is in the audit trail, which is read newest first, page by page", async () => {
     const { userId } = await newAccount();
-    for (const roles of [["operator"], ["user"]] as const)
-      await administration.setRoles(operator, userId, roles);
-    const [last, before] = await administration.audit(operator, { limit: 2 });
+    for (const roles of [["operator"], ["user"]] as const) await operations.setRoles(operator, userId, roles);
+    const [last, before] = await operations.audit(operator, { limit: 2 });
     expect(last).toMatchObject({
       actor: "op",
       action: "set-roles",
@@ -121,27 +121,36 @@ describe("a key rotation", () => {
       target: userId,
       detail: { from: ["user"], to: ["operator"] },
     });
-    expect(await administration.audit(operator, { limit: 1, cursor: last?.id })).toEqual([before]);
+    expect(await operations.audit(operator, { limit: 1, cursor: last?.id })).toEqual([before]);
   });
 
   it("is refused while four keys live", async () => {
     for (;;) {
       const { keys } = await trust.snapshot(anyone, 0);
       if (keys.length === 4) break;
-      await administration.rotateKeys(operator);
+      await operations.rotateKeys(operator);
     }
-    await expect(administration.rotateKeys(operator)).rejects.toMatchObject({ code: "CONFLICT" });
-    expect((await administration.overview(anyone)).signingKeys).toBe(4);
+    await expect(operations.rotateKeys(operator)).rejects.toMatchObject({ code: "CONFLICT" });
+    expect((await operations.overview(anyone)).signingKeys).toBe(4);
+  });
+});
+
+describe("an ops BFF of the release before", () => {
+  it("reaches the same methods under the name that it knows them by", async () => {
+    const { Administration } = exports as unknown as { readonly Administration: IdentityOperations };
+    const overview = await Administration.overview(anyone);
+    expect(overview).toEqual(await operations.overview(anyone));
+    await expect(Administration.rotateKeys(anyone)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
   });
 });
 
 describe("the overview", () => {
   it("counts what there is", async () => {
-    const before = await administration.overview(anyone);
+    const before = await operations.overview(anyone);
     const { email } = await newAccount();
     await logIn(email);
-    const after = await administration.overview(anyone);
+    const after = await operations.overview(anyone);
     expect([after.accounts - before.accounts, after.activeSessions - before.activeSessions]).toEqual([1, 1]);
-    await expect(administration.ready(anyone)).resolves.toBeUndefined();
+    await expect(operations.ready(anyone)).resolves.toBeUndefined();
   });
 });

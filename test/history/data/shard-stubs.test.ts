@@ -1,0 +1,32 @@
+import { describe, expect, it } from "vitest";
+import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
+import { withinTimeOf, withoutDeadline } from "../../../src/platform/request-scope.ts";
+import { testGuard } from "../../support/test-guard.ts";
+
+const now = (): number => 5_000;
+const ctx = (remainingMs: number) => ({ requestId: "r", traceparent: "", remainingMs, principal: null });
+
+/** What a shard is told of the time that is left, of a caller with so much of it. */
+function toldOf(within: <T>(work: () => T) => T, quotaMs?: number): Promise<number> {
+  const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ({}) };
+  const guard = testGuard({ now, quotaMs: 350 });
+  const callShard = shardStubs({
+    namespace,
+    guardOf: () => guard,
+    ...(quotaMs === undefined ? {} : { quotaMs }),
+  });
+  return within(() => callShard(3, "ask", { kind: "read" }, async (_stub, remainingMs) => remainingMs));
+}
+
+describe("a call of a shard says how much time it has left", () => {
+  it("which is its request's, less the way back, and at most the quota", async () => {
+    expect(await toldOf((work) => withinTimeOf(ctx(100), now, work))).toBe(95);
+    expect(await toldOf((work) => withinTimeOf(ctx(5_000), now, work))).toBe(350);
+  });
+
+  it("or what its kind of caller may take, where nobody waits too", async () => {
+    expect(await toldOf((work) => withinTimeOf(ctx(5_000), now, work), 4_000)).toBe(4_000);
+    expect(await toldOf((work) => withoutDeadline(work), 15_000)).toBe(15_000);
+    expect(await toldOf((work) => work(), 15_000)).toBe(15_000);
+  });
+});
