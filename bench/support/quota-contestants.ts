@@ -1,7 +1,7 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis, type UpstashResponse } from "@upstash/redis";
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { clientQuota } from "../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { Gcra } from "../../src/resilience/gcra.ts";
 import { quotaFor } from "../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateLimit, RateQuota } from "../../src/resilience/rate-limit.ts";
@@ -28,7 +28,7 @@ export const counterOf = (limit: RateLimit): Decide => taking(quotaFor(limit));
  */
 export function holding(mode: "lease" | "async", limit: RateLimit): Decide {
   const server = quotaFor(limit);
-  const quota = clientQuota(mode, limit, { onUnreachable: "closed" });
+  const quota = createClientQuota(mode, limit, { onUnreachable: "closed" });
   const answer = (nowMs: number, ask: Parameters<typeof answerAsk>[3]): RateAnswer =>
     answerAsk(server, limit, nowMs, ask);
   return (nowMs) => {

@@ -16,13 +16,8 @@ import { forwarder, type ForwardDeps } from "./forward.ts";
 import type { LimitPolicies, LimitPolicy, LimitPolicyName } from "./limit-policies.ts";
 import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
 import { readBody } from "./read-body.ts";
-import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
+import { openScope, timeoutOf, type GatewayHonoEnv, type GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
-
-/** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
-export interface GatewayHonoEnv {
-  Bindings: { readonly scope: GatewayScope };
-}
 
 export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps {
   readonly routes: readonly Route[];

@@ -3,8 +3,8 @@ import { CodedError } from "../contracts/errors.ts";
 import { BFF_NAMES } from "../contracts/internal-request.ts";
 import { PLAYHEAD_VERSION } from "../contracts/version.ts";
 import { problemResponse } from "../platform/problem.ts";
-import type { GatewayHonoEnv } from "./app.ts";
 import { Readiness, type ReadinessDeps } from "./readiness.ts";
+import type { GatewayHonoEnv } from "./request-scope.ts";
 import type { TrustStore } from "./trust-store.ts";
 
 export interface OwnRoutesDeps extends ReadinessDeps {

@@ -1,7 +1,8 @@
 import { waitUntil } from "cloudflare:workers";
 import { FAULT_BOARD_NAME, type FaultBoardRpc, type FaultTarget } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
-import { peerOf, type LedgerSettlement } from "../contracts/ledger.ts";
+import { peerOf } from "../contracts/ledger.ts";
+import type { LedgerSettlement } from "../contracts/ledger-entrypoints.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { clearingTimer } from "../platform/call-timer.ts";
 import { faultInjector } from "../platform/faults.ts";

@@ -1,10 +1,6 @@
 import { deliveryReportSchema } from "../../src/contracts/ledger-arguments.ts";
-import {
-  peerOf,
-  transferIdSchema,
-  type LedgerChange,
-  type LedgerSettlement,
-} from "../../src/contracts/ledger.ts";
+import { peerOf, transferIdSchema, type LedgerChange } from "../../src/contracts/ledger.ts";
+import type { LedgerSettlement } from "../../src/contracts/ledger-entrypoints.ts";
 import { ChangeTailer } from "../../src/ledger/biz/change-tailer.ts";
 import { Deposits } from "../../src/ledger/biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "../../src/ledger/biz/delivery-schedule.ts";

@@ -1,4 +1,5 @@
-import { clientQuota, type ClientQuota, type QuotaMode } from "../../src/resilience/client-quota.ts";
+import type { ClientQuota, QuotaMode } from "../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { quotaFor } from "../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateDecision } from "../../src/resilience/rate-limit.ts";
 import { answerAsk, leaseHoldMs } from "../../src/resilience/rate-server.ts";
@@ -79,7 +80,7 @@ export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
   const time = new VirtualTime(startMs);
   const now = (): number => Math.floor(time.nowMs);
   const quotas = Array.from({ length: isolates }, () =>
-    clientQuota(mode, { limit, windowMs }, { onUnreachable: "open" }),
+    createClientQuota(mode, { limit, windowMs }, { onUnreachable: "open" }),
   );
   const server = quotaFor({ limit, windowMs });
   const admittedAtMs: number[] = [];

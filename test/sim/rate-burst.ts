@@ -1,4 +1,5 @@
-import { clientQuota, type ClientQuota, type QuotaMode } from "../../src/resilience/client-quota.ts";
+import type { ClientQuota, QuotaMode } from "../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { quotaFor } from "../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateLimit } from "../../src/resilience/rate-limit.ts";
 import { answerAsk } from "../../src/resilience/rate-server.ts";
@@ -41,7 +42,9 @@ export function simulateBurst(
   const random = mulberry32(seed);
   const time = new VirtualTime(START_MS + Math.floor(random() * limit.windowMs));
   const now = (): number => Math.floor(time.nowMs);
-  const quotas = Array.from({ length: isolates }, () => clientQuota(mode, limit, { onUnreachable: "open" }));
+  const quotas = Array.from({ length: isolates }, () =>
+    createClientQuota(mode, limit, { onUnreachable: "open" }),
+  );
   const server = quotaFor(limit);
   let [admitted, asks] = [0, 0];
 

@@ -6,10 +6,10 @@ import {
   transferIdSchema,
   transferSchema,
   transfersQuerySchema,
-  type LedgerFunds,
   type LedgerName,
   type TransferView,
 } from "../../contracts/ledger.ts";
+import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { statementQuerySchema } from "../../contracts/ledger-statement.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";

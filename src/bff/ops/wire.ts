@@ -1,7 +1,8 @@
 import { waitUntil } from "cloudflare:workers";
 import type { BreakerStateRpc, FaultBoardRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
-import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
+import type { LedgerName } from "../../contracts/ledger.ts";
+import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityAdministration } from "../../contracts/identity.ts";
 import { audienceOf } from "../../contracts/internal-request.ts";
 import { readBffConfig } from "../../platform/bff-config.ts";

@@ -1,7 +1,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { deliveryReportSchema } from "../../contracts/ledger-arguments.ts";
-import { transferIdSchema, type DeliveryReport, type LedgerSettlement } from "../../contracts/ledger.ts";
+import { transferIdSchema, type DeliveryReport } from "../../contracts/ledger.ts";
+import type { LedgerSettlement } from "../../contracts/ledger-entrypoints.ts";
 import { withinTimeOf } from "../../platform/request-scope.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Settlement } from "../biz/settlement.ts";

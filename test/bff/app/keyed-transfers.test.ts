@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addMoneyRoutes } from "../../../src/bff/app/money-routes.ts";
-import type { LedgerFunds } from "../../../src/contracts/ledger.ts";
+import type { LedgerFunds } from "../../../src/contracts/ledger-entrypoints.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { Transfers } from "../../../src/ledger/biz/transfers.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";

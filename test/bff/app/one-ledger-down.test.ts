@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { addMoneyRoutes } from "../../../src/bff/app/money-routes.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { LedgerFunds, LedgerName } from "../../../src/contracts/ledger.ts";
+import type { LedgerName } from "../../../src/contracts/ledger.ts";
+import type { LedgerFunds } from "../../../src/contracts/ledger-entrypoints.ts";
 import type { FundsCut } from "../../../src/contracts/ledger-statement.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { DEADLINE_HEADER } from "../../../src/contracts/internal-request.ts";

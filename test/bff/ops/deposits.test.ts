@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addLedgerRoutes } from "../../../src/bff/ops/ledger-routes.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { AccountState, IdentityAdministration } from "../../../src/contracts/identity.ts";
-import type { LedgerOperations } from "../../../src/contracts/ledger.ts";
+import type { LedgerOperations } from "../../../src/contracts/ledger-entrypoints.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { Deposits } from "../../../src/ledger/biz/deposits.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";

@@ -1,7 +1,11 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { env as anyEnv, exports } from "cloudflare:workers";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
-import type { LedgerFunds, LedgerOperations, LedgerSettlement } from "../../../src/contracts/ledger.ts";
+import type {
+  LedgerFunds,
+  LedgerOperations,
+  LedgerSettlement,
+} from "../../../src/contracts/ledger-entrypoints.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { plainly } from "../../support/plainly.ts";
 import worker from "../../../src/ledger/worker.ts";

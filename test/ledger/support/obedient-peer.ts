@@ -1,6 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
-import type { DeliveryReport, LedgerSettlement } from "../../../src/contracts/ledger.ts";
+import type { DeliveryReport } from "../../../src/contracts/ledger.ts";
+import type { LedgerSettlement } from "../../../src/contracts/ledger-entrypoints.ts";
 
 let reports: DeliveryReport[] = [];
 let isDown = false;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { AsyncQuota } from "../../src/resilience/async-quota.ts";
-import { clientQuota } from "../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { LeasedQuota } from "../../src/resilience/leased-quota.ts";
 import { StrictQuota } from "../../src/resilience/strict-quota.ts";
 import { QuotaWire, wireSteps } from "./support/quota-wire.ts";
@@ -14,10 +14,10 @@ describe("a client's quota", () => {
     ["lease", LeasedQuota],
     ["async", AsyncQuota],
   ] as const)("is kept in the mode %s", (mode, kind) => {
-    const quota = clientQuota(mode, LIMIT, { onUnreachable: "open" });
+    const quota = createClientQuota(mode, LIMIT, { onUnreachable: "open" });
     expect(quota).toBeInstanceOf(kind);
     expect([1, 2, 3].map(() => quota.unreachable(0, 1)?.allowed)).toEqual([true, true, false]);
-    expect(clientQuota(mode, LIMIT, { onUnreachable: "closed" }).unreachable(0, 1)).toBeNull();
+    expect(createClientQuota(mode, LIMIT, { onUnreachable: "closed" }).unreachable(0, 1)).toBeNull();
   });
 
   it.each(["strict", "lease", "async"] as const)(
