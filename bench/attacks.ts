@@ -1,13 +1,13 @@
-import { ApiClient } from "../test/support/api-client.ts";
-import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../test/support/attacks.ts";
-import { ODD_ATTACKS } from "../test/support/odd-attacks.ts";
+import { ApiClient } from "../testbed/clients/api-client.ts";
+import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../testbed/clients/attacks.ts";
+import { ODD_ATTACKS } from "../testbed/clients/odd-attacks.ts";
 import {
   bystanders,
   goAboutTheirBusiness,
   type Answered,
   type Bystander,
   type Deed,
-} from "../test/support/bystanders.ts";
+} from "../testbed/clients/bystanders.ts";
 import { OPERATOR, startWhole } from "./support/contestants.ts";
 import { median } from "./support/median.ts";
 

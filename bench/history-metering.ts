@@ -4,7 +4,7 @@ import { Shard } from "../src/history/biz/shard.ts";
 import { d1HistoryReader } from "../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../src/history/data/d1-history-writer.ts";
 import { SqliteShardLog } from "../src/history/data/sqlite-shard-log.ts";
-import { mulberry32 } from "../test/sim/mulberry32.ts";
+import { mulberry32 } from "../testbed/mulberry32.ts";
 import { recordedShardSql, type RowMeter } from "./support/row-meter.ts";
 import { VirtualTime } from "./support/virtual-time.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
 import { makeSecrets, type LocalSecrets } from "../../scripts/runtime/secrets.ts";
-import { ApiClient } from "../support/api-client.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { startPlatformOn } from "../support/e2e-platform.ts";
 
 /*

@@ -1,4 +1,4 @@
-import type { ApiClient } from "../support/api-client.ts";
+import type { ApiClient } from "../../testbed/clients/api-client.ts";
 
 /** A request that its route answers with 2xx, the first time at least. */
 export interface RouteSample {

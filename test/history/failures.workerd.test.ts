@@ -5,7 +5,7 @@ import { pruneOld } from "../../src/history/biz/retention.ts";
 import { d1FailureLog, d1FailureSummary } from "../../src/history/data/d1-failure-log.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { oldLetters, oldRejected, oldUnreadable } from "../../src/history/data/d1-retention.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { recordOf } from "../support/history-records.ts";
 
 const db = env.HISTORY_DB_0;

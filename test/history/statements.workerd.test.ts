@@ -5,7 +5,7 @@ import { createHistoryJob } from "../../src/history/biz/history-job.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { wire } from "../../src/history/wire.ts";
 import { recordOf } from "../support/history-records.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { disagreements } from "../support/statement-bounds.ts";
 
 /** docs/design/history.md */

@@ -4,7 +4,7 @@ import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
 import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
 import { AegisBreaker } from "./aegis-breaker.ts";
-import { mulberry32 } from "./mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*

@@ -17,7 +17,7 @@ import { HEALTHY, type Mutation } from "./history-mutation.ts";
 import { HistoryWorld, seedOf } from "./history-world.ts";
 import { Kernel } from "./kernel.ts";
 import { NO_TROUBLE } from "./trouble.ts";
-import { mulberry32 } from "./mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 
 const START_MS = 1_800_000_000_000;
 const CRON_MS = 300_000;

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { EventHeap, type Planned } from "./event-heap.ts";
-import { mulberry32 } from "./mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 
 /**

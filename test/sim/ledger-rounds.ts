@@ -5,7 +5,7 @@ import type { Clock } from "../../src/resilience/clock.ts";
 import { DELIVERY_SLA_MS } from "../../src/ledger/biz/delivery-schedule.ts";
 import { d1Reconciliation } from "../../src/ledger/data/d1-reconciliation.ts";
 import { must } from "./broken-invariant.ts";
-import { mulberry32 } from "./mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 import type { LedgerWorld, SimLedger } from "./sim-ledger.ts";
 
 /** What a reading is off by: more often than not by nothing. */

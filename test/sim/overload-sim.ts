@@ -1,6 +1,6 @@
 import type { Criticality } from "../../src/resilience/criticality.ts";
 import { OVERLOAD_KINDS, overloadLimiter, type OverloadKind } from "../../src/resilience/overload-kinds.ts";
-import { mulberry32 } from "./mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*

@@ -3,7 +3,7 @@ import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { quotaFor } from "../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateDecision } from "../../src/resilience/rate-limit.ts";
 import { answerAsk, leaseHoldMs } from "../../src/resilience/rate-server.ts";
-import { mulberry32 } from "./mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 import { VirtualTime } from "./virtual-time.ts";
 
 /*

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { meteredShardSql } from "../../bench/support/metered-sqlite.ts";
+import { meteredShardSql } from "../../testbed/databases/metered-shard-sql.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import { meteredShardSql } from "../../bench/support/metered-sqlite.ts";
+import { meteredShardSql } from "../../testbed/databases/metered-shard-sql.ts";
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage } from "../../src/contracts/history.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";

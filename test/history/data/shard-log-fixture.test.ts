@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { meteredShardSql } from "../../../bench/support/metered-sqlite.ts";
+import { meteredShardSql } from "../../../testbed/databases/metered-shard-sql.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { decodeRow } from "../../../src/history/data/log-codec.ts";
 import type { ShardSql } from "../../../src/history/data/shard-sql.ts";

@@ -7,7 +7,7 @@ import {
 } from "../../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
-import { mulberry32 } from "../../sim/mulberry32.ts";
+import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../sim/virtual-time.ts";
 
 export interface ClusterOptions {
