@@ -46,7 +46,24 @@ describe("the rooms of src/", () => {
 });
 
 describe("everything of ours", () => {
-  it.each(["src", "scripts", "bridge", "examples", "bench"])(
+  it.each([
+    { folder: "test", keepsFrom: ["bench"] },
+    { folder: "bench", keepsFrom: ["test"] },
+    { folder: "testbed", keepsFrom: ["test", "bench"] },
+    { folder: "scripts", keepsFrom: ["test", "bench", "testbed"] },
+    { folder: "examples", keepsFrom: ["test", "bench", "testbed"] },
+  ])("imports nothing from $keepsFrom into $folder/", ({ folder, keepsFrom }) => {
+    const paths = globSync(`${folder}/**/*.ts`, { cwd: PROJECT_ROOT, exclude: NOT_OURS });
+    expect(paths.length).toBeGreaterThan(3);
+    const strays = paths.flatMap((path) =>
+      ownImportsOf(path, read(path))
+        .filter((target) => keepsFrom.includes(target.split("/")[0] ?? ""))
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it.each(["src", "scripts", "bridge", "examples", "bench", "testbed"])(
     "has no circle of imports in %s/, not even of types",
     (folder) => {
       const paths = globSync(`${folder}/**/*.ts`, { cwd: PROJECT_ROOT, exclude: NOT_OURS });
