@@ -13,7 +13,7 @@ import {
   type Answered,
   type Bystander,
 } from "../../testbed/clients/bystanders.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 
 const PER_SECOND = 50;
 const SECONDS = 6;

@@ -6,7 +6,7 @@ import { exchange, type RawAnswer, type RawRequest } from "../fuzz/raw-exchange.
 import { prepareSamples, type RouteSample } from "../fuzz/route-samples.ts";
 import { mulberry32 } from "../../testbed/mulberry32.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 
 /*
  * Every route, asked by raw sockets for anything. 1,000 requests here, FUZZ_REQUESTS of them in

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
-import { launchScript, runtimeOf } from "../support/launched-script.ts";
+import { launchScript, runtimeOf } from "../support/platforms/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-money-"));
 const OPERATOR = { ADMIN_EMAIL: "operator@example.com", ADMIN_PASSWORD: "operator's password" };

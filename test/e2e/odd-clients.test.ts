@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { ATTACKS } from "../../testbed/clients/attacks.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 import { ODD_ATTACKS } from "../../testbed/clients/odd-attacks.ts";
 
 /*

@@ -3,9 +3,9 @@ import { ClientLimits, DeniedError } from "../../src/gateway/client-limits.ts";
 import { limitPolicies, type LimitModes, type LimitPolicyName } from "../../src/gateway/limit-policies.ts";
 import type { QuotaHeaders } from "../../src/contracts/internal-request.ts";
 import { createLogger } from "../../src/platform/logger.ts";
-import { MemoryWindows } from "../support/memory-windows.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { MemoryWindows } from "../support/workers/memory-windows.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 const ADA = "user:ada";
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { readyGuards } from "../../src/gateway/bff-guards.ts";
-import { never } from "../support/hung-bindings.ts";
-import { testGateway } from "../support/test-gateway.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { never } from "../support/workers/hung-bindings.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 const READY = { status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok" } };
 

@@ -10,8 +10,8 @@ import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { HistoryErasure } from "../../src/contracts/history.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import worker from "../../src/history/worker.ts";
-import { recordOf } from "../support/history-records.ts";
-import { plainly } from "../support/plainly.ts";
+import { recordOf } from "../support/databases/history-records.ts";
+import { plainly } from "../support/workers/plainly.ts";
 
 const databases = [env.HISTORY_DB_0, env.HISTORY_DB_1];
 const ctx: CallContext = { requestId: "r", traceparent: "", remainingMs: 10_000, principal: null };

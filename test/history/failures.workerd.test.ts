@@ -6,7 +6,7 @@ import { d1FailureLog, d1FailureSummary } from "../../src/history/data/d1-failur
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { oldLetters, oldRejected, oldUnreadable } from "../../src/history/data/d1-retention.ts";
 import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
-import { recordOf } from "../support/history-records.ts";
+import { recordOf } from "../support/databases/history-records.ts";
 
 const db = env.HISTORY_DB_0;
 const other = env.HISTORY_DB_1;

@@ -10,7 +10,7 @@ import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
 import { ENDLESS } from "../../src/platform/patience.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 const db = env.HISTORY_DB_0;
 const now = (): number => 1_700_000_000_000;

@@ -19,7 +19,7 @@ import {
   type OperationsDeps,
 } from "../../src/history/service/operations-entrypoint.ts";
 import type { Logger } from "../../src/platform/logger.ts";
-import { recordOf } from "../support/history-records.ts";
+import { recordOf } from "../support/databases/history-records.ts";
 
 const databases = [env.HISTORY_DB_0, env.HISTORY_DB_1] as const;
 const NOW_MS = 1_700_000_000_000;

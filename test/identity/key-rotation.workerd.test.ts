@@ -4,7 +4,7 @@ import { KeyRing } from "../../src/identity/biz/key-ring.ts";
 import { d1SigningKeys } from "../../src/identity/data/d1-signing-keys.ts";
 import { keyVault } from "../../src/identity/data/key-vault.ts";
 import { secretSource } from "../../src/identity/data/secret-source.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 import { administration, anyone, db, logIn, newAccount, operator, trust } from "./support/identity-worker.ts";
 
 describe("two rotations at once", () => {

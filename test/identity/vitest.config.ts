@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
-import { bundled, durableWorker } from "../support/bundled-worker.ts";
+import { bundled, durableWorker } from "../support/workers/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
 

@@ -3,7 +3,7 @@ import { breakerReporter } from "../../src/platform/breaker-reporter.ts";
 import type { BreakerReport, BreakerVerdict } from "../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 const CLOSED: BreakerVerdict = { state: "closed", version: 0, probeLeaseMs: 0 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 const PLACES = 4;

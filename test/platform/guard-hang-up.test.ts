@@ -6,9 +6,9 @@ import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { OVERLOAD_KINDS, overloadLimiter } from "../../src/resilience/overload-kinds.ts";
 import type { OverloadLimiter, WorkOutcome } from "../../src/resilience/overload-limiter.ts";
 import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
-import { never } from "../support/hung-bindings.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { never } from "../support/workers/hung-bindings.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 const TICK_MS = 10;
 const ROUTE_MS = 1_000;

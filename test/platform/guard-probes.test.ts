@@ -5,8 +5,8 @@ import { ENDLESS } from "../../src/platform/patience.ts";
 import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 const FAILURES = { reporter: "another", ok: 0, failed: 30, probe: null, version: 0 } as const;
 

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { CodedError, hintsOf } from "../../src/contracts/errors.ts";
 import { LateError } from "../../src/platform/call-timer.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 /** A guard whose pauses turn the clock, and a call that fails as told. */
 function retrying(options: Parameters<typeof testGuard>[0] = {}) {

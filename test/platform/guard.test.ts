@@ -6,8 +6,8 @@ import type { FaultInjector } from "../../src/platform/faults.ts";
 import { LateError, type CallTimer } from "../../src/platform/call-timer.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 type Plan = Partial<CallPlan<unknown>>;
 const READ = { kind: "read", idempotent: true } as const;

@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 /** A database of one table that fails as often as it is told to, and counts. */
 function failingD1(failures: number, error = new Error("D1_ERROR: network connection lost")) {

@@ -1,8 +1,8 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { internalTokenMinter, internalTokenVerifier } from "../../src/platform/internal-token.ts";
-import { testKey } from "../support/ed25519.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testKey } from "../support/workers/ed25519.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BoundedCache } from "../../src/resilience/bounded-cache.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { TurnedClock } from "../support/time/turned-clock.ts";
 
 describe("a bounded cache", () => {
   it("forgets an entry when its time is up", () => {

@@ -12,7 +12,7 @@ import { PendingSet } from "../../src/history/biz/pending-set.ts";
 import type { HistoryWriter } from "../../src/history/biz/ports.ts";
 import { comparePositions, itemName, type HistoryRecord } from "../../src/history/biz/record.ts";
 import { UserView } from "../../src/history/biz/user-view.ts";
-import { recordName } from "../support/history-records.ts";
+import { recordName } from "../support/databases/history-records.ts";
 import { ENTRIES_PER_USER_MAX } from "./history-trouble.ts";
 import { WRONG_SEED } from "./history-world.ts";
 import { InjectedError } from "./kernel.ts";

@@ -1,6 +1,6 @@
 import type { EntryPage } from "../../src/contracts/history.ts";
 import { comparePositions, type HistoryRecord } from "../../src/history/biz/record.ts";
-import { recordName } from "../support/history-records.ts";
+import { recordName } from "../support/databases/history-records.ts";
 import type { Watch } from "./history-watch.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import type { SimStorage } from "./sim-storage.ts";

@@ -1,8 +1,8 @@
 import { unpackFlushMessage } from "../../src/history/biz/flush-message.ts";
 import type { FlushQueue, HistoryReader, HistoryWriter, ShardLog } from "../../src/history/biz/ports.ts";
 import { comparePositions, type HistoryRecord } from "../../src/history/biz/record.ts";
-import { recordName } from "../support/history-records.ts";
-import type { SqliteD1 } from "../support/sqlite-d1.ts";
+import { recordName } from "../support/databases/history-records.ts";
+import type { SqliteD1 } from "../support/databases/sqlite-d1.ts";
 import { SET_ASIDE_MAX } from "../../src/history/biz/write-database.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import { checkRefill, checkShares, isNamedIn } from "./history-shard-checks.ts";

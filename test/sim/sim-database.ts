@@ -1,4 +1,4 @@
-import { sqliteD1, type SqliteD1 } from "../support/sqlite-d1.ts";
+import { sqliteD1, type SqliteD1 } from "../support/databases/sqlite-d1.ts";
 import type { Kernel } from "./kernel.ts";
 import { remoteD1, type RemoteCall } from "./remote-d1.ts";
 

@@ -3,16 +3,21 @@ import { meteredShardSql } from "../../testbed/databases/metered-shard-sql.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
-import { contextOf } from "../support/call-contexts.ts";
-import { guardBindings, hungD1, hungService, namespaceOf } from "../support/hung-bindings.ts";
-import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+import { contextOf } from "../support/workers/call-contexts.ts";
+import { guardBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
+import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const BUCKETS = "0-511=0,512-1023=1";

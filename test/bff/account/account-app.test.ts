@@ -8,8 +8,8 @@ import { readBffConfig } from "../../../src/platform/bff-config.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { internalTokenMinter, internalTokenVerifier } from "../../../src/platform/internal-token.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testKey } from "../../support/ed25519.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testKey } from "../../support/workers/ed25519.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const GRANT: LoginGrant = {
   accessToken: "a.b.c",

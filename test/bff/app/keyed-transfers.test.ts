@@ -11,7 +11,7 @@ import { guardedD1 } from "../../../src/platform/guarded-d1.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { aDeposit, ledgerD1 } from "../../ledger/support/ledger-d1.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const SCHEDULE = { pausesMs: [2_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 

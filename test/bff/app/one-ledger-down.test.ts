@@ -8,7 +8,7 @@ import { createBff } from "../../../src/platform/bff-app.ts";
 import { DEADLINE_HEADER } from "../../../src/contracts/internal-request.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const ID = "01a21486-057d-7712-8c88-9a37a665137b";
 const CUT: FundsCut = { balance: 70, inFlight: 0, paidIn: 70, movements: [], since: "" };

@@ -7,10 +7,12 @@ import { playbackEntrypoint } from "../../../src/history/service/playback-entryp
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
-vi.mock("cloudflare:workers", async () => (await import("../../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../../support/workers/wired-guards.ts")).runtimeModule(),
+);
 
 const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 

@@ -12,7 +12,7 @@ import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { ledgerD1, UNLIMITED } from "../../ledger/support/ledger-d1.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const ANN = "0190a1b2-c3d4-7000-8000-0000000000ab";
 

@@ -8,7 +8,7 @@ import type { LedgerOperations } from "../../../src/contracts/ledger-entrypoints
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const transfer = (index: number): string => `01920000-0000-7000-8000-${String(index).padStart(12, "0")}`;
 const letter = (index: number, transferId: string | null = transfer(index)): DeadLetter => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { PolicyAsk } from "../../../src/contracts/durable.ts";
 import { ClientWindows } from "../../../src/durable/biz/client-windows.ts";
-import { MemoryObjectStore } from "../../support/memory-windows.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 const WINDOW_MS = 60_000;
 const TAKE: PolicyAsk = { policy: "login", limit: 10, windowMs: WINDOW_MS, ask: { kind: "take", cost: 1 } };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { FaultsInForce } from "../../../src/durable/biz/faults-in-force.ts";
-import { MemoryObjectStore } from "../../support/memory-windows.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 const FAULT = { latencyMs: 100, errorRate: 0.5, untilMs: null };
 

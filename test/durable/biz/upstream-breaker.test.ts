@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { UpstreamBreaker } from "../../../src/durable/biz/upstream-breaker.ts";
-import { MemoryObjectStore } from "../../support/memory-windows.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 const FAILING = { reporter: "a", ok: 0, failed: 30, probe: null, version: 0 } as const;
 const ASKING = { reporter: "b", ok: 0, failed: 0, probe: null, version: 1 } as const;

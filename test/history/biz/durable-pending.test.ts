@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { beat, BreakableSql, confirmAll, keyOf, positions, shardOver } from "../support/shard-over.ts";
 import { encodeRow } from "../../../src/history/data/log-codec.ts";
 import { ProtobufWriter } from "../../../src/protocol/protobuf.ts";
-import { recordOf } from "../../support/history-records.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;

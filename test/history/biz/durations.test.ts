@@ -9,8 +9,8 @@ import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts"
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { recordOf } from "../../support/history-records.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { keyOf, shardOver } from "../support/shard-over.ts";
 
 /*

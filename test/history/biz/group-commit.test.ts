@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isCode } from "../../../src/contracts/errors.ts";
 import { GroupCommit } from "../../../src/history/biz/group-commit.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 function groupCommit(more: { weightMax?: number; waitingWeightMax?: number; failing?: boolean } = {}) {
   const clock = new TurnedClock();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { OwnLoad } from "../../../src/history/biz/own-load.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { beat, shardOver } from "../support/shard-over.ts";
 
 /**

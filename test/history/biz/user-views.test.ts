@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
 import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
-import { recordOf } from "../../support/history-records.ts";
-import type { TurnedClock } from "../../support/turned-clock.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
+import type { TurnedClock } from "../../support/time/turned-clock.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
 
 const T0 = 1_600_000_000_000;

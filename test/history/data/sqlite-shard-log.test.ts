@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { recordOf } from "../../support/history-records.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
 import { BreakableSql } from "../support/shard-over.ts";
 
 describe("the log of a shard", () => {

@@ -4,7 +4,7 @@ import type { HistoryReader } from "../../../src/history/biz/ports.ts";
 import { Shard, type ShardLimits } from "../../../src/history/biz/shard.ts";
 import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 /**
  * A shard's SQLite whose statements can be made to fail, as a full disk or the platform's limits

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { codeOf, hintsOf } from "../../../src/contracts/errors.ts";
 import { HashLane } from "../../../src/identity/biz/hash-lane.ts";
-import { LiveClock } from "../../support/live-clock.ts";
+import { LiveClock } from "../../support/time/live-clock.ts";
 
 const HASH_MS = 200;
 

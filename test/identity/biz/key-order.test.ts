@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
 import { CLOCK_SKEW_MS } from "../../../src/identity/biz/lifetimes.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 

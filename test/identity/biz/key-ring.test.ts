@@ -7,7 +7,7 @@ import {
   KEY_LIST_TTL_MS,
   KEYS_LIVE_MAX,
 } from "../../../src/identity/biz/lifetimes.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { operatorWorld, OPERATOR_EMAIL, sealingKeys } from "../support/operator-world.ts";
-import { identityMigrations, identityMigrationsAfter } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { identityMigrations, identityMigrationsAfter } from "../../support/databases/identity-migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const FIRST = "the first operator's";
 const SECOND = "the second operator's";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pacedHasher } from "../../../src/identity/biz/paced-hasher.ts";
-import { LiveClock } from "../../support/live-clock.ts";
+import { LiveClock } from "../../support/time/live-clock.ts";
 
 const HASH_MS = 100;
 

@@ -4,7 +4,7 @@ import { REVOCATIONS_PER_PULL_MAX } from "../../../src/contracts/identity.ts";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { CLOCK_SKEW_MS, REVOCATION_OVERLAP_MS } from "../../../src/identity/biz/lifetimes.ts";
 import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { MemoryRevocations } from "../support/memory-stores.ts";
 
 /**

@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import type { Account } from "../../../src/identity/biz/ports.ts";
 import { deviceTokens } from "../../../src/identity/data/device-tokens.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 const DAY_MS = 86_400_000;
 const SECRET = Uint8Array.from({ length: 32 }, () => 7);

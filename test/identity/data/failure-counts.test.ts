@@ -3,9 +3,9 @@ import { hintsOf } from "../../../src/contracts/errors.ts";
 import type { FailureCount, KnownDevice } from "../../../src/identity/biz/ports.ts";
 import { failureCounts } from "../../../src/identity/data/failure-counts.ts";
 import { LateError } from "../../../src/platform/call-timer.ts";
-import { MemoryWindows } from "../../support/memory-windows.ts";
-import { testGuard } from "../../support/test-guard.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryWindows } from "../../support/workers/memory-windows.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 const EMAIL = "ada@example.com";
 const DEVICE: KnownDevice = { userId: "ada", deviceId: "tv" };

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { signingKeyAt } from "../../../src/identity/biz/signing-key-at.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
-import { identityMigrations, identityMigrationsAfter } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { identityMigrations, identityMigrationsAfter } from "../../support/databases/identity-migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 /** As the release before writes it, which knows no digest. */
 const account = (id: string): string =>

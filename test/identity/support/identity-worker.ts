@@ -8,7 +8,7 @@ import type {
   TokenGrant,
 } from "../../../src/contracts/identity.ts";
 import { isRole } from "../../../src/contracts/permissions.ts";
-import { plainly } from "../../support/plainly.ts";
+import { plainly } from "../../support/workers/plainly.ts";
 import type { ObedientHistory } from "./obedient-history.ts";
 
 /** The worker under test as its callers reach it: over RPC, by the contract's types. */

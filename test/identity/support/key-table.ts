@@ -1,7 +1,7 @@
 import type { SigningKeyRecord, SigningKeyStore } from "../../../src/identity/biz/key-ports.ts";
 import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
-import { identityMigrations } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { identityMigrations } from "../../support/databases/identity-migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 /** The table of signing keys by its real statements, on Node's SQLite. */
 export function keyTable() {

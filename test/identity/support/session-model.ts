@@ -7,7 +7,7 @@ import { Sessions } from "../../../src/identity/biz/sessions.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { d1Sessions } from "../../../src/identity/data/d1-sessions.ts";
 import { d1Trades } from "../../../src/identity/data/d1-trades.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { plainSecrets, readPlainToken } from "./plain-parts.ts";
 
 const db = env.IDENTITY_DB;

@@ -10,8 +10,8 @@ import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash } from "../../../src/ledger/data/payload-hash.ts";
 import { LEDGER_MIGRATIONS, UNLIMITED } from "../support/ledger-d1.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 
 const SCHEDULE = {
   pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000],

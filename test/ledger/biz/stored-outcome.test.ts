@@ -10,7 +10,7 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 import { ledgerD1 } from "../support/ledger-d1.ts";
 
 const ID = "01920000-0000-7000-8000-000000000001";

@@ -8,7 +8,7 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
 const SCHEDULE = {

@@ -7,8 +7,8 @@ import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Statement } from "../../../src/ledger/data/d1-statement.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { UNLIMITED } from "../support/ledger-d1.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/databases/ledger-migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const USER = "ann";
 let db: SqliteD1;

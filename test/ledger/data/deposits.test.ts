@@ -5,7 +5,7 @@ import { Deposits } from "../../../src/ledger/biz/deposits.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash as hashPayload } from "../../../src/ledger/data/payload-hash.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { TurnedClock } from "../../support/time/turned-clock.ts";
 import { ledgerD1, UNLIMITED } from "../support/ledger-d1.ts";
 
 const DAY_MS = 86_400_000;

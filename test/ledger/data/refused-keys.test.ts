@@ -8,8 +8,8 @@ import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash } from "../../../src/ledger/data/payload-hash.ts";
 import { digestOfKey } from "../../../src/ledger/data/stored-key.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/databases/ledger-migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
 const DAY_MS = 86_400_000;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { d1Operators } from "../../../src/ledger/data/d1-operators.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Retention } from "../../../src/ledger/data/d1-retention.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/databases/ledger-migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const AUDIT = { id: "audit-1", atMs: 9, actor: "op" };
 /** As the release before writes them, which knows none of the new columns. */

@@ -2,8 +2,8 @@ import { AMOUNT_MAX } from "../../../src/contracts/ledger.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { DepositLimits, NewDeposit } from "../../../src/ledger/biz/ports.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { ledgerMigrations } from "../../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { ledgerMigrations } from "../../support/databases/ledger-migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 /** Every migration of a ledger, in order. */
 export const LEDGER_MIGRATIONS = ledgerMigrations();

@@ -7,7 +7,7 @@ import type {
   LedgerSettlement,
 } from "../../../src/contracts/ledger-entrypoints.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { plainly } from "../../support/plainly.ts";
+import { plainly } from "../../support/workers/plainly.ts";
 import worker from "../../../src/ledger/worker.ts";
 import type { Settlement as ObedientPeer } from "./obedient-peer.ts";
 

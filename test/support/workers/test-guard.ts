@@ -1,14 +1,14 @@
-import { requestTimer, type CallTimer } from "../../src/platform/call-timer.ts";
-import type { FaultInjector } from "../../src/platform/faults.ts";
-import { Guard } from "../../src/platform/guard.ts";
-import type { Breaker } from "../../src/resilience/breaker.ts";
-import { Bulkhead } from "../../src/resilience/bulkhead.ts";
-import type { Clock } from "../../src/resilience/clock.ts";
-import type { HedgePolicy } from "../../src/resilience/hedge.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { RetryBudget } from "../../src/resilience/retry-budget.ts";
-import { RetryThrottle } from "../../src/resilience/retry-throttle.ts";
+import { requestTimer, type CallTimer } from "../../../src/platform/call-timer.ts";
+import type { FaultInjector } from "../../../src/platform/faults.ts";
+import { Guard } from "../../../src/platform/guard.ts";
+import type { Breaker } from "../../../src/resilience/breaker.ts";
+import { Bulkhead } from "../../../src/resilience/bulkhead.ts";
+import type { Clock } from "../../../src/resilience/clock.ts";
+import type { HedgePolicy } from "../../../src/resilience/hedge.ts";
+import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../../../src/resilience/overload-limiter.ts";
+import { RetryBudget } from "../../../src/resilience/retry-budget.ts";
+import { RetryThrottle } from "../../../src/resilience/retry-throttle.ts";
 
 interface TestGuardOptions {
   readonly now?: Clock;

@@ -3,9 +3,9 @@ import {
   ACCESS_TOKEN_AUDIENCE,
   ACCESS_TOKEN_ISSUER,
   ACCESS_TOKEN_TYPE,
-} from "../../src/contracts/internal-request.ts";
-import type { PublicJwk } from "../../src/contracts/identity.ts";
-import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
+} from "../../../src/contracts/internal-request.ts";
+import type { PublicJwk } from "../../../src/contracts/identity.ts";
+import type { PrivateKeyJwk } from "../../../src/platform/jwk.ts";
 
 /** A fresh Ed25519 key pair, as the code under test takes it. */
 export interface TestKey {

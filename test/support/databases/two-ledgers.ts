@@ -1,13 +1,13 @@
-import { peerOf, type LedgerName } from "../../src/contracts/ledger.ts";
-import { firstIdAt } from "../../src/contracts/id-time.ts";
-import type { ReconcilableLedger } from "../../src/bff/ops/reconcilable-ledger.ts";
-import { amountOf } from "../../src/ledger/biz/amount.ts";
-import { DELIVERY_SLA_MS } from "../../src/ledger/biz/delivery-schedule.ts";
-import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
-import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
-import { d1Reconciliation } from "../../src/ledger/data/d1-reconciliation.ts";
-import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
-import { UNLIMITED } from "../ledger/support/ledger-d1.ts";
+import { peerOf, type LedgerName } from "../../../src/contracts/ledger.ts";
+import { firstIdAt } from "../../../src/contracts/id-time.ts";
+import type { ReconcilableLedger } from "../../../src/bff/ops/reconcilable-ledger.ts";
+import { amountOf } from "../../../src/ledger/biz/amount.ts";
+import { DELIVERY_SLA_MS } from "../../../src/ledger/biz/delivery-schedule.ts";
+import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
+import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
+import { d1Reconciliation } from "../../../src/ledger/data/d1-reconciliation.ts";
+import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
+import { UNLIMITED } from "../../ledger/support/ledger-d1.ts";
 import { ledgerMigrations } from "./ledger-migrations.ts";
 import { sqliteD1, type SqliteD1 } from "./sqlite-d1.ts";
 

@@ -1,5 +1,5 @@
-import type { Entry } from "../../src/contracts/history.ts";
-import type { ApiClient } from "../../testbed/clients/api-client.ts";
+import type { Entry } from "../../../src/contracts/history.ts";
+import type { ApiClient } from "../../../testbed/clients/api-client.ts";
 
 /** Entries of an answer. */
 const PER_PAGE = 100;

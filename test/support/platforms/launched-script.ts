@@ -1,7 +1,7 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type AddressInfo } from "node:net";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 
 /** `npm start` as a process of the test's own. */
 export interface LaunchedScript {

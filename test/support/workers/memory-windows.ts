@@ -1,7 +1,7 @@
-import type { RateWindowRpc } from "../../src/contracts/durable.ts";
-import { ClientWindows } from "../../src/durable/biz/client-windows.ts";
-import type { ObjectStore } from "../../src/durable/biz/ports.ts";
-import type { Clock } from "../../src/resilience/clock.ts";
+import type { RateWindowRpc } from "../../../src/contracts/durable.ts";
+import { ClientWindows } from "../../../src/durable/biz/client-windows.ts";
+import type { ObjectStore } from "../../../src/durable/biz/ports.ts";
+import type { Clock } from "../../../src/resilience/clock.ts";
 
 /** An object's storage in memory. Values are copied, as storage copies them. */
 export class MemoryObjectStore implements ObjectStore {

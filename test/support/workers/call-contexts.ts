@@ -1,5 +1,5 @@
-import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { Role } from "../../src/contracts/permissions.ts";
+import type { CallContext } from "../../../src/contracts/call-context.ts";
+import type { Role } from "../../../src/contracts/permissions.ts";
 
 /**
  * The context of a call that has so much time, in ms, in the name of a user who may do anything.

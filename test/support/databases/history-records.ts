@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { PLAYBACK_EVENTS } from "../../src/contracts/history.ts";
-import type { HistoryRecord, RecordKey } from "../../src/history/biz/record.ts";
+import { PLAYBACK_EVENTS } from "../../../src/contracts/history.ts";
+import type { HistoryRecord, RecordKey } from "../../../src/history/biz/record.ts";
 
 /** Names a record among all records of a shard. */
 export function recordName({ userId, kind, itemId }: RecordKey): string {

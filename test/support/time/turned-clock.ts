@@ -1,4 +1,4 @@
-import type { Schedule } from "../../src/history/biz/group-commit.ts";
+import type { Schedule } from "../../../src/history/biz/group-commit.ts";
 
 interface Timer {
   readonly atMs: number;

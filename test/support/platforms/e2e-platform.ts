@@ -2,10 +2,10 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { databasesOf, migrateLocally } from "../../scripts/runtime/migrate.ts";
-import { prepareWorker, startPlatform, type RunningPlatform } from "../../scripts/runtime/platform.ts";
-import { makeSecrets, type LocalSecrets } from "../../scripts/runtime/secrets.ts";
-import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
+import { databasesOf, migrateLocally } from "../../../scripts/runtime/migrate.ts";
+import { prepareWorker, startPlatform, type RunningPlatform } from "../../../scripts/runtime/platform.ts";
+import { makeSecrets, type LocalSecrets } from "../../../scripts/runtime/secrets.ts";
+import { readWorkerConfigs } from "../../../scripts/runtime/worker-configs.ts";
 
 /** All workers from their real configs, on a folder of their own. */
 export interface E2ePlatform extends RunningPlatform {

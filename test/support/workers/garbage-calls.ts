@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { codeOf, hintsOf } from "../../src/contracts/errors.ts";
-import type { CallContext } from "../../src/contracts/call-context.ts";
+import { codeOf, hintsOf } from "../../../src/contracts/errors.ts";
+import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { plainly } from "./plainly.ts";
 
 /** How one RPC method is called well. Each argument by its name, as paths of errors begin. */

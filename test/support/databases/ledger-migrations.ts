@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 
 const FOLDER = `${PROJECT_ROOT}migrations/ledger`;
 

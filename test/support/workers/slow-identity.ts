@@ -1,12 +1,12 @@
 import { vi } from "vitest";
-import { wire as wireAccount } from "../../src/bff/account/wire.ts";
-import { wire as wireGateway } from "../../src/gateway/wire.ts";
-import { Accounts, Trust } from "../../src/identity/worker.ts";
+import { wire as wireAccount } from "../../../src/bff/account/wire.ts";
+import { wire as wireGateway } from "../../../src/gateway/wire.ts";
+import { Accounts, Trust } from "../../../src/identity/worker.ts";
 import { testKey } from "./ed25519.ts";
 import { guardBindings, hungService } from "./hung-bindings.ts";
-import { identityD1 } from "./identity-d1.ts";
+import { identityD1 } from "../databases/identity-d1.ts";
 import { MemoryWindows } from "./memory-windows.ts";
-import { slowD1, type Slowness } from "./slow-d1.ts";
+import { slowD1, type Slowness } from "../databases/slow-d1.ts";
 
 const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;
 const STEP_MS = 20;

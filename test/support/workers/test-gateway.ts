@@ -1,16 +1,16 @@
-import { createGateway, type GatewayDeps } from "../../src/gateway/app.ts";
-import { accessTokenAuthenticator } from "../../src/gateway/authenticate.ts";
-import { ClientLimits } from "../../src/gateway/client-limits.ts";
-import { limitPolicies } from "../../src/gateway/limit-policies.ts";
-import { ROUTES } from "../../src/gateway/routes.ts";
-import { TrustStore } from "../../src/gateway/trust-store.ts";
-import type { TrustSnapshot } from "../../src/contracts/identity.ts";
-import { internalTokenMinter } from "../../src/platform/internal-token.ts";
-import type { Logger } from "../../src/platform/logger.ts";
+import { createGateway, type GatewayDeps } from "../../../src/gateway/app.ts";
+import { accessTokenAuthenticator } from "../../../src/gateway/authenticate.ts";
+import { ClientLimits } from "../../../src/gateway/client-limits.ts";
+import { limitPolicies } from "../../../src/gateway/limit-policies.ts";
+import { ROUTES } from "../../../src/gateway/routes.ts";
+import { TrustStore } from "../../../src/gateway/trust-store.ts";
+import type { TrustSnapshot } from "../../../src/contracts/identity.ts";
+import { internalTokenMinter } from "../../../src/platform/internal-token.ts";
+import type { Logger } from "../../../src/platform/logger.ts";
 import { testKey } from "./ed25519.ts";
 import { MemoryWindows } from "./memory-windows.ts";
 import { testGuard } from "./test-guard.ts";
-import { TurnedClock } from "./turned-clock.ts";
+import { TurnedClock } from "../time/turned-clock.ts";
 
 type Upstream = (request: Request) => Response | Promise<Response>;
 

@@ -1,8 +1,8 @@
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
-import type { Entry } from "../../src/contracts/history.ts";
+import type { RunningPlatform } from "../../../scripts/runtime/platform.ts";
+import type { Entry } from "../../../src/contracts/history.ts";
 
 /** Of one history database each user's items, by `kind/itemId`, as {@link stateOf} writes them. */
 type HistoryRows = ReadonlyMap<string, ReadonlyMap<string, string>>;

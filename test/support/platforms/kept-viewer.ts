@@ -1,6 +1,6 @@
-import type { Entry } from "../../src/contracts/history.ts";
-import { entryOfRow, type AcknowledgedUser } from "../fixtures/state-manifest.ts";
-import type { ApiClient } from "../../testbed/clients/api-client.ts";
+import type { Entry } from "../../../src/contracts/history.ts";
+import { entryOfRow, type AcknowledgedUser } from "../../fixtures/state-manifest.ts";
+import type { ApiClient } from "../../../testbed/clients/api-client.ts";
 import { HistoryClient } from "./history-client.ts";
 
 /** Entries kept of one user. */

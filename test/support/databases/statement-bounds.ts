@@ -1,4 +1,4 @@
-import type { StatementCost } from "../../testbed/databases/metered-d1.ts";
+import type { StatementCost } from "../../../testbed/databases/metered-d1.ts";
 
 interface Bound {
   /** A part of the statement's text. */

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { sqliteD1, type SqliteD1 } from "./sqlite-d1.ts";
 
 const FOLDER = `${PROJECT_ROOT}migrations/identity`;
