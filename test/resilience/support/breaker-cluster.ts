@@ -8,7 +8,7 @@ import {
 import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
-import { VirtualTime } from "../../sim/virtual-time.ts";
+import { VirtualTime } from "../../sim/resilience/virtual-time.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
