@@ -60,7 +60,6 @@ type Counter = (typeof COUNTERS)[number];
  * rewritten by mutations only.
  */
 type RareCounter = Exclude<ObjectEvent, Counter> | "statement rewritten";
-export type Counts = ReadonlyMap<string, number>;
 
 /** How often each thing happened in one world. */
 export class Counters {
@@ -69,9 +68,4 @@ export class Counters {
   note(what: Counter | RareCounter, times = 1): void {
     if (times > 0) this.counts.set(what, (this.counts.get(what) ?? 0) + times);
   }
-}
-
-/** Adds up what several worlds counted. */
-export function addCounts(sum: Map<string, number>, counts: Counts): void {
-  for (const [what, times] of counts) sum.set(what, (sum.get(what) ?? 0) + times);
 }

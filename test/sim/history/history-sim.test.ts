@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
-import { addCounts, COUNTERS } from "./history-counters.ts";
+import { COUNTERS } from "./history-counters.ts";
+import { addCounts } from "../kernel/counts.ts";
 import { FAULTS_MENDED } from "./history-known-faults.ts";
 import type { Mutation } from "./history-mutation.ts";
 import { MUTATIONS } from "./history-mutations.ts";

@@ -1,6 +1,6 @@
 import { BrokenInvariant, must } from "../kernel/broken-invariant.ts";
 import { HistoryClients } from "./history-clients.ts";
-import type { Counts } from "./history-counters.ts";
+import type { Counts } from "../kernel/counts.ts";
 import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
 import { checkAlarm, checkBusy, checkDatabase, checkLog } from "./history-invariants.ts";
 import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";

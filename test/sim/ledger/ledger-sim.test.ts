@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
-import { addCounts } from "../history/history-counters.ts";
+import { addCounts } from "../kernel/counts.ts";
 import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger-counters.ts";
 import { judgeBalances, judgeReconciliation, type Judge } from "./ledger-judges.ts";
 import type { Mutation } from "./ledger-mutation.ts";

@@ -1,6 +1,6 @@
 import { LEDGERS } from "../../../src/contracts/ledger.ts";
 import { BrokenInvariant, must } from "../kernel/broken-invariant.ts";
-import type { Counts } from "../history/history-counters.ts";
+import type { Counts } from "../kernel/counts.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { Asking } from "./ledger-asking.ts";
 import { accountsOf, LedgerClients } from "./ledger-clients.ts";
