@@ -5,7 +5,7 @@ import type { QuotaHeaders } from "../../src/contracts/internal-request.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { MemoryWindows } from "../support/workers/memory-windows.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
-import { TurnedClock } from "../support/time/turned-clock.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const ADA = "user:ada";
 
@@ -18,7 +18,7 @@ function limitsOf({
   modes = {},
   windows,
 }: { scale?: number; modes?: LimitModes; windows?: MemoryWindows } = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const memory = windows ?? new MemoryWindows(clock.now);
   let background: Promise<unknown>[] = [];
   const limits = new ClientLimits({

@@ -4,7 +4,7 @@ import type { HistoryReader } from "../../../src/history/biz/ports.ts";
 import { Shard, type ShardLimits } from "../../../src/history/biz/shard.ts";
 import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { TurnedClock } from "../../support/time/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 /**
  * A shard's SQLite whose statements can be made to fail, as a full disk or the platform's limits
@@ -76,7 +76,7 @@ export function shardOver(options: ShardOverOptions = {}) {
     ...limits
   } = options;
   const { sql = new BreakableSql() } = options;
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const sent: QueueMessage[] = [];
   const alarms: number[] = [];
   const failures: string[] = [];
@@ -108,7 +108,7 @@ export function shardOver(options: ShardOverOptions = {}) {
       },
       reader,
       now: clock.now,
-      schedule: (delayMs, callback) => clock.schedule(delayMs + timersLateMs, callback),
+      schedule: (delayMs, callback) => clock.after(delayMs + timersLateMs, callback),
       onBackgroundFailure: (what) => void failures.push(what),
     });
   return { clock, sql, sent, alarms, failures, start };

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { EventHeap, type Planned } from "../../../testbed/event-heap.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 
 /**
@@ -17,12 +17,6 @@ export class SimProcess {
     this.name = name;
     this.restart = restart;
   }
-}
-
-interface Event extends Planned {
-  readonly what: string;
-  readonly run: () => void;
-  isOff: boolean;
 }
 
 /** A call failed, on purpose. */
@@ -49,13 +43,11 @@ export class Kernel {
   readonly trace: string[] = [];
   /** Effects that came late, and those among them whose callers had died. */
   readonly late = { effects: 0, orphans: 0 };
-  readonly #events = new EventHeap<Event>();
+  readonly #time: VirtualTime;
   readonly #turnEnds: (() => void)[] = [];
   readonly #check: () => void;
   trouble: Trouble = NO_TROUBLE;
-  nowMs: number;
   steps = 0;
-  #order = 0;
   #dirty = false;
 
   /**
@@ -64,11 +56,15 @@ export class Kernel {
    */
   constructor(seed: number, startMs: number, check: () => void) {
     this.random = mulberry32(seed);
-    this.nowMs = startMs;
+    this.#time = new VirtualTime(startMs);
     this.#check = check;
   }
 
-  readonly now = (): number => this.nowMs;
+  readonly now = (): number => this.#time.now();
+
+  get nowMs(): number {
+    return this.#time.now();
+  }
 
   chance(share: number): boolean {
     return this.random() < share;
@@ -86,11 +82,11 @@ export class Kernel {
 
   /** What {@link after} does, and it can be called off: then it never was a step. */
   timer(delayMs: number, what: string, run: () => void): () => void {
-    const event = { atMs: this.nowMs + delayMs, order: (this.#order += 1), what, run, isOff: false };
-    this.#events.push(event);
-    return () => {
-      event.isOff = true;
-    };
+    return this.#time.after(delayMs, () => {
+      this.steps += 1;
+      if (what !== "") this.#note(what);
+      run();
+    });
   }
 
   /**
@@ -192,13 +188,8 @@ export class Kernel {
 
   /** Runs until nothing is planned before `untilMs`. */
   async runUntil(untilMs: number): Promise<void> {
-    for (;;) {
-      const next = this.#takeNext(untilMs);
-      if (next === null) break;
-      this.nowMs = Math.max(this.nowMs, next.atMs);
-      this.steps += 1;
-      if (next.what !== "") this.#note(next.what);
-      next.run();
+    for (let step = this.#time.next(untilMs); step !== null; step = this.#time.next(untilMs)) {
+      void step();
       // Everything that follows from this step without a further call happens now.
       await setImmediate();
       if (this.#turnEnds.length > 0) for (const end of this.#turnEnds.splice(0)) end();
@@ -207,7 +198,7 @@ export class Kernel {
         this.#check();
       }
     }
-    this.nowMs = untilMs;
+    this.#time.turn(untilMs - this.nowMs);
   }
 
   #answer(caller: SimProcess, life: number, what: string, answer: () => void): void {
@@ -218,15 +209,6 @@ export class Kernel {
 
   #delay(): number {
     return Math.floor(this.random() ** 3 * this.trouble.delayMsMax);
-  }
-
-  #takeNext(untilMs: number): Event | null {
-    for (;;) {
-      const next = this.#events.peek();
-      if (next === null || next.atMs > untilMs) return null;
-      this.#events.pop();
-      if (!next.isOff) return next;
-    }
   }
 
   #note(line: string): void {

@@ -5,7 +5,7 @@ import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
 import { SreBreaker } from "../../../src/resilience/sre-breaker.ts";
 import { AegisBreaker } from "./aegis-breaker.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
-import { VirtualTime } from "./virtual-time.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 /*
  * An upstream works, is dead for 30 s (to 34 s, by the seed: a breaker that tries every 5 s must
@@ -105,13 +105,13 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   const calls: Call[] = [];
 
   function report(shared: SharedBreaker, hear: () => void = () => undefined): void {
-    const sent = shared.takeReport(time.nowMs);
+    const sent = shared.takeReport(time.now());
     if (sent === null) return hear();
     time.after(ONE_WAY_MS, () => {
-      const verdict = ledger.report(time.nowMs, sent);
-      if (verdict.state === "open" && Number.isNaN(openedAtMs)) openedAtMs = time.nowMs;
+      const verdict = ledger.report(time.now(), sent);
+      if (verdict.state === "open" && Number.isNaN(openedAtMs)) openedAtMs = time.now();
       time.after(ONE_WAY_MS, () => {
-        shared.learn(time.nowMs, verdict);
+        shared.learn(time.now(), verdict);
         hear();
       });
     });
@@ -119,22 +119,22 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
 
   function call(isolate: Breaker | undefined, waits: boolean): void {
     if (isolate === undefined) return;
-    const admission = isolate.admit(time.nowMs, random());
+    const admission = isolate.admit(time.now(), random());
     if (admission.kind === "rejected" && waits && isolate instanceof SharedBreaker)
       return report(isolate, () => call(isolate, false));
-    calls.push({ atMs: time.nowMs, isAdmitted: admission.kind !== "rejected" });
+    calls.push({ atMs: time.now(), isAdmitted: admission.kind !== "rejected" });
     if (admission.kind === "rejected") {
       if (isolate instanceof SharedBreaker) report(isolate);
       return;
     }
-    const isDead = time.nowMs >= DIES_AT_MS && time.nowMs < repairedAtMs;
+    const isDead = time.now() >= DIES_AT_MS && time.now() < repairedAtMs;
     time.after(isDead ? TIME_LIMIT_MS : ANSWER_MS, () => {
-      isolate.record(time.nowMs, isDead ? "failure" : "success", admission.kind);
+      isolate.record(time.now(), isDead ? "failure" : "success", admission.kind);
       if (isolate instanceof SharedBreaker) report(isolate);
     });
   }
 
-  const isOver = (): boolean => time.nowMs >= repairedAtMs + WATCHED_AFTER_MS;
+  const isOver = (): boolean => time.now() >= repairedAtMs + WATCHED_AFTER_MS;
 
   function arriveAtRandom(perSecond: number): void {
     call(isolates[Math.floor(random() * ISOLATES)], false);
@@ -143,7 +143,7 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
 
   function arriveAtPace(isolate: Breaker | undefined, pace: Pace): void {
     call(isolate, pace.isBackground === true);
-    const isGone = time.nowMs - DIES_AT_MS >= (pace.goneAfterMs ?? Number.POSITIVE_INFINITY);
+    const isGone = time.now() - DIES_AT_MS >= (pace.goneAfterMs ?? Number.POSITIVE_INFINITY);
     if (!isGone && !isOver())
       time.after(pace.everyMs * (0.95 + 0.1 * random()), () => arriveAtPace(isolate, pace));
   }

@@ -5,7 +5,7 @@ import {
   type OverloadKind,
 } from "../../../src/resilience/overload-kinds.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
-import { VirtualTime } from "./virtual-time.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 /*
  * An upstream does so much at once and queues the rest, first come, first served. Calls arrive by a
@@ -97,7 +97,7 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
   const limiters = Array.from({ length: isolates }, () => (kind === "none" ? null : overloadLimiter(kind)));
   const beginsAtMs = STARTS_AT_MS + warmUpMs;
   const endsAtMs = beginsAtMs + OVERLOAD_MS;
-  const isOver = (): boolean => time.nowMs >= beginsAtMs && time.nowMs < endsAtMs;
+  const isOver = (): boolean => time.now() >= beginsAtMs && time.now() < endsAtMs;
   const server = new Server(upstream.places, time, () => {
     const { serviceMs, spread = SPREAD } = upstream;
     return serviceMs * (isOver() ? slowdown : 1) * (1 - spread - spread * Math.log(1 - random()));
@@ -107,7 +107,7 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
 
   function call(): void {
     const limiter = limiters[Math.floor(random() * isolates)] ?? null;
-    const atMs = time.nowMs;
+    const atMs = time.now();
     const criticality = pick(mix, random());
     const isAdmitted = limiter?.admit(atMs, criticality) ?? true;
     calls.push({ atMs, criticality, isAdmitted });
@@ -116,8 +116,8 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
     const end = (outcome: "success" | "failure"): void => {
       if (isDone) return;
       isDone = true;
-      if (outcome === "success") answers.push({ atMs: time.nowMs, tookMs: time.nowMs - atMs });
-      limiter?.done(time.nowMs, atMs, outcome);
+      if (outcome === "success") answers.push({ atMs: time.now(), tookMs: time.now() - atMs });
+      limiter?.done(time.now(), atMs, outcome);
     };
     server.take(() => end("success"));
     if (deadlineMs < Number.POSITIVE_INFINITY) time.after(deadlineMs, () => end("failure"));
@@ -126,7 +126,7 @@ export function simulateOverload(scenario: OverloadScenario): OverloadResult {
   function arrive(): void {
     call();
     const perMs = (upstream.places / upstream.serviceMs) * (isOver() ? load / slowdown : QUIET_LOAD);
-    if (time.nowMs < endsAtMs + AFTER_MS) time.after(-Math.log(1 - random()) / perMs, arrive);
+    if (time.now() < endsAtMs + AFTER_MS) time.after(-Math.log(1 - random()) / perMs, arrive);
   }
 
   arrive();

@@ -4,7 +4,7 @@ import { quotaFor } from "../../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateDecision } from "../../../src/resilience/rate-limit.ts";
 import { answerAsk, leaseHoldMs } from "../../../src/resilience/rate-server.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
-import { VirtualTime } from "./virtual-time.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 /*
  * How exact the three modes are, measured in virtual time: one client sends evenly (with jitter) at
@@ -78,7 +78,7 @@ export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
   const measuredFromMs = startMs + WARM_UP_WINDOWS * windowMs;
   const requests = Math.round(load * limit * (WARM_UP_WINDOWS + MEASURED_WINDOWS));
   const time = new VirtualTime(startMs);
-  const now = (): number => Math.floor(time.nowMs);
+  const now = (): number => Math.floor(time.now());
   const quotas = Array.from({ length: isolates }, () =>
     createClientQuota(mode, { limit, windowMs }, { onUnreachable: "open" }),
   );
@@ -95,17 +95,17 @@ export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
     });
   };
   const settle = (quota: ClientQuota, decision: RateDecision): void => {
-    if (decision.allowed) admittedAtMs.push(time.nowMs);
+    if (decision.allowed) admittedAtMs.push(time.now());
     else refused += 1;
     const ask = quota.background(now());
     if (ask !== null) send(ask, (answer) => quota.learned(now(), answer));
   };
   const arrive = (index: number): void => {
     const nextAtMs = startMs + ((index + 1 + random()) * windowMs) / (load * limit);
-    if (index + 1 < requests) time.after(nextAtMs - time.nowMs, () => arrive(index + 1));
+    if (index + 1 < requests) time.after(nextAtMs - time.now(), () => arrive(index + 1));
     const quota = quotas[Math.floor(random() * isolates)];
     if (quota === undefined) return;
-    const isMeasured = time.nowMs >= measuredFromMs;
+    const isMeasured = time.now() >= measuredFromMs;
     if (isMeasured) measured += 1;
     const decision = quota.decide(now(), 1);
     if (decision !== null) return settle(quota, decision);

@@ -4,7 +4,7 @@ import { quotaFor } from "../../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateLimit } from "../../../src/resilience/rate-limit.ts";
 import { answerAsk } from "../../../src/resilience/rate-server.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
-import { VirtualTime } from "./virtual-time.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 /*
  * A client's requests come all at once, to a server that nobody has asked before: answers overtake
@@ -41,7 +41,7 @@ export function simulateBurst(
 ): BurstOutcome {
   const random = mulberry32(seed);
   const time = new VirtualTime(START_MS + Math.floor(random() * limit.windowMs));
-  const now = (): number => Math.floor(time.nowMs);
+  const now = (): number => Math.floor(time.now());
   const quotas = Array.from({ length: isolates }, () =>
     createClientQuota(mode, limit, { onUnreachable: "open" }),
   );

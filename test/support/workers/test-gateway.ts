@@ -10,7 +10,7 @@ import type { Logger } from "../../../src/platform/logger.ts";
 import { testKey } from "./ed25519.ts";
 import { MemoryWindows } from "./memory-windows.ts";
 import { testGuard } from "./test-guard.ts";
-import { TurnedClock } from "../time/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 type Upstream = (request: Request) => Response | Promise<Response>;
 
@@ -28,7 +28,7 @@ export async function testGateway(
   upstream: Upstream = () => Response.json({ ok: true }),
   more: Partial<GatewayDeps> = {},
 ) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const identityKey = await testKey("identity-1");
   const gatewayKey = await testKey("gateway-1");
   const lines: { level: string; event: string; [field: string]: unknown }[] = [];
