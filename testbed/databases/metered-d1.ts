@@ -1,3 +1,5 @@
+import { proxiedD1, type D1Run } from "./d1-proxy.ts";
+
 /** What one statement has cost so far. */
 export interface StatementCost {
   readonly runs: number;
@@ -5,11 +7,6 @@ export interface StatementCost {
   readonly rowsReadMax: number;
   readonly rowsWrittenMax: number;
   /** What was bound in the last run. */
-  readonly values: readonly unknown[];
-}
-
-interface Run {
-  readonly query: string;
   readonly values: readonly unknown[];
 }
 
@@ -27,53 +24,29 @@ export function meteredD1(db: D1Database): {
   let rows = 0;
   let rowsRead = 0;
   const statements = new Map<string, StatementCost>();
-  const originals = new WeakMap<object, { readonly statement: D1PreparedStatement; readonly run: Run }>();
-  const count = <T extends D1Result>(result: T, { query, values }: Run): T => {
-    const { rows_read: read, rows_written: written } = result.meta;
+  const count = ({ meta: { rows_read: read, rows_written: written } }: D1Result, run: D1Run): void => {
     rows += written;
     rowsRead += read;
+    const query = run.query.trim().replaceAll(/\s+/g, " ");
     const { runs, rowsReadMax, rowsWrittenMax } = statements.get(query) ?? {
       runs: 0,
       rowsReadMax: 0,
       rowsWrittenMax: 0,
     };
-    const maxima = {
+    statements.set(query, {
+      runs: runs + 1,
       rowsReadMax: Math.max(rowsReadMax, read),
       rowsWrittenMax: Math.max(rowsWrittenMax, written),
-    };
-    statements.set(query, { runs: runs + 1, ...maxima, values });
-    return result;
+      values: run.values,
+    });
   };
-  const wrap = (statement: D1PreparedStatement, run: Run): D1PreparedStatement => {
-    const all = async (): Promise<D1Result> => count(await statement.all(), run);
-    const wrapped = {
-      bind: (...values: unknown[]) => wrap(statement.bind(...values), { query: run.query, values }),
-      run: async () => count(await statement.run(), run),
-      all,
-      first: async (column?: string) => {
-        const row = ((await all()).results[0] ?? null) as Record<string, unknown> | null;
-        return row === null || column === undefined ? row : row[column];
-      },
-      // D1 tells no numbers with raw rows.
-      raw: async () => (await all()).results.map((row) => Object.values(row as object)),
-    } as unknown as D1PreparedStatement;
-    originals.set(wrapped, { statement, run });
-    return wrapped;
-  };
-  const database = {
-    prepare: (query: string) =>
-      wrap(db.prepare(query), { query: query.trim().replaceAll(/\s+/g, " "), values: [] }),
-    batch: async (batch: D1PreparedStatement[]) => {
-      const results = await db.batch(batch.map((item) => originals.get(item)?.statement ?? item));
-      results.forEach((result, index) => {
-        const item = batch[index];
-        count(
-          result,
-          (item === undefined ? undefined : originals.get(item)?.run) ?? { query: "", values: [] },
-        );
-      });
-      return results;
-    },
-  } as unknown as D1Database;
-  return { metered: database, rows: () => rows, rowsRead: () => rowsRead, statements };
+  const metered = proxiedD1(db, async (ask, { runs }) => {
+    const results = await ask();
+    for (const [index, run] of runs.entries()) {
+      const result = results[index];
+      if (result !== undefined) count(result, run);
+    }
+    return results;
+  });
+  return { metered, rows: () => rows, rowsRead: () => rowsRead, statements };
 }

@@ -6,6 +6,7 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Statement } from "../../../src/ledger/data/d1-statement.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
+import { proxiedD1 } from "../../../testbed/databases/d1-proxy.ts";
 import { UNLIMITED } from "../support/ledger-d1.ts";
 import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/databases/ledger-migrations.ts";
 import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
@@ -172,19 +173,12 @@ describe("a statement", () => {
 
   it("reads by keys only: neither the chain nor what is unchained needs a scan or a sort", () => {
     const plans: string[] = [];
-    const spy = new Proxy(db, {
-      get: (target, name) =>
-        name === "prepare"
-          ? (query: string) => {
-              plans.push(
-                ...target.sqlite
-                  .prepare(`EXPLAIN QUERY PLAN ${query}`)
-                  .all()
-                  .map(({ detail }) => String(detail)),
-              );
-              return target.prepare(query);
-            }
-          : Reflect.get(target, name),
+    const spy = proxiedD1(db, (ask, { runs }) => {
+      for (const { query } of runs) {
+        const plan = db.sqlite.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
+        plans.push(...plan.map(({ detail }) => String(detail)));
+      }
+      return ask();
     });
     return d1Statement(spy)
       .page(USER, 10, { chained: idOf(1), unchainedBefore: { atMs: 5, id: "" }, balance: 0 })
