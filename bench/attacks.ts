@@ -8,7 +8,7 @@ import {
   type Bystander,
   type Deed,
 } from "../testbed/clients/bystanders.ts";
-import { OPERATOR, startWhole } from "./support/contestants.ts";
+import { OPERATOR, startWhole } from "./support/measured-platforms.ts";
 import { median } from "./support/median.ts";
 
 /** Tries of each kind; a hash and the rest after it take a fifth of a second. */

@@ -13,7 +13,7 @@ import { d1Transfers } from "../src/ledger/data/d1-transfers.ts";
 import { ids } from "../src/ledger/data/ids.ts";
 import { ApiClient } from "../testbed/clients/api-client.ts";
 import { meteredD1 } from "../testbed/databases/metered-d1.ts";
-import { OPERATOR, startWhole } from "./support/contestants.ts";
+import { OPERATOR, startWhole } from "./support/measured-platforms.ts";
 import { reconcileBeside } from "./support/reconcile-beside.ts";
 
 const USERS = 24;

@@ -1,6 +1,6 @@
 import type { ShardSql } from "../../src/history/data/shard-sql.ts";
 import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
-import { startSqlMeter } from "./contestants.ts";
+import { startSqlMeter } from "./measured-platforms.ts";
 import { meteredShardSql } from "../../testbed/databases/metered-shard-sql.ts";
 
 /** Rows as the platform bills them: scanned ones are read, whether or not they are answered. */

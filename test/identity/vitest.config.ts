@@ -30,7 +30,7 @@ export default defineConfig({
           {
             name: "playhead-history",
             modules: true,
-            script: bundled(`${root}test/identity/support/obedient-history.ts`),
+            script: bundled(`${root}test/identity/support/fake-history.ts`),
             compatibilityDate: "2026-10-23",
           },
         ],

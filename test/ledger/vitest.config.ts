@@ -29,7 +29,7 @@ export default defineConfig({
           {
             name: "playhead-savings",
             modules: true,
-            script: bundled(`${root}test/ledger/support/obedient-peer.ts`),
+            script: bundled(`${root}test/ledger/support/fake-peer.ts`),
             compatibilityDate: "2026-10-23",
           },
         ],

@@ -7,13 +7,13 @@ import type {
   LedgerSettlement,
 } from "../../../src/contracts/ledger-entrypoints.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { plainly } from "../../support/workers/plainly.ts";
+import { plainPromises } from "../../support/workers/plain-promises.ts";
 import worker from "../../../src/ledger/worker.ts";
-import type { Settlement as ObedientPeer } from "./obedient-peer.ts";
+import type { Settlement as FakePeer } from "./fake-peer.ts";
 
 export const env = anyEnv as unknown as LedgerEnv;
 export const db = env.LEDGER_DB;
-export const peer = env.PEER as unknown as ObedientPeer;
+export const peer = env.PEER as unknown as FakePeer;
 
 interface LedgerExports {
   readonly Funds: LedgerFunds;
@@ -23,9 +23,9 @@ interface LedgerExports {
 
 const { Funds, Operations, Settlement } = exports as unknown as LedgerExports;
 
-export const funds = plainly(Funds);
-export const operations = plainly(Operations);
-export const settlement = plainly(Settlement);
+export const funds = plainPromises(Funds);
+export const operations = plainPromises(Operations);
+export const settlement = plainPromises(Settlement);
 
 export function as(userId: string): CallContext {
   return {

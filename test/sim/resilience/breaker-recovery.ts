@@ -14,12 +14,12 @@ import { VirtualTime } from "../../../testbed/virtual-time.ts";
  * let calls through to the repaired one?
  */
 
-interface Contestant {
+interface Candidate {
   readonly title: string;
   readonly make: (reporter: string) => Breaker;
 }
 
-const CONTESTANTS = {
+const CANDIDATES = {
   shared: {
     title: "shared (Hystrix's trip, shared probing)",
     make: (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
@@ -28,8 +28,8 @@ const CONTESTANTS = {
   sre: { title: "SRE engine", make: () => new SreBreaker() },
   hystrix: { title: "Hystrix's defaults", make: () => new HystrixBreaker({ openMsMax: 5_000 }) },
   aegis: { title: "aegis's defaults", make: () => new AegisBreaker() },
-} as const satisfies Record<string, Contestant>;
-type BreakerName = keyof typeof CONTESTANTS;
+} as const satisfies Record<string, Candidate>;
+type BreakerName = keyof typeof CANDIDATES;
 
 /**
  * How an isolate calls by itself, evenly but for a tenth. In the background nobody waits for a
@@ -100,7 +100,7 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   const ledger = new BreakerLedger();
   let openedAtMs = Number.NaN;
   const isolates = Array.from({ length: typeof rps === "number" ? ISOLATES : rps.length }, (_, index) =>
-    CONTESTANTS[breaker].make(`isolate-${index}`),
+    CANDIDATES[breaker].make(`isolate-${index}`),
   );
   const calls: Call[] = [];
 
@@ -175,7 +175,7 @@ const SEEDS = [1, 2, 3, 4, 5];
  * The comparison as a table in markdown: the worst recovery and the mean leak of five runs each.
  */
 export function breakerRecoveryTable(): string {
-  const rows = Object.entries(CONTESTANTS).map(([name, { title }]) => {
+  const rows = Object.entries(CANDIDATES).map(([name, { title }]) => {
     const cells = RATES.map((rps) => {
       const runs = SEEDS.map((seed) => simulateRecovery({ breaker: name as BreakerName, rps, seed }));
       const worstMs = Math.max(...runs.map((run) => run.recoveredAfterMs));

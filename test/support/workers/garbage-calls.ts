@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { codeOf, hintsOf } from "../../../src/contracts/errors.ts";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
-import { plainly } from "./plainly.ts";
+import { plainPromises } from "./plain-promises.ts";
 
 /** How one RPC method is called well. Each argument by its name, as paths of errors begin. */
 type GoodCall = Readonly<Record<string, unknown>>;
@@ -57,7 +57,10 @@ export function testGarbageCalls({
     return typeof call === "function" ? await call() : call;
   };
   const invoke = (method: string, args: readonly unknown[]): Promise<unknown> => {
-    const methods = plainly(remote()) as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
+    const methods = plainPromises(remote()) as Record<
+      string,
+      (...args: readonly unknown[]) => Promise<unknown>
+    >;
     return methods[method]?.(...args) ?? Promise.reject(new TypeError(`${method} is no method`));
   };
 

@@ -1,7 +1,7 @@
 import { ExactLog } from "../../src/resilience/exact-log.ts";
 import { SlidingWindowCounter } from "../../src/resilience/sliding-window-counter.ts";
-import type { Bout } from "./bout.ts";
-import type { Contestant } from "./interleaved.ts";
+import type { Comparison } from "./comparison.ts";
+import type { Candidate } from "./interleaved.ts";
 import {
   AMPLE,
   byKey,
@@ -13,7 +13,7 @@ import {
   SCARCE,
   taking,
   upstash,
-} from "./quota-contestants.ts";
+} from "./quota-candidates.ts";
 
 const LIMIT = { limit: 1_000, windowMs: 10_000 };
 const LOG_LIMIT = { limit: 100, windowMs: 10_000 };
@@ -31,11 +31,11 @@ const KEYS = Array.from({ length: CLIENTS }, (_, client) => `client-${client}`);
 const ONE_USED = 1;
 const NONE_LEFT = [-1, SCARCE.limit];
 
-export const QUOTA_BOUTS: readonly Bout[] = [
+export const QUOTA_COMPARISONS: readonly Comparison[] = [
   {
     title: `one client's quota at ${USE * 100} % of its limit, the bare decision: admitted (turned clock)`,
     note: "no counterparts: rate-limiter-flexible and @upstash/ratelimit decide only as a promise, by a key and by their own clock.",
-    contestants: () => [
+    candidates: () => [
       steady("GCRA", LIMIT, gcraOf(LIMIT)),
       steady("sliding window counter, 1 slice", LIMIT, taking(new SlidingWindowCounter(LIMIT))),
       steady("sliding window counter, 6 slices", LIMIT, counterOf(LIMIT)),
@@ -46,7 +46,7 @@ export const QUOTA_BOUTS: readonly Bout[] = [
   },
   {
     title: `the quotas of ${CLIENTS} clients by key, the bare decision: admitted`,
-    contestants: () => [
+    candidates: () => [
       admits("GCRA", gcraOf),
       admits("sliding window counter, 6 slices", counterOf),
       admits("leased quota, with its asks answered", (limit) => holding("lease", limit)),
@@ -56,7 +56,7 @@ export const QUOTA_BOUTS: readonly Bout[] = [
   {
     title: `the quotas of ${CLIENTS} clients by key, as a promise: admitted`,
     note: "@upstash/ratelimit: only cachedFixedWindow decides before Redis has answered; the one command it sends for each is answered at once here. Its other algorithms run as Lua in Redis: no counterpart in memory.",
-    contestants: () => [
+    candidates: () => [
       promises("GCRA", true, ofOurs(gcraOf, AMPLE)),
       promises("sliding window counter, 6 slices", true, ofOurs(counterOf, AMPLE)),
       promises(
@@ -76,7 +76,7 @@ export const QUOTA_BOUTS: readonly Bout[] = [
   {
     title: `${CLIENTS} clients that are over their limits, as a promise: denied from memory`,
     note: "@upstash/ratelimit: its ephemeral cache, which denies until the window's end. Ours denies until one unit is free.",
-    contestants: () => [
+    candidates: () => [
       promises(
         "async quota",
         false,
@@ -101,7 +101,7 @@ function ofOurs(
   return async (key) => decide(key);
 }
 
-function steady(name: string, { limit, windowMs }: typeof AMPLE, decide: Decide): Contestant {
+function steady(name: string, { limit, windowMs }: typeof AMPLE, decide: Decide): Candidate {
   const stepMs = windowMs / (limit * USE);
   let nowMs = Date.now();
   return {
@@ -117,7 +117,7 @@ function steady(name: string, { limit, windowMs }: typeof AMPLE, decide: Decide)
   };
 }
 
-function admits(name: string, decideFor: (limit: typeof AMPLE) => Decide): Contestant {
+function admits(name: string, decideFor: (limit: typeof AMPLE) => Decide): Candidate {
   const decide = byKey(KEYS, () => decideFor(AMPLE));
   let next = 0;
   return {
@@ -134,7 +134,7 @@ function admits(name: string, decideFor: (limit: typeof AMPLE) => Decide): Conte
 }
 
 /** Of those that deny, the first decision of each client is another one: it is made before. */
-function promises(name: string, admitted: boolean, decide: (key: string) => Promise<boolean>): Contestant {
+function promises(name: string, admitted: boolean, decide: (key: string) => Promise<boolean>): Candidate {
   let next = 0;
   let isReady = false;
   return {

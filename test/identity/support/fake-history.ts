@@ -3,7 +3,7 @@ import type { CallContext } from "../../../src/contracts/call-context.ts";
 import type { HistoryErasure } from "../../../src/contracts/history.ts";
 
 /** What a test may ask of the history service that stands in for the real one. */
-export interface ObedientHistory extends HistoryErasure {
+export interface FakeHistory extends HistoryErasure {
   setFailing(failing: boolean): Promise<void>;
   erased(): Promise<readonly string[]>;
 }
@@ -11,7 +11,7 @@ export interface ObedientHistory extends HistoryErasure {
 let isFailing = false;
 const erasedUsers: string[] = [];
 
-export class Erasure extends WorkerEntrypoint implements ObedientHistory {
+export class Erasure extends WorkerEntrypoint implements FakeHistory {
   async erase(_ctx: CallContext, userId: string): Promise<void> {
     if (isFailing) throw new Error("history is away");
     erasedUsers.push(userId);

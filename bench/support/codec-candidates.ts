@@ -12,7 +12,7 @@ import { NaiveDecoder } from "./naive-decoder.ts";
  * All of ours, the limit and the naive one, over the same stream in chunks of this length. Ours
  * come first.
  */
-export function codecContestants(stream: CodecStream, chunkLength: number): readonly Pass[] {
+export function codecCandidates(stream: CodecStream, chunkLength: number): readonly Pass[] {
   const { frameLength } = stream;
   const chunks = chunksOf(stream.bytes, chunkLength);
   const goim = new GoimDecoder({ maxBodyLength: frameLength });

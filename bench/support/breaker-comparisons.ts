@@ -2,7 +2,7 @@ import { CircuitState } from "cockatiel";
 import type { Breaker } from "../../src/resilience/breaker.ts";
 import { RollingWindow } from "../../src/resilience/rolling-window.ts";
 import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
-import type { Bout } from "./bout.ts";
+import type { Comparison } from "./comparison.ts";
 import {
   cockatiel,
   type Guarded,
@@ -13,8 +13,8 @@ import {
   ours,
   samplingBreaker,
   type Work,
-} from "./breaker-contestants.ts";
-import type { Contestant } from "./interleaved.ts";
+} from "./breaker-candidates.ts";
+import type { Candidate } from "./interleaved.ts";
 
 /** As many as come in 10 s at 200 calls a second. */
 const CALLS_PER_WINDOW = 2_000;
@@ -23,16 +23,16 @@ const FAILURE = new Error("unavailable");
 
 const succeeding: Work = async () => 1;
 
-export const BREAKER_BOUTS: readonly Bout[] = [
+export const BREAKER_COMPARISONS: readonly Comparison[] = [
   {
     title: "a rolling window of 10 buckets: one event is counted",
     note: "cockatiel counts in SamplingBreaker.success(), with running sums. opossum's Status counts only as a listener of its breaker: see there.",
-    contestants: () => [windowCounts(), windowCountsAndSums(), clockAlone(), cockatielCounts()],
+    candidates: () => [windowCounts(), windowCountsAndSums(), clockAlone(), cockatielCounts()],
   },
   {
     title: "a closed breaker, the bare decision: admitted, and a success recorded (the clock read twice)",
     note: "cockatiel and opossum have no counterpart: they decide only around a promise.",
-    contestants: () => [
+    candidates: () => [
       bare("hystrix breaker", hystrix()),
       bare("sre breaker", new SreBreaker()),
       bare("shared breaker, with its reports", new InformedBreaker("closed")),
@@ -40,7 +40,7 @@ export const BREAKER_BOUTS: readonly Bout[] = [
   },
   {
     title: "a closed breaker around an async call that resolves at once",
-    contestants: () => [
+    candidates: () => [
       around("hystrix breaker", ours(hystrix(), succeeding)),
       around("the async call alone", { call: succeeding }),
       around("sre breaker", ours(new SreBreaker(), succeeding)),
@@ -52,7 +52,7 @@ export const BREAKER_BOUTS: readonly Bout[] = [
   },
   {
     title: `a closed breaker around an async call of which one in ${FAILS_EVERY} fails, ${CALLS_PER_WINDOW} calls in its window`,
-    contestants: () => [
+    candidates: () => [
       aroundFailures("hystrix breaker", (work) => ours(hystrix(), work)),
       aroundFailures("the async call alone", (work) => ({ call: work })),
       aroundFailures("sre breaker", (work) => ours(new SreBreaker(), work)),
@@ -64,14 +64,14 @@ export const BREAKER_BOUTS: readonly Bout[] = [
   },
   {
     title: "an open breaker, the bare decision: turned away",
-    contestants: () => [
+    candidates: () => [
       bareOpen("hystrix breaker", tripped()),
       bareOpen("shared breaker, with its reports", new InformedBreaker("open")),
     ],
   },
   {
     title: "an open breaker around an async call: turned away with an error",
-    contestants: async () => [
+    candidates: async () => [
       turnedAway("hystrix breaker", ours(tripped(), succeeding)),
       turnedAway("shared breaker, with its reports", ours(new InformedBreaker("open"), succeeding)),
       turnedAway("cockatiel", await openCockatiel()),
@@ -92,7 +92,7 @@ function openOpossum(): Guarded {
   return guarded;
 }
 
-function windowCounts(): Contestant {
+function windowCounts(): Candidate {
   const window = new RollingWindow({ windowMs: 10_000, buckets: 10, events: ["success", "failure"] });
   return {
     name: "rolling window",
@@ -104,7 +104,7 @@ function windowCounts(): Contestant {
   };
 }
 
-function windowCountsAndSums(): Contestant {
+function windowCountsAndSums(): Candidate {
   const window = new RollingWindow({ windowMs: 10_000, buckets: 10, events: ["success", "failure"] });
   return {
     name: "rolling window, and both sums read",
@@ -120,7 +120,7 @@ function windowCountsAndSums(): Contestant {
   };
 }
 
-function clockAlone(): Contestant {
+function clockAlone(): Candidate {
   return {
     name: "reading the clock alone",
     run: (calls) => {
@@ -131,7 +131,7 @@ function clockAlone(): Contestant {
   };
 }
 
-function cockatielCounts(): Contestant {
+function cockatielCounts(): Candidate {
   const sampling = samplingBreaker();
   return {
     name: "cockatiel, SamplingBreaker",
@@ -142,7 +142,7 @@ function cockatielCounts(): Contestant {
   };
 }
 
-function bare(name: string, breaker: Breaker): Contestant {
+function bare(name: string, breaker: Breaker): Candidate {
   return {
     name,
     run: (calls) => {
@@ -158,7 +158,7 @@ function bare(name: string, breaker: Breaker): Contestant {
   };
 }
 
-function bareOpen(name: string, breaker: Breaker): Contestant {
+function bareOpen(name: string, breaker: Breaker): Candidate {
   return {
     name,
     run: (calls) => {
@@ -170,7 +170,7 @@ function bareOpen(name: string, breaker: Breaker): Contestant {
   };
 }
 
-function around(name: string, { call, close }: Guarded): Contestant {
+function around(name: string, { call, close }: Guarded): Candidate {
   return {
     name,
     run: async (calls) => {
@@ -186,7 +186,7 @@ function around(name: string, { call, close }: Guarded): Contestant {
  * A fresh breaker for each window's worth of calls: one that is called in a closed loop would hold
  * more than any upstream is asked.
  */
-function aroundFailures(name: string, guard: (work: Work) => Guarded): Contestant {
+function aroundFailures(name: string, guard: (work: Work) => Guarded): Candidate {
   let made = 0;
   const work: Work = async () => {
     made += 1;
@@ -214,7 +214,7 @@ function aroundFailures(name: string, guard: (work: Work) => Guarded): Contestan
   };
 }
 
-function turnedAway(name: string, { call, close }: Guarded): Contestant {
+function turnedAway(name: string, { call, close }: Guarded): Candidate {
   return {
     name,
     run: async (calls) => {

@@ -9,8 +9,8 @@ import {
   opossum,
   ours,
   type Work,
-} from "./breaker-contestants.ts";
-import type { Specimen } from "./heap-per-instance.ts";
+} from "./breaker-candidates.ts";
+import type { HeapCandidate } from "./heap-per-instance.ts";
 import {
   AMPLE,
   byKey,
@@ -21,7 +21,7 @@ import {
   rateLimiterMemory,
   taking,
   upstash,
-} from "./quota-contestants.ts";
+} from "./quota-candidates.ts";
 
 /** What each breaker has been through when it is weighed, all within its window. */
 export const CALLS_PER_BREAKER = 1_000;
@@ -31,7 +31,7 @@ const LOG_LIMIT = { limit: CALLS_PER_CLIENT, windowMs: 60_000 };
 
 const work: Work = async () => 1;
 
-export const BREAKERS: readonly Specimen[] = [
+export const BREAKERS: readonly HeapCandidate[] = [
   breakers("hystrix breaker", () => ours(hystrix(), work)),
   breakers("sre breaker", () => ours(new SreBreaker(), work)),
   breakers("shared breaker", () => ours(new InformedBreaker("closed"), work)),
@@ -44,7 +44,7 @@ export const BREAKERS: readonly Specimen[] = [
   },
 ];
 
-export const CLIENTS: readonly Specimen[] = [
+export const CLIENTS: readonly HeapCandidate[] = [
   ourClients("GCRA", () => gcraOf(AMPLE)),
   ourClients("sliding window counter, 6 slices", () => counterOf(AMPLE)),
   ourClients("exact log of 100, full", () => taking(new ExactLog(LOG_LIMIT))),
@@ -56,7 +56,7 @@ export const CLIENTS: readonly Specimen[] = [
   ),
 ];
 
-function breakers(name: string, guard: () => Guarded): Specimen {
+function breakers(name: string, guard: () => Guarded): HeapCandidate {
   return {
     name,
     make: async (count) => {
@@ -77,11 +77,11 @@ function usedLimiter(): BbrLimiter {
   return limiter;
 }
 
-function ourClients(name: string, decideFor: () => Decide): Specimen {
+function ourClients(name: string, decideFor: () => Decide): HeapCandidate {
   return { name, make: async (count) => weigh(byKey(keysOf(count), decideFor), count) };
 }
 
-function clients(name: string, limiter: () => (key: string) => Promise<boolean>): Specimen {
+function clients(name: string, limiter: () => (key: string) => Promise<boolean>): HeapCandidate {
   return { name, make: (count) => weigh(limiter(), count) };
 }
 

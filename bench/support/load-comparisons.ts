@@ -1,7 +1,7 @@
 import { BbrLimiter } from "../../src/resilience/bbr-limiter.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
-import type { Bout } from "./bout.ts";
-import type { Contestant } from "./interleaved.ts";
+import type { Comparison } from "./comparison.ts";
+import type { Candidate } from "./interleaved.ts";
 
 /** An upstream that takes 10 ms, and 10 calls a ms: 100 are in flight all the time. */
 const RT_MS = 10;
@@ -10,11 +10,11 @@ const IN_FLIGHT = RT_MS * CALLS_PER_MS;
 /** A retry is taken out of the budget for one request in ten: half of what it allows. */
 const RETRIES_EVERY = 10;
 
-export const LOAD_BOUTS: readonly Bout[] = [
+export const LOAD_COMPARISONS: readonly Comparison[] = [
   {
     title: "overload limiter and retry budget (turned clock)",
     note: "no counterparts: cockatiel's bulkhead and opossum's capacity are fixed numbers, and neither has a budget for retries.",
-    contestants: () => [
+    candidates: () => [
       inFlight("bbr limiter, 1 in flight: admitted and done", 1),
       inFlight(`bbr limiter, ${IN_FLIGHT} in flight, above its floor: admitted and done`, IN_FLIGHT),
       retryBudget(),
@@ -22,7 +22,7 @@ export const LOAD_BOUTS: readonly Bout[] = [
   },
 ];
 
-function inFlight(name: string, count: number): Contestant {
+function inFlight(name: string, count: number): Candidate {
   const limiter = new BbrLimiter();
   const startMs = Date.now();
   let made = 0;
@@ -43,7 +43,7 @@ function inFlight(name: string, count: number): Contestant {
   };
 }
 
-function retryBudget(): Contestant {
+function retryBudget(): Candidate {
   const budget = new RetryBudget();
   const startMs = Date.now();
   let made = 0;

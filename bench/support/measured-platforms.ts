@@ -17,7 +17,7 @@ import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 const COMPATIBILITY_DATE = "2026-10-23";
 const secrets = makeSecrets();
 
-/** The operator of every contestant that has one. */
+/** The operator of every candidate that has one. */
 export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD } as const;
 
 /** A state folder of its own, migrated. */

@@ -2,7 +2,7 @@
  * The same methods, answering plain promises. Those of RPC are proxies on which every property a
  * matcher looks at is a call of its own, whose failure nobody would handle.
  */
-export function plainly<T extends object>(remote: T): T {
+export function plainPromises<T extends object>(remote: T): T {
   const methods = remote as Record<PropertyKey, (...args: readonly unknown[]) => Promise<unknown>>;
   const call =
     (method: PropertyKey) =>
