@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { meteredShardSql } from "../../testbed/databases/metered-shard-sql.ts";
+import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
@@ -30,7 +30,7 @@ const ONE_SHARD = {
 /** As much of an object's state as a shard uses. */
 function stateOf(shard: number): DurableObjectState {
   const storage = {
-    sql: meteredShardSql({ rowsWritten: 0 }),
+    sql: new SqliteShardSql(),
     kv: { get: (key: string) => (key === "shard" ? shard : undefined), put: () => undefined },
     getAlarm: async () => null,
     setAlarm: async () => undefined,

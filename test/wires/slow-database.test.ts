@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import { meteredShardSql } from "../../testbed/databases/metered-shard-sql.ts";
+import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage } from "../../src/contracts/history.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
@@ -57,7 +57,7 @@ function slowD1(ms: number): object {
 
 async function history(queryMs: number) {
   const storage = {
-    sql: meteredShardSql({ rowsWritten: 0 }),
+    sql: new SqliteShardSql(),
     kv: { get: (key: string) => (key === "shard" ? 0 : undefined), put: () => undefined },
     getAlarm: async () => null,
     setAlarm: async () => undefined,
