@@ -8,7 +8,7 @@ import { d1Statement } from "../../../src/ledger/data/d1-statement.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { proxiedD1 } from "../../../testbed/databases/d1-proxy.ts";
 import { UNLIMITED } from "../support/ledger-d1.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/databases/ledger-migrations.ts";
+import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
 import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const USER = "ann";
@@ -19,7 +19,7 @@ let atMs = 0;
 const idOf = (number: number): string => `01920000-0000-7000-8000-${String(number).padStart(12, "0")}`;
 
 beforeEach(() => {
-  db = sqliteD1(ledgerMigrations());
+  db = sqliteD1(migrationsOf("ledger"));
   atMs = 1_000;
 });
 
@@ -235,11 +235,11 @@ describe("a cut", () => {
   });
 
   it("knows what was paid in before there was a column for it, and by an older release beside it", () => {
-    const old = sqliteD1(ledgerMigrations("0001"));
+    const old = sqliteD1(migrationsOf("ledger", "0001"));
     db = old;
     bookAsBefore(1, 60);
     bookAsBefore(2, 5, "clearing");
-    old.sqlite.exec(ledgerMigrationsAfter("0001"));
+    old.sqlite.exec(migrationsAfter("ledger", "0001"));
     bookAsBefore(3, 4);
     return expect(d1Statement(old).cut(USER, 50)).resolves.toMatchObject({ balance: 69, paidIn: 64 });
   });

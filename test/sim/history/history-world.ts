@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { bucketOf } from "../../../src/history/biz/buckets.ts";
 import { eraseUser } from "../../../src/history/biz/erasure.ts";
 import { redriveRejected } from "../../../src/history/biz/redrive.ts";
@@ -16,6 +14,7 @@ import {
   type Elsewhere,
   type ShardMapping,
 } from "../../../src/history/biz/shard-mapping.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
 import { BrokenInvariant } from "../kernel/broken-invariant.ts";
 import { Counters } from "./history-counters.ts";
 import { SimDatabase } from "../kernel/sim-database.ts";
@@ -36,11 +35,7 @@ import type { RemoteCall } from "../kernel/remote-d1.ts";
  * knows how src/history is wired.
  */
 
-const FOLDER = `${PROJECT_ROOT}migrations/history/`;
-const MIGRATIONS = readdirSync(FOLDER)
-  .toSorted()
-  .map((file) => readFileSync(FOLDER + file, "utf8"))
-  .join("\n");
+const MIGRATIONS = migrationsOf("history");
 const SHARDS = 3;
 /**
  * What a worker begins with where the platform has been there before: it is wrong until a shard has

@@ -8,7 +8,7 @@ import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Reconciliation } from "../../../src/ledger/data/d1-reconciliation.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { UNLIMITED } from "../../ledger/support/ledger-d1.ts";
-import { ledgerMigrations } from "./ledger-migrations.ts";
+import { migrationsOf } from "./migrations.ts";
 import { sqliteD1, type SqliteD1 } from "./sqlite-d1.ts";
 
 const START_MS = 1_800_000_000_000;
@@ -26,8 +26,8 @@ export interface Sent {
  */
 export class TwoLedgers {
   readonly db: Readonly<Record<LedgerName, SqliteD1>> = {
-    wallet: sqliteD1(ledgerMigrations()),
-    savings: sqliteD1(ledgerMigrations()),
+    wallet: sqliteD1(migrationsOf("ledger")),
+    savings: sqliteD1(migrationsOf("ledger")),
   };
   nowMs = START_MS;
   #ids = 0;

@@ -4,7 +4,8 @@ import { wire as wireGateway } from "../../../src/gateway/wire.ts";
 import { Accounts, Trust } from "../../../src/identity/worker.ts";
 import { testKey } from "./ed25519.ts";
 import { guardBindings, hungService } from "./hung-bindings.ts";
-import { identityD1 } from "../databases/identity-d1.ts";
+import { migrationsOf } from "../databases/migrations.ts";
+import { sqliteD1 } from "../databases/sqlite-d1.ts";
 import { MemoryWindows } from "./memory-windows.ts";
 import { slowD1, type Slowness } from "../databases/slow-d1.ts";
 
@@ -61,7 +62,7 @@ export async function slowIdentity() {
     ADMIN_PASSWORD: "",
     RATE_LIMIT_SCALE: "1000",
     SESSION_AGE_MS_MAX: "15552000000",
-    IDENTITY_DB: slowD1(identityD1(), slowness),
+    IDENTITY_DB: slowD1(sqliteD1(migrationsOf("identity")), slowness),
     RATE_WINDOW: windowsOf,
     HISTORY: hungService(),
   } as unknown as IdentityEnv;
