@@ -63,7 +63,7 @@ describe("everything of ours", () => {
     expect(strays).toEqual([]);
   });
 
-  it.each(["src", "scripts", "bridge", "examples", "bench", "testbed"])(
+  it.each(["src", "scripts", "bridge", "examples", "bench", "testbed", "test"])(
     "has no circle of imports in %s/, not even of types",
     (folder) => {
       const paths = globSync(`${folder}/**/*.ts`, { cwd: PROJECT_ROOT, exclude: NOT_OURS });

@@ -1,7 +1,8 @@
 import type { ShardLimits } from "../../../src/history/biz/shard.ts";
 import type { HistoryClients } from "./history-clients.ts";
 import type { FaultName } from "./history-known-faults.ts";
-import { SKEW_MS_MAX, TROUBLE_MS, USERS, type Hardship } from "./history-trouble.ts";
+import { SKEW_MS_MAX, TROUBLE_MS, USERS } from "./history-trouble.ts";
+import type { Hardship } from "./history-hardship.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 import { NO_TROUBLE } from "../kernel/trouble.ts";

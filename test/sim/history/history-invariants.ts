@@ -8,6 +8,7 @@ import {
 import { must } from "../kernel/broken-invariant.ts";
 import type { SimShard } from "./history-shard.ts";
 import { isNamedIn } from "./history-shard-checks.ts";
+import { isSetAside, isStored, storedOf } from "./history-stored.ts";
 import type { HistoryWorld } from "./history-world.ts";
 
 /** What was true of a user when a read was sent. */
@@ -33,12 +34,6 @@ const LIVE = `SELECT coalesce(sum(length(payload)), 0) AS bytes FROM log
 const LOG_BYTES_PER_PENDING_MAX = 4;
 /** Below that no log is worth a snapshot. */
 const LOG_BYTES_FREE = 65_536;
-const STORED =
-  "SELECT user_id AS userId, kind, item_id AS itemId, position_ms AS positionMs, duration_ms AS durationMs, at AS atMs, rev FROM history WHERE user_id = ?";
-const SET_ASIDE =
-  "SELECT 1 FROM history_rejected WHERE user_id = ? AND kind = ? AND item_id = ? AND rev >= ?";
-const ONE = "SELECT at, rev FROM history WHERE user_id = ? AND kind = ? AND item_id = ?";
-
 export function beforeRead({ model }: HistoryWorld, userId: string): Before {
   const { version, erasure } = model.user(userId);
   return { newest: model.newestFirst(userId), version, isErased: erasure === "done" };
@@ -145,60 +140,6 @@ function recordOf({ model }: HistoryWorld, userId: string, entry: Entry): Histor
  */
 function mayLackDuration(world: HistoryWorld, record: HistoryRecord): boolean {
   return world.model.item(record)?.mayLackDuration === true || isSetAside(world, { ...record, rev: 0 });
-}
-
-/** Whether D1 has the record, or a newer one of its item. */
-function isStored(world: HistoryWorld, record: HistoryRecord): boolean {
-  const { userId, kind, itemId } = record;
-  const row = world.database(world.databaseOf(userId)).db.statement(ONE).get(userId, kind, itemId);
-  return (
-    row !== undefined && comparePositions({ atMs: Number(row["at"]), rev: Number(row["rev"]) }, record) >= 0
-  );
-}
-
-/**
- * Whether operators have the record, or a newer one of its item: it was refused, and is shown again
- * when it has been redriven.
- */
-function isSetAside(world: HistoryWorld, { userId, kind, itemId, rev }: HistoryRecord): boolean {
-  if (!world.options.faults.has("everything-set-aside")) return false;
-  return (
-    world.database(world.databaseOf(userId)).db.statement(SET_ASIDE).get(userId, kind, itemId, rev) !==
-    undefined
-  );
-}
-
-/**
- * Whether all these items of a user wait for D1, among those of them that are kept; not told where
- * records may have been set aside instead.
- */
-export function arePending(world: HistoryWorld, userId: string, keys: readonly ItemKey[]): boolean {
-  const { faults, limits } = world.options;
-  if (!faults.has("known-keys-refused") || faults.has("everything-set-aside")) return false;
-  if (world.model.user(userId).erasure !== "none") return false;
-  const kept = new Map(
-    world.model
-      .newestFirst(userId)
-      .slice(0, limits.entriesPerUserMax)
-      .map((record) => [itemName(record), record]),
-  );
-  return keys.every((key) => {
-    const winner = kept.get(itemName(key));
-    return winner !== undefined && !isStored(world, winner);
-  });
-}
-
-type Stored = Pick<
-  HistoryRecord,
-  "userId" | "kind" | "itemId" | "positionMs" | "durationMs" | "atMs" | "rev"
->;
-
-function storedOf(
-  world: HistoryWorld,
-  userId: string,
-  database = world.databaseOf(userId),
-): readonly Stored[] {
-  return (world.databases[database]?.db.statement(STORED).all(userId) ?? []) as unknown as readonly Stored[];
 }
 
 /** Who has something pending will be woken, or writes it back never. */

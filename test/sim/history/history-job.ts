@@ -7,7 +7,7 @@ import { queueConsumer } from "../../../src/history/service/queue-consumer.ts";
 import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { watchedWriter } from "./history-watch.ts";
-import type { HistoryWorld } from "./history-world.ts";
+import type { HistoryScene } from "./history-scene.ts";
 import { SimProcess } from "../kernel/kernel.ts";
 
 /*
@@ -52,7 +52,7 @@ type JobStep = "collects" | "writes" | "confirms";
 
 /** The consumer in one isolate of the job. */
 export function jobConsumer(
-  world: HistoryWorld,
+  world: HistoryScene,
   process: JobProcess,
 ): (batch: MessageBatch) => Promise<void> {
   const { kernel, mutation, limits, hardship } = world.options;

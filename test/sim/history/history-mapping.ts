@@ -2,7 +2,7 @@ import { MappingKeeper, type StoredMapping } from "../../../src/history/biz/mapp
 import { mappingInD1 } from "../../../src/history/data/mapping-in-d1.ts";
 import { readStoredMapping, writeStoredMapping } from "../../../src/history/data/shard-facts.ts";
 import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
-import type { HistoryWorld } from "./history-world.ts";
+import type { HistoryScene } from "./history-scene.ts";
 import { SimObject } from "../kernel/sim-object.ts";
 
 /*
@@ -15,9 +15,9 @@ export const BUCKETS = 1;
 /** The Durable Object that keeps the mapping. */
 export class SimMapping {
   readonly object: SimObject<MappingKeeper>;
-  readonly #world: HistoryWorld;
+  readonly #world: HistoryScene;
 
-  constructor(world: HistoryWorld) {
+  constructor(world: HistoryScene) {
     const { kernel } = world.options;
     this.#world = world;
     this.object = new SimObject({

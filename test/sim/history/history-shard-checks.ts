@@ -1,8 +1,8 @@
 import type { EntryPage } from "../../../src/contracts/history.ts";
 import { comparePositions, type HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordName } from "../../support/databases/history-records.ts";
-import type { Watch } from "./history-watch.ts";
-import type { HistoryWorld } from "./history-world.ts";
+import type { HistoryScene } from "./history-scene.ts";
+import type { Watch } from "./history-shard-watch.ts";
 import type { SimStorage } from "../kernel/sim-storage.ts";
 
 /**
@@ -29,7 +29,7 @@ export function isNamedIn(storage: SimStorage, table: string, userId: string): b
 }
 
 /** What a shard hands to the job is never an old state whose successor is durable. */
-export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: HistoryWorld): void {
+export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: HistoryScene): void {
   for (const record of records) {
     const winner = model.winner(record);
     hold(winner !== undefined, `${recordName(record)}: only what somebody has reported is handed out`);

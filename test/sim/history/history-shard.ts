@@ -19,10 +19,11 @@ import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
 import { SimClock } from "../kernel/sim-clock.ts";
 import { BUCKETS } from "./history-mapping.ts";
-import { arePending } from "./history-invariants.ts";
 import { checkHandedOut, checkShown } from "./history-shard-checks.ts";
-import { watchedLog, watchedQueue, watchedReader, type Watch } from "./history-watch.ts";
-import type { HistoryWorld } from "./history-world.ts";
+import type { Watch } from "./history-shard-watch.ts";
+import { arePending } from "./history-stored.ts";
+import { watchedLog, watchedQueue, watchedReader } from "./history-watch.ts";
+import type { HistoryScene } from "./history-scene.ts";
 import type { RemoteCall } from "../kernel/remote-d1.ts";
 import { SimObject } from "../kernel/sim-object.ts";
 
@@ -43,11 +44,11 @@ interface WiredShard {
 /** The Durable Object of one shard: the real class over real SQLite. */
 export class SimShard {
   readonly object: SimObject<WiredShard>;
-  readonly #world: HistoryWorld;
+  readonly #world: HistoryScene;
   readonly #clock: SimClock;
   readonly watch: Watch;
 
-  constructor(world: HistoryWorld, number: number) {
+  constructor(world: HistoryScene, number: number) {
     const { kernel, hardship, faults, mutation } = world.options;
     this.#world = world;
     this.#clock = new SimClock(kernel, hardship, faults.has("month-ahead"));

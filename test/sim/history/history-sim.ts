@@ -4,15 +4,8 @@ import type { Counts } from "../kernel/counts.ts";
 import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
 import { checkAlarm, checkBusy, checkDatabase, checkLog } from "./history-invariants.ts";
 import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
-import {
-  CALM,
-  drawHardship,
-  drawLimits,
-  planTrouble,
-  USERS,
-  TROUBLE_MS,
-  type Hardship,
-} from "./history-trouble.ts";
+import { drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS } from "./history-trouble.ts";
+import { CALM, type Hardship } from "./history-hardship.ts";
 import { HEALTHY, type Mutation } from "./history-mutation.ts";
 import { HistoryWorld, seedOf } from "./history-world.ts";
 import { Kernel } from "../kernel/kernel.ts";

@@ -1,9 +1,9 @@
 import type { ShardLimits } from "../../../src/history/biz/shard.ts";
 import type { HistoryClients } from "./history-clients.ts";
 import type { DatabaseState } from "../kernel/sim-database.ts";
+import type { Hardship } from "./history-hardship.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import type { Kernel } from "../kernel/kernel.ts";
-import type { Trouble } from "../kernel/trouble.ts";
 
 /** Who watches: both databases and all shards have some of them. The last two watch everything. */
 export const USERS = ["u-ada", "u-bob", "u-cyd", "u-dan", "u-eve", "u-fay", "u-gus", "u-hal"] as const;
@@ -15,17 +15,6 @@ export const ENTRIES_PER_USER_MAX = 6;
 const HEARTBEAT_MS = 10_000;
 const ITEMS = 3;
 const ITEMS_OF_MANY = 12;
-
-/** What a world suffers; changed in place when it heals. */
-export interface Hardship {
-  readonly trouble: Trouble;
-  stalls: number;
-  drops: number;
-  skewMsMax: number;
-}
-
-/** Clocks stay as wrong as they are, but nothing else happens. */
-export const CALM: Pick<Hardship, "stalls" | "drops" | "skewMsMax"> = { stalls: 0, drops: 0, skewMsMax: 0 };
 
 export function drawHardship(kernel: Kernel): Hardship {
   const often = kernel.pick([0, 0.02, 0.1, 0.3]);

@@ -4,33 +4,10 @@ import { comparePositions, type HistoryRecord } from "../../../src/history/biz/r
 import { recordName } from "../../support/databases/history-records.ts";
 import type { SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { SET_ASIDE_MAX } from "../../../src/history/biz/write-database.ts";
-import type { HistoryWorld } from "./history-world.ts";
+import type { HistoryScene } from "./history-scene.ts";
 import { checkRefill, checkShares, isNamedIn } from "./history-shard-checks.ts";
+import type { Watch } from "./history-shard-watch.ts";
 import type { SimStorage } from "../kernel/sim-storage.ts";
-
-/** What is remembered about one shard beside it. */
-export interface Watch {
-  readonly world: HistoryWorld;
-  readonly number: number;
-  /** Rows to which a later release has added something. */
-  readonly unknown: Set<number>;
-  /** The largest revision that is durable. */
-  durableRev: number;
-  /** How often each key has been sent in this life since its database confirmed anything. */
-  readonly sent: Map<string, { readonly times: number; readonly database: number }>;
-  /** Users whom the shard has erased. */
-  readonly erased: Set<string>;
-  readonly erasedDurably: Set<string>;
-  /** Rows written in this life since its last snapshot; null before the first. */
-  rowsSinceSnapshot: number | null;
-  /**
-   * When a load of each database was last asked for anew in this life, with no load since that
-   * succeeded.
-   */
-  readonly refilledAtMs: Map<number, number>;
-  /** The wall clock of the shard's machine. */
-  readonly now: () => number;
-}
 
 /**
  * Share of the rows that a newer release has written a mutation to (field 4) that this one does not
@@ -193,7 +170,7 @@ export function watchedWriter(
   writer: HistoryWriter,
   db: SqliteD1,
   stall: () => Promise<void>,
-  { model, counters, hold }: HistoryWorld,
+  { model, counters, hold }: HistoryScene,
 ): HistoryWriter {
   let setAside = 0;
   const look = (record: HistoryRecord): void => {

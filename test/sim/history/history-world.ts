@@ -3,7 +3,6 @@ import { eraseUser } from "../../../src/history/biz/erasure.ts";
 import { redriveRejected } from "../../../src/history/biz/redrive.ts";
 import { everyShard } from "../../../src/history/biz/every-shard.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
-import type { ShardLimits } from "../../../src/history/biz/shard.ts";
 import { d1Erasure } from "../../../src/history/data/d1-erasure.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
 import { oldLetters } from "../../../src/history/data/d1-retention.ts";
@@ -19,15 +18,13 @@ import { BrokenInvariant } from "../kernel/broken-invariant.ts";
 import { Counters } from "./history-counters.ts";
 import { SimDatabase } from "../kernel/sim-database.ts";
 import { jobConsumer, JobProcess } from "./history-job.ts";
-import type { FaultName } from "./history-known-faults.ts";
 import { HistoryModel } from "./history-model.ts";
-import type { Mutation } from "./history-mutation.ts";
 import { HistoryQueue } from "./history-queue.ts";
 import { UNKNOWN_MUTATION } from "./history-watch.ts";
 import { SimMapping } from "./history-mapping.ts";
+import type { HistoryScene, WorldOptions } from "./history-scene.ts";
 import { SimShard } from "./history-shard.ts";
-import type { Hardship } from "./history-trouble.ts";
-import { SimProcess, type Kernel } from "../kernel/kernel.ts";
+import { SimProcess } from "../kernel/kernel.ts";
 import type { RemoteCall } from "../kernel/remote-d1.ts";
 
 /*
@@ -46,23 +43,12 @@ export const WRONG_SEED = 2;
 const ISOLATES = 2;
 const JOBS = 2;
 
-export interface WorldOptions {
-  readonly kernel: Kernel;
-  readonly mutation: Mutation;
-  readonly limits: ShardLimits;
-  readonly faults: ReadonlySet<FaultName>;
-  readonly hardship: Hardship;
-  /** The release before has left its mapping in D1, and its shards. */
-  readonly isOld: boolean;
-  readonly seedShards: number;
-}
-
 export function seedOf(isOld: boolean): number {
   return isOld ? WRONG_SEED : SHARDS;
 }
 
 /** Shards, queue, job and databases of the real classes over the real SQL, in a simulated world. */
-export class HistoryWorld {
+export class HistoryWorld implements HistoryScene {
   readonly options: WorldOptions;
   readonly model: HistoryModel;
   readonly counters = new Counters();

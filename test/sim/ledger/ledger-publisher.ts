@@ -1,6 +1,6 @@
 import { SimClock } from "../kernel/sim-clock.ts";
 import { ledgerIsolate, type LedgerIsolate } from "./ledger-world.ts";
-import type { SimLedger } from "./sim-ledger.ts";
+import type { LedgerPlace } from "./ledger-place.ts";
 import { SimObject } from "../kernel/sim-object.ts";
 
 /* As in src/ledger/service/outbox-publisher-object.ts, whose class needs the platform. */
@@ -12,7 +12,7 @@ export class SimPublisher {
   readonly #clock: SimClock;
   readonly #hasAlarm: boolean;
 
-  constructor(place: SimLedger) {
+  constructor(place: LedgerPlace) {
     const { kernel, hardship, counters, mutation } = place.world;
     this.#hasAlarm = mutation.hasAlarm ?? true;
     this.#clock = new SimClock(kernel, hardship, place.world.jumps);

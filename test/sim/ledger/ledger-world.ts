@@ -36,7 +36,7 @@ import { validate } from "../../../src/platform/validate.ts";
 import { UNLIMITED } from "../../ledger/support/ledger-d1.ts";
 import { InjectedError, type SimProcess } from "../kernel/kernel.ts";
 import { simGuards } from "../kernel/sim-guard.ts";
-import type { SimLedger } from "./sim-ledger.ts";
+import type { LedgerPlace } from "./ledger-place.ts";
 
 /*
  * PLACE OF CONSTRUCTION: here an isolate of a ledger is built over simulated bindings, as `wire.ts`
@@ -56,7 +56,7 @@ const onFailure = (): void => undefined;
 const background = (work: Promise<unknown>): void => void work;
 
 /** The calls that leave an isolate of `place`, each behind its guard. */
-function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) {
+function isolateCalls(place: LedgerPlace, process: SimProcess, now: () => number) {
   const { kernel, mutation, counters } = place.world;
   const { name } = place;
   const peerName = peerOf(name);
@@ -65,7 +65,7 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
     kernel.call(process, what, effect);
   const rewrite = (query: string): string =>
     (mutation.rewrites ?? []).reduce((text, change) => change(text), query);
-  const atPeer = <T>(what: string, effect: (peer: SimLedger) => Promise<T>): Promise<T> =>
+  const atPeer = <T>(what: string, effect: (peer: LedgerPlace) => Promise<T>): Promise<T> =>
     call(what, () => {
       if (place.peer.isCutOff) throw new InjectedError(`${peerName} is out of reach`);
       return effect(place.peer);
@@ -125,7 +125,7 @@ function isolateCalls(place: SimLedger, process: SimProcess, now: () => number) 
 }
 
 /** Everything that an isolate runs on, built anew whenever it starts. */
-export function ledgerIsolate(place: SimLedger, process: SimProcess, now: () => number) {
+export function ledgerIsolate(place: LedgerPlace, process: SimProcess, now: () => number) {
   const { kernel, mutation } = place.world;
   const { random } = kernel;
   const ledger = place.name;
@@ -204,7 +204,7 @@ export type LedgerIsolate = ReturnType<typeof ledgerIsolate>;
  * Knows each attempt that a sender was asked to send; what its guard does to get it through is no
  * other attempt.
  */
-function watchedSender(sender: DeliverySender, place: SimLedger): DeliverySender {
+function watchedSender(sender: DeliverySender, place: LedgerPlace): DeliverySender {
   return {
     send: (deliveries) => {
       for (const { transferId, attempt } of deliveries) place.noteSend(transferId, attempt);

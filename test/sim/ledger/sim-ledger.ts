@@ -2,9 +2,8 @@ import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { LEDGERS, peerOf, type LedgerChange, type LedgerName } from "../../../src/contracts/ledger.ts";
 import { withinTimeOf } from "../../../src/platform/request-scope.ts";
 import { LEDGER_MIGRATIONS } from "../../ledger/support/ledger-d1.ts";
-import { SimProcess, InjectedError, type Kernel } from "../kernel/kernel.ts";
-import type { LedgerCounters } from "./ledger-counters.ts";
-import type { Mutation } from "./ledger-mutation.ts";
+import { SimProcess, InjectedError } from "../kernel/kernel.ts";
+import type { LedgerPlace, LedgerScene } from "./ledger-place.ts";
 import { SimPublisher } from "./ledger-publisher.ts";
 import { ledgerIsolate, type LedgerIsolate } from "./ledger-world.ts";
 import { SimClock } from "../kernel/sim-clock.ts";
@@ -14,30 +13,21 @@ import { SimQueue } from "../kernel/sim-queue.ts";
 const QUEUE_RETRIES_MAX = 10;
 const CRON_MS = 60_000;
 
-/** What the two ledgers have in common. */
-export interface LedgerWorld {
-  readonly kernel: Kernel;
-  readonly mutation: Mutation;
-  readonly counters: LedgerCounters;
-  /** Changed in place when it heals. */
-  readonly hardship: { skewMsMax: number };
-  /** Whether clocks have readings a month ahead. */
-  readonly jumps: boolean;
+/** Both ledgers, and what they have in common. */
+export interface LedgerWorld extends LedgerScene {
   /**
    * How often the cron comes, in ms: less often in quiet times, for the sake of the simulation's
    * speed.
    */
   cronMs: number;
   readonly ledgers: Readonly<Record<LedgerName, SimLedger>>;
-  /** A UUIDv7 of that time, never the same twice. */
-  newId(atMs: number): string;
 }
 
 /**
  * One ledger with everything around it: its database, its queue, its publisher's object, its cron,
  * its clock, and what came of its change stream.
  */
-export class SimLedger {
+export class SimLedger implements LedgerPlace {
   readonly world: LedgerWorld;
   readonly name: LedgerName;
   readonly database: SimDatabase;
