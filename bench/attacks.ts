@@ -1,14 +1,14 @@
-import { ApiClient } from "../test/support/api-client.ts";
-import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../test/support/attacks.ts";
-import { ODD_ATTACKS } from "../test/support/odd-attacks.ts";
+import { ApiClient } from "../testbed/clients/api-client.ts";
+import { ATTACKS, FROM_MANY_ADDRESSES, type Target } from "../testbed/clients/attacks.ts";
+import { ODD_ATTACKS } from "../testbed/clients/odd-attacks.ts";
 import {
   bystanders,
   goAboutTheirBusiness,
   type Answered,
   type Bystander,
   type Deed,
-} from "../test/support/bystanders.ts";
-import { OPERATOR, startWhole } from "./support/contestants.ts";
+} from "../testbed/clients/bystanders.ts";
+import { OPERATOR, startWhole } from "./support/measured-platforms.ts";
 import { median } from "./support/median.ts";
 
 /** Tries of each kind; a hash and the rest after it take a fifth of a second. */

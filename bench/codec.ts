@@ -1,4 +1,4 @@
-import { codecContestants, lengthField, naive } from "./support/codec-contestants.ts";
+import { codecCandidates, lengthField, naive } from "./support/codec-candidates.ts";
 import { timePasses } from "./support/codec-passes.ts";
 import { chunksOf, codecStream } from "./support/codec-streams.ts";
 
@@ -37,7 +37,7 @@ export async function run(): Promise<void> {
 async function compare(bodyLength: number, chunkLength: number): Promise<void> {
   const stream = codecStream(bodyLength, STREAM_LENGTH);
   const { frameLength, frames } = stream;
-  const timings = await timePasses(codecContestants(stream, chunkLength), { frames, ...OPTIONS });
+  const timings = await timePasses(codecCandidates(stream, chunkLength), { frames, ...OPTIONS });
   console.log(`frames of ${frameLength} bytes in chunks of ${chunkLength}`);
   const rows = timings.map(({ name, ns, ratio }) => {
     const nsPerFrame = ns / frames;

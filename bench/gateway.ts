@@ -1,5 +1,5 @@
 import type { RunningPlatform } from "../scripts/runtime/platform.ts";
-import { startBareChain, startMetered, startWhole } from "./support/contestants.ts";
+import { startBareChain, startMetered, startWhole } from "./support/measured-platforms.ts";
 import { cpuMsOf, runtimes } from "./support/cpu-time.ts";
 import { load, type LoadRequest } from "./support/load.ts";
 import { median } from "./support/median.ts";
@@ -14,13 +14,13 @@ const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 3);
 const USERS = 24;
 const METERED_SECONDS = 5;
-/** Parts to switch off, one contestant each, by default all of them; an empty text for none. */
+/** Parts to switch off, one candidate each, by default all of them; an empty text for none. */
 const SWITCHED_OFF = process.env["BENCH_WITHOUT"]?.split(",") ?? PARTS;
 
 type RouteName = "read" | "report";
 const ROUTES: readonly RouteName[] = ["read", "report"];
 
-interface Contestant {
+interface Candidate {
   readonly name: string;
   readonly platform: RunningPlatform;
   readonly pid: number;
@@ -41,7 +41,7 @@ export async function run(): Promise<void> {
   console.log(
     "read: GET /v1/history/continue, one entry, from a shard's memory. report: POST /v1/history/reports, one heartbeat, durable.\n",
   );
-  const contestants = [
+  const candidates = [
     await enter("whole path", () => startWhole(), true),
     await enter("with its log on", () => startWhole({ logLevel: "info" }), true),
     ...(await inTurn(
@@ -50,13 +50,13 @@ export async function run(): Promise<void> {
     )),
     await enter("bare chain", startBareChain, false),
   ];
-  for (const contestant of contestants) for (const route of ROUTES) await measure(contestant, route, null);
+  for (const candidate of candidates) for (const route of ROUTES) await measure(candidate, route, null);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const route of ROUTES)
-      for (const contestant of contestants) await measure(contestant, route, contestant);
+      for (const candidate of candidates) await measure(candidate, route, candidate);
   }
-  print(contestants);
-  for (const { platform } of contestants) await platform.stop();
+  print(candidates);
+  for (const { platform } of candidates) await platform.stop();
   await countObjectCalls();
 }
 
@@ -70,7 +70,7 @@ async function enter(
   name: string,
   start: () => Promise<RunningPlatform>,
   hasAccounts: boolean,
-): Promise<Contestant> {
+): Promise<Candidate> {
   const before = runtimes();
   const platform = await start();
   const pid = runtimes().find((running) => !before.includes(running)) ?? 0;
@@ -105,9 +105,9 @@ function reportsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequ
 }
 
 async function measure(
-  { platform, pid, requests }: Contestant,
+  { platform, pid, requests }: Candidate,
   route: RouteName,
-  into: Contestant | null,
+  into: Candidate | null,
 ): Promise<void> {
   const cpuBeforeMs = cpuMsOf(pid);
   const startedAtMs = performance.now();
@@ -124,14 +124,14 @@ async function measure(
   into.failures += result.failures;
 }
 
-function print(contestants: readonly Contestant[]): void {
-  const bare = contestants.find(({ name }) => name === "bare chain");
+function print(candidates: readonly Candidate[]): void {
+  const bare = candidates.find(({ name }) => name === "bare chain");
   if (bare === undefined) throw new Error("nothing to compare with");
   const ratio = (values: readonly number[], base: readonly number[]): string =>
     median(values.map((value, round) => value / (base[round] ?? Number.NaN))).toFixed(2);
   console.table(
     Object.fromEntries(
-      contestants.map(({ name, rates, cpuUs, failures }) => [
+      candidates.map(({ name, rates, cpuUs, failures }) => [
         name,
         {
           "reads/s": Math.round(median(rates.read)),
@@ -145,7 +145,7 @@ function print(contestants: readonly Contestant[]): void {
       ]),
     ),
   );
-  const [whole] = contestants;
+  const [whole] = candidates;
   console.log(
     `reads, whole path / bare chain with the same hops:   ${ratio(whole?.rates.read ?? [], bare.rates.read)}   (goal ≥ 0.70)`,
   );

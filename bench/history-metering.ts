@@ -4,9 +4,9 @@ import { Shard } from "../src/history/biz/shard.ts";
 import { d1HistoryReader } from "../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../src/history/data/d1-history-writer.ts";
 import { SqliteShardLog } from "../src/history/data/sqlite-shard-log.ts";
-import { mulberry32 } from "../test/sim/mulberry32.ts";
+import { mulberry32 } from "../testbed/mulberry32.ts";
 import { recordedShardSql, type RowMeter } from "./support/row-meter.ts";
-import { VirtualTime } from "./support/virtual-time.ts";
+import { VirtualTime } from "../testbed/virtual-time.ts";
 
 /** What a rate of reports on one shard costs, in operations a report. */
 export interface Metering {
@@ -71,18 +71,18 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     alarm: {
       set: (atMs) => {
         counts.alarmsSet += 1;
-        time.plan(atMs, () => shard.onAlarm());
+        time.at(atMs, () => shard.onAlarm());
       },
     },
     queue: {
       send: async (messages) => {
         counts.messages += messages.length;
-        time.plan(time.now() + QUEUE_DELAY_MS, async () => void (await runJob(messages)));
+        time.after(QUEUE_DELAY_MS, async () => void (await runJob(messages)));
       },
     },
     reader: d1HistoryReader([database], () => 0),
     now: time.now,
-    schedule: (delayMs, callback) => time.plan(time.now() + delayMs, callback),
+    schedule: time.after,
     onBackgroundFailure: (what, error) => {
       throw new Error(what, { cause: error });
     },
@@ -128,9 +128,9 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
       void shard.report(userId, [
         { kind: "video", itemId: "movie-1", positionMs: time.now() - START_MS, event: "playing" },
       ]);
-      if (time.now() + HEARTBEAT_MS < endMs) time.plan(time.now() + HEARTBEAT_MS, beat);
+      if (time.now() + HEARTBEAT_MS < endMs) time.after(HEARTBEAT_MS, beat);
     };
-    time.plan(START_MS + (user * HEARTBEAT_MS) / users, beat);
+    time.at(START_MS + (user * HEARTBEAT_MS) / users, beat);
   }
   // Beyond the last heartbeat everything must reach D1, or the last window's rows would be missing
   // from the count.

@@ -1,6 +1,11 @@
 import prices from "./prices.json" with { type: "json" };
 import { COLD_ENTRIES, meterHistory, type Metering } from "./history-metering.ts";
-import { startBareChain, startBareWorker, startWhole, startWriteThrough } from "./support/contestants.ts";
+import {
+  startBareChain,
+  startBareWorker,
+  startWhole,
+  startWriteThrough,
+} from "./support/measured-platforms.ts";
 import { load, type LoadRequest, type LoadResult } from "./support/load.ts";
 import { median } from "./support/median.ts";
 import { startRowMeter } from "./support/row-meter.ts";
@@ -14,7 +19,7 @@ const RATES = [1, 20, 200];
 /** Memory the platform bills a Durable Object for, in GB. */
 const OBJECT_GB = 0.125;
 
-interface Contestant {
+interface Candidate {
   readonly name: string;
   readonly url: string;
   readonly requests: readonly LoadRequest[];
@@ -33,7 +38,7 @@ export async function run(): Promise<void> {
   const bareChain = await startBareChain();
   const bareWorker = await startBareWorker();
   const plain = reportsOf(Array.from({ length: USERS }, (_, user) => ({ "x-user": `user-${user}` })));
-  const contestants: Contestant[] = [
+  const candidates: Candidate[] = [
     {
       name: "whole path",
       url: whole.url,
@@ -49,13 +54,13 @@ export async function run(): Promise<void> {
     { name: "bare chain", url: bareChain.url, requests: plain, results: [] },
     { name: "bare Hono worker", url: bareWorker.url, requests: plain, results: [] },
   ];
-  for (const { url, requests } of contestants) await load({ url, requests, connections: 64, seconds: 2 });
+  for (const { url, requests } of candidates) await load({ url, requests, connections: 64, seconds: 2 });
   for (let round = 0; round < ROUNDS; round += 1) {
-    for (const { url, requests, results } of contestants) {
+    for (const { url, requests, results } of candidates) {
       results.push(await load({ url, requests, connections: CONNECTIONS, seconds: SECONDS }));
     }
   }
-  printThroughput(contestants);
+  printThroughput(candidates);
   for (const platform of [whole, writeThrough, bareChain, bareWorker]) await platform.stop();
   await printCosts();
 }
@@ -71,14 +76,14 @@ function reportsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequ
   }));
 }
 
-function printThroughput(contestants: readonly Contestant[]): void {
+function printThroughput(candidates: readonly Candidate[]): void {
   const rate = (name: string): readonly number[] =>
-    contestants
-      .find((contestant) => contestant.name === name)
+    candidates
+      .find((candidate) => candidate.name === name)
       ?.results.map(({ requestsPerSecond }) => requestsPerSecond) ?? [];
   console.table(
     Object.fromEntries(
-      contestants.map(({ name, results }) => [
+      candidates.map(({ name, results }) => [
         name,
         {
           "requests/s": Math.round(median(results.map(({ requestsPerSecond }) => requestsPerSecond))),

@@ -11,9 +11,9 @@ import { d1Outbox } from "../src/ledger/data/d1-outbox.ts";
 import { d1Retention, INBOX_RETENTION_MS } from "../src/ledger/data/d1-retention.ts";
 import { d1Transfers } from "../src/ledger/data/d1-transfers.ts";
 import { ids } from "../src/ledger/data/ids.ts";
-import { ApiClient } from "../test/support/api-client.ts";
-import { meteredD1 } from "../test/support/metered-d1.ts";
-import { OPERATOR, startWhole } from "./support/contestants.ts";
+import { ApiClient } from "../testbed/clients/api-client.ts";
+import { meteredD1 } from "../testbed/databases/metered-d1.ts";
+import { OPERATOR, startWhole } from "./support/measured-platforms.ts";
 import { reconcileBeside } from "./support/reconcile-beside.ts";
 
 const USERS = 24;

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
-import { startBeforeNarrowUpstream } from "./support/contestants.ts";
+import { startBeforeNarrowUpstream } from "./support/measured-platforms.ts";
 import { offer, type Offered } from "./support/open-loop.ts";
 import { drawCurves } from "./support/overload-chart.ts";
 import { signedInUsers } from "./support/signed-in-users.ts";

@@ -1,11 +1,11 @@
-import type { Bout } from "./support/bout.ts";
-import { BREAKER_BOUTS } from "./support/breaker-bouts.ts";
-import { bytesPerInstance, type Specimen } from "./support/heap-per-instance.ts";
-import { BREAKERS, CALLS_PER_BREAKER, CALLS_PER_CLIENT, CLIENTS } from "./support/heap-specimens.ts";
+import type { Comparison } from "./support/comparison.ts";
+import { BREAKER_COMPARISONS } from "./support/breaker-comparisons.ts";
+import { bytesPerInstance, type HeapCandidate } from "./support/heap-per-instance.ts";
+import { BREAKERS, CALLS_PER_BREAKER, CALLS_PER_CLIENT, CLIENTS } from "./support/heap-candidates.ts";
 import { idleHour, type IdleResult } from "./support/idle-hour.ts";
 import { interleaved } from "./support/interleaved.ts";
-import { LOAD_BOUTS } from "./support/load-bouts.ts";
-import { QUOTA_BOUTS } from "./support/quota-bouts.ts";
+import { LOAD_COMPARISONS } from "./support/load-comparisons.ts";
+import { QUOTA_COMPARISONS } from "./support/quota-comparisons.ts";
 
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 7);
 const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 30);
@@ -20,7 +20,8 @@ export async function run(): Promise<void> {
   console.log(
     `ns per decision, one after the other on one thread, medians of ${ROUNDS} interleaved rounds of ${ROUND_MS} ms; the ratio is to the first of each table, which is ours.\nOurs are called through their interfaces, by loops that have seen several implementations; in a loop that knows but one they are quicker.\n`,
   );
-  for (const bout of [...BREAKER_BOUTS, ...QUOTA_BOUTS, ...LOAD_BOUTS]) await fight(bout);
+  for (const comparison of [...BREAKER_COMPARISONS, ...QUOTA_COMPARISONS, ...LOAD_COMPARISONS])
+    await compare(comparison);
   await weigh(
     `bytes of a breaker after ${CALLS_PER_BREAKER} calls in its window`,
     BREAKERS,
@@ -34,8 +35,8 @@ export async function run(): Promise<void> {
   await printIdleHour();
 }
 
-async function fight({ title, note, contestants }: Bout): Promise<void> {
-  const timings = await interleaved(await contestants(), { rounds: ROUNDS, roundMs: ROUND_MS });
+async function compare({ title, note, candidates }: Comparison): Promise<void> {
+  const timings = await interleaved(await candidates(), { rounds: ROUNDS, roundMs: ROUND_MS });
   console.log(title);
   console.table(
     Object.fromEntries(
@@ -48,13 +49,13 @@ async function fight({ title, note, contestants }: Bout): Promise<void> {
   console.log(note === undefined ? "" : `${note}\n`);
 }
 
-async function weigh(title: string, specimens: readonly Specimen[], count: number): Promise<void> {
+async function weigh(title: string, candidates: readonly HeapCandidate[], count: number): Promise<void> {
   const rows: Record<string, { readonly bytes: number; readonly ratio: number }> = {};
   let base: number | null = null;
-  for (const specimen of specimens) {
-    const bytes = await bytesPerInstance(specimen, count);
+  for (const candidate of candidates) {
+    const bytes = await bytesPerInstance(candidate, count);
     base ??= bytes;
-    rows[specimen.name] = { bytes, ratio: Number((bytes / base).toFixed(2)) };
+    rows[candidate.name] = { bytes, ratio: Number((bytes / base).toFixed(2)) };
   }
   console.log(`${title} (heap and buffers, after collection)`);
   console.table(rows);

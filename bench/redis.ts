@@ -6,7 +6,7 @@ import {
   startBenchedRedis,
   type BenchedFront,
   type BenchedRedis,
-} from "./support/benched-redis.ts";
+} from "../testbed/redis/benched-redis.ts";
 import { median } from "./support/median.ts";
 import {
   drawMemory,
@@ -15,7 +15,7 @@ import {
   type NeighbourFigure,
   type SpeedFigure,
 } from "./support/redis-charts.ts";
-import { measureMemory, type MemoryFigure } from "./support/redis-memory.ts";
+import { measureMemory, type MemoryFigure } from "../testbed/redis/redis-memory.ts";
 import {
   nativeNeighbour,
   nativeReads,

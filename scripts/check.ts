@@ -24,7 +24,7 @@ const tsc = (project: string): Step => ({
 const STEPS: readonly Step[] = [
   { name: "bindings are declared", program: "node", args: ["scripts/types.ts", "--check"] },
   { name: "bundles and budgets", program: "node", args: ["scripts/deploy.ts", "--dry-run"] },
-  ...["src", "scripts", "test", "bench", "bench/workers", "examples", "bridge"].map(tsc),
+  ...["src", "scripts", "test", "bench", "bench/workers", "testbed", "examples", "bridge"].map(tsc),
   { name: "lint", program: "oxlint", args: ["--deny-warnings"] },
   { name: "format", program: "oxfmt", args: ["--check"] },
   { name: "nothing unused", program: "knip", args: ["--no-progress"] },

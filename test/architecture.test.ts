@@ -1,8 +1,11 @@
 import { globSync, readFileSync } from "node:fs";
+import { posix } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
 import { envReads } from "./support/architecture/env-reads.ts";
+import { importCircles } from "./support/architecture/import-circles.ts";
 import { importViolations } from "./support/architecture/import-violations.ts";
+import { importsOf } from "./support/architecture/imports-of.ts";
 import { readRooms } from "./support/architecture/rooms.ts";
 
 const read = (path: string): string => readFileSync(PROJECT_ROOT + path, "utf8");
@@ -11,6 +14,14 @@ const rooms = readRooms(read("ARCHITECTURE.md"));
 const room = (id: string) => rooms.find((candidate) => candidate.id === id);
 const sources = globSync("**/*.ts", { cwd: `${PROJECT_ROOT}src` }).filter((path) => !path.endsWith(".d.ts"));
 const WORKER_LINES_MAX = 40;
+const NOT_OURS = ["**/*.d.ts", "**/node_modules/**", "**/.wrangler/**"];
+
+/** The files of ours that a file imports, from the project's root. */
+function ownImportsOf(path: string, source: string): readonly string[] {
+  return importsOf(path, source).flatMap(({ specifier }) =>
+    specifier.startsWith(".") ? [posix.join(posix.dirname(path), specifier)] : [],
+  );
+}
 
 describe("the rooms of src/", () => {
   it("hold to the arrows of ARCHITECTURE.md", () => {
@@ -32,6 +43,34 @@ describe("the rooms of src/", () => {
       workers.filter((path) => read(`src/${path}`).trimEnd().split("\n").length > WORKER_LINES_MAX),
     ).toEqual([]);
   });
+});
+
+describe("everything of ours", () => {
+  it.each([
+    { folder: "test", keepsFrom: ["bench"] },
+    { folder: "bench", keepsFrom: ["test"] },
+    { folder: "testbed", keepsFrom: ["test", "bench"] },
+    { folder: "scripts", keepsFrom: ["test", "bench", "testbed"] },
+    { folder: "examples", keepsFrom: ["test", "bench", "testbed"] },
+  ])("imports nothing from $keepsFrom into $folder/", ({ folder, keepsFrom }) => {
+    const paths = globSync(`${folder}/**/*.ts`, { cwd: PROJECT_ROOT, exclude: NOT_OURS });
+    expect(paths.length).toBeGreaterThan(3);
+    const strays = paths.flatMap((path) =>
+      ownImportsOf(path, read(path))
+        .filter((target) => keepsFrom.includes(target.split("/")[0] ?? ""))
+        .map((target) => `${path} imports ${target}`),
+    );
+    expect(strays).toEqual([]);
+  });
+
+  it.each(["src", "scripts", "bridge", "examples", "bench", "testbed", "test"])(
+    "has no circle of imports in %s/, not even of types",
+    (folder) => {
+      const paths = globSync(`${folder}/**/*.ts`, { cwd: PROJECT_ROOT, exclude: NOT_OURS });
+      expect(paths.length).toBeGreaterThan(3);
+      expect(importCircles(new Map(paths.map((path) => [path, ownImportsOf(path, read(path))])))).toEqual([]);
+    },
+  );
 });
 
 describe("bridge/", () => {
@@ -140,6 +179,38 @@ describe("the check of imports", () => {
 
   it("refuses a load whose module can't be known", () => {
     expect(() => importViolations("history/biz/rule.ts", "await import(name);", rooms)).toThrow("computed");
+  });
+});
+
+describe("the check of circles", () => {
+  const circlesOf = (sources: Readonly<Record<string, string>>) =>
+    importCircles(
+      new Map(Object.entries(sources).map(([path, source]) => [path, ownImportsOf(path, source)])),
+    );
+
+  it("sees one of types alone, through however many files", () => {
+    expect(
+      circlesOf({
+        "src/door.ts": `import { wall } from "./room/wall.ts";`,
+        "src/room/wall.ts": `import type { Roof } from "../roof.ts";`,
+        "src/roof.ts": `export type { Wall } from "./room/wall.ts";`,
+      }),
+    ).toEqual([["src/room/wall.ts", "src/roof.ts", "src/room/wall.ts"]]);
+  });
+
+  it("sees a file that imports itself", () => {
+    expect(circlesOf({ "src/me.ts": `import "./me.ts";` })).toEqual([["src/me.ts", "src/me.ts"]]);
+  });
+
+  it("has nothing against two ways to the same file", () => {
+    expect(
+      circlesOf({
+        "src/top.ts": `import "./left.ts"; import "./right.ts";`,
+        "src/left.ts": `import "./ground.ts";`,
+        "src/right.ts": `import "./ground.ts"; import "node:fs";`,
+        "src/ground.ts": "",
+      }),
+    ).toEqual([]);
   });
 });
 

@@ -4,7 +4,7 @@ import { runInNewContext } from "node:vm";
 import { median } from "./median.ts";
 
 /** Something that there are many of: one for each upstream, or one for each client. */
-export interface Specimen {
+export interface HeapCandidate {
   readonly name: string;
   /**
    * Makes this many, uses each of them as much as the table says, and returns whatever keeps them
@@ -25,13 +25,13 @@ const collect = collector();
  * Bytes per instance, buffers beside the heap included: the median of what is left after
  * collection.
  */
-export async function bytesPerInstance(specimen: Specimen, count: number): Promise<number> {
+export async function bytesPerInstance(candidate: HeapCandidate, count: number): Promise<number> {
   // The first one pays for compiled code and hidden classes.
-  await weighOnce(specimen, count);
+  await weighOnce(candidate, count);
   const bytes: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) bytes.push((await weighOnce(specimen, count)) / count);
+  for (let round = 0; round < ROUNDS; round += 1) bytes.push((await weighOnce(candidate, count)) / count);
   const weight = Math.round(median(bytes));
-  if (weight <= 0) throw new Error(`${specimen.name} weighs nothing: it was not kept alive`);
+  if (weight <= 0) throw new Error(`${candidate.name} weighs nothing: it was not kept alive`);
   return weight;
 }
 
@@ -39,7 +39,7 @@ export async function bytesPerInstance(specimen: Specimen, count: number): Promi
  * A function of its own: within a loop the instances of one round would stay alive until those of
  * the next replace them, and weigh nothing.
  */
-async function weighOnce({ make }: Specimen, count: number): Promise<number> {
+async function weighOnce({ make }: HeapCandidate, count: number): Promise<number> {
   const before = await usedBytes();
   const made = await make(count);
   const after = await usedBytes();

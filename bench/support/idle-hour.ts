@@ -1,5 +1,5 @@
 import { CircuitState } from "cockatiel";
-import { cockatielPolicy, hystrix } from "./breaker-contestants.ts";
+import { cockatielPolicy, hystrix } from "./breaker-candidates.ts";
 
 const HOUR_MS = 3_600_000;
 const SECOND_MS = 1_000;

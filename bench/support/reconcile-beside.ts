@@ -1,5 +1,5 @@
 import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
-import type { ApiClient } from "../../test/support/api-client.ts";
+import type { ApiClient } from "../../testbed/clients/api-client.ts";
 import { makeTransfers } from "./many-transfers.ts";
 import { median } from "./median.ts";
 

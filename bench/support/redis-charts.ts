@@ -1,5 +1,5 @@
 import { drawLogChart } from "./log-chart.ts";
-import type { MemoryFigure } from "./redis-memory.ts";
+import type { MemoryFigure } from "../../testbed/redis/redis-memory.ts";
 import { MANNERS, type Operation, type Speed } from "./redis-speed.ts";
 
 export interface SpeedFigure extends Speed {

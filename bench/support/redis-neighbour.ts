@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { Redis } from "@upstash/redis";
 import { Redis as Native } from "ioredis";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
-import type { BenchedFront, BenchedRedis } from "./benched-redis.ts";
+import type { BenchedFront, BenchedRedis } from "../../testbed/redis/benched-redis.ts";
 
 /** One client that reads and writes values of a size as fast as it can. */
 export interface Neighbour {

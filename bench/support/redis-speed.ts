@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { Redis } from "@upstash/redis";
-import type { BenchedFront, BenchedRedis } from "./benched-redis.ts";
+import type { BenchedFront, BenchedRedis } from "../../testbed/redis/benched-redis.ts";
 
 export type Operation = "SET" | "GET";
 

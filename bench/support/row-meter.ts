@@ -1,7 +1,7 @@
 import type { ShardSql } from "../../src/history/data/shard-sql.ts";
-import { meteredD1 } from "../../test/support/metered-d1.ts";
-import { startSqlMeter } from "./contestants.ts";
-import { meteredShardSql } from "./metered-sqlite.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { startSqlMeter } from "./measured-platforms.ts";
+import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 
 /** Rows as the platform bills them: scanned ones are read, whether or not they are answered. */
 export interface BilledRows {
@@ -62,7 +62,7 @@ export async function startRowMeter(): Promise<RowMeter> {
 }
 
 export function recordedShardSql(): RecordedSql {
-  const sql = meteredShardSql({ rowsWritten: 0 });
+  const sql = new SqliteShardSql();
   const statements: [string, RecordedValue[]][] = [];
   return {
     statements,

@@ -37,7 +37,7 @@ export class Playback extends WorkerEntrypoint<WriteThroughEnv> {
 /** Identity's binding needs the entrypoint to be there; the benchmark erases nobody. */
 export class Erasure extends WorkerEntrypoint<WriteThroughEnv> {
   async erase(): Promise<void> {
-    throw new Error("the write-through contestant erases nobody");
+    throw new Error("the write-through candidate erases nobody");
   }
 }
 

@@ -3,7 +3,8 @@ import type { RateWindowRpc } from "../contracts/durable.ts";
 import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import type { Guard } from "../platform/guard.ts";
 import type { Patience } from "../platform/patience.ts";
-import { clientQuota, type ClientQuota } from "../resilience/client-quota.ts";
+import type { ClientQuota } from "../resilience/client-quota.ts";
+import { createClientQuota } from "../resilience/create-client-quota.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { shardsFor, shareOf } from "../resilience/key-shards.ts";
 import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "../resilience/rate-limit.ts";
@@ -144,7 +145,7 @@ export class ClientLimits {
     const scaled = this.#scale(policy);
     const shares = Array.from({ length: scaled.shards }, (_, share) => {
       const limit = scaled.shards === 1 ? scaled.limit : shareOf(scaled.limit, share, scaled.shards);
-      const quota = clientQuota(policy.mode, limit, policy);
+      const quota = createClientQuota(policy.mode, limit, policy);
       return { scaled, window: share === 0 ? client : `${client}#${share}`, limit, quota, asking: false };
     });
     this.#clients.set(key, shares);

@@ -2,10 +2,10 @@ import type { Context, Hono } from "hono";
 import { CodedError } from "../contracts/errors.ts";
 import { BFF_NAMES } from "../contracts/internal-request.ts";
 import { PLAYHEAD_VERSION } from "../contracts/version.ts";
-import type { GatewayHonoEnv } from "./app.ts";
 import { methodNotAllowed } from "./method-not-allowed.ts";
 import { problemIn } from "./problem-in.ts";
 import { Readiness, type ReadinessDeps } from "./readiness.ts";
+import type { GatewayHonoEnv } from "./request-scope.ts";
 import type { TrustStore } from "./trust-store.ts";
 
 export interface OwnRoutesDeps extends ReadinessDeps {

@@ -51,6 +51,11 @@ export interface GatewayScope {
   failure: unknown;
 }
 
+/** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
+export interface GatewayHonoEnv {
+  Bindings: { readonly scope: GatewayScope };
+}
+
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 /**
  * An integer as structured fields write one (RFC 9651, 3.3.1), above 0; parameters have no defined

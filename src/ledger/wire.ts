@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
-import { peerOf, type LedgerSettlement } from "../contracts/ledger.ts";
+import { peerOf } from "../contracts/ledger.ts";
+import type { LedgerSettlement } from "../contracts/ledger-entrypoints.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import { clearingTimer } from "../platform/call-timer.ts";
 import { faultInjector } from "../platform/faults.ts";

@@ -31,7 +31,7 @@ export interface GuardKitDeps {
   readonly faults: FaultBoard | null;
   /**
    * Which engine guards an upstream, by the upstream's name for whoever calls it, or by
-   * `worker/upstream` for one caller alone; `hystrix`, with shared state, where it is not named.
+   * `worker/upstream=engine` for one caller alone; `hystrix`, with shared state, where it is not named.
    */
   readonly engines: Readonly<Record<string, BreakerEngine>>;
   /** Upstreams whose slowest reads get a second call beside them. */

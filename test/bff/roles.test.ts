@@ -12,7 +12,7 @@ import { ROUTES } from "../../src/gateway/routes.ts";
 import { createBff, type BffFetch } from "../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../src/platform/logger.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 /*
  * A gateway that let everybody through would grant nothing: whoever holds a user's internal token

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { PolicyAsk, RateWindowRpc } from "../../src/contracts/durable.ts";
 import { BreakerState, FaultBoard, RateWindow } from "../../src/durable/worker.ts";
-import { testGarbageCalls } from "../support/garbage-calls.ts";
+import { testGarbageCalls } from "../support/workers/garbage-calls.ts";
 
 const bindings = env as unknown as DurableEnv;
 const windowOf = (name: string) => bindings.RATE_WINDOW.getByName(name) as unknown as RateWindowRpc;

@@ -1,8 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient } from "../support/api-client.ts";
-import { ATTACKS, from, FROM_MANY_ADDRESSES, type Attack, type Target } from "../support/attacks.ts";
-import { bystanders, goAboutTheirBusiness, type Answered, type Bystander } from "../support/bystanders.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import {
+  ATTACKS,
+  from,
+  FROM_MANY_ADDRESSES,
+  type Attack,
+  type Target,
+} from "../../testbed/clients/attacks.ts";
+import {
+  bystanders,
+  goAboutTheirBusiness,
+  type Answered,
+  type Bystander,
+} from "../../testbed/clients/bystanders.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 
 const PER_SECOND = 50;
 const SECONDS = 6;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient } from "../support/api-client.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 
 let platform: E2ePlatform;
 let api: ApiClient;

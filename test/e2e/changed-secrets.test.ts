@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
 import { makeSecrets, type LocalSecrets } from "../../scripts/runtime/secrets.ts";
-import { ApiClient } from "../support/api-client.ts";
-import { startPlatformOn } from "../support/e2e-platform.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { startPlatformOn } from "../support/platforms/e2e-platform.ts";
 
 /*
  * One platform, started three times: with its secrets, with other ones, and on until a signing key

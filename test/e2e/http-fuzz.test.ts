@@ -5,9 +5,9 @@ import { oddRequest, plainRequest } from "../fuzz/http-request.ts";
 import { integer, pick } from "../fuzz/odd-values.ts";
 import { exchange, type RawAnswer, type RawRequest } from "../fuzz/raw-exchange.ts";
 import { prepareSamples, type RouteSample } from "../fuzz/route-samples.ts";
-import { mulberry32 } from "../sim/mulberry32.ts";
-import { ApiClient } from "../support/api-client.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 
 /*
  * Every route, asked by raw sockets for anything. 1,000 requests here, FUZZ_REQUESTS of them in

@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { LaunchedScripts, type LaunchedScript } from "../support/launched-script.ts";
+import { LaunchedScripts, type LaunchedScript } from "../support/platforms/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-refusals-"));
 const scripts = new LaunchedScripts();

@@ -8,7 +8,12 @@ import autocannon from "autocannon";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { runningProcesses } from "../../scripts/runtime/process-table.ts";
 import { TRANSCRIPT_END, TRANSCRIPT_START } from "../../scripts/runtime/welcome.ts";
-import { freePort, LaunchedScripts, runtimeOf, type LaunchedScript } from "../support/launched-script.ts";
+import {
+  freePort,
+  LaunchedScripts,
+  runtimeOf,
+  type LaunchedScript,
+} from "../support/platforms/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-launcher-"));
 const stateDir = join(folder, "state");

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { ApiClient } from "../support/api-client.ts";
-import { launchScript, runtimeOf } from "../support/launched-script.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { launchScript, runtimeOf } from "../support/platforms/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-money-"));
 const OPERATOR = { ADMIN_EMAIL: "operator@example.com", ADMIN_PASSWORD: "operator's password" };

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ApiClient } from "../support/api-client.ts";
-import { ATTACKS } from "../support/attacks.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
-import { ODD_ATTACKS } from "../support/odd-attacks.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { ATTACKS } from "../../testbed/clients/attacks.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
+import { ODD_ATTACKS } from "../../testbed/clients/odd-attacks.ts";
 
 /*
  * An attacker with one account or none, at fifty requests a second of one kind, beside eight users

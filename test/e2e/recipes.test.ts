@@ -6,8 +6,8 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { writeOperatorEnv } from "../../scripts/runtime/operator.ts";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
-import { runRecipes } from "../support/http-recipes.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
+import { runRecipes } from "../support/platforms/http-recipes.ts";
 
 let platform: E2ePlatform;
 

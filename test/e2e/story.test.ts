@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { internalTokenMinter } from "../../src/platform/internal-token.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
-import { ApiClient } from "../support/api-client.ts";
-import { startE2ePlatform, type E2ePlatform } from "../support/e2e-platform.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 
 let platform: E2ePlatform;
 let api: ApiClient;

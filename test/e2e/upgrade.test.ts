@@ -4,10 +4,10 @@ import type { Entry, HistoryOverview } from "../../src/contracts/history.ts";
 import { internalTokenMinter } from "../../src/platform/internal-token.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
 import { unpackState, type UnpackedState } from "../fixtures/unpack-state.ts";
-import { ApiClient } from "../support/api-client.ts";
-import { d1HistoryRows, historyRowsOnDisk, stateOf } from "../support/d1-history-rows.ts";
-import { startPlatformOn } from "../support/e2e-platform.ts";
-import { KeptViewer, nameOf } from "../support/kept-viewer.ts";
+import { ApiClient } from "../../testbed/clients/api-client.ts";
+import { d1HistoryRows, historyRowsOnDisk, stateOf } from "../support/platforms/d1-history-rows.ts";
+import { startPlatformOn } from "../support/platforms/e2e-platform.ts";
+import { KeptViewer, nameOf } from "../support/platforms/kept-viewer.ts";
 
 /*
  * A platform of release 0.1.0 was killed amid its work, and this is what it left on its disk

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { launchScript } from "../support/launched-script.ts";
+import { launchScript } from "../support/platforms/launched-script.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-without-redis-"));
 

@@ -1,5 +1,5 @@
 import { OWN_PATHS } from "../../src/gateway/own-routes.ts";
-import type { ApiClient } from "../support/api-client.ts";
+import type { ApiClient } from "../../testbed/clients/api-client.ts";
 
 /** A request that its route answers with 2xx, the first time at least. */
 export interface RouteSample {

@@ -1,8 +1,8 @@
 import { SignJWT, UnsecuredJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { accessToken, testKey } from "../support/ed25519.ts";
+import { accessToken, testKey } from "../support/workers/ed25519.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
-import { snapshotOf, testGateway } from "../support/test-gateway.ts";
+import { snapshotOf, testGateway } from "../support/workers/test-gateway.ts";
 
 const bearer = (token: string): RequestInit => ({ headers: { authorization: `Bearer ${token}` } });
 

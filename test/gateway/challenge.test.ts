@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { accessToken, testKey } from "../support/ed25519.ts";
-import { snapshotOf, testGateway } from "../support/test-gateway.ts";
+import { accessToken, testKey } from "../support/workers/ed25519.ts";
+import { snapshotOf, testGateway } from "../support/workers/test-gateway.ts";
 
 const bearer = (token: string): RequestInit => ({ headers: { authorization: `Bearer ${token}` } });
 const PLAIN = 'Bearer realm="playhead"';

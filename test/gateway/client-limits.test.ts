@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ClientLimits, type Admission } from "../../src/gateway/client-limits.ts";
 import { limitPolicies, type LimitModes, type LimitPolicyName } from "../../src/gateway/limit-policies.ts";
 import { createLogger } from "../../src/platform/logger.ts";
-import { MemoryWindows } from "../support/memory-windows.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { MemoryWindows } from "../support/workers/memory-windows.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const ADA = "user:ada";
 
@@ -17,7 +17,7 @@ function limitsOf({
   modes = {},
   windows,
 }: { scale?: number; modes?: LimitModes; windows?: MemoryWindows } = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const memory = windows ?? new MemoryWindows(clock.now);
   let background: Promise<unknown>[] = [];
   const limits = new ClientLimits({

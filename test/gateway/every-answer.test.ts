@@ -4,8 +4,8 @@ import { answerJson } from "../../src/platform/answer-json.ts";
 import { createBff } from "../../src/platform/bff-app.ts";
 import { internalTokenVerifier } from "../../src/platform/internal-token.ts";
 import { serve } from "../../src/platform/serve.ts";
-import { accessToken, testKey } from "../support/ed25519.ts";
-import { testGateway } from "../support/test-gateway.ts";
+import { accessToken, testKey } from "../support/workers/ed25519.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
 
 const ORIGIN = "https://app.example.com";
 const URI_REFERENCE_PATH = /^\/(?:[\w.~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*$/;

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../src/contracts/errors.ts";
 import { internalTokenVerifier } from "../../src/platform/internal-token.ts";
-import { accessToken } from "../support/ed25519.ts";
-import { testGateway } from "../support/test-gateway.ts";
+import { accessToken } from "../support/workers/ed25519.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
 
 const REGISTER = "/v1/account/register";
 const json = (body: string, headers: Record<string, string> = {}): RequestInit => ({

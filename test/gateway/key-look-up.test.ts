@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { accessToken, testKey } from "../support/ed25519.ts";
-import { snapshotOf, testGateway } from "../support/test-gateway.ts";
+import { accessToken, testKey } from "../support/workers/ed25519.ts";
+import { snapshotOf, testGateway } from "../support/workers/test-gateway.ts";
 
 /*
  * A token whose key a gateway doesn't know is bad, or younger than what it knows. 401 makes its

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { accessToken } from "../support/ed25519.ts";
-import { testGateway } from "../support/test-gateway.ts";
+import { accessToken } from "../support/workers/ed25519.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
 
 const from = (address: string, more: Record<string, string> = {}): RequestInit => ({
   headers: { "cf-connecting-ip": address, ...more },

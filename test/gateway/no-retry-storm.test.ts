@@ -6,9 +6,9 @@ import { createBff, type BffFetch } from "../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
 import { internalTokenVerifier } from "../../src/platform/internal-token.ts";
 import { createLogger } from "../../src/platform/logger.ts";
-import { accessToken } from "../support/ed25519.ts";
-import { testGateway } from "../support/test-gateway.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { accessToken } from "../support/workers/ed25519.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 interface Failing {
   /** What the service does with each call. */

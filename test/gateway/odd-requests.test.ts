@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { accessToken } from "../support/ed25519.ts";
-import { never } from "../support/hung-bindings.ts";
-import { testGateway } from "../support/test-gateway.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { accessToken } from "../support/workers/ed25519.ts";
+import { never } from "../support/workers/hung-bindings.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 const REGISTER = "/v1/account/register";
 const OUR_HEADERS = [

@@ -4,17 +4,17 @@ import type { Guard } from "../../src/platform/guard.ts";
 import type { MakeGuard, UpstreamOptions } from "../../src/platform/guard-kit.ts";
 import { OVERLOAD_KINDS } from "../../src/resilience/overload-kinds.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { never } from "../support/hung-bindings.ts";
-import { testGateway } from "../support/test-gateway.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { never } from "../support/workers/hung-bindings.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const READY = { status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok" } };
 const UNKNOWN = { account: "unknown", app: "unknown", ops: "unknown" };
 
 /** A gateway that has so many places to ask each BFF from, under a clock that a test turns. */
 async function withReadyPlaces(maxConcurrent: number, upstream: () => Response | Promise<Response>) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const guard = (): Guard =>
     testGuard({ now: clock.now, maxConcurrent, timer: { inTime: (answer) => answer } });
   const gateway = await testGateway(upstream, {

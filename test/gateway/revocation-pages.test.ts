@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { TrustStore } from "../../src/gateway/trust-store.ts";
-import { testKey } from "../support/ed25519.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testKey } from "../support/workers/ed25519.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const PAGES = 25;
 
 /** An identity whose list of revoked sessions has so many pages, a session each. */
 async function longList(pages = PAGES) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const { publicJwk } = await testKey("identity-1");
   const asked: number[] = [];
   const identity = { failsAt: -1, hangsAt: -1 };

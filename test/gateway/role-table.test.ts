@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ROUTES } from "../../src/gateway/routes.ts";
-import { accessToken } from "../support/ed25519.ts";
-import { testGateway } from "../support/test-gateway.ts";
+import { accessToken } from "../support/workers/ed25519.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
 
 /*
  * Who may call what, written out: whoever changes a row of the gateway's table changes it here as

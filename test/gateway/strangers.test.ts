@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { networkKeyOf } from "../../src/gateway/client-key.ts";
-import { testGateway } from "../support/test-gateway.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
 
 const address = (host: number): string => `198.${18 + (host >> 16)}.${(host >> 8) & 255}.${host & 255}`;
 /** One of the 65,536 prefixes of a network. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { testGateway } from "../support/test-gateway.ts";
+import { testGateway } from "../support/workers/test-gateway.ts";
 
 /*
  * The 41 cases of the W3C's trace-context test suite (test/test.py, level 2, strict), each by its

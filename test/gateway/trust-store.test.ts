@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { TrustStore } from "../../src/gateway/trust-store.ts";
-import { testKey } from "../support/ed25519.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testKey } from "../support/workers/ed25519.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;
@@ -11,7 +11,7 @@ const SKEW_MS = 300_000;
  * its own clock.
  */
 async function setUp(identityAheadMs = 0) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const { publicJwk } = await testKey("identity-1");
   const log: { readonly sessionId: string; readonly revokedAtMs: number }[] = [];
   const asked: number[] = [];

@@ -10,12 +10,12 @@ import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { HistoryErasure } from "../../src/contracts/history.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import worker from "../../src/history/worker.ts";
-import { recordOf } from "../support/history-records.ts";
-import { plainly } from "../support/plainly.ts";
+import { recordOf } from "../support/databases/history-records.ts";
+import { plainPromises } from "../support/workers/plain-promises.ts";
 
 const databases = [env.HISTORY_DB_0, env.HISTORY_DB_1];
 const ctx: CallContext = { requestId: "r", traceparent: "", remainingMs: 10_000, principal: null };
-const erasure = plainly((exports as unknown as { Erasure: HistoryErasure }).Erasure);
+const erasure = plainPromises((exports as unknown as { Erasure: HistoryErasure }).Erasure);
 
 /** Every cell of every table of every database that holds `text`: `table.column`. */
 async function placesOf(text: string): Promise<readonly string[]> {

@@ -5,8 +5,9 @@ import { createSweep } from "../../src/history/biz/sweep.ts";
 import { d1FailureLog, d1FailureSummary } from "../../src/history/data/d1-failure-log.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { oldLetters, oldRejected, oldUnreadable } from "../../src/history/data/d1-retention.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
-import { recordOf } from "../support/history-records.ts";
+import { proxiedD1 } from "../../testbed/databases/d1-proxy.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { recordOf } from "../support/databases/history-records.ts";
 
 const db = env.HISTORY_DB_0;
 const other = env.HISTORY_DB_1;
@@ -141,31 +142,13 @@ describe("retention", () => {
     for (let index = 0; index < 3; index += 1) await reject(recordOf({ userId: `old-${index}` }), 1);
     await oldLettersWith(Array.from({ length: 500 }, () => ({ type: "flush" })));
     const read: number[] = [];
-    const metered = new Proxy(db, {
-      get(target, name) {
-        if (name === "batch")
-          return async (statements: D1PreparedStatement[]) => {
-            const results = await target.batch(statements);
-            read.push(...results.map(({ meta }) => meta.rows_read));
-            return results;
-          };
-        return (query: string) => ({
-          bind: (...values: unknown[]) => {
-            const statement = target.prepare(query).bind(...values);
-            const all = statement.all.bind(statement);
-            return Object.assign(statement, {
-              all: async () => {
-                const result = await all();
-                read.push(result.meta.rows_read);
-                return result;
-              },
-            });
-          },
-        });
-      },
+    const watched = proxiedD1(db, async (ask) => {
+      const results = await ask();
+      read.push(...results.map(({ meta }) => meta.rows_read));
+      return results;
     });
-    expect(await oldRejected(metered).prune(NOW_MS)).toBe(false);
-    expect(await oldLetters(metered).prune(NOW_MS)).toBe(true);
+    expect(await oldRejected(watched).prune(NOW_MS)).toBe(false);
+    expect(await oldLetters(watched).prune(NOW_MS)).toBe(true);
     expect(await rowsIn("history_rejected")).toBe(20_000);
     expect(await rowsIn("dead_letter")).toBe(400);
     expect(read).toHaveLength(3);

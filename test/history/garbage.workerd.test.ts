@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
 import { Erasure, HistoryMapping, Operations, Playback } from "../../src/history/worker.ts";
-import { testGarbageCalls } from "../support/garbage-calls.ts";
+import { testGarbageCalls } from "../support/workers/garbage-calls.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
 const remote = (name: string) => (): object => remotes[name] ?? {};

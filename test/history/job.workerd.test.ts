@@ -9,7 +9,8 @@ import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
 import { ENDLESS } from "../../src/platform/patience.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 const db = env.HISTORY_DB_0;
 const now = (): number => 1_700_000_000_000;
@@ -63,26 +64,9 @@ const stored = async (userId: string): Promise<readonly HistoryRecord[]> =>
 
 /** Rows D1 says it wrote for an upsert of `records`. */
 async function rowsWritten(records: readonly HistoryRecord[]): Promise<number> {
-  let written = 0;
-  const counting = new Proxy(db, {
-    get: (target, name) =>
-      name !== "prepare"
-        ? Reflect.get(target, name)
-        : (sql: string) => ({
-            bind: (...values: unknown[]) => ({
-              run: async () => {
-                const result = await target
-                  .prepare(sql)
-                  .bind(...values)
-                  .run();
-                written += result.meta.rows_written;
-                return result;
-              },
-            }),
-          }),
-  });
-  await d1HistoryWriter(counting, now).upsert(records);
-  return written;
+  const { metered, rows } = meteredD1(db);
+  await d1HistoryWriter(metered, now).upsert(records);
+  return rows();
 }
 
 /** The database, asked with JSON that can't be read: a bug of ours. */

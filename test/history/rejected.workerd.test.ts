@@ -18,7 +18,7 @@ import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Rejected } from "../../src/history/data/d1-rejected.ts";
 import { operationsEntrypoint } from "../../src/history/service/operations-entrypoint.ts";
 import type { Logger } from "../../src/platform/logger.ts";
-import { recordOf } from "../support/history-records.ts";
+import { recordOf } from "../support/databases/history-records.ts";
 
 const databases = [env.HISTORY_DB_0, env.HISTORY_DB_1] as const;
 const NOW_MS = 1_700_000_000_000;

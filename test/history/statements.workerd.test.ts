@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { createHistoryJob } from "../../src/history/biz/history-job.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { wire } from "../../src/history/wire.ts";
-import { recordOf } from "../support/history-records.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
-import { disagreements } from "../support/statement-bounds.ts";
+import { recordOf } from "../support/databases/history-records.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { disagreements } from "../support/databases/statement-bounds.ts";
 
 /** docs/design/history.md */
 const { STATEMENTS_DOC } = env as unknown as { readonly STATEMENTS_DOC: string };

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
-import { durableWorker } from "../support/bundled-worker.ts";
+import { durableWorker } from "../support/workers/bundled-worker.ts";
 
 const root = `${resolve(import.meta.dirname, "../..")}/`;
 

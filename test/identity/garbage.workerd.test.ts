@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import { Accounts, Operations, Trust } from "../../src/identity/worker.ts";
-import { testGarbageCalls } from "../support/garbage-calls.ts";
+import { testGarbageCalls } from "../support/workers/garbage-calls.ts";
 import {
   anyone,
   bearerOf,

@@ -4,12 +4,12 @@ import { KeyRing } from "../../src/identity/biz/key-ring.ts";
 import { d1SigningKeys } from "../../src/identity/data/d1-signing-keys.ts";
 import { keyVault } from "../../src/identity/data/key-vault.ts";
 import { secretSource } from "../../src/identity/data/secret-source.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 import { operations, anyone, db, logIn, newAccount, operator, trust } from "./support/identity-worker.ts";
 
 describe("two rotations at once", () => {
   it("leave the key signing that was committed last, though the other one's begins later", async () => {
-    const clock = new TurnedClock(Date.now());
+    const clock = new VirtualTime(Date.now());
     const secret = [new Uint8Array(32).fill(7)];
     const vault = keyVault(secret);
     let commit = (): void => undefined;

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { codeOf } from "../../src/contracts/errors.ts";
 import { d1Accounts } from "../../src/identity/data/d1-accounts.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import {
   accounts,
   operations,

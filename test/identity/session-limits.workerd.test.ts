@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { SESSION_TTL_MS } from "../../src/identity/biz/lifetimes.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { AGE_MS_MAX, newFamily, REFRESH_LIMIT, sessionIdOf } from "./support/session-model.ts";
 
 const db = env.IDENTITY_DB;

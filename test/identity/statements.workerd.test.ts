@@ -1,8 +1,8 @@
 import { env as anyEnv } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { wire } from "../../src/identity/wire.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
-import { disagreements } from "../support/statement-bounds.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { disagreements } from "../support/databases/statement-bounds.ts";
 import { db } from "./support/identity-worker.ts";
 
 /** docs/design/identity.md */

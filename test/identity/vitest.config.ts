@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
-import { bundled, durableWorker } from "../support/bundled-worker.ts";
+import { bundled, durableWorker } from "../support/workers/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
 
@@ -30,7 +30,7 @@ export default defineConfig({
           {
             name: "playhead-history",
             modules: true,
-            script: bundled(`${root}test/identity/support/obedient-history.ts`),
+            script: bundled(`${root}test/identity/support/fake-history.ts`),
             compatibilityDate: "2026-10-23",
           },
         ],

@@ -1,7 +1,7 @@
 import { exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import { Funds, Operations, OutboxPublisher, Settlement } from "../../src/ledger/worker.ts";
-import { testGarbageCalls } from "../support/garbage-calls.ts";
+import { testGarbageCalls } from "../support/workers/garbage-calls.ts";
 import { as, db, env, newId, operator, operations, peer, userWith, funds } from "./support/ledger-worker.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;

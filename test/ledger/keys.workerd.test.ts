@@ -4,7 +4,7 @@ import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../src/ledger/data/ids.ts";
 import { digestOfKey } from "../../src/ledger/data/stored-key.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import {
   as,
   db,

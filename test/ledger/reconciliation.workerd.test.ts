@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { firstIdAt } from "../../src/contracts/id-time.ts";
 import { d1Reconciliation } from "../../src/ledger/data/d1-reconciliation.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { db } from "./support/ledger-worker.ts";
 
 /** Of each kind: more than any bound but that of the sums. */

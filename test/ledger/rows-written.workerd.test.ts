@@ -5,7 +5,7 @@ import { d1Inbox } from "../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../src/ledger/data/d1-outbox.ts";
 import { INBOX_RETENTION_MS, d1Retention } from "../../src/ledger/data/d1-retention.ts";
 import { d1Transfers } from "../../src/ledger/data/d1-transfers.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { db, newId } from "./support/ledger-worker.ts";
 
 /**

@@ -3,7 +3,7 @@ import { env as anyEnv } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { amountOf } from "../../src/ledger/biz/amount.ts";
 import { wire } from "../../src/ledger/wire.ts";
-import { meteredD1 } from "../support/metered-d1.ts";
+import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { runEveryStatement } from "./support/every-statement.ts";
 import { HEAVY, rowsOfEverything } from "./support/full-ledger.ts";
 import { db, delivery, env, newId } from "./support/ledger-worker.ts";

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { namingStatements, preparedStatements } from "./support/prepared-statements.ts";
-import { bundled, durableWorker } from "../support/bundled-worker.ts";
+import { bundled, durableWorker } from "../support/workers/bundled-worker.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url).href);
 
@@ -29,7 +29,7 @@ export default defineConfig({
           {
             name: "playhead-savings",
             modules: true,
-            script: bundled(`${root}test/ledger/support/obedient-peer.ts`),
+            script: bundled(`${root}test/ledger/support/fake-peer.ts`),
             compatibilityDate: "2026-10-23",
           },
         ],

@@ -4,13 +4,13 @@ import { UpstreamBreaker } from "../../src/durable/biz/upstream-breaker.ts";
 import { wiredBreaker } from "../../src/platform/breaker-engines.ts";
 import { requestTimer } from "../../src/platform/call-timer.ts";
 import { guardKit } from "../../src/platform/guard-kit.ts";
-import { namespaceOf } from "../support/hung-bindings.ts";
-import { MemoryObjectStore } from "../support/memory-windows.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { namespaceOf } from "../support/workers/hung-bindings.ts";
+import { MemoryObjectStore } from "../support/workers/memory-windows.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 /** The shared state of one upstream, and workers that call it, each by an engine. */
 function upstream() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const shared = new UpstreamBreaker(new MemoryObjectStore(), clock.now);
   const state: BreakerStateRpc = {
     report: async (report) => shared.report(report),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { breakerObserver } from "../../src/platform/breaker-observer.ts";
 import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 interface Seen {
   readonly ok: number;
@@ -9,7 +9,7 @@ interface Seen {
 }
 
 function observing(answer: () => Promise<void> = async () => undefined) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const sent: Seen[] = [];
   const { breaker, afterAttempt } = breakerObserver({
     breaker: new SreBreaker(),

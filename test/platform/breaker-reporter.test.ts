@@ -3,12 +3,12 @@ import { breakerReporter } from "../../src/platform/breaker-reporter.ts";
 import type { BreakerReport, BreakerVerdict } from "../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const CLOSED: BreakerVerdict = { state: "closed", version: 0, probeLeaseMs: 0 };
 
 function reporting(answer: (report: BreakerReport) => Promise<BreakerVerdict> = async () => CLOSED) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "isolate-1" });
   const sent: BreakerReport[] = [];
   const failures: unknown[] = [];

@@ -6,8 +6,8 @@ import { HedgePolicy } from "../../src/resilience/hedge.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
 import { RollingPercentile } from "../../src/resilience/rolling-percentile.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 /** An answer that says itself what it amounts to. */
 type Answer = AnswerFailure | "good";
@@ -18,7 +18,7 @@ const DOWN_BELOW: Answer = { code: "UNAVAILABLE", failedBelow: true, mustNotRetr
 
 /** A guard whose pauses turn the clock, and calls that are answered with one after the other. */
 function answering(options: Parameters<typeof testGuard>[0] = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const pauses: number[] = [];
   const outcomes: string[] = [];
   const overload = {

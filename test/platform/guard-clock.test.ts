@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 const MAX_CONCURRENT = 4;
 
 function setUp(overload?: OverloadLimiter) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const options = {
     now: clock.now,
     maxConcurrent: MAX_CONCURRENT,

@@ -6,13 +6,13 @@ import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { OVERLOAD_KINDS, overloadLimiter } from "../../src/resilience/overload-kinds.ts";
 import type { OverloadLimiter, WorkOutcome } from "../../src/resilience/overload-limiter.ts";
 import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
-import { never } from "../support/hung-bindings.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { never } from "../support/workers/hung-bindings.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const TICK_MS = 10;
 const ROUTE_MS = 1_000;
-const plan = (clock: TurnedClock) =>
+const plan = (clock: VirtualTime) =>
   ({ kind: "read", idempotent: true, deadlineAtMs: clock.now() + ROUTE_MS }) as const;
 
 /** A limiter that admits everybody and writes down what it is told. */
@@ -30,7 +30,7 @@ function listening(): { readonly limiter: OverloadLimiter; readonly told: WorkOu
  * As the runtime does it: the code behind a client who hung up is never run again, so the call
  * never returns.
  */
-function hangingUp(guard: Guard, clock: TurnedClock, isTold: boolean): () => void {
+function hangingUp(guard: Guard, clock: VirtualTime, isTold: boolean): () => void {
   const client = new AbortController();
   const told = isTold ? { hangUp: client.signal } : {};
   void guard.call("work", { ...plan(clock), ...told }, () => never).catch(() => undefined);
@@ -40,7 +40,7 @@ function hangingUp(guard: Guard, clock: TurnedClock, isTold: boolean): () => voi
 describe("a client who hangs up", () => {
   // I11, I12
   it("frees the place at once where the runtime tells it, and tells the limiter and the breaker nothing", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const { limiter, told } = listening();
     const breaker = new HystrixBreaker();
     const guard = testGuard({
@@ -62,7 +62,7 @@ describe("a client who hangs up", () => {
   });
 
   it("frees it in the end where nobody tells it, and says as little", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const { limiter, told } = listening();
     const guard = testGuard({
       now: clock.now,
@@ -82,7 +82,7 @@ describe("a client who hangs up", () => {
 
   // I12
   it("gives the trial of a half-open breaker back: the next one after the pause is somebody else's", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
     const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
     breaker.trip(clock.now());
@@ -96,7 +96,7 @@ describe("a client who hangs up", () => {
   });
 
   it("keeps nobody else from an upstream that works again, though it had been away for long and each trial is hung up", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const breaker = new HystrixBreaker({ openMs: 60_000 });
     const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
     breaker.trip(clock.now());
@@ -113,7 +113,7 @@ describe("a client who hangs up", () => {
 
   it("is not counted among the attempts of an SRE breaker, which would reject others for them", async () => {
     for (const isTold of [true, false]) {
-      const clock = new TurnedClock();
+      const clock = new VirtualTime();
       const breaker = new SreBreaker();
       const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
       for (let client = 0; client < 100; client += 1) {
@@ -153,7 +153,7 @@ describe("a client of a BFF's who hangs up", () => {
 
 describe("a service, which is told of no hang-up", () => {
   it("has a call go on to where its place is given back: fifty clients a second who are gone, on a database that is slow, fill no places", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const kept = new Set<Promise<unknown>>();
     const guard = testGuard({
       now: clock.now,
@@ -202,7 +202,7 @@ describe("twenty clients a second who hang up", () => {
   const runs = OVERLOAD_KINDS.flatMap((kind) => [true, false].map((isTold) => [kind, isTold] as const));
 
   it.each(runs)("make %s refuse nobody else (told at once: %s)", async (kind, isTold) => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const guard = testGuard({
       now: clock.now,
       overload: overloadLimiter(kind, {}),

@@ -5,8 +5,8 @@ import { ENDLESS } from "../../src/platform/patience.ts";
 import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const FAILURES = { reporter: "another", ok: 0, failed: 30, probe: null, version: 0 } as const;
 
@@ -14,7 +14,7 @@ const ASKING = { ...FAILURES, failed: 0, version: 1 } as const;
 
 /** A guard whose breaker is shared with another isolate, and knows that it is open. */
 async function openGuard() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const ledger = new BreakerLedger();
   const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "this" });
   let background: Promise<unknown>[] = [];

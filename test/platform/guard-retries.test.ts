@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { CodedError, hintsOf } from "../../src/contracts/errors.ts";
 import { LateError } from "../../src/platform/call-timer.ts";
 import { RetryBudget } from "../../src/resilience/retry-budget.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 /** A guard whose pauses turn the clock, and a call that fails as told. */
 function retrying(options: Parameters<typeof testGuard>[0] = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const pauses: number[] = [];
   const guard = testGuard({
     now: clock.now,
@@ -155,7 +155,7 @@ describe("what a failed call says", () => {
 describe("after no answer at all", () => {
   /** The clock turns by what each attempt may take, and nobody answers. */
   const hanging = async (leftMs: number) => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const timer = {
       inTime: (_answer: Promise<unknown>, limitMs: number): Promise<never> => {
         clock.turn(limitMs);

@@ -6,15 +6,15 @@ import type { FaultInjector } from "../../src/platform/faults.ts";
 import { LateError, type CallTimer } from "../../src/platform/call-timer.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { testGuard } from "../support/test-guard.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 type Plan = Partial<CallPlan<unknown>>;
 const READ = { kind: "read", idempotent: true } as const;
 
 /** A guard on a turned clock, with a record of which of its parts was passed, in order. */
 function watched(options: Parameters<typeof testGuard>[0] = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const passed: string[] = [];
   const engine = options.breaker ?? new HystrixBreaker();
   const overload: OverloadLimiter =

@@ -1,38 +1,21 @@
-import { DatabaseSync } from "node:sqlite";
 import { describe, expect, it } from "vitest";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { testGuard } from "../support/test-guard.ts";
+import { proxiedD1 } from "../../testbed/databases/d1-proxy.ts";
+import { sqliteD1 } from "../support/databases/sqlite-d1.ts";
+import { testGuard } from "../support/workers/test-guard.ts";
 
 /** A database of one table that fails as often as it is told to, and counts. */
 function failingD1(failures: number, error = new Error("D1_ERROR: network connection lost")) {
-  const sqlite = new DatabaseSync(":memory:");
-  sqlite.exec("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT)");
   const state = { calls: 0, left: failures };
-  const run = (query: string, values: readonly (string | number)[]) => {
+  const db = proxiedD1(sqliteD1("CREATE TABLE thing (id INTEGER PRIMARY KEY, name TEXT)"), async (ask) => {
     state.calls += 1;
     if (state.left > 0) {
       state.left -= 1;
       throw error;
     }
-    return { results: sqlite.prepare(query).all(...values), success: true, meta: {} };
-  };
-  const prepare = (query: string, values: readonly (string | number)[] = []): object => ({
-    bind: (...bound: (string | number)[]) => prepare(query, bound),
-    all: async () => run(query, values),
-    run: async () => run(query, values),
-    first: async (column?: string) => {
-      const [row] = run(query, values).results as Record<string, unknown>[];
-      return column === undefined ? (row ?? null) : (row?.[column] ?? null);
-    },
-    query,
-    values,
+    return ask();
   });
-  const db = {
-    prepare,
-    batch: async (statements: { query: string; values: (string | number)[] }[]) =>
-      statements.map(({ query, values }) => run(query, values)),
-  } as unknown as D1Database;
   return { db, state };
 }
 

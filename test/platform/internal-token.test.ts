@@ -1,8 +1,8 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { internalTokenMinter, internalTokenVerifier } from "../../src/platform/internal-token.ts";
-import { testKey } from "../support/ed25519.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { testKey } from "../support/workers/ed25519.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;
@@ -10,7 +10,7 @@ const AUDIENCE = "playhead-app-bff";
 const PRINCIPAL = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 
 async function setUp(bffAheadMs = 0) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const { privateKey, privateJwk, publicJwk } = await testKey("gateway-1");
   const mint = internalTokenMinter(privateJwk, clock.now);
   const verify = internalTokenVerifier({

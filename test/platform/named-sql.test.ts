@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { bound, boundAll, namedSql, type NamedSql } from "../../src/platform/named-sql.ts";
-import { sqliteD1 } from "../support/sqlite-d1.ts";
+import { sqliteD1 } from "../support/databases/sqlite-d1.ts";
 
 const db = sqliteD1("CREATE TABLE movement (owner TEXT, id TEXT, amount INTEGER)");
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { launchScript, type LaunchedScript } from "../support/launched-script.ts";
+import { launchScript, type LaunchedScript } from "../support/platforms/launched-script.ts";
 import { until } from "./support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-redis-launcher-"));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startBenchedRedis, type BenchedRedis } from "../../bench/support/benched-redis.ts";
-import { measureMemory } from "../../bench/support/redis-memory.ts";
-import { EMBEDDED_LENGTH_MAX, keyMemory } from "../../bench/support/redis-memory-model.ts";
+import { startBenchedRedis, type BenchedRedis } from "../../testbed/redis/benched-redis.ts";
+import { measureMemory } from "../../testbed/redis/redis-memory.ts";
+import { EMBEDDED_LENGTH_MAX, keyMemory } from "../../testbed/redis/redis-memory-model.ts";
 
 const KEYS = 20_000;
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { clientQuota } from "../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { quotaFor } from "../../src/resilience/quota-for.ts";
 import { answerAsk } from "../../src/resilience/rate-server.ts";
 import type { RateAsk, RateDecision, RateLimit } from "../../src/resilience/rate-limit.ts";
@@ -14,7 +14,7 @@ function isolate({
   limit = LIMIT,
   isAway = () => false,
 }: { readonly limit?: RateLimit; readonly isAway?: () => boolean } = {}) {
-  const quota = clientQuota("async", limit, { onUnreachable: "open", hasAllowance: true });
+  const quota = createClientQuota("async", limit, { onUnreachable: "open", hasAllowance: true });
   const server = quotaFor(limit);
   const asks: RateAsk[] = [];
   function request(nowMs: number): RateDecision {
@@ -80,7 +80,7 @@ describe("a quota with an allowance", () => {
   });
 
   it("tells nothing of windows that are over, though whoever asked in each of them has hung up", () => {
-    const quota = clientQuota("async", LIMIT, { onUnreachable: "open", hasAllowance: true });
+    const quota = createClientQuota("async", LIMIT, { onUnreachable: "open", hasAllowance: true });
     for (let window = 0; window < 8; window += 1) {
       const fromMs = START_MS + window * 120_000;
       for (let index = 0; index < ALLOWANCE; index += 1) expect(quota.decide(fromMs, 1)?.allowed).toBe(true);

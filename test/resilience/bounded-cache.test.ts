@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { BoundedCache } from "../../src/resilience/bounded-cache.ts";
-import { TurnedClock } from "../support/turned-clock.ts";
+import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 describe("a bounded cache", () => {
   it("forgets an entry when its time is up", () => {
-    const clock = new TurnedClock(0);
+    const clock = new VirtualTime(0);
     const cache = new BoundedCache<string>({ entriesMax: 2, now: clock.now });
     cache.set("a", "A", 100);
     clock.turn(99);

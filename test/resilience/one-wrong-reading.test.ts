@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { BbrLimiter } from "../../src/resilience/bbr-limiter.ts";
 import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
-import { clientQuota } from "../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
 import { Gcra } from "../../src/resilience/gcra.ts";
 import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
 import { quotaFor } from "../../src/resilience/quota-for.ts";
@@ -51,7 +51,7 @@ describe.each(OFF_MS)("what refuses, at one reading %d ms off", (offMs) => {
   it.each(["strict", "async", "lease"] as const)(
     "a client's denial (%s) is remembered for no longer than it was told",
     (mode) => {
-      const quota = clientQuota(mode, { limit: 10, windowMs: 20_000 }, { onUnreachable: "open" });
+      const quota = createClientQuota(mode, { limit: 10, windowMs: 20_000 }, { onUnreachable: "open" });
       quota.ask(wrongMs, 1);
       quota.answered(wrongMs, 1, {
         allowed: false,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { RollingPercentile } from "../../src/resilience/rolling-percentile.ts";
-import { mulberry32 } from "../sim/mulberry32.ts";
+import { mulberry32 } from "../../testbed/mulberry32.ts";
 
 const exact = { refreshMs: 0 };
 

@@ -1,8 +1,8 @@
 import { expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
-import { breakerRecoveryTable } from "./breaker-recovery.ts";
-import { overloadTable } from "./overload-sim.ts";
-import { rateAccuracyTable } from "./rate-accuracy.ts";
+import { breakerRecoveryTable } from "./resilience/breaker-recovery.ts";
+import { overloadTable } from "./resilience/overload-sim.ts";
+import { rateAccuracyTable } from "./resilience/rate-accuracy.ts";
 
 const HEAD = `# Figures of the simulations
 

@@ -2,11 +2,12 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { addCounts, COUNTERS, type Counts } from "./history-counters.ts";
-import { FAULTS_MENDED } from "./history-known-faults.ts";
-import { simulateHistory } from "./history-sim.ts";
-import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger-counters.ts";
-import { simulateLedgers } from "./ledger-sim.ts";
+import { COUNTERS } from "./history/history-counters.ts";
+import { addCounts, type Counts } from "./kernel/counts.ts";
+import { FAULTS_MENDED } from "./history/history-known-faults.ts";
+import { simulateHistory } from "./history/history-sim.ts";
+import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger/ledger-counters.ts";
+import { simulateLedgers } from "./ledger/ledger-sim.ts";
 
 /*
  * npm run test:sim [-- --only history|ledger|ledger-long] [--seeds N] [--from N] [--seed N [--fault

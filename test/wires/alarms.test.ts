@@ -4,7 +4,9 @@ import { rateWindowObject } from "../../src/durable/service/rate-window-object.t
 import { outboxPublisherObject } from "../../src/ledger/service/outbox-publisher-object.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 
 const FRAME = { logger: createLogger({ worker: "test", level: "silent" }), now: Date.now };
 const fails = (): never => {

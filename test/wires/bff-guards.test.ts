@@ -4,16 +4,21 @@ import { wire as wireApp } from "../../src/bff/app/wire.ts";
 import { wire as wireOps } from "../../src/bff/ops/wire.ts";
 import type { BffFetch } from "../../src/platform/bff-app.ts";
 import { internalTokenMinter } from "../../src/platform/internal-token.ts";
-import { testKey } from "../support/ed25519.ts";
-import { guardBindings, hungObjects, hungService } from "../support/hung-bindings.ts";
-import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+import { testKey } from "../support/workers/ed25519.ts";
+import { guardBindings, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
+import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const ADA = "0190a1b2-0000-7000-8000-000000000001";

@@ -1,16 +1,21 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { wire } from "../../src/gateway/wire.ts";
-import { accessToken, testKey } from "../support/ed25519.ts";
-import { guardBindings, hungService, never } from "../support/hung-bindings.ts";
-import { snapshotOf } from "../support/test-gateway.ts";
-import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+import { accessToken, testKey } from "../support/workers/ed25519.ts";
+import { guardBindings, hungService, never } from "../support/workers/hung-bindings.ts";
+import { snapshotOf } from "../support/workers/test-gateway.ts";
+import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const gatewayKey = await testKey("gateway-1");

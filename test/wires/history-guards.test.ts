@@ -1,18 +1,23 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { meteredShardSql } from "../../bench/support/metered-sqlite.ts";
+import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
-import { contextOf } from "../support/call-contexts.ts";
-import { guardBindings, hungD1, hungService, namespaceOf } from "../support/hung-bindings.ts";
-import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+import { contextOf } from "../support/workers/call-contexts.ts";
+import { guardBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
+import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const BUCKETS = "0-511=0,512-1023=1";
@@ -25,7 +30,7 @@ const ONE_SHARD = {
 /** As much of an object's state as a shard uses. */
 function stateOf(shard: number): DurableObjectState {
   const storage = {
-    sql: meteredShardSql({ rowsWritten: 0 }),
+    sql: new SqliteShardSql(),
     kv: { get: (key: string) => (key === "shard" ? shard : undefined), put: () => undefined },
     getAlarm: async () => null,
     setAlarm: async () => undefined,

@@ -2,16 +2,28 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/identity/wire.ts";
 import { Accounts, Operations, Trust } from "../../src/identity/worker.ts";
-import { contextOf } from "../support/call-contexts.ts";
-import { emptyD1, guardBindings, hungD1, hungObjects, hungService, never } from "../support/hung-bindings.ts";
-import { forgetGuards, guardsMade, opens } from "../support/wired-guards.ts";
+import { contextOf } from "../support/workers/call-contexts.ts";
+import {
+  emptyD1,
+  guardBindings,
+  hungD1,
+  hungObjects,
+  hungService,
+  never,
+} from "../support/workers/hung-bindings.ts";
+import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 /**

@@ -2,17 +2,22 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
-import { contextOf } from "../support/call-contexts.ts";
-import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
+import { contextOf } from "../support/workers/call-contexts.ts";
+import { guardBindings, hungD1, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
 import { ledgerD1 } from "../ledger/support/ledger-d1.ts";
-import { forgetGuards, guardsMade, isOpen, opens } from "../support/wired-guards.ts";
+import { forgetGuards, guardsMade, isOpen, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const CALLS = 40;

@@ -4,16 +4,21 @@ import { wire as wireApp } from "../../src/bff/app/wire.ts";
 import { Accounts } from "../../src/identity/worker.ts";
 import { Funds } from "../../src/ledger/worker.ts";
 import { internalTokenMinter } from "../../src/platform/internal-token.ts";
-import { testKey } from "../support/ed25519.ts";
-import { guardBindings, hungD1, hungObjects, hungService } from "../support/hung-bindings.ts";
-import { forgetGuards, isOpen, opens } from "../support/wired-guards.ts";
+import { testKey } from "../support/workers/ed25519.ts";
+import { guardBindings, hungD1, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
+import { forgetGuards, isOpen, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;

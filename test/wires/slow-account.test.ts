@@ -1,10 +1,12 @@
 import { createHash, type BinaryLike } from "node:crypto";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { slowIdentity } from "../support/slow-identity.ts";
+import { slowIdentity } from "../support/workers/slow-identity.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 // Real time doesn't pass on the faked clock; a password takes a quarter of a second of it.
 vi.mock("node:crypto", async (original) => ({
   ...(await original<object>()),

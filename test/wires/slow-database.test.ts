@@ -1,20 +1,25 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import { meteredShardSql } from "../../bench/support/metered-sqlite.ts";
+import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage } from "../../src/contracts/history.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
 import { HistoryShard, Playback } from "../../src/history/worker.ts";
-import { guardBindings, hungService, namespaceOf } from "../support/hung-bindings.ts";
-import { forgetGuards, opens } from "../support/wired-guards.ts";
+import { guardBindings, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
+import { forgetGuards, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
-vi.mock("cloudflare:workers", async () => (await import("../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../support/workers/wired-guards.ts")).runtimeModule(),
+);
 vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
   const kit = await original();
-  return { ...kit, guardKit: (await import("../support/wired-guards.ts")).recordingKit(kit.guardKit) };
+  return {
+    ...kit,
+    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
+  };
 });
 
 const BUCKETS = "0-1023=0";
@@ -52,7 +57,7 @@ function slowD1(ms: number): object {
 
 async function history(queryMs: number) {
   const storage = {
-    sql: meteredShardSql({ rowsWritten: 0 }),
+    sql: new SqliteShardSql(),
     kv: { get: (key: string) => (key === "shard" ? 0 : undefined), put: () => undefined },
     getAlarm: async () => null,
     setAlarm: async () => undefined,

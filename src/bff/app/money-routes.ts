@@ -6,10 +6,10 @@ import {
   transferIdSchema,
   transferSchema,
   transfersQuerySchema,
-  type LedgerFunds,
   type LedgerName,
   type TransferView,
 } from "../../contracts/ledger.ts";
+import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { statementQuerySchema } from "../../contracts/ledger-statement.ts";
 import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";

@@ -1,4 +1,5 @@
-import { LEDGERS, type LedgerFunds, type LedgerName } from "../../contracts/ledger.ts";
+import { LEDGERS, type LedgerName } from "../../contracts/ledger.ts";
+import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { CUT_MOVEMENTS, CUT_MOVEMENTS_MAX, type FundsCut } from "../../contracts/ledger-statement.ts";
 import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";

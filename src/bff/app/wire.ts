@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import type { HistoryPlayback } from "../../contracts/history.ts";
-import type { LedgerFunds, LedgerName } from "../../contracts/ledger.ts";
+import type { LedgerName } from "../../contracts/ledger.ts";
+import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { createBff } from "../../platform/bff-app.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";

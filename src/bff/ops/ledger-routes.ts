@@ -11,8 +11,8 @@ import {
   outboxQuerySchema,
   transferIdSchema,
   type LedgerName,
-  type LedgerOperations,
 } from "../../contracts/ledger.ts";
+import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import { answerJson } from "../../platform/answer-json.ts";
 import type { BffEnv } from "../../platform/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";

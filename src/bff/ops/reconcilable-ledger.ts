@@ -1,5 +1,5 @@
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { LedgerOperations } from "../../contracts/ledger.ts";
+import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { LedgerReconciliation } from "../../contracts/ledger-reconciliation.ts";
 import type { RequestScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";

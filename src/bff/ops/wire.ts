@@ -1,7 +1,8 @@
 import { waitUntil } from "cloudflare:workers";
 import type { BreakerStateRpc, RateWindowRpc } from "../../contracts/durable.ts";
 import type { HistoryOperations } from "../../contracts/history.ts";
-import type { LedgerName, LedgerOperations } from "../../contracts/ledger.ts";
+import type { LedgerName } from "../../contracts/ledger.ts";
+import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call-context.ts";
 import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";

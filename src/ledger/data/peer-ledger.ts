@@ -1,4 +1,5 @@
-import type { LedgerName, LedgerSettlement } from "../../contracts/ledger.ts";
+import type { LedgerName } from "../../contracts/ledger.ts";
+import type { LedgerSettlement } from "../../contracts/ledger-entrypoints.ts";
 import { backgroundScope } from "../../platform/call-context.ts";
 import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
 import { currentPatience } from "../../platform/request-scope.ts";

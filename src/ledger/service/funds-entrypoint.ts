@@ -10,10 +10,10 @@ import {
 import {
   transferIdSchema,
   type Funds as FundsHeld,
-  type LedgerFunds,
   type TransferReceipt,
   type TransferView,
 } from "../../contracts/ledger.ts";
+import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";

@@ -46,12 +46,12 @@ import {
   transferIdSchema,
   type DepositReceipt,
   type LedgerChange,
-  type LedgerOperations,
   type LedgerOverview,
   type OutboxMessage,
   type OutboxState,
   type TransferReceipt,
 } from "../../contracts/ledger.ts";
+import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import { requirePrincipal } from "../../platform/call-context.ts";
 import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";

@@ -1,7 +1,8 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { deliveryReportSchema } from "../../contracts/ledger-arguments.ts";
-import { transferIdSchema, type DeliveryReport, type LedgerSettlement } from "../../contracts/ledger.ts";
+import { transferIdSchema, type DeliveryReport } from "../../contracts/ledger.ts";
+import type { LedgerSettlement } from "../../contracts/ledger-entrypoints.ts";
 import { rpcMethods } from "../../platform/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

@@ -8,8 +8,8 @@ import { readBffConfig } from "../../../src/platform/bff-config.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { internalTokenMinter, internalTokenVerifier } from "../../../src/platform/internal-token.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testKey } from "../../support/ed25519.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testKey } from "../../support/workers/ed25519.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const GRANT: LoginGrant = {
   accessToken: "a.b.c",
@@ -35,7 +35,7 @@ interface ProblemBody {
 }
 
 /** Identity that writes down what it is asked, and answers `failure` where it is given one. */
-function obedientIdentity(calls: Call[], failure?: Error): IdentityAccounts {
+function fakeIdentity(calls: Call[], failure?: Error): IdentityAccounts {
   const answer =
     <T>(method: string, value: T) =>
     async (ctx: CallContext, input?: unknown): Promise<T> => {
@@ -60,7 +60,7 @@ async function accountBff({ failure }: { readonly failure?: Error } = {}) {
   const calls: Call[] = [];
   const gatewayKey = await testKey("gateway-1");
   const { x } = gatewayKey.publicJwk;
-  const identity = guardedRpc(obedientIdentity(calls, failure), testGuard());
+  const identity = guardedRpc(fakeIdentity(calls, failure), testGuard());
   const app = createAccountApp({
     identity,
     sessions: identity,

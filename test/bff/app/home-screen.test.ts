@@ -7,7 +7,7 @@ import { pageLimitSchema } from "../../../src/contracts/history.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const PROFILE = { userId: "ada", email: "ada@example.com", roles: ["user"], createdAt: 1 };
 const CUT = { balance: 70, inFlight: 0, paidIn: 70, movements: [], since: "" };

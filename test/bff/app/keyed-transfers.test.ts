@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addMoneyRoutes } from "../../../src/bff/app/money-routes.ts";
-import type { LedgerFunds } from "../../../src/contracts/ledger.ts";
+import type { LedgerFunds } from "../../../src/contracts/ledger-entrypoints.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { Transfers } from "../../../src/ledger/biz/transfers.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
@@ -10,8 +10,9 @@ import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedD1 } from "../../../src/platform/guarded-d1.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
+import { proxiedD1 } from "../../../testbed/databases/d1-proxy.ts";
 import { aDeposit, ledgerD1 } from "../../ledger/support/ledger-d1.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const SCHEDULE = { pausesMs: [2_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 
@@ -24,18 +25,16 @@ async function walletThatLoses(answers: number) {
   await d1Transfers(d1, "wallet").deposit(aDeposit({ userId: "ann", amount: amountOf(100) }));
   const events: string[] = [];
   let left = answers;
-  const lossy = {
-    ...d1,
-    batch: async (statements: D1PreparedStatement[]) => {
-      events.push("batch");
-      const results = await d1.batch(statements);
-      if (left > 0) {
-        left -= 1;
-        throw new Error("D1_ERROR: Network connection lost.");
-      }
-      return results;
-    },
-  } as unknown as D1Database;
+  const lossy = proxiedD1(d1, async (ask, { isBatch }) => {
+    if (!isBatch) return ask();
+    events.push("batch");
+    const results = await ask();
+    if (left > 0) {
+      left -= 1;
+      throw new Error("D1_ERROR: Network connection lost.");
+    }
+    return results;
+  });
   const db = guardedD1(lossy, {
     guard: testGuard({ upstream: "wallet-db" }),
     patience: () => ({ deadlineAtMs: Date.now() + 2_000 }),

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { addMoneyRoutes } from "../../../src/bff/app/money-routes.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { LedgerFunds, LedgerName } from "../../../src/contracts/ledger.ts";
+import type { LedgerName } from "../../../src/contracts/ledger.ts";
+import type { LedgerFunds } from "../../../src/contracts/ledger-entrypoints.ts";
 import type { FundsCut } from "../../../src/contracts/ledger-statement.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { DEADLINE_HEADER } from "../../../src/contracts/internal-request.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const ID = "01a21486-057d-7712-8c88-9a37a665137b";
 const CUT: FundsCut = { balance: 70, inFlight: 0, paidIn: 70, movements: [], since: "" };

@@ -7,10 +7,12 @@ import { playbackEntrypoint } from "../../../src/history/service/playback-entryp
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
-vi.mock("cloudflare:workers", async () => (await import("../../support/wired-guards.ts")).runtimeModule());
+vi.mock("cloudflare:workers", async () =>
+  (await import("../../support/workers/wired-guards.ts")).runtimeModule(),
+);
 
 const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 
@@ -29,7 +31,7 @@ function wayOfReports(
   hasTaken: boolean,
   meanwhile: (taken: Report[]) => void = () => undefined,
 ) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const taken: Report[] = [];
   const state = { attempts: 0, stubs: 0 };
   const attempt = (take: () => void): void => {
@@ -67,7 +69,7 @@ function wayOfReports(
 
 type Bff = ReturnType<typeof createBff>;
 
-function bffOver(service: HistoryPlayback, clock: TurnedClock): Bff {
+function bffOver(service: HistoryPlayback, clock: VirtualTime): Bff {
   return createBff({
     verifyInternalToken: async () => ADA,
     logger: createLogger({ worker: "app", level: "silent" }),
@@ -192,7 +194,7 @@ describe("a bad report of a batch", () => {
         rejected: [{ index: 1, path: "deviceId", message: "why" }],
       }),
     };
-    const bff = bffOver(history as unknown as HistoryPlayback, new TurnedClock());
+    const bff = bffOver(history as unknown as HistoryPlayback, new VirtualTime());
     const response = await postTo(bff, [beat(1, seconds), beat(2), beat(3)]);
     expect(await response.json()).toMatchObject({
       rejected: [{ index: 0 }, { index: 2, path: "deviceId", message: "why" }],

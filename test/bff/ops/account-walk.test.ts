@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { walkAccounts, type AccountWalk } from "../../../src/bff/ops/account-walk.ts";
 import { Pace } from "../../../src/bff/ops/pace.ts";
-import { TwoLedgers } from "../../support/two-ledgers.ts";
+import { TwoLedgers } from "../../support/databases/two-ledgers.ts";
 
 let world: TwoLedgers;
 let reads = 0;

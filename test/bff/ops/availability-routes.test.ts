@@ -6,8 +6,8 @@ import {
 import type { BreakerStateRpc, SharedBreakerView } from "../../../src/contracts/durable.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { never } from "../../support/hung-bindings.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { never } from "../../support/workers/hung-bindings.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const hung = {
   view: () => never,

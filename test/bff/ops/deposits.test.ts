@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addLedgerRoutes } from "../../../src/bff/ops/ledger-routes.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { AccountState, IdentityOperations } from "../../../src/contracts/identity.ts";
-import type { LedgerOperations } from "../../../src/contracts/ledger.ts";
+import type { LedgerOperations } from "../../../src/contracts/ledger-entrypoints.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { Deposits } from "../../../src/ledger/biz/deposits.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
@@ -12,7 +12,7 @@ import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { ledgerD1, UNLIMITED } from "../../ledger/support/ledger-d1.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const ANN = "0190a1b2-c3d4-7000-8000-0000000000ab";
 

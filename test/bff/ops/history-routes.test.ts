@@ -4,7 +4,7 @@ import { addHistoryRoutes } from "../../../src/bff/ops/history-routes.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const KEY = { userId: "ada", kind: "video", itemId: "m1", rev: 7 };
 

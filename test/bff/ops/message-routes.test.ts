@@ -3,11 +3,12 @@ import type { LedgersOfOperators } from "../../../src/bff/ops/ledger-routes.ts";
 import { addMessageRoutes } from "../../../src/bff/ops/message-routes.ts";
 import type { IdentityOperations } from "../../../src/contracts/identity.ts";
 import type { DeadLetter } from "../../../src/contracts/ledger-operators.ts";
-import type { LedgerName, LedgerOperations } from "../../../src/contracts/ledger.ts";
+import type { LedgerName } from "../../../src/contracts/ledger.ts";
+import type { LedgerOperations } from "../../../src/contracts/ledger-entrypoints.ts";
 import { createBff } from "../../../src/platform/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const transfer = (index: number): string => `01920000-0000-7000-8000-${String(index).padStart(12, "0")}`;
 const letter = (index: number, transferId: string | null = transfer(index)): DeadLetter => {

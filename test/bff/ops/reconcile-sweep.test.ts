@@ -4,7 +4,7 @@ import type { ReconcilableLedger } from "../../../src/bff/ops/reconcilable-ledge
 import { reconcile } from "../../../src/bff/ops/reconcile.ts";
 import { LEDGERS, type LedgerName } from "../../../src/contracts/ledger.ts";
 import type { Logger } from "../../../src/platform/logger.ts";
-import { TwoLedgers } from "../../support/two-ledgers.ts";
+import { TwoLedgers } from "../../support/databases/two-ledgers.ts";
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import { reconcile, type Reconciliation } from "../../../src/bff/ops/reconcile.ts";
 import { LEDGERS, type LedgerName } from "../../../src/contracts/ledger.ts";
-import { TwoLedgers, type Sent } from "../../support/two-ledgers.ts";
+import { TwoLedgers, type Sent } from "../../support/databases/two-ledgers.ts";
 
 const HOUR_MS = 3_600_000;
 

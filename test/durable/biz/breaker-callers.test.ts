@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BreakerCallers } from "../../../src/durable/biz/breaker-callers.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const seen = (worker: string, engine: "sre" | "hystrix" = "sre", ok = 1, failed = 1) => ({
   worker,
@@ -10,7 +10,7 @@ const seen = (worker: string, engine: "sre" | "hystrix" = "sre", ok = 1, failed 
 });
 
 function setUp() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const callers = new BreakerCallers();
   return {
     clock,

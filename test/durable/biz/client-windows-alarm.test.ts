@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { PolicyAsk, QuotaView } from "../../../src/contracts/durable.ts";
 import { ClientWindows } from "../../../src/durable/biz/client-windows.ts";
-import { MemoryObjectStore } from "../../support/memory-windows.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const WINDOW_MS = 60_000;
 const TAKE: PolicyAsk = { policy: "login", limit: 10, windowMs: WINDOW_MS, ask: { kind: "take", cost: 1 } };
@@ -15,7 +15,7 @@ const REPORT: PolicyAsk = {
 
 /** The windows of a client, over a storage that outlives restarts. */
 function windows() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const store = new MemoryObjectStore();
   const start = (): ClientWindows => new ClientWindows(store, clock.now, store.alarmAtMs);
   return { clock, store, start };

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { PolicyAsk } from "../../../src/contracts/durable.ts";
 import { ClientWindows } from "../../../src/durable/biz/client-windows.ts";
-import { MemoryObjectStore } from "../../support/memory-windows.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const PER_ADDRESS = { policy: "failures from 192.0.2.1", limit: 5, windowMs: 60_000 };
 const PER_EMAIL = { policy: "failures", limit: 100, windowMs: 60_000 };
@@ -17,7 +17,7 @@ const GIVE_BACKS: readonly PolicyAsk[] = [PER_ADDRESS, PER_EMAIL].map((limit) =>
 const MONTH_MS = 30 * 86_400_000;
 
 function setUp() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const store = new MemoryObjectStore();
   const open = () => new ClientWindows(store, clock.now, store.alarmAtMs);
   return { clock, store, open, windows: open() };

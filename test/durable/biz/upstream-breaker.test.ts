@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { UpstreamBreaker } from "../../../src/durable/biz/upstream-breaker.ts";
-import { MemoryObjectStore } from "../../support/memory-windows.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const FAILING = { reporter: "a", ok: 0, failed: 30, probe: null, version: 0 } as const;
 const ASKING = { reporter: "b", ok: 0, failed: 0, probe: null, version: 1 } as const;
 
 function setUp() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const store = new MemoryObjectStore();
   return { clock, store, open: () => new UpstreamBreaker(store, clock.now) };
 }

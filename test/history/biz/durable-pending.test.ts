@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { beat, BreakableSql, confirmAll, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { beat, confirmAll, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { SqliteShardSql } from "../../../testbed/databases/sqlite-shard-sql.ts";
 import { encodeRow } from "../../../src/history/data/log-codec.ts";
 import { ProtobufWriter } from "../../../src/protocol/protobuf.ts";
-import { recordOf } from "../../support/history-records.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -18,7 +19,7 @@ describe("a shard whose storage fails", () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const sql = new BreakableSql();
+        const sql = new SqliteShardSql();
         const { start } = shardOver({ sql, liveRowsMax: 4 });
         let shard = start();
         const acknowledged = new Map<string, number>();
@@ -54,7 +55,7 @@ describe("a shard whose storage fails", () => {
   });
 
   it("loses nothing to a snapshot that fails half way: 4,000 acknowledged, 4,000 there after a restart", async () => {
-    const sql = new BreakableSql();
+    const sql = new SqliteShardSql();
     const { failures, start } = shardOver({
       sql,
       pendingRecordsMax: 10_000,
@@ -185,7 +186,7 @@ describe("a shard's log", () => {
 
 describe("an erased user", () => {
   /** Every row of every table that holds the text, in whatever column. */
-  function copiesOf(sql: BreakableSql, text: string): string[] {
+  function copiesOf(sql: SqliteShardSql, text: string): string[] {
     const tables = sql
       .exec("SELECT name FROM sqlite_master WHERE type = 'table'")
       .toArray()
@@ -204,7 +205,7 @@ describe("an erased user", () => {
   }
 
   it("leaves no copy in the shard: not in rows, not in the snapshot, not in rows set aside, whatever comes later", async () => {
-    const sql = new BreakableSql();
+    const sql = new SqliteShardSql();
     const { start } = shardOver({ sql, liveRowsMax: 5 });
     let shard = start();
     for (let round = 0; round < 23; round += 1) {

@@ -1,7 +1,5 @@
-import { readFileSync, readdirSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import type { Entry, Report } from "../../../src/contracts/history.ts";
 import { confirmationOf, type HistoryRecord } from "../../../src/history/biz/record.ts";
 import type { Shard, ShardLimits } from "../../../src/history/biz/shard.ts";
@@ -9,8 +7,9 @@ import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts"
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { recordOf } from "../../support/history-records.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { keyOf, shardOver } from "../support/shard-over.ts";
 
 /*
@@ -20,15 +19,10 @@ import { keyOf, shardOver } from "../support/shard-over.ts";
 
 const DURATION_MS = 10_000;
 const KEY = keyOf("film");
-const folder = `${PROJECT_ROOT}migrations/history`;
-const MIGRATIONS = readdirSync(folder)
-  .toSorted()
-  .map((name) => readFileSync(`${folder}/${name}`, "utf8"))
-  .join("\n");
 
 /** A shard, its database, and the job's steps one by one. */
 function history(limits: Partial<ShardLimits> = {}) {
-  const db = sqliteD1(MIGRATIONS);
+  const db = sqliteD1(migrationsOf("history"));
   const over = shardOver({ reader: d1HistoryReader([db], () => 0), liveRowsMax: 4, ...limits });
   const writer = d1HistoryWriter(db, over.clock.now);
   const startMs = over.clock.now();

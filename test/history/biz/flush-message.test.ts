@@ -6,7 +6,7 @@ import {
   unpackFlushMessage,
 } from "../../../src/history/biz/flush-message.ts";
 import { readCollected } from "../../../src/history/biz/read-collected.ts";
-import { anyRecord, recordName, recordOf } from "../../support/history-records.ts";
+import { anyRecord, recordName, recordOf } from "../../support/databases/history-records.ts";
 
 const keyOf = ({ userId, kind, itemId }: { userId: string; kind: string; itemId: string }) => ({
   userId,

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { isCode } from "../../../src/contracts/errors.ts";
 import { GroupCommit } from "../../../src/history/biz/group-commit.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 function groupCommit(more: { weightMax?: number; waitingWeightMax?: number; failing?: boolean } = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const commits: string[][] = [];
   const group = new GroupCommit<string, string>({
     spacingMs: 50,
@@ -19,7 +19,7 @@ function groupCommit(more: { weightMax?: number; waitingWeightMax?: number; fail
       );
     },
     now: clock.now,
-    schedule: clock.schedule,
+    schedule: clock.after,
   });
   return { clock, commits, group };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { OwnLoad } from "../../../src/history/biz/own-load.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { beat, shardOver } from "../support/shard-over.ts";
 
 /**
@@ -8,10 +8,10 @@ import { beat, shardOver } from "../support/shard-over.ts";
  * them.
  */
 function loadWith(lateMs: () => number) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const load = new OwnLoad({
     now: clock.now,
-    schedule: (delayMs, callback) => clock.schedule(delayMs + lateMs(), callback),
+    schedule: (delayMs, callback) => clock.after(delayMs + lateMs(), callback),
   });
   const workFor = (ms: number): void => {
     for (let passed = 0; passed < ms; passed += 5) {
@@ -71,12 +71,12 @@ describe("an object's load", () => {
 
   it("keeps no timer running when nothing comes in", () => {
     let timers = 0;
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const load = new OwnLoad({
       now: clock.now,
       schedule: (delayMs, callback) => {
         timers += 1;
-        clock.schedule(delayMs, callback);
+        clock.after(delayMs, callback);
       },
     });
     for (let call = 0; call < 100; call += 1) load.arrived();

@@ -10,7 +10,7 @@ import {
   type HistoryRecord,
 } from "../../../src/history/biz/record.ts";
 import { beat, shardOver } from "../support/shard-over.ts";
-import { recordOf } from "../../support/history-records.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
 
 const T0 = 1_700_000_000_000;
 const MINUTE = 60_000;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { comparePositions, entryOf, isUnfinished, mergeRecords } from "../../../src/history/biz/record.ts";
-import { anyRecord, recordOf } from "../../support/history-records.ts";
+import { anyRecord, recordOf } from "../../support/databases/history-records.ts";
 
 describe("the order of reports", () => {
   const merged = (records: readonly ReturnType<typeof recordOf>[]) => records.reduce(mergeRecords);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { statementParts } from "../../../src/history/biz/statement-parts.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
-import { anyRecord, recordOf } from "../../support/history-records.ts";
+import { anyRecord, recordOf } from "../../support/databases/history-records.ts";
 
 const BYTES_MAX = 1_000_000;
 const bytesOf = (text: string): number => new TextEncoder().encode(text).byteLength;

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
 import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
-import { recordOf } from "../../support/history-records.ts";
-import type { TurnedClock } from "../../support/turned-clock.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
+import type { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
 
 const T0 = 1_600_000_000_000;
@@ -242,9 +242,9 @@ describe("a database that hangs", () => {
 
   /** A database that takes so long for each query. */
   function slowBy(ms: number, answer: (userId: string) => Promise<readonly HistoryRecord[]>) {
-    const timers: TurnedClock[] = [];
+    const timers: VirtualTime[] = [];
     const newestOf = async (userId: string): Promise<readonly HistoryRecord[]> => {
-      await new Promise<void>((resolve) => timers[0]?.schedule(ms, resolve));
+      await new Promise<void>((resolve) => timers[0]?.after(ms, resolve));
       return answer(userId);
     };
     const over = shardOver({ reader: { newestOf } });
@@ -253,7 +253,7 @@ describe("a database that hangs", () => {
   }
 
   /** How long each read takes, in ms, whatever becomes of it. */
-  async function timed(clock: TurnedClock, reads: readonly Promise<unknown>[]): Promise<readonly number[]> {
+  async function timed(clock: VirtualTime, reads: readonly Promise<unknown>[]): Promise<readonly number[]> {
     const startMs = clock.now();
     const took = reads.map((read) => read.then(() => clock.now() - startMs));
     for (let step = 0; step < 40; step += 1) {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeRow, encodeRow } from "../../../src/history/data/log-codec.ts";
 import { ProtobufError, ProtobufWriter } from "../../../src/protocol/protobuf.ts";
-import { anyRecord, recordOf } from "../../support/history-records.ts";
+import { anyRecord, recordOf } from "../../support/databases/history-records.ts";
 
 function outcomeOf(bytes: Uint8Array): "records" | "refused" | "another error" {
   try {

@@ -10,8 +10,8 @@ import {
 } from "../../../src/history/biz/record.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { upsertRecords } from "../../../src/history/data/record-upsert.ts";
-import { anyRecord } from "../../support/history-records.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { anyRecord } from "../../support/databases/history-records.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const folder = `${PROJECT_ROOT}migrations/history`;
 const MIGRATIONS = readdirSync(folder)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { meteredShardSql } from "../../../bench/support/metered-sqlite.ts";
+import { SqliteShardSql } from "../../../testbed/databases/sqlite-shard-sql.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { decodeRow } from "../../../src/history/data/log-codec.ts";
 import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
@@ -28,7 +28,7 @@ function recordsOf({
 }
 
 function storageOf({ schema, tables }: KeptLog): ShardSql {
-  const sql = meteredShardSql({ rowsWritten: 0 });
+  const sql = new SqliteShardSql();
   for (const statement of schema) sql.exec(`${statement};`);
   for (const [table, rows] of Object.entries(tables)) {
     for (const row of rows) {

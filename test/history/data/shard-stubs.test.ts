@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
 import { withinTimeOf, withoutDeadline } from "../../../src/platform/request-scope.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 const now = (): number => 5_000;
 const ctx = (remainingMs: number) => ({ requestId: "r", traceparent: "", remainingMs, principal: null });

@@ -1,61 +1,12 @@
-import { DatabaseSync, type SQLInputValue, type SQLOutputValue } from "node:sqlite";
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import type { HistoryReader } from "../../../src/history/biz/ports.ts";
 import { Shard, type ShardLimits } from "../../../src/history/biz/shard.ts";
-import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
-
-/**
- * A shard's SQLite whose statements can be made to fail, as a full disk or the platform's limits
- * would.
- */
-export class BreakableSql implements ShardSql {
-  readonly db = new DatabaseSync(":memory:");
-  /** Writing statements that still succeed; the one after them throws. */
-  writesLeft = Number.POSITIVE_INFINITY;
-
-  exec(query: string, ...bindings: (string | number | ArrayBuffer | null)[]) {
-    if (bindings.length === 0 && query.includes(";")) {
-      this.db.exec(query);
-      return { toArray: () => [] };
-    }
-    if (!/^\s*SELECT/i.test(query)) {
-      if (this.writesLeft <= 0) throw new Error("the disk is full");
-      this.writesLeft -= 1;
-    }
-    const values = bindings.map((value): SQLInputValue =>
-      value instanceof ArrayBuffer ? new Uint8Array(value) : value,
-    );
-    const rows = this.db
-      .prepare(query)
-      .all(...values)
-      .map((row) =>
-        Object.fromEntries(Object.entries(row).map(([name, value]) => [name, asPlatform(value)])),
-      );
-    return { toArray: () => rows };
-  }
-
-  transaction(work: () => void): void {
-    this.db.exec("BEGIN");
-    try {
-      work();
-      this.db.exec("COMMIT");
-    } catch (error) {
-      this.db.exec("ROLLBACK");
-      throw error;
-    }
-  }
-}
-
-/** Node gives blobs as byte arrays, the platform as buffers. */
-function asPlatform(value: SQLOutputValue): string | number | ArrayBuffer | null {
-  if (value instanceof Uint8Array) return value.slice().buffer;
-  return typeof value === "bigint" ? Number(value) : value;
-}
+import { SqliteShardSql } from "../../../testbed/databases/sqlite-shard-sql.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 interface ShardOverOptions extends Partial<ShardLimits> {
-  readonly sql?: BreakableSql;
+  readonly sql?: SqliteShardSql;
   readonly databases?: number;
   readonly databaseOf?: (userId: string) => number;
   readonly reader?: HistoryReader;
@@ -75,8 +26,8 @@ export function shardOver(options: ShardOverOptions = {}) {
     queueFails = () => false,
     ...limits
   } = options;
-  const { sql = new BreakableSql() } = options;
-  const clock = new TurnedClock();
+  const { sql = new SqliteShardSql() } = options;
+  const clock = new VirtualTime();
   const sent: QueueMessage[] = [];
   const alarms: number[] = [];
   const failures: string[] = [];
@@ -108,7 +59,7 @@ export function shardOver(options: ShardOverOptions = {}) {
       },
       reader,
       now: clock.now,
-      schedule: (delayMs, callback) => clock.schedule(delayMs + timersLateMs, callback),
+      schedule: (delayMs, callback) => clock.after(delayMs + timersLateMs, callback),
       onBackgroundFailure: (what) => void failures.push(what),
     });
   return { clock, sql, sent, alarms, failures, start };

@@ -3,7 +3,7 @@ import { runInNewContext } from "node:vm";
 import { LogRows } from "../../../src/history/biz/log-rows.ts";
 import { PendingSet } from "../../../src/history/biz/pending-set.ts";
 import { decodeRow, encodeRow } from "../../../src/history/data/log-codec.ts";
-import { recordOf } from "../../support/history-records.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
 
 /*
  * node test/history/support/weigh-pending.ts USERS ITEMS: what that many pending records really

@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { codeOf, hintsOf } from "../../../src/contracts/errors.ts";
 import { HashLane } from "../../../src/identity/biz/hash-lane.ts";
-import { LiveClock } from "../../support/live-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
+import { letPass } from "../../support/let-pass.ts";
 
 const HASH_MS = 200;
 
 /** A lane whose work takes as long as a hash, with all that was done in it. */
 function laneWith({ patienceMs = Number.POSITIVE_INFINITY } = {}) {
-  const clock = new LiveClock();
+  const clock = new VirtualTime();
   const kept: Promise<unknown>[] = [];
   const sleepers = { dropped: new Set<string>() };
   let asking = "";
@@ -46,7 +47,7 @@ describe("the hash lane", () => {
   it("has two at work, lets sixteen wait, and refuses the rest at once: no failure of anybody's, and not to be tried again at once", async () => {
     const { clock, lane, atWork, ask } = laneWith();
     const asked = times(18, (index) => ask(`owner-${index}`));
-    await clock.pass(0);
+    await letPass(clock, 0);
     const refused: unknown = await lane
       .run("one too many", async () => "done")
       .catch((error: unknown) => error);
@@ -54,7 +55,7 @@ describe("the hash lane", () => {
       "OVERLOADED",
       { retryAfterMs: expect.any(Number), mustNotRetry: true, failedBelow: true },
     ]);
-    await clock.pass(2_500);
+    await letPass(clock, 2_500);
     expect(await Promise.all(asked)).toEqual(times(18, () => "done"));
     expect(atWork.most).toBe(2);
   });
@@ -62,30 +63,30 @@ describe("the hash lane", () => {
   it("lets nobody wait for more than three seconds", async () => {
     const { clock, ask } = laneWith();
     const [one, other, waiting] = [ask("a", 5_000), ask("b", 5_000), ask("c")];
-    await clock.pass(2_900);
+    await letPass(clock, 2_900);
     let outcome = "waits";
     void waiting.then((answer) => void (outcome = answer));
-    await clock.pass(0);
+    await letPass(clock, 0);
     expect(outcome).toBe("waits");
-    await clock.pass(200);
+    await letPass(clock, 200);
     expect(outcome).toBe("OVERLOADED");
-    await clock.pass(2_000);
+    await letPass(clock, 2_000);
     expect(await Promise.all([one, other])).toEqual(["done", "done"]);
   });
 
   it("lets nobody wait for longer than they are waited for", async () => {
     const { clock, ask } = laneWith({ patienceMs: 500 });
     const [waiting] = [ask("a", 5_000), ask("b", 5_000), ask("c")].slice(2);
-    await clock.pass(600);
+    await letPass(clock, 600);
     expect(await waiting).toBe("OVERLOADED");
   });
 
   it("does the work of owners with few before that of owners with many", async () => {
     const { clock, done, ask } = laneWith();
     const many = times(10, () => ask("many"));
-    await clock.pass(20);
+    await letPass(clock, 20);
     const few = ["ada", "bob"].map((owner) => ask(owner));
-    await clock.pass(2_500);
+    await letPass(clock, 2_500);
     await Promise.all([...many, ...few]);
     expect(done.slice(2, 4).toSorted()).toEqual(["ada", "bob"]);
   });
@@ -93,7 +94,7 @@ describe("the hash lane", () => {
   it("keeps the order in which owners with as many have come", async () => {
     const { clock, done, ask } = laneWith();
     const asked = times(8, (index) => ask(`owner-${index}`));
-    await clock.pass(1_500);
+    await letPass(clock, 1_500);
     await Promise.all(asked);
     expect(done).toEqual(times(8, (index) => `owner-${index}`));
   });
@@ -101,9 +102,9 @@ describe("the hash lane", () => {
   it("that is full of one owner's takes in another's, and sends away the last of those", async () => {
     const { clock, ask } = laneWith();
     const flood = times(40, () => ask("flood"));
-    await clock.pass(20);
+    await letPass(clock, 20);
     const others = times(4, (index) => ask(`other-${index}`));
-    await clock.pass(3_000);
+    await letPass(clock, 3_000);
     expect(await Promise.all(others)).toEqual(times(4, () => "done"));
     const outcomes = await Promise.all(flood);
     expect(outcomes.filter((outcome) => outcome === "done")).toHaveLength(14);
@@ -115,22 +116,22 @@ describe("the hash lane", () => {
     const first = [ask("a", 500), ask("b", 500)];
     const gone = times(16, (index) => `gone-${index}`);
     for (const owner of gone) void ask(owner);
-    await clock.pass(10);
+    await letPass(clock, 10);
     for (const owner of gone) sleepers.dropped.add(owner);
-    await clock.pass(1_200);
+    await letPass(clock, 1_200);
     const late = times(16, (index) => ask(`late-${index}`));
-    await clock.pass(2_500);
+    await letPass(clock, 2_500);
     expect(await Promise.all([...first, ...late])).toEqual(times(18, () => "done"));
   });
 
   it("has what is at work go on when nobody waits for it any more, and in the end takes back a place that is not given back", async () => {
     const { clock, lane, kept, ask } = laneWith();
     for (const owner of ["a", "b"]) void lane.run(owner, () => new Promise(() => undefined));
-    await clock.pass(0);
+    await letPass(clock, 0);
     expect(kept).toHaveLength(2);
-    await clock.pass(9_000);
+    await letPass(clock, 9_000);
     const late = ask("c");
-    await clock.pass(1_500);
+    await letPass(clock, 1_500);
     expect(await late).toBe("done");
   });
 
@@ -140,11 +141,11 @@ describe("the hash lane", () => {
       const failing = lane
         .run(owner, () => Promise.reject(new TypeError("no")))
         .catch((error: unknown) => error);
-      await clock.pass(0);
+      await letPass(clock, 0);
       expect(await failing).toBeInstanceOf(TypeError);
     }
     const next = ask("d");
-    await clock.pass(250);
+    await letPass(clock, 250);
     expect(await next).toBe("done");
   });
 });

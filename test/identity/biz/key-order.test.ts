@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
 import { CLOCK_SKEW_MS } from "../../../src/identity/biz/lifetimes.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 
@@ -43,7 +43,7 @@ describe("keys that are changed by two isolates at once", () => {
         skewMs,
         fc.array(turn, { minLength: 1, maxLength: 4 }),
         async (scheduler, aheadMs, turns) => {
-          const clock = new TurnedClock();
+          const clock = new VirtualTime();
           const { store, all } = keyTable();
           const ring = (offsetMs: number): KeyRing =>
             new KeyRing({
@@ -95,7 +95,7 @@ describe("keys that are changed by two isolates at once", () => {
   });
 
   it("are ordered as they were committed, whatever their clocks say", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const { store, all } = keyTable();
     const ring = (aheadMs: number): KeyRing =>
       new KeyRing({

@@ -3,7 +3,7 @@ import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts"
 import { KeyRing } from "../../../src/identity/biz/key-ring.ts";
 import { KEYS_LIVE_MAX, KEYS_LIVE_MAX_REPLACING } from "../../../src/identity/biz/lifetimes.ts";
 import type { KeyVault } from "../../../src/identity/biz/ports.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 
@@ -21,7 +21,7 @@ function vaultOf(...secrets: readonly string[]): KeyVault {
 }
 
 function world() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const table = keyTable();
   const replaced: string[] = [];
   const ring = (vault: KeyVault): KeyRing =>

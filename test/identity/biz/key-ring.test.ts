@@ -7,13 +7,13 @@ import {
   KEY_LIST_TTL_MS,
   KEYS_LIVE_MAX,
 } from "../../../src/identity/biz/lifetimes.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { keyTable } from "../support/key-table.ts";
 import { plainSecrets, plainVault, readPlainToken } from "../support/plain-parts.ts";
 
 /** Two isolates over one table. */
 function twoRings() {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const table = keyTable();
   const replaced: string[] = [];
   const deps = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { operatorWorld, OPERATOR_EMAIL, sealingKeys } from "../support/operator-world.ts";
-import { identityMigrations, identityMigrationsAfter } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const FIRST = "the first operator's";
 const SECOND = "the second operator's";
@@ -10,10 +10,10 @@ const [K1 = new Uint8Array(), K2 = new Uint8Array(), K3 = new Uint8Array()] = se
 
 /** As an earlier release has made the account, or a user by registering. */
 function storedBefore(roles: string, password = FIRST) {
-  const db = sqliteD1(identityMigrations("0001"));
+  const db = sqliteD1(migrationsOf("identity", "0001"));
   const insert = "INSERT INTO account (id, email, password_hash, roles, created_at) VALUES (?, ?, ?, ?, 1)";
   db.sqlite.prepare(insert).run("old", OPERATOR_EMAIL, `plain:${password}`, roles);
-  db.sqlite.exec(identityMigrationsAfter("0001"));
+  db.sqlite.exec(migrationsAfter("identity", "0001"));
   return operatorWorld(db);
 }
 

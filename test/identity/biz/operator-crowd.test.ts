@@ -7,8 +7,8 @@ import { PasswordCheck } from "../../../src/identity/biz/password-check.ts";
 import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
-import { identityMigrations } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { CountingHasher, plainSecrets } from "../support/plain-parts.ts";
 
 const EMAIL = "op@example.com";
@@ -70,7 +70,7 @@ afterEach(() => void vi.useRealTimers());
 
 describe("nine right logins at once of the operator", () => {
   it("are nine that are let in, whoever of them has to make the account or the new secret's hash", async () => {
-    const accounts = d1Accounts(sqliteD1(identityMigrations()));
+    const accounts = d1Accounts(sqliteD1(migrationsOf("identity")));
     const allIn = Array.from({ length: 9 }, () => "in");
     expect(await isolate(accounts, FIRST)(9)).toEqual(allIn);
     expect(await isolate(accounts, SECOND)(9)).toEqual(allIn);

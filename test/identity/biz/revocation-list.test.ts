@@ -4,7 +4,7 @@ import { REVOCATIONS_PER_PULL_MAX } from "../../../src/contracts/identity.ts";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { CLOCK_SKEW_MS, REVOCATION_OVERLAP_MS } from "../../../src/identity/biz/lifetimes.ts";
 import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { MemoryRevocations } from "../support/memory-stores.ts";
 
 /**
@@ -52,7 +52,7 @@ describe("the revocation list", () => {
   it("gives every session to a gateway that keeps pulling, whatever the clocks and however many share a moment", async () => {
     await fc.assert(
       fc.asyncProperty(steps, async (taken) => {
-        const clock = new TurnedClock();
+        const clock = new VirtualTime();
         const store = new MemoryRevocations();
         const seen = new Set<string>();
         let sinceMs = 0;
@@ -71,7 +71,7 @@ describe("the revocation list", () => {
   });
 
   it("forgets what no token can be signed under any more", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const store = new MemoryRevocations();
     store.revoke("old", clock.now());
     clock.turn(ACCESS_TOKEN_TTL_MS);
@@ -81,7 +81,7 @@ describe("the revocation list", () => {
   });
 
   it("reaches back a little after a fresh revocation, and no further than it after an old one", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const store = new MemoryRevocations();
     store.revoke("s", clock.now());
     expect((await pullRevocations(store, clock.now, 0)).nextSinceMs).toBe(
@@ -95,7 +95,7 @@ describe("the revocation list", () => {
   });
 
   it("brings back to the present a gateway that asks from the future", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const { nextSinceMs } = await pullRevocations(new MemoryRevocations(), clock.now, clock.now() + 1e9);
     expect(nextSinceMs).toBeLessThan(clock.now());
   });

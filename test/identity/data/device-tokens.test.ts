@@ -2,7 +2,7 @@ import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import type { Account } from "../../../src/identity/biz/ports.ts";
 import { deviceTokens } from "../../../src/identity/data/device-tokens.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const DAY_MS = 86_400_000;
 const SECRET = Uint8Array.from({ length: 32 }, () => 7);
@@ -16,7 +16,7 @@ const ADA: Account = {
 };
 
 function tokensWith(...secrets: [Uint8Array<ArrayBuffer>, ...Uint8Array<ArrayBuffer>[]]) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   let made = 0;
   return {
     clock,

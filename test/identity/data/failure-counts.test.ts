@@ -3,16 +3,16 @@ import { hintsOf } from "../../../src/contracts/errors.ts";
 import type { FailureCount, KnownDevice } from "../../../src/identity/biz/ports.ts";
 import { failureCounts } from "../../../src/identity/data/failure-counts.ts";
 import { LateError } from "../../../src/platform/call-timer.ts";
-import { MemoryWindows } from "../../support/memory-windows.ts";
-import { testGuard } from "../../support/test-guard.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { MemoryWindows } from "../../support/workers/memory-windows.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const EMAIL = "ada@example.com";
 const DEVICE: KnownDevice = { userId: "ada", deviceId: "tv" };
 const MINUTE_MS = 60_000;
 
 function counts(sleep = async (): Promise<void> => undefined) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const windows = new MemoryWindows(clock.now);
   let background: Promise<unknown>[] = [];
   const isolate = () =>
@@ -145,7 +145,7 @@ describe("what is given back", () => {
   });
 
   it("nothing stays counted while the windows answer too late, nor is anything given back that they denied", async () => {
-    const clock = new TurnedClock();
+    const clock = new VirtualTime();
     const windows = new MemoryWindows(clock.now);
     const late = { is: false };
     const background: Promise<unknown>[] = [];

@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { signingKeyAt } from "../../../src/identity/biz/signing-key-at.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
-import { identityMigrations, identityMigrationsAfter } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 /** As the release before writes it, which knows no digest. */
 const account = (id: string): string =>
@@ -13,9 +13,9 @@ const key = (kid: string, signsFrom: number, verifyUntil: string): string =>
 
 describe("identity's database of the release before", () => {
   it("is served as it was, and goes on being written by that release beside this one", async () => {
-    const db = sqliteD1(identityMigrations("0001"));
+    const db = sqliteD1(migrationsOf("identity", "0001"));
     db.sqlite.exec(account("old"));
-    db.sqlite.exec(identityMigrationsAfter("0001"));
+    db.sqlite.exec(migrationsAfter("identity", "0001"));
     db.sqlite.exec(account("new"));
     const accounts = d1Accounts(db);
     for (const id of ["old", "new"])
@@ -30,7 +30,7 @@ describe("identity's database of the release before", () => {
   });
 
   it("has a retired key that begins to sign behind its successor, and that one doesn't sign", async () => {
-    const db = sqliteD1(identityMigrations());
+    const db = sqliteD1(migrationsOf("identity"));
     for (const row of [
       key("first", 0, "500000"),
       key("overtaken", 9_000, "900000"),

@@ -8,8 +8,8 @@ import type {
   TokenGrant,
 } from "../../../src/contracts/identity.ts";
 import { isRole } from "../../../src/contracts/permissions.ts";
-import { plainly } from "../../support/plainly.ts";
-import type { ObedientHistory } from "./obedient-history.ts";
+import { plainPromises } from "../../support/workers/plain-promises.ts";
+import type { FakeHistory } from "./fake-history.ts";
 
 /** The worker under test as its callers reach it: over RPC, by the contract's types. */
 interface IdentityExports {
@@ -20,10 +20,10 @@ interface IdentityExports {
 
 const { Accounts, Trust, Operations } = exports as unknown as IdentityExports;
 
-export const accounts = plainly(Accounts);
-export const trust = plainly(Trust);
-export const operations = plainly(Operations);
-export const history = env.HISTORY as unknown as ObedientHistory;
+export const accounts = plainPromises(Accounts);
+export const trust = plainPromises(Trust);
+export const operations = plainPromises(Operations);
+export const history = env.HISTORY as unknown as FakeHistory;
 export const db = env.IDENTITY_DB;
 
 export function as(principal: Principal | null): CallContext {

@@ -1,11 +1,11 @@
 import type { SigningKeyRecord, SigningKeyStore } from "../../../src/identity/biz/ports.ts";
 import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
-import { identityMigrations } from "../../support/identity-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 /** The table of signing keys by its real statements, on Node's SQLite. */
 export function keyTable() {
-  const db = sqliteD1(identityMigrations());
+  const db = sqliteD1(migrationsOf("identity"));
   const table = d1SigningKeys(db);
   const counts = { reads: 0 };
   const store: SigningKeyStore = {

@@ -4,8 +4,8 @@ import { PasswordCheck } from "../../../src/identity/biz/password-check.ts";
 import { createSignIn } from "../../../src/identity/biz/sign-in.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { operatorSecret } from "../../../src/identity/data/operator-secret.ts";
-import { identityMigrations } from "../../support/identity-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { CountingHasher, plainSecrets } from "./plain-parts.ts";
 
 export const OPERATOR_EMAIL = "op@example.com";
@@ -24,7 +24,7 @@ export const sealingKeys = SEALING;
  * Identity's login over its real statements, as an isolate with certain secrets has it. The table
  * outlives isolates.
  */
-export function operatorWorld(db: SqliteD1 = sqliteD1(identityMigrations())) {
+export function operatorWorld(db: SqliteD1 = sqliteD1(migrationsOf("identity"))) {
   const accounts = d1Accounts(db);
   const unapplied: string[] = [];
   const isolate = ({ password, email = OPERATOR_EMAIL, sealing = [KEY_1] }: Secrets) => {

@@ -7,7 +7,7 @@ import { Sessions } from "../../../src/identity/biz/sessions.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
 import { d1Sessions } from "../../../src/identity/data/d1-sessions.ts";
 import { d1Trades } from "../../../src/identity/data/d1-trades.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { plainSecrets, readPlainToken } from "./plain-parts.ts";
 
 const db = env.IDENTITY_DB;
@@ -25,7 +25,7 @@ export async function newFamily({
   ageMsMax = AGE_MS_MAX,
   database = db,
 }: { readonly ageMsMax?: number; readonly database?: D1Database } = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const account: Account = {
     id: crypto.randomUUID(),
     email: `${crypto.randomUUID()}@example.com`,

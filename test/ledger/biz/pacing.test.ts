@@ -10,8 +10,8 @@ import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash } from "../../../src/ledger/data/payload-hash.ts";
 import { LEDGER_MIGRATIONS, UNLIMITED } from "../support/ledger-d1.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const SCHEDULE = {
   pausesMs: [2_000, 4_000, 10_000, 60_000, 180_000],
@@ -26,7 +26,7 @@ const BACKLOG = 5_000;
  * that sends them.
  */
 function withBacklog(count: number) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const db = sqliteD1(LEDGER_MIGRATIONS);
   db.sqlite.exec(`
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${count})

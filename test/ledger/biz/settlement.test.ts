@@ -8,7 +8,7 @@ import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { LEDGER_MIGRATIONS, UNLIMITED } from "../support/ledger-d1.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const NOW_MS = 1_700_000_000_000;
 const SCHEDULE = { pausesMs: [2_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };

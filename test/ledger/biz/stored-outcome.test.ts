@@ -3,13 +3,14 @@ import { peerLedger } from "../../../src/ledger/data/peer-ledger.ts";
 import { Receiver } from "../../../src/ledger/biz/receiver.ts";
 import { Settlement } from "../../../src/ledger/biz/settlement.ts";
 import type { StoredOutcome } from "../../../src/ledger/biz/ports.ts";
-import type { DeliveryReport, LedgerSettlement } from "../../../src/contracts/ledger.ts";
+import type { DeliveryReport } from "../../../src/contracts/ledger.ts";
+import type { LedgerSettlement } from "../../../src/contracts/ledger-entrypoints.ts";
 import { d1DeadLetters } from "../../../src/ledger/data/d1-dead-letters.ts";
 import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
-import { testGuard } from "../../support/test-guard.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 import { ledgerD1 } from "../support/ledger-d1.ts";
 
 const ID = "01920000-0000-7000-8000-000000000001";

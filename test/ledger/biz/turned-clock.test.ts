@@ -8,7 +8,7 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
 const SCHEDULE = {
@@ -21,7 +21,7 @@ const SKEW_MS = 300_000;
 
 /** One ledger's outbox with a message in it, and machines around it whose clocks may differ. */
 async function setUp({ reporterAheadMs = 0 } = {}) {
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const db = ledgerD1();
   const outbox = d1Outbox(db);
   const sent: Delivery[] = [];

@@ -6,9 +6,10 @@ import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Statement } from "../../../src/ledger/data/d1-statement.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
+import { proxiedD1 } from "../../../testbed/databases/d1-proxy.ts";
 import { UNLIMITED } from "../support/ledger-d1.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const USER = "ann";
 let db: SqliteD1;
@@ -18,7 +19,7 @@ let atMs = 0;
 const idOf = (number: number): string => `01920000-0000-7000-8000-${String(number).padStart(12, "0")}`;
 
 beforeEach(() => {
-  db = sqliteD1(ledgerMigrations());
+  db = sqliteD1(migrationsOf("ledger"));
   atMs = 1_000;
 });
 
@@ -172,19 +173,12 @@ describe("a statement", () => {
 
   it("reads by keys only: neither the chain nor what is unchained needs a scan or a sort", () => {
     const plans: string[] = [];
-    const spy = new Proxy(db, {
-      get: (target, name) =>
-        name === "prepare"
-          ? (query: string) => {
-              plans.push(
-                ...target.sqlite
-                  .prepare(`EXPLAIN QUERY PLAN ${query}`)
-                  .all()
-                  .map(({ detail }) => String(detail)),
-              );
-              return target.prepare(query);
-            }
-          : Reflect.get(target, name),
+    const spy = proxiedD1(db, (ask, { runs }) => {
+      for (const { query } of runs) {
+        const plan = db.sqlite.prepare(`EXPLAIN QUERY PLAN ${query}`).all();
+        plans.push(...plan.map(({ detail }) => String(detail)));
+      }
+      return ask();
     });
     return d1Statement(spy)
       .page(USER, 10, { chained: idOf(1), unchainedBefore: { atMs: 5, id: "" }, balance: 0 })
@@ -241,11 +235,11 @@ describe("a cut", () => {
   });
 
   it("knows what was paid in before there was a column for it, and by an older release beside it", () => {
-    const old = sqliteD1(ledgerMigrations("0001"));
+    const old = sqliteD1(migrationsOf("ledger", "0001"));
     db = old;
     bookAsBefore(1, 60);
     bookAsBefore(2, 5, "clearing");
-    old.sqlite.exec(ledgerMigrationsAfter("0001"));
+    old.sqlite.exec(migrationsAfter("ledger", "0001"));
     bookAsBefore(3, 4);
     return expect(d1Statement(old).cut(USER, 50)).resolves.toMatchObject({ balance: 69, paidIn: 64 });
   });

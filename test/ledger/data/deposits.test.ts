@@ -5,14 +5,14 @@ import { Deposits } from "../../../src/ledger/biz/deposits.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash as hashPayload } from "../../../src/ledger/data/payload-hash.ts";
-import { TurnedClock } from "../../support/turned-clock.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { ledgerD1, UNLIMITED } from "../support/ledger-d1.ts";
 
 const DAY_MS = 86_400_000;
 
 function setUp(limits = { depositMax: 1_000, depositsPerDayMax: 2_500 }) {
   const db = ledgerD1();
-  const clock = new TurnedClock();
+  const clock = new VirtualTime();
   const woken: number[] = [];
   const store = d1Transfers(db, "wallet");
   const deposits = new Deposits({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { d1Operators } from "../../../src/ledger/data/d1-operators.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
-import type { SqliteD1 } from "../../support/sqlite-d1.ts";
+import type { SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { ledgerD1 } from "../support/ledger-d1.ts";
 
 /** More than two slices. */

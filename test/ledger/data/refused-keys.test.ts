@@ -8,8 +8,8 @@ import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
 import { payloadHash } from "../../../src/ledger/data/payload-hash.ts";
 import { digestOfKey } from "../../../src/ledger/data/stored-key.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
 const DAY_MS = 86_400_000;
@@ -126,7 +126,7 @@ describe("keys of the release before", () => {
    * under way.
    */
   function earlier(): SqliteD1 {
-    const db = sqliteD1(ledgerMigrations("0001"));
+    const db = sqliteD1(migrationsOf("ledger", "0001"));
     db.sqlite.exec(
       `INSERT INTO account (id, user_id, kind, balance, opened_at) VALUES ('user:${USER}', '${USER}', 'user', 500, 1)`,
     );
@@ -141,7 +141,7 @@ describe("keys of the release before", () => {
     }
     db.sqlite.exec(`INSERT INTO outbox (id, user_id, amount, state, attempts, next_at, created_at, driven_at)
       VALUES ('01900000-0000-7000-8000-00000000000c', '${USER}', 50, 'pending', 1, 0, 0, 0)`);
-    db.sqlite.exec(ledgerMigrationsAfter("0001"));
+    db.sqlite.exec(migrationsAfter("ledger", "0001"));
     return db;
   }
 

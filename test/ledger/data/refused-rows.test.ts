@@ -4,7 +4,7 @@ import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Transfers } from "../../../src/ledger/data/d1-transfers.ts";
-import type { SqliteD1 } from "../../support/sqlite-d1.ts";
+import type { SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { aDeposit, ledgerD1 } from "../support/ledger-d1.ts";
 
 const ID = "01920000-0000-7000-8000-000000000001";

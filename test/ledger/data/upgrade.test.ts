@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { d1Operators } from "../../../src/ledger/data/d1-operators.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { d1Retention } from "../../../src/ledger/data/d1-retention.ts";
-import { ledgerMigrations, ledgerMigrationsAfter } from "../../support/ledger-migrations.ts";
-import { sqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
+import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 const AUDIT = { id: "audit-1", atMs: 9, actor: "op" };
 /** As the release before writes them, which knows none of the new columns. */
@@ -13,12 +13,12 @@ const messages = (prefix: string): string => `
 
 describe("a ledger of the release before", () => {
   it("is served as it was, and goes on being written by that release beside this one", async () => {
-    const db = sqliteD1(ledgerMigrations("0001"));
+    const db = sqliteD1(migrationsOf("ledger", "0001"));
     db.sqlite.exec(
       "INSERT INTO account (id, user_id, kind, opened_at, closed_at) VALUES ('user:ann', 'ann', 'user', 1, 2)",
     );
     db.sqlite.exec(messages("old"));
-    db.sqlite.exec(ledgerMigrationsAfter("0001"));
+    db.sqlite.exec(migrationsAfter("ledger", "0001"));
     db.sqlite.exec(messages("new"));
 
     const due = await d1Outbox(db).due(6, 10);

@@ -2,11 +2,11 @@ import { AMOUNT_MAX } from "../../../src/contracts/ledger.ts";
 import { amountOf } from "../../../src/ledger/biz/amount.ts";
 import type { DepositLimits, NewDeposit } from "../../../src/ledger/biz/ports.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { ledgerMigrations } from "../../support/ledger-migrations.ts";
-import { sqliteD1, type SqliteD1 } from "../../support/sqlite-d1.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
+import { sqliteD1, type SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
 /** Every migration of a ledger, in order. */
-export const LEDGER_MIGRATIONS = ledgerMigrations();
+export const LEDGER_MIGRATIONS = migrationsOf("ledger");
 
 /** A ledger's database in Node. */
 export function ledgerD1(): SqliteD1 {

@@ -1,15 +1,19 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { env as anyEnv, exports } from "cloudflare:workers";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
-import type { LedgerFunds, LedgerOperations, LedgerSettlement } from "../../../src/contracts/ledger.ts";
+import type {
+  LedgerFunds,
+  LedgerOperations,
+  LedgerSettlement,
+} from "../../../src/contracts/ledger-entrypoints.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { plainly } from "../../support/plainly.ts";
+import { plainPromises } from "../../support/workers/plain-promises.ts";
 import worker from "../../../src/ledger/worker.ts";
-import type { Settlement as ObedientPeer } from "./obedient-peer.ts";
+import type { Settlement as FakePeer } from "./fake-peer.ts";
 
 export const env = anyEnv as unknown as LedgerEnv;
 export const db = env.LEDGER_DB;
-export const peer = env.PEER as unknown as ObedientPeer;
+export const peer = env.PEER as unknown as FakePeer;
 
 interface LedgerExports {
   readonly Funds: LedgerFunds;
@@ -19,9 +23,9 @@ interface LedgerExports {
 
 const { Funds, Operations, Settlement } = exports as unknown as LedgerExports;
 
-export const funds = plainly(Funds);
-export const operations = plainly(Operations);
-export const settlement = plainly(Settlement);
+export const funds = plainPromises(Funds);
+export const operations = plainPromises(Operations);
+export const settlement = plainPromises(Settlement);
 
 export function as(userId: string): CallContext {
   return {

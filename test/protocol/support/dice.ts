@@ -1,4 +1,4 @@
-import { mulberry32 } from "../../sim/mulberry32.ts";
+import { mulberry32 } from "../../../testbed/mulberry32.ts";
 
 /** Choices that are the same for the same seed. */
 export class Dice {

@@ -7,8 +7,8 @@ import {
 } from "../../../src/resilience/breaker-ledger.ts";
 import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
-import { mulberry32 } from "../../sim/mulberry32.ts";
-import { VirtualTime } from "../../sim/virtual-time.ts";
+import { mulberry32 } from "../../../testbed/mulberry32.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 export interface ClusterOptions {
   readonly seed: number;
@@ -92,7 +92,7 @@ export class BreakerCluster {
 
   /** What a clock shows: whole ms. Times in options and results count from 0. */
   get #nowMs(): number {
-    return Math.floor(this.#time.nowMs) - STARTS_AT_MS;
+    return Math.floor(this.#time.now()) - STARTS_AT_MS;
   }
 
   #arrive(isolate: Isolate): void {
@@ -104,7 +104,7 @@ export class BreakerCluster {
   }
 
   #call(isolate: Isolate): void {
-    const { kind } = isolate.breaker.admit(this.#time.nowMs, this.#random());
+    const { kind } = isolate.breaker.admit(this.#time.now(), this.#random());
     const heard = this.#nowMs - isolate.heardAtMs < VERDICT_MS ? isolate.heard : null;
     const call: ClusterCall = { atMs: this.#nowMs, isolate: isolate.name, kind, heard, outcome: null };
     this.calls.push(call);
@@ -114,14 +114,14 @@ export class BreakerCluster {
     const outcome: BreakerOutcome = this.#goesWrong() ? "cancelled" : isDead ? "failure" : "success";
     this.#time.after(isDead ? 400 : 20, () => {
       call.outcome = outcome;
-      isolate.breaker.record(this.#time.nowMs, outcome, kind);
+      isolate.breaker.record(this.#time.now(), outcome, kind);
       this.#report(isolate);
     });
   }
 
   /** As its owner would: one second's patience, and what comes later is not listened to. */
   #report(isolate: Isolate): void {
-    const report = isolate.breaker.takeReport(this.#time.nowMs);
+    const report = isolate.breaker.takeReport(this.#time.now());
     if (report === null) return;
     let isOver = false;
     const arrive = (): void => {
@@ -132,7 +132,7 @@ export class BreakerCluster {
         isOver = true;
         if (verdict.probeLeaseMs > 0) this.heldLeases.push({ atMs: this.#nowMs, holder: isolate.name });
         Object.assign(isolate, { heard: verdict.state, heardAtMs: this.#nowMs });
-        isolate.breaker.learn(this.#time.nowMs, verdict);
+        isolate.breaker.learn(this.#time.now(), verdict);
       });
     };
     const { cutOff } = this.#options;
@@ -144,7 +144,7 @@ export class BreakerCluster {
     this.#time.after(PATIENCE_MS, () => {
       if (isOver) return;
       isOver = true;
-      isolate.breaker.reportFailed(this.#time.nowMs);
+      isolate.breaker.reportFailed(this.#time.now());
     });
   }
 
@@ -155,7 +155,7 @@ export class BreakerCluster {
         JSON.parse(JSON.stringify(this.#ledger.state)) as BreakerLedgerState,
       );
     const before = this.#ledger.state.state;
-    const verdict = this.#ledger.report(this.#time.nowMs, report);
+    const verdict = this.#ledger.report(this.#time.now(), report);
     if (verdict.state !== before) this.changes.push({ atMs: this.#nowMs, state: verdict.state });
     if (verdict.probeLeaseMs > 0) this.leases.push({ atMs: this.#nowMs, holder: report.reporter });
     return verdict;

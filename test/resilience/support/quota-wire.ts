@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { clientQuota, type ClientQuota, type QuotaMode } from "../../../src/resilience/client-quota.ts";
+import type { ClientQuota, QuotaMode } from "../../../src/resilience/client-quota.ts";
+import { createClientQuota } from "../../../src/resilience/create-client-quota.ts";
 import { quotaFor } from "../../../src/resilience/quota-for.ts";
 import type { RateAnswer, RateAsk, RateLimit, RateQuota } from "../../../src/resilience/rate-limit.ts";
 import { answerAsk } from "../../../src/resilience/rate-server.ts";
@@ -49,7 +50,7 @@ export class QuotaWire {
     this.#limit = limit;
     this.#server = quotaFor(limit);
     this.#isolates = Array.from({ length: ISOLATES }, () =>
-      clientQuota(mode, limit, { onUnreachable: "closed" }),
+      createClientQuota(mode, limit, { onUnreachable: "closed" }),
     );
   }
 

@@ -1,0 +1,152 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleWorker } from "../../scripts/runtime/bundle.ts";
+import { databasesOf, migrateLocally } from "../../scripts/runtime/migrate.ts";
+import {
+  prepareWorker,
+  startPlatform,
+  type RunnableWorker,
+  type RunningPlatform,
+} from "../../scripts/runtime/platform.ts";
+import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
+import { makeSecrets } from "../../scripts/runtime/secrets.ts";
+import { replaceModules, type Part } from "./parts.ts";
+import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
+
+const COMPATIBILITY_DATE = "2026-10-23";
+const secrets = makeSecrets();
+
+/** The operator of every candidate that has one. */
+export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD } as const;
+
+/** A state folder of its own, migrated. */
+async function freshState(): Promise<string> {
+  const state = mkdtempSync(join(tmpdir(), "playhead-bench-"));
+  await migrateLocally(databasesOf(readWorkerConfigs()), state);
+  return join(state, "v3");
+}
+
+async function benchWorker(
+  file: string,
+  more: Partial<RunnableWorker> & { readonly name: string },
+): Promise<RunnableWorker> {
+  const contents = await bundleWorker(`${PROJECT_ROOT}bench/workers/${file}.ts`);
+  return {
+    compatibilityDate: COMPATIBILITY_DATE,
+    modules: [{ type: "ESModule", path: "index.js", contents }],
+    ...more,
+  } as RunnableWorker;
+}
+
+/**
+ * Production's vars but for the log, which would measure the terminal, and the limits: a few users
+ * send what thousands would.
+ */
+async function realWorkers({
+  without = [],
+  logLevel = "warn",
+  rateLimitScale = 10_000,
+}: WholeOptions = {}): Promise<RunnableWorker[]> {
+  const vars = { LOG_LEVEL: logLevel, RATE_LIMIT_SCALE: String(rateLimitScale) };
+  const plugins = without.length === 0 ? [] : [replaceModules(without)];
+  return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })));
+}
+
+export interface WholeOptions {
+  /** Parts of the product to leave out, in order to weigh them. */
+  readonly without?: readonly Part[];
+  /** `info` is production's: a line a request, taken off the runtime by this process. */
+  readonly logLevel?: "warn" | "info";
+  /** 1 where the limits are what is measured; 10,000 if absent. */
+  readonly rateLimitScale?: number;
+}
+
+/** The product as deployed, on disk. */
+export async function startWhole(options: WholeOptions = {}): Promise<RunningPlatform> {
+  return startPlatform({ workers: await realWorkers(options), port: 0, persistTo: await freshState() });
+}
+
+/**
+ * The product with its shared objects counting the calls that they get; `fetch` of the worker
+ * `playhead-durable` answers the counts.
+ */
+export async function startMetered(): Promise<RunningPlatform> {
+  const contents = await bundleWorker(`${PROJECT_ROOT}bench/workers/metered-durable.ts`);
+  const workers = (await realWorkers()).map((worker) =>
+    worker.name === "playhead-durable"
+      ? { ...worker, modules: [{ type: "ESModule" as const, path: "index.js", contents }] }
+      : worker,
+  );
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+}
+
+/**
+ * The real gateway, with or without its protection, before an app BFF whose work has few places.
+ */
+export async function startBeforeNarrowUpstream(options: WholeOptions = {}): Promise<RunningPlatform> {
+  const narrow = await benchWorker("narrow-app-bff", {
+    name: "playhead-app-bff",
+    durableObjects: { PLACES: { className: "Places", useSQLite: true } },
+  });
+  const workers = (await realWorkers(options)).map((worker) =>
+    worker.name === "playhead-app-bff" ? narrow : worker,
+  );
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+}
+
+/** The same gateway and BFF over a history service that writes every report to D1 at once. */
+export async function startWriteThrough(): Promise<RunningPlatform> {
+  const history = await benchWorker("write-through-history", {
+    name: "playhead-history",
+    d1Databases: { HISTORY_DB_0: { id: "HISTORY_DB_0" } },
+  });
+  const workers = (await realWorkers()).map((worker) =>
+    worker.name === "playhead-history" ? history : worker,
+  );
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+}
+
+/**
+ * The same hops as the product in plain Hono and RPC: no auth, no log, no guards, a shard that only
+ * counts.
+ */
+export async function startBareChain(): Promise<RunningPlatform> {
+  const workers = [
+    await benchWorker("bare-gateway", {
+      name: "bare-gateway",
+      serviceBindings: { BFF: { name: "bare-bff" } },
+    }),
+    await benchWorker("bare-bff", {
+      name: "bare-bff",
+      serviceBindings: { HISTORY: { name: "bare-history", entrypoint: "Playback" } },
+    }),
+    await benchWorker("bare-history", {
+      name: "bare-history",
+      durableObjects: { SHARD: { className: "CountingShard", useSQLite: true } },
+    }),
+  ];
+  return startPlatform({ workers, entry: "bare-gateway", port: 0 });
+}
+
+/** One plain Hono worker. */
+export async function startBareWorker(): Promise<RunningPlatform> {
+  return startPlatform({
+    workers: [await benchWorker("bare-worker", { name: "bare-worker" })],
+    entry: "bare-worker",
+    port: 0,
+  });
+}
+
+/**
+ * The history's databases, and an object that runs whatever SQL it is given and tells what that
+ * would cost.
+ */
+export async function startSqlMeter(): Promise<RunningPlatform> {
+  const history = (await realWorkers()).find(({ name }) => name === "playhead-history");
+  const { d1Databases } = history ?? {};
+  if (d1Databases === undefined) throw new Error("the history has no database");
+  const durableObjects = { SQL: { className: "SqlMeter", useSQLite: true } };
+  const meter = await benchWorker("sql-meter", { name: "sql-meter", d1Databases, durableObjects });
+  return startPlatform({ workers: [meter], entry: "sql-meter", port: 0, persistTo: await freshState() });
+}

@@ -1,0 +1,229 @@
+import type { Entry, ItemKey } from "../../../src/contracts/history.ts";
+import {
+  comparePositions,
+  itemName,
+  type HistoryRecord,
+  type RecordKey,
+} from "../../../src/history/biz/record.ts";
+import { must } from "../kernel/broken-invariant.ts";
+import type { SimShard } from "./history-shard.ts";
+import { isNamedIn } from "./history-shard-checks.ts";
+import { isSetAside, isStored, storedOf } from "./history-stored.ts";
+import type { HistoryWorld } from "./history-world.ts";
+
+/** What was true of a user when a read was sent. */
+export interface Before {
+  readonly newest: readonly HistoryRecord[];
+  readonly version: number;
+  readonly isErased: boolean;
+}
+
+export interface Answer {
+  readonly items: readonly Entry[];
+  readonly degraded?: true;
+  /** What was asked for; absent where that was everything. */
+  readonly asked?: readonly ItemKey[];
+  /** Which entries belong into the answer; absent where all do. */
+  readonly accept?: (record: HistoryRecord) => boolean;
+}
+
+/** From a record's turn to its row in D1, when all is well. */
+const FLUSH_MS_MAX = 15_000;
+const LIVE = `SELECT coalesce(sum(length(payload)), 0) AS bytes FROM log
+  WHERE seq >= (SELECT low_water FROM log ORDER BY seq DESC LIMIT 1) AND seq > coalesce((SELECT max(seq) FROM snapshot), 0)`;
+const LOG_BYTES_PER_PENDING_MAX = 4;
+/** Below that no log is worth a snapshot. */
+const LOG_BYTES_FREE = 65_536;
+export function beforeRead({ model }: HistoryWorld, userId: string): Before {
+  const { version, erasure } = model.user(userId);
+  return { newest: model.newestFirst(userId), version, isErased: erasure === "done" };
+}
+
+/**
+ * Every answer shows at least what was durable when it was asked for, in order, and nothing that
+ * was never reported.
+ */
+export function checkAnswer(world: HistoryWorld, userId: string, before: Before, answer: Answer): void {
+  const { model, counters } = world;
+  const { version, erasure } = model.user(userId);
+  if (before.isErased) must(answer.items.length === 0, `${userId}: nothing is shown of who was erased`);
+  if (erasure !== "none") return;
+  const isDegraded = answer.degraded === true;
+  const shown = new Map(answer.items.map((entry) => [itemName(entry), recordOf(world, userId, entry)]));
+  must(shown.size === answer.items.length, `${userId}: each item is shown once`);
+  const known = new Map(before.newest.map((record, place) => [itemName(record), { record, place }]));
+  const accept = answer.accept ?? ((): boolean => true);
+  for (const [name, { record, place }] of known) {
+    if (!accept(record)) continue;
+    if (answer.asked !== undefined && !answer.asked.some((key) => itemName(key) === name)) continue;
+    const seen = shown.get(name);
+    // Others may have pushed it out of the newest meanwhile; what is not among them may be
+    // forgotten, and an older state of it be found.
+    const mayBeOut = place + (version - before.version) >= world.options.limits.entriesPerUserMax;
+    if (seen === undefined) {
+      // What was not finished when it was asked for may be by now.
+      const isOther = answer.accept !== undefined && version !== before.version;
+      must(
+        isOther || mayBeOut || isSetAside(world, record) || (isDegraded && isStored(world, record)),
+        `${userId} ${name}: what was acknowledged is shown`,
+      );
+    } else if (comparePositions(seen, record) < 0 && seen.positionMs !== record.positionMs) {
+      // What waits for D1 may be older than what D1 has, if it was dated so; a state that was
+      // replaced never comes back.
+      const isLateOne = isDegraded && isStored(world, record) && seen.rev > record.rev;
+      must(
+        mayBeOut || isLateOne || isSetAside(world, record),
+        `${userId} ${name}: the newest state is shown`,
+      );
+    }
+  }
+  if (isDegraded || version !== before.version || before.newest.some((record) => isSetAside(world, record)))
+    return;
+  checkDurations(world, userId, answer.items);
+  if (answer.asked !== undefined) {
+    if (world.options.faults.has("lookup-beyond-list")) checkLookup(world, userId, known, shown.keys());
+    return;
+  }
+  const expected = before.newest.slice(0, world.options.limits.entriesPerUserMax);
+  const areSure = expected.every((record) => !mayLackDuration(world, record));
+  // What may be continued depends on durations.
+  if (!areSure && answer.accept !== undefined) return;
+  counters.note("read of a whole history, exact");
+  if (before.newest.length > expected.length) counters.note("user's history at its limit");
+  const [want, got] = [expected.filter(accept), answer.items].map((list) =>
+    list.map(({ positionMs }) => positionMs).join(),
+  );
+  must(want === got, `${userId}: the list is in order and complete`);
+}
+
+/** A known duration is shown, whichever report knew it. */
+function checkDurations(world: HistoryWorld, userId: string, items: readonly Entry[]): void {
+  const { model, counters } = world;
+  for (const entry of items) {
+    const record = model.winner({ ...entry, userId });
+    if (record === undefined || mayLackDuration(world, record)) continue;
+    if (record.durationMs !== null && model.reportAt(record.positionMs)?.durationMs === null)
+      counters.note("duration shown of an older report");
+    must(
+      entry.durationMs === (record.durationMs ?? undefined),
+      `${userId} ${itemName(entry)}: the duration that is known is shown`,
+    );
+  }
+}
+
+/** A look-up finds what the list would show. */
+function checkLookup(
+  world: HistoryWorld,
+  userId: string,
+  known: ReadonlyMap<string, { readonly place: number }>,
+  shown: Iterable<string>,
+): void {
+  for (const name of shown) {
+    const place = known.get(name)?.place ?? 0;
+    must(
+      place < world.options.limits.entriesPerUserMax,
+      `${userId} ${name}: what the list has not is not found either`,
+    );
+  }
+}
+
+function recordOf({ model }: HistoryWorld, userId: string, entry: Entry): HistoryRecord {
+  const record = model.reportAt(entry.positionMs);
+  const isTrue = record !== undefined && record.userId === userId && itemName(record) === itemName(entry);
+  must(isTrue, `${userId} ${itemName(entry)}: only what is durable is shown`);
+  return record as HistoryRecord;
+}
+
+/**
+ * Whether the duration of a record's item may be forgotten: retention deletes, and what was set
+ * aside is not in D1.
+ */
+function mayLackDuration(world: HistoryWorld, record: HistoryRecord): boolean {
+  return world.model.item(record)?.mayLackDuration === true || isSetAside(world, { ...record, rev: 0 });
+}
+
+/** Who has something pending will be woken, or writes it back never. */
+export function checkAlarm(shard: SimShard): void {
+  must(
+    shard.object.willWake || shard.pending === 0,
+    `${shard.object.process.name}: what is pending has an alarm`,
+  );
+}
+
+/** What a restart must read is in proportion to what is pending. */
+export function checkLog({ object }: SimShard): void {
+  const [live] = object.storage.inspect(LIVE);
+  const pendingBytes = object.instance?.door.shard.status().pendingBytes ?? Number.POSITIVE_INFINITY;
+  const isBounded = Number(live?.["bytes"]) <= LOG_BYTES_FREE + LOG_BYTES_PER_PENDING_MAX * pendingBytes;
+  must(isBounded, `${object.process.name}: the log does not outgrow what is pending`);
+}
+
+/** A film that is watched on and on is written back as often as any other. */
+export function checkBusy(
+  world: HistoryWorld,
+  key: RecordKey,
+  beats: readonly { readonly positionMs: number; readonly atMs: number }[],
+): void {
+  const { limits, kernel } = world.options;
+  // A device whose clock is hours behind dates it before everything else that a user at their limit
+  // has.
+  if (
+    world.model.newestFirst(key.userId).findIndex(({ itemId }) => itemId === key.itemId) >=
+    limits.entriesPerUserMax
+  )
+    return;
+  const stored = storedOf(world, key.userId).find(({ itemId }) => itemId === key.itemId)?.positionMs ?? 0;
+  const due = beats.findLast(({ atMs }) => atMs < kernel.nowMs - limits.flushWindowMs - FLUSH_MS_MAX);
+  must(
+    due === undefined || stored >= due.positionMs,
+    `${key.userId} ${key.itemId}: what is busy does not dodge the window`,
+  );
+}
+
+/** In the end D1 is the model. */
+export function checkDatabase(world: HistoryWorld, userId: string): void {
+  const { model, options } = world;
+  const home = world.databaseOf(userId);
+  must(storedOf(world, userId, 1 - home).length === 0, `${userId}: only one database has them`);
+  if (model.user(userId).erasure !== "none") return checkErased(world, userId);
+  const rows = new Map(storedOf(world, userId).map((row) => [itemName(row), row]));
+  for (const record of model.newestFirst(userId).slice(0, options.limits.entriesPerUserMax)) {
+    const row = rows.get(itemName(record));
+    const isSame =
+      row !== undefined &&
+      row.atMs === record.atMs &&
+      row.rev === record.rev &&
+      row.positionMs === record.positionMs;
+    must(isSame, `${userId} ${itemName(record)}: D1 has the newest state`);
+    must(
+      mayLackDuration(world, record) || row?.durationMs === record.durationMs,
+      `${userId} ${itemName(record)}: D1 has the duration that is known`,
+    );
+  }
+}
+
+/** Nothing is left of who was erased, but the mark that refuses them. */
+function checkErased(world: HistoryWorld, userId: string): void {
+  must(world.model.user(userId).erasure === "done", `${userId}: an erasure comes to its end`);
+  for (const { db } of world.databases) {
+    for (const table of ["history", "history_rejected"]) {
+      const left = db.statement(`SELECT count(*) AS n FROM ${table} WHERE user_id = ?`).get(userId)?.["n"];
+      must(left === 0, `${userId}: nothing is left in ${table}`);
+    }
+    const marked = db.statement("SELECT erased FROM history_user WHERE user_id = ?").get(userId)?.["erased"];
+    must(marked === 1, `${userId}: the mark of an erased user stays`);
+    if (!world.options.faults.has("dead-letters-outlive-erasure")) continue;
+    const letters = db
+      .statement("SELECT count(*) AS n FROM dead_letter WHERE instr(body, ?) > 0")
+      .get(userId)?.["n"];
+    must(letters === 0, `${userId}: no dead letter names who was erased`);
+  }
+  if (!world.options.faults.has("shard-storage-outlives-erasure")) return;
+  const { storage } = world.shardOf(userId).object;
+  for (const table of ["log", "snapshot", "unread_row"]) {
+    must(
+      !isNamedIn(storage, table, userId),
+      `${userId}: no row of the shard's ${table} names who was erased`,
+    );
+  }
+}

@@ -1,0 +1,240 @@
+import { BrokenInvariant, must } from "../kernel/broken-invariant.ts";
+import { HistoryClients } from "./history-clients.ts";
+import type { Counts } from "../kernel/counts.ts";
+import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
+import { checkAlarm, checkBusy, checkDatabase, checkLog } from "./history-invariants.ts";
+import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
+import { drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS } from "./history-trouble.ts";
+import { CALM, type Hardship } from "./history-hardship.ts";
+import { HEALTHY, type Mutation } from "./history-mutation.ts";
+import { HistoryWorld, seedOf } from "./history-world.ts";
+import { Kernel } from "../kernel/kernel.ts";
+import { NO_TROUBLE } from "../kernel/trouble.ts";
+import { mulberry32 } from "../../../testbed/mulberry32.ts";
+
+const START_MS = 1_800_000_000_000;
+const CRON_MS = 300_000;
+/**
+ * Long enough for everything: clocks ten minutes apart, leases of ten minutes, retries and sweeps
+ * that come every five.
+ */
+const HEALED_MS = 2_700_000;
+const READ_MS = 60_000;
+const READ_SPACING_MS = 100;
+/** Share of worlds where the release before has been. */
+const OLD = 0.3;
+/**
+ * From the first confirmation after an outage to the last: two alarms, a batch, and a message that
+ * waits for its next attempt.
+ */
+const RESUMED_MS_MAX = 90_000;
+const BEATS = 16;
+const BEAT_MS = 10_000;
+/** From the last beat to the end of it all: the longest window, and what a flush takes. */
+const QUIET_MS = 150_000;
+
+const EVERYWHERE: readonly FaultName[] = FAULTS_MENDED.filter(({ share }) => share === 1).map(
+  ({ name }) => name,
+);
+
+export interface SimOptions {
+  readonly mutation?: Mutation;
+  /**
+   * Troubles of their own that are on in this world, instead of the one that its seed may bring:
+   * two of them would be in each other's way.
+   */
+  readonly faults?: readonly FaultName[];
+}
+
+/** What a seed came to. `failure` is what was broken, null if nothing was. */
+export interface SimResult {
+  readonly seed: number;
+  readonly steps: number;
+  readonly failure: string | null;
+  readonly trace: readonly string[];
+  readonly counts: Counts;
+}
+
+/** One world from one seed: ten minutes of trouble, then healing, then everything must be in D1. */
+export async function simulateHistory(
+  seed: number,
+  { mutation = HEALTHY, faults = [] }: SimOptions = {},
+): Promise<SimResult> {
+  const undo = mutation.patch?.();
+  try {
+    const asked = mutation.under === undefined ? faults : [...faults, mutation.under];
+    const sim = new HistorySim(
+      seed,
+      mutation,
+      new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed)),
+    );
+    let failure: string | null = null;
+    try {
+      await sim.run();
+    } catch (error) {
+      failure =
+        error instanceof BrokenInvariant
+          ? error.message
+          : String(error instanceof Error ? error.stack : error);
+    }
+    const { kernel, world } = sim;
+    return { seed, steps: kernel.steps, failure, trace: kernel.trace, counts: world.counters.counts };
+  } finally {
+    undo?.();
+  }
+}
+
+/**
+ * The mended faults whose trouble is part of this world: those of every world, and at most one of
+ * those that need a world of their own.
+ */
+function mendedIn(seed: number): readonly FaultName[] {
+  let luck = mulberry32(seed)();
+  for (const { name, share } of FAULTS_MENDED) {
+    if (share === 1) continue;
+    if (luck < share) return [...EVERYWHERE, name];
+    luck -= share;
+  }
+  return EVERYWHERE;
+}
+
+class HistorySim {
+  readonly kernel: Kernel;
+  readonly world: HistoryWorld;
+  readonly #clients: HistoryClients;
+  readonly #hardship: Hardship;
+
+  constructor(seed: number, mutation: Mutation, faults: ReadonlySet<FaultName>) {
+    this.kernel = new Kernel(seed, START_MS, () => this.#check());
+    this.#hardship = hardshipUnder(faults, drawHardship(this.kernel));
+    const isOld = this.kernel.chance(OLD) && !faults.has("reports-need-d1");
+    this.world = new HistoryWorld({
+      kernel: this.kernel,
+      mutation,
+      faults,
+      limits: limitsUnder(faults, drawLimits(this.kernel)),
+      hardship: this.#hardship,
+      isOld,
+      seedShards: seedOf(isOld),
+    });
+    this.#clients = new HistoryClients(this.world);
+  }
+
+  async run(): Promise<void> {
+    const { kernel, world } = this;
+    kernel.trouble = this.#hardship.trouble;
+    planTrouble(kernel, world, this.#clients);
+    planFaults(kernel, world, this.#clients);
+    this.#cron();
+    await this.#runFor(TROUBLE_MS);
+    const { isOld, faults } = world.options;
+    if (!isOld)
+      must(
+        (world.counters.counts.get("report acknowledged") ?? 0) > 0,
+        "reports are taken, whatever D1 does",
+      );
+    if (faults.has("log-outgrows-pending")) for (const shard of world.shards) checkLog(shard);
+
+    kernel.trouble = NO_TROUBLE;
+    Object.assign(this.#hardship, CALM);
+    for (const database of world.databases) database.state = "well";
+    if (faults.has("unknown-row")) world.rollForward();
+    this.#redrive();
+    this.#watchOn();
+    if (faults.has("resends-without-backoff")) this.#resume();
+    await this.#runFor(HEALED_MS);
+    must(this.#clients.open === 0, "every caller has an answer");
+    for (const { object, pending } of world.shards)
+      must(pending === 0, `${object.process.name}: nothing is pending any more`);
+    const users = [...USERS, ...this.#clients.others];
+    for (const userId of users) checkDatabase(world, userId);
+
+    let unread = users.length;
+    for (const [place, userId] of users.entries()) {
+      this.kernel.after(place * READ_SPACING_MS, "", () => {
+        this.#clients.readAll(userId).then(
+          (isDegraded) => {
+            world.hold(!isDegraded, `${userId}: nothing is degraded when all is well`);
+            unread -= 1;
+          },
+          (error: unknown) => world.hold(false, error instanceof Error ? error.message : String(error)),
+        );
+      });
+    }
+    await this.#runFor(READ_MS);
+    must(unread === 0, "every reader has an answer");
+  }
+
+  /**
+   * A database that was away for long takes something new: what was left alone for longer and
+   * longer comes with it. Where it has taken nothing, because the shard was full of what waits for
+   * it, the longest lease is the end.
+   */
+  #resume(): void {
+    const { kernel, world } = this;
+    const { flushWindowMs } = world.options.limits;
+    const { nowMs: resumedAtMs } = kernel;
+    for (const userId of USERS) this.#clients.report(userId, ["after-the-outage"], "tv");
+    kernel.after(flushWindowMs + RESUMED_MS_MAX, "", () => {
+      for (const { object, status } of world.shards)
+        world.hold(
+          status === null ||
+            status.pending === 0 ||
+            status.failingDatabases.length > 0 ||
+            status.oldestPendingMs < kernel.nowMs - resumedAtMs,
+          `${object.process.name}: what waited through an outage doesn't wait on`,
+        );
+    });
+  }
+
+  /** Operators try again what was set aside. */
+  #redrive(): void {
+    for (const atMs of [HEALED_MS / 2, HEALED_MS - QUIET_MS])
+      this.kernel.after(atMs, "", () => {
+        this.world.redrive().catch((error: unknown) => this.world.hold(false, String(error)));
+      });
+  }
+
+  /** Somebody watches one film for minutes, when all has been well for long. */
+  #watchOn(): void {
+    const { kernel, world } = this;
+    const userId = USERS.find((user) => world.model.user(user).erasure === "none");
+    if (userId === undefined) return;
+    const key = { userId, kind: "video", itemId: "busy" };
+    const beats: { positionMs: number; atMs: number }[] = [];
+    for (let beat = 0; beat < BEATS; beat += 1) {
+      kernel.after(HEALED_MS - QUIET_MS - (BEATS - beat) * BEAT_MS, "", () => {
+        for (const { positionMs } of this.#clients.report(userId, [key.itemId], "tv"))
+          beats.push({ positionMs, atMs: kernel.nowMs });
+      });
+    }
+    kernel.after(HEALED_MS - QUIET_MS, "", () => {
+      if (world.model.user(userId).erasure !== "none") return;
+      try {
+        checkBusy(world, key, beats);
+      } catch (error) {
+        world.hold(false, error instanceof Error ? error.message : String(error));
+      }
+    });
+  }
+
+  #check(): void {
+    if (this.world.broken !== null) throw this.world.broken;
+    // An alarm that was lost, or could not be set, is believed to be there until it is overdue.
+    const { counts } = this.world.counters;
+    if (counts.has("storage call threw") || counts.has("alarm lost")) return;
+    for (const shard of this.world.shards) checkAlarm(shard);
+  }
+
+  #cron(): void {
+    this.kernel.after(CRON_MS, "cron", () => {
+      this.world.sweep().catch(() => undefined);
+      this.#cron();
+    });
+  }
+
+  async #runFor(ms: number): Promise<void> {
+    await this.kernel.runUntil(this.kernel.nowMs + ms);
+    this.#check();
+  }
+}

@@ -1,0 +1,61 @@
+import { requestTimer, type CallTimer } from "../../../src/platform/call-timer.ts";
+import type { FaultInjector } from "../../../src/platform/faults.ts";
+import { Guard } from "../../../src/platform/guard.ts";
+import { guardLanes } from "../../../src/platform/guard-lanes.ts";
+import type { Breaker } from "../../../src/resilience/breaker.ts";
+import type { Clock } from "../../../src/resilience/clock.ts";
+import type { HedgePolicy } from "../../../src/resilience/hedge.ts";
+import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../../../src/resilience/overload-limiter.ts";
+import { RetryBudget } from "../../../src/resilience/retry-budget.ts";
+import { RetryThrottle } from "../../../src/resilience/retry-throttle.ts";
+
+interface TestGuardOptions {
+  readonly now?: Clock;
+  readonly upstream?: string;
+  readonly quotaMs?: number;
+  readonly maxConcurrent?: number;
+  readonly maxConcurrentDear?: number;
+  readonly breaker?: Breaker;
+  readonly overload?: OverloadLimiter;
+  readonly budget?: RetryBudget;
+  readonly hedge?: HedgePolicy;
+  readonly faults?: FaultInjector;
+  readonly timer?: CallTimer;
+  readonly random?: () => number;
+  readonly sleep?: (ms: number) => Promise<void>;
+  readonly keep?: (work: Promise<unknown>) => void;
+  readonly afterAttempt?: () => Promise<void> | undefined;
+}
+
+/** A guard with real parts, a clock that a test may turn, and pauses that take no time. */
+export function testGuard(options: TestGuardOptions = {}): Guard {
+  const {
+    now = Date.now,
+    upstream = "upstream",
+    quotaMs = 5_000,
+    maxConcurrent = 1_000,
+    maxConcurrentDear,
+    overload,
+  } = options;
+  return new Guard({
+    upstream,
+    quotaMs,
+    lanes: guardLanes({
+      maxConcurrent,
+      ...(maxConcurrentDear === undefined ? {} : { maxConcurrentDear }),
+      ...(overload === undefined ? {} : { overload: () => overload }),
+    }),
+    breaker: options.breaker ?? new HystrixBreaker(),
+    budget: options.budget ?? new RetryBudget(),
+    throttle: new RetryThrottle(),
+    hedge: options.hedge ?? null,
+    timer: options.timer ?? requestTimer,
+    faults: options.faults ?? null,
+    now,
+    random: options.random ?? (() => 0),
+    sleep: options.sleep ?? (async () => undefined),
+    keep: options.keep ?? (() => undefined),
+    afterAttempt: options.afterAttempt ?? (() => undefined),
+  });
+}

@@ -1,0 +1,100 @@
+import { vi } from "vitest";
+import { codeOf } from "../../../src/contracts/errors.ts";
+import type { Guard } from "../../../src/platform/guard.ts";
+import type { guardKit as realKit } from "../../../src/platform/guard-kit.ts";
+
+/** As much of the runtime's module as wires and entrypoints take from it. */
+export function runtimeModule(): object {
+  class Entry {
+    readonly ctx: unknown;
+    readonly env: unknown;
+    constructor(ctx: unknown, env: unknown) {
+      this.ctx = ctx;
+      this.env = env;
+    }
+  }
+  return { waitUntil: () => undefined, WorkerEntrypoint: Entry, DurableObject: Entry };
+}
+
+/** The guards that wires have made since the last `forgetGuards`, by the upstream's name. */
+const made = new Map<string, Guard>();
+
+export function forgetGuards(): void {
+  made.clear();
+}
+
+/** Names of the guards that were made; those of shards, of which there are many, by one name. */
+export function guardsMade(): readonly string[] {
+  return [...new Set([...made.keys()].map((name) => name.replace(/-shard-\d+$/, "-shard")))].sort();
+}
+
+/** The real kit, which writes down what it makes. */
+export function recordingKit(guardKit: typeof realKit): typeof realKit {
+  return function recorded(deps) {
+    const makeGuard = guardKit(deps);
+    return function makeRecorded(upstream, options) {
+      const guard = makeGuard(upstream, options);
+      made.set(upstream, guard);
+      return guard;
+    };
+  };
+}
+
+/** Whether the guard leaves its upstream alone: asked by a call that would succeed. */
+export async function isOpen(upstream: string): Promise<boolean> {
+  const name = [...made.keys()].find(
+    (known) => known === upstream || known.replace(/-shard-\d+$/, "-shard") === upstream,
+  );
+  const guard = made.get(name ?? "");
+  if (guard === undefined)
+    throw new Error(`no guard was made for ${upstream}, but for ${[...made.keys()].join(", ")}`);
+  const plan = { kind: "write", idempotent: false, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
+  return guard
+    .call("look", plan, async () => false)
+    .catch((error: unknown) => codeOf(error) === "CIRCUIT_OPEN");
+}
+
+const STEPS_MAX = 10_000;
+
+/**
+ * Turns the faked clock on, a step at a time, until the work has ended. What is real (cryptography,
+ * bodies) is waited for in between; while no timer is set, that is all there is to wait for, and
+ * the clock stands.
+ */
+async function settled(work: Promise<unknown>, stepMs: number): Promise<void> {
+  const state = { hasEnded: false };
+  void work.finally(() => void (state.hasEnded = true));
+  for (let step = 0; step < STEPS_MAX; step += 1) {
+    for (let turn = 0; turn < 5 && !state.hasEnded; turn += 1)
+      await new Promise((resolve) => void setImmediate(resolve));
+    if (state.hasEnded) return;
+    if (vi.getTimerCount() > 0) vi.advanceTimersByTime(stepMs);
+  }
+  throw new Error(`no end within ${STEPS_MAX} steps`);
+}
+
+interface Driving {
+  /** Calls at once, and how often in turn. */
+  readonly atOnce?: number;
+  readonly rounds?: number;
+  readonly stepMs?: number;
+}
+
+const AT_ONCE = 25;
+const STEP_MS = 50;
+
+/** Makes calls that hang until the guard opens. Answers whether it does. */
+export async function opens(
+  upstream: string,
+  call: (index: number) => Promise<unknown>,
+  { atOnce = AT_ONCE, rounds = 1, stepMs = STEP_MS }: Driving = {},
+): Promise<boolean> {
+  for (let round = 0; round < rounds; round += 1) {
+    const calls = Array.from({ length: atOnce }, (_, index) =>
+      call(round * atOnce + index).catch(() => undefined),
+    );
+    await settled(Promise.all(calls), stepMs);
+    if (await isOpen(upstream)) return true;
+  }
+  return false;
+}
