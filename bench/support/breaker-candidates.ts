@@ -6,9 +6,9 @@ import {
   SamplingBreaker,
 } from "cockatiel";
 import Opossum from "opossum";
-import type { Breaker, BreakerOutcome } from "../../src/resilience/breaker.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
+import type { Breaker, BreakerOutcome } from "../../src/resilience/breaker/breaker.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../../src/resilience/breaker/shared-breaker.ts";
 
 /**
  * All of them conclude from the last 10 s, from 20 calls on, of which half have failed, and stay

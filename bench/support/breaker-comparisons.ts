@@ -1,7 +1,7 @@
 import { CircuitState } from "cockatiel";
-import type { Breaker } from "../../src/resilience/breaker.ts";
-import { RollingWindow } from "../../src/resilience/rolling-window.ts";
-import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
+import type { Breaker } from "../../src/resilience/breaker/breaker.ts";
+import { RollingWindow } from "../../src/resilience/window/rolling-window.ts";
+import { SreBreaker } from "../../src/resilience/breaker/sre-breaker.ts";
 import type { Comparison } from "./comparison.ts";
 import {
   cockatiel,

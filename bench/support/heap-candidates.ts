@@ -1,6 +1,6 @@
-import { BbrLimiter } from "../../src/resilience/bbr-limiter.ts";
-import { ExactLog } from "../../src/resilience/exact-log.ts";
-import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
+import { BbrLimiter } from "../../src/resilience/overload/bbr-limiter.ts";
+import { ExactLog } from "../../src/resilience/quota/exact-log.ts";
+import { SreBreaker } from "../../src/resilience/breaker/sre-breaker.ts";
 import {
   cockatiel,
   type Guarded,

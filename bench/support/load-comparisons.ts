@@ -1,5 +1,5 @@
-import { BbrLimiter } from "../../src/resilience/bbr-limiter.ts";
-import { RetryBudget } from "../../src/resilience/retry-budget.ts";
+import { BbrLimiter } from "../../src/resilience/overload/bbr-limiter.ts";
+import { RetryBudget } from "../../src/resilience/retry/retry-budget.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Candidate } from "./interleaved.ts";
 

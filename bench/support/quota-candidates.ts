@@ -1,11 +1,11 @@
 import { Ratelimit } from "@upstash/ratelimit";
 import { Redis, type UpstashResponse } from "@upstash/redis";
 import { RateLimiterMemory } from "rate-limiter-flexible";
-import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
-import { Gcra } from "../../src/resilience/gcra.ts";
-import { quotaFor } from "../../src/resilience/quota-for.ts";
-import type { RateAnswer, RateLimit, RateQuota } from "../../src/resilience/rate-limit.ts";
-import { answerAsk } from "../../src/resilience/rate-server.ts";
+import { createClientQuota } from "../../src/resilience/quota/create-client-quota.ts";
+import { Gcra } from "../../src/resilience/quota/gcra.ts";
+import { quotaFor } from "../../src/resilience/quota/quota-for.ts";
+import type { RateAnswer, RateLimit, RateQuota } from "../../src/resilience/quota/rate-limit.ts";
+import { answerAsk } from "../../src/resilience/quota/rate-server.ts";
 
 /** Decides one request of a client, at a time given. */
 export type Decide = (nowMs: number) => boolean;

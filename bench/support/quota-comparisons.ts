@@ -1,5 +1,5 @@
-import { ExactLog } from "../../src/resilience/exact-log.ts";
-import { SlidingWindowCounter } from "../../src/resilience/sliding-window-counter.ts";
+import { ExactLog } from "../../src/resilience/quota/exact-log.ts";
+import { SlidingWindowCounter } from "../../src/resilience/quota/sliding-window-counter.ts";
 import type { Comparison } from "./comparison.ts";
 import type { Candidate } from "./interleaved.ts";
 import {

@@ -1,5 +1,5 @@
 import { DurableObject, WorkerEntrypoint } from "cloudflare:workers";
-import { jumpHash, jumpKey } from "../../src/resilience/jump-hash.ts";
+import { jumpHash, jumpKey } from "../../src/resilience/hash/jump-hash.ts";
 
 interface BareEnv {
   readonly SHARD: DurableObjectNamespace<CountingShard>;

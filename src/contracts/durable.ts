@@ -1,5 +1,5 @@
-import type { BreakerReport, BreakerVerdict } from "../resilience/breaker-ledger.ts";
-import type { RateAnswer, RateAsk } from "../resilience/rate-limit.ts";
+import type { BreakerReport, BreakerVerdict } from "../resilience/breaker/breaker-ledger.ts";
+import type { RateAnswer, RateAsk } from "../resilience/quota/rate-limit.ts";
 
 /*
  * What the objects of `playhead-durable` answer. They are reached by name through their namespaces:

@@ -2,9 +2,9 @@ import type { BffName } from "../contracts/internal-request.ts";
 import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
 import type { CallKind, Guard } from "../platform/guard.ts";
 import type { MakeGuard } from "../platform/guard-kit.ts";
-import { OnlookerLimiter } from "../resilience/onlooker-limiter.ts";
-import { overloadLimiter, type OverloadKind } from "../resilience/overload-kinds.ts";
-import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
+import { OnlookerLimiter } from "../resilience/overload/onlooker-limiter.ts";
+import { overloadLimiter, type OverloadKind } from "../resilience/overload/overload-kinds.ts";
+import type { OverloadLimiter } from "../resilience/overload/overload-limiter.ts";
 
 /** What each BFF is given at once, reads and writes apart. */
 export type BffLimiters = Readonly<Record<BffName, Readonly<Record<CallKind, OverloadLimiter>>>>;

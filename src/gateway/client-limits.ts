@@ -3,11 +3,11 @@ import type { RateWindowRpc } from "../contracts/durable.ts";
 import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import type { Guard } from "../platform/guard.ts";
 import type { Patience } from "../platform/patience.ts";
-import type { ClientQuota } from "../resilience/client-quota.ts";
-import { createClientQuota } from "../resilience/create-client-quota.ts";
+import type { ClientQuota } from "../resilience/quota/client-quota.ts";
+import { createClientQuota } from "../resilience/quota/create-client-quota.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { shardsFor, shareOf } from "../resilience/key-shards.ts";
-import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "../resilience/rate-limit.ts";
+import { shardsFor, shareOf } from "../resilience/hash/key-shards.ts";
+import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "../resilience/quota/rate-limit.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { LimitPolicy } from "./limit-policies.ts";
 

@@ -1,4 +1,4 @@
-import type { QuotaMode } from "../resilience/client-quota.ts";
+import type { QuotaMode } from "../resilience/quota/client-quota.ts";
 
 /** A quota each client has, as api.md promises it. */
 export interface LimitPolicy {

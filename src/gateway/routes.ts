@@ -1,6 +1,6 @@
 import type { BffName } from "../contracts/internal-request.ts";
 import type { Permission } from "../contracts/permissions.ts";
-import type { Criticality } from "../resilience/criticality.ts";
+import type { Criticality } from "../resilience/overload/criticality.ts";
 import type { LimitPolicyName } from "./limit-policies.ts";
 
 /** What routes answer to; HEAD is GET without a body. */

@@ -1,9 +1,9 @@
 import type { BreakerEngine, BreakerStateRpc } from "../contracts/durable.ts";
-import type { Breaker } from "../resilience/breaker.ts";
+import type { Breaker } from "../resilience/breaker/breaker.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { HystrixBreaker } from "../resilience/hystrix-breaker.ts";
-import { SharedBreaker } from "../resilience/shared-breaker.ts";
-import { SreBreaker } from "../resilience/sre-breaker.ts";
+import { HystrixBreaker } from "../resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../resilience/breaker/shared-breaker.ts";
+import { SreBreaker } from "../resilience/breaker/sre-breaker.ts";
 import { breakerObserver } from "./breaker-observer.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
 import type { GuardParts } from "./guard.ts";

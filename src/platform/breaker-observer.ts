@@ -1,5 +1,5 @@
 import type { CallsSeen } from "../contracts/durable.ts";
-import type { Breaker } from "../resilience/breaker.ts";
+import type { Breaker } from "../resilience/breaker/breaker.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import { clearingTimer } from "./call-timer.ts";

@@ -1,6 +1,6 @@
-import type { BreakerReport, BreakerVerdict } from "../resilience/breaker-ledger.ts";
+import type { BreakerReport, BreakerVerdict } from "../resilience/breaker/breaker-ledger.ts";
 import type { Clock } from "../resilience/clock.ts";
-import type { SharedBreaker } from "../resilience/shared-breaker.ts";
+import type { SharedBreaker } from "../resilience/breaker/shared-breaker.ts";
 import { clearingTimer } from "./call-timer.ts";
 
 interface BreakerReporterDeps {

@@ -8,8 +8,8 @@ import {
   type CodedErrorOptions,
   type ErrorCode,
 } from "../contracts/errors.ts";
-import type { BreakerOutcome } from "../resilience/breaker.ts";
-import type { WorkOutcome } from "../resilience/overload-limiter.ts";
+import type { BreakerOutcome } from "../resilience/breaker/breaker.ts";
+import type { WorkOutcome } from "../resilience/overload/overload-limiter.ts";
 import { LateError } from "./call-timer.ts";
 
 /* What a failed call means: to its caller, to the breaker and to the overload protection. */

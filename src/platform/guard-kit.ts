@@ -7,11 +7,11 @@ import {
   type SharedUpstream,
 } from "../contracts/durable.ts";
 import type { Clock } from "../resilience/clock.ts";
-import { HedgePolicy } from "../resilience/hedge.ts";
-import { PartedBreaker } from "../resilience/parted-breaker.ts";
-import { RetryBudget } from "../resilience/retry-budget.ts";
-import { RetryThrottle } from "../resilience/retry-throttle.ts";
-import { RollingPercentile } from "../resilience/rolling-percentile.ts";
+import { HedgePolicy } from "../resilience/retry/hedge.ts";
+import { PartedBreaker } from "../resilience/breaker/parted-breaker.ts";
+import { RetryBudget } from "../resilience/retry/retry-budget.ts";
+import { RetryThrottle } from "../resilience/retry/retry-throttle.ts";
+import { RollingPercentile } from "../resilience/window/rolling-percentile.ts";
 import { wiredBreaker, type WiredBreaker } from "./breaker-engines.ts";
 import type { CallTimer } from "./call-timer.ts";
 import type { FaultBoard } from "./fault-board.ts";
@@ -31,7 +31,8 @@ export interface GuardKitDeps {
   readonly faults: FaultBoard | null;
   /**
    * Which engine guards an upstream, by the upstream's name for whoever calls it, or by
-   * `worker/upstream=engine` for one caller alone; `hystrix`, with shared state, where it is not named.
+   * `worker/upstream=engine` for one caller alone; `hystrix`, with shared state, where it is not
+   * named.
    */
   readonly engines: Readonly<Record<string, BreakerEngine>>;
   /** Upstreams whose slowest reads get a second call beside them. */

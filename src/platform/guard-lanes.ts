@@ -1,5 +1,5 @@
-import { Bulkhead } from "../resilience/bulkhead.ts";
-import type { OverloadLimiter } from "../resilience/overload-limiter.ts";
+import { Bulkhead } from "../resilience/overload/bulkhead.ts";
+import type { OverloadLimiter } from "../resilience/overload/overload-limiter.ts";
 import type { CallKind, GuardParts } from "./guard.ts";
 
 /** How much of an upstream's work is under way at once. */

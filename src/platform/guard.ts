@@ -11,8 +11,8 @@
  */
 
 import { CodedError, codeOf, hintsOf, isRetryable } from "../contracts/errors.ts";
-import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker.ts";
-import type { Bulkhead } from "../resilience/bulkhead.ts";
+import type { Breaker, BreakerAdmission, BreakerOutcome } from "../resilience/breaker/breaker.ts";
+import type { Bulkhead } from "../resilience/overload/bulkhead.ts";
 import type { Clock } from "../resilience/clock.ts";
 import {
   callLimitMs,
@@ -22,12 +22,12 @@ import {
   isWorthCalling,
   remainingMs,
 } from "../resilience/deadline.ts";
-import type { Criticality } from "../resilience/criticality.ts";
-import type { OverloadLimiter, WorkOutcome } from "../resilience/overload-limiter.ts";
-import { hedged, type HedgePolicy } from "../resilience/hedge.ts";
-import type { RetryBudget } from "../resilience/retry-budget.ts";
-import { nextAttempt } from "../resilience/retry-policy.ts";
-import type { RetryThrottle } from "../resilience/retry-throttle.ts";
+import type { Criticality } from "../resilience/overload/criticality.ts";
+import type { OverloadLimiter, WorkOutcome } from "../resilience/overload/overload-limiter.ts";
+import { hedged, type HedgePolicy } from "../resilience/retry/hedge.ts";
+import type { RetryBudget } from "../resilience/retry/retry-budget.ts";
+import { nextAttempt } from "../resilience/retry/retry-policy.ts";
+import type { RetryThrottle } from "../resilience/retry/retry-throttle.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import type { FaultInjector } from "./faults.ts";
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
 import { accessToken } from "../support/workers/ed25519.ts";
 import { never } from "../support/workers/hung-bindings.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { breakerObserver } from "../../src/platform/breaker-observer.ts";
-import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
+import { SreBreaker } from "../../src/resilience/breaker/sre-breaker.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 interface Seen {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { breakerReporter } from "../../src/platform/breaker-reporter.ts";
-import type { BreakerReport, BreakerVerdict } from "../../src/resilience/breaker-ledger.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
+import type { BreakerReport, BreakerVerdict } from "../../src/resilience/breaker/breaker-ledger.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../../src/resilience/breaker/shared-breaker.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 
 const CLOSED: BreakerVerdict = { state: "closed", version: 0, probeLeaseMs: 0 };

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { AnswerFailure } from "../../src/platform/call-failure.ts";
 import type { CallPlan } from "../../src/platform/guard.ts";
-import type { Breaker } from "../../src/resilience/breaker.ts";
-import { HedgePolicy } from "../../src/resilience/hedge.ts";
-import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
-import { RetryBudget } from "../../src/resilience/retry-budget.ts";
-import { RollingPercentile } from "../../src/resilience/rolling-percentile.ts";
+import type { Breaker } from "../../src/resilience/breaker/breaker.ts";
+import { HedgePolicy } from "../../src/resilience/retry/hedge.ts";
+import type { OverloadLimiter } from "../../src/resilience/overload/overload-limiter.ts";
+import { RetryBudget } from "../../src/resilience/retry/retry-budget.ts";
+import { RollingPercentile } from "../../src/resilience/window/rolling-percentile.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 

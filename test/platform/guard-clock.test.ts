@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
+import type { OverloadLimiter } from "../../src/resilience/overload/overload-limiter.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest";
 import { breakerReporter } from "../../src/platform/breaker-reporter.ts";
 import type { CallPlan } from "../../src/platform/guard.ts";
 import { ENDLESS } from "../../src/platform/patience.ts";
-import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
+import { BreakerLedger } from "../../src/resilience/breaker/breaker-ledger.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../../src/resilience/breaker/shared-breaker.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 

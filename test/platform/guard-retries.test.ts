@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, hintsOf } from "../../src/contracts/errors.ts";
 import { LateError } from "../../src/platform/call-timer.ts";
-import { RetryBudget } from "../../src/resilience/retry-budget.ts";
+import { RetryBudget } from "../../src/resilience/retry/retry-budget.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 

@@ -4,8 +4,8 @@ import { CodedError } from "../../src/contracts/errors.ts";
 import type { CallPlan } from "../../src/platform/guard.ts";
 import type { FaultInjector } from "../../src/platform/faults.ts";
 import { LateError, type CallTimer } from "../../src/platform/call-timer.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import type { OverloadLimiter } from "../../src/resilience/overload-limiter.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../../src/resilience/overload/overload-limiter.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 

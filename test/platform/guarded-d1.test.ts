@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { guardedD1 } from "../../src/platform/guarded-d1.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
 import { proxiedD1 } from "../../testbed/databases/d1-proxy.ts";
 import { sqliteD1 } from "../support/databases/sqlite-d1.ts";
 import { testGuard } from "../support/workers/test-guard.ts";

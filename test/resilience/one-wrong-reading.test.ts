@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { BbrLimiter } from "../../src/resilience/bbr-limiter.ts";
-import { BreakerLedger } from "../../src/resilience/breaker-ledger.ts";
-import { createClientQuota } from "../../src/resilience/create-client-quota.ts";
-import { Gcra } from "../../src/resilience/gcra.ts";
-import { HystrixBreaker } from "../../src/resilience/hystrix-breaker.ts";
-import { quotaFor } from "../../src/resilience/quota-for.ts";
-import { RetryBudget } from "../../src/resilience/retry-budget.ts";
-import { SharedBreaker } from "../../src/resilience/shared-breaker.ts";
-import { SreBreaker } from "../../src/resilience/sre-breaker.ts";
+import { BbrLimiter } from "../../src/resilience/overload/bbr-limiter.ts";
+import { BreakerLedger } from "../../src/resilience/breaker/breaker-ledger.ts";
+import { createClientQuota } from "../../src/resilience/quota/create-client-quota.ts";
+import { Gcra } from "../../src/resilience/quota/gcra.ts";
+import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
+import { quotaFor } from "../../src/resilience/quota/quota-for.ts";
+import { RetryBudget } from "../../src/resilience/retry/retry-budget.ts";
+import { SharedBreaker } from "../../src/resilience/breaker/shared-breaker.ts";
+import { SreBreaker } from "../../src/resilience/breaker/sre-breaker.ts";
 
 /** One reading of a clock that is far off; everything before and after is right. */
 const NOW_MS = 1_700_000_000_000;

@@ -1,6 +1,6 @@
 import type { BreakerCaller, BreakerEngine, CallsSeen } from "../../contracts/durable.ts";
 import { SteadyTime } from "../../resilience/steady-time.ts";
-import { TripWindow } from "../../resilience/trip-window.ts";
+import { TripWindow } from "../../resilience/breaker/trip-window.ts";
 
 interface Caller {
   readonly worker: string;

@@ -1,14 +1,14 @@
 import type { PolicyAsk, QuotaView } from "../../contracts/durable.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { takeAll } from "../../resilience/all-or-nothing.ts";
-import { quotaFor } from "../../resilience/quota-for.ts";
-import { answerAsk } from "../../resilience/rate-server.ts";
+import { takeAll } from "../../resilience/quota/all-or-nothing.ts";
+import { quotaFor } from "../../resilience/quota/quota-for.ts";
+import { answerAsk } from "../../resilience/quota/rate-server.ts";
 import {
   type RateAnswer,
   type RateLimit,
   type RateQuota,
   WINDOW_MS_MAX,
-} from "../../resilience/rate-limit.ts";
+} from "../../resilience/quota/rate-limit.ts";
 import type { ObjectStore } from "./ports.ts";
 
 interface Kept {

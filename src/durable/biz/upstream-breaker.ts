@@ -3,7 +3,7 @@ import {
   BreakerLedger,
   type BreakerLedgerState,
   type BreakerVerdict,
-} from "../../resilience/breaker-ledger.ts";
+} from "../../resilience/breaker/breaker-ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { BreakerCallers } from "./breaker-callers.ts";
 import type { ObjectStore } from "./ports.ts";

@@ -3,7 +3,7 @@ import { describeCauses } from "../../contracts/errors.ts";
 import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durable.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { RateAnswer } from "../../resilience/rate-limit.ts";
+import type { RateAnswer } from "../../resilience/quota/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
 import { readAsks } from "./read-asks.ts";
 

@@ -1,4 +1,4 @@
-import { murmur3 } from "../../resilience/murmur3.ts";
+import { murmur3 } from "../../resilience/hash/murmur3.ts";
 
 /**
  * Users are spread over this many buckets for good; what changes is which database holds a bucket.

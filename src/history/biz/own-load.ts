@@ -1,5 +1,5 @@
 import type { Clock } from "../../resilience/clock.ts";
-import { QueueDelay } from "../../resilience/queue-delay.ts";
+import { QueueDelay } from "../../resilience/overload/queue-delay.ts";
 import type { Schedule } from "./group-commit.ts";
 
 interface OwnLoadDeps {

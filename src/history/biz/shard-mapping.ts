@@ -1,4 +1,4 @@
-import { jumpHash, jumpKey } from "../../resilience/jump-hash.ts";
+import { jumpHash, jumpKey } from "../../resilience/hash/jump-hash.ts";
 
 /** How many shards users are spread over, and the how-manieth mapping this is. */
 export interface ShardMapping {

@@ -1,5 +1,5 @@
 import { CodedError } from "../../contracts/errors.ts";
-import { Bulkhead, BulkheadFullError } from "../../resilience/bulkhead.ts";
+import { Bulkhead, BulkheadFullError } from "../../resilience/overload/bulkhead.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { Schedule } from "./group-commit.ts";
 import type { FlushQueue, HistoryReader } from "./ports.ts";

@@ -1,7 +1,7 @@
 import type { AuditLine, AuditView } from "../../contracts/audit.ts";
 import type { AccountState, IdentityOverview, PublicJwk, RevokedSession } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
-import type { RateLimit } from "../../resilience/rate-limit.ts";
+import type { RateLimit } from "../../resilience/quota/rate-limit.ts";
 
 /**
  * What the rules of identity need from outside. `data/` implements each; a failed store throws

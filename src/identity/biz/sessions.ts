@@ -2,7 +2,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { TokenGrant } from "../../contracts/identity.ts";
 import { ACCESS_TOKEN_TTL_MS } from "../../contracts/internal-request.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { RateLimit } from "../../resilience/rate-limit.ts";
+import type { RateLimit } from "../../resilience/quota/rate-limit.ts";
 import type { KeyRing } from "./key-ring.ts";
 import { SESSION_TTL_MS } from "./lifetimes.ts";
 import type { AccessTokenSigner, Account, SecretSource, SessionStore, SessionSubject } from "./ports.ts";

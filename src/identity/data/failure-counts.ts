@@ -5,7 +5,7 @@ import { ENDLESS } from "../../platform/patience.ts";
 import { currentPatience } from "../../platform/request-scope.ts";
 import { BoundedCache } from "../../resilience/bounded-cache.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { RateAnswer, RateAsk, RateLimit } from "../../resilience/rate-limit.ts";
+import type { RateAnswer, RateAsk, RateLimit } from "../../resilience/quota/rate-limit.ts";
 import type { FailureCount, FailureCounts } from "../biz/ports.ts";
 
 interface FailureCountsDeps {

@@ -1,6 +1,6 @@
 import type { LedgerName } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { Gcra } from "../../resilience/gcra.ts";
+import { Gcra } from "../../resilience/quota/gcra.ts";
 import { isGivenUp, LEASE_MS, pauseAfter, type DeliverySchedule } from "./delivery-schedule.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DeliverySender, DueMessage, OutboxStore } from "./ports.ts";

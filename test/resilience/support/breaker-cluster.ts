@@ -1,12 +1,12 @@
-import type { BreakerOutcome } from "../../../src/resilience/breaker.ts";
+import type { BreakerOutcome } from "../../../src/resilience/breaker/breaker.ts";
 import {
   BreakerLedger,
   type BreakerLedgerState,
   type BreakerReport,
   type BreakerVerdict,
-} from "../../../src/resilience/breaker-ledger.ts";
-import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
-import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
+} from "../../../src/resilience/breaker/breaker-ledger.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 

@@ -1,5 +1,5 @@
-import type { ConcurrencyLimit } from "../../../src/resilience/concurrency-limit.ts";
-import type { WorkOutcome } from "../../../src/resilience/overload-limiter.ts";
+import type { ConcurrencyLimit } from "../../../src/resilience/overload/concurrency-limit.ts";
+import type { WorkOutcome } from "../../../src/resilience/overload/overload-limiter.ts";
 
 const T0 = 1_800_000_000_000;
 

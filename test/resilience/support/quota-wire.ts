@@ -1,9 +1,9 @@
 import fc from "fast-check";
-import type { ClientQuota, QuotaMode } from "../../../src/resilience/client-quota.ts";
-import { createClientQuota } from "../../../src/resilience/create-client-quota.ts";
-import { quotaFor } from "../../../src/resilience/quota-for.ts";
-import type { RateAnswer, RateAsk, RateLimit, RateQuota } from "../../../src/resilience/rate-limit.ts";
-import { answerAsk } from "../../../src/resilience/rate-server.ts";
+import type { ClientQuota, QuotaMode } from "../../../src/resilience/quota/client-quota.ts";
+import { createClientQuota } from "../../../src/resilience/quota/create-client-quota.ts";
+import { quotaFor } from "../../../src/resilience/quota/quota-for.ts";
+import type { RateAnswer, RateAsk, RateLimit, RateQuota } from "../../../src/resilience/quota/rate-limit.ts";
+import { answerAsk } from "../../../src/resilience/quota/rate-server.ts";
 
 /**
  * What becomes of an ask and its answer. `restarted`: the server is killed after it has stored the

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { RateQuota, RateQuotaState } from "../../../src/resilience/rate-limit.ts";
+import type { RateQuota, RateQuotaState } from "../../../src/resilience/quota/rate-limit.ts";
 
 interface Step {
   /** `back` takes by a clock that has stepped back. */

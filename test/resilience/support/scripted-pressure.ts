@@ -1,4 +1,4 @@
-import type { Pressure } from "../../../src/resilience/pressure.ts";
+import type { Pressure } from "../../../src/resilience/overload/pressure.ts";
 
 /** Pressure as a test says, and a record of what it was told. */
 export class ScriptedPressure implements Pressure {

@@ -2,10 +2,10 @@ import { LateError, type CallTimer } from "../../../src/platform/call-timer.ts";
 import { Guard } from "../../../src/platform/guard.ts";
 import type { MakeGuard } from "../../../src/platform/guard-kit.ts";
 import { guardLanes } from "../../../src/platform/guard-lanes.ts";
-import type { Breaker } from "../../../src/resilience/breaker.ts";
-import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
-import { RetryBudget } from "../../../src/resilience/retry-budget.ts";
-import { RetryThrottle } from "../../../src/resilience/retry-throttle.ts";
+import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import { RetryBudget } from "../../../src/resilience/retry/retry-budget.ts";
+import { RetryThrottle } from "../../../src/resilience/retry/retry-throttle.ts";
 import type { Kernel, SimProcess } from "./kernel.ts";
 
 export type GuardEvent = "guard gave up waiting" | "guard tried again" | "breaker refused a call";

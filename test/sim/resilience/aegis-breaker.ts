@@ -4,8 +4,8 @@ import {
   type BreakerAdmission,
   type BreakerOutcome,
   type BreakerView,
-} from "../../../src/resilience/breaker.ts";
-import { RollingWindow } from "../../../src/resilience/rolling-window.ts";
+} from "../../../src/resilience/breaker/breaker.ts";
+import { RollingWindow } from "../../../src/resilience/window/rolling-window.ts";
 
 const REQUESTS_MIN = 100;
 const K = 1 / 0.6;

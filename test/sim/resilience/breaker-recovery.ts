@@ -1,8 +1,8 @@
-import type { Breaker } from "../../../src/resilience/breaker.ts";
-import { BreakerLedger } from "../../../src/resilience/breaker-ledger.ts";
-import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
-import { SharedBreaker } from "../../../src/resilience/shared-breaker.ts";
-import { SreBreaker } from "../../../src/resilience/sre-breaker.ts";
+import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
+import { BreakerLedger } from "../../../src/resilience/breaker/breaker-ledger.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
+import { SreBreaker } from "../../../src/resilience/breaker/sre-breaker.ts";
 import { AegisBreaker } from "./aegis-breaker.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";

@@ -1,9 +1,9 @@
-import type { Criticality } from "../../../src/resilience/criticality.ts";
+import type { Criticality } from "../../../src/resilience/overload/criticality.ts";
 import {
   OVERLOAD_KINDS,
   overloadLimiter,
   type OverloadKind,
-} from "../../../src/resilience/overload-kinds.ts";
+} from "../../../src/resilience/overload/overload-kinds.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 

@@ -1,8 +1,8 @@
-import type { ClientQuota, QuotaMode } from "../../../src/resilience/client-quota.ts";
-import { createClientQuota } from "../../../src/resilience/create-client-quota.ts";
-import { quotaFor } from "../../../src/resilience/quota-for.ts";
-import type { RateAnswer, RateAsk, RateDecision } from "../../../src/resilience/rate-limit.ts";
-import { answerAsk, leaseHoldMs } from "../../../src/resilience/rate-server.ts";
+import type { ClientQuota, QuotaMode } from "../../../src/resilience/quota/client-quota.ts";
+import { createClientQuota } from "../../../src/resilience/quota/create-client-quota.ts";
+import { quotaFor } from "../../../src/resilience/quota/quota-for.ts";
+import type { RateAnswer, RateAsk, RateDecision } from "../../../src/resilience/quota/rate-limit.ts";
+import { answerAsk, leaseHoldMs } from "../../../src/resilience/quota/rate-server.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 

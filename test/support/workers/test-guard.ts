@@ -2,13 +2,13 @@ import { requestTimer, type CallTimer } from "../../../src/platform/call-timer.t
 import type { FaultInjector } from "../../../src/platform/faults.ts";
 import { Guard } from "../../../src/platform/guard.ts";
 import { guardLanes } from "../../../src/platform/guard-lanes.ts";
-import type { Breaker } from "../../../src/resilience/breaker.ts";
+import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
 import type { Clock } from "../../../src/resilience/clock.ts";
-import type { HedgePolicy } from "../../../src/resilience/hedge.ts";
-import { HystrixBreaker } from "../../../src/resilience/hystrix-breaker.ts";
-import type { OverloadLimiter } from "../../../src/resilience/overload-limiter.ts";
-import { RetryBudget } from "../../../src/resilience/retry-budget.ts";
-import { RetryThrottle } from "../../../src/resilience/retry-throttle.ts";
+import type { HedgePolicy } from "../../../src/resilience/retry/hedge.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import type { OverloadLimiter } from "../../../src/resilience/overload/overload-limiter.ts";
+import { RetryBudget } from "../../../src/resilience/retry/retry-budget.ts";
+import { RetryThrottle } from "../../../src/resilience/retry/retry-throttle.ts";
 
 interface TestGuardOptions {
   readonly now?: Clock;

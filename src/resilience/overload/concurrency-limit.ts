@@ -1,0 +1,88 @@
+import { CRITICALITY_SHARE, type Criticality } from "./criticality.ts";
+import type { OverloadLimiter, WorkOutcome } from "./overload-limiter.ts";
+import { requireIntegerIn } from "../quota/rate-limit.ts";
+
+export interface ConcurrencyLimitOptions {
+  /** An integer in [minLimit, maxLimit]; 64 if absent. */
+  readonly initialLimit?: number;
+  /** An integer in [1, maxLimit]; 32 if absent: a quiet upstream must not be shed. */
+  readonly minLimit?: number;
+  /** An integer in [1, 100000]; 1000 if absent. */
+  readonly maxLimit?: number;
+}
+
+/**
+ * How a limit follows what is measured: the next limit from the last one and one finished piece of
+ * work.
+ */
+export type LimitRule = (sample: {
+  readonly limit: number;
+  /** 0 where the clock didn't move, or stepped back. */
+  readonly rtMs: number;
+  /** In flight when the work ended, itself included. */
+  readonly inFlight: number;
+  readonly outcome: Exclude<WorkOutcome, "none">;
+}) => number;
+
+const LIMIT_MAX = 100_000;
+/** For how long a drop shows, in ms. */
+const DROPPED_MS = 1_000;
+
+/**
+ * A limit on what is in flight that a rule moves with every finished piece of work: the frame of
+ * Netflix's concurrency-limits.
+ *
+ * @throws RangeError for an option out of range
+ */
+export class ConcurrencyLimit implements OverloadLimiter {
+  readonly #rule: LimitRule;
+  readonly #minLimit: number;
+  readonly #maxLimit: number;
+  #limit: number;
+  #inFlight = 0;
+  #droppedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    rule: LimitRule,
+    { initialLimit = 64, minLimit = 32, maxLimit = 1_000 }: ConcurrencyLimitOptions = {},
+  ) {
+    requireIntegerIn("maxLimit", maxLimit, 1, LIMIT_MAX);
+    requireIntegerIn("minLimit", minLimit, 1, maxLimit);
+    requireIntegerIn("initialLimit", initialLimit, minLimit, maxLimit);
+    this.#rule = rule;
+    this.#minLimit = minLimit;
+    this.#maxLimit = maxLimit;
+    this.#limit = initialLimit;
+  }
+
+  admit(nowMs: number, criticality: Criticality): boolean {
+    if (this.#inFlight >= Math.max(1, Math.floor(this.#limit * CRITICALITY_SHARE[criticality]))) {
+      this.#droppedAtMs = nowMs;
+      return false;
+    }
+    this.#inFlight += 1;
+    return true;
+  }
+
+  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void {
+    if (outcome !== "none") {
+      const next = this.#rule({
+        limit: this.#limit,
+        rtMs: Math.max(0, nowMs - startedAtMs),
+        inFlight: this.#inFlight,
+        outcome,
+      });
+      this.#limit = Math.min(this.#maxLimit, Math.max(this.#minLimit, next));
+    }
+    this.#inFlight = Math.max(0, this.#inFlight - 1);
+  }
+
+  view(nowMs: number): { readonly inFlight: number; readonly limit: number; readonly shedding: boolean } {
+    const sinceDropMs = nowMs - this.#droppedAtMs;
+    return {
+      inFlight: this.#inFlight,
+      limit: Math.floor(this.#limit),
+      shedding: sinceDropMs >= 0 && sinceDropMs < DROPPED_MS,
+    };
+  }
+}
