@@ -146,7 +146,11 @@ describe("the check of imports", () => {
       "contracts may import only types of protocol",
     ],
     ["contracts/errors.ts", `import { Hono } from "hono";`, "contracts may not use that package"],
-    ["platform/rpc.ts", `import { wire } from "../gateway/wire.ts";`, "worker rooms meet only in contracts"],
+    [
+      "platform/call/rpc.ts",
+      `import { wire } from "../gateway/wire.ts";`,
+      "worker rooms meet only in contracts",
+    ],
     [
       "resilience/clock.ts",
       `import type { Role } from "../contracts/permissions.ts";`,

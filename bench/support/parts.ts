@@ -8,8 +8,8 @@ import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 const REPLACEMENTS = {
   "client limits": { "src/gateway/client-limits.ts": "no-client-limits.ts" },
   "overload protection": { "src/gateway/bff-guards.ts": "no-overload-protection.ts" },
-  "guards, all": { "src/platform/guard.ts": "no-guard.ts" },
-  "time limits": { "src/platform/call-timer.ts": "no-call-timer.ts" },
+  "guards, all": { "src/platform/guard/guard.ts": "no-guard.ts" },
+  "time limits": { "src/platform/guard/call-timer.ts": "no-call-timer.ts" },
   authentication: { "src/gateway/authenticate.ts": "no-authentication.ts" },
 } as const satisfies Record<string, Readonly<Record<string, string>>>;
 

@@ -1,4 +1,4 @@
-import { readBffConfig } from "../../src/platform/bff-config.ts";
+import { readBffConfig } from "../../src/platform/bff/bff-config.ts";
 import { readGatewayConfig } from "../../src/gateway/config.ts";
 import { parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { readHistoryConfig } from "../../src/history/config.ts";

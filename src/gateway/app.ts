@@ -3,7 +3,7 @@ import { cors } from "hono/cors";
 import { getPath } from "hono/utils/url";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../contracts/errors.ts";
 import { mayDo } from "../contracts/permissions.ts";
-import { prepareEveryResponse, type EveryResponse } from "../platform/every-response.ts";
+import { prepareEveryResponse, type EveryResponse } from "../platform/http/every-response.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { allowedOrigins } from "./allowed-origins.ts";

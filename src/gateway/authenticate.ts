@@ -7,8 +7,8 @@ import {
   ACCESS_TOKEN_TYPE,
   ACCESS_TOKEN_TYPE_BEFORE,
 } from "../contracts/internal-request.ts";
-import { principalOf } from "../platform/internal-token.ts";
-import { LateError, requestTimer } from "../platform/call-timer.ts";
+import { principalOf } from "../platform/bff/internal-token.ts";
+import { LateError, requestTimer } from "../platform/guard/call-timer.ts";
 import { importEd25519 } from "../platform/jwk.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";

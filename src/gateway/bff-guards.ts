@@ -1,7 +1,7 @@
 import type { BffName } from "../contracts/internal-request.ts";
-import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
-import type { CallKind, Guard } from "../platform/guard.ts";
-import type { MakeGuard } from "../platform/guard-kit.ts";
+import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import type { CallKind, Guard } from "../platform/guard/guard.ts";
+import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { OnlookerLimiter } from "../resilience/overload/onlooker-limiter.ts";
 import { overloadLimiter, type OverloadKind } from "../resilience/overload/overload-kinds.ts";
 import type { OverloadLimiter } from "../resilience/overload/overload-limiter.ts";

@@ -1,8 +1,8 @@
 import { CodedError, describeCauses } from "../contracts/errors.ts";
 import type { RateWindowRpc } from "../contracts/durable.ts";
 import type { QuotaHeaders } from "../contracts/internal-request.ts";
-import type { Guard } from "../platform/guard.ts";
-import type { Patience } from "../platform/patience.ts";
+import type { Guard } from "../platform/guard/guard.ts";
+import type { Patience } from "../platform/call/patience.ts";
 import type { ClientQuota } from "../resilience/quota/client-quota.ts";
 import { createClientQuota } from "../resilience/quota/create-client-quota.ts";
 import type { Clock } from "../resilience/clock.ts";

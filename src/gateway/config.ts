@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { readConfig } from "../platform/config.ts";
-import { guardVars, limitModesVar, rateLimitScaleVar } from "../platform/guard-config.ts";
+import { guardVars, limitModesVar, rateLimitScaleVar } from "../platform/guard/guard-config.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 import { OVERLOAD_KINDS } from "../resilience/overload/overload-kinds.ts";

@@ -18,9 +18,9 @@ import {
   TRACESTATE_HEADER,
   type BffName,
 } from "../contracts/internal-request.ts";
-import { spent, type AnswerFailure } from "../platform/call-failure.ts";
-import type { Attempt, Guard } from "../platform/guard.ts";
-import type { InternalTokenMinter } from "../platform/internal-token.ts";
+import { spent, type AnswerFailure } from "../platform/guard/call-failure.ts";
+import type { Attempt, Guard } from "../platform/guard/guard.ts";
+import type { InternalTokenMinter } from "../platform/bff/internal-token.ts";
 import { clientAddressOf } from "./client-key.ts";
 import type { GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";

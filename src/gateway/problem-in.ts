@@ -1,4 +1,4 @@
-import { problemResponse } from "../platform/problem.ts";
+import { problemResponse } from "../platform/http/problem.ts";
 import type { GatewayScope } from "./request-scope.ts";
 
 /** The error as the request's answer; the request's one log line tells of it. */

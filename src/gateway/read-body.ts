@@ -1,5 +1,5 @@
 import { CodedError } from "../contracts/errors.ts";
-import { LateError, requestTimer } from "../platform/call-timer.ts";
+import { LateError, requestTimer } from "../platform/guard/call-timer.ts";
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 const NO_BYTES = new Uint8Array(0);

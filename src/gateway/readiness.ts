@@ -6,8 +6,8 @@ import {
   TRACEPARENT_HEADER,
   type BffName,
 } from "../contracts/internal-request.ts";
-import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
-import type { Guard } from "../platform/guard.ts";
+import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import type { Guard } from "../platform/guard/guard.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import { TaskGroup } from "../resilience/task-group.ts";

@@ -9,8 +9,8 @@ import {
 } from "../contracts/internal-request.ts";
 import { parseGrpcTimeout } from "../resilience/deadline.ts";
 import { randomHex } from "../platform/random-hex.ts";
-import { readTracestate } from "../platform/trace-state.ts";
-import { continueTrace, formatTraceparent, parseTraceparent } from "../platform/trace.ts";
+import { readTracestate } from "../platform/http/trace-state.ts";
+import { continueTrace, formatTraceparent, parseTraceparent } from "../platform/http/trace.ts";
 
 /** What belongs to one request on its way through the gateway. */
 export interface GatewayScope {

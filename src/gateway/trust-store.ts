@@ -1,7 +1,7 @@
 import { ACCESS_TOKEN_TTL_MS } from "../contracts/internal-request.ts";
 import { CodedError } from "../contracts/errors.ts";
 import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
-import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";

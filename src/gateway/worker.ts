@@ -1,4 +1,4 @@
-import { serve } from "../platform/serve.ts";
+import { serve } from "../platform/http/serve.ts";
 import { wire } from "./wire.ts";
 
 export default { fetch: serve(wire) } satisfies ExportedHandler<GatewayEnv>;

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { guardVars } from "../platform/guard-config.ts";
+import { guardVars } from "../platform/guard/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
 

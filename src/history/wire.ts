@@ -1,13 +1,13 @@
 import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
 import { ENTRIES_PER_PAGE_MAX } from "../contracts/history.ts";
-import { CALL_QUOTA_MS } from "../platform/call-quotas.ts";
-import { clearingTimer, requestTimer } from "../platform/call-timer.ts";
-import type { Guard } from "../platform/guard.ts";
-import { guardedD1 } from "../platform/guarded-d1.ts";
+import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { clearingTimer, requestTimer } from "../platform/guard/call-timer.ts";
+import type { Guard } from "../platform/guard/guard.ts";
+import { guardedD1 } from "../platform/guard/guarded-d1.ts";
 import { failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { currentPatience } from "../platform/request-scope.ts";
+import { currentPatience } from "../platform/call/request-scope.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";

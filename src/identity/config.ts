@@ -2,7 +2,7 @@ import { base64url } from "jose";
 import * as z from "zod";
 import { isOperatorPassword, OPERATOR_PASSWORD_RULE } from "../contracts/identity.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
-import { guardVars, rateLimitScaleVar } from "../platform/guard-config.ts";
+import { guardVars, rateLimitScaleVar } from "../platform/guard/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
 /** The one that seals, and those before it whose work can still be opened. */

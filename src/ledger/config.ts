@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { AMOUNT_MAX, ledgerSchema } from "../contracts/ledger.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
-import { guardVars } from "../platform/guard-config.ts";
+import { guardVars } from "../platform/guard/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
 const PAUSES_MAX = 20;

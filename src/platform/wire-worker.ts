@@ -1,8 +1,8 @@
 import type { BreakerEngine } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
-import type { CallTimer } from "./call-timer.ts";
-import { faultBoard, type FaultBoard } from "./fault-board.ts";
-import { guardKit, type MakeGuard } from "./guard-kit.ts";
+import type { CallTimer } from "./guard/call-timer.ts";
+import { faultBoard, type FaultBoard } from "./guard/fault-board.ts";
+import { guardKit, type MakeGuard } from "./guard/guard-kit.ts";
 import { createLogger, type Logger, type LogLevel } from "./logger.ts";
 import type { ObjectNamespace } from "./objects.ts";
 

@@ -9,8 +9,8 @@ import type { Principal } from "../../src/contracts/call-context.ts";
 import type { BffName } from "../../src/contracts/internal-request.ts";
 import type { Role } from "../../src/contracts/permissions.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
-import { createBff, type BffFetch } from "../../src/platform/bff-app.ts";
-import { guardedRpc } from "../../src/platform/guarded-rpc.ts";
+import { createBff, type BffFetch } from "../../src/platform/bff/bff-app.ts";
+import { guardedRpc } from "../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../src/platform/logger.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { internalTokenMinter } from "../../src/platform/internal-token.ts";
+import { internalTokenMinter } from "../../src/platform/bff/internal-token.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";

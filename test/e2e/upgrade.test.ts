@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
 import type { Entry, HistoryOverview } from "../../src/contracts/history.ts";
-import { internalTokenMinter } from "../../src/platform/internal-token.ts";
+import { internalTokenMinter } from "../../src/platform/bff/internal-token.ts";
 import type { PrivateKeyJwk } from "../../src/platform/jwk.ts";
 import { unpackState, type UnpackedState } from "../fixtures/unpack-state.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { bffGuards, bffLimiters } from "../../src/gateway/bff-guards.ts";
-import { requestTimer } from "../../src/platform/call-timer.ts";
-import { guardKit } from "../../src/platform/guard-kit.ts";
+import { requestTimer } from "../../src/platform/guard/call-timer.ts";
+import { guardKit } from "../../src/platform/guard/guard-kit.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";
 
 const REFUSAL = {

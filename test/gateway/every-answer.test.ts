@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../src/contracts/errors.ts";
-import { answerJson } from "../../src/platform/answer-json.ts";
-import { createBff } from "../../src/platform/bff-app.ts";
-import { internalTokenVerifier } from "../../src/platform/internal-token.ts";
-import { serve } from "../../src/platform/serve.ts";
+import { answerJson } from "../../src/platform/bff/answer-json.ts";
+import { createBff } from "../../src/platform/bff/bff-app.ts";
+import { internalTokenVerifier } from "../../src/platform/bff/internal-token.ts";
+import { serve } from "../../src/platform/http/serve.ts";
 import { accessToken, testKey } from "../support/workers/ed25519.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../src/contracts/errors.ts";
-import { internalTokenVerifier } from "../../src/platform/internal-token.ts";
+import { internalTokenVerifier } from "../../src/platform/bff/internal-token.ts";
 import { accessToken } from "../support/workers/ed25519.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";
 

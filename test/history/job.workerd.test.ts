@@ -7,8 +7,8 @@ import type { Confirmation, HistoryRecord } from "../../src/history/biz/record.t
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
-import { guardedD1 } from "../../src/platform/guarded-d1.ts";
-import { ENDLESS } from "../../src/platform/patience.ts";
+import { guardedD1 } from "../../src/platform/guard/guarded-d1.ts";
+import { ENDLESS } from "../../src/platform/call/patience.ts";
 import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 

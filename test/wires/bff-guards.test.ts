@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { wire as wireAccount } from "../../src/bff/account/wire.ts";
 import { wire as wireApp } from "../../src/bff/app/wire.ts";
 import { wire as wireOps } from "../../src/bff/ops/wire.ts";
-import type { BffFetch } from "../../src/platform/bff-app.ts";
-import { internalTokenMinter } from "../../src/platform/internal-token.ts";
+import type { BffFetch } from "../../src/platform/bff/bff-app.ts";
+import { internalTokenMinter } from "../../src/platform/bff/internal-token.ts";
 import { testKey } from "../support/workers/ed25519.ts";
 import { guardBindings, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
 import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
@@ -13,7 +13,7 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
   const kit = await original();
   return {
     ...kit,

@@ -10,7 +10,7 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
   const kit = await original();
   return {
     ...kit,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
-import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
 import { guardBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
@@ -12,7 +12,7 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
   const kit = await original();
   return {
     ...kit,

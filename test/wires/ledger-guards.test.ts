@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
@@ -12,7 +12,7 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
   const kit = await original();
   return {
     ...kit,

@@ -3,7 +3,7 @@ import { wire as wireAccount } from "../../src/bff/account/wire.ts";
 import { wire as wireApp } from "../../src/bff/app/wire.ts";
 import { Accounts } from "../../src/identity/worker.ts";
 import { Funds } from "../../src/ledger/worker.ts";
-import { internalTokenMinter } from "../../src/platform/internal-token.ts";
+import { internalTokenMinter } from "../../src/platform/bff/internal-token.ts";
 import { testKey } from "../support/workers/ed25519.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
 import { forgetGuards, isOpen, opens } from "../support/workers/wired-guards.ts";
@@ -13,7 +13,7 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
   const kit = await original();
   return {
     ...kit,

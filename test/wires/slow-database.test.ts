@@ -4,7 +4,7 @@ import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage } from "../../src/contracts/history.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
-import { CALL_QUOTA_MS } from "../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
 import { HistoryShard, Playback } from "../../src/history/worker.ts";
 import { guardBindings, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
 import { forgetGuards, opens } from "../support/workers/wired-guards.ts";
@@ -14,7 +14,7 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard-kit.ts"), async (original) => {
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
   const kit = await original();
   return {
     ...kit,

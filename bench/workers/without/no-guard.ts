@@ -1,4 +1,4 @@
-import type { Attempt, CallPlan, GuardParts } from "../../../src/platform/guard.ts";
+import type { Attempt, CallPlan, GuardParts } from "../../../src/platform/guard/guard.ts";
 
 /** Makes the call, within the time there is, and does nothing else. */
 export class Guard {

@@ -1,5 +1,5 @@
-import { requestTimer } from "../../../src/platform/call-timer.ts";
-import type { Attempt, CallPlan, Guard } from "../../../src/platform/guard.ts";
+import { requestTimer } from "../../../src/platform/guard/call-timer.ts";
+import type { Attempt, CallPlan, Guard } from "../../../src/platform/guard/guard.ts";
 
 /**
  * Passes everything on within its time, and refuses nobody: no overload protection, no bulkhead, no

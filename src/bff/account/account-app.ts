@@ -7,13 +7,13 @@ import {
   registerSchema,
   type IdentityAccounts,
 } from "../../contracts/identity.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import { createBff, type BffEnv, type BffFetch } from "../../platform/bff-app.ts";
-import type { RequestScope } from "../../platform/call-context.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
-import type { InternalTokenVerifier } from "../../platform/internal-token.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import { createBff, type BffEnv, type BffFetch } from "../../platform/bff/bff-app.ts";
+import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
+import type { InternalTokenVerifier } from "../../platform/bff/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { permitted } from "../../platform/permitted.ts";
+import { permitted } from "../../platform/bff/permitted.ts";
 import { readJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 

@@ -1,9 +1,9 @@
 import { waitUntil } from "cloudflare:workers";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
-import { CALL_QUOTA_MS } from "../../platform/call-quotas.ts";
-import { guardedRpc } from "../../platform/guarded-rpc.ts";
-import { bindRpc } from "../../platform/rpc.ts";
-import { wireBff } from "../../platform/wire-bff.ts";
+import { CALL_QUOTA_MS } from "../../platform/guard/call-quotas.ts";
+import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
+import { bindRpc } from "../../platform/call/rpc.ts";
+import { wireBff } from "../../platform/bff/wire-bff.ts";
 import { createAccountApp } from "./account-app.ts";
 
 const MAX_CONCURRENT = 256;

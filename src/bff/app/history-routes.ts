@@ -9,10 +9,10 @@ import {
   type ReportReceipt,
 } from "../../contracts/history.ts";
 import { readReportBatch, type ReportBatch } from "../../contracts/report-batch.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
-import { permitted } from "../../platform/permitted.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
+import { permitted } from "../../platform/bff/permitted.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 

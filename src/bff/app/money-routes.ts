@@ -11,10 +11,10 @@ import {
 } from "../../contracts/ledger.ts";
 import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { statementQuerySchema } from "../../contracts/ledger-statement.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
-import { permitted } from "../../platform/permitted.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
+import { permitted } from "../../platform/bff/permitted.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { inTimeToAssemble } from "./in-time-to-assemble.ts";

@@ -11,11 +11,11 @@ import {
   type SharedBreakerView,
 } from "../../contracts/durable.ts";
 import { CodedError } from "../../contracts/errors.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { FaultBoard } from "../../platform/fault-board.ts";
-import type { Guard } from "../../platform/guard.ts";
-import type { Patience } from "../../platform/patience.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { FaultBoard } from "../../platform/guard/fault-board.ts";
+import type { Guard } from "../../platform/guard/guard.ts";
+import type { Patience } from "../../platform/call/patience.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";

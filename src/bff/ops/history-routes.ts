@@ -1,9 +1,9 @@
 import type { Hono } from "hono";
 import type { HistoryOperations } from "../../contracts/history.ts";
 import { redriveRejectedSchema, rejectedQuerySchema } from "../../contracts/rejected.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 
 interface HistoryRoutesDeps {

@@ -13,9 +13,9 @@ import {
   type LedgerName,
 } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { readJson, readOptionalJson, readQuery } from "../../platform/validate.ts";
 import { depositOf } from "./deposit.ts";
 

@@ -6,9 +6,9 @@ import {
   parkSchema,
   redriveLettersSchema,
 } from "../../contracts/ledger-operators.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import { letterCursor, redriveDeadLetters } from "./dead-letters.ts";
 import type { LedgersOfOperators } from "./ledger-routes.ts";

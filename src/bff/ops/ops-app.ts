@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono";
-import { createBff, type BffEnv, type BffFetch, type BffOptions } from "../../platform/bff-app.ts";
-import { permitted } from "../../platform/permitted.ts";
+import { createBff, type BffEnv, type BffFetch, type BffOptions } from "../../platform/bff/bff-app.ts";
+import { permitted } from "../../platform/bff/permitted.ts";
 import { addAvailabilityRoutes, type AvailabilityRoutesDeps } from "./availability-routes.ts";
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addLedgerRoutes } from "./ledger-routes.ts";

@@ -8,9 +8,9 @@ import {
 } from "../../contracts/identity.ts";
 import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
-import { answerJson } from "../../platform/answer-json.ts";
-import type { BffEnv } from "../../platform/bff-app.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { answerJson } from "../../platform/bff/answer-json.ts";
+import type { BffEnv } from "../../platform/bff/bff-app.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { readJson, readOptionalJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";

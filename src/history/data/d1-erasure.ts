@@ -1,6 +1,6 @@
 import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { d1Error } from "../../platform/platform-errors.ts";
+import { d1Error } from "../../platform/database/platform-errors.ts";
 import { history, historyRejected, historyUser } from "./schema.ts";
 
 /**

@@ -1,8 +1,8 @@
 import type { FailureCount } from "../../contracts/history.ts";
-import { bound, boundAll, namedSql, type NamedSql } from "../../platform/named-sql.ts";
+import { bound, boundAll, namedSql, type NamedSql } from "../../platform/database/named-sql.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { FailureLog, FailureReader } from "../biz/ports.ts";
-import { d1Error } from "../../platform/platform-errors.ts";
+import { d1Error } from "../../platform/database/platform-errors.ts";
 
 /** Counts are pairs of a kind and a number in a JSON array. */
 const COUNT = namedSql(`

@@ -1,7 +1,7 @@
 import { desc, eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { HistoryReader } from "../biz/ports.ts";
-import { d1Error } from "../../platform/platform-errors.ts";
+import { d1Error } from "../../platform/database/platform-errors.ts";
 import { history } from "./schema.ts";
 
 /** Reads users' entries from the databases that hold them. */

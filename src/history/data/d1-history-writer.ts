@@ -1,7 +1,7 @@
 import type { Clock } from "../../resilience/clock.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { HistoryWriter } from "../biz/ports.ts";
-import { d1Error } from "../../platform/platform-errors.ts";
+import { d1Error } from "../../platform/database/platform-errors.ts";
 import { upsertRecords } from "./record-upsert.ts";
 
 /*

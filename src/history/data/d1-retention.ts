@@ -1,6 +1,6 @@
-import { bound, boundAll, namedSql, type NamedSql } from "../../platform/named-sql.ts";
+import { bound, boundAll, namedSql, type NamedSql } from "../../platform/database/named-sql.ts";
 import type { Retention } from "../biz/ports.ts";
-import { d1Error } from "../../platform/platform-errors.ts";
+import { d1Error } from "../../platform/database/platform-errors.ts";
 
 const DAY_MS = 86_400_000;
 const UNREADABLE_RETENTION_MS = 30 * DAY_MS;

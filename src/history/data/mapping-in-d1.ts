@@ -3,7 +3,7 @@ import { drizzle } from "drizzle-orm/d1";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { ShardMapping } from "../biz/shard-mapping.ts";
-import { d1Error } from "../../platform/platform-errors.ts";
+import { d1Error } from "../../platform/database/platform-errors.ts";
 import { shardMapping } from "./schema.ts";
 
 /**

@@ -1,7 +1,7 @@
-import type { Guard } from "../../platform/guard.ts";
+import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
-import { ENDLESS } from "../../platform/patience.ts";
-import { objectError } from "../../platform/platform-errors.ts";
+import { ENDLESS } from "../../platform/call/patience.ts";
+import { objectError } from "../../platform/database/platform-errors.ts";
 import type { StoredMapping } from "../biz/shard-mapping.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 

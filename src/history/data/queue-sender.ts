@@ -1,4 +1,4 @@
-import type { Guard } from "../../platform/guard.ts";
+import type { Guard } from "../../platform/guard/guard.ts";
 import type { FlushQueue, QueueMessage } from "../biz/ports.ts";
 
 /** A batch of the queue holds at most 256 KB: two of our largest messages. */

@@ -1,5 +1,5 @@
 import { getTableColumns } from "drizzle-orm";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { HistoryRecord, RecordKey } from "../biz/record.ts";
 import { history } from "./schema.ts";
 

@@ -1,4 +1,4 @@
-import { namedSql } from "../../platform/named-sql.ts";
+import { namedSql } from "../../platform/database/named-sql.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 import { encodeRow } from "./log-codec.ts";
 import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";

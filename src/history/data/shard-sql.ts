@@ -1,4 +1,4 @@
-import type { NamedSql } from "../../platform/named-sql.ts";
+import type { NamedSql } from "../../platform/database/named-sql.ts";
 
 type SqlValue = string | number | ArrayBuffer | null;
 

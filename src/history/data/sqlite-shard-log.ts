@@ -1,4 +1,4 @@
-import { namedSql } from "../../platform/named-sql.ts";
+import { namedSql } from "../../platform/database/named-sql.ts";
 import type { LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 import { encodeRow } from "./log-codec.ts";

@@ -1,4 +1,4 @@
-import { namedSql } from "../../platform/named-sql.ts";
+import { namedSql } from "../../platform/database/named-sql.ts";
 import { ProtobufError } from "../../protocol/protobuf.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 import { decodeRow, KINDS_READ } from "./log-codec.ts";

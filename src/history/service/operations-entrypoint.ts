@@ -10,9 +10,9 @@ import {
   type RejectedPage,
   type RejectedQuery,
 } from "../../contracts/rejected.ts";
-import { requirePrincipal } from "../../platform/call-context.ts";
+import { requirePrincipal } from "../../platform/call/call-context.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { Operators } from "../biz/operators.ts";

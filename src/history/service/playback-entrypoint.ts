@@ -12,8 +12,8 @@ import {
   type ReportReceipt,
 } from "../../contracts/history.ts";
 import { readReportBatch } from "../../contracts/report-batch.ts";
-import { requirePrincipal } from "../../platform/call-context.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { ShardCall, ShardCallKind } from "../biz/ports.ts";

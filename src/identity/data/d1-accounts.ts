@@ -10,8 +10,8 @@ import type {
   SecretApplication,
   SecretHash,
 } from "../biz/ports.ts";
-import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, gaveRow } from "../../platform/database/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
 

@@ -1,6 +1,6 @@
 import { desc, lt } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { d1Call } from "../../platform/d1-call.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
 import type { AuditTrail } from "../biz/ports.ts";
 import { audit } from "./schema.ts";
 

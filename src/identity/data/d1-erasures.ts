@@ -2,7 +2,7 @@ import { and, asc, eq, gt, isNull, lte, or } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { ERASURE_AHEAD_MS_MAX } from "../biz/lifetimes.ts";
 import type { ErasureStore } from "../biz/ports.ts";
-import { d1Call } from "../../platform/d1-call.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
 import { erasure } from "./schema.ts";
 
 /** Erasures under way, and the mark that stays of each when it is done. */

@@ -1,6 +1,6 @@
 import * as z from "zod";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { Overview } from "../biz/ports.ts";
 
 const COUNTS = namedSql(`SELECT

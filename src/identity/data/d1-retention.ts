@@ -1,7 +1,7 @@
 import { REVOCATION_RELEVANT_MS } from "../biz/lifetimes.ts";
 import type { Retention } from "../biz/ports.ts";
-import { d1Batch } from "../../platform/d1-call.ts";
-import { boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch } from "../../platform/database/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 
 /** Rows one statement of a pruning batch deletes at most. */
 const ROWS_PER_STATEMENT_MAX = 500;

@@ -1,8 +1,8 @@
 import { and, asc, gte, isNotNull } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { NewSession, SessionStore } from "../biz/ports.ts";
-import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
-import { boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, gaveRow } from "../../platform/database/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { session } from "./schema.ts";
 import { subjectIn } from "./session-subject.ts";

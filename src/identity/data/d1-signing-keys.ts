@@ -8,8 +8,8 @@ import type {
   SigningKeyRecord,
   SigningKeyStore,
 } from "../biz/ports.ts";
-import { d1Batch, d1Call, gaveRow } from "../../platform/d1-call.ts";
-import { boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, gaveRow } from "../../platform/database/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { signingKey } from "./schema.ts";
 
 const INSERT_KEY = `

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Rotation, SessionStore } from "../biz/ports.ts";
-import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
-import { boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, rowsOf } from "../../platform/database/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { subjectIn } from "./session-subject.ts";
 

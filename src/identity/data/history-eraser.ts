@@ -1,8 +1,8 @@
 import type { HistoryErasure } from "../../contracts/history.ts";
-import { backgroundScope } from "../../platform/call-context.ts";
-import type { GuardedRpc } from "../../platform/guarded-rpc.ts";
+import { backgroundScope } from "../../platform/call/call-context.ts";
+import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { randomHex } from "../../platform/random-hex.ts";
-import { continueTrace, formatTraceparent } from "../../platform/trace.ts";
+import { continueTrace, formatTraceparent } from "../../platform/http/trace.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { EraseHistory } from "../biz/ports.ts";
 

@@ -14,9 +14,9 @@ import {
   type RegisterInput,
   type TokenGrant,
 } from "../../contracts/identity.ts";
-import { requirePrincipal } from "../../platform/call-context.ts";
-import { withoutDeadline } from "../../platform/request-scope.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { withoutDeadline } from "../../platform/call/request-scope.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { AccountBook } from "../biz/account-book.ts";

@@ -11,8 +11,8 @@ import {
   type Profile,
 } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
-import { requirePrincipal } from "../../platform/call-context.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { AuditTrail } from "../biz/ports.ts";

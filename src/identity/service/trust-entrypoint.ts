@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { sinceMsSchema, type IdentityTrust, type TrustSnapshot } from "../../contracts/identity.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { KeyRing } from "../biz/key-ring.ts";

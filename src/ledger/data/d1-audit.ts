@@ -1,6 +1,6 @@
 import type { AuditView } from "../../contracts/audit.ts";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { AuditTrail } from "../biz/ports.ts";
 
 /** Ids are UUIDv7, so their order is that of time. */

@@ -1,7 +1,7 @@
 import type { LedgerChange, LedgerName } from "../../contracts/ledger.ts";
 import type { ChangeStore } from "../biz/ports.ts";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 
 const AFTER = namedSql(`
   SELECT c.seq AS seq, a.user_id AS userId, c.transfer_id AS transferId, c.amount AS amount, c.balance AS balance, c.at AS at

@@ -8,8 +8,8 @@ import {
   type CheckedAccounts,
   type MovementsPart,
 } from "../../contracts/ledger-reconciliation.ts";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import { BEFORE_USERS } from "./account-id.ts";
 
 /**

@@ -1,6 +1,6 @@
 import type { ComparedRange, ComparedRow, OwnAccount } from "../../contracts/ledger-reconciliation.ts";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import { ownerSql } from "./account-id.ts";
 
 /*

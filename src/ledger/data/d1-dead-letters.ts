@@ -1,7 +1,7 @@
 import type { DeadLetter } from "../../contracts/ledger-operators.ts";
 import { transferIdSchema } from "../../contracts/ledger.ts";
-import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, rowsOf } from "../../platform/database/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { DeadLetterStore } from "../biz/ports.ts";
 

@@ -1,8 +1,8 @@
 import { AMOUNT_MAX } from "../../contracts/ledger.ts";
 import type { InboxStore, StoredOutcome } from "../biz/ports.ts";
 import { readStoredOutcome } from "../biz/stored-outcome.ts";
-import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
-import { boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, rowsOf } from "../../platform/database/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { accountOf } from "./account-id.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
 

@@ -1,8 +1,8 @@
 import type { LedgerOverview, OutboxMessage, OutboxState } from "../../contracts/ledger.ts";
 import type { KeyedTransfer, OperatorStore } from "../biz/ports.ts";
 import type { DrivenPlace } from "../biz/redrive-place.ts";
-import { d1Batch, d1Call, gaveRow, rowsOf } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, gaveRow, rowsOf } from "../../platform/database/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { accountOf, BEFORE_USERS, ownerSql } from "./account-id.ts";
 import { pickedInSlices } from "./picked-in-slices.ts";
 

@@ -1,6 +1,6 @@
 import type { DueMessage, OutboxStore } from "../biz/ports.ts";
-import { d1Batch, d1Call } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call } from "../../platform/database/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { accountSql, ownerSql } from "./account-id.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
 import { digestIn } from "./stored-key.ts";

@@ -6,8 +6,8 @@ import {
   type OwnAccount,
   type ReconciliationProgress,
 } from "../../contracts/ledger-reconciliation.ts";
-import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, rowsOf } from "../../platform/database/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import type { ReconciliationStore } from "../biz/ports.ts";
 import { d1CheckedAccounts } from "./d1-checked-accounts.ts";
 import { d1ComparedRows } from "./d1-compared-rows.ts";

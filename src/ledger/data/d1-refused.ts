@@ -1,6 +1,6 @@
 import type { Retention } from "../biz/ports.ts";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 
 /**
  * At least this long a refused key stays refused: until the period after next begins, so up to

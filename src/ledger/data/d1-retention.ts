@@ -1,6 +1,6 @@
 import type { Retention } from "../biz/ports.ts";
-import { d1Batch, rowsOf } from "../../platform/d1-call.ts";
-import { boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, rowsOf } from "../../platform/database/d1-call.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { CONSUMER } from "./d1-inbox.ts";
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,6 @@
 import type { FundsCut, StatementItem } from "../../contracts/ledger-statement.ts";
-import { d1Call } from "../../platform/d1-call.ts";
-import { bound, namedSql } from "../../platform/named-sql.ts";
+import { d1Call } from "../../platform/database/d1-call.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import { newestFirst, type StatementPlace } from "../biz/statement.ts";
 import type { StatementStore } from "../biz/ports.ts";
 import { accountOf, BEFORE_USERS } from "./account-id.ts";

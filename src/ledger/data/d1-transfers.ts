@@ -1,8 +1,8 @@
 import { peerOf, type LedgerName, type TransferView } from "../../contracts/ledger.ts";
 import type { KeyedTransfer, NewTransfer, OpenedTransfer, TransferStore } from "../biz/ports.ts";
 import { statusOf } from "../biz/transfers.ts";
-import { d1Batch, d1Call, rowsOf } from "../../platform/d1-call.ts";
-import { bound, boundAll, namedSql } from "../../platform/named-sql.ts";
+import { d1Batch, d1Call, rowsOf } from "../../platform/database/d1-call.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { accountOf, accountSql } from "./account-id.ts";
 import { d1Deposits } from "./d1-deposits.ts";
 import { periodOf, periodsAround, REFUSED_KEYS_MAX } from "./d1-refused.ts";

@@ -1,4 +1,4 @@
-import type { FaultInjector } from "../../platform/faults.ts";
+import type { FaultInjector } from "../../platform/guard/faults.ts";
 import type { InboxStore } from "../biz/ports.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Guard } from "../../platform/guard.ts";
+import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { WakePublisher } from "../biz/ports.ts";

@@ -1,4 +1,4 @@
-import type { Guard } from "../../platform/guard.ts";
+import type { Guard } from "../../platform/guard/guard.ts";
 import type { ChangeSink, DeliverySender } from "../biz/ports.ts";
 
 /** As much of a queue's producer as is used. */

@@ -14,8 +14,8 @@ import {
   type TransferView,
 } from "../../contracts/ledger.ts";
 import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
-import { requirePrincipal } from "../../platform/call-context.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { amountOf } from "../biz/amount.ts";

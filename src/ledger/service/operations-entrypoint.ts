@@ -52,8 +52,8 @@ import {
   type TransferReceipt,
 } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
-import { requirePrincipal } from "../../platform/call-context.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { amountOf } from "../biz/amount.ts";

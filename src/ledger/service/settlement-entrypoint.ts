@@ -3,7 +3,7 @@ import type { CallContext } from "../../contracts/call-context.ts";
 import { deliveryReportSchema } from "../../contracts/ledger-arguments.ts";
 import { transferIdSchema, type DeliveryReport } from "../../contracts/ledger.ts";
 import type { LedgerSettlement } from "../../contracts/ledger-entrypoints.ts";
-import { rpcMethods } from "../../platform/rpc-methods.ts";
+import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { Settlement as SettlementRules } from "../biz/settlement.ts";

@@ -4,8 +4,8 @@ import { homeScreenOf } from "../../../src/bff/app/home-screen.ts";
 import { CLIENT_KINDS } from "../../../src/contracts/client-kind.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import { pageLimitSchema } from "../../../src/contracts/history.ts";
-import { createBff } from "../../../src/platform/bff-app.ts";
-import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { createBff } from "../../../src/platform/bff/bff-app.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 

@@ -4,9 +4,9 @@ import { CodedError } from "../../../src/contracts/errors.ts";
 import type { LedgerName } from "../../../src/contracts/ledger.ts";
 import type { LedgerFunds } from "../../../src/contracts/ledger-entrypoints.ts";
 import type { FundsCut } from "../../../src/contracts/ledger-statement.ts";
-import { createBff } from "../../../src/platform/bff-app.ts";
+import { createBff } from "../../../src/platform/bff/bff-app.ts";
 import { DEADLINE_HEADER } from "../../../src/contracts/internal-request.ts";
-import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 

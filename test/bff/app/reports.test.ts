@@ -4,8 +4,8 @@ import type { HistoryPlayback, Report } from "../../../src/contracts/history.ts"
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
 import { playbackEntrypoint } from "../../../src/history/service/playback-entrypoint.ts";
-import { createBff } from "../../../src/platform/bff-app.ts";
-import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { createBff } from "../../../src/platform/bff/bff-app.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";

@@ -4,7 +4,7 @@ import {
   type AvailabilityRoutesDeps,
 } from "../../../src/bff/ops/availability-routes.ts";
 import type { BreakerStateRpc, SharedBreakerView } from "../../../src/contracts/durable.ts";
-import { createBff } from "../../../src/platform/bff-app.ts";
+import { createBff } from "../../../src/platform/bff/bff-app.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { never } from "../../support/workers/hung-bindings.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { HistoryOperations } from "../../../src/contracts/history.ts";
 import { addHistoryRoutes } from "../../../src/bff/ops/history-routes.ts";
-import { createBff } from "../../../src/platform/bff-app.ts";
-import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { createBff } from "../../../src/platform/bff/bff-app.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 

@@ -5,8 +5,8 @@ import type { IdentityOperations } from "../../../src/contracts/identity.ts";
 import type { DeadLetter } from "../../../src/contracts/ledger-operators.ts";
 import type { LedgerName } from "../../../src/contracts/ledger.ts";
 import type { LedgerOperations } from "../../../src/contracts/ledger-entrypoints.ts";
-import { createBff } from "../../../src/platform/bff-app.ts";
-import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { createBff } from "../../../src/platform/bff/bff-app.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 

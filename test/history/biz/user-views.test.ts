@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import type { VirtualTime } from "../../../testbed/virtual-time.ts";

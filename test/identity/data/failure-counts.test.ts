@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hintsOf } from "../../../src/contracts/errors.ts";
 import type { FailureCount, KnownDevice } from "../../../src/identity/biz/ports.ts";
 import { failureCounts } from "../../../src/identity/data/failure-counts.ts";
-import { LateError } from "../../../src/platform/call-timer.ts";
+import { LateError } from "../../../src/platform/guard/call-timer.ts";
 import { MemoryWindows } from "../../support/workers/memory-windows.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";

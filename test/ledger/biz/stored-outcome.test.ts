@@ -9,7 +9,7 @@ import { d1DeadLetters } from "../../../src/ledger/data/d1-dead-letters.ts";
 import { d1Inbox } from "../../../src/ledger/data/d1-inbox.ts";
 import { d1Outbox } from "../../../src/ledger/data/d1-outbox.ts";
 import { ids } from "../../../src/ledger/data/ids.ts";
-import { guardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 import { ledgerD1 } from "../support/ledger-d1.ts";
 

@@ -3,7 +3,7 @@ import type { FailureLog, HistoryWriter, ShardPort } from "../../../src/history/
 import { d1FailureLog } from "../../../src/history/data/d1-failure-log.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import { queueConsumer } from "../../../src/history/service/queue-consumer.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { watchedWriter } from "./history-watch.ts";
 import type { HistoryScene } from "./history-scene.ts";

@@ -2,7 +2,7 @@ import { MappingKeeper } from "../../../src/history/biz/mapping-keeper.ts";
 import type { StoredMapping } from "../../../src/history/biz/shard-mapping.ts";
 import { mappingInD1 } from "../../../src/history/data/mapping-in-d1.ts";
 import { readStoredMapping, writeStoredMapping } from "../../../src/history/data/shard-facts.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
 import type { HistoryScene } from "./history-scene.ts";
 import { SimObject } from "../kernel/sim-object.ts";
 

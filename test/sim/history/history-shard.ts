@@ -16,7 +16,7 @@ import type { Elsewhere, ShardMapping } from "../../../src/history/biz/shard-map
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { ShardFacts } from "../../../src/history/data/shard-facts.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
 import { SimClock } from "../kernel/sim-clock.ts";
 import { BUCKETS } from "./history-mapping.ts";
 import { checkHandedOut, checkShown } from "./history-shard-checks.ts";

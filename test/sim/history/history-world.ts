@@ -6,7 +6,7 @@ import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { d1Erasure } from "../../../src/history/data/d1-erasure.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
 import { oldLetters } from "../../../src/history/data/d1-retention.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
 import {
   isElsewhere,
   shardOf,

@@ -1,7 +1,7 @@
-import { LateError, type CallTimer } from "../../../src/platform/call-timer.ts";
-import { Guard } from "../../../src/platform/guard.ts";
-import type { MakeGuard } from "../../../src/platform/guard-kit.ts";
-import { guardLanes } from "../../../src/platform/guard-lanes.ts";
+import { LateError, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
+import { Guard } from "../../../src/platform/guard/guard.ts";
+import type { MakeGuard } from "../../../src/platform/guard/guard-kit.ts";
+import { guardLanes } from "../../../src/platform/guard/guard-lanes.ts";
 import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { RetryBudget } from "../../../src/resilience/retry/retry-budget.ts";

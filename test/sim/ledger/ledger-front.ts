@@ -1,8 +1,8 @@
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import type { LedgerName } from "../../../src/contracts/ledger.ts";
-import { backgroundScope } from "../../../src/platform/call-context.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/call-quotas.ts";
-import { guardedRpc, type GuardedRpc } from "../../../src/platform/guarded-rpc.ts";
+import { backgroundScope } from "../../../src/platform/call/call-context.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { guardedRpc, type GuardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { SimProcess } from "../kernel/kernel.ts";
 import type { LedgerIsolate } from "./ledger-world.ts";
 import { simGuards } from "../kernel/sim-guard.ts";

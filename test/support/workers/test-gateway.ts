@@ -5,7 +5,7 @@ import { limitPolicies } from "../../../src/gateway/limit-policies.ts";
 import { ROUTES } from "../../../src/gateway/routes.ts";
 import { TrustStore } from "../../../src/gateway/trust-store.ts";
 import type { TrustSnapshot } from "../../../src/contracts/identity.ts";
-import { internalTokenMinter } from "../../../src/platform/internal-token.ts";
+import { internalTokenMinter } from "../../../src/platform/bff/internal-token.ts";
 import type { Logger } from "../../../src/platform/logger.ts";
 import { testKey } from "./ed25519.ts";
 import { MemoryWindows } from "./memory-windows.ts";

@@ -1,7 +1,7 @@
-import { requestTimer, type CallTimer } from "../../../src/platform/call-timer.ts";
-import type { FaultInjector } from "../../../src/platform/faults.ts";
-import { Guard } from "../../../src/platform/guard.ts";
-import { guardLanes } from "../../../src/platform/guard-lanes.ts";
+import { requestTimer, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
+import type { FaultInjector } from "../../../src/platform/guard/faults.ts";
+import { Guard } from "../../../src/platform/guard/guard.ts";
+import { guardLanes } from "../../../src/platform/guard/guard-lanes.ts";
 import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
 import type { Clock } from "../../../src/resilience/clock.ts";
 import type { HedgePolicy } from "../../../src/resilience/retry/hedge.ts";

@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import { codeOf } from "../../../src/contracts/errors.ts";
-import type { Guard } from "../../../src/platform/guard.ts";
-import type { guardKit as realKit } from "../../../src/platform/guard-kit.ts";
+import type { Guard } from "../../../src/platform/guard/guard.ts";
+import type { guardKit as realKit } from "../../../src/platform/guard/guard-kit.ts";
 
 /** As much of the runtime's module as wires and entrypoints take from it. */
 export function runtimeModule(): object {

@@ -1,0 +1,144 @@
+import { Hono, type Context } from "hono";
+import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../../contracts/errors.ts";
+import { fieldsQuerySchema } from "../../contracts/fields-query.ts";
+import {
+  ATTEMPT_HEADER,
+  CLIENT_ADDRESS_HEADER,
+  DEADLINE_HEADER,
+  HURRIED_HEADER,
+  INTERNAL_TOKEN_HEADER,
+  RATE_LIMIT_HEADER,
+  RATE_LIMIT_POLICY_HEADER,
+  READY_PATH,
+  REQUEST_ID_HEADER,
+  TRACEPARENT_HEADER,
+  type QuotaHeaders,
+} from "../../contracts/internal-request.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import type { RequestScope } from "../call/call-context.ts";
+import { CALL_QUOTA_MS } from "../guard/call-quotas.ts";
+import { prepareEveryResponse, type EveryResponse } from "../http/every-response.ts";
+import type { InternalTokenVerifier } from "./internal-token.ts";
+import type { Logger } from "../logger.ts";
+import { problemResponse } from "../http/problem.ts";
+import { readQuery } from "../validate.ts";
+
+/** A request's scope, and what gateway and client want of the answer. */
+interface BffScope extends RequestScope {
+  readonly quota: QuotaHeaders | null;
+  /** Members of a JSON answer that the client wants; null where it wants all. */
+  readonly fields: ReadonlySet<string> | null;
+  /** Which try of the gateway's this is. */
+  readonly attempt: number;
+}
+
+/**
+ * The Hono environment of a BFF: each request's scope is under `c.env.scope`; `c.env.every` is what
+ * `answerJson` answers with.
+ */
+export interface BffEnv {
+  Bindings: { readonly scope: BffScope; readonly every: EveryResponse };
+}
+
+/** A BFF as the runtime calls it. */
+export type BffFetch = (request: Request, env: unknown, ctx?: ExecutionContext) => Promise<Response>;
+
+export interface BffOptions {
+  readonly verifyInternalToken: InternalTokenVerifier;
+  readonly logger: Logger;
+  readonly now: Clock;
+  /** Whether the services below can be reached; throws where they can't. */
+  readonly checkReady: (scope: RequestScope) => Promise<void>;
+  /** Adds the BFF's own routes. */
+  readonly addRoutes: (app: Hono<BffEnv>) => void;
+}
+
+/** Time that a request has whose deadline header is missing or odd, in ms. */
+const DEADLINE_DEFAULT_MS = 1_000;
+const DEADLINE_MAX_MS = 60_000;
+
+/**
+ * What every BFF shares: it believes the gateway's token and nobody else, hands the user down, and
+ * answers errors as problems, logging those that are ours. The token is checked around Hono rather
+ * than in a middleware: a route with a single handler is Hono's fast path, and this one is taken by
+ * every heartbeat.
+ */
+export function createBff({ verifyInternalToken, logger, now, checkReady, addRoutes }: BffOptions): BffFetch {
+  const app = new Hono<BffEnv>();
+  addRoutes(app);
+
+  const answer = (error: unknown, scope: BffScope, path: string): Response => {
+    const code = codeOf(error);
+    if (ERROR_CATALOGUE[code].status >= 500) {
+      // What was refused on purpose is no fault, and an open breaker refuses everybody. Nor is it
+      // one of ours that the client left too little time.
+      const isNoFault = isRefusal(code) || (code === "DEADLINE_EXCEEDED" && scope.isHurried === true);
+      logger[isNoFault ? "info" : "error"]("request failed", {
+        requestId: scope.requestId,
+        attempt: scope.attempt,
+        code,
+        causes: describeCauses(error),
+      });
+    }
+    return problemResponse(error, { requestId: scope.requestId, instance: path });
+  };
+  app.notFound((c: Context<BffEnv>) =>
+    answer(new CodedError("NOT_FOUND", "No such route"), c.env.scope, c.req.path),
+  );
+  app.onError((error, c) => answer(error, c.env.scope, c.req.path));
+
+  let every: EveryResponse | null = null;
+  return async function bff(request, _env, ctx) {
+    const { headers } = request;
+    const token = headers.get(INTERNAL_TOKEN_HEADER);
+    const scope = scopeOf(request, now());
+    try {
+      if (token === null && pathOf(request) === READY_PATH) {
+        await checkReady({ ...scope, deadlineAtMs: now() + CALL_QUOTA_MS.readyCheck });
+        return Response.json({ status: "ready" });
+      }
+      const principal = await verifyInternalToken(token);
+      every ??= await prepareEveryResponse();
+      return await app.fetch(
+        request,
+        { scope: { ...scope, principal, fields: fieldsOf(request) }, every },
+        ctx,
+      );
+    } catch (error) {
+      return answer(error, scope, pathOf(request));
+    }
+  };
+}
+
+function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
+  const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
+  const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
+  return {
+    requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
+    traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
+    deadlineAtMs:
+      nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
+    isHurried: headers.has(HURRIED_HEADER),
+    hangUp: signal,
+    principal: null,
+    quota: quotaOf(headers),
+    fields: null,
+    attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),
+    ...(clientAddress === null ? {} : { clientAddress }),
+  };
+}
+
+function quotaOf(headers: Headers): QuotaHeaders | null {
+  const limit = headers.get(RATE_LIMIT_HEADER);
+  return limit === null ? null : { limit, policy: headers.get(RATE_LIMIT_POLICY_HEADER) ?? "" };
+}
+
+/** Read before anything is done: a request that asks for what can't be had costs no service. */
+function fieldsOf({ method, url }: Request): ReadonlySet<string> | null {
+  if ((method !== "GET" && method !== "HEAD") || !url.includes("?")) return null;
+  return readQuery(url, fieldsQuerySchema).fields ?? null;
+}
+
+function pathOf(request: Request): string {
+  return URL.parse(request.url)?.pathname ?? "/";
+}

@@ -1,0 +1,460 @@
+/*
+ * What always holds of a guard, whatever becomes of the call and of who waits for it:
+ *
+ * I11: A call under way has one place of its lane, and gives it back once, though it never returns.
+ * I12: Each attempt that the breaker let through is told to it once.
+ * I13: Nothing is sent after the deadline: it is asked before every attempt.
+ * I14: Only what is idempotent is sent again, while budget, throttle and time allow it.
+ * I15: What is refused before it was sent counts as no outcome, here and in all guards above.
+ * I16: Where one attempt may have taken effect, no later refusal says that nothing was done.
+ * I17: What a client's own hurry has cut short is no failure of the upstream.
+ */
+
+import { CodedError, codeOf, hintsOf, isRetryable } from "../../contracts/errors.ts";
+import type { Breaker, BreakerAdmission, BreakerOutcome } from "../../resilience/breaker/breaker.ts";
+import type { Bulkhead } from "../../resilience/overload/bulkhead.ts";
+import type { Clock } from "../../resilience/clock.ts";
+import {
+  callLimitMs,
+  deadlineOfOneMs,
+  fairShareMs,
+  hadItsTime,
+  isWorthCalling,
+  remainingMs,
+} from "../../resilience/deadline.ts";
+import type { Criticality } from "../../resilience/overload/criticality.ts";
+import type { OverloadLimiter, WorkOutcome } from "../../resilience/overload/overload-limiter.ts";
+import { hedged, type HedgePolicy } from "../../resilience/retry/hedge.ts";
+import type { RetryBudget } from "../../resilience/retry/retry-budget.ts";
+import { nextAttempt } from "../../resilience/retry/retry-policy.ts";
+import type { RetryThrottle } from "../../resilience/retry/retry-throttle.ts";
+import { SteadyTime } from "../../resilience/steady-time.ts";
+import type { FaultInjector } from "./faults.ts";
+import {
+  isLate,
+  mayHaveTakenEffect,
+  outcomeOf,
+  outOfTime,
+  spent,
+  workOutcomeOf,
+  type AnswerFailure,
+} from "./call-failure.ts";
+import { LateError, type CallTimer } from "./call-timer.ts";
+import type { Patience } from "../call/patience.ts";
+
+/**
+ * Reads and writes of one upstream are apart: neither can take the other's places, nor set the
+ * other's limits.
+ */
+export interface Lane {
+  readonly bulkhead: Bulkhead;
+  readonly overload: OverloadLimiter | null;
+}
+
+export interface GuardParts {
+  /** The upstream's name, in errors, breakers and faults. */
+  readonly upstream: string;
+  /** What one attempt may take at most, in ms. */
+  readonly quotaMs: number;
+  readonly lanes: Readonly<Record<CallKind, Lane>> & {
+    /**
+     * That of dear calls, where they have one: with the others they would take their places, and
+     * set their limits.
+     */
+    readonly dear?: Lane;
+  };
+  readonly breaker: Breaker;
+  readonly budget: RetryBudget;
+  readonly throttle: RetryThrottle;
+  /** Gives slow reads a second call beside them; null where that is not wanted. */
+  readonly hedge: HedgePolicy | null;
+  readonly timer: CallTimer;
+  /** Null where faults can't be injected: then nothing asks for them. */
+  readonly faults: FaultInjector | null;
+  readonly now: Clock;
+  readonly random: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+  /**
+   * Lets work go on after its caller has gone. A service is told of no hang-up: its code would end
+   * at the next `await`, and its call would keep its place for as long as the client could have
+   * waited. Kept alive, it gives the place back when the upstream answers.
+   */
+  readonly keep: (work: Promise<unknown>) => void;
+  /**
+   * Hears after each attempt; here breakers report to their shared state, in the background.
+   * Answers when they have its verdict, if they ask for it.
+   */
+  readonly afterAttempt: () => Promise<void> | undefined;
+}
+
+export type CallKind = "read" | "write";
+
+/**
+ * One try: how long it may take, which it is (from 1), and whether a client's hurry has left it
+ * less than its quota: then the upstream must be told.
+ */
+export interface Attempt {
+  readonly limitMs: number;
+  readonly number: number;
+  readonly isHurried: boolean;
+}
+
+export interface CallPlan<T> extends Patience {
+  readonly kind: CallKind;
+  /**
+   * Whether it asks for work that keeps a core busy for long, such as hashing a password. False if
+   * absent.
+   */
+  readonly isDear?: boolean;
+  /** Whether the call may be made twice. */
+  readonly idempotent: boolean;
+  /**
+   * Whether somebody further out may know that twice is as good as once, by a key: what fails here
+   * without being known to have failed there is not said to be final. False if absent.
+   */
+  readonly keyed?: boolean;
+  /** Tries, the first one included; {@link ATTEMPTS_MAX} if absent. */
+  readonly attemptsMax?: number;
+  /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
+  readonly criticality?: Criticality;
+  /** What an attempt may take, where it is not the guard's own quota, in ms. */
+  readonly quotaMs?: number;
+  /**
+   * Which of several things behind this upstream is called, where they fail apart: one that is ill
+   * is left alone, and closes none of the others.
+   */
+  readonly part?: string;
+  /**
+   * What an answer amounts to where it is a failure, null where it is good; every answer is good if
+   * absent. A failure is judged as if it had been thrown, by breaker, retries and overload
+   * protection, and is the call's answer all the same: nothing is thrown for it.
+   */
+  readonly failureOf?: (answer: T) => AnswerFailure | null;
+}
+
+/** A breaker's leave to make a call. */
+type Leave = Exclude<BreakerAdmission, { readonly kind: "rejected" }>;
+
+/** A call under way, and the places it has. */
+interface Flight {
+  readonly lane: Lane;
+  /** On the guard's steady clock, as the next. */
+  readonly startedAtMs: number;
+  /** When it can't be under way any more. */
+  readonly vanishesAtMs: number;
+  /**
+   * As what the breaker has let its present attempt through; null between attempts, and when it has
+   * left.
+   */
+  attemptedAs: "admitted" | "trial" | null;
+  /** Which of the things that fail apart it goes to. */
+  readonly part: string | undefined;
+  /** What the answer of its last attempt amounts to; null where that was good, or none. */
+  failure: AnswerFailure | null;
+}
+
+const ATTEMPTS_MAX = 3;
+const BACKOFF_MS_MAX = 250;
+/** Beyond the time a call may take, in ms. */
+const VANISHED_AFTER_MS = 1_000;
+const OPEN_RETRY_MS = 1_000;
+/** After so long there is no verdict, in ms. */
+const VERDICT_MS_MAX = 1_000;
+const SHED_RETRY_MS = 1_000;
+
+/**
+ * Everything between a worker and one of its upstreams: deadline, overload protection, bulkhead,
+ * breaker, retries, time limit, faults, in this order (docs/design/resilience.md says why).
+ * Whatever fails leaves it with three marks: whether it was tried again, whether nobody must, and
+ * that no breaker further out counts it.
+ */
+export class Guard {
+  readonly #parts: GuardParts;
+  readonly #flights = new Set<Flight>();
+  /** No flight vanishes before: nearly always that is all there is to know of them. */
+  #nextVanishesAtMs = Number.POSITIVE_INFINITY;
+  /** One reading far ahead must not keep a place for as long, nor make a call look as slow. */
+  readonly #time = new SteadyTime(VANISHED_AFTER_MS);
+
+  constructor(parts: GuardParts) {
+    this.#parts = parts;
+  }
+
+  get upstream(): string {
+    return this.#parts.upstream;
+  }
+
+  /**
+   * That of a caller who waits for one answer and no longer: all attempts together have the time
+   * that one may take.
+   */
+  patienceOfOne(quotaMs: number = this.#parts.quotaMs): Patience {
+    return { deadlineAtMs: deadlineOfOneMs(this.#parts.now(), quotaMs) };
+  }
+
+  /**
+   * Makes the call. Throws `DEADLINE_EXCEEDED`, `OVERLOADED` or `CIRCUIT_OPEN` without making it,
+   * `UNAVAILABLE` where the upstream fails or is late, and the upstream's own errors otherwise.
+   */
+  async call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const { now } = this.#parts;
+    const startedAtMs = now();
+    if (!isWorthCalling(remainingMs(plan.deadlineAtMs, startedAtMs))) throw outOfTime(what);
+    const flight = this.#enter(plan, startedAtMs);
+    const answer = this.#fly(what, plan, run, flight);
+    if (plan.hangUp === undefined) this.#parts.keep(answer.catch(() => undefined));
+    else plan.hangUp.addEventListener("abort", () => this.#vanish(flight, now()), { once: true });
+    return answer;
+  }
+
+  async #fly<T>(
+    what: string,
+    plan: CallPlan<T>,
+    run: (attempt: Attempt) => Promise<T>,
+    flight: Flight,
+  ): Promise<T> {
+    let outcome: WorkOutcome = "none";
+    try {
+      const answer = await this.#attempts(what, plan, run, flight);
+      outcome = flight.failure === null ? "success" : workOutcomeOf(flight.failure, plan.isHurried === true);
+      return answer;
+    } catch (error) {
+      outcome = workOutcomeOf(error, plan.isHurried === true);
+      throw error;
+    } finally {
+      this.#leave(flight, this.#parts.now(), outcome);
+    }
+  }
+
+  /** Takes a place, or refuses. */
+  #enter<T>({ kind, isDear, criticality, quotaMs, deadlineAtMs, part }: CallPlan<T>, nowMs: number): Flight {
+    this.#giveUpVanished(nowMs);
+    const { lanes } = this.#parts;
+    const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
+    if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical"))
+      throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    if (!lane.bulkhead.tryEnter()) {
+      // I15
+      lane.overload?.done(nowMs, nowMs, "none");
+      throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
+    }
+    const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
+    const startedAtMs = this.#time.at(nowMs);
+    const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
+    const flight: Flight = {
+      lane,
+      startedAtMs,
+      vanishesAtMs: startedAtMs + patienceMs,
+      attemptedAs: null,
+      part,
+      failure: null,
+    };
+    this.#flights.add(flight);
+    this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
+    return flight;
+  }
+
+  #leave(flight: Flight, nowMs: number, outcome: WorkOutcome): void {
+    // I11
+    if (!this.#flights.delete(flight)) return;
+    flight.lane.bulkhead.leave();
+    const tookMs = Math.min(this.#time.at(nowMs), flight.vanishesAtMs) - flight.startedAtMs;
+    flight.lane.overload?.done(nowMs, nowMs - tookMs, outcome);
+  }
+
+  /**
+   * Gives back the places of calls that will never return: the runtime drops a request whose client
+   * has hung up, and what comes after its `await` is never run, `finally` neither. Without this,
+   * clients in a hurry would fill every bulkhead for ever. It is for hang-ups of which the guard
+   * was not told. Calls don't vanish in the order they began: a patient one must not keep the
+   * places of those behind it.
+   */
+  #giveUpVanished(nowMs: number): void {
+    const atMs = this.#time.at(nowMs);
+    if (atMs < this.#nextVanishesAtMs) return;
+    this.#nextVanishesAtMs = Number.POSITIVE_INFINITY;
+    for (const flight of this.#flights) {
+      if (flight.vanishesAtMs > atMs)
+        this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
+      else this.#vanish(flight, nowMs);
+    }
+  }
+
+  /**
+   * A call whose caller has gone ends without an outcome: it was not the upstream's doing, and how
+   * long it took is not known.
+   */
+  #vanish(flight: Flight, nowMs: number): void {
+    if (!this.#flights.has(flight)) return;
+    const admission = flight.attemptedAs;
+    flight.attemptedAs = null;
+    if (admission !== null) this.#parts.breaker.record(nowMs, "cancelled", admission, flight.part);
+    this.#leave(flight, nowMs, "none");
+  }
+
+  async #attempts<T>(
+    what: string,
+    plan: CallPlan<T>,
+    run: (attempt: Attempt) => Promise<T>,
+    flight: Flight,
+  ): Promise<T> {
+    const { budget, now, sleep } = this.#parts;
+    budget.request(now());
+    let isUnknown = false;
+    for (let number = 1; ; number += 1) {
+      let delayMs: number | null;
+      try {
+        const answer = await this.#attempt(what, plan, run, number, flight);
+        if (flight.failure === null) return answer;
+        isUnknown ||= mayHaveTakenEffect(flight.failure);
+        delayMs = this.#delayBeforeNext(plan, flight.failure, number);
+        if (delayMs === null) return answer;
+      } catch (error) {
+        // I16
+        isUnknown ||= mayHaveTakenEffect(error);
+        delayMs = this.#delayBeforeNext(plan, error, number);
+        if (delayMs === null) throw spent(error, what, plan, isUnknown);
+      }
+      await sleep(delayMs);
+    }
+  }
+
+  /** One attempt, admitted by the breaker and told to it. */
+  async #attempt<T>(
+    what: string,
+    plan: CallPlan<T>,
+    run: (attempt: Attempt) => Promise<T>,
+    number: number,
+    flight: Flight,
+  ): Promise<T> {
+    const { breaker, throttle, hedge, timer, faults, now, random, afterAttempt } = this.#parts;
+    const startedAtMs = now();
+    const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
+    // I13
+    if (!isWorthCalling(leftMs)) throw outOfTime(what);
+    const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const asked = breaker.admit(startedAtMs, random(), plan.part);
+    const admission =
+      asked.kind === "rejected" ? await this.#askToProbe(plan, leftMs - quotaMs, asked.retryAfterMs) : asked;
+    const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
+    const isHurried = plan.isHurried === true && limitMs < quotaMs;
+    flight.attemptedAs = admission.kind;
+    flight.failure = null;
+    let outcome: BreakerOutcome = "success";
+    try {
+      const attempt = { limitMs, number, isHurried };
+      const start = (): Promise<T> => (faults === null ? run(attempt) : faults.around(() => run(attempt)));
+      const running =
+        hedge !== null && plan.kind === "read" && plan.idempotent
+          ? this.#hedged(hedge, plan, start)
+          : start();
+      const answer = await timer.inTime(running, limitMs);
+      flight.failure = plan.failureOf?.(answer) ?? null;
+      if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);
+      if (outcome === "failure") throttle.failure();
+      else throttle.success();
+      return answer;
+    } catch (error) {
+      // I17
+      outcome = outcomeOf(error, hadItsTime({ limitMs, quotaMs, isHurried }));
+      if (outcome === "failure") throttle.failure();
+      throw this.#coded(error, limitMs >= quotaMs);
+    } finally {
+      // I12. Null where it was taken for vanished, and the breaker told so.
+      if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs, plan.part);
+      flight.attemptedAs = null;
+      void afterAttempt();
+    }
+  }
+
+  /**
+   * What becomes of a call that the breaker rejects: refused, unless nobody waits for it and there
+   * is time. Then it waits for the shared verdict, which may be that it is to probe: its next call
+   * may be minutes away.
+   */
+  async #askToProbe<T>(
+    { part, isBackground = false }: CallPlan<T>,
+    spareMs: number,
+    retryAfterMs: number,
+  ): Promise<Leave> {
+    const { breaker, now, random, afterAttempt } = this.#parts;
+    const told = afterAttempt();
+    if (told !== undefined && isBackground && spareMs >= VERDICT_MS_MAX) {
+      await told;
+      const leave = breaker.admit(now(), random(), part);
+      if (leave.kind !== "rejected") return leave;
+    }
+    throw this.#refuse("CIRCUIT_OPEN", retryAfterMs || OPEN_RETRY_MS);
+  }
+
+  /**
+   * The faster of two calls, where the first is later than nearly all are. To breaker and throttle
+   * they are one.
+   */
+  async #hedged<T>(
+    hedge: HedgePolicy,
+    { failureOf = () => null }: CallPlan<T>,
+    start: () => Promise<T>,
+  ): Promise<T> {
+    const { now, random, sleep } = this.#parts;
+    const startedAtMs = now();
+    const isFailure = (answer: T): boolean => failureOf(answer) !== null;
+    const answer = await hedged(start, {
+      delayMs: hedge.delayMs(startedAtMs),
+      sleep,
+      mayHedge: () => hedge.mayHedge(now()),
+      isFailure,
+    });
+    if (!isFailure(answer)) hedge.observe(now(), now() - startedAtMs, random());
+    return answer;
+  }
+
+  #delayBeforeNext<T>(plan: CallPlan<T>, error: unknown, attempt: number): number | null {
+    const { budget, throttle, now, random } = this.#parts;
+    // I14
+    if (!plan.idempotent || !isRetryable(error) || !throttle.allowsRetry) return null;
+    const nowMs = now();
+    const { retryAfterMs } = hintsOf(error);
+    const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const delayMs = nextAttempt({
+      attempt,
+      attemptsMax: plan.attemptsMax ?? ATTEMPTS_MAX,
+      remainingMs: remainingMs(plan.deadlineAtMs, nowMs),
+      random: random(),
+      // An upstream that hangs will hang again: a shorter second wait would only make the caller
+      // late as well, and its own caller blame it.
+      ...(isLate(error) ? { usefulMs: fairShareMs(quotaMs) } : {}),
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    });
+    return delayMs !== null && budget.tryWithdraw(nowMs) ? delayMs : null;
+  }
+
+  /**
+   * Late by its quota, an upstream can't be had; late by the caller's deadline, time is up,
+   * whatever the reason. An error without a code is the transport's or a bug over there: to the
+   * caller that upstream is unavailable, and reads may try again.
+   */
+  #coded(cause: unknown, hadItsQuota: boolean): unknown {
+    if (cause instanceof LateError) {
+      return new CodedError(
+        hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED",
+        `${this.#parts.upstream} took too long`,
+        { cause },
+      );
+    }
+    return codeOf(cause) === "INTERNAL"
+      ? new CodedError("UNAVAILABLE", `${this.#parts.upstream} failed`, { cause })
+      : cause;
+  }
+
+  /** Refused here, before anything was sent (I15). */
+  #refuse(code: "OVERLOADED" | "CIRCUIT_OPEN", retryAfterMs: number): CodedError {
+    const why =
+      code === "OVERLOADED" ? "has more work than it can do" : "is failing and is left alone for now";
+    return new CodedError(code, `${this.#parts.upstream} ${why}`, {
+      retryAfterMs,
+      mustNotRetry: true,
+      failedBelow: true,
+    });
+  }
+}

@@ -1,0 +1,76 @@
+import { FAILED_BELOW_HEADER, NO_RETRY_HEADER, OVERLOADED_HEADER } from "../../contracts/internal-request.ts";
+import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail, type TokenFault } from "../../contracts/errors.ts";
+import { uriReferenceOf } from "./uri-reference.ts";
+
+interface ProblemContext {
+  readonly requestId: string;
+  /** Path of the request that failed, as it was sent or decoded. */
+  readonly instance: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Members beyond the standard ones (RFC 9457, section 3.2). */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** Rejected fields shown at most: a body of a hundred bad reports needs no megabyte of advice. */
+const FIELD_ERRORS_MAX = 20;
+/** When to come back where a retry may help and nobody knows better. */
+const RETRY_AFTER_DEFAULT_MS = 1_000;
+
+const CHALLENGE = 'Bearer realm="playhead"';
+/** Fixed texts: nothing of a token is ever in a header. */
+const FAULTY: Readonly<Record<TokenFault, string>> = {
+  invalid_token: `${CHALLENGE}, error="invalid_token", error_description="The token is expired, revoked or not valid"`,
+  insufficient_scope: `${CHALLENGE}, error="insufficient_scope", error_description="The roles of the token do not allow this"`,
+};
+
+/**
+ * An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client
+ * learns only that it is ours.
+ */
+export function problemResponse(
+  error: unknown,
+  { requestId, instance, headers, extra }: ProblemContext,
+): Response {
+  const code = codeOf(error);
+  const { status, title } = ERROR_CATALOGUE[code];
+  const { errors, retryAfterMs, alreadyRetried, mustNotRetry, failedBelow, tokenFault } = hintsOf(error);
+  const body = {
+    type: `urn:playhead:problem:${code.toLowerCase().replaceAll("_", "-")}`,
+    title,
+    status,
+    detail: publicDetail(error),
+    instance: uriReferenceOf(instance),
+    code,
+    requestId,
+    ...(errors === undefined ? {} : { errors: errors.slice(0, FIELD_ERRORS_MAX) }),
+    ...extra,
+  };
+  const all: Record<string, string> = {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...headers,
+  };
+  const challenge = challengeOf(status, tokenFault);
+  if (challenge !== null) all["www-authenticate"] = challenge;
+  // Also where a layer below has tried again already: later it may succeed. But a call that could
+  // not be tried again and was not refused may have been done: to say when to come back would be an
+  // invitation to do it twice.
+  const mayBeDone = mustNotRetry === true && alreadyRetried !== true;
+  const waitMs = retryAfterMs ?? (status === 503 && !mayBeDone ? RETRY_AFTER_DEFAULT_MS : undefined);
+  if (waitMs !== undefined && (status === 429 || status === 503))
+    all["retry-after"] = String(Math.ceil(waitMs / 1000));
+  if (mustNotRetry === true && status >= 503) all[NO_RETRY_HEADER] = "1";
+  if (failedBelow === true && status >= 503) all[FAILED_BELOW_HEADER] = "1";
+  if (code === "OVERLOADED") all[OVERLOADED_HEADER] = "1";
+  return new Response(JSON.stringify(body), { status, headers: all });
+}
+
+/**
+ * The value of `WWW-Authenticate` (RFC 6750, 3): without an error where no token was presented, or
+ * something else was wrong than the token, so that nobody throws a good one away. Null where the
+ * answer needs none.
+ */
+function challengeOf(status: number, fault: TokenFault | undefined): string | null {
+  if (status === 401) return fault === "invalid_token" ? FAULTY.invalid_token : CHALLENGE;
+  return status === 403 && fault === "insufficient_scope" ? FAULTY.insufficient_scope : null;
+}

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { CodedError, codeOf } from "../../../src/contracts/errors.ts";
+import { d1Error, isRefusedByD1, objectError } from "../../../src/platform/database/platform-errors.ts";
+
+/** As a guard hands on what a database that is well has refused. */
+const guarded = (cause: Error): CodedError =>
+  new CodedError("INVALID", "write the database", {
+    cause: new CodedError("INVALID", "the database refused the data", { cause }),
+  });
+
+describe("a failed D1 call", () => {
+  it.each([
+    ["D1_ERROR: CHECK constraint failed: total >= 0: SQLITE_CONSTRAINT_CHECK", "INVALID", true],
+    ["D1_ERROR: NOT NULL constraint failed: t.c: SQLITE_CONSTRAINT", "INVALID", true],
+    ["cannot store TEXT value in INTEGER column t.c: SQLITE_CONSTRAINT", "INVALID", true],
+    ["D1_ERROR: UNIQUE constraint failed: t.c: SQLITE_CONSTRAINT", "INTERNAL", true],
+    ["D1_ERROR: malformed JSON: SQLITE_ERROR", "INTERNAL", true],
+    ["D1_ERROR: string or blob too big: SQLITE_TOOBIG", "INTERNAL", true],
+    ["D1_ERROR: D1 DB is overloaded. Too many requests queued.", "UNAVAILABLE", false],
+    ["Network connection lost.", "UNAVAILABLE", false],
+  ])("that says %s is %s, behind a guard too", (message, code, isRefused) => {
+    const cause = new Error(message);
+    expect(isRefusedByD1(cause)).toBe(isRefused);
+    expect(codeOf(d1Error(cause, "write"))).toBe(code);
+    expect(codeOf(d1Error(isRefused ? guarded(cause) : cause, "write"))).toBe(code);
+  });
+
+  it("keeps what its guard says of it", () => {
+    const open = new CodedError("CIRCUIT_OPEN", "left alone", { retryAfterMs: 700, mustNotRetry: true });
+    expect(d1Error(open, "write")).toMatchObject({
+      code: "CIRCUIT_OPEN",
+      message: "write",
+      retryAfterMs: 700,
+      mustNotRetry: true,
+    });
+  });
+});
+
+describe("a failed call of an object", () => {
+  it("is the object's own error where it has a code, and says it once", () => {
+    const own = new CodedError("CONFLICT", "no");
+    expect(objectError(own, "ask")).toBe(own);
+  });
+
+  it("is OVERLOADED where the platform says so, UNAVAILABLE otherwise", () => {
+    expect(codeOf(objectError(Object.assign(new Error("busy"), { overloaded: true }), "ask"))).toBe(
+      "OVERLOADED",
+    );
+    expect(codeOf(objectError(new Error("reset"), "ask"))).toBe("UNAVAILABLE");
+    expect(codeOf(objectError(null, "ask"))).toBe("UNAVAILABLE");
+  });
+});

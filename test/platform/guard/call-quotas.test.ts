@@ -1,0 +1,63 @@
+import { describe, expect, it } from "vitest";
+import { ROUTES } from "../../../src/gateway/routes.ts";
+import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { callLimitMs, hadItsTime } from "../../../src/resilience/deadline.ts";
+
+type Quota = keyof typeof CALL_QUOTA_MS;
+
+/** What the outer call needs beside the inner one: its own steps, and the way back. */
+const ROOM_MS = 50;
+
+/** Which call runs within which. */
+const NESTED: readonly (readonly [inner: Quota, outer: Quota])[] = [
+  ["shard", "rpc"],
+  ["database", "shard"],
+  ["database", "rpc"],
+  ["rpc", "trustPull"],
+  ["rpc", "passwordRpc"],
+  ["accountDatabase", "sessionRpc"],
+  ["sessionRpc", "passwordRpc"],
+  ["moneyDatabase", "moneyRpc"],
+  ["moneyRpc", "operatorRpc"],
+  ["operatorShard", "operatorRpc"],
+  ["operatorDatabase", "operatorRpc"],
+  ["queue", "operatorShard"],
+  ["job", "erasureRpc"],
+  ["rpc", "readyCheck"],
+  ["readyCheck", "readyCall"],
+  ["readyCall", "readyAnswer"],
+];
+
+/** Which call a route makes, by the time that the route has. */
+const FROM_ROUTES: ReadonlyMap<number, readonly Quota[]> = new Map([
+  [1_000, ["rpc"]],
+  [3_000, ["moneyRpc", "sessionRpc"]],
+  [5_000, ["passwordRpc", "operatorRpc"]],
+  [20_000, ["operatorRpc"]],
+]);
+
+describe("a quota", () => {
+  it.each(NESTED)("of %s leaves room in that of %s", (inner, outer) => {
+    expect(CALL_QUOTA_MS[outer] - CALL_QUOTA_MS[inner]).toBeGreaterThanOrEqual(ROOM_MS);
+  });
+
+  it.each(
+    [...FROM_ROUTES].flatMap(([timeoutMs, quotas]) => quotas.map((quota) => [timeoutMs, quota] as const)),
+  )("within a route of %d ms leaves room: %s", (timeoutMs, quota) => {
+    expect(timeoutMs - CALL_QUOTA_MS[quota]).toBeGreaterThanOrEqual(ROOM_MS);
+  });
+
+  it.each(NESTED)(
+    "of %s is whole at the start of a call of %s: whoever hangs then has failed",
+    (inner, outer) => {
+      const quotaMs = CALL_QUOTA_MS[inner];
+      const limitMs = callLimitMs({ remainingMs: CALL_QUOTA_MS[outer], quotaMs });
+      expect([limitMs, hadItsTime({ limitMs, quotaMs, isHurried: false })]).toEqual([quotaMs, true]);
+    },
+  );
+
+  it("has a row here, and so has each route's time", () => {
+    expect(new Set(NESTED.flat())).toEqual(new Set(Object.keys(CALL_QUOTA_MS)));
+    expect(new Set(ROUTES.map(({ timeoutMs }) => timeoutMs))).toEqual(new Set(FROM_ROUTES.keys()));
+  });
+});

@@ -1,0 +1,235 @@
+import { describe, expect, it } from "vitest";
+import { codeOf } from "../../../src/contracts/errors.ts";
+import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
+import type { Guard } from "../../../src/platform/guard/guard.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import { OVERLOAD_KINDS, overloadLimiter } from "../../../src/resilience/overload/overload-kinds.ts";
+import type { OverloadLimiter, WorkOutcome } from "../../../src/resilience/overload/overload-limiter.ts";
+import { SreBreaker } from "../../../src/resilience/breaker/sre-breaker.ts";
+import { never } from "../../support/workers/hung-bindings.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
+
+const TICK_MS = 10;
+const ROUTE_MS = 1_000;
+const plan = (clock: VirtualTime) =>
+  ({ kind: "read", idempotent: true, deadlineAtMs: clock.now() + ROUTE_MS }) as const;
+
+/** A limiter that admits everybody and writes down what it is told. */
+function listening(): { readonly limiter: OverloadLimiter; readonly told: WorkOutcome[] } {
+  const told: WorkOutcome[] = [];
+  const limiter: OverloadLimiter = {
+    admit: () => true,
+    done: (_nowMs, _startedAtMs, outcome) => void told.push(outcome),
+    view: () => ({ inFlight: 0, limit: 1, shedding: false }),
+  };
+  return { limiter, told };
+}
+
+/**
+ * As the runtime does it: the code behind a client who hung up is never run again, so the call
+ * never returns.
+ */
+function hangingUp(guard: Guard, clock: VirtualTime, isTold: boolean): () => void {
+  const client = new AbortController();
+  const told = isTold ? { hangUp: client.signal } : {};
+  void guard.call("work", { ...plan(clock), ...told }, () => never).catch(() => undefined);
+  return () => client.abort();
+}
+
+describe("a client who hangs up", () => {
+  // I11, I12
+  it("frees the place at once where the runtime tells it, and tells the limiter and the breaker nothing", async () => {
+    const clock = new VirtualTime();
+    const { limiter, told } = listening();
+    const breaker = new HystrixBreaker();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 1,
+      overload: limiter,
+      breaker,
+      timer: { inTime: (answer) => answer },
+    });
+    for (let client = 0; client < 50; client += 1) {
+      const hangUp = hangingUp(guard, clock, true);
+      await Promise.resolve();
+      clock.turn(TICK_MS);
+      hangUp();
+      expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    }
+    expect(new Set(told.filter((_outcome, index) => index % 2 === 0))).toEqual(new Set(["none"]));
+    expect(breaker.view(clock.now())).toMatchObject({ state: "closed", failures: 0, total: 50 });
+  });
+
+  it("frees it in the end where nobody tells it, and says as little", async () => {
+    const clock = new VirtualTime();
+    const { limiter, told } = listening();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 1,
+      overload: limiter,
+      timer: { inTime: (answer) => answer },
+    });
+    hangingUp(guard, clock, false);
+    await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
+    clock.turn(ROUTE_MS + 1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    // The second was never made: that is no failure of the upstream's either.
+    expect(told).toEqual(["none", "none", "success"]);
+  });
+
+  // I12
+  it("gives the trial of a half-open breaker back: the next one after the pause is somebody else's", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    const hangUp = hangingUp(guard, clock, true);
+    await Promise.resolve();
+    hangUp();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    expect(breaker.view(clock.now()).state).toBe("closed");
+  });
+
+  it("keeps nobody else from an upstream that works again, though it had been away for long and each trial is hung up", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 60_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+    breaker.trip(clock.now());
+    clock.turn(60_000);
+    for (let client = 0; client < 10; client += 1) {
+      const hangUp = hangingUp(guard, clock, true);
+      await Promise.resolve();
+      expect(breaker.view(clock.now()).state).toBe("half_open");
+      hangUp();
+      clock.turn(1_000);
+    }
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+
+  it("is not counted among the attempts of an SRE breaker, which would reject others for them", async () => {
+    for (const isTold of [true, false]) {
+      const clock = new VirtualTime();
+      const breaker = new SreBreaker();
+      const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+      for (let client = 0; client < 100; client += 1) {
+        const hangUp = hangingUp(guard, clock, isTold);
+        await Promise.resolve();
+        if (isTold) hangUp();
+      }
+      clock.turn(ROUTE_MS + 1_000);
+      expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+      expect(breaker.view(clock.now())).toEqual({ state: "closed", total: 1, failures: 0 });
+    }
+  });
+});
+
+describe("a client of a BFF's who hangs up", () => {
+  it("has no place with the service behind it from then on", async () => {
+    const rpc = guardedRpc(
+      { work: (hangs: boolean) => (hangs ? never : Promise.resolve("done")) },
+      testGuard({ maxConcurrent: 1 }),
+    );
+    const client = new AbortController();
+    const scope = {
+      requestId: "r",
+      traceparent: "",
+      principal: null,
+      deadlineAtMs: Date.now() + ROUTE_MS,
+      hangUp: client.signal,
+    };
+    void rpc.read(scope, "work", (service) => service.work(true)).catch(() => undefined);
+    await expect(rpc.read(scope, "work", (service) => service.work(false))).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
+    client.abort();
+    expect(await rpc.read(scope, "work", (service) => service.work(false))).toBe("done");
+  });
+});
+
+describe("a service, which is told of no hang-up", () => {
+  it("has a call go on to where its place is given back: fifty clients a second who are gone, on a database that is slow, fill no places", async () => {
+    const clock = new VirtualTime();
+    const kept = new Set<Promise<unknown>>();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 64,
+      quotaMs: 2_000,
+      timer: { inTime: (answer) => answer },
+      keep: (work) => void kept.add(work),
+    });
+    let answers: (() => void)[] = [];
+    for (let client = 0; client < 200; client += 1) {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const size = kept.size;
+      void guard
+        .call("read", { ...plan(clock), deadlineAtMs: clock.now() + 2_500 }, () => promise)
+        .catch(() => undefined);
+      // What is not kept is never run again.
+      if (kept.size > size) answers.push(() => resolve("late"));
+      if (client % 5 === 4) {
+        for (const answer of answers) answer();
+        answers = [];
+      }
+      await new Promise((done) => void setImmediate(done));
+      clock.turn(20);
+      expect(await guard.call("read", plan(clock), async () => "done")).toBe("done");
+    }
+  });
+
+  it("is not asked to where hang-ups are told: what nobody waits for any more is dropped there", async () => {
+    const kept: Promise<unknown>[] = [];
+    const guard = testGuard({ keep: (work) => void kept.push(work) });
+    await guard.call(
+      "read",
+      {
+        kind: "read",
+        idempotent: true,
+        deadlineAtMs: Date.now() + ROUTE_MS,
+        hangUp: new AbortController().signal,
+      },
+      async () => "done",
+    );
+    expect(kept).toEqual([]);
+  });
+});
+
+describe("twenty clients a second who hang up", () => {
+  const runs = OVERLOAD_KINDS.flatMap((kind) => [true, false].map((isTold) => [kind, isTold] as const));
+
+  it.each(runs)("make %s refuse nobody else (told at once: %s)", async (kind, isTold) => {
+    const clock = new VirtualTime();
+    const guard = testGuard({
+      now: clock.now,
+      overload: overloadLimiter(kind, {}),
+      timer: { inTime: (answer) => answer },
+    });
+    const answers: string[] = [];
+    let waiting: (() => void)[] = [];
+    for (let tick = 0; tick < 3_000; tick += 1) {
+      clock.turn(TICK_MS);
+      for (const answer of waiting) answer();
+      waiting = [];
+      if (tick % 5 === 0) {
+        const hangUp = hangingUp(guard, clock, isTold);
+        if (isTold) waiting.push(hangUp);
+      }
+      // Others, 100 a second, each answered at the next tick.
+      const { promise, resolve } = Promise.withResolvers<string>();
+      waiting.push(() => resolve("ok"));
+      void guard
+        .call("work", plan(clock), () => promise)
+        .then(
+          (answer) => answers.push(answer),
+          (error: unknown) => answers.push(codeOf(error)),
+        );
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    expect(answers.filter((answer) => answer !== "ok")).toEqual([]);
+    expect(answers.length).toBeGreaterThan(2_900);
+  });
+});
