@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { Report, ReportReceipt } from "../../src/contracts/history.ts";
-import { requirePrincipal } from "../../src/platform/call/call-context.ts";
+import { requirePrincipal } from "../../src/platform/call/request-scope.ts";
 import { HybridClock } from "../../src/history/biz/hybrid-clock.ts";
 import { ReportStamp } from "../../src/history/biz/report-stamp.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";

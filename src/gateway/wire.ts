@@ -2,7 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import type { RateWindowRpc } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import type { IdentityTrust } from "../contracts/identity.ts";
-import { backgroundScope } from "../platform/call/call-context.ts";
+import { backgroundScope } from "../platform/call/request-scope.ts";
 import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
 import { requestTimer } from "../platform/guard/call-timer.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";

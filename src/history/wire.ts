@@ -7,7 +7,7 @@ import type { Guard } from "../platform/guard/guard.ts";
 import { guardedD1 } from "../platform/guard/guarded-d1.ts";
 import { failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { currentPatience } from "../platform/call/request-scope.ts";
+import { currentPatience } from "../platform/call/current-patience.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
 import { bucketOf, fingerprintOf, parseBucketRanges } from "./biz/buckets.ts";
 import { eraseUser } from "./biz/erasure.ts";

@@ -10,7 +10,7 @@ import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
 import { failureLine, type Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { currentPatience, patienceToSpend } from "../platform/call/request-scope.ts";
+import { currentPatience, patienceToSpend } from "../platform/call/current-patience.ts";
 import { bindRpc } from "../platform/call/rpc.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
 import { sleep } from "../platform/sleep.ts";

@@ -9,7 +9,7 @@ import { guardedD1 } from "../platform/guard/guarded-d1.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
 import { createLogger, failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
-import { currentPatience } from "../platform/call/request-scope.ts";
+import { currentPatience } from "../platform/call/current-patience.ts";
 import { bindRpc } from "../platform/call/rpc.ts";
 import { sleep } from "../platform/sleep.ts";
 import { wireWorker } from "../platform/wire-worker.ts";

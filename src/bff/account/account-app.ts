@@ -9,7 +9,7 @@ import {
 } from "../../contracts/identity.ts";
 import { answerJson } from "../../platform/bff/answer-json.ts";
 import { createBff, type BffEnv, type BffFetch } from "../../platform/bff/bff-app.ts";
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import type { InternalTokenVerifier } from "../../platform/bff/internal-token.ts";
 import type { Logger } from "../../platform/logger.ts";

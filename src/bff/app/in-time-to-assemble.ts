@@ -1,4 +1,4 @@
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 
 /** Kept back from the request's time to assemble and send the answer, in ms. */
 const ASSEMBLY_MS = 50;

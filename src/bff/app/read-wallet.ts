@@ -1,7 +1,7 @@
 import { LEDGERS, type LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { CUT_MOVEMENTS, CUT_MOVEMENTS_MAX, type FundsCut } from "../../contracts/ledger-statement.ts";
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { settleExcess, walletCut } from "./wallet-cut.ts";

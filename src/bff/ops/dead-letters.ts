@@ -4,7 +4,7 @@ import {
   type LettersRedriven,
 } from "../../contracts/ledger-operators.ts";
 import { peerOf, type LedgerName } from "../../contracts/ledger.ts";
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { LedgersOfOperators } from "./ledger-routes.ts";
 
 interface Order {

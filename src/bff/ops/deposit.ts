@@ -2,7 +2,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
 import type { DepositReceipt } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 
 interface DepositDeps {

@@ -1,7 +1,7 @@
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { LedgerReconciliation } from "../../contracts/ledger-reconciliation.ts";
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 
 /** A ledger as a reconciliation asks it, on whatever way. */

@@ -1,7 +1,7 @@
 import type { Hono } from "hono";
 import { answerJson } from "../../platform/bff/answer-json.ts";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
-import type { RequestScope } from "../../platform/call/call-context.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { reconcile } from "./reconcile.ts";
 import type { ReconcilableLedgers } from "./transfer-walk.ts";

@@ -4,7 +4,7 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
-import { backgroundScope, type RequestScope } from "../../platform/call/call-context.ts";
+import { backgroundScope, type RequestScope } from "../../platform/call/request-scope.ts";
 import { CALL_QUOTA_MS } from "../../platform/guard/call-quotas.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { objectsOf } from "../../platform/objects.ts";

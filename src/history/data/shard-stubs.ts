@@ -1,7 +1,7 @@
 import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import { objectError } from "../../platform/database/platform-errors.ts";
-import { currentPatience } from "../../platform/call/request-scope.ts";
+import { currentPatience } from "../../platform/call/current-patience.ts";
 import type { ShardCall } from "../biz/ports.ts";
 import type { ShardRpc } from "../biz/shard-rpc.ts";
 

@@ -10,7 +10,7 @@ import {
   type RejectedPage,
   type RejectedQuery,
 } from "../../contracts/rejected.ts";
-import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";

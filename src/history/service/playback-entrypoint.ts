@@ -12,7 +12,7 @@ import {
   type ReportReceipt,
 } from "../../contracts/history.ts";
 import { readReportBatch } from "../../contracts/report-batch.ts";
-import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

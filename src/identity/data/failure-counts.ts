@@ -2,7 +2,7 @@ import type { PolicyAsk, RateWindowRpc } from "../../contracts/durable.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { ENDLESS } from "../../platform/call/patience.ts";
-import { currentPatience } from "../../platform/call/request-scope.ts";
+import { currentPatience } from "../../platform/call/current-patience.ts";
 import { BoundedCache } from "../../resilience/bounded-cache.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { RateAnswer, RateAsk, RateLimit } from "../../resilience/quota/rate-limit.ts";

@@ -1,5 +1,5 @@
 import type { HistoryErasure } from "../../contracts/history.ts";
-import { backgroundScope } from "../../platform/call/call-context.ts";
+import { backgroundScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { randomHex } from "../../platform/random-hex.ts";
 import { continueTrace, formatTraceparent } from "../../platform/http/trace.ts";

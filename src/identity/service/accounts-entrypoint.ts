@@ -14,8 +14,8 @@ import {
   type RegisterInput,
   type TokenGrant,
 } from "../../contracts/identity.ts";
-import { requirePrincipal } from "../../platform/call/call-context.ts";
-import { withoutDeadline } from "../../platform/call/request-scope.ts";
+import { requirePrincipal } from "../../platform/call/request-scope.ts";
+import { withoutDeadline } from "../../platform/call/current-patience.ts";
 import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

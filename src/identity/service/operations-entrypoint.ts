@@ -11,7 +11,7 @@ import {
   type Profile,
 } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
-import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

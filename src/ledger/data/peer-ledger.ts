@@ -1,8 +1,8 @@
 import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerSettlement } from "../../contracts/ledger-entrypoints.ts";
-import { backgroundScope } from "../../platform/call/call-context.ts";
+import { backgroundScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
-import { currentPatience } from "../../platform/call/request-scope.ts";
+import { currentPatience } from "../../platform/call/current-patience.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { PeerLedger } from "../biz/ports.ts";
 import { readStoredOutcome } from "../biz/stored-outcome.ts";

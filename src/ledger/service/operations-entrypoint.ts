@@ -52,7 +52,7 @@ import {
   type TransferReceipt,
 } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
-import { requirePrincipal } from "../../platform/call/call-context.ts";
+import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { rpcMethods } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

@@ -15,7 +15,7 @@ import {
   type QuotaHeaders,
 } from "../../contracts/internal-request.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { RequestScope } from "../call/call-context.ts";
+import type { RequestScope } from "../call/request-scope.ts";
 import { CALL_QUOTA_MS } from "../guard/call-quotas.ts";
 import { prepareEveryResponse, type EveryResponse } from "../http/every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";

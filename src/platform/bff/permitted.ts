@@ -1,6 +1,6 @@
 import { CodedError } from "../../contracts/errors.ts";
 import { mayDo, type Permission } from "../../contracts/permissions.ts";
-import { requirePrincipal, type RequestScope } from "../call/call-context.ts";
+import { requirePrincipal, type RequestScope } from "../call/request-scope.ts";
 
 /**
  * The scope of a caller who may do it. The gateway has checked that already; it is checked again

@@ -1,6 +1,6 @@
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { withinTimeOf } from "./request-scope.ts";
+import { withinTimeOf } from "./current-patience.ts";
 
 /** What every composition root gives to its entrypoints, beside what they serve. */
 interface RpcDeps {

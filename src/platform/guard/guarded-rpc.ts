@@ -1,5 +1,5 @@
 import type { CallContext } from "../../contracts/call-context.ts";
-import type { RequestScope } from "../call/call-context.ts";
+import type { RequestScope } from "../call/request-scope.ts";
 import type { CallKind, Guard } from "./guard.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
-import { withinTimeOf, withoutDeadline } from "../../../src/platform/call/request-scope.ts";
+import { withinTimeOf, withoutDeadline } from "../../../src/platform/call/current-patience.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 
 const now = (): number => 5_000;

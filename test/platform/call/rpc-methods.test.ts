@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { ENDLESS } from "../../../src/platform/call/patience.ts";
-import { currentPatience } from "../../../src/platform/call/request-scope.ts";
+import { currentPatience } from "../../../src/platform/call/current-patience.ts";
 import { rpcMethods } from "../../../src/platform/call/rpc-methods.ts";
 
 const CTX: CallContext = { requestId: "r-1", traceparent: "", remainingMs: 250, principal: null };

@@ -1,6 +1,6 @@
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import type { LedgerName } from "../../../src/contracts/ledger.ts";
-import { backgroundScope } from "../../../src/platform/call/call-context.ts";
+import { backgroundScope } from "../../../src/platform/call/request-scope.ts";
 import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
 import { guardedRpc, type GuardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { SimProcess } from "../kernel/kernel.ts";

@@ -30,7 +30,7 @@ import { guardedD1 } from "../../../src/platform/guard/guarded-d1.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import type { ObjectNamespace } from "../../../src/platform/objects.ts";
-import { currentPatience } from "../../../src/platform/call/request-scope.ts";
+import { currentPatience } from "../../../src/platform/call/current-patience.ts";
 import { validate } from "../../../src/platform/validate.ts";
 import { UNLIMITED } from "../../ledger/support/ledger-d1.ts";
 import { InjectedError, type SimProcess } from "../kernel/kernel.ts";

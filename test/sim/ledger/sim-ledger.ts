@@ -1,6 +1,6 @@
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { LEDGERS, peerOf, type LedgerChange, type LedgerName } from "../../../src/contracts/ledger.ts";
-import { withinTimeOf } from "../../../src/platform/call/request-scope.ts";
+import { withinTimeOf } from "../../../src/platform/call/current-patience.ts";
 import { LEDGER_MIGRATIONS } from "../../ledger/support/ledger-d1.ts";
 import { SimProcess, InjectedError } from "../kernel/kernel.ts";
 import type { LedgerPlace, LedgerScene } from "./ledger-place.ts";
