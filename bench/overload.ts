@@ -10,7 +10,7 @@ const CAPACITY = 200;
 const STEPS = (process.env["BENCH_STEPS"] ?? "0.5,0.8,1,1.5,2,4,10").split(",").map(Number);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 8);
 const WARM_UP_SECONDS = 3;
-const PATIENCE_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 const USERS = 24;
 const PICTURE = "docs/figures/overload.svg";
 
@@ -20,7 +20,7 @@ const PICTURE = "docs/figures/overload.svg";
  */
 export async function run(): Promise<void> {
   console.log(
-    `an upstream of ${CAPACITY} requests/s, clients who wait ${PATIENCE_MS} ms, ${SECONDS} s a step (the first ${WARM_UP_SECONDS} s not measured)\n`,
+    `an upstream of ${CAPACITY} requests/s, clients who wait ${TIMEOUT_MS} ms, ${SECONDS} s a step (the first ${WARM_UP_SECONDS} s not measured)\n`,
   );
   const protectedSteps = await climb("with protection", await startBeforeNarrowUpstream());
   const bareSteps = await climb(
@@ -50,7 +50,7 @@ async function climb(
         perSecond: step * CAPACITY,
         seconds: SECONDS,
         warmUpSeconds: WARM_UP_SECONDS,
-        patienceMs: PATIENCE_MS,
+        patienceMs: TIMEOUT_MS,
       }),
     );
   }

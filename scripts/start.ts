@@ -15,7 +15,7 @@ import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
 process.env["WRANGLER_LOG"] = "error";
 
-const STOP_PATIENCE_MS = 4_000;
+const STOP_TIMEOUT_MS = 4_000;
 
 /** Why the group ends though nothing is wrong. */
 class ToldToStop extends Error {}
@@ -39,7 +39,7 @@ async function main(): Promise<number> {
       // A stop that hangs holds nobody up: whatever is left of what was started ends now.
       endDescendants();
       process.exit(exitCodeOf(group.signal.reason));
-    }, STOP_PATIENCE_MS);
+    }, STOP_TIMEOUT_MS);
   });
   group.go(async (signal) => {
     const onDeath = (part: string): void => group.cancel(new LaunchError(`${part} died; everything stops`));

@@ -16,7 +16,7 @@ import type { Subscriptions } from "./subscriptions.ts";
  * writes before it, and no token need tell one state from another.
  */
 const HEADERS = { "upstash-sync-token": "one-server" };
-const HEALTH_PATIENCE_MS = 1_000;
+const HEALTH_TIMEOUT_MS = 1_000;
 
 export interface FrontParts {
   readonly link: RedisLink;
@@ -138,7 +138,7 @@ async function transact(
 }
 
 async function answerHealth(link: RedisLink, response: ServerResponse): Promise<void> {
-  const late = AbortSignal.timeout(HEALTH_PATIENCE_MS);
+  const late = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
   const timeout = new Promise<null>((resolve) =>
     late.addEventListener("abort", () => resolve(null), { once: true }),
   );

@@ -38,8 +38,8 @@ const LIMITS: FrontLimits = {
 };
 /** A connection on which nothing moves for so long is cut, whichever side has stopped. */
 const SILENCE_MS_MAX = 60_000;
-const BODY_PATIENCE_MS = 30_000;
-const CLOSE_PATIENCE_MS = 2_000;
+const BODY_TIMEOUT_MS = 30_000;
+const CLOSE_TIMEOUT_MS = 2_000;
 
 /** A front that listens. */
 export interface Front {
@@ -61,7 +61,7 @@ export async function startFront({
 }: FrontOptions): Promise<Front> {
   const { commandsMax, heldBytesMax, subscriptionsMax, connectionsMax, ...bytes } = { ...LIMITS, ...limits };
   const isAuthorized = bearerCheck(token);
-  const server = createServer({ requestTimeout: BODY_PATIENCE_MS, keepAliveTimeout: SILENCE_MS_MAX });
+  const server = createServer({ requestTimeout: BODY_TIMEOUT_MS, keepAliveTimeout: SILENCE_MS_MAX });
   server.setTimeout(SILENCE_MS_MAX);
   server.maxConnections = connectionsMax;
   const at = await listen(server, host, port);
@@ -101,7 +101,7 @@ async function close(server: Server, { subscriptions, link }: FrontParts): Promi
   const closed = once(server, "close");
   server.close();
   server.closeIdleConnections();
-  const patience = setTimeout(() => server.closeAllConnections(), CLOSE_PATIENCE_MS);
+  const patience = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
   await closed;
   clearTimeout(patience);
   link.close();

@@ -17,7 +17,7 @@ import type { Terminal } from "./terminal.ts";
 import { welcomeText } from "./welcome.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
-const READY_PATIENCE_MS = 30_000;
+const READY_TIMEOUT_MS = 30_000;
 const READY_POLL_MS = 100;
 
 /** A platform that is up and answering. */
@@ -166,13 +166,13 @@ function explainFailure<T>(what: string, step: () => T): T {
 }
 
 async function untilReady(platform: RunningPlatform, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + READY_PATIENCE_MS;
+  const deadline = Date.now() + READY_TIMEOUT_MS;
   let last = "no answer";
   while (Date.now() < deadline) {
     signal.throwIfAborted();
     try {
       const response = await fetch(`${platform.url}/readyz`, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(READY_PATIENCE_MS)]),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)]),
       });
       last = await response.text();
       if (response.ok) return;
@@ -181,5 +181,5 @@ async function untilReady(platform: RunningPlatform, signal: AbortSignal): Promi
     }
     await new Promise((resolve) => setTimeout(resolve, READY_POLL_MS));
   }
-  throw new LaunchError(`not ready after ${READY_PATIENCE_MS / 1000} s: ${last}`);
+  throw new LaunchError(`not ready after ${READY_TIMEOUT_MS / 1000} s: ${last}`);
 }

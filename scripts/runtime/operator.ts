@@ -11,7 +11,7 @@ export interface OperatorLogin {
 /** `unknown`: it could not be found out, because too many have just signed in. */
 export type OperatorStanding = "operator" | "no operator" | "wrong password" | "unknown";
 
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 
 /**
  * Signs in as the operator to see whether it is one: the first time makes it, but an account that
@@ -25,7 +25,7 @@ export async function operatorStanding(
     fetch(`${url}/v1/account/${path}`, {
       method: "POST",
       headers,
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body && { body }),
     });
   try {

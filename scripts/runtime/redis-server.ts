@@ -9,13 +9,13 @@ import { runningProcesses } from "./process-table.ts";
 
 export const INSTALL_HINT = "redis-server isn't installed (Debian: apt-get install redis-server)";
 const PID_FILE = "redis.pid";
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 const POLL_MS = 25;
 /**
  * One that is told to end and doesn't hangs, or runs a script without an end; below what the
  * launcher waits. What it was given is on disk, or with the system.
  */
-const STOP_PATIENCE_MS = 3_000;
+const STOP_TIMEOUT_MS = 3_000;
 /** What it has said last is shown if it doesn't start. */
 const SAID_LENGTH_MAX = 2_000;
 
@@ -72,7 +72,7 @@ export async function startRedisServer({
   child.stdin.end(configuration({ port: at, dir, pidFile, password, appendOnly }));
   const up = async (): Promise<void> => {
     for (
-      const deadline = Date.now() + PATIENCE_MS;
+      const deadline = Date.now() + TIMEOUT_MS;
       !said.includes("Ready to accept connections");
       await pause()
     ) {
@@ -91,7 +91,7 @@ export async function startRedisServer({
   const stop = async (): Promise<void> => {
     stopping = true;
     child.kill("SIGTERM");
-    const patience = setTimeout(() => child.kill("SIGKILL"), STOP_PATIENCE_MS);
+    const patience = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await ended;
     clearTimeout(patience);
     rmSync(pidFile, { force: true });
@@ -142,7 +142,7 @@ async function endOrphan(dir: string, pidFile: string): Promise<void> {
   const pid = pidIn(pidFile);
   if (!isServerOf(dir, pid)) return;
   endIfThere(pid, "SIGTERM");
-  for (const deadline = Date.now() + PATIENCE_MS; isServerOf(dir, pid); await pause()) {
+  for (const deadline = Date.now() + TIMEOUT_MS; isServerOf(dir, pid); await pause()) {
     if (Date.now() > deadline)
       throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
   }

@@ -2,7 +2,7 @@ import { LaunchError } from "./launch-error.ts";
 
 const PERIOD_MS = 3_000;
 /** How long an answer may take, and the pause after one that failed at once. */
-const PATIENCE_MS = 3_000;
+const TIMEOUT_MS = 3_000;
 const PAUSE_AFTER_MISS_MS = 1_000;
 const MISSES_MAX = 3;
 
@@ -24,14 +24,14 @@ interface WatchDeps {
 export async function watchHealth({ ask, pause }: WatchDeps, signal: AbortSignal): Promise<void> {
   let misses = 0;
   while (!signal.aborted) {
-    const answered = await ask(AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)])).then(
+    const answered = await ask(AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])).then(
       () => true,
       () => signal.aborted,
     );
     misses = answered ? 0 : misses + 1;
     if (misses >= MISSES_MAX) {
       throw new LaunchError(
-        `the runtime (workerd) has frozen: /healthz was silent ${MISSES_MAX} times, ${PATIENCE_MS / 1000} s each; everything stops`,
+        `the runtime (workerd) has frozen: /healthz was silent ${MISSES_MAX} times, ${TIMEOUT_MS / 1000} s each; everything stops`,
       );
     }
     await pause(answered ? PERIOD_MS : PAUSE_AFTER_MISS_MS, signal);

@@ -55,8 +55,8 @@ const EXPOSED_HEADERS = [
 ];
 /**
  * The part of a route's time that a client may take to send the body. As much lies between a
- * route's time and what its BFF grants a call (call-quotas.ts): beyond it, upstreams get less than
- * they are meant to, and are not to blame for that.
+ * route's time and what its BFF grants a call (call-timeouts.ts): beyond it, upstreams get less
+ * than they are meant to, and are not to blame for that.
  */
 const SENDING_SHARE = 0.1;
 /** What telling somebody that there is no such method may take, in ms. */

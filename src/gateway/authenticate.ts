@@ -37,7 +37,7 @@ const TOKENS_MAX = 20_000;
 const TOKEN_LENGTH_MAX = 4_096;
 const CLOCK_SKEW_S = 5;
 /** Longer than the trust store waits for identity itself. */
-const PATIENCE_MS_MAX = 2_000;
+const TIMEOUT_MS_MAX = 2_000;
 const BEARER_SCHEME = /^bearer\b/i;
 /** RFC 9110, 11.1 and RFC 6750, 2.1: the scheme in any case, and one blank or more. */
 const BEARER = /^bearer +([^ ]+)$/i;
@@ -124,7 +124,7 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
   }
 
   function patienceMs(deadlineAtMs: number): number {
-    return Math.max(0, Math.min(deadlineAtMs - now(), PATIENCE_MS_MAX));
+    return Math.max(0, Math.min(deadlineAtMs - now(), TIMEOUT_MS_MAX));
   }
 }
 

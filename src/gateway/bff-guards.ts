@@ -1,5 +1,5 @@
 import type { BffName } from "../contracts/internal-request.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import type { CallKind, Guard } from "../platform/guard/guard.ts";
 import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { OnlookerLimiter } from "../resilience/overload/onlooker-limiter.ts";
@@ -10,7 +10,7 @@ import type { OverloadLimiter } from "../resilience/overload/overload-limiter.ts
 export type BffLimiters = Readonly<Record<BffName, Readonly<Record<CallKind, OverloadLimiter>>>>;
 
 /** The longest a route may take; a route's own time is less and sets the limit of each call. */
-const QUOTA_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 /**
  * Requests under way to one BFF at once, reads and writes apart: an isolate of 128 MB can't hold
  * many more.
@@ -45,7 +45,7 @@ export function bffLimiters(kind: OverloadKind): BffLimiters {
 export function bffGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>
     makeGuard(name, {
-      quotaMs: QUOTA_MS,
+      timeoutMs: TIMEOUT_MS,
       maxConcurrent: MAX_CONCURRENT,
       maxConcurrentDear: MAX_CONCURRENT_DEAR,
       overload: (lane) => limiters[name][lane],
@@ -61,7 +61,7 @@ export function bffGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readonly
 export function readyGuards(makeGuard: MakeGuard, limiters: BffLimiters): Readonly<Record<BffName, Guard>> {
   const guard = (name: BffName): Guard =>
     makeGuard(`${name}-ready`, {
-      quotaMs: CALL_QUOTA_MS.readyCall,
+      timeoutMs: CALL_TIMEOUT_MS.readyCall,
       maxConcurrent: { reads: MAX_CONCURRENT_CHECKS, writes: 1 },
       overload: (lane) => new OnlookerLimiter(limiters[name][lane]),
       ...(name === "ops" ? {} : { faultsOf: name }),

@@ -73,7 +73,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       isHurried: scope.isHurried,
       hangUp: scope.hangUp,
       // The time of the route is all that a BFF is granted.
-      quotaMs: route.timeoutMs - ROUTE_MARGIN_MS,
+      timeoutMs: route.timeoutMs - ROUTE_MARGIN_MS,
       criticality: route.criticality,
       failureOf,
     } as const;

@@ -6,7 +6,7 @@ import {
   TRACEPARENT_HEADER,
   type BffName,
 } from "../contracts/internal-request.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import type { Guard } from "../platform/guard/guard.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
@@ -34,12 +34,12 @@ const FRESH_MS = 1_000;
  * While the next one is on its way an older one does, up to this age; an upstream that hangs is
  * known by then.
  */
-const STALE_MS = FRESH_MS + CALL_QUOTA_MS.readyAnswer;
+const STALE_MS = FRESH_MS + CALL_TIMEOUT_MS.readyAnswer;
 /**
  * So long one waits for another's answer: until the one who asks is lost, and for the answer of a
  * second.
  */
-const WAIT_MS_MAX = 2 * CALL_QUOTA_MS.readyAnswer;
+const WAIT_MS_MAX = 2 * CALL_TIMEOUT_MS.readyAnswer;
 const POLL_MS = 10;
 
 /**
@@ -70,7 +70,8 @@ export class Readiness {
     for (;;) {
       const atMs = this.#nowMs();
       const ageMs = atMs - this.#knownAtMs;
-      const isAsking = this.#askingSinceMs !== null && atMs - this.#askingSinceMs < CALL_QUOTA_MS.readyAnswer;
+      const isAsking =
+        this.#askingSinceMs !== null && atMs - this.#askingSinceMs < CALL_TIMEOUT_MS.readyAnswer;
       if (this.#known !== null && ageMs < (isAsking ? STALE_MS : FRESH_MS)) return this.#known;
       if (!isAsking) return this.#find(scope, background);
       if (atMs - startedAtMs >= WAIT_MS_MAX)
@@ -113,7 +114,7 @@ async function checkUpstreams(
     kind: "read",
     idempotent: false,
     criticality: "sheddable",
-    deadlineAtMs: now() + CALL_QUOTA_MS.readyAnswer,
+    deadlineAtMs: now() + CALL_TIMEOUT_MS.readyAnswer,
   } as const;
   const group = new TaskGroup();
   for (const name of BFF_NAMES) {

@@ -1,7 +1,7 @@
 import { ACCESS_TOKEN_TTL_MS } from "../contracts/internal-request.ts";
 import { CodedError } from "../contracts/errors.ts";
 import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
@@ -25,7 +25,7 @@ const STALE_MS = 10_000;
  * A pull that takes longer is given up by those who wait for it. Longer than the guard waits for
  * identity: it must see for itself that there is no answer.
  */
-const PULL_PATIENCE_MS = CALL_QUOTA_MS.trustPull;
+const PULL_TIMEOUT_MS = CALL_TIMEOUT_MS.trustPull;
 /** After a failed pull the last word holds for this long before identity is asked again. */
 const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;
@@ -161,12 +161,12 @@ export class TrustStore {
 
   async #pullOrWait(inBackground?: (work: Promise<void>) => void): Promise<void> {
     const startedAtMs = this.#nowMs();
-    if (this.#pullingSinceMs === null || startedAtMs - this.#pullingSinceMs >= PULL_PATIENCE_MS) {
+    if (this.#pullingSinceMs === null || startedAtMs - this.#pullingSinceMs >= PULL_TIMEOUT_MS) {
       await this.#pull();
       if (this.#isHalfRead && this.#pullingSinceMs === null) inBackground?.(this.#pull());
       return;
     }
-    while (this.#pullingSinceMs !== null && this.#nowMs() - startedAtMs < PULL_PATIENCE_MS)
+    while (this.#pullingSinceMs !== null && this.#nowMs() - startedAtMs < PULL_TIMEOUT_MS)
       await this.#deps.sleep(POLL_MS);
   }
 
@@ -206,9 +206,9 @@ export class TrustStore {
    * keep.
    */
   async #inTime(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
-    const late = this.#deps.sleep(PULL_PATIENCE_MS).then(() => null);
+    const late = this.#deps.sleep(PULL_TIMEOUT_MS).then(() => null);
     const snapshot = await Promise.race([pull, late]);
-    if (snapshot === null) throw new Error(`identity gave no answer within ${PULL_PATIENCE_MS} ms`);
+    if (snapshot === null) throw new Error(`identity gave no answer within ${PULL_TIMEOUT_MS} ms`);
     return snapshot;
   }
 

@@ -3,7 +3,7 @@ import type { RateWindowRpc } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import type { IdentityTrust } from "../contracts/identity.ts";
 import { backgroundScope } from "../platform/call/request-scope.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { requestTimer } from "../platform/guard/call-timer.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
 import { internalTokenMinter } from "../platform/bff/internal-token.ts";
@@ -36,7 +36,7 @@ export function wire(env: GatewayEnv) {
   });
   const identity = guardedRpc(
     bindRpc<IdentityTrust>(env.IDENTITY),
-    makeGuard("identity", { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: { reads: 16, writes: 1 } }),
+    makeGuard("identity", { timeoutMs: CALL_TIMEOUT_MS.rpc, maxConcurrent: { reads: 16, writes: 1 } }),
   );
   const trust = new TrustStore({
     pull: (sinceMs) => {
@@ -56,7 +56,7 @@ export function wire(env: GatewayEnv) {
   const limits = new ClientLimits({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {
-      quotaMs: CALL_QUOTA_MS.rpc,
+      timeoutMs: CALL_TIMEOUT_MS.rpc,
       maxConcurrent: 512,
       failsApart: true,
     }),

@@ -1,7 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
 import { ENTRIES_PER_PAGE_MAX } from "../contracts/history.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer, requestTimer } from "../platform/guard/call-timer.ts";
 import type { Guard } from "../platform/guard/guard.ts";
 import { guardedD1 } from "../platform/guard/guarded-d1.ts";
@@ -78,18 +78,18 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
   const { makeGuard } = workerOf(env);
   const database = (index: number): Guard =>
     makeGuard(`history-db-${index}`, {
-      quotaMs: CALL_QUOTA_MS.database,
+      timeoutMs: CALL_TIMEOUT_MS.database,
       maxConcurrent: MAX_CONCURRENT_QUERIES,
     });
   const shards = new Map<number, Guard>();
   return {
     databases: historyDatabases(env).map((_db, index) => database(index)),
     mapping: makeGuard("history-mapping", {
-      quotaMs: CALL_QUOTA_MS.database,
+      timeoutMs: CALL_TIMEOUT_MS.database,
       maxConcurrent: MAX_CONCURRENT_OF_MAPPING,
     }),
     queue: makeGuard("history-queue", {
-      quotaMs: CALL_QUOTA_MS.queue,
+      timeoutMs: CALL_TIMEOUT_MS.queue,
       maxConcurrent: { reads: 1, writes: MAX_CONCURRENT_SENDS },
     }),
     /** One for each shard: there are at most 4,096. */
@@ -97,7 +97,7 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
       let guard = shards.get(shard);
       if (guard === undefined) {
         guard = makeGuard(`history-shard-${shard}`, {
-          quotaMs: CALL_QUOTA_MS.shard,
+          timeoutMs: CALL_TIMEOUT_MS.shard,
           maxConcurrent: MAX_CONCURRENT_OF_SHARD,
           // Shards are called from requests and jobs, and from the mapping object only until there
           // is a mapping: what is left behind ends with them, and each report would pay for the
@@ -116,10 +116,10 @@ const guardsOf = oncePerEnv((env: HistoryEnv) => {
  * operator waits longer; no caller waits for a job.
  */
 const LIMITS = {
-  reader: { patience: "one quota" },
-  operator: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.operatorDatabase },
-  mapping: { patience: "one quota", quotaMs: MAPPING_QUERY_MS },
-  job: { patience: currentPatience, quotaMs: CALL_QUOTA_MS.job },
+  reader: { patience: "one call" },
+  operator: { patience: currentPatience, timeoutMs: CALL_TIMEOUT_MS.operatorDatabase },
+  mapping: { patience: "one call", timeoutMs: MAPPING_QUERY_MS },
+  job: { patience: currentPatience, timeoutMs: CALL_TIMEOUT_MS.job },
 } as const;
 
 /** All databases behind their guards. */
@@ -161,8 +161,8 @@ const shardsOf = oncePerEnv((env: HistoryEnv) => {
   const deps = { namespace: env.SHARD, guardOf: (shard: number) => guardsOf(env).shard(shard) };
   return {
     forUsers: shardStubs(deps),
-    forOperators: shardStubs({ ...deps, quotaMs: CALL_QUOTA_MS.operatorShard }),
-    forJobs: shardStubs({ ...deps, quotaMs: CALL_QUOTA_MS.job }),
+    forOperators: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.operatorShard }),
+    forJobs: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.job }),
   };
 });
 
@@ -251,7 +251,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
       commitSpacingMs: config.COMMIT_SPACING_MS,
       pendingRecordsMax: PENDING_RECORDS_MAX,
       pendingBytesMax: PENDING_BYTES_MAX,
-      readMs: CALL_QUOTA_MS.database,
+      readMs: CALL_TIMEOUT_MS.database,
       viewBytesMax: VIEW_BYTES_MAX,
       entriesPerUserMax: ENTRIES_PER_USER_MAX,
       headEntries: HEAD_ENTRIES,

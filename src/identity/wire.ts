@@ -2,7 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import type { RateWindowRpc } from "../contracts/durable.ts";
 import { describeCauses } from "../contracts/errors.ts";
 import type { HistoryErasure } from "../contracts/history.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { requestTimer } from "../platform/guard/call-timer.ts";
 import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { guardedD1 } from "../platform/guard/guarded-d1.ts";
@@ -59,17 +59,17 @@ const UNAPPLIED =
  */
 function wireDatabases(env: IdentityEnv, makeGuard: MakeGuard) {
   const guard = makeGuard("identity-db", {
-    quotaMs: CALL_QUOTA_MS.accountDatabase,
+    timeoutMs: CALL_TIMEOUT_MS.accountDatabase,
     maxConcurrent: MAX_CONCURRENT_QUERIES,
   });
   const readersGuard = makeGuard("identity-db-readers", {
-    quotaMs: CALL_QUOTA_MS.database,
+    timeoutMs: CALL_TIMEOUT_MS.database,
     maxConcurrent: MAX_CONCURRENT_QUERIES,
   });
   return {
     db: guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience }),
     readersDb: guardedD1(env.IDENTITY_DB, { guard: readersGuard, patience: currentPatience }),
-    jobsDb: guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience, quotaMs: CALL_QUOTA_MS.job }),
+    jobsDb: guardedD1(env.IDENTITY_DB, { guard, patience: currentPatience, timeoutMs: CALL_TIMEOUT_MS.job }),
     tradesDb: guardedD1(env.IDENTITY_DB, { guard, patience: () => patienceToSpend(now) }),
   };
 }
@@ -81,7 +81,7 @@ function wireErasures(env: IdentityEnv, db: D1Database, makeGuard: MakeGuard, lo
     eraseHistory: historyEraser(
       guardedRpc(
         bindRpc<HistoryErasure>(env.HISTORY),
-        makeGuard("history", { quotaMs: CALL_QUOTA_MS.erasureRpc, maxConcurrent: MAX_CONCURRENT }),
+        makeGuard("history", { timeoutMs: CALL_TIMEOUT_MS.erasureRpc, maxConcurrent: MAX_CONCURRENT }),
       ),
       now,
     ),
@@ -140,7 +140,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const failures = failureCounts({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {
-      quotaMs: CALL_QUOTA_MS.rpc,
+      timeoutMs: CALL_TIMEOUT_MS.rpc,
       maxConcurrent: MAX_CONCURRENT,
       failsApart: true,
     }),

@@ -2,7 +2,7 @@ import { waitUntil } from "cloudflare:workers";
 import { describeCauses } from "../contracts/errors.ts";
 import { peerOf } from "../contracts/ledger.ts";
 import type { LedgerSettlement } from "../contracts/ledger-entrypoints.ts";
-import { CALL_QUOTA_MS } from "../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer } from "../platform/guard/call-timer.ts";
 import { faultInjector } from "../platform/guard/faults.ts";
 import { guardedD1 } from "../platform/guard/guarded-d1.ts";
@@ -63,9 +63,9 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
   });
   const onFailure = (what: string, error: unknown): void =>
     logger.error("ledger failed", { what, causes: describeCauses(error) });
-  const peerGuard = makeGuard(peer, { quotaMs: CALL_QUOTA_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT });
+  const peerGuard = makeGuard(peer, { timeoutMs: CALL_TIMEOUT_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT });
   const guard = makeGuard(`${ledger}-db`, {
-    quotaMs: CALL_QUOTA_MS.moneyDatabase,
+    timeoutMs: CALL_TIMEOUT_MS.moneyDatabase,
     maxConcurrent: MAX_CONCURRENT,
   });
   const db = guardedD1(env.LEDGER_DB, { guard, patience: currentPatience });
@@ -73,7 +73,7 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
   // late for them is in time for a transfer, and with one breaker for both a slow database would
   // refuse all transfers.
   const readersGuard = makeGuard(`${ledger}-db-readers`, {
-    quotaMs: CALL_QUOTA_MS.database,
+    timeoutMs: CALL_TIMEOUT_MS.database,
     maxConcurrent: MAX_CONCURRENT,
   });
   const readersDb = guardedD1(env.LEDGER_DB, { guard: readersGuard, patience: currentPatience });
@@ -88,15 +88,18 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
     peer: peerLedger(peer, guardedRpc(bindRpc<LedgerSettlement>(env.PEER), peerGuard), now),
     sender: queueDeliverySender(
       env.PEER_QUEUE,
-      makeGuard(`${peer}-queue`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
+      makeGuard(`${peer}-queue`, { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     sink: queueChangeSink(
       env.CHANGES_QUEUE,
-      makeGuard(`${ledger}-changes`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
+      makeGuard(`${ledger}-changes`, { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     wakePublisher: publisherWaker({
       namespace: env.PUBLISHER,
-      guard: makeGuard(`${ledger}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: MAX_CONCURRENT }),
+      guard: makeGuard(`${ledger}-publisher`, {
+        timeoutMs: CALL_TIMEOUT_MS.rpc,
+        maxConcurrent: MAX_CONCURRENT,
+      }),
       background: waitUntil,
       now,
       onFailure,

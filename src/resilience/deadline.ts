@@ -22,7 +22,7 @@ export function isWorthCalling(remaining: number): boolean {
 interface CallLimitInput {
   readonly remainingMs: number;
   /** What a call of this kind may take at most. */
-  readonly quotaMs: number;
+  readonly timeoutMs: number;
   readonly marginMs?: number;
 }
 
@@ -32,18 +32,18 @@ interface CallLimitInput {
  */
 export function callLimitMs({
   remainingMs: remaining,
-  quotaMs,
+  timeoutMs,
   marginMs = MARGIN_MS,
 }: CallLimitInput): number {
-  return Math.max(0, Math.min(remaining - marginMs, quotaMs));
+  return Math.max(0, Math.min(remaining - marginMs, timeoutMs));
 }
 
 /**
  * When the time is up of somebody who waits for one call and no longer: the call has its whole
  * quota, and its answer the way back.
  */
-export function deadlineOfOneMs(nowMs: number, quotaMs: number): number {
-  return nowMs + quotaMs + MARGIN_MS;
+export function deadlineOfOneMs(nowMs: number, timeoutMs: number): number {
+  return nowMs + timeoutMs + MARGIN_MS;
 }
 
 /**
@@ -56,7 +56,7 @@ const FAIR_SHARE = 0.5;
 interface HadItsTimeInput {
   /** What the call could take, in ms. */
   readonly limitMs: number;
-  readonly quotaMs: number;
+  readonly timeoutMs: number;
   /** Whether the client asked for less time than its route has. */
   readonly isHurried: boolean;
 }
@@ -66,13 +66,13 @@ interface HadItsTimeInput {
  * client's hurry has cut it: else one client that asks for 20 ms could have the upstream taken for
  * dead.
  */
-export function hadItsTime({ limitMs, quotaMs, isHurried }: HadItsTimeInput): boolean {
-  return limitMs >= quotaMs || (!isHurried && limitMs >= fairShareMs(quotaMs));
+export function hadItsTime({ limitMs, timeoutMs, isHurried }: HadItsTimeInput): boolean {
+  return limitMs >= timeoutMs || (!isHurried && limitMs >= fairShareMs(timeoutMs));
 }
 
 /** The least time, in ms, in which a call of this quota has a chance. */
-export function fairShareMs(quotaMs: number): number {
-  return quotaMs * FAIR_SHARE;
+export function fairShareMs(timeoutMs: number): number {
+  return timeoutMs * FAIR_SHARE;
 }
 
 const UNIT_MS: ReadonlyMap<string, number> = new Map([

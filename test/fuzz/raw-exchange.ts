@@ -13,7 +13,7 @@ export interface RawAnswer {
   readonly body: string;
 }
 
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 const PIECE_SPACING_MS = 2;
 
 /**
@@ -29,7 +29,7 @@ export async function exchange(port: number, { pieces, breaksOff }: RawRequest):
     // A reset after the answer is the other side's way of not reading a body to its end.
     socket.on("error", () => resolve());
     socket.on("close", () => resolve());
-    socket.setTimeout(PATIENCE_MS, () => resolve());
+    socket.setTimeout(TIMEOUT_MS, () => resolve());
   });
   for (const [index, piece] of pieces.entries()) {
     if (index > 0) await new Promise((resolve) => setTimeout(resolve, PIECE_SPACING_MS));

@@ -46,7 +46,7 @@ async function threeLayers({ service = () => Promise.reject(new Error("gone")), 
     checkReady: async () => undefined,
     addRoutes: (app) =>
       addHistoryRoutes(app, {
-        history: guardedRpc(history, testGuard({ upstream: "history", quotaMs: 400 })),
+        history: guardedRpc(history, testGuard({ upstream: "history", timeoutMs: 400 })),
         now: Date.now,
       }),
   });

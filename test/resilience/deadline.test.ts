@@ -27,20 +27,20 @@ describe("a deadline", () => {
   });
 
   it("gives a call its quota, or what is left less 5 ms for the way back", () => {
-    expect(callLimitMs({ remainingMs: 1_000, quotaMs: 300 })).toBe(300);
-    expect(callLimitMs({ remainingMs: 305, quotaMs: 300 })).toBe(300);
-    expect(callLimitMs({ remainingMs: 304, quotaMs: 300 })).toBe(299);
-    expect(callLimitMs({ remainingMs: 304, quotaMs: 300, marginMs: 100 })).toBe(204);
-    expect(callLimitMs({ remainingMs: 5, quotaMs: 300 })).toBe(0);
-    expect(callLimitMs({ remainingMs: 3, quotaMs: 300 })).toBe(0);
+    expect(callLimitMs({ remainingMs: 1_000, timeoutMs: 300 })).toBe(300);
+    expect(callLimitMs({ remainingMs: 305, timeoutMs: 300 })).toBe(300);
+    expect(callLimitMs({ remainingMs: 304, timeoutMs: 300 })).toBe(299);
+    expect(callLimitMs({ remainingMs: 304, timeoutMs: 300, marginMs: 100 })).toBe(204);
+    expect(callLimitMs({ remainingMs: 5, timeoutMs: 300 })).toBe(0);
+    expect(callLimitMs({ remainingMs: 3, timeoutMs: 300 })).toBe(0);
   });
 
   it("never gives a call more than its quota, nor a layer below more than the layer above has", () => {
     fc.assert(
-      fc.property(fc.nat(10_000), fc.nat(10_000), (remaining, quotaMs) => {
-        const limitMs = callLimitMs({ remainingMs: remaining, quotaMs });
+      fc.property(fc.nat(10_000), fc.nat(10_000), (remaining, timeoutMs) => {
+        const limitMs = callLimitMs({ remainingMs: remaining, timeoutMs });
         expect(limitMs).toBeGreaterThanOrEqual(0);
-        expect(limitMs).toBeLessThanOrEqual(Math.min(quotaMs, remaining));
+        expect(limitMs).toBeLessThanOrEqual(Math.min(timeoutMs, remaining));
       }),
     );
   });
@@ -48,7 +48,7 @@ describe("a deadline", () => {
 
 describe("whoever is late", () => {
   const hadTime = (limitMs: number, isHurried = false): boolean =>
-    hadItsTime({ limitMs, quotaMs: 400, isHurried });
+    hadItsTime({ limitMs, timeoutMs: 400, isHurried });
 
   it("has failed with its whole quota, hurry or not", () => {
     expect([hadTime(400), hadTime(401), hadTime(400, true)]).toEqual([true, true, true]);
@@ -62,7 +62,7 @@ describe("whoever is late", () => {
 
   it("to somebody who waits for one call and no longer had the whole quota", () => {
     const remaining = remainingMs(deadlineOfOneMs(1_000, 300), 1_000);
-    expect(callLimitMs({ remainingMs: remaining, quotaMs: 300 })).toBe(300);
+    expect(callLimitMs({ remainingMs: remaining, timeoutMs: 300 })).toBe(300);
     expect(remaining - 300).toBeLessThan(USEFUL_MS_MIN);
   });
 });

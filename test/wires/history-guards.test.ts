@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
-import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
 import { guardBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
@@ -96,34 +96,34 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "history-shard": [
     {
       what: "reports",
-      call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.report(contextOf(ms), [REPORT]),
+      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.rpc) => playback.report(contextOf(ms), [REPORT]),
     },
     {
       what: "reads",
-      call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.list(contextOf(ms), { limit: 20 }),
+      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.rpc) => playback.list(contextOf(ms), { limit: 20 }),
     },
     {
       what: "readiness",
-      call: ({ playback }, _index, ms = CALL_QUOTA_MS.rpc) => playback.ready(contextOf(ms)),
+      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.rpc) => playback.ready(contextOf(ms)),
     },
     {
       what: "an operator's overview",
-      call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
+      call: ({ operations }, _index, ms = CALL_TIMEOUT_MS.operatorRpc) => operations.overview(contextOf(ms)),
     },
     {
       what: "an operator's flush",
-      call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.flush(contextOf(ms)),
+      call: ({ operations }, _index, ms = CALL_TIMEOUT_MS.operatorRpc) => operations.flush(contextOf(ms)),
     },
     {
       what: "an erasure",
-      call: ({ erasure }) => erasure.erase(contextOf(CALL_QUOTA_MS.erasureRpc), "ada"),
+      call: ({ erasure }) => erasure.erase(contextOf(CALL_TIMEOUT_MS.erasureRpc), "ada"),
       driving: { stepMs: 1_000 },
     },
   ],
   "history-mapping": [
     {
       what: "an operator's flush",
-      call: ({ operations }) => operations.flush(contextOf(CALL_QUOTA_MS.operatorRpc)),
+      call: ({ operations }) => operations.flush(contextOf(CALL_TIMEOUT_MS.operatorRpc)),
       hungMapping: true,
     },
   ],

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { wire } from "../../src/identity/wire.ts";
 import { Accounts, Operations, Trust } from "../../src/identity/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
@@ -76,32 +76,33 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "identity-db": [
     {
       what: "a refresh",
-      call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.refresh(contextOf(ms), "r".repeat(43)),
+      call: ({ accounts }, ms = CALL_TIMEOUT_MS.sessionRpc) =>
+        accounts.refresh(contextOf(ms), "r".repeat(43)),
     },
     {
       what: "a logout",
-      call: ({ accounts }, ms = CALL_QUOTA_MS.sessionRpc) => accounts.logout(contextOf(ms)),
+      call: ({ accounts }, ms = CALL_TIMEOUT_MS.sessionRpc) => accounts.logout(contextOf(ms)),
     },
     {
       what: "an account's erasure",
-      call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc) => accounts.erase(contextOf(ms), LOGIN.password),
+      call: ({ accounts }, ms = CALL_TIMEOUT_MS.passwordRpc) => accounts.erase(contextOf(ms), LOGIN.password),
     },
   ],
   "identity-db-readers": [
-    { what: "a profile", call: ({ accounts }, ms = CALL_QUOTA_MS.rpc) => accounts.me(contextOf(ms)) },
+    { what: "a profile", call: ({ accounts }, ms = CALL_TIMEOUT_MS.rpc) => accounts.me(contextOf(ms)) },
     {
       what: "keys and revocations",
-      call: ({ trust }, ms = CALL_QUOTA_MS.rpc) => trust.snapshot(contextOf(ms), 0),
+      call: ({ trust }, ms = CALL_TIMEOUT_MS.rpc) => trust.snapshot(contextOf(ms), 0),
     },
     {
       what: "an operator's overview",
-      call: ({ operations }, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
+      call: ({ operations }, ms = CALL_TIMEOUT_MS.operatorRpc) => operations.overview(contextOf(ms)),
     },
   ],
   "rate-window": [
     {
       what: "a login",
-      call: ({ accounts }, ms = CALL_QUOTA_MS.passwordRpc, index = 0) =>
+      call: ({ accounts }, ms = CALL_TIMEOUT_MS.passwordRpc, index = 0) =>
         accounts.login(contextOf(ms), { ...LOGIN, email: `user-${index}@example.com` }),
       database: emptyD1(),
       rounds: 3,
@@ -148,7 +149,7 @@ describe("in identity", () => {
     };
     const { accounts } = identity({ database: emptyD1(), windows });
     const login = (email: string): Promise<unknown> =>
-      accounts.login(contextOf(CALL_QUOTA_MS.passwordRpc), { ...LOGIN, email });
+      accounts.login(contextOf(CALL_TIMEOUT_MS.passwordRpc), { ...LOGIN, email });
     await opens("rate-window", () => login("ill@example.com"), { rounds: 4 });
     const ofTheIll = asked.length;
     await opens("rate-window", () => login("well@example.com"), { atOnce: 1 });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
@@ -43,8 +43,8 @@ function wallet({ databaseHangs = false } = {}) {
   const operations = new Operations(ctx, env);
   /** A user with money for a transfer, and one transfer under way. */
   const transferOf = async (index: number) => {
-    const user = contextOf(CALL_QUOTA_MS.moneyRpc, `user-${index}`);
-    await operations.deposit(contextOf(CALL_QUOTA_MS.operatorRpc), `user-${index}`, 10, `deposit-${index}`);
+    const user = contextOf(CALL_TIMEOUT_MS.moneyRpc, `user-${index}`);
+    await operations.deposit(contextOf(CALL_TIMEOUT_MS.operatorRpc), `user-${index}`, 10, `deposit-${index}`);
     return funds.transfer(user, 1, `transfer-${index}`);
   };
   return { funds, operations, wired: wire(env), transferOf };
@@ -60,7 +60,7 @@ interface Row {
 }
 
 const settleLater = (): Promise<void> =>
-  new Promise((resolve) => void setTimeout(resolve, 2 * CALL_QUOTA_MS.queue));
+  new Promise((resolve) => void setTimeout(resolve, 2 * CALL_TIMEOUT_MS.queue));
 const delivery = (index: number) => ({
   id: `m${index}`,
   attempts: 1,
@@ -82,13 +82,13 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     {
       what: "a transfer",
       databaseHangs: true,
-      call: ({ funds }, index, ms = CALL_QUOTA_MS.moneyRpc) =>
+      call: ({ funds }, index, ms = CALL_TIMEOUT_MS.moneyRpc) =>
         funds.transfer(contextOf(ms), 1, `key-${index}`),
     },
     {
       what: "an operator's overview",
       databaseHangs: true,
-      call: ({ operations }, _index, ms = CALL_QUOTA_MS.operatorRpc) => operations.overview(contextOf(ms)),
+      call: ({ operations }, _index, ms = CALL_TIMEOUT_MS.operatorRpc) => operations.overview(contextOf(ms)),
     },
     { what: "the publisher", databaseHangs: true, call: ({ wired }) => wired.publishOnce() },
   ],
@@ -96,12 +96,12 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     {
       what: "funds",
       databaseHangs: true,
-      call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.funds(contextOf(ms)),
+      call: ({ funds }, _index, ms = CALL_TIMEOUT_MS.rpc) => funds.funds(contextOf(ms)),
     },
     {
       what: "transfers of a user",
       databaseHangs: true,
-      call: ({ funds }, _index, ms = CALL_QUOTA_MS.rpc) => funds.list(contextOf(ms), 20, null),
+      call: ({ funds }, _index, ms = CALL_TIMEOUT_MS.rpc) => funds.list(contextOf(ms), 20, null),
     },
   ],
   "savings-queue": [
@@ -139,7 +139,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       what: "its alarm",
       call: async ({ transferOf }, index) => {
         await transferOf(index);
-        await new Promise((resolve) => void setTimeout(resolve, CALL_QUOTA_MS.rpc));
+        await new Promise((resolve) => void setTimeout(resolve, CALL_TIMEOUT_MS.rpc));
       },
       driving: { atOnce: 1, rounds: CALLS },
     },
@@ -179,7 +179,7 @@ describe("in a ledger", () => {
 
   it("no transfer is refused because the database is too slow for those who only look", async () => {
     const { funds } = wallet({ databaseHangs: true });
-    expect(await opens("wallet-db-readers", () => funds.funds(contextOf(CALL_QUOTA_MS.rpc)))).toBe(true);
+    expect(await opens("wallet-db-readers", () => funds.funds(contextOf(CALL_TIMEOUT_MS.rpc)))).toBe(true);
     expect(await isOpen("wallet-db")).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { codeOf } from "../../src/contracts/errors.ts";
 import type { EntryPage } from "../../src/contracts/history.ts";
 import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
-import { CALL_QUOTA_MS } from "../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { HistoryShard, Playback } from "../../src/history/worker.ts";
 import { guardBindings, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
 import { forgetGuards, opens } from "../support/workers/wired-guards.ts";
@@ -95,7 +95,7 @@ const REPORT = { kind: "video", itemId: "m1", positionMs: 1, event: "playing" } 
 const contextOf = (userId: string): CallContext => ({
   requestId: "r-1",
   traceparent: "",
-  remainingMs: CALL_QUOTA_MS.rpc,
+  remainingMs: CALL_TIMEOUT_MS.rpc,
   principal: { userId, sessionId: "s-1", roles: ["user"] },
 });
 

@@ -9,7 +9,7 @@ export class Guard {
   }
 
   call<T>(_what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
-    const limitMs = Math.min(plan.deadlineAtMs - this.#parts.now(), plan.quotaMs ?? this.#parts.quotaMs);
+    const limitMs = Math.min(plan.deadlineAtMs - this.#parts.now(), plan.timeoutMs ?? this.#parts.timeoutMs);
     return run({ limitMs, number: 1 });
   }
 }

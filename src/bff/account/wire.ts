@@ -1,6 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
-import { CALL_QUOTA_MS } from "../../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../platform/guard/call-timeouts.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { bindRpc } from "../../platform/call/rpc.ts";
 import { wireBff } from "../../platform/bff/wire-bff.ts";
@@ -21,14 +21,14 @@ export function wire(env: AccountBffEnv) {
   });
   const identity = bindRpc<IdentityAccounts>(env.IDENTITY);
   const guard = makeGuard("identity", {
-    quotaMs: CALL_QUOTA_MS.rpc,
+    timeoutMs: CALL_TIMEOUT_MS.rpc,
     maxConcurrent: MAX_CONCURRENT,
     maxConcurrentDear: MAX_CONCURRENT_PASSWORDS,
   });
   return createAccountApp({
     ...shared,
     identity: guardedRpc(identity, guard),
-    sessions: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.sessionRpc }),
-    passwords: guardedRpc(identity, guard, { quotaMs: CALL_QUOTA_MS.passwordRpc, isDear: true }),
+    sessions: guardedRpc(identity, guard, { timeoutMs: CALL_TIMEOUT_MS.sessionRpc }),
+    passwords: guardedRpc(identity, guard, { timeoutMs: CALL_TIMEOUT_MS.passwordRpc, isDear: true }),
   });
 }

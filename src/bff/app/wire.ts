@@ -4,7 +4,7 @@ import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { createBff } from "../../platform/bff/bff-app.ts";
-import { CALL_QUOTA_MS } from "../../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../platform/guard/call-timeouts.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { bindRpc } from "../../platform/call/rpc.ts";
 import { wireBff } from "../../platform/bff/wire-bff.ts";
@@ -26,21 +26,21 @@ export function wire(env: AppBffEnv) {
     background: waitUntil,
   });
   const { logger, now } = shared;
-  const quotaMs = CALL_QUOTA_MS.rpc;
+  const timeoutMs = CALL_TIMEOUT_MS.rpc;
   const history = guardedRpc(
     bindRpc<HistoryPlayback>(env.HISTORY),
-    makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT_HISTORY }),
+    makeGuard("history", { timeoutMs, maxConcurrent: MAX_CONCURRENT_HISTORY }),
   );
   const identity = guardedRpc(
     bindRpc<IdentityAccounts>(env.IDENTITY),
-    makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT_IDENTITY }),
+    makeGuard("identity", { timeoutMs, maxConcurrent: MAX_CONCURRENT_IDENTITY }),
   );
   const ledger = (name: LedgerName, binding: object) => {
-    const guard = makeGuard(name, { quotaMs, maxConcurrent: MAX_CONCURRENT_LEDGER });
+    const guard = makeGuard(name, { timeoutMs, maxConcurrent: MAX_CONCURRENT_LEDGER });
     const service = bindRpc<LedgerFunds>(binding);
     return {
       reading: guardedRpc(service, guard),
-      moving: guardedRpc(service, guard, { quotaMs: CALL_QUOTA_MS.moneyRpc }),
+      moving: guardedRpc(service, guard, { timeoutMs: CALL_TIMEOUT_MS.moneyRpc }),
     };
   };
   const wallet = ledger("wallet", env.WALLET);

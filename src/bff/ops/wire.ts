@@ -5,7 +5,7 @@ import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call/request-scope.ts";
-import { CALL_QUOTA_MS } from "../../platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../platform/guard/call-timeouts.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { objectsOf } from "../../platform/objects.ts";
 import { oncePerEnv } from "../../platform/once-per-env.ts";
@@ -33,19 +33,19 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     background: waitUntil,
   });
   const { logger, now } = shared;
-  const quotaMs = CALL_QUOTA_MS.operatorRpc;
+  const timeoutMs = CALL_TIMEOUT_MS.operatorRpc;
   const history = guardedRpc(
     bindRpc<HistoryOperations>(env.HISTORY),
-    makeGuard("history", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
+    makeGuard("history", { timeoutMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const identity = guardedRpc(
     bindRpc<IdentityOperations>(env.IDENTITY),
-    makeGuard("identity", { quotaMs, maxConcurrent: MAX_CONCURRENT }),
+    makeGuard("identity", { timeoutMs, maxConcurrent: MAX_CONCURRENT }),
   );
   const ledger = (name: LedgerName, binding: object) =>
     guardedRpc(
       bindRpc<LedgerOperations>(binding),
-      makeGuard(name, { quotaMs, maxConcurrent: MAX_CONCURRENT }),
+      makeGuard(name, { timeoutMs, maxConcurrent: MAX_CONCURRENT }),
     );
   const ledgers = { wallet: ledger("wallet", env.WALLET), savings: ledger("savings", env.SAVINGS) };
   const bothOf = (scope: RequestScope) => ({
@@ -66,7 +66,7 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     reconciliation: { ledgersOf: bothOf, sleep },
     availability: {
       guard: makeGuard("durable", {
-        quotaMs: CALL_QUOTA_MS.rpc,
+        timeoutMs: CALL_TIMEOUT_MS.rpc,
         maxConcurrent: MAX_CONCURRENT,
         failsApart: true,
       }),

@@ -15,7 +15,7 @@ interface ShardStubsDeps {
   /** The guard of one shard: a shard that fails must not open a breaker for the others. */
   readonly guardOf: (shard: number) => Guard;
   /** What a call may take, where it is not the guard's own quota, in ms. */
-  readonly quotaMs?: number;
+  readonly timeoutMs?: number;
 }
 
 /**

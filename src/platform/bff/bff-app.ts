@@ -16,7 +16,7 @@ import {
 } from "../../contracts/internal-request.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { RequestScope } from "../call/request-scope.ts";
-import { CALL_QUOTA_MS } from "../guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../guard/call-timeouts.ts";
 import { prepareEveryResponse, type EveryResponse } from "../http/every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
 import type { Logger } from "../logger.ts";
@@ -94,7 +94,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
     const scope = scopeOf(request, now());
     try {
       if (token === null && pathOf(request) === READY_PATH) {
-        await checkReady({ ...scope, deadlineAtMs: now() + CALL_QUOTA_MS.readyCheck });
+        await checkReady({ ...scope, deadlineAtMs: now() + CALL_TIMEOUT_MS.readyCheck });
         return Response.json({ status: "ready" });
       }
       const principal = await verifyInternalToken(token);

@@ -12,7 +12,7 @@ interface BreakerReporterDeps {
 }
 
 /** A verdict that comes later is no use: the breaker has gone on alone. */
-const REPORT_PATIENCE_MS = 1_000;
+const REPORT_TIMEOUT_MS = 1_000;
 
 /**
  * Tells the shared state what this isolate saw and learns its verdict, beside the requests. The
@@ -28,7 +28,7 @@ export function breakerReporter({
 }: BreakerReporterDeps): () => Promise<void> | undefined {
   async function exchange(report: BreakerReport): Promise<void> {
     try {
-      breaker.learn(now(), await clearingTimer.inTime(send(report), REPORT_PATIENCE_MS));
+      breaker.learn(now(), await clearingTimer.inTime(send(report), REPORT_TIMEOUT_MS));
     } catch (error) {
       breaker.reportFailed(now());
       onFailure(error);

@@ -46,7 +46,7 @@ export interface GuardKitDeps {
 /** What one upstream needs. */
 export interface UpstreamOptions extends LaneOptions {
   /** What one attempt may take, in ms: 50 for a cache, 300 for a database, 400 for an RPC. */
-  readonly quotaMs: number;
+  readonly timeoutMs: number;
   /**
    * Whether it is many things that fail apart, such as the objects of clients: each call says by
    * its `part` which it goes to. False if absent.
@@ -70,14 +70,14 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
 
   return function makeGuard(
     upstream,
-    { quotaMs, failsApart = false, faultsOf, timer = deps.timer, ...lanes },
+    { timeoutMs, failsApart = false, faultsOf, timer = deps.timer, ...lanes },
   ) {
     const { breaker: whole, afterAttempt } = breakerFor(upstream);
     const breaker = failsApart ? new PartedBreaker({ whole }) : whole;
     const budget = new RetryBudget();
     return new Guard({
       upstream,
-      quotaMs,
+      timeoutMs,
       lanes: guardLanes(lanes),
       breaker,
       afterAttempt,

@@ -55,7 +55,7 @@ export interface GuardParts {
   /** The upstream's name, in errors, breakers and faults. */
   readonly upstream: string;
   /** What one attempt may take at most, in ms. */
-  readonly quotaMs: number;
+  readonly timeoutMs: number;
   readonly lanes: Readonly<Record<CallKind, Lane>> & {
     /**
      * That of dear calls, where they have one: with the others they would take their places, and
@@ -118,7 +118,7 @@ export interface CallPlan<T> extends Patience {
   /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own quota, in ms. */
-  readonly quotaMs?: number;
+  readonly timeoutMs?: number;
   /**
    * Which of several things behind this upstream is called, where they fail apart: one that is ill
    * is left alone, and closes none of the others.
@@ -188,8 +188,8 @@ export class Guard {
    * That of a caller who waits for one answer and no longer: all attempts together have the time
    * that one may take.
    */
-  patienceOfOne(quotaMs: number = this.#parts.quotaMs): Patience {
-    return { deadlineAtMs: deadlineOfOneMs(this.#parts.now(), quotaMs) };
+  patienceOfOne(timeoutMs: number = this.#parts.timeoutMs): Patience {
+    return { deadlineAtMs: deadlineOfOneMs(this.#parts.now(), timeoutMs) };
   }
 
   /**
@@ -227,7 +227,10 @@ export class Guard {
   }
 
   /** Takes a place, or refuses. */
-  #enter<T>({ kind, isDear, criticality, quotaMs, deadlineAtMs, part }: CallPlan<T>, nowMs: number): Flight {
+  #enter<T>(
+    { kind, isDear, criticality, timeoutMs, deadlineAtMs, part }: CallPlan<T>,
+    nowMs: number,
+  ): Flight {
     this.#giveUpVanished(nowMs);
     const { lanes } = this.#parts;
     const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
@@ -238,7 +241,7 @@ export class Guard {
       lane.overload?.done(nowMs, nowMs, "none");
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     }
-    const longestMs = ATTEMPTS_MAX * ((quotaMs ?? this.#parts.quotaMs) + BACKOFF_MS_MAX);
+    const longestMs = ATTEMPTS_MAX * ((timeoutMs ?? this.#parts.timeoutMs) + BACKOFF_MS_MAX);
     const startedAtMs = this.#time.at(nowMs);
     const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
     const flight: Flight = {
@@ -332,12 +335,14 @@ export class Guard {
     const leftMs = remainingMs(plan.deadlineAtMs, startedAtMs);
     // I13
     if (!isWorthCalling(leftMs)) throw outOfTime(what);
-    const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const timeoutMs = plan.timeoutMs ?? this.#parts.timeoutMs;
     const asked = breaker.admit(startedAtMs, random(), plan.part);
     const admission =
-      asked.kind === "rejected" ? await this.#askToProbe(plan, leftMs - quotaMs, asked.retryAfterMs) : asked;
-    const limitMs = callLimitMs({ remainingMs: leftMs, quotaMs });
-    const isHurried = plan.isHurried === true && limitMs < quotaMs;
+      asked.kind === "rejected"
+        ? await this.#askToProbe(plan, leftMs - timeoutMs, asked.retryAfterMs)
+        : asked;
+    const limitMs = callLimitMs({ remainingMs: leftMs, timeoutMs });
+    const isHurried = plan.isHurried === true && limitMs < timeoutMs;
     flight.attemptedAs = admission.kind;
     flight.failure = null;
     let outcome: BreakerOutcome = "success";
@@ -356,9 +361,9 @@ export class Guard {
       return answer;
     } catch (error) {
       // I17
-      outcome = outcomeOf(error, hadItsTime({ limitMs, quotaMs, isHurried }));
+      outcome = outcomeOf(error, hadItsTime({ limitMs, timeoutMs, isHurried }));
       if (outcome === "failure") throttle.failure();
-      throw this.#coded(error, limitMs >= quotaMs);
+      throw this.#coded(error, limitMs >= timeoutMs);
     } finally {
       // I12. Null where it was taken for vanished, and the breaker told so.
       if (flight.attemptedAs !== null) breaker.record(now(), outcome, flight.attemptedAs, plan.part);
@@ -415,7 +420,7 @@ export class Guard {
     if (!plan.idempotent || !isRetryable(error) || !throttle.allowsRetry) return null;
     const nowMs = now();
     const { retryAfterMs } = hintsOf(error);
-    const quotaMs = plan.quotaMs ?? this.#parts.quotaMs;
+    const timeoutMs = plan.timeoutMs ?? this.#parts.timeoutMs;
     const delayMs = nextAttempt({
       attempt,
       attemptsMax: plan.attemptsMax ?? ATTEMPTS_MAX,
@@ -423,7 +428,7 @@ export class Guard {
       random: random(),
       // An upstream that hangs will hang again: a shorter second wait would only make the caller
       // late as well, and its own caller blame it.
-      ...(isLate(error) ? { usefulMs: fairShareMs(quotaMs) } : {}),
+      ...(isLate(error) ? { usefulMs: fairShareMs(timeoutMs) } : {}),
       ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
     });
     return delayMs !== null && budget.tryWithdraw(nowMs) ? delayMs : null;

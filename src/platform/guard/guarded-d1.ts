@@ -10,9 +10,9 @@ interface GuardedD1Options {
    * fails at once is tried again. It can't be said by a deadline of that length: less a margin that
    * would be shorter than the quota, and the breaker would not count a database that hangs.
    */
-  readonly patience: (() => Patience) | "one quota";
+  readonly patience: (() => Patience) | "one call";
   /** What one query may take, where it is not the guard's own quota, in ms. */
-  readonly quotaMs?: number;
+  readonly timeoutMs?: number;
 }
 
 const READS = /^\s*select\b/i;
@@ -24,7 +24,7 @@ const READS = /^\s*select\b/i;
  * dropped.
  */
 export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database {
-  const { guard, patience, quotaMs } = options;
+  const { guard, patience, timeoutMs } = options;
   const call = <T>(isRead: boolean, run: () => Promise<T>): Promise<T> =>
     guard.call(
       isRead ? "read the database" : "write the database",
@@ -33,8 +33,8 @@ export function guardedD1(db: D1Database, options: GuardedD1Options): D1Database
         idempotent: isRead,
         // This place can't know what a write's key is; who does may ask again.
         keyed: !isRead,
-        ...(patience === "one quota" ? guard.patienceOfOne(quotaMs) : patience()),
-        ...(quotaMs === undefined ? {} : { quotaMs }),
+        ...(patience === "one call" ? guard.patienceOfOne(timeoutMs) : patience()),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }),
       },
       async () => {
         try {

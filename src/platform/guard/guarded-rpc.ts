@@ -34,7 +34,7 @@ const KEYED = { keyed: true, attemptsMax: 2 } as const;
 export function guardedRpc<T extends object>(
   service: T,
   guard: Guard,
-  options: { readonly quotaMs?: number; readonly isDear?: boolean } = {},
+  options: { readonly timeoutMs?: number; readonly isDear?: boolean } = {},
 ): GuardedRpc<T> {
   function caller(
     kind: CallKind,

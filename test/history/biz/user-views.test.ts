@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import type { VirtualTime } from "../../../testbed/virtual-time.ts";
@@ -267,7 +267,7 @@ describe("a database that hangs", () => {
     const { clock, start } = slowBy(300, () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")));
     const shard = start();
     const reads = Array.from({ length: 60 }, (_, index) => shard.list(`ada-${index}`, { limit: 10 }));
-    expect(Math.max(...(await timed(clock, reads)))).toBeLessThan(CALL_QUOTA_MS.shard);
+    expect(Math.max(...(await timed(clock, reads)))).toBeLessThan(CALL_TIMEOUT_MS.shard);
     for (const { degraded } of await Promise.all(reads)) expect(degraded).toBe(true);
   });
 
@@ -292,7 +292,7 @@ describe("a database that hangs", () => {
     const shard = start();
     const missing = [{ kind: "video", itemId: "missing" }];
     const first = shard.lookup("ada", missing);
-    expect(Math.max(...(await timed(clock, [first])))).toBeLessThan(CALL_QUOTA_MS.shard);
+    expect(Math.max(...(await timed(clock, [first])))).toBeLessThan(CALL_TIMEOUT_MS.shard);
     expect(await first).toEqual({ items: [], degraded: true });
     expect(await shard.lookup("ada", missing)).toEqual({ items: [] });
   });

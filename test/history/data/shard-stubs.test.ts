@@ -7,13 +7,13 @@ const now = (): number => 5_000;
 const ctx = (remainingMs: number) => ({ requestId: "r", traceparent: "", remainingMs, principal: null });
 
 /** What a shard is told of the time that is left, of a caller with so much of it. */
-function toldOf(within: <T>(work: () => T) => T, quotaMs?: number): Promise<number> {
+function toldOf(within: <T>(work: () => T) => T, timeoutMs?: number): Promise<number> {
   const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ({}) };
-  const guard = testGuard({ now, quotaMs: 350 });
+  const guard = testGuard({ now, timeoutMs: 350 });
   const callShard = shardStubs({
     namespace,
     guardOf: () => guard,
-    ...(quotaMs === undefined ? {} : { quotaMs }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
   return within(() => callShard(3, "ask", { kind: "read" }, async (_stub, remainingMs) => remainingMs));
 }

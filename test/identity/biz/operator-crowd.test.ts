@@ -15,7 +15,7 @@ const EMAIL = "op@example.com";
 const FIRST = "the first operator's";
 const SECOND = "the second operator's";
 const HASH_MS = 100;
-const PATIENCE_MS = 4_500;
+const TIMEOUT_MS = 4_500;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
@@ -31,7 +31,7 @@ function isolate(accounts: ReturnType<typeof d1Accounts>, password: string) {
     ),
   };
   const operator = operatorSecret({ email: EMAIL, password, sealing: [new Uint8Array(32)] });
-  const lane = new HashLane({ now, sleep, patienceMs: () => PATIENCE_MS, keep: () => undefined });
+  const lane = new HashLane({ now, sleep, patienceMs: () => TIMEOUT_MS, keep: () => undefined });
   const signIn = createSignIn({
     accounts,
     passwords: new PasswordCheck({ hasher: pacedHasher({ hasher, now, sleep }), lane }),

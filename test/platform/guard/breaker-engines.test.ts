@@ -133,7 +133,7 @@ describe("which engine guards an upstream", () => {
       background: (work) => void background.push(work),
       onReportFailure: (_upstream, error) => void heard.push(String(error)),
     });
-    const guard = makeGuard("history", { quotaMs: 100, maxConcurrent: 1 });
+    const guard = makeGuard("history", { timeoutMs: 100, maxConcurrent: 1 });
     const plan = { kind: "read", idempotent: true, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
     await guard.call("look", plan, async () => true);
     await Promise.all(background);

@@ -11,7 +11,7 @@ function setUp(overload?: OverloadLimiter) {
   const options = {
     now: clock.now,
     maxConcurrent: MAX_CONCURRENT,
-    quotaMs: 400,
+    timeoutMs: 400,
     timer: { inTime: <T>(answer: Promise<T>) => answer },
   };
   const guard = testGuard(overload === undefined ? options : { ...options, overload });

@@ -158,7 +158,7 @@ describe("a service, which is told of no hang-up", () => {
     const guard = testGuard({
       now: clock.now,
       maxConcurrent: 64,
-      quotaMs: 2_000,
+      timeoutMs: 2_000,
       timer: { inTime: (answer) => answer },
       keep: (work) => void kept.add(work),
     });

@@ -29,7 +29,7 @@ async function openGuard() {
     onFailure: () => undefined,
     now: clock.now,
   });
-  const guard = testGuard({ now: clock.now, breaker, afterAttempt, quotaMs: 400 });
+  const guard = testGuard({ now: clock.now, breaker, afterAttempt, timeoutMs: 400 });
   const call = async (patience: Partial<CallPlan<string>>): Promise<string> => {
     const plan = {
       kind: "read",

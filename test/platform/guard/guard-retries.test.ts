@@ -11,7 +11,7 @@ function retrying(options: Parameters<typeof testGuard>[0] = {}) {
   const pauses: number[] = [];
   const guard = testGuard({
     now: clock.now,
-    quotaMs: 400,
+    timeoutMs: 400,
     random: () => 0.999,
     ...options,
     sleep: async (ms) => {
@@ -162,7 +162,7 @@ describe("after no answer at all", () => {
         return Promise.reject(new LateError("late"));
       },
     };
-    const guard = testGuard({ now: clock.now, quotaMs: 300, timer });
+    const guard = testGuard({ now: clock.now, timeoutMs: 300, timer });
     const startedAtMs = clock.now();
     const plan = { kind: "read", idempotent: true, deadlineAtMs: startedAtMs + leftMs } as const;
     const error = await guard.call("ask", plan, async () => 1).catch((failure: unknown) => failure);

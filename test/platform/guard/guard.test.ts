@@ -45,7 +45,7 @@ function watched(options: Parameters<typeof testGuard>[0] = {}) {
     view: engine.view.bind(engine),
   };
   const guard = testGuard({
-    quotaMs: 400,
+    timeoutMs: 400,
     ...options,
     now: clock.now,
     sleep: async (ms) => clock.turn(ms),
@@ -78,7 +78,7 @@ describe("a call passes", () => {
   it("within the shorter of its quota and what is left, less a margin", async () => {
     const { call, passed } = watched();
     await call(async () => 1, {}, 200);
-    await call(async () => 1, { quotaMs: 50 }, 200);
+    await call(async () => 1, { timeoutMs: 50 }, 200);
     expect(passed.filter((step) => step.startsWith("limit"))).toEqual(["limit 195", "limit 50"]);
   });
 });
@@ -175,7 +175,7 @@ describe("the places of calls that have vanished", () => {
   it("come back in the order in which those vanish: one of much patience keeps none for the others", async () => {
     const { call, clock } = watched({ maxConcurrent: 2 });
     const vanish = (leftMs: number): void =>
-      void call(() => new Promise(() => undefined), { quotaMs: 5_000 }, leftMs);
+      void call(() => new Promise(() => undefined), { timeoutMs: 5_000 }, leftMs);
     vanish(15_000);
     vanish(200);
     clock.turn(1_199);

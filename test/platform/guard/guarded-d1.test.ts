@@ -86,10 +86,10 @@ describe("a guarded database", () => {
       return new Promise(() => undefined);
     };
     const statement = { bind: () => statement, all: never };
-    const guard = testGuard({ upstream: "db", quotaMs: 20 });
+    const guard = testGuard({ upstream: "db", timeoutMs: 20 });
     const own = guardedD1({ prepare: () => statement } as unknown as D1Database, {
       guard,
-      patience: "one quota",
+      patience: "one call",
     });
     const ask = () => own.prepare("SELECT 1").all();
     await Promise.allSettled(Array.from({ length: 25 }, ask));
@@ -99,7 +99,7 @@ describe("a guarded database", () => {
 
   it("is asked again within one query's time, where it fails at once", async () => {
     const { db, state } = failingD1(2);
-    await guarded(db, { patience: "one quota" }).prepare("SELECT 1").all();
+    await guarded(db, { patience: "one call" }).prepare("SELECT 1").all();
     expect(state.calls).toBe(3);
   });
 

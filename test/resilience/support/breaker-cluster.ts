@@ -50,7 +50,7 @@ interface Isolate {
 }
 
 const STARTS_AT_MS = 1_000_000;
-const PATIENCE_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 const ONE_WAY_MS_MAX = 300;
 const VERDICT_MS = 3_000;
 const LOSS = 0.15;
@@ -141,7 +141,7 @@ export class BreakerCluster {
     const isTwice = this.#goesWrong();
     for (let copies = isLost ? 0 : isTwice ? 2 : 1; copies > 0; copies -= 1)
       this.#time.after(this.#oneWayMs(), arrive);
-    this.#time.after(PATIENCE_MS, () => {
+    this.#time.after(TIMEOUT_MS, () => {
       if (isOver) return;
       isOver = true;
       isolate.breaker.reportFailed(this.#time.now());

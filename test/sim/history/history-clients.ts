@@ -7,7 +7,7 @@ import type { SimShard } from "./history-shard.ts";
 import type { HistoryWorld } from "./history-world.ts";
 import { SimProcess, type Kernel } from "../kernel/kernel.ts";
 
-const PATIENCE_MS = 6_000;
+const TIMEOUT_MS = 6_000;
 const RETRY_MS = 2_000;
 const RETRY_MS_MAX = 30_000;
 const READ_TRIES_MAX = 4;
@@ -260,7 +260,7 @@ export class HistoryClients {
   }
 
   #ask<T>(what: string, effect: () => Promise<T>): Promise<T> {
-    return this.#kernel.ask(this.#process, what, PATIENCE_MS, effect);
+    return this.#kernel.ask(this.#process, what, TIMEOUT_MS, effect);
   }
 
   #run(task: () => Promise<void>): void {

@@ -3,7 +3,7 @@ import type { FailureLog, HistoryWriter, ShardPort } from "../../../src/history/
 import { d1FailureLog } from "../../../src/history/data/d1-failure-log.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import { queueConsumer } from "../../../src/history/service/queue-consumer.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { watchedWriter } from "./history-watch.ts";
 import type { HistoryScene } from "./history-scene.ts";
@@ -57,7 +57,7 @@ export function jobConsumer(
   const { kernel, mutation, limits, hardship } = world.options;
   const rpc = world.callOf(process, RPC_MS);
   const databases = world.databases.map((database) =>
-    world.reached(database, world.callOf(process, CALL_QUOTA_MS.job)),
+    world.reached(database, world.callOf(process, CALL_TIMEOUT_MS.job)),
   );
   const mayStall = async (
     what: "consumer stalled before its write" | "consumer stalled before its confirmation",

@@ -2,7 +2,7 @@ import { MappingKeeper } from "../../../src/history/biz/mapping-keeper.ts";
 import type { StoredMapping } from "../../../src/history/biz/shard-mapping.ts";
 import { mappingInD1 } from "../../../src/history/data/mapping-in-d1.ts";
 import { readStoredMapping, writeStoredMapping } from "../../../src/history/data/shard-facts.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import type { HistoryScene } from "./history-scene.ts";
 import { SimObject } from "../kernel/sim-object.ts";
 
@@ -43,13 +43,15 @@ export class SimMapping {
     const world = this.#world;
     const { kernel, seedShards } = world.options;
     const database = world.reached(world.database(0), (what, effect) =>
-      object.leave(what, CALL_QUOTA_MS.database, effect),
+      object.leave(what, CALL_TIMEOUT_MS.database, effect),
     );
     return new MappingKeeper({
       store: { read: () => readStoredMapping(kv), write: (mapping) => writeStoredMapping(kv, mapping) },
       readFromD1: () => mappingInD1(database, seedShards, kernel.now),
       isOldShard: (shard) =>
-        object.leave("ask a shard for its age", CALL_QUOTA_MS.shard, () => world.shard(shard).isFromBefore()),
+        object.leave("ask a shard for its age", CALL_TIMEOUT_MS.shard, () =>
+          world.shard(shard).isFromBefore(),
+        ),
       seedShards,
       onBackgroundFailure: () => world.counters.note("mapping not read from D1"),
     });

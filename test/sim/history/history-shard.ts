@@ -16,7 +16,7 @@ import type { Elsewhere, ShardMapping } from "../../../src/history/biz/shard-map
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { ShardFacts } from "../../../src/history/data/shard-facts.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import { SimClock } from "../kernel/sim-clock.ts";
 import { BUCKETS } from "./history-mapping.ts";
 import { checkHandedOut, checkShown } from "./history-shard-checks.ts";
@@ -225,7 +225,7 @@ export class SimShard {
     const reader = d1HistoryReader(this.#world.databasesFor(call), databaseOf);
     const queue: FlushQueue = {
       send: (messages) =>
-        object.leave("send to the queue", CALL_QUOTA_MS.queue, () => this.#world.queue.send(messages)),
+        object.leave("send to the queue", CALL_TIMEOUT_MS.queue, () => this.#world.queue.send(messages)),
     };
     const shard = new Shard({
       shard: this.watch.number,
@@ -247,7 +247,9 @@ export class SimShard {
         this.watch.durableRev === 0,
         `shard-${this.watch.number}: whoever has a copy of the mapping asks for none`,
       );
-      return object.leave("ask for the mapping", CALL_QUOTA_MS.database, () => this.#world.mapping.current());
+      return object.leave("ask for the mapping", CALL_TIMEOUT_MS.database, () =>
+        this.#world.mapping.current(),
+      );
     };
     const mapping = new MappingCopy({ store: facts, buckets: BUCKETS, askMapping });
     return { isFromBefore: facts.isFromBefore, door: new ShardDoor(shard, mapping) };

@@ -6,7 +6,7 @@ import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { d1Erasure } from "../../../src/history/data/d1-erasure.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
 import { oldLetters } from "../../../src/history/data/d1-retention.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import {
   isElsewhere,
   shardOf,
@@ -95,7 +95,7 @@ export class HistoryWorld implements HistoryScene {
   /** Isolates begin anew: they know the seed and nothing else. */
   freshIsolates(): void {
     const { seedShards } = this.options;
-    const call = this.callOf(this.#operator, CALL_QUOTA_MS.database);
+    const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.database);
     const askMapping = (): Promise<ShardMapping> => call("ask for the mapping", () => this.mapping.current());
     this.#directories = Array.from(
       { length: ISOLATES },
@@ -166,7 +166,7 @@ export class HistoryWorld implements HistoryScene {
 
   /** What identity does until it has worked. Throws where it has to be done again. */
   async erase(userId: string): Promise<void> {
-    const call = this.callOf(this.#operator, CALL_QUOTA_MS.job);
+    const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
     const databases = this.databasesFor(call);
     const letters = oldLetters(this.reached(this.database(0), call));
     await eraseUser(
@@ -195,7 +195,7 @@ export class HistoryWorld implements HistoryScene {
 
   /** Whatever was set aside is tried again. */
   async redrive(): Promise<void> {
-    const call = this.callOf(this.#operator, CALL_QUOTA_MS.job);
+    const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
     const stores = this.databasesFor(call).map((db) => d1Rejected(db, this.options.kernel.now));
     const { redriven, refused } = await redriveRejected(stores, { all: true });
     for (const { userId } of redriven)
@@ -218,7 +218,7 @@ export class HistoryWorld implements HistoryScene {
   }
 
   #everyShard(what: string, act: (shard: SimShard) => Promise<void>): Promise<void> {
-    const call = this.callOf(this.#operator, CALL_QUOTA_MS.job);
+    const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
     return everyShard(SHARDS, (number) => call(what, () => act(this.shard(number))));
   }
 }

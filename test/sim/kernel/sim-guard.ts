@@ -40,7 +40,7 @@ export function simGuards({ kernel, process, now, note }: SimGuardsOptions): Mak
     return kernel.pause(process, Math.ceil(ms));
   };
 
-  return function makeGuard(upstream, { quotaMs, ...lanes }) {
+  return function makeGuard(upstream, { timeoutMs, ...lanes }) {
     const engine = new HystrixBreaker();
     const breaker: Breaker = {
       admit: (nowMs) => {
@@ -53,7 +53,7 @@ export function simGuards({ kernel, process, now, note }: SimGuardsOptions): Mak
     };
     return new Guard({
       upstream,
-      quotaMs,
+      timeoutMs,
       lanes: guardLanes(lanes),
       breaker,
       budget: new RetryBudget(),

@@ -1,7 +1,7 @@
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import type { LedgerName } from "../../../src/contracts/ledger.ts";
 import { backgroundScope } from "../../../src/platform/call/request-scope.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import { guardedRpc, type GuardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { SimProcess } from "../kernel/kernel.ts";
 import type { LedgerIsolate } from "./ledger-world.ts";
@@ -9,9 +9,9 @@ import { simGuards } from "../kernel/sim-guard.ts";
 import type { LedgerWorld } from "./sim-ledger.ts";
 
 /* As in src/bff/app/wire.ts and src/bff/ops/wire.ts. */
-const QUOTAS_MS = { app: CALL_QUOTA_MS.moneyRpc, ops: CALL_QUOTA_MS.operatorRpc } as const;
+const QUOTAS_MS = { app: CALL_TIMEOUT_MS.moneyRpc, ops: CALL_TIMEOUT_MS.operatorRpc } as const;
 const MAX_CONCURRENT = 256;
-const PATIENCE_MS = 8_000;
+const TIMEOUT_MS = 8_000;
 
 type Work<T> = (isolate: LedgerIsolate) => Promise<T>;
 /** A ledger as it is reached by RPC, its methods aside: what is to be done there. */
@@ -34,7 +34,7 @@ export class LedgerFront {
     const process = new SimProcess(name);
     const makeGuard = simGuards({ kernel, process, now: kernel.now, note: counters.note });
     const reach = (ledger: LedgerName): GuardedRpc<Reached> => {
-      const guard = makeGuard(ledger, { quotaMs: QUOTAS_MS[name], maxConcurrent: MAX_CONCURRENT });
+      const guard = makeGuard(ledger, { timeoutMs: QUOTAS_MS[name], maxConcurrent: MAX_CONCURRENT });
       const ask: Reached["ask"] = (ctx, what, work) =>
         kernel.call(process, what, () => world.ledgers[ledger].serve(ctx, work));
       return guardedRpc({ ask }, guard);
@@ -56,6 +56,6 @@ export class LedgerFront {
 
   #scope() {
     this.#calls += 1;
-    return backgroundScope(`call-${this.#calls}`, "", this.#world.kernel.nowMs, PATIENCE_MS);
+    return backgroundScope(`call-${this.#calls}`, "", this.#world.kernel.nowMs, TIMEOUT_MS);
   }
 }

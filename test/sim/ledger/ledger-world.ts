@@ -25,7 +25,7 @@ import { peerLedger } from "../../../src/ledger/data/peer-ledger.ts";
 import { publisherWaker } from "../../../src/ledger/data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "../../../src/ledger/data/queues.ts";
 import { queueConsumer } from "../../../src/ledger/service/queue-consumer.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import { guardedD1 } from "../../../src/platform/guard/guarded-d1.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
@@ -96,28 +96,34 @@ function isolateCalls(place: LedgerPlace, process: SimProcess, now: () => number
   const db = place.database.reachedBy(call, rewrite);
   return {
     db: guardedD1(db, {
-      guard: makeGuard(`${name}-db`, { quotaMs: CALL_QUOTA_MS.moneyDatabase, maxConcurrent: MAX_CONCURRENT }),
+      guard: makeGuard(`${name}-db`, {
+        timeoutMs: CALL_TIMEOUT_MS.moneyDatabase,
+        maxConcurrent: MAX_CONCURRENT,
+      }),
       patience: currentPatience,
     }),
     peer: peerLedger(
       peerName,
       guardedRpc(
         service,
-        makeGuard(peerName, { quotaMs: CALL_QUOTA_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT }),
+        makeGuard(peerName, { timeoutMs: CALL_TIMEOUT_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT }),
       ),
       now,
     ),
     sender: queueDeliverySender(
       { ...deliveries, send: changes.send },
-      makeGuard(`${peerName}-queue`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
+      makeGuard(`${peerName}-queue`, { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     sink: queueChangeSink(
       { ...deliveries, send: changes.send },
-      makeGuard(`${name}-changes`, { quotaMs: CALL_QUOTA_MS.queue, maxConcurrent: MAX_CONCURRENT }),
+      makeGuard(`${name}-changes`, { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     wakePublisher: publisherWaker({
       namespace: namespace as unknown as ObjectNamespace,
-      guard: makeGuard(`${name}-publisher`, { quotaMs: CALL_QUOTA_MS.rpc, maxConcurrent: MAX_CONCURRENT }),
+      guard: makeGuard(`${name}-publisher`, {
+        timeoutMs: CALL_TIMEOUT_MS.rpc,
+        maxConcurrent: MAX_CONCURRENT,
+      }),
       background,
       now,
       onFailure,

@@ -32,7 +32,7 @@ interface BurstOutcome {
 const START_MS = 1_800_000_000_000;
 const RTT_MS_MIN = 2;
 const RTT_MS_MAX = 200;
-const PATIENCE_MS = 400;
+const TIMEOUT_MS = 400;
 
 /** One burst in virtual time. The same burst and seed always end the same. */
 export function simulateBurst(
@@ -54,7 +54,7 @@ export function simulateBurst(
     asks += 1;
     time.after(rttMs / 2, () => {
       const answer = answerAsk(server, limit, now(), ask);
-      time.after(isLate ? PATIENCE_MS : rttMs / 2, () => receive(isLate ? null : answer));
+      time.after(isLate ? TIMEOUT_MS : rttMs / 2, () => receive(isLate ? null : answer));
     });
   };
   const settle = (quota: ClientQuota, isAdmitted: boolean): void => {

@@ -3,7 +3,7 @@ import type { ApiClient } from "../../../testbed/clients/api-client.ts";
 
 /** Entries of an answer. */
 const PER_PAGE = 100;
-const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 const POLL_MS = 100;
 
 /**
@@ -59,7 +59,7 @@ export class HistoryClient {
   }
 
   async #whole(method: string, path: string, body?: unknown): Promise<Readonly<Record<string, unknown>>> {
-    const untilMs = Date.now() + PATIENCE_MS;
+    const untilMs = Date.now() + TIMEOUT_MS;
     for (;;) {
       const answer = await this.#api.call(method, path, {
         token: this.#token,

@@ -13,7 +13,7 @@ import { RetryThrottle } from "../../../src/resilience/retry/retry-throttle.ts";
 interface TestGuardOptions {
   readonly now?: Clock;
   readonly upstream?: string;
-  readonly quotaMs?: number;
+  readonly timeoutMs?: number;
   readonly maxConcurrent?: number;
   readonly maxConcurrentDear?: number;
   readonly breaker?: Breaker;
@@ -33,14 +33,14 @@ export function testGuard(options: TestGuardOptions = {}): Guard {
   const {
     now = Date.now,
     upstream = "upstream",
-    quotaMs = 5_000,
+    timeoutMs = 5_000,
     maxConcurrent = 1_000,
     maxConcurrentDear,
     overload,
   } = options;
   return new Guard({
     upstream,
-    quotaMs,
+    timeoutMs,
     lanes: guardLanes({
       maxConcurrent,
       ...(maxConcurrentDear === undefined ? {} : { maxConcurrentDear }),

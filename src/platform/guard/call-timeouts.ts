@@ -2,10 +2,10 @@
  * What one attempt may take, by what is called, in ms. A call inside another has less than the
  * outer one, so that the guard next to an upstream that hangs finds that out, and those above hear
  * of it in time: a guard whose calls are always cut off by the caller's deadline would blame no
- * upstream, or the wrong one. `test/platform/guard/call-quotas.test.ts` holds each of them against
- * what it runs in.
+ * upstream, or the wrong one. `test/platform/guard/call-timeouts.test.ts` holds each of them
+ * against what it runs in.
  */
-export const CALL_QUOTA_MS = {
+export const CALL_TIMEOUT_MS = {
   /** A service, within a route's second. */
   rpc: 400,
   /** A shard of the history, within a call of the history service. */

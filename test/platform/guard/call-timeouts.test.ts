@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { ROUTES } from "../../../src/gateway/routes.ts";
-import { CALL_QUOTA_MS } from "../../../src/platform/guard/call-quotas.ts";
+import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import { callLimitMs, hadItsTime } from "../../../src/resilience/deadline.ts";
 
-type Quota = keyof typeof CALL_QUOTA_MS;
+type Quota = keyof typeof CALL_TIMEOUT_MS;
 
 /** What the outer call needs beside the inner one: its own steps, and the way back. */
 const ROOM_MS = 50;
@@ -38,26 +38,26 @@ const FROM_ROUTES: ReadonlyMap<number, readonly Quota[]> = new Map([
 
 describe("a quota", () => {
   it.each(NESTED)("of %s leaves room in that of %s", (inner, outer) => {
-    expect(CALL_QUOTA_MS[outer] - CALL_QUOTA_MS[inner]).toBeGreaterThanOrEqual(ROOM_MS);
+    expect(CALL_TIMEOUT_MS[outer] - CALL_TIMEOUT_MS[inner]).toBeGreaterThanOrEqual(ROOM_MS);
   });
 
   it.each(
     [...FROM_ROUTES].flatMap(([timeoutMs, quotas]) => quotas.map((quota) => [timeoutMs, quota] as const)),
   )("within a route of %d ms leaves room: %s", (timeoutMs, quota) => {
-    expect(timeoutMs - CALL_QUOTA_MS[quota]).toBeGreaterThanOrEqual(ROOM_MS);
+    expect(timeoutMs - CALL_TIMEOUT_MS[quota]).toBeGreaterThanOrEqual(ROOM_MS);
   });
 
   it.each(NESTED)(
     "of %s is whole at the start of a call of %s: whoever hangs then has failed",
     (inner, outer) => {
-      const quotaMs = CALL_QUOTA_MS[inner];
-      const limitMs = callLimitMs({ remainingMs: CALL_QUOTA_MS[outer], quotaMs });
-      expect([limitMs, hadItsTime({ limitMs, quotaMs, isHurried: false })]).toEqual([quotaMs, true]);
+      const timeoutMs = CALL_TIMEOUT_MS[inner];
+      const limitMs = callLimitMs({ remainingMs: CALL_TIMEOUT_MS[outer], timeoutMs });
+      expect([limitMs, hadItsTime({ limitMs, timeoutMs, isHurried: false })]).toEqual([timeoutMs, true]);
     },
   );
 
   it("has a row here, and so has each route's time", () => {
-    expect(new Set(NESTED.flat())).toEqual(new Set(Object.keys(CALL_QUOTA_MS)));
+    expect(new Set(NESTED.flat())).toEqual(new Set(Object.keys(CALL_TIMEOUT_MS)));
     expect(new Set(ROUTES.map(({ timeoutMs }) => timeoutMs))).toEqual(new Set(FROM_ROUTES.keys()));
   });
 });
