@@ -8,7 +8,7 @@ import {
   ACCESS_TOKEN_TYPE_BEFORE,
 } from "../contracts/internal-request.ts";
 import { principalOf } from "../platform/bff/internal-token.ts";
-import { LateError, requestTimer } from "../platform/guard/call-timer.ts";
+import { CallTimeoutError, requestTimer } from "../platform/guard/call-timer.ts";
 import { importEd25519 } from "../platform/jwk.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
@@ -100,7 +100,7 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     // An identity that hangs is waited for while there is time; then the last word holds, as it
     // does where identity fails.
     if (waiting !== undefined)
-      await requestTimer.inTime(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
+      await requestTimer.withTimeout(waiting, patienceMs(deadlineAtMs)).catch(ignoreLateness);
     if (trust.keys.length === 0)
       throw new CodedError("UNAVAILABLE", "The keys that verify tokens cannot be had yet", {
         retryAfterMs: 1_000,
@@ -114,10 +114,10 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
 
   async function verifyInTime(token: string, deadlineAtMs: number): Promise<VerifiedToken> {
     try {
-      return await requestTimer.inTime(verify(token), patienceMs(deadlineAtMs));
+      return await requestTimer.withTimeout(verify(token), patienceMs(deadlineAtMs));
     } catch (cause) {
       if (isCode(cause, "UNAUTHENTICATED") || isCode(cause, "UNAVAILABLE")) throw cause;
-      if (cause instanceof LateError)
+      if (cause instanceof CallTimeoutError)
         throw new CodedError("DEADLINE_EXCEEDED", "The token's key could not be had in time", { cause });
       throw notValid("The access token is not valid", cause);
     }
@@ -129,7 +129,7 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
 }
 
 function ignoreLateness(error: unknown): void {
-  if (!(error instanceof LateError)) throw error;
+  if (!(error instanceof CallTimeoutError)) throw error;
 }
 
 function bearerOf(authorization: string): string {

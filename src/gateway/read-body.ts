@@ -1,5 +1,5 @@
 import { CodedError } from "../contracts/errors.ts";
-import { LateError, requestTimer } from "../platform/guard/call-timer.ts";
+import { CallTimeoutError, requestTimer } from "../platform/guard/call-timer.ts";
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 const NO_BYTES = new Uint8Array(0);
@@ -34,14 +34,15 @@ export async function readBody(
   try {
     // One that says its length is cut there by the runtime. One that doesn't may turn out to be
     // none, which needs no type.
-    if (declared !== null) return new Uint8Array(await requestTimer.inTime(request.arrayBuffer(), leftMs));
-    return await requestTimer.inTime(
+    if (declared !== null)
+      return new Uint8Array(await requestTimer.withTimeout(request.arrayBuffer(), leftMs));
+    return await requestTimer.withTimeout(
       isJson ? readUpTo(body, bytesMax, tooLarge) : readUpTo(body, 0, notJson),
       leftMs,
     );
   } catch (cause) {
     if (cause instanceof CodedError) throw cause;
-    if (cause instanceof LateError)
+    if (cause instanceof CallTimeoutError)
       throw new CodedError("DEADLINE_EXCEEDED", "The body did not come in time", { cause });
     throw new CodedError("MALFORMED", "The body breaks off, or is not sent as HTTP has it", { cause });
   }

@@ -184,7 +184,7 @@ export class TrustStore {
       for (let page = 0; more && page < PAGES_PER_PULL_MAX; page += 1) {
         this.#pullingSinceMs = this.#nowMs();
         const number = (this.#asked += 1);
-        const snapshot = await this.#inTime(this.#deps.pull(this.#sinceMs));
+        const snapshot = await this.#withTimeout(this.#deps.pull(this.#sinceMs));
         this.#take(snapshot, number);
         more = snapshot.more;
       }
@@ -205,7 +205,7 @@ export class TrustStore {
    * An identity that hangs is treated as one that fails: the waiting request has a deadline to
    * keep.
    */
-  async #inTime(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
+  async #withTimeout(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
     const late = this.#deps.sleep(PULL_TIMEOUT_MS).then(() => null);
     const snapshot = await Promise.race([pull, late]);
     if (snapshot === null) throw new Error(`identity gave no answer within ${PULL_TIMEOUT_MS} ms`);

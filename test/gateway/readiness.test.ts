@@ -16,7 +16,7 @@ const UNKNOWN = { account: "unknown", app: "unknown", ops: "unknown" };
 async function withReadyPlaces(maxConcurrent: number, upstream: () => Response | Promise<Response>) {
   const clock = new VirtualTime();
   const guard = (): Guard =>
-    testGuard({ now: clock.now, maxConcurrent, timer: { inTime: (answer) => answer } });
+    testGuard({ now: clock.now, maxConcurrent, timer: { withTimeout: (answer) => answer } });
   const gateway = await testGateway(upstream, {
     now: clock.now,
     readyGuards: { account: guard(), app: guard(), ops: guard() },

@@ -1,5 +1,5 @@
 /** Never thrown. */
-export class LateError extends Error {}
+export class CallTimeoutError extends Error {}
 
-const endless = { inTime: <T>(answer: Promise<T>): Promise<T> => answer };
+const endless = { withTimeout: <T>(answer: Promise<T>): Promise<T> => answer };
 export { endless as requestTimer, endless as clearingTimer };

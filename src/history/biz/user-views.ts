@@ -91,7 +91,7 @@ export class UserViews {
       known !== undefined && (extent === "head" || known.extent === "all")
         ? known
         : this.#begin(userId, extent);
-    return patienceMs === undefined ? load.answer : this.#inTime(load, patienceMs);
+    return patienceMs === undefined ? load.answer : this.#withTimeout(load, patienceMs);
   }
 
   merge(record: HistoryRecord): void {
@@ -128,7 +128,7 @@ export class UserViews {
    * What is known when the caller's time is up, if D1 has not answered by then. The load goes on,
    * for whoever reads later.
    */
-  #inTime({ view, answer }: Load, patienceMs: number): Promise<ViewAnswer> {
+  #withTimeout({ view, answer }: Load, patienceMs: number): Promise<ViewAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<ViewAnswer>();
     answer.then(resolve, reject);
     this.#deps.schedule(patienceMs, () => resolve({ view, degraded: true }));

@@ -33,7 +33,7 @@ export function breakerObserver({
 
   async function tell(seen: Pick<CallsSeen, "ok" | "failed">): Promise<void> {
     try {
-      await clearingTimer.inTime(send(seen), TELLING_MS_MAX);
+      await clearingTimer.withTimeout(send(seen), TELLING_MS_MAX);
     } catch (error) {
       onFailure(error);
     }

@@ -28,7 +28,7 @@ export function breakerReporter({
 }: BreakerReporterDeps): () => Promise<void> | undefined {
   async function exchange(report: BreakerReport): Promise<void> {
     try {
-      breaker.learn(now(), await clearingTimer.inTime(send(report), REPORT_TIMEOUT_MS));
+      breaker.learn(now(), await clearingTimer.withTimeout(send(report), REPORT_TIMEOUT_MS));
     } catch (error) {
       breaker.reportFailed(now());
       onFailure(error);

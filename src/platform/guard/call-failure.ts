@@ -10,7 +10,7 @@ import {
 } from "../../contracts/errors.ts";
 import type { BreakerOutcome } from "../../resilience/breaker/breaker.ts";
 import type { WorkOutcome } from "../../resilience/overload/overload-limiter.ts";
-import { LateError } from "./call-timer.ts";
+import { CallTimeoutError } from "./call-timer.ts";
 
 /* What a failed call means: to its caller, to the breaker and to the overload protection. */
 
@@ -72,7 +72,7 @@ export function spent(
 }
 
 export function isLate(error: unknown): boolean {
-  return error instanceof Error && error.cause instanceof LateError;
+  return error instanceof Error && error.cause instanceof CallTimeoutError;
 }
 
 /**
@@ -81,7 +81,7 @@ export function isLate(error: unknown): boolean {
  * granted: a client in a hurry must not open the breaker for all others.
  */
 export function outcomeOf(error: unknown, hadTime: boolean): BreakerOutcome {
-  if (error instanceof LateError) return hadTime ? "failure" : "cancelled";
+  if (error instanceof CallTimeoutError) return hadTime ? "failure" : "cancelled";
   const code = codeOf(error);
   if (ERROR_CATALOGUE[code].status < 500) return "success";
   if (hintsOf(error).failedBelow === true) return "success";

@@ -1,15 +1,15 @@
 /** A call had no answer when its time was up. */
-export class LateError extends Error {
-  override readonly name = "LateError";
+export class CallTimeoutError extends Error {
+  override readonly name = "CallTimeoutError";
 }
 
 /** Puts a limit on how long an answer is waited for. */
 export interface CallTimer {
   /**
-   * The answer, or a {@link LateError} after `limitMs`. The call is not cancelled; a late answer is
-   * dropped.
+   * The answer, or a {@link CallTimeoutError} after `limitMs`. The call is not cancelled; a late
+   * answer is dropped.
    */
-  inTime<T>(answer: Promise<T>, limitMs: number): Promise<T>;
+  withTimeout<T>(answer: Promise<T>, limitMs: number): Promise<T>;
 }
 
 /**
@@ -17,18 +17,18 @@ export interface CallTimer {
  * never cleared, since an abort signal and `clearTimeout` would each cost some of the throughput.
  */
 export const requestTimer: CallTimer = {
-  inTime: (answer, limitMs) =>
+  withTimeout: (answer, limitMs) =>
     new Promise((resolve, reject) => {
-      setTimeout(() => reject(lateAfter(limitMs)), limitMs);
+      setTimeout(() => reject(timeoutAfter(limitMs)), limitMs);
       answer.then(resolve, reject);
     }),
 };
 
 /** For objects, queues and crons, which live on: a timer left behind would keep them awake. */
 export const clearingTimer: CallTimer = {
-  async inTime(answer, limitMs) {
+  async withTimeout(answer, limitMs) {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => reject(lateAfter(limitMs)), limitMs);
+    const timer = setTimeout(() => reject(timeoutAfter(limitMs)), limitMs);
     try {
       return await Promise.race([answer, late]);
     } finally {
@@ -37,6 +37,6 @@ export const clearingTimer: CallTimer = {
   },
 };
 
-function lateAfter(limitMs: number): LateError {
-  return new LateError(`no answer within ${Math.round(limitMs)} ms`);
+function timeoutAfter(limitMs: number): CallTimeoutError {
+  return new CallTimeoutError(`no answer within ${Math.round(limitMs)} ms`);
 }

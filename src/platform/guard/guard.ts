@@ -39,7 +39,7 @@ import {
   workOutcomeOf,
   type AnswerFailure,
 } from "./call-failure.ts";
-import { LateError, type CallTimer } from "./call-timer.ts";
+import { CallTimeoutError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "../call/patience.ts";
 
 /**
@@ -353,7 +353,7 @@ export class Guard {
         hedge !== null && plan.kind === "read" && plan.idempotent
           ? this.#hedged(hedge, plan, start)
           : start();
-      const answer = await timer.inTime(running, limitMs);
+      const answer = await timer.withTimeout(running, limitMs);
       flight.failure = plan.failureOf?.(answer) ?? null;
       if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);
       if (outcome === "failure") throttle.failure();
@@ -440,7 +440,7 @@ export class Guard {
    * caller that upstream is unavailable, and reads may try again.
    */
   #coded(cause: unknown, hadItsQuota: boolean): unknown {
-    if (cause instanceof LateError) {
+    if (cause instanceof CallTimeoutError) {
       return new CodedError(
         hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED",
         `${this.#parts.upstream} took too long`,

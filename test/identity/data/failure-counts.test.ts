@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { hintsOf } from "../../../src/contracts/errors.ts";
 import type { FailureCount, KnownDevice } from "../../../src/identity/biz/ports.ts";
 import { failureCounts } from "../../../src/identity/data/failure-counts.ts";
-import { LateError } from "../../../src/platform/guard/call-timer.ts";
+import { CallTimeoutError } from "../../../src/platform/guard/call-timer.ts";
 import { MemoryWindows } from "../../support/workers/memory-windows.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
@@ -154,7 +154,7 @@ describe("what is given back", () => {
       guard: testGuard({
         now: clock.now,
         upstream: "rate-window",
-        timer: { inTime: async (answer) => (late.is ? Promise.reject(new LateError()) : answer) },
+        timer: { withTimeout: async (answer) => (late.is ? Promise.reject(new CallTimeoutError()) : answer) },
       }),
       scale: 1,
       now: clock.now,

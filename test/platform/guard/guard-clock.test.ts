@@ -12,7 +12,7 @@ function setUp(overload?: OverloadLimiter) {
     now: clock.now,
     maxConcurrent: MAX_CONCURRENT,
     timeoutMs: 400,
-    timer: { inTime: <T>(answer: Promise<T>) => answer },
+    timer: { withTimeout: <T>(answer: Promise<T>) => answer },
   };
   const guard = testGuard(overload === undefined ? options : { ...options, overload });
   const call = <T>(run: () => Promise<T>): Promise<T> =>

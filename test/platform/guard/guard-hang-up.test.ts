@@ -48,7 +48,7 @@ describe("a client who hangs up", () => {
       maxConcurrent: 1,
       overload: limiter,
       breaker,
-      timer: { inTime: (answer) => answer },
+      timer: { withTimeout: (answer) => answer },
     });
     for (let client = 0; client < 50; client += 1) {
       const hangUp = hangingUp(guard, clock, true);
@@ -68,7 +68,7 @@ describe("a client who hangs up", () => {
       now: clock.now,
       maxConcurrent: 1,
       overload: limiter,
-      timer: { inTime: (answer) => answer },
+      timer: { withTimeout: (answer) => answer },
     });
     hangingUp(guard, clock, false);
     await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({
@@ -84,7 +84,7 @@ describe("a client who hangs up", () => {
   it("gives the trial of a half-open breaker back: the next one after the pause is somebody else's", async () => {
     const clock = new VirtualTime();
     const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
-    const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+    const guard = testGuard({ now: clock.now, breaker, timer: { withTimeout: (answer) => answer } });
     breaker.trip(clock.now());
     clock.turn(1_000);
     const hangUp = hangingUp(guard, clock, true);
@@ -98,7 +98,7 @@ describe("a client who hangs up", () => {
   it("keeps nobody else from an upstream that works again, though it had been away for long and each trial is hung up", async () => {
     const clock = new VirtualTime();
     const breaker = new HystrixBreaker({ openMs: 60_000 });
-    const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+    const guard = testGuard({ now: clock.now, breaker, timer: { withTimeout: (answer) => answer } });
     breaker.trip(clock.now());
     clock.turn(60_000);
     for (let client = 0; client < 10; client += 1) {
@@ -115,7 +115,7 @@ describe("a client who hangs up", () => {
     for (const isTold of [true, false]) {
       const clock = new VirtualTime();
       const breaker = new SreBreaker();
-      const guard = testGuard({ now: clock.now, breaker, timer: { inTime: (answer) => answer } });
+      const guard = testGuard({ now: clock.now, breaker, timer: { withTimeout: (answer) => answer } });
       for (let client = 0; client < 100; client += 1) {
         const hangUp = hangingUp(guard, clock, isTold);
         await Promise.resolve();
@@ -159,7 +159,7 @@ describe("a service, which is told of no hang-up", () => {
       now: clock.now,
       maxConcurrent: 64,
       timeoutMs: 2_000,
-      timer: { inTime: (answer) => answer },
+      timer: { withTimeout: (answer) => answer },
       keep: (work) => void kept.add(work),
     });
     let answers: (() => void)[] = [];
@@ -206,7 +206,7 @@ describe("twenty clients a second who hang up", () => {
     const guard = testGuard({
       now: clock.now,
       overload: overloadLimiter(kind, {}),
-      timer: { inTime: (answer) => answer },
+      timer: { withTimeout: (answer) => answer },
     });
     const answers: string[] = [];
     let waiting: (() => void)[] = [];

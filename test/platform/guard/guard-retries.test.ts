@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, hintsOf } from "../../../src/contracts/errors.ts";
-import { LateError } from "../../../src/platform/guard/call-timer.ts";
+import { CallTimeoutError } from "../../../src/platform/guard/call-timer.ts";
 import { RetryBudget } from "../../../src/resilience/retry/retry-budget.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
@@ -157,9 +157,9 @@ describe("after no answer at all", () => {
   const hanging = async (leftMs: number) => {
     const clock = new VirtualTime();
     const timer = {
-      inTime: (_answer: Promise<unknown>, limitMs: number): Promise<never> => {
+      withTimeout: (_answer: Promise<unknown>, limitMs: number): Promise<never> => {
         clock.turn(limitMs);
-        return Promise.reject(new LateError("late"));
+        return Promise.reject(new CallTimeoutError("late"));
       },
     };
     const guard = testGuard({ now: clock.now, timeoutMs: 300, timer });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { CallPlan } from "../../../src/platform/guard/guard.ts";
 import type { FaultInjector } from "../../../src/platform/guard/faults.ts";
-import { LateError, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
+import { CallTimeoutError, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import type { OverloadLimiter } from "../../../src/resilience/overload/overload-limiter.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
@@ -31,7 +31,7 @@ function watched(options: Parameters<typeof testGuard>[0] = {}) {
     },
   };
   const timer: CallTimer = options.timer ?? {
-    inTime: (answer, limitMs) => {
+    withTimeout: (answer, limitMs) => {
       passed.push(`limit ${limitMs}`);
       return answer;
     },
@@ -141,13 +141,13 @@ describe("a place is given back", () => {
     const outcome = fc.constantFrom("answers", "rejects", "throws", "late");
     await fc.assert(
       fc.asyncProperty(fc.array(outcome, { maxLength: 30 }), async (outcomes) => {
-        const late: CallTimer = { inTime: (answer) => answer };
+        const late: CallTimer = { withTimeout: (answer) => answer };
         const { call, clock } = watched({ maxConcurrent: 1, timer: late });
         for (const kind of outcomes) {
           clock.turn(1_000);
           const run = (): Promise<number> => {
             if (kind === "throws") throw new Error("at once");
-            if (kind === "late") return Promise.reject(new LateError("late"));
+            if (kind === "late") return Promise.reject(new CallTimeoutError("late"));
             return kind === "answers"
               ? Promise.resolve(1)
               : Promise.reject(new CodedError("NOT_FOUND", "no"));
@@ -204,7 +204,7 @@ describe("a breaker hears", () => {
       (error: CodedError) => error.code === "CIRCUIT_OPEN",
     );
   };
-  const late: CallTimer = { inTime: () => Promise.reject(new LateError("late")) };
+  const late: CallTimer = { withTimeout: () => Promise.reject(new CallTimeoutError("late")) };
 
   it("of errors without a code and of 5xx", async () => {
     expect(await opens(failing().run)).toBe(true);

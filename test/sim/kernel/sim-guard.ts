@@ -1,4 +1,4 @@
-import { LateError, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
+import { CallTimeoutError, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
 import { Guard } from "../../../src/platform/guard/guard.ts";
 import type { MakeGuard } from "../../../src/platform/guard/guard-kit.ts";
 import { guardLanes } from "../../../src/platform/guard/guard-lanes.ts";
@@ -24,13 +24,13 @@ interface SimGuardsOptions {
  */
 export function simGuards({ kernel, process, now, note }: SimGuardsOptions): MakeGuard {
   const timer: CallTimer = {
-    inTime: (answer, limitMs) =>
+    withTimeout: (answer, limitMs) =>
       new Promise((resolve, reject) => {
         const { life } = process;
         const off = kernel.timer(Math.ceil(limitMs), "", () => {
           if (process.life !== life) return;
           note("guard gave up waiting");
-          reject(new LateError(`no answer within ${limitMs} ms`));
+          reject(new CallTimeoutError(`no answer within ${limitMs} ms`));
         });
         answer.then(resolve, reject).finally(off);
       }),
