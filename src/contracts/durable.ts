@@ -1,4 +1,4 @@
-import type { BreakerReport, BreakerVerdict } from "../resilience/breaker/breaker-ledger.ts";
+import type { BreakerReport, BreakerVerdict } from "../resilience/breaker/shared-breaker-state.ts";
 import type { RateAnswer, RateAsk } from "../resilience/quota/rate-limit.ts";
 
 /*

@@ -8,7 +8,7 @@ import type {
   RateWindowRpc,
 } from "../../src/contracts/durable.ts";
 import { objectStore } from "../../src/durable/data/object-store.ts";
-import type { BreakerReport } from "../../src/resilience/breaker/breaker-ledger.ts";
+import type { BreakerReport } from "../../src/resilience/breaker/shared-breaker-state.ts";
 
 let names = 0;
 /**

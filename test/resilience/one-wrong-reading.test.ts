@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BbrLimiter } from "../../src/resilience/overload/bbr-limiter.ts";
-import { BreakerLedger } from "../../src/resilience/breaker/breaker-ledger.ts";
+import { SharedBreakerState } from "../../src/resilience/breaker/shared-breaker-state.ts";
 import { createClientQuota } from "../../src/resilience/quota/create-client-quota.ts";
 import { Gcra } from "../../src/resilience/quota/gcra.ts";
 import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
@@ -92,10 +92,10 @@ describe.each(OFF_MS)("what refuses, at one reading %d ms off", (offMs) => {
   it("a shared breaker gives a lease in its time, restarted or not, and an isolate that got no word decides alone", () => {
     const report = { reporter: "a", ok: 0, failed: 40, probe: null, version: 0 } as const;
     for (const restarts of [false, true]) {
-      const ledger = new BreakerLedger();
+      const ledger = new SharedBreakerState();
       ledger.report(NOW_MS - 1_000, { ...report, failed: 0 });
       ledger.report(wrongMs, report);
-      const again = restarts ? new BreakerLedger({}, ledger.state) : ledger;
+      const again = restarts ? new SharedBreakerState({}, ledger.state) : ledger;
       const asks = { ...report, failed: 0, version: 1 };
       // A clock that went back by less than ten seconds stands still until it has caught up.
       expect(admitsAfter((nowMs) => again.report(nowMs, asks).probeLeaseMs > 0, 60_000)).toBeLessThanOrEqual(

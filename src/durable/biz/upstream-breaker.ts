@@ -1,9 +1,9 @@
 import type { CallsSeen, SharedBreakerView, WorkersReport } from "../../contracts/durable.ts";
 import {
-  BreakerLedger,
-  type BreakerLedgerState,
+  SharedBreakerState,
+  type SharedBreakerStateState,
   type BreakerVerdict,
-} from "../../resilience/breaker/breaker-ledger.ts";
+} from "../../resilience/breaker/shared-breaker-state.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { BreakerCallers } from "./breaker-callers.ts";
 import type { ObjectStore } from "./ports.ts";
@@ -17,14 +17,14 @@ const KEY = "breaker";
 export class UpstreamBreaker {
   readonly #store: ObjectStore;
   readonly #now: Clock;
-  readonly #ledger: BreakerLedger;
+  readonly #ledger: SharedBreakerState;
   readonly #callers = new BreakerCallers();
-  #written: BreakerLedgerState;
+  #written: SharedBreakerStateState;
 
   constructor(store: ObjectStore, now: Clock) {
     this.#store = store;
     this.#now = now;
-    this.#ledger = new BreakerLedger({}, store.get(KEY) as BreakerLedgerState | undefined);
+    this.#ledger = new SharedBreakerState({}, store.get(KEY) as SharedBreakerStateState | undefined);
     this.#written = this.#ledger.state;
   }
 

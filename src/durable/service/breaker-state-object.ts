@@ -7,7 +7,7 @@ import type {
   WorkersReport,
 } from "../../contracts/durable.ts";
 import { validate } from "../../platform/validate.ts";
-import type { BreakerVerdict } from "../../resilience/breaker/breaker-ledger.ts";
+import type { BreakerVerdict } from "../../resilience/breaker/shared-breaker-state.ts";
 import type { UpstreamBreaker } from "../biz/upstream-breaker.ts";
 
 /** The object around the shared breaker of one upstream. */

@@ -1,4 +1,4 @@
-import type { BreakerReport, BreakerVerdict } from "../../resilience/breaker/breaker-ledger.ts";
+import type { BreakerReport, BreakerVerdict } from "../../resilience/breaker/shared-breaker-state.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { SharedBreaker } from "../../resilience/breaker/shared-breaker.ts";
 import { clearingTimer } from "./call-timer.ts";

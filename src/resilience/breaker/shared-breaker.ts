@@ -18,8 +18,8 @@ import {
   type SteerableBreaker,
   TRIAL,
 } from "./breaker.ts";
-import type { BreakerReport, BreakerVerdict } from "./breaker-ledger.ts";
-import { BreakerOutbox } from "./breaker-outbox.ts";
+import type { BreakerReport, BreakerVerdict } from "./shared-breaker-state.ts";
+import { BreakerReports } from "./breaker-reports.ts";
 import { requireIntegerIn } from "../quota/rate-limit.ts";
 import { SteadyTime } from "../steady-time.ts";
 
@@ -64,9 +64,9 @@ const TRIAL_TIMEOUT_MS_MAX = 3_600_000;
 const VERSION_UNKNOWN = 0;
 
 /**
- * An isolate's part of a breaker whose state is shared through a `BreakerLedger`. It decides by
- * what it knows and never waits: whoever owns it calls `takeReport` after each call, sends what it
- * gives, and tells the answer (`learn`) or that there is none (`reportFailed`).
+ * An isolate's part of a breaker whose state is shared through a `SharedBreakerState`. It decides
+ * by what it knows and never waits: whoever owns it calls `takeReport` after each call, sends what
+ * it gives, and tells the answer (`learn`) or that there is none (`reportFailed`).
  *
  * While a verdict holds: open means that one call for each lease is let through; closed means that
  * all are, unless the engine has tripped: then none are until the next verdict, and if that still
@@ -78,7 +78,7 @@ const VERSION_UNKNOWN = 0;
  */
 export class SharedBreaker implements Breaker {
   readonly #engine: SteerableBreaker;
-  readonly #outbox: BreakerOutbox;
+  readonly #outbox: BreakerReports;
   readonly #time: SteadyTime;
   readonly #verdictMs: number;
   readonly #reportEveryMs: number;
@@ -106,7 +106,7 @@ export class SharedBreaker implements Breaker {
     requireIntegerIn("reportEveryMs", reportEveryMs, 1, MS_MAX);
     requireIntegerIn("trialTimeoutMs", trialTimeoutMs, 1, TRIAL_TIMEOUT_MS_MAX);
     this.#engine = engine;
-    this.#outbox = new BreakerOutbox({ reporter, reportEveryMs, answerTimeoutMs: verdictMs });
+    this.#outbox = new BreakerReports({ reporter, reportEveryMs, answerTimeoutMs: verdictMs });
     this.#time = new SteadyTime(verdictMs);
     this.#verdictMs = verdictMs;
     this.#reportEveryMs = reportEveryMs;

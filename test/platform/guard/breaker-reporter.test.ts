@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { breakerReporter } from "../../../src/platform/guard/breaker-reporter.ts";
-import type { BreakerReport, BreakerVerdict } from "../../../src/resilience/breaker/breaker-ledger.ts";
+import type { BreakerReport, BreakerVerdict } from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { breakerReporter } from "../../../src/platform/guard/breaker-reporter.ts";
 import type { CallPlan } from "../../../src/platform/guard/guard.ts";
 import { ENDLESS } from "../../../src/platform/call/patience.ts";
-import { BreakerLedger } from "../../../src/resilience/breaker/breaker-ledger.ts";
+import { SharedBreakerState } from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
@@ -15,7 +15,7 @@ const ASKING = { ...FAILURES, failed: 0, version: 1 } as const;
 /** A guard whose breaker is shared with another isolate, and knows that it is open. */
 async function openGuard() {
   const clock = new VirtualTime();
-  const ledger = new BreakerLedger();
+  const ledger = new SharedBreakerState();
   const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "this" });
   let background: Promise<unknown>[] = [];
   const settle = async (): Promise<void> => {

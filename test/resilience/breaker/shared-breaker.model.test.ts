@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BreakerLedger } from "../../../src/resilience/breaker/breaker-ledger.ts";
+import { SharedBreakerState } from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import {
@@ -175,7 +175,7 @@ describe("isolates that share a breaker", () => {
     "refuse no call at the next start, if the breaker was open when everything stopped %i ms before",
     (stoppedForMs) => {
       const lease = { holder: "gone", untilMs: 1_000_000 };
-      const ledger = new BreakerLedger({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
+      const ledger = new SharedBreakerState({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
       const isolates = ["a", "b", "c"].map(
         (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
       );
@@ -192,7 +192,7 @@ describe("isolates that share a breaker", () => {
   );
 
   it("recover even where calls are so seldom that a lease is never of use", () => {
-    const ledger = new BreakerLedger({}, { state: "open", version: 1, openedAtMs: 0, lease: null });
+    const ledger = new SharedBreakerState({}, { state: "open", version: 1, openedAtMs: 0, lease: null });
     const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a" });
     const kinds = [1, 2, 3, 4, 5].map((call) => {
       const atMs = call * 10_000;

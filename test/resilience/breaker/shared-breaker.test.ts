@@ -1,6 +1,9 @@
 import { describe, expect, it } from "vitest";
 import type { BreakerOutcome } from "../../../src/resilience/breaker/breaker.ts";
-import { BreakerLedger, type BreakerVerdict } from "../../../src/resilience/breaker/breaker-ledger.ts";
+import {
+  SharedBreakerState,
+  type BreakerVerdict,
+} from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker, type SharedBreakerOptions } from "../../../src/resilience/breaker/shared-breaker.ts";
 
@@ -570,7 +573,7 @@ describe("the options of a shared breaker", () => {
 
 describe("a call that found nothing out", () => {
   it("does not tell what ended well before as its own: an upstream that has died since stays left alone", () => {
-    const ledger = new BreakerLedger();
+    const ledger = new SharedBreakerState();
     const breaker = unheard();
     const call = (atMs: number, outcome: BreakerOutcome): void => {
       const admission = breaker.admit(atMs, RANDOM);

@@ -1,10 +1,10 @@
 import type { BreakerOutcome } from "../../../src/resilience/breaker/breaker.ts";
 import {
-  BreakerLedger,
-  type BreakerLedgerState,
+  SharedBreakerState,
+  type SharedBreakerStateState,
   type BreakerReport,
   type BreakerVerdict,
-} from "../../../src/resilience/breaker/breaker-ledger.ts";
+} from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
@@ -69,14 +69,14 @@ export class BreakerCluster {
   readonly #options: ClusterOptions;
   readonly #time = new VirtualTime(STARTS_AT_MS);
   readonly #random: () => number;
-  #ledger = new BreakerLedger();
+  #ledger = new SharedBreakerState();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#random = mulberry32(options.seed);
   }
 
-  get state(): BreakerLedgerState {
+  get state(): SharedBreakerStateState {
     return this.#ledger.state;
   }
 
@@ -150,9 +150,9 @@ export class BreakerCluster {
 
   #ask(report: BreakerReport): BreakerVerdict {
     if (this.#goesWrong())
-      this.#ledger = new BreakerLedger(
+      this.#ledger = new SharedBreakerState(
         {},
-        JSON.parse(JSON.stringify(this.#ledger.state)) as BreakerLedgerState,
+        JSON.parse(JSON.stringify(this.#ledger.state)) as SharedBreakerStateState,
       );
     const before = this.#ledger.state.state;
     const verdict = this.#ledger.report(this.#time.now(), report);

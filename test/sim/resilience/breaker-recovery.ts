@@ -1,5 +1,5 @@
 import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
-import { BreakerLedger } from "../../../src/resilience/breaker/breaker-ledger.ts";
+import { SharedBreakerState } from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { SreBreaker } from "../../../src/resilience/breaker/sre-breaker.ts";
@@ -97,7 +97,7 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   const random = mulberry32(seed);
   const repairedAtMs = DIES_AT_MS + DEAD_MS + PHASE_MS * (seed % PHASES);
   const time = new VirtualTime(STARTS_AT_MS);
-  const ledger = new BreakerLedger();
+  const ledger = new SharedBreakerState();
   let openedAtMs = Number.NaN;
   const isolates = Array.from({ length: typeof rps === "number" ? ISOLATES : rps.length }, (_, index) =>
     CANDIDATES[breaker].make(`isolate-${index}`),

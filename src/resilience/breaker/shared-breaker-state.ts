@@ -30,7 +30,7 @@ export interface BreakerVerdict {
 }
 
 /** What must survive a restart, safe to serialise as JSON. Times are ms since the epoch. */
-export type BreakerLedgerState =
+export type SharedBreakerStateState =
   | { readonly state: "closed"; readonly version: number }
   | {
       readonly state: "open";
@@ -43,14 +43,14 @@ export type BreakerLedgerState =
       readonly lease: { readonly holder: string; readonly untilMs: number } | null;
     };
 
-export interface BreakerLedgerView extends BreakerView {
+export interface SharedBreakerStateView extends BreakerView {
   readonly version: number;
   readonly openedAtMs: number | null;
   /** The reporter that may probe at the moment. */
   readonly probing: string | null;
 }
 
-export interface BreakerLedgerOptions extends TripRule {
+export interface SharedBreakerStateOptions extends TripRule {
   /**
    * How often a lease begins, and how long it lasts, in ms, an integer in [1, 60000]; 1000 if
    * absent.
@@ -83,11 +83,11 @@ const REPORTER_LENGTH_MAX = 100;
  *
  * @throws RangeError for an option out of range
  */
-export class BreakerLedger {
+export class SharedBreakerState {
   readonly #window: TripWindow;
   readonly #time: SteadyTime;
   readonly #leaseMs: number;
-  #state: BreakerLedgerState;
+  #state: SharedBreakerStateState;
   /**
    * Whether the holder of the last lease has told how its probe ended. After a restart that isn't
    * known, and nobody is passed over.
@@ -95,8 +95,8 @@ export class BreakerLedger {
   #hasProbed = true;
 
   constructor(
-    { leaseMs = 1_000, ...rule }: BreakerLedgerOptions = {},
-    state: BreakerLedgerState = { state: "closed", version: 0 },
+    { leaseMs = 1_000, ...rule }: SharedBreakerStateOptions = {},
+    state: SharedBreakerStateState = { state: "closed", version: 0 },
   ) {
     requireIntegerIn("leaseMs", leaseMs, 1, LEASE_MS_MAX);
     this.#window = new TripWindow(rule);
@@ -105,7 +105,7 @@ export class BreakerLedger {
     this.#time = new SteadyTime(leaseMs, lastSeenMs(state, leaseMs));
   }
 
-  get state(): BreakerLedgerState {
+  get state(): SharedBreakerStateState {
     return this.#state;
   }
 
@@ -118,7 +118,7 @@ export class BreakerLedger {
     return { state: this.#state.state, version: this.#state.version, probeLeaseMs };
   }
 
-  view(nowMs: number): BreakerLedgerView {
+  view(nowMs: number): SharedBreakerStateView {
     const atMs = this.#time.at(nowMs);
     const state = this.#state;
     const counts = {
@@ -185,7 +185,7 @@ export class BreakerLedger {
  * When the state was last changed: if the clock was set back since, a lease must not end in the far
  * future.
  */
-function lastSeenMs(state: BreakerLedgerState, leaseMs: number): number {
+function lastSeenMs(state: SharedBreakerStateState, leaseMs: number): number {
   if (state.state === "closed") return 0;
   return state.lease === null ? state.openedAtMs : state.lease.untilMs - leaseMs;
 }

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  BreakerLedger,
-  type BreakerLedgerOptions,
-  type BreakerLedgerState,
+  SharedBreakerState,
+  type SharedBreakerStateOptions,
+  type SharedBreakerStateState,
   type BreakerReport,
-} from "../../../src/resilience/breaker/breaker-ledger.ts";
+} from "../../../src/resilience/breaker/shared-breaker-state.ts";
 
 const T0 = 1_000_000;
 const HOUR_MS = 3_600_000;
@@ -20,18 +20,18 @@ const report = (changes: Partial<BreakerReport> = {}): BreakerReport => ({
 });
 
 /** Opened at T0, as version 1. */
-function opened(): BreakerLedger {
-  const ledger = new BreakerLedger();
+function opened(): SharedBreakerState {
+  const ledger = new SharedBreakerState();
   ledger.report(T0, report({ failed: 20 }));
   return ledger;
 }
 
-const through = (state: BreakerLedgerState): BreakerLedgerState =>
-  JSON.parse(JSON.stringify(state)) as BreakerLedgerState;
+const through = (state: SharedBreakerStateState): SharedBreakerStateState =>
+  JSON.parse(JSON.stringify(state)) as SharedBreakerStateState;
 
 describe("a closed ledger", () => {
   it("opens when half of at least 20 calls failed, summed over all reporters", () => {
-    const ledger = new BreakerLedger();
+    const ledger = new SharedBreakerState();
     expect(ledger.report(T0, report({ reporter: "a", ok: 10, failed: 4 }))).toEqual({
       state: "closed",
       version: 0,
@@ -66,13 +66,13 @@ describe("a closed ledger", () => {
   });
 
   it("does not open on failures of an hour ago", () => {
-    const ledger = new BreakerLedger();
+    const ledger = new SharedBreakerState();
     ledger.report(T0, report({ failed: 19 }));
     expect(ledger.report(T0 + HOUR_MS, report({ failed: 19 })).state).toBe("closed");
   });
 
   it("does not count what was seen in another state, past or to come", () => {
-    const ledger = new BreakerLedger({}, { state: "closed", version: 2 });
+    const ledger = new SharedBreakerState({}, { state: "closed", version: 2 });
     for (const version of [0, 1, 3])
       expect(ledger.report(T0, report({ failed: 100, version })).version).toBe(2);
     expect(ledger.view(T0).total).toBe(0);
@@ -80,7 +80,7 @@ describe("a closed ledger", () => {
   });
 
   it("counts whole calls, none below 0, and a million of a report at most", () => {
-    const ledger = new BreakerLedger({ callsMin: 1_000_000 });
+    const ledger = new SharedBreakerState({ callsMin: 1_000_000 });
     ledger.report(T0, report({ ok: 3.9, failed: -5 }));
     ledger.report(T0, report({ ok: Number.NaN, failed: Number.NaN }));
     expect(ledger.view(T0)).toMatchObject({ total: 3, failures: 0 });
@@ -90,7 +90,7 @@ describe("a closed ledger", () => {
   });
 
   it("has nothing to persist for a report that changes nothing", () => {
-    const ledger = new BreakerLedger();
+    const ledger = new SharedBreakerState();
     const { state } = ledger;
     ledger.report(T0, report({ ok: 5, failed: 3, probe: "succeeded" }));
     expect(ledger.state).toBe(state);
@@ -145,7 +145,7 @@ describe("an open ledger", () => {
 
   it("is closed by whoever calls without having heard of it, two leases after it opened: an opening from before a stop ends with the first call", () => {
     for (const version of [0, 2, 7]) {
-      const restarted = new BreakerLedger(
+      const restarted = new SharedBreakerState(
         {},
         { state: "open", version: 4, openedAtMs: T0, lease: { holder: "gone", untilMs: T0 + 9_000 } },
       );
@@ -219,7 +219,7 @@ describe("an open ledger", () => {
   });
 
   it("has something to persist at each opening, lease and closing", () => {
-    const ledger = new BreakerLedger();
+    const ledger = new SharedBreakerState();
     const states = [ledger.state];
     const tell = (atMs: number, changes: Partial<BreakerReport>): void => {
       ledger.report(atMs, report(changes));
@@ -249,7 +249,7 @@ describe("a ledger that was killed while open", () => {
   it("is open still, and gives no lease before the last one has ended", () => {
     const ledger = opened();
     ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
-    const restarted = new BreakerLedger({}, through(ledger.state));
+    const restarted = new SharedBreakerState({}, through(ledger.state));
     expect(restarted.report(T0 + 1_999, report({ version: 1 }))).toEqual({
       state: "open",
       version: 1,
@@ -265,13 +265,13 @@ describe("a ledger that was killed while open", () => {
   });
 
   it("gives the first lease a second after the opening, had it given none", () => {
-    const restarted = new BreakerLedger({}, through(opened().state));
+    const restarted = new SharedBreakerState({}, through(opened().state));
     expect(restarted.report(T0 + 999, report({ version: 1 })).probeLeaseMs).toBe(0);
     expect(restarted.report(T0 + 1_000, report({ version: 1 })).probeLeaseMs).toBe(1_000);
   });
 
   it("closes on the probe of a holder from before", () => {
-    const restarted = new BreakerLedger({}, through(opened().state));
+    const restarted = new SharedBreakerState({}, through(opened().state));
     expect(restarted.report(T0 + 1_000, report({ version: 1, probe: "succeeded" }))).toMatchObject({
       state: "closed",
       version: 2,
@@ -282,7 +282,7 @@ describe("a ledger that was killed while open", () => {
     for (const leaseIsOut of [false, true]) {
       const ledger = opened();
       if (leaseIsOut) ledger.report(T0 + 1_000, report({ version: 1 }));
-      const restarted = new BreakerLedger({}, through(ledger.state));
+      const restarted = new SharedBreakerState({}, through(ledger.state));
       const earlierMs = T0 - 900_000;
       restarted.report(earlierMs, report({ version: 1 }));
       restarted.report(earlierMs + 1_000, report({ version: 1 }));
@@ -294,7 +294,7 @@ describe("a ledger that was killed while open", () => {
 describe("a ledger that was killed after it had been open for an hour", () => {
   it("gives a lease within a second even if the clock was set back to a time at which it was open", () => {
     const lease = { holder: "b", untilMs: T0 + HOUR_MS };
-    const restarted = new BreakerLedger({}, { state: "open", version: 1, openedAtMs: T0, lease });
+    const restarted = new SharedBreakerState({}, { state: "open", version: 1, openedAtMs: T0, lease });
     const earlierMs = T0 + HOUR_MS / 2;
     expect(restarted.report(earlierMs, report({ version: 1 })).probeLeaseMs).toBe(0);
     expect(restarted.report(earlierMs + 1_000, report({ version: 1 })).probeLeaseMs).toBe(1_000);
@@ -314,13 +314,13 @@ describe("any ledger", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
-        let ledger = new BreakerLedger();
+        let ledger = new SharedBreakerState();
         let atMs = T0;
         const leasesAtMs: number[] = [];
         let version = 0;
         for (const { waitMs, behind, restarts, ...rest } of steps) {
           atMs += waitMs;
-          if (restarts) ledger = new BreakerLedger({}, through(ledger.state));
+          if (restarts) ledger = new SharedBreakerState({}, through(ledger.state));
           const verdict = ledger.report(atMs, { ...rest, version: Math.max(0, version - behind) });
           if (verdict.probeLeaseMs > 0) leasesAtMs.push(atMs);
           expect(verdict.state === "closed" && verdict.probeLeaseMs > 0).toBe(false);
@@ -334,7 +334,7 @@ describe("any ledger", () => {
   });
 
   it("gives leases as long as it is told to", () => {
-    const ledger = new BreakerLedger(
+    const ledger = new SharedBreakerState(
       { leaseMs: 300 },
       { state: "open", version: 1, openedAtMs: T0, lease: null },
     );
@@ -344,7 +344,7 @@ describe("any ledger", () => {
   });
 
   it("refuses options out of range", () => {
-    const make = (options: BreakerLedgerOptions) => () => new BreakerLedger(options);
+    const make = (options: SharedBreakerStateOptions) => () => new SharedBreakerState(options);
     expect(make({ leaseMs: 0 })).toThrow(new RangeError("leaseMs must be an integer in [1, 60000], got 0"));
     expect(make({ leaseMs: 60_001 })).toThrow(
       new RangeError("leaseMs must be an integer in [1, 60000], got 60001"),

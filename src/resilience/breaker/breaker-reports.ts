@@ -1,6 +1,6 @@
-import type { BreakerReport } from "./breaker-ledger.ts";
+import type { BreakerReport } from "./shared-breaker-state.ts";
 
-export interface BreakerOutboxOptions {
+export interface BreakerReportsOptions {
   readonly reporter: string;
   /** Reports are sent this far apart at least, in ms, unless one is urgent. */
   readonly reportEveryMs: number;
@@ -27,8 +27,8 @@ const KEEP_MS = 10_000;
  * sooner where waiting would cost. Counts of a report that got lost go into the next one, but none
  * that are older than 10 s. Times are steady ms: the owner sees to that.
  */
-export class BreakerOutbox {
-  readonly #options: BreakerOutboxOptions;
+export class BreakerReports {
+  readonly #options: BreakerReportsOptions;
   #ok = 0;
   #failed = 0;
   #probe: BreakerReport["probe"] = null;
@@ -38,7 +38,7 @@ export class BreakerOutbox {
   #nextMs = 0;
   #sent: Sent | null = null;
 
-  constructor(options: BreakerOutboxOptions) {
+  constructor(options: BreakerReportsOptions) {
     this.#options = options;
   }
 

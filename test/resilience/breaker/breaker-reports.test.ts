@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { BreakerOutbox } from "../../../src/resilience/breaker/breaker-outbox.ts";
+import { BreakerReports } from "../../../src/resilience/breaker/breaker-reports.ts";
 
 const T0 = 1_000_000;
 const VERSION = 3;
 
-const outbox = (): BreakerOutbox =>
-  new BreakerOutbox({ reporter: "a", reportEveryMs: 1_000, answerTimeoutMs: 3_000 });
+const outbox = (): BreakerReports =>
+  new BreakerReports({ reporter: "a", reportEveryMs: 1_000, answerTimeoutMs: 3_000 });
 const report = (changes: object) => ({
   reporter: "a",
   ok: 0,
