@@ -3,7 +3,7 @@ import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import type { CallKind, Guard } from "../platform/guard/guard.ts";
 import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { OnlookerLimiter } from "../resilience/overload/onlooker-limiter.ts";
-import { overloadLimiter, type OverloadKind } from "../resilience/overload/overload-kinds.ts";
+import { overloadLimiter, type OverloadKind } from "../resilience/overload/overload-limiters.ts";
 import type { OverloadLimiter } from "../resilience/overload/overload-limiter.ts";
 
 /** What each BFF is given at once, reads and writes apart. */

@@ -3,7 +3,7 @@ import { readConfig } from "../platform/config.ts";
 import { guardVars, limitModesVar, rateLimitScaleVar } from "../platform/guard/guard-config.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
-import { OVERLOAD_KINDS } from "../resilience/overload/overload-kinds.ts";
+import { OVERLOAD_KINDS } from "../resilience/overload/overload-limiters.ts";
 import { LOCALHOST } from "./allowed-origins.ts";
 import { LIMIT_POLICY_NAMES } from "./limit-policies.ts";
 

@@ -3,7 +3,7 @@ import { codeOf } from "../../../src/contracts/errors.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
-import { OVERLOAD_KINDS, overloadLimiter } from "../../../src/resilience/overload/overload-kinds.ts";
+import { OVERLOAD_KINDS, overloadLimiter } from "../../../src/resilience/overload/overload-limiters.ts";
 import type { OverloadLimiter, WorkOutcome } from "../../../src/resilience/overload/overload-limiter.ts";
 import { SreBreaker } from "../../../src/resilience/breaker/sre-breaker.ts";
 import { never } from "../../support/workers/hung-bindings.ts";

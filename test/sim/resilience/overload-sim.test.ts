@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { OVERLOAD_KINDS } from "../../../src/resilience/overload/overload-kinds.ts";
+import { OVERLOAD_KINDS } from "../../../src/resilience/overload/overload-limiters.ts";
 import { overloadTable, simulateOverload, type OverloadScenario } from "./overload-sim.ts";
 
 /** Virtual time costs real time: some hundred thousand calls in each run. */

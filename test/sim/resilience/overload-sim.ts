@@ -3,7 +3,7 @@ import {
   OVERLOAD_KINDS,
   overloadLimiter,
   type OverloadKind,
-} from "../../../src/resilience/overload/overload-kinds.ts";
+} from "../../../src/resilience/overload/overload-limiters.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { AimdLimiter } from "../../../src/resilience/overload/aimd-limiter.ts";
 import { BbrLimiter } from "../../../src/resilience/overload/bbr-limiter.ts";
 import { Gradient2Limiter } from "../../../src/resilience/overload/gradient2-limiter.ts";
-import { OVERLOAD_KINDS, overloadLimiter } from "../../../src/resilience/overload/overload-kinds.ts";
+import { OVERLOAD_KINDS, overloadLimiter } from "../../../src/resilience/overload/overload-limiters.ts";
 import { VegasLimiter } from "../../../src/resilience/overload/vegas-limiter.ts";
 
 describe("a limiter", () => {
