@@ -6,7 +6,7 @@ import {
   type SteerableBreaker,
   TRIAL,
 } from "./breaker.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 import { type TripRule, TripWindow } from "./trip-window.ts";
 

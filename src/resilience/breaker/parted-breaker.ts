@@ -1,6 +1,6 @@
 import type { Breaker, BreakerAdmission, BreakerOutcome, BreakerView } from "./breaker.ts";
 import { HystrixBreaker } from "./hystrix-breaker.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 
 export interface PartedBreakerOptions {

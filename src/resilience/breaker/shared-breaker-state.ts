@@ -1,5 +1,5 @@
 import type { BreakerView } from "./breaker.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 import { type TripRule, TripWindow } from "./trip-window.ts";
 

@@ -20,7 +20,7 @@ import {
 } from "./breaker.ts";
 import type { BreakerReport, BreakerVerdict } from "./shared-breaker-state.ts";
 import { BreakerReports } from "./breaker-reports.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 
 export interface SharedBreakerOptions {

@@ -6,8 +6,7 @@ import {
   type BreakerView,
   TRIAL,
 } from "./breaker.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
-import { requireNumberIn } from "../require-number-in.ts";
+import { requireIntegerIn, requireNumberIn } from "../require-number-in.ts";
 import { RollingWindow } from "../window/rolling-window.ts";
 import { SteadyTime } from "../steady-time.ts";
 

@@ -1,5 +1,4 @@
-import { requireIntegerIn } from "../quota/rate-limit.ts";
-import { requireNumberIn } from "../require-number-in.ts";
+import { requireIntegerIn, requireNumberIn } from "../require-number-in.ts";
 import { RollingWindow } from "../window/rolling-window.ts";
 import { SteadyTime } from "../steady-time.ts";
 

@@ -1,5 +1,5 @@
 import { murmur3 } from "./murmur3.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 interface HashRingOptions {
   /**

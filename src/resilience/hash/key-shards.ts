@@ -1,5 +1,6 @@
 import type { QuotaMode } from "../quota/client-quota.ts";
-import { type RateLimit, requireIntegerIn, requireRateLimit } from "../quota/rate-limit.ts";
+import { type RateLimit, requireRateLimit } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 /** What one object answers with room to spare, in calls/s. */
 const CALLS_PER_S_MAX = 300;

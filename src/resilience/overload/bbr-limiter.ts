@@ -2,7 +2,7 @@ import { CRITICALITY_SHARE, type Criticality } from "./criticality.ts";
 import { ObservedPressure } from "./observed-pressure.ts";
 import type { OverloadLimiter, WorkOutcome } from "./overload-limiter.ts";
 import type { Pressure } from "./pressure.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { RollingWindow } from "../window/rolling-window.ts";
 import { SteadyTime } from "../steady-time.ts";
 

@@ -1,4 +1,4 @@
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 interface BulkheadOptions {
   /** Calls under way at once, an integer in [1, 1000000]. */

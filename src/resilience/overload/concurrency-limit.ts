@@ -1,6 +1,6 @@
 import { CRITICALITY_SHARE, type Criticality } from "./criticality.ts";
 import type { OverloadLimiter, WorkOutcome } from "./overload-limiter.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 export interface ConcurrencyLimitOptions {
   /** An integer in [minLimit, maxLimit]; 64 if absent. */

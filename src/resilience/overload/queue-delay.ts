@@ -1,4 +1,4 @@
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 interface QueueDelayOptions {
   /** What work may wait before it is taken up, in ms, an integer in [1, 60000]; 20 if absent. */

@@ -1,4 +1,5 @@
-import { type RateDecision, type RateQuota, requireIntegerIn } from "./rate-limit.ts";
+import type { RateDecision, RateQuota } from "./rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 const QUOTAS_MAX = 16;
 

@@ -3,9 +3,9 @@ import {
   type RateLimit,
   type RateQuota,
   type RateQuotaState,
-  requireIntegerIn,
   requireRateLimit,
 } from "./rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 
 export interface GcraOptions extends RateLimit {

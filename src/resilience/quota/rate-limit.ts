@@ -1,3 +1,5 @@
+import { requireIntegerIn } from "../require-number-in.ts";
+
 /** What a RateLimit-Policy promises: `limit` units in every `windowMs`. */
 export interface RateLimit {
   /** Units per window, an integer in [1, 1000000]. */
@@ -86,13 +88,6 @@ export interface RateAnswer extends RateDecision {
 
 export const LIMIT_MAX = 1_000_000;
 export const WINDOW_MS_MAX = 86_400_000;
-
-/** @throws RangeError that names the option, its interval and the value */
-export function requireIntegerIn(option: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw new RangeError(`${option} must be an integer in [${min}, ${max}], got ${value}`);
-  }
-}
 
 /** @throws RangeError unless both parts of the limit are integers within their intervals */
 export function requireRateLimit({ limit, windowMs }: RateLimit): void {

@@ -1,4 +1,4 @@
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import type { RollingPercentile } from "../window/rolling-percentile.ts";
 import { RollingWindow } from "../window/rolling-window.ts";

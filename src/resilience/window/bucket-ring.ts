@@ -1,4 +1,5 @@
-import { requireIntegerIn, WINDOW_MS_MAX } from "../quota/rate-limit.ts";
+import { WINDOW_MS_MAX } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 
 export interface BucketRingOptions {

@@ -1,6 +1,5 @@
 import { BucketRing } from "./bucket-ring.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
-import { requireNumberIn } from "../require-number-in.ts";
+import { requireIntegerIn, requireNumberIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 
 export interface RollingPercentileOptions {

@@ -1,5 +1,5 @@
 import { BucketRing, type BucketRingOptions } from "./bucket-ring.ts";
-import { requireIntegerIn } from "../quota/rate-limit.ts";
+import { requireIntegerIn } from "../require-number-in.ts";
 
 export interface RollingWindowOptions<E extends string> extends BucketRingOptions {
   /** What is counted: 1 to 32 different names. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { requireIntegerIn, requireRateLimit } from "../../../src/resilience/quota/rate-limit.ts";
+import { requireRateLimit } from "../../../src/resilience/quota/rate-limit.ts";
+import { requireIntegerIn } from "../../../src/resilience/require-number-in.ts";
 
 describe("a rate limit", () => {
   it.each([
