@@ -148,7 +148,7 @@ describe("the check of imports", () => {
     ["contracts/errors.ts", `import { Hono } from "hono";`, "contracts may not use that package"],
     [
       "platform/call/rpc.ts",
-      `import { wire } from "../gateway/wire.ts";`,
+      `import { wire } from "../../gateway/wire.ts";`,
       "worker rooms meet only in contracts",
     ],
     [

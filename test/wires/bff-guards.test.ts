@@ -148,7 +148,7 @@ describe.each(Object.entries(ASKS))("in the %s BFF", (name, byUpstream) => {
     ),
   )("%s is not taken for ill by clients in a hurry: %s", async (upstream, _route, asked) => {
     const ask = await bff(name);
-    // Whoever is not told how much is usual goes by the quota; whoever is, by what the gateway
+    // Whoever is not told how much is usual goes by the timeout; whoever is, by what the gateway
     // says.
     expect(await opens(upstream, (index) => ask({ ...asked(index), ms: 130 }))).toBe(false);
     expect(await opens(upstream, (index) => ask({ ...asked(index), ms: 300 }, { "x-hurried": "1" }))).toBe(

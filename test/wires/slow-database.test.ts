@@ -109,7 +109,7 @@ const lookUp: Call = (playback, userId) =>
   playback.lookup(contextOf(userId), [{ kind: "video", itemId: "gone" }]);
 const list: Call = (playback, userId) => playback.list(contextOf(userId), { limit: 20 });
 
-describe("a database that is slow, though each query is within its quota, is no fault of the shard's", () => {
+describe("a database that is slow, though each query is within its timeout, is no fault of the shard's", () => {
   it.each([
     [
       "look-ups of what is not among the newest, which are two queries",

@@ -1,7 +1,7 @@
 import type { CallsSeen, SharedBreakerView, WorkersReport } from "../../contracts/durable.ts";
 import {
   SharedBreakerState,
-  type SharedBreakerStateState,
+  type StoredBreakerState,
   type BreakerVerdict,
 } from "../../resilience/breaker/shared-breaker-state.ts";
 import type { Clock } from "../../resilience/clock.ts";
@@ -17,15 +17,15 @@ const KEY = "breaker";
 export class UpstreamBreaker {
   readonly #store: ObjectStore;
   readonly #now: Clock;
-  readonly #ledger: SharedBreakerState;
+  readonly #shared: SharedBreakerState;
   readonly #callers = new BreakerCallers();
-  #written: SharedBreakerStateState;
+  #written: StoredBreakerState;
 
   constructor(store: ObjectStore, now: Clock) {
     this.#store = store;
     this.#now = now;
-    this.#ledger = new SharedBreakerState({}, store.get(KEY) as SharedBreakerStateState | undefined);
-    this.#written = this.#ledger.state;
+    this.#shared = new SharedBreakerState({}, store.get(KEY) as StoredBreakerState | undefined);
+    this.#written = this.#shared.state;
   }
 
   /**
@@ -34,8 +34,8 @@ export class UpstreamBreaker {
    */
   report(report: WorkersReport): BreakerVerdict {
     this.#noteReport(report);
-    const verdict = this.#ledger.report(this.#now(), report);
-    const { state } = this.#ledger;
+    const verdict = this.#shared.report(this.#now(), report);
+    const { state } = this.#shared;
     if (state !== this.#written) {
       this.#store.put(KEY, state);
       this.#written = state;
@@ -49,14 +49,14 @@ export class UpstreamBreaker {
 
   view(): SharedBreakerView {
     const nowMs = this.#now();
-    const { state, version, total, failures, openedAtMs } = this.#ledger.view(nowMs);
+    const { state, version, total, failures, openedAtMs } = this.#shared.view(nowMs);
     return { state, version, total, failures, openedAtMs, callers: this.#callers.view(nowMs) };
   }
 
   /** What was seen in another state comes again with the next report. */
   #noteReport({ worker, ok, failed, version }: WorkersReport): void {
     if (worker === undefined) return;
-    const counts = version === this.#ledger.state.version ? { ok, failed } : { ok: 0, failed: 0 };
+    const counts = version === this.#shared.state.version ? { ok, failed } : { ok: 0, failed: 0 };
     this.#callers.note(this.#now(), { worker, engine: "hystrix", ...counts });
   }
 }

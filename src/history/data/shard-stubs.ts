@@ -14,7 +14,7 @@ interface ShardStubsDeps {
   readonly namespace: ObjectNamespace;
   /** The guard of one shard: a shard that fails must not open a breaker for the others. */
   readonly guardOf: (shard: number) => Guard;
-  /** What a call may take, where it is not the guard's own quota, in ms. */
+  /** What a call may take, where it is not the guard's own timeout, in ms. */
   readonly timeoutMs?: number;
 }
 
@@ -22,10 +22,10 @@ interface ShardStubsDeps {
  * Calls shards through their namespace, each behind a guard of its own, within the time of the
  * request that asks; without end where none does.
  */
-export function shardStubs({ namespace, guardOf, ...quota }: ShardStubsDeps): ShardCall {
+export function shardStubs({ namespace, guardOf, ...timeout }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace);
   return function callShard(shard, what, { kind, idempotent = kind === "read" }, call) {
-    const plan = { kind, idempotent, ...quota, ...currentPatience() };
+    const plan = { kind, idempotent, ...timeout, ...currentPatience() };
     return guardOf(shard).call(what, plan, async ({ limitMs }) => {
       try {
         return await call(objects(shardName(shard)), limitMs);

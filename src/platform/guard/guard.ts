@@ -91,7 +91,7 @@ export type CallKind = "read" | "write";
 
 /**
  * One try: how long it may take, which it is (from 1), and whether a client's hurry has left it
- * less than its quota: then the upstream must be told.
+ * less than its timeout: then the upstream must be told.
  */
 export interface Attempt {
   readonly limitMs: number;
@@ -117,7 +117,7 @@ export interface CallPlan<T> extends Patience {
   readonly attemptsMax?: number;
   /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
   readonly criticality?: Criticality;
-  /** What an attempt may take, where it is not the guard's own quota, in ms. */
+  /** What an attempt may take, where it is not the guard's own timeout, in ms. */
   readonly timeoutMs?: number;
   /**
    * Which of several things behind this upstream is called, where they fail apart: one that is ill
@@ -435,14 +435,14 @@ export class Guard {
   }
 
   /**
-   * Late by its quota, an upstream can't be had; late by the caller's deadline, time is up,
+   * Late by its timeout, an upstream can't be had; late by the caller's deadline, time is up,
    * whatever the reason. An error without a code is the transport's or a bug over there: to the
    * caller that upstream is unavailable, and reads may try again.
    */
-  #coded(cause: unknown, hadItsQuota: boolean): unknown {
+  #coded(cause: unknown, hadItsTimeout: boolean): unknown {
     if (cause instanceof CallTimeoutError) {
       return new CodedError(
-        hadItsQuota ? "UNAVAILABLE" : "DEADLINE_EXCEEDED",
+        hadItsTimeout ? "UNAVAILABLE" : "DEADLINE_EXCEEDED",
         `${this.#parts.upstream} took too long`,
         { cause },
       );

@@ -6,12 +6,12 @@ import { isRefusedByD1 } from "../database/platform-errors.ts";
 interface GuardedD1Options {
   readonly guard: Guard;
   /**
-   * How long the caller will wait. `one quota`: as long as one query may take, in which one that
+   * How long the caller will wait. `one call`: as long as one query may take, in which one that
    * fails at once is tried again. It can't be said by a deadline of that length: less a margin that
-   * would be shorter than the quota, and the breaker would not count a database that hangs.
+   * would be shorter than the timeout, and the breaker would not count a database that hangs.
    */
   readonly patience: (() => Patience) | "one call";
-  /** What one query may take, where it is not the guard's own quota, in ms. */
+  /** What one query may take, where it is not the guard's own timeout, in ms. */
   readonly timeoutMs?: number;
 }
 

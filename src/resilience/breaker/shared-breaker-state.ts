@@ -30,7 +30,7 @@ export interface BreakerVerdict {
 }
 
 /** What must survive a restart, safe to serialise as JSON. Times are ms since the epoch. */
-export type SharedBreakerStateState =
+export type StoredBreakerState =
   | { readonly state: "closed"; readonly version: number }
   | {
       readonly state: "open";
@@ -78,7 +78,7 @@ const REPORTER_LENGTH_MAX = 100;
  * probe. So an opening from before the platform stopped ends with the first call after its start.
  *
  * `state` is another object exactly when it has to be persisted, before the verdict is sent: at
- * each opening, closing and lease, so that a restarted ledger neither opens the gate nor gives a
+ * each opening, closing and lease, so that a restarted object neither opens the gate nor gives a
  * second lease. Counts are not persisted: failures that go on are soon counted again.
  *
  * @throws RangeError for an option out of range
@@ -87,7 +87,7 @@ export class SharedBreakerState {
   readonly #window: TripWindow;
   readonly #time: SteadyTime;
   readonly #leaseMs: number;
-  #state: SharedBreakerStateState;
+  #state: StoredBreakerState;
   /**
    * Whether the holder of the last lease has told how its probe ended. After a restart that isn't
    * known, and nobody is passed over.
@@ -96,7 +96,7 @@ export class SharedBreakerState {
 
   constructor(
     { leaseMs = 1_000, ...rule }: SharedBreakerStateOptions = {},
-    state: SharedBreakerStateState = { state: "closed", version: 0 },
+    state: StoredBreakerState = { state: "closed", version: 0 },
   ) {
     requireIntegerIn("leaseMs", leaseMs, 1, LEASE_MS_MAX);
     this.#window = new TripWindow(rule);
@@ -105,7 +105,7 @@ export class SharedBreakerState {
     this.#time = new SteadyTime(leaseMs, lastSeenMs(state, leaseMs));
   }
 
-  get state(): SharedBreakerStateState {
+  get state(): StoredBreakerState {
     return this.#state;
   }
 
@@ -185,7 +185,7 @@ export class SharedBreakerState {
  * When the state was last changed: if the clock was set back since, a lease must not end in the far
  * future.
  */
-function lastSeenMs(state: SharedBreakerStateState, leaseMs: number): number {
+function lastSeenMs(state: StoredBreakerState, leaseMs: number): number {
   if (state.state === "closed") return 0;
   return state.lease === null ? state.openedAtMs : state.lease.untilMs - leaseMs;
 }

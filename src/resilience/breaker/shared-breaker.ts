@@ -78,7 +78,7 @@ const VERSION_UNKNOWN = 0;
  */
 export class SharedBreaker implements Breaker {
   readonly #engine: SteerableBreaker;
-  readonly #outbox: BreakerReports;
+  readonly #reports: BreakerReports;
   readonly #time: SteadyTime;
   readonly #verdictMs: number;
   readonly #reportEveryMs: number;
@@ -106,7 +106,7 @@ export class SharedBreaker implements Breaker {
     requireIntegerIn("reportEveryMs", reportEveryMs, 1, MS_MAX);
     requireIntegerIn("trialTimeoutMs", trialTimeoutMs, 1, TRIAL_TIMEOUT_MS_MAX);
     this.#engine = engine;
-    this.#outbox = new BreakerReports({ reporter, reportEveryMs, answerTimeoutMs: verdictMs });
+    this.#reports = new BreakerReports({ reporter, reportEveryMs, answerTimeoutMs: verdictMs });
     this.#time = new SteadyTime(verdictMs);
     this.#verdictMs = verdictMs;
     this.#reportEveryMs = reportEveryMs;
@@ -126,19 +126,19 @@ export class SharedBreaker implements Breaker {
 
   record(nowMs: number, outcome: BreakerOutcome, admission: "admitted" | "trial"): void {
     const atMs = this.#time.at(nowMs);
-    if (outcome !== "cancelled") this.#outbox.count(atMs, outcome);
+    if (outcome !== "cancelled") this.#reports.count(atMs, outcome);
     if (admission === "trial") {
       this.#endTrial(atMs, outcome);
     } else {
       const wasClosed = this.#engine.isClosed;
       this.#engine.record(atMs, outcome, "admitted");
-      if (wasClosed && !this.#engine.isClosed) this.#outbox.hurry(atMs);
+      if (wasClosed && !this.#engine.isClosed) this.#reports.hurry(atMs);
     }
   }
 
   /** What to tell the shared state now, null if nothing is due. Cheap: asked after every call. */
   takeReport(nowMs: number): BreakerReport | null {
-    return this.#outbox.take(this.#time.at(nowMs), this.#version ?? VERSION_UNKNOWN);
+    return this.#reports.take(this.#time.at(nowMs), this.#version ?? VERSION_UNKNOWN);
   }
 
   /** The answer to the report taken last. */
@@ -146,16 +146,16 @@ export class SharedBreaker implements Breaker {
     const atMs = this.#time.at(nowMs);
     const isFirst = this.#version === null;
     const known = this.#version ?? VERSION_UNKNOWN;
-    // The ledger counts only what was seen in the state it is in. Told with the right version the
-    // same counts are of use.
+    // The shared state counts only what was seen in the state it is in. Told with the right version
+    // the same counts are of use.
     const wasCounted = !isFirst || version === known;
-    const sentAtMs = this.#outbox.settle(wasCounted);
+    const sentAtMs = this.#reports.settle(wasCounted);
     // I24
     if (version < known && this.#hasVerdict(atMs)) return;
     if (version !== known) {
       this.#leaseFromMs = Number.POSITIVE_INFINITY;
       // I25
-      if (!isFirst) this.#outbox.forget(atMs);
+      if (!isFirst) this.#reports.forget(atMs);
     }
     const isNew = version > known && !isFirst;
     this.#version = version;
@@ -170,7 +170,7 @@ export class SharedBreaker implements Breaker {
 
   /** The report taken last got no answer. Its contents wait for the next one. */
   reportFailed(nowMs: number): void {
-    this.#outbox.failed(this.#time.at(nowMs));
+    this.#reports.failed(this.#time.at(nowMs));
   }
 
   view(nowMs: number): BreakerView {
@@ -196,7 +196,7 @@ export class SharedBreaker implements Breaker {
     this.#opensAlone = false;
     const admission = this.#engine.admit(atMs, random);
     if (admission.kind === "trial") this.#beginTrial(atMs, "alone");
-    if (admission.kind === "rejected") this.#outbox.askForVerdict();
+    if (admission.kind === "rejected") this.#reports.askForVerdict();
     return admission;
   }
 
@@ -213,7 +213,7 @@ export class SharedBreaker implements Breaker {
       this.#beginTrial(atMs, kind);
       return TRIAL;
     }
-    this.#outbox.askForVerdict();
+    this.#reports.askForVerdict();
     return this.#rejected;
   }
 
@@ -237,10 +237,10 @@ export class SharedBreaker implements Breaker {
     if (trial.kind === "disputed" && outcome === "success") this.#engine.reset();
     const isOfThisState = trial.openVersion !== null && trial.openVersion === this.#version;
     if (isOfThisState && outcome !== "cancelled")
-      this.#outbox.probed(outcome === "success" ? "succeeded" : "failed");
+      this.#reports.probed(outcome === "success" ? "succeeded" : "failed");
     // It found nothing out: the right to it is kept, for one call in the time of a lease.
     if (isOfThisState && outcome === "cancelled" && trial.kind === "leased")
       this.#leaseFromMs = trial.startedMs + this.#reportEveryMs;
-    this.#outbox.hurry(atMs);
+    this.#reports.hurry(atMs);
   }
 }

@@ -3,13 +3,13 @@ import { ROUTES } from "../../../src/gateway/routes.ts";
 import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
 import { callLimitMs, hadItsTime } from "../../../src/resilience/deadline.ts";
 
-type Quota = keyof typeof CALL_TIMEOUT_MS;
+type CallKind = keyof typeof CALL_TIMEOUT_MS;
 
 /** What the outer call needs beside the inner one: its own steps, and the way back. */
 const ROOM_MS = 50;
 
 /** Which call runs within which. */
-const NESTED: readonly (readonly [inner: Quota, outer: Quota])[] = [
+const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
   ["shard", "rpc"],
   ["database", "shard"],
   ["database", "rpc"],
@@ -29,23 +29,24 @@ const NESTED: readonly (readonly [inner: Quota, outer: Quota])[] = [
 ];
 
 /** Which call a route makes, by the time that the route has. */
-const FROM_ROUTES: ReadonlyMap<number, readonly Quota[]> = new Map([
+const FROM_ROUTES: ReadonlyMap<number, readonly CallKind[]> = new Map([
   [1_000, ["rpc"]],
   [3_000, ["moneyRpc", "sessionRpc"]],
   [5_000, ["passwordRpc", "operatorRpc"]],
   [20_000, ["operatorRpc"]],
 ]);
 
-describe("a quota", () => {
+describe("a timeout", () => {
   it.each(NESTED)("of %s leaves room in that of %s", (inner, outer) => {
     expect(CALL_TIMEOUT_MS[outer] - CALL_TIMEOUT_MS[inner]).toBeGreaterThanOrEqual(ROOM_MS);
   });
 
-  it.each(
-    [...FROM_ROUTES].flatMap(([timeoutMs, quotas]) => quotas.map((quota) => [timeoutMs, quota] as const)),
-  )("within a route of %d ms leaves room: %s", (timeoutMs, quota) => {
-    expect(timeoutMs - CALL_TIMEOUT_MS[quota]).toBeGreaterThanOrEqual(ROOM_MS);
-  });
+  it.each([...FROM_ROUTES].flatMap(([timeoutMs, calls]) => calls.map((call) => [timeoutMs, call] as const)))(
+    "within a route of %d ms leaves room: %s",
+    (timeoutMs, call) => {
+      expect(timeoutMs - CALL_TIMEOUT_MS[call]).toBeGreaterThanOrEqual(ROOM_MS);
+    },
+  );
 
   it.each(NESTED)(
     "of %s is whole at the start of a call of %s: whoever hangs then has failed",

@@ -75,7 +75,7 @@ describe("a call passes", () => {
     expect(passed).toEqual(["overload", "breaker", "fault", "call", "limit 400", "done success"]);
   });
 
-  it("within the shorter of its quota and what is left, less a margin", async () => {
+  it("within the shorter of its timeout and what is left, less a margin", async () => {
     const { call, passed } = watched();
     await call(async () => 1, {}, 200);
     await call(async () => 1, { timeoutMs: 50 }, 200);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   SharedBreakerState,
   type SharedBreakerStateOptions,
-  type SharedBreakerStateState,
+  type StoredBreakerState,
   type BreakerReport,
 } from "../../../src/resilience/breaker/shared-breaker-state.ts";
 
@@ -21,28 +21,28 @@ const report = (changes: Partial<BreakerReport> = {}): BreakerReport => ({
 
 /** Opened at T0, as version 1. */
 function opened(): SharedBreakerState {
-  const ledger = new SharedBreakerState();
-  ledger.report(T0, report({ failed: 20 }));
-  return ledger;
+  const shared = new SharedBreakerState();
+  shared.report(T0, report({ failed: 20 }));
+  return shared;
 }
 
-const through = (state: SharedBreakerStateState): SharedBreakerStateState =>
-  JSON.parse(JSON.stringify(state)) as SharedBreakerStateState;
+const through = (state: StoredBreakerState): StoredBreakerState =>
+  JSON.parse(JSON.stringify(state)) as StoredBreakerState;
 
-describe("a closed ledger", () => {
+describe("a closed shared state", () => {
   it("opens when half of at least 20 calls failed, summed over all reporters", () => {
-    const ledger = new SharedBreakerState();
-    expect(ledger.report(T0, report({ reporter: "a", ok: 10, failed: 4 }))).toEqual({
+    const shared = new SharedBreakerState();
+    expect(shared.report(T0, report({ reporter: "a", ok: 10, failed: 4 }))).toEqual({
       state: "closed",
       version: 0,
       probeLeaseMs: 0,
     });
-    expect(ledger.report(T0, report({ reporter: "b", failed: 5 }))).toEqual({
+    expect(shared.report(T0, report({ reporter: "b", failed: 5 }))).toEqual({
       state: "closed",
       version: 0,
       probeLeaseMs: 0,
     });
-    expect(ledger.view(T0)).toEqual({
+    expect(shared.view(T0)).toEqual({
       state: "closed",
       version: 0,
       total: 19,
@@ -50,12 +50,12 @@ describe("a closed ledger", () => {
       openedAtMs: null,
       probing: null,
     });
-    expect(ledger.report(T0, report({ reporter: "c", failed: 1 }))).toEqual({
+    expect(shared.report(T0, report({ reporter: "c", failed: 1 }))).toEqual({
       state: "open",
       version: 1,
       probeLeaseMs: 0,
     });
-    expect(ledger.view(T0)).toEqual({
+    expect(shared.view(T0)).toEqual({
       state: "open",
       version: 1,
       total: 20,
@@ -66,81 +66,81 @@ describe("a closed ledger", () => {
   });
 
   it("does not open on failures of an hour ago", () => {
-    const ledger = new SharedBreakerState();
-    ledger.report(T0, report({ failed: 19 }));
-    expect(ledger.report(T0 + HOUR_MS, report({ failed: 19 })).state).toBe("closed");
+    const shared = new SharedBreakerState();
+    shared.report(T0, report({ failed: 19 }));
+    expect(shared.report(T0 + HOUR_MS, report({ failed: 19 })).state).toBe("closed");
   });
 
   it("does not count what was seen in another state, past or to come", () => {
-    const ledger = new SharedBreakerState({}, { state: "closed", version: 2 });
+    const shared = new SharedBreakerState({}, { state: "closed", version: 2 });
     for (const version of [0, 1, 3])
-      expect(ledger.report(T0, report({ failed: 100, version })).version).toBe(2);
-    expect(ledger.view(T0).total).toBe(0);
-    expect(ledger.report(T0, report({ failed: 20, version: 2 })).state).toBe("open");
+      expect(shared.report(T0, report({ failed: 100, version })).version).toBe(2);
+    expect(shared.view(T0).total).toBe(0);
+    expect(shared.report(T0, report({ failed: 20, version: 2 })).state).toBe("open");
   });
 
   it("counts whole calls, none below 0, and a million of a report at most", () => {
-    const ledger = new SharedBreakerState({ callsMin: 1_000_000 });
-    ledger.report(T0, report({ ok: 3.9, failed: -5 }));
-    ledger.report(T0, report({ ok: Number.NaN, failed: Number.NaN }));
-    expect(ledger.view(T0)).toMatchObject({ total: 3, failures: 0 });
-    ledger.report(T0, report({ ok: 1_000_001 }));
-    ledger.report(T0, report({ ok: 1_000_000 }));
-    expect(ledger.view(T0)).toMatchObject({ total: 2_000_003 });
+    const shared = new SharedBreakerState({ callsMin: 1_000_000 });
+    shared.report(T0, report({ ok: 3.9, failed: -5 }));
+    shared.report(T0, report({ ok: Number.NaN, failed: Number.NaN }));
+    expect(shared.view(T0)).toMatchObject({ total: 3, failures: 0 });
+    shared.report(T0, report({ ok: 1_000_001 }));
+    shared.report(T0, report({ ok: 1_000_000 }));
+    expect(shared.view(T0)).toMatchObject({ total: 2_000_003 });
   });
 
   it("has nothing to persist for a report that changes nothing", () => {
-    const ledger = new SharedBreakerState();
-    const { state } = ledger;
-    ledger.report(T0, report({ ok: 5, failed: 3, probe: "succeeded" }));
-    expect(ledger.state).toBe(state);
+    const shared = new SharedBreakerState();
+    const { state } = shared;
+    shared.report(T0, report({ ok: 5, failed: 3, probe: "succeeded" }));
+    expect(shared.state).toBe(state);
     expect(state).toEqual({ state: "closed", version: 0 });
   });
 });
 
-describe("an open ledger", () => {
+describe("an open shared", () => {
   it("gives the first lease a second after it opened, to whoever asks first", () => {
-    const ledger = opened();
-    expect(ledger.report(T0 + 999, report({ reporter: "a", version: 1 })).probeLeaseMs).toBe(0);
-    expect(ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }))).toEqual({
+    const shared = opened();
+    expect(shared.report(T0 + 999, report({ reporter: "a", version: 1 })).probeLeaseMs).toBe(0);
+    expect(shared.report(T0 + 1_000, report({ reporter: "b", version: 1 }))).toEqual({
       state: "open",
       version: 1,
       probeLeaseMs: 1_000,
     });
-    expect(ledger.report(T0 + 1_000, report({ reporter: "a", version: 1 })).probeLeaseMs).toBe(0);
-    expect(ledger.view(T0 + 1_999)).toMatchObject({ state: "half_open", probing: "b", openedAtMs: T0 });
-    expect(ledger.view(T0 + 2_000)).toMatchObject({ state: "open", probing: null });
+    expect(shared.report(T0 + 1_000, report({ reporter: "a", version: 1 })).probeLeaseMs).toBe(0);
+    expect(shared.view(T0 + 1_999)).toMatchObject({ state: "half_open", probing: "b", openedAtMs: T0 });
+    expect(shared.view(T0 + 2_000)).toMatchObject({ state: "open", probing: null });
   });
 
   it("gives no second lease within a second, not even to the holder or after a failed probe", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
     expect(
-      ledger.report(T0 + 1_500, report({ reporter: "b", version: 1, probe: "failed" })).probeLeaseMs,
+      shared.report(T0 + 1_500, report({ reporter: "b", version: 1, probe: "failed" })).probeLeaseMs,
     ).toBe(0);
-    expect(ledger.report(T0 + 1_999, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(0);
-    expect(ledger.report(T0 + 2_000, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(shared.report(T0 + 1_999, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(0);
+    expect(shared.report(T0 + 2_000, report({ reporter: "c", version: 1 })).probeLeaseMs).toBe(1_000);
   });
 
   it("gives the lease to the same reporter twice running only if it has probed, or five leases later: the first one's answer was lost", () => {
-    const ledger = opened();
-    expect(ledger.report(T0 + 1_000, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
-    expect(ledger.report(T0 + 2_300, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
-    expect(ledger.report(T0 + 2_400, report({ reporter: "other", version: 1 })).probeLeaseMs).toBe(1_000);
-    expect(ledger.report(T0 + 3_600, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
+    const shared = opened();
+    expect(shared.report(T0 + 1_000, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(shared.report(T0 + 2_300, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
+    expect(shared.report(T0 + 2_400, report({ reporter: "other", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(shared.report(T0 + 3_600, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
     expect(
-      ledger.report(T0 + 4_900, report({ reporter: "slow", version: 1, probe: "failed" })).probeLeaseMs,
+      shared.report(T0 + 4_900, report({ reporter: "slow", version: 1, probe: "failed" })).probeLeaseMs,
     ).toBe(1_000);
-    expect(ledger.report(T0 + 9_899, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
-    expect(ledger.report(T0 + 9_900, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
+    expect(shared.report(T0 + 9_899, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(0);
+    expect(shared.report(T0 + 9_900, report({ reporter: "slow", version: 1 })).probeLeaseMs).toBe(1_000);
   });
 
   it("does not take another's probe for the holder's", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ reporter: "first", version: 1 }));
-    ledger.report(T0 + 2_000, report({ reporter: "second", version: 1 }));
-    ledger.report(T0 + 2_100, report({ reporter: "first", version: 1, probe: "failed" }));
-    expect(ledger.report(T0 + 3_000, report({ reporter: "second", version: 1 })).probeLeaseMs).toBe(0);
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ reporter: "first", version: 1 }));
+    shared.report(T0 + 2_000, report({ reporter: "second", version: 1 }));
+    shared.report(T0 + 2_100, report({ reporter: "first", version: 1, probe: "failed" }));
+    expect(shared.report(T0 + 3_000, report({ reporter: "second", version: 1 })).probeLeaseMs).toBe(0);
   });
 
   it("is closed by whoever calls without having heard of it, two leases after it opened: an opening from before a stop ends with the first call", () => {
@@ -170,14 +170,14 @@ describe("an open ledger", () => {
   });
 
   it("closes on one succeeded probe, with a new version and an empty window", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ version: 1 }));
-    expect(ledger.report(T0 + 1_100, report({ version: 1, probe: "succeeded", failed: 3 }))).toEqual({
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ version: 1 }));
+    expect(shared.report(T0 + 1_100, report({ version: 1, probe: "succeeded", failed: 3 }))).toEqual({
       state: "closed",
       version: 2,
       probeLeaseMs: 0,
     });
-    expect(ledger.view(T0 + 1_100)).toEqual({
+    expect(shared.view(T0 + 1_100)).toEqual({
       state: "closed",
       version: 2,
       total: 0,
@@ -185,23 +185,23 @@ describe("an open ledger", () => {
       openedAtMs: null,
       probing: null,
     });
-    expect(ledger.report(T0 + 1_100, report({ version: 2, failed: 19 })).state).toBe("closed");
+    expect(shared.report(T0 + 1_100, report({ version: 2, failed: 19 })).state).toBe("closed");
   });
 
   it("closes also when the probe took longer than its lease", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ reporter: "slow", version: 1 }));
-    ledger.report(T0 + 2_000, report({ reporter: "other", version: 1 }));
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ reporter: "slow", version: 1 }));
+    shared.report(T0 + 2_000, report({ reporter: "other", version: 1 }));
     expect(
-      ledger.report(T0 + 2_500, report({ reporter: "slow", version: 1, probe: "succeeded" })).state,
+      shared.report(T0 + 2_500, report({ reporter: "slow", version: 1, probe: "succeeded" })).state,
     ).toBe("closed");
   });
 
   it("neither closes nor counts by late successes and failures", () => {
-    const ledger = opened();
-    ledger.report(T0 + 500, report({ version: 0, ok: 1_000, probe: "succeeded" }));
-    ledger.report(T0 + 500, report({ version: 1, ok: 1_000, failed: 7, probe: "failed" }));
-    expect(ledger.view(T0 + 500)).toEqual({
+    const shared = opened();
+    shared.report(T0 + 500, report({ version: 0, ok: 1_000, probe: "succeeded" }));
+    shared.report(T0 + 500, report({ version: 1, ok: 1_000, failed: 7, probe: "failed" }));
+    expect(shared.view(T0 + 500)).toEqual({
       state: "open",
       version: 1,
       total: 20,
@@ -212,18 +212,18 @@ describe("an open ledger", () => {
   });
 
   it("does not reopen by failures from before it closed", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ version: 1, probe: "succeeded" }));
-    for (const version of [0, 1]) ledger.report(T0 + 1_100, report({ version, failed: 500 }));
-    expect(ledger.view(T0 + 1_100)).toMatchObject({ state: "closed", version: 2, total: 0 });
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ version: 1, probe: "succeeded" }));
+    for (const version of [0, 1]) shared.report(T0 + 1_100, report({ version, failed: 500 }));
+    expect(shared.view(T0 + 1_100)).toMatchObject({ state: "closed", version: 2, total: 0 });
   });
 
   it("has something to persist at each opening, lease and closing", () => {
-    const ledger = new SharedBreakerState();
-    const states = [ledger.state];
+    const shared = new SharedBreakerState();
+    const states = [shared.state];
     const tell = (atMs: number, changes: Partial<BreakerReport>): void => {
-      ledger.report(atMs, report(changes));
-      if (ledger.state !== states.at(-1)) states.push(ledger.state);
+      shared.report(atMs, report(changes));
+      if (shared.state !== states.at(-1)) states.push(shared.state);
     };
     tell(T0, { failed: 20 });
     tell(T0 + 500, { version: 1 });
@@ -239,17 +239,17 @@ describe("an open ledger", () => {
   });
 
   it("keeps no more than a hundred characters of a holder's name", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ reporter: "x".repeat(1_000), version: 1 }));
-    expect(ledger.view(T0 + 1_000).probing).toBe("x".repeat(100));
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ reporter: "x".repeat(1_000), version: 1 }));
+    expect(shared.view(T0 + 1_000).probing).toBe("x".repeat(100));
   });
 });
 
-describe("a ledger that was killed while open", () => {
+describe("a shared that was killed while open", () => {
   it("is open still, and gives no lease before the last one has ended", () => {
-    const ledger = opened();
-    ledger.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
-    const restarted = new SharedBreakerState({}, through(ledger.state));
+    const shared = opened();
+    shared.report(T0 + 1_000, report({ reporter: "b", version: 1 }));
+    const restarted = new SharedBreakerState({}, through(shared.state));
     expect(restarted.report(T0 + 1_999, report({ version: 1 }))).toEqual({
       state: "open",
       version: 1,
@@ -280,9 +280,9 @@ describe("a ledger that was killed while open", () => {
 
   it("gives a lease within a second even if the clock was set back by an hour meanwhile", () => {
     for (const leaseIsOut of [false, true]) {
-      const ledger = opened();
-      if (leaseIsOut) ledger.report(T0 + 1_000, report({ version: 1 }));
-      const restarted = new SharedBreakerState({}, through(ledger.state));
+      const shared = opened();
+      if (leaseIsOut) shared.report(T0 + 1_000, report({ version: 1 }));
+      const restarted = new SharedBreakerState({}, through(shared.state));
       const earlierMs = T0 - 900_000;
       restarted.report(earlierMs, report({ version: 1 }));
       restarted.report(earlierMs + 1_000, report({ version: 1 }));
@@ -291,7 +291,7 @@ describe("a ledger that was killed while open", () => {
   });
 });
 
-describe("a ledger that was killed after it had been open for an hour", () => {
+describe("a shared that was killed after it had been open for an hour", () => {
   it("gives a lease within a second even if the clock was set back to a time at which it was open", () => {
     const lease = { holder: "b", untilMs: T0 + HOUR_MS };
     const restarted = new SharedBreakerState({}, { state: "open", version: 1, openedAtMs: T0, lease });
@@ -301,7 +301,7 @@ describe("a ledger that was killed after it had been open for an hour", () => {
   });
 });
 
-describe("any ledger", () => {
+describe("any shared", () => {
   it("never begins two leases within a second, whoever asks what and however often it restarts", () => {
     const step = fc.record({
       waitMs: fc.nat(600),
@@ -314,14 +314,14 @@ describe("any ledger", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
-        let ledger = new SharedBreakerState();
+        let shared = new SharedBreakerState();
         let atMs = T0;
         const leasesAtMs: number[] = [];
         let version = 0;
         for (const { waitMs, behind, restarts, ...rest } of steps) {
           atMs += waitMs;
-          if (restarts) ledger = new SharedBreakerState({}, through(ledger.state));
-          const verdict = ledger.report(atMs, { ...rest, version: Math.max(0, version - behind) });
+          if (restarts) shared = new SharedBreakerState({}, through(shared.state));
+          const verdict = shared.report(atMs, { ...rest, version: Math.max(0, version - behind) });
           if (verdict.probeLeaseMs > 0) leasesAtMs.push(atMs);
           expect(verdict.state === "closed" && verdict.probeLeaseMs > 0).toBe(false);
           expect([version, version + 1]).toContain(verdict.version);
@@ -334,13 +334,13 @@ describe("any ledger", () => {
   });
 
   it("gives leases as long as it is told to", () => {
-    const ledger = new SharedBreakerState(
+    const shared = new SharedBreakerState(
       { leaseMs: 300 },
       { state: "open", version: 1, openedAtMs: T0, lease: null },
     );
-    expect(ledger.report(T0 + 299, report()).probeLeaseMs).toBe(0);
-    expect(ledger.report(T0 + 300, report()).probeLeaseMs).toBe(300);
-    expect(ledger.report(T0 + 600, report({ version: 1, probe: "failed" })).probeLeaseMs).toBe(300);
+    expect(shared.report(T0 + 299, report()).probeLeaseMs).toBe(0);
+    expect(shared.report(T0 + 300, report()).probeLeaseMs).toBe(300);
+    expect(shared.report(T0 + 600, report({ version: 1, probe: "failed" })).probeLeaseMs).toBe(300);
   });
 
   it("refuses options out of range", () => {

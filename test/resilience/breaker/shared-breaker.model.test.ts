@@ -129,7 +129,7 @@ describe("isolates that share a breaker", () => {
     );
   });
 
-  it("keep to their leases while reports get lost, come late or twice, callers vanish and the ledger is killed, and recover then", () => {
+  it("keep to their leases while reports get lost, come late or twice, callers vanish and the shared state is killed, and recover then", () => {
     fc.assert(
       fc.property(sizes, (size) => {
         const run = cluster({ ...size, chaosUntilMs: REPAIRED_AT_MS });
@@ -141,7 +141,7 @@ describe("isolates that share a breaker", () => {
     );
   });
 
-  it("neither open the gate nor keep it closed for ever when the ledger can't be reached while open", () => {
+  it("neither open the gate nor keep it closed for ever when the shared state can't be reached while open", () => {
     fc.assert(
       fc.property(sizes, fc.boolean(), (size, comesBack) => {
         const cutOff = {
@@ -164,7 +164,7 @@ describe("isolates that share a breaker", () => {
     );
   });
 
-  it("decide alone if they never reach the ledger", () => {
+  it("decide alone if they never reach the shared state", () => {
     const run = cluster({ cutOff: { fromMs: 0, untilMs: Number.POSITIVE_INFINITY }, rps: 20 });
     expect(run.leases).toEqual([]);
     expectDiscipline(run);
@@ -175,7 +175,7 @@ describe("isolates that share a breaker", () => {
     "refuse no call at the next start, if the breaker was open when everything stopped %i ms before",
     (stoppedForMs) => {
       const lease = { holder: "gone", untilMs: 1_000_000 };
-      const ledger = new SharedBreakerState({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
+      const shared = new SharedBreakerState({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
       const isolates = ["a", "b", "c"].map(
         (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
       );
@@ -185,24 +185,24 @@ describe("isolates that share a breaker", () => {
         expect(kind).not.toBe("rejected");
         if (kind !== "rejected") breaker?.record(atMs + 5, "success", kind);
         const report = breaker?.takeReport(atMs + 5) ?? null;
-        if (report !== null) breaker?.learn(atMs + 9, ledger.report(atMs + 7, report));
+        if (report !== null) breaker?.learn(atMs + 9, shared.report(atMs + 7, report));
       }
-      expect(ledger.state.state).toBe("closed");
+      expect(shared.state.state).toBe("closed");
     },
   );
 
   it("recover even where calls are so seldom that a lease is never of use", () => {
-    const ledger = new SharedBreakerState({}, { state: "open", version: 1, openedAtMs: 0, lease: null });
+    const shared = new SharedBreakerState({}, { state: "open", version: 1, openedAtMs: 0, lease: null });
     const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a" });
     const kinds = [1, 2, 3, 4, 5].map((call) => {
       const atMs = call * 10_000;
       const { kind } = breaker.admit(atMs, 0);
       if (kind !== "rejected") breaker.record(atMs, call <= 2 ? "failure" : "success", kind);
       const report = breaker.takeReport(atMs);
-      if (report !== null) breaker.learn(atMs, ledger.report(atMs, report));
+      if (report !== null) breaker.learn(atMs, shared.report(atMs, report));
       return kind;
     });
     expect(kinds).toEqual(["admitted", "trial", "trial", "admitted", "admitted"]);
-    expect(ledger.state).toEqual({ state: "closed", version: 2 });
+    expect(shared.state).toEqual({ state: "closed", version: 2 });
   });
 });

@@ -573,18 +573,18 @@ describe("the options of a shared breaker", () => {
 
 describe("a call that found nothing out", () => {
   it("does not tell what ended well before as its own: an upstream that has died since stays left alone", () => {
-    const ledger = new SharedBreakerState();
+    const shared = new SharedBreakerState();
     const breaker = unheard();
     const call = (atMs: number, outcome: BreakerOutcome): void => {
       const admission = breaker.admit(atMs, RANDOM);
       if (admission.kind !== "rejected") breaker.record(atMs, outcome, admission.kind);
       const report = breaker.takeReport(atMs);
-      if (report !== null) breaker.learn(atMs, ledger.report(atMs, report));
+      if (report !== null) breaker.learn(atMs, shared.report(atMs, report));
     };
     for (const atMs of [0, 100, 200]) call(T0 + atMs, "success");
-    ledger.report(T0 + 1_000, { reporter: "another", ok: 0, failed: 30, probe: null, version: 0 });
+    shared.report(T0 + 1_000, { reporter: "another", ok: 0, failed: 30, probe: null, version: 0 });
     call(T0 + 4_000, "cancelled");
-    expect(ledger.state.state).toBe("open");
+    expect(shared.state.state).toBe("open");
   });
 
   it("keeps it to be told with the next one that did", () => {

@@ -1,7 +1,7 @@
 import type { BreakerOutcome } from "../../../src/resilience/breaker/breaker.ts";
 import {
   SharedBreakerState,
-  type SharedBreakerStateState,
+  type StoredBreakerState,
   type BreakerReport,
   type BreakerVerdict,
 } from "../../../src/resilience/breaker/shared-breaker-state.ts";
@@ -76,7 +76,7 @@ export class BreakerCluster {
     this.#random = mulberry32(options.seed);
   }
 
-  get state(): SharedBreakerStateState {
+  get state(): StoredBreakerState {
     return this.#ledger.state;
   }
 
@@ -152,7 +152,7 @@ export class BreakerCluster {
     if (this.#goesWrong())
       this.#ledger = new SharedBreakerState(
         {},
-        JSON.parse(JSON.stringify(this.#ledger.state)) as SharedBreakerStateState,
+        JSON.parse(JSON.stringify(this.#ledger.state)) as StoredBreakerState,
       );
     const before = this.#ledger.state.state;
     const verdict = this.#ledger.report(this.#time.now(), report);

@@ -97,7 +97,7 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   const random = mulberry32(seed);
   const repairedAtMs = DIES_AT_MS + DEAD_MS + PHASE_MS * (seed % PHASES);
   const time = new VirtualTime(STARTS_AT_MS);
-  const ledger = new SharedBreakerState();
+  const state = new SharedBreakerState();
   let openedAtMs = Number.NaN;
   const isolates = Array.from({ length: typeof rps === "number" ? ISOLATES : rps.length }, (_, index) =>
     CANDIDATES[breaker].make(`isolate-${index}`),
@@ -108,7 +108,7 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
     const sent = shared.takeReport(time.now());
     if (sent === null) return hear();
     time.after(ONE_WAY_MS, () => {
-      const verdict = ledger.report(time.now(), sent);
+      const verdict = state.report(time.now(), sent);
       if (verdict.state === "open" && Number.isNaN(openedAtMs)) openedAtMs = time.now();
       time.after(ONE_WAY_MS, () => {
         shared.learn(time.now(), verdict);
