@@ -133,9 +133,12 @@ function quotaOf(headers: Headers): QuotaHeaders | null {
   return limit === null ? null : { limit, policy: headers.get(RATE_LIMIT_POLICY_HEADER) ?? "" };
 }
 
+/** A query that may have `fields` in it, also where some of its letters are escaped. */
+const MAY_HAVE_FIELDS = /\?.*(?:fields|%)/;
+
 /** Read before anything is done: a request that asks for what can't be had costs no service. */
 function fieldsOf({ method, url }: Request): ReadonlySet<string> | null {
-  if ((method !== "GET" && method !== "HEAD") || !url.includes("?")) return null;
+  if ((method !== "GET" && method !== "HEAD") || !MAY_HAVE_FIELDS.test(url)) return null;
   return readQuery(url, fieldsQuerySchema).fields ?? null;
 }
 

@@ -39,6 +39,7 @@ import {
   workOutcomeOf,
   type AnswerFailure,
 } from "./call-failure.ts";
+import { HangUpWatch } from "./hang-up-watch.ts";
 import { CallTimeoutError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "../call/patience.ts";
 
@@ -151,6 +152,10 @@ interface Flight {
   readonly part: string | undefined;
   /** What the answer of its last attempt amounts to; null where that was good, or none. */
   failure: AnswerFailure | null;
+  /** Tells that its caller has hung up, where the runtime does. */
+  readonly hangUp: AbortSignal | undefined;
+  /** Whether that is listened to. */
+  isListening: boolean;
 }
 
 const ATTEMPTS_MAX = 3;
@@ -175,6 +180,7 @@ export class Guard {
   #nextVanishesAtMs = Number.POSITIVE_INFINITY;
   /** One reading far ahead must not keep a place for as long, nor make a call look as slow. */
   readonly #time = new SteadyTime(VANISHED_AFTER_MS);
+  readonly #hangUps = new HangUpWatch();
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
@@ -203,8 +209,18 @@ export class Guard {
     const flight = this.#enter(plan, startedAtMs);
     const answer = this.#fly(what, plan, run, flight);
     if (plan.hangUp === undefined) this.#parts.keep(answer.catch(() => undefined));
-    else plan.hangUp.addEventListener("abort", () => this.#vanish(flight, now()), { once: true });
+    else if (this.#hangUps.isNext(flight.startedAtMs)) this.#listen(plan.hangUp, flight);
     return answer;
+  }
+
+  /** Has the call, and all others of its caller, end at once where the caller hangs up. */
+  #listen(hangUp: AbortSignal, flight: Flight): void {
+    if (flight.isListening) return;
+    flight.isListening = true;
+    const onAbort = (): void => {
+      for (const other of this.#flights) if (other.hangUp === hangUp) this.#vanish(other, this.#parts.now());
+    };
+    hangUp.addEventListener("abort", onAbort, { once: true });
   }
 
   async #fly<T>(
@@ -228,7 +244,7 @@ export class Guard {
 
   /** Takes a place, or refuses. */
   #enter<T>(
-    { kind, isDear, criticality, timeoutMs, deadlineAtMs, part }: CallPlan<T>,
+    { kind, isDear, criticality, timeoutMs, deadlineAtMs, part, hangUp }: CallPlan<T>,
     nowMs: number,
   ): Flight {
     this.#giveUpVanished(nowMs);
@@ -251,6 +267,8 @@ export class Guard {
       attemptedAs: null,
       part,
       failure: null,
+      hangUp,
+      isListening: false,
     };
     this.#flights.add(flight);
     this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
@@ -289,6 +307,7 @@ export class Guard {
    */
   #vanish(flight: Flight, nowMs: number): void {
     if (!this.#flights.has(flight)) return;
+    this.#hangUps.onHangUp(this.#time.at(nowMs));
     const admission = flight.attemptedAs;
     flight.attemptedAs = null;
     if (admission !== null) this.#parts.breaker.record(nowMs, "cancelled", admission, flight.part);
@@ -353,6 +372,8 @@ export class Guard {
         hedge !== null && plan.kind === "read" && plan.idempotent
           ? this.#hedged(hedge, plan, start)
           : start();
+      // A trial decides for all others: whoever hangs up on it must not leave them waiting.
+      if (admission.kind === "trial" && plan.hangUp !== undefined) this.#listen(plan.hangUp, flight);
       const answer = await timer.withTimeout(running, limitMs);
       flight.failure = plan.failureOf?.(answer) ?? null;
       if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);

@@ -48,10 +48,20 @@ export interface EveryResponse {
 
 export async function prepareEveryResponse(): Promise<EveryResponse> {
   const prepared: PreparedHeaders = { ...(await prepareSecurityHeaders()), ...DEFAULTS };
-  const json: PreparedHeaders = { ...prepared, "content-type": "application/json" };
+  // Copied by the runtime whole: a third of what as many headers cost that are given one by one.
+  const jsonHeaders = new Headers({ ...prepared, "content-type": "application/json" });
   return {
-    json: (body, scope, status) =>
-      new Response(JSON.stringify(body), { status, headers: withScope({ ...json }, scope) }),
+    json(body, { requestId, traceparent, quota }, status) {
+      const response = new Response(JSON.stringify(body), { status, headers: jsonHeaders });
+      const { headers } = response;
+      headers.set(REQUEST_ID_HEADER, requestId);
+      headers.set(TRACEPARENT_HEADER, traceparent);
+      if (quota !== null) {
+        headers.set(RATE_LIMIT_POLICY_HEADER, quota.policy);
+        headers.set(RATE_LIMIT_HEADER, quota.limit);
+      }
+      return response;
+    },
 
     complete(response, scope) {
       // A BFF of the version before says nothing about caches.

@@ -151,6 +151,71 @@ describe("a client of a BFF's who hangs up", () => {
   });
 });
 
+describe("listening for hang-ups, which costs each call something", () => {
+  /** Makes so many calls of callers who wait, and tells how many of them were listened for. */
+  async function listenedFor(guard: Guard, clock: VirtualTime, calls: number): Promise<number> {
+    let listeners = 0;
+    for (let call = 0; call < calls; call += 1) {
+      const { signal } = new AbortController();
+      const add = signal.addEventListener.bind(signal);
+      signal.addEventListener = (type: string, listener: () => void) => {
+        listeners += 1;
+        add(type, listener);
+      };
+      await guard.call("work", { ...plan(clock), hangUp: signal }, async () => "done");
+    }
+    return listeners;
+  }
+
+  it("is done for one call in sixteen, and for all of them during a minute after a hang-up", async () => {
+    const clock = new VirtualTime();
+    const guard = testGuard({ now: clock.now, timer: { withTimeout: (answer) => answer } });
+    expect(await listenedFor(guard, clock, 160)).toBe(10);
+    hangingUp(guard, clock, true)();
+    expect(await listenedFor(guard, clock, 50)).toBe(50);
+    clock.turn(59_999);
+    expect(await listenedFor(guard, clock, 16)).toBe(16);
+    clock.turn(1);
+    expect(await listenedFor(guard, clock, 160)).toBe(10);
+  });
+
+  it("hears whoever hangs up again and again from the sixteenth on, and all calls of the same caller at once", async () => {
+    const clock = new VirtualTime();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 18,
+      timer: { withTimeout: (answer) => answer },
+    });
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    await listenedFor(guard, clock, 1);
+    for (let client = 0; client < 100; client += 1) {
+      hangingUp(guard, clock, true)();
+      await Promise.resolve();
+      clock.turn(TICK_MS);
+      expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    }
+    const client = new AbortController();
+    for (let call = 0; call < 3; call += 1)
+      void guard.call("work", { ...plan(clock), hangUp: client.signal }, () => never).catch(() => undefined);
+    client.abort();
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+
+  it("is done for every trial of a breaker, for which all others wait", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { withTimeout: (answer) => answer } });
+    await listenedFor(guard, clock, 1);
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    const hangUp = hangingUp(guard, clock, true);
+    await Promise.resolve();
+    hangUp();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+});
+
 describe("a service, which is told of no hang-up", () => {
   it("has a call go on to where its place is given back: fifty clients a second who are gone, on a database that is slow, fill no places", async () => {
     const clock = new VirtualTime();
