@@ -107,12 +107,12 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
       });
     const known = verified.get(token);
     const { principal } =
-      known !== undefined && trust.hasKey(known.kid) ? known : await verifyInTime(token, deadlineAtMs);
+      known !== undefined && trust.hasKey(known.kid) ? known : await verifyWithTimeout(token, deadlineAtMs);
     if (trust.isRevoked(principal.sessionId)) throw notValid("The session has ended");
     return principal;
   };
 
-  async function verifyInTime(token: string, deadlineAtMs: number): Promise<VerifiedToken> {
+  async function verifyWithTimeout(token: string, deadlineAtMs: number): Promise<VerifiedToken> {
     try {
       return await requestTimer.withTimeout(verify(token), patienceMs(deadlineAtMs));
     } catch (cause) {

@@ -3,7 +3,7 @@ import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import type { CallKind, Guard } from "../platform/guard/guard.ts";
 import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { OnlookerLimiter } from "../resilience/overload/onlooker-limiter.ts";
-import { overloadLimiter, type OverloadKind } from "../resilience/overload/overload-limiters.ts";
+import { overloadLimiter, type OverloadLimiterName } from "../resilience/overload/overload-limiters.ts";
 import type { OverloadLimiter } from "../resilience/overload/overload-limiter.ts";
 
 /** What each BFF is given at once, reads and writes apart. */
@@ -35,7 +35,7 @@ const MAX_CONCURRENT_CHECKS = 2;
 const RT_FLOOR_MS = { read: 1, write: 60 } as const;
 
 /** Overload protection of the given kind for each BFF's reads and for its writes. */
-export function bffLimiters(kind: OverloadKind): BffLimiters {
+export function bffLimiters(kind: OverloadLimiterName): BffLimiters {
   const lane = (call: CallKind): OverloadLimiter => overloadLimiter(kind, { rtFloorMs: RT_FLOOR_MS[call] });
   const lanes = () => ({ read: lane("read"), write: lane("write") });
   return { account: lanes(), app: lanes(), ops: lanes() };

@@ -3,7 +3,7 @@ import { readConfig } from "../platform/config.ts";
 import { guardVars, limitModesVar, rateLimitScaleVar } from "../platform/guard/guard-config.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
-import { OVERLOAD_KINDS } from "../resilience/overload/overload-limiters.ts";
+import { OVERLOAD_LIMITERS } from "../resilience/overload/overload-limiters.ts";
 import { LOCALHOST } from "./allowed-origins.ts";
 import { LIMIT_POLICY_NAMES } from "./limit-policies.ts";
 
@@ -33,7 +33,7 @@ const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   CORS_ORIGINS: corsOriginsVar,
   GATEWAY_SIGNING_KEY: privateJwkVar,
-  OVERLOAD_LIMITER: z.enum(OVERLOAD_KINDS),
+  OVERLOAD_LIMITER: z.enum(OVERLOAD_LIMITERS),
   RATE_LIMIT_SCALE: rateLimitScaleVar,
   LIMIT_MODES: limitModesVar.check(
     z.refine(

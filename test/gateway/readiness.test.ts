@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { bffLimiters, readyGuards } from "../../src/gateway/bff-guards.ts";
 import type { Guard } from "../../src/platform/guard/guard.ts";
 import type { MakeGuard, UpstreamOptions } from "../../src/platform/guard/guard-kit.ts";
-import { OVERLOAD_KINDS } from "../../src/resilience/overload/overload-limiters.ts";
+import { OVERLOAD_LIMITERS } from "../../src/resilience/overload/overload-limiters.ts";
 import type { OverloadLimiter } from "../../src/resilience/overload/overload-limiter.ts";
 import { never } from "../support/workers/hung-bindings.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";
@@ -128,7 +128,7 @@ describe("readiness", () => {
     expect((await call("/readyz")).status).toBe(200);
   });
 
-  it.each(OVERLOAD_KINDS)(
+  it.each(OVERLOAD_LIMITERS)(
     "is the first to be shed while %s sheds a BFF's work, and touches nothing of it",
     async (kind) => {
       const limiters = bffLimiters(kind);

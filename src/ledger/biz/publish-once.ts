@@ -2,7 +2,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import type { ChangeTailer } from "./change-tailer.ts";
 import type { Publisher } from "./publisher.ts";
 
-interface PublishingLoopDeps {
+interface PublishOnceDeps {
   readonly publisher: Pick<Publisher, "publishDue">;
   readonly tailer: Pick<ChangeTailer, "run">;
   readonly now: Clock;
@@ -25,7 +25,7 @@ export async function publishOnce({
   tailer,
   now,
   onFailure,
-}: PublishingLoopDeps): Promise<number | null> {
+}: PublishOnceDeps): Promise<number | null> {
   const attempt = async (what: string, run: () => Promise<number | null>): Promise<number | null> => {
     try {
       return await run();

@@ -4,15 +4,15 @@ import { Gradient2Limiter } from "./gradient2-limiter.ts";
 import type { OverloadLimiter } from "./overload-limiter.ts";
 import { VegasLimiter } from "./vegas-limiter.ts";
 
-export const OVERLOAD_KINDS = ["bbr", "aimd", "vegas", "gradient2"] as const;
-export type OverloadKind = (typeof OVERLOAD_KINDS)[number];
+export const OVERLOAD_LIMITERS = ["bbr", "aimd", "vegas", "gradient2"] as const;
+export type OverloadLimiterName = (typeof OVERLOAD_LIMITERS)[number];
 
 interface OverloadOptions {
   /** See {@link BbrLimiter}; the other kinds have no use for it. */
   readonly rtFloorMs?: number;
 }
 
-const MAKERS: Readonly<Record<OverloadKind, (options: OverloadOptions) => OverloadLimiter>> = {
+const MAKERS: Readonly<Record<OverloadLimiterName, (options: OverloadOptions) => OverloadLimiter>> = {
   bbr: (options) => new BbrLimiter(options),
   aimd: () => new AimdLimiter(),
   vegas: () => new VegasLimiter(),
@@ -20,6 +20,6 @@ const MAKERS: Readonly<Record<OverloadKind, (options: OverloadOptions) => Overlo
 };
 
 /** A limiter of the given kind with its defaults. */
-export function overloadLimiter(kind: OverloadKind, options: OverloadOptions = {}): OverloadLimiter {
+export function overloadLimiter(kind: OverloadLimiterName, options: OverloadOptions = {}): OverloadLimiter {
   return MAKERS[kind](options);
 }

@@ -3,7 +3,7 @@ import { codeOf } from "../../../src/contracts/errors.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
-import { OVERLOAD_KINDS, overloadLimiter } from "../../../src/resilience/overload/overload-limiters.ts";
+import { OVERLOAD_LIMITERS, overloadLimiter } from "../../../src/resilience/overload/overload-limiters.ts";
 import type { OverloadLimiter, WorkOutcome } from "../../../src/resilience/overload/overload-limiter.ts";
 import { SreBreaker } from "../../../src/resilience/breaker/sre-breaker.ts";
 import { never } from "../../support/workers/hung-bindings.ts";
@@ -264,7 +264,7 @@ describe("a service, which is told of no hang-up", () => {
 });
 
 describe("twenty clients a second who hang up", () => {
-  const runs = OVERLOAD_KINDS.flatMap((kind) => [true, false].map((isTold) => [kind, isTold] as const));
+  const runs = OVERLOAD_LIMITERS.flatMap((kind) => [true, false].map((isTold) => [kind, isTold] as const));
 
   it.each(runs)("make %s refuse nobody else (told at once: %s)", async (kind, isTold) => {
     const clock = new VirtualTime();

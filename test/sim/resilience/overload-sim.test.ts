@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { OVERLOAD_KINDS } from "../../../src/resilience/overload/overload-limiters.ts";
+import { OVERLOAD_LIMITERS } from "../../../src/resilience/overload/overload-limiters.ts";
 import { overloadTable, simulateOverload, type OverloadScenario } from "./overload-sim.ts";
 
 /** Virtual time costs real time: some hundred thousand calls in each run. */
@@ -126,7 +126,7 @@ describe("an upstream behind no limiter", () => {
 });
 
 describe("the other limiters", () => {
-  it.each(OVERLOAD_KINDS)(
+  it.each(OVERLOAD_LIMITERS)(
     "%s keeps half of the goodput at ten times the load, and admits nearly all at half of it",
     (limiter) => {
       forEachSeed({ limiter, load: 10, deadlineMs: 1_000 }, ({ goodput }) =>

@@ -1,8 +1,8 @@
 import type { Criticality } from "../../../src/resilience/overload/criticality.ts";
 import {
-  OVERLOAD_KINDS,
+  OVERLOAD_LIMITERS,
   overloadLimiter,
-  type OverloadKind,
+  type OverloadLimiterName,
 } from "../../../src/resilience/overload/overload-limiters.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
@@ -28,7 +28,7 @@ interface Upstream {
 }
 
 export interface OverloadScenario {
-  readonly limiter: OverloadKind | "none";
+  readonly limiter: OverloadLimiterName | "none";
   /** Offered calls, in multiples of what the upstream can do. */
   readonly load: number;
   readonly seed: number;
@@ -211,7 +211,7 @@ export function overloadTable(): string {
   return [
     row(["limiter", ...LOADS.map((load) => `${load}× load`)]),
     row(["---", ...LOADS.map(() => "---")]),
-    ...["none" as const, ...OVERLOAD_KINDS].map((limiter) =>
+    ...["none" as const, ...OVERLOAD_LIMITERS].map((limiter) =>
       row([limiter, ...LOADS.map((load) => cell(limiter, load))]),
     ),
   ].join("\n");
