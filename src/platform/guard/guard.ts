@@ -12,7 +12,6 @@
 
 import { CodedError, codeOf, hintsOf, isRetryable } from "../../contracts/errors.ts";
 import type { Breaker, BreakerAdmission, BreakerOutcome } from "../../resilience/breaker/breaker.ts";
-import type { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import {
   callLimitMs,
@@ -23,12 +22,11 @@ import {
   remainingMs,
 } from "../../resilience/deadline.ts";
 import type { Criticality } from "../../resilience/overload/criticality.ts";
-import type { OverloadLimiter, WorkOutcome } from "../../resilience/overload/overload-limiter.ts";
+import type { WorkOutcome } from "../../resilience/overload/overload-limiter.ts";
 import { hedged, type HedgePolicy } from "../../resilience/retry/hedge.ts";
 import type { RetryBudget } from "../../resilience/retry/retry-budget.ts";
 import { nextAttempt } from "../../resilience/retry/retry-policy.ts";
 import type { RetryThrottle } from "../../resilience/retry/retry-throttle.ts";
-import { SteadyTime } from "../../resilience/steady-time.ts";
 import type { FaultInjector } from "./faults.ts";
 import {
   isLate,
@@ -39,18 +37,9 @@ import {
   workOutcomeOf,
   type AnswerFailure,
 } from "./call-failure.ts";
-import { HangUpWatch } from "./hang-up-watch.ts";
+import { type Flight, Flights, type Lane } from "./flights.ts";
 import { CallTimeoutError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "../call/patience.ts";
-
-/**
- * Reads and writes of one upstream are apart: neither can take the other's places, nor set the
- * other's limits.
- */
-export interface Lane {
-  readonly bulkhead: Bulkhead;
-  readonly overload: OverloadLimiter | null;
-}
 
 export interface GuardParts {
   /** The upstream's name, in errors, breakers and faults. */
@@ -136,32 +125,8 @@ export interface CallPlan<T> extends Patience {
 /** A breaker's leave to make a call. */
 type Leave = Exclude<BreakerAdmission, { readonly kind: "rejected" }>;
 
-/** A call under way, and the places it has. */
-interface Flight {
-  readonly lane: Lane;
-  /** On the guard's steady clock, as the next. */
-  readonly startedAtMs: number;
-  /** When it can't be under way any more. */
-  readonly vanishesAtMs: number;
-  /**
-   * As what the breaker has let its present attempt through; null between attempts, and when it has
-   * left.
-   */
-  attemptedAs: "admitted" | "trial" | null;
-  /** Which of the things that fail apart it goes to. */
-  readonly part: string | undefined;
-  /** What the answer of its last attempt amounts to; null where that was good, or none. */
-  failure: AnswerFailure | null;
-  /** Tells that its caller has hung up, where the runtime does. */
-  readonly hangUp: AbortSignal | undefined;
-  /** Whether that is listened to. */
-  isListening: boolean;
-}
-
 const ATTEMPTS_MAX = 3;
 const BACKOFF_MS_MAX = 250;
-/** Beyond the time a call may take, in ms. */
-const VANISHED_AFTER_MS = 1_000;
 const OPEN_RETRY_MS = 1_000;
 /** After so long there is no verdict, in ms. */
 const VERDICT_MS_MAX = 1_000;
@@ -175,15 +140,16 @@ const SHED_RETRY_MS = 1_000;
  */
 export class Guard {
   readonly #parts: GuardParts;
-  readonly #flights = new Set<Flight>();
-  /** No flight vanishes before: nearly always that is all there is to know of them. */
-  #nextVanishesAtMs = Number.POSITIVE_INFINITY;
-  /** One reading far ahead must not keep a place for as long, nor make a call look as slow. */
-  readonly #time = new SteadyTime(VANISHED_AFTER_MS);
-  readonly #hangUps = new HangUpWatch();
+  readonly #flights: Flights;
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
+    // I12
+    this.#flights = new Flights((flight, nowMs) => {
+      const admission = flight.attemptedAs;
+      flight.attemptedAs = null;
+      if (admission !== null) parts.breaker.record(nowMs, "cancelled", admission, flight.part);
+    });
   }
 
   get upstream(): string {
@@ -209,18 +175,8 @@ export class Guard {
     const flight = this.#enter(plan, startedAtMs);
     const answer = this.#fly(what, plan, run, flight);
     if (plan.hangUp === undefined) this.#parts.keep(answer.catch(() => undefined));
-    else if (this.#hangUps.isNext(flight.startedAtMs)) this.#listen(plan.hangUp, flight);
+    else this.#flights.listenNow(flight, now);
     return answer;
-  }
-
-  /** Has the call, and all others of its caller, end at once where the caller hangs up. */
-  #listen(hangUp: AbortSignal, flight: Flight): void {
-    if (flight.isListening) return;
-    flight.isListening = true;
-    const onAbort = (): void => {
-      for (const other of this.#flights) if (other.hangUp === hangUp) this.#vanish(other, this.#parts.now());
-    };
-    hangUp.addEventListener("abort", onAbort, { once: true });
   }
 
   async #fly<T>(
@@ -238,7 +194,7 @@ export class Guard {
       outcome = workOutcomeOf(error, plan.isHurried === true);
       throw error;
     } finally {
-      this.#leave(flight, this.#parts.now(), outcome);
+      this.#flights.end(flight, this.#parts.now(), outcome);
     }
   }
 
@@ -247,7 +203,7 @@ export class Guard {
     { kind, isDear, criticality, timeoutMs, deadlineAtMs, part, hangUp }: CallPlan<T>,
     nowMs: number,
   ): Flight {
-    this.#giveUpVanished(nowMs);
+    this.#flights.giveUpVanished(nowMs);
     const { lanes } = this.#parts;
     const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
     if (lane.overload !== null && !lane.overload.admit(nowMs, criticality ?? "critical"))
@@ -258,60 +214,8 @@ export class Guard {
       throw this.#refuse("OVERLOADED", SHED_RETRY_MS);
     }
     const longestMs = ATTEMPTS_MAX * ((timeoutMs ?? this.#parts.timeoutMs) + BACKOFF_MS_MAX);
-    const startedAtMs = this.#time.at(nowMs);
-    const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs) + VANISHED_AFTER_MS;
-    const flight: Flight = {
-      lane,
-      startedAtMs,
-      vanishesAtMs: startedAtMs + patienceMs,
-      attemptedAs: null,
-      part,
-      failure: null,
-      hangUp,
-      isListening: false,
-    };
-    this.#flights.add(flight);
-    this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
-    return flight;
-  }
-
-  #leave(flight: Flight, nowMs: number, outcome: WorkOutcome): void {
-    // I11
-    if (!this.#flights.delete(flight)) return;
-    flight.lane.bulkhead.leave();
-    const tookMs = Math.min(this.#time.at(nowMs), flight.vanishesAtMs) - flight.startedAtMs;
-    flight.lane.overload?.done(nowMs, nowMs - tookMs, outcome);
-  }
-
-  /**
-   * Gives back the places of calls that will never return: the runtime drops a request whose client
-   * has hung up, and what comes after its `await` is never run, `finally` neither. Without this,
-   * clients in a hurry would fill every bulkhead for ever. It is for hang-ups of which the guard
-   * was not told. Calls don't vanish in the order they began: a patient one must not keep the
-   * places of those behind it.
-   */
-  #giveUpVanished(nowMs: number): void {
-    const atMs = this.#time.at(nowMs);
-    if (atMs < this.#nextVanishesAtMs) return;
-    this.#nextVanishesAtMs = Number.POSITIVE_INFINITY;
-    for (const flight of this.#flights) {
-      if (flight.vanishesAtMs > atMs)
-        this.#nextVanishesAtMs = Math.min(this.#nextVanishesAtMs, flight.vanishesAtMs);
-      else this.#vanish(flight, nowMs);
-    }
-  }
-
-  /**
-   * A call whose caller has gone ends without an outcome: it was not the upstream's doing, and how
-   * long it took is not known.
-   */
-  #vanish(flight: Flight, nowMs: number): void {
-    if (!this.#flights.has(flight)) return;
-    this.#hangUps.onHangUp(this.#time.at(nowMs));
-    const admission = flight.attemptedAs;
-    flight.attemptedAs = null;
-    if (admission !== null) this.#parts.breaker.record(nowMs, "cancelled", admission, flight.part);
-    this.#leave(flight, nowMs, "none");
+    const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs);
+    return this.#flights.begin({ lane, part, hangUp }, patienceMs, nowMs);
   }
 
   async #attempts<T>(
@@ -373,7 +277,7 @@ export class Guard {
           ? this.#hedged(hedge, plan, start)
           : start();
       // A trial decides for all others: whoever hangs up on it must not leave them waiting.
-      if (admission.kind === "trial" && plan.hangUp !== undefined) this.#listen(plan.hangUp, flight);
+      if (admission.kind === "trial") this.#flights.listen(flight, now);
       const answer = await timer.withTimeout(running, limitMs);
       flight.failure = plan.failureOf?.(answer) ?? null;
       if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);
