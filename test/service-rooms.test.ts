@@ -10,7 +10,7 @@ const filesOf = (pattern: string): readonly string[] =>
   globSync(pattern, { cwd: `${PROJECT_ROOT}src` }).toSorted();
 
 /** What only a composition root has: a clock, dice, timers, and how long a call may take. */
-const OWN_MEANS = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bsetTimeout\b|\bCALL_QUOTA_MS\b/;
+const OWN_MEANS = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bsetTimeout\b|\bCALL_TIMEOUT_MS\b/;
 /** An RPC method, by its first argument. */
 const METHOD = /\(\s*ctx: CallContext\b/g;
 const RUN = /\breturn run\(this\.env, ctx,/g;
