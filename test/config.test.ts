@@ -10,6 +10,7 @@ import { GATEWAY, readWorkerConfigs, type WorkerConfig } from "../scripts/runtim
 import { deployOrder } from "../scripts/tooling/deploy-order.ts";
 import { deployablesOf } from "../scripts/tooling/deployables.ts";
 import { envTypesOf } from "../scripts/tooling/env-types.ts";
+import { FLUSH_CONSUMER } from "./sim/history/history-queue.ts";
 
 const configs = readWorkerConfigs();
 const names = configs.map(({ name }) => name);
@@ -90,6 +91,13 @@ describe("the platform", () => {
     const inside = [...produced, ...deadLetters].filter((queue) => !FOR_OTHERS.includes(queue ?? ""));
     expect(inside.filter((queue) => queue === undefined || !consumed.includes(queue))).toEqual([]);
     expect(consumed.filter((queue) => !produced.includes(queue) && !deadLetters.includes(queue))).toEqual([]);
+  });
+});
+
+describe("the flush queue", () => {
+  it("is simulated as the history's worker consumes it", () => {
+    const consumers = byName.get("playhead-history")?.config.queues.consumers ?? [];
+    expect(consumers).toContainEqual(expect.objectContaining(FLUSH_CONSUMER));
   });
 });
 

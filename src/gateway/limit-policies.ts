@@ -19,19 +19,6 @@ export interface LimitPolicy {
   readonly network?: LimitPolicy;
 }
 
-export const LIMIT_POLICY_NAMES = [
-  "default",
-  "anonymous",
-  "reports",
-  "register",
-  "login",
-  "refresh",
-  "password",
-  "erase",
-  "transfers",
-] as const;
-export type LimitPolicyName = (typeof LIMIT_POLICY_NAMES)[number];
-
 const MINUTE_MS = 60_000;
 /**
  * A network holds 65,536 of the prefixes that count as one address each, so that whoever has one
@@ -59,7 +46,7 @@ function withNetwork(policy: LimitPolicy): LimitPolicy {
  * its window, since leases last a second at most. So they are admitted from an estimate and counted
  * afterwards (`async`). Credentials are counted before they are looked at, one by one.
  */
-const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
+const POLICIES = {
   default: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   anonymous: withNetwork({
     name: "anonymous",
@@ -118,8 +105,10 @@ const POLICIES: Readonly<Record<LimitPolicyName, LimitPolicy>> = {
   },
   /** The quota is that of all other requests; here each is counted before it is passed on. */
   transfers: { name: "default", limit: 120, windowMs: MINUTE_MS, mode: "strict", onUnreachable: "open" },
-};
+} as const satisfies Readonly<Record<string, LimitPolicy>>;
 
+export type LimitPolicyName = keyof typeof POLICIES;
+export const LIMIT_POLICY_NAMES = Object.keys(POLICIES) as readonly LimitPolicyName[];
 export type LimitPolicies = Readonly<Record<LimitPolicyName, LimitPolicy>>;
 export type LimitModes = Readonly<Partial<Record<LimitPolicyName, QuotaMode>>>;
 
@@ -132,15 +121,5 @@ export function limitPolicies(modes: LimitModes): LimitPolicies {
     ...POLICIES[name],
     mode: modes[name] ?? POLICIES[name].mode,
   });
-  return {
-    default: withMode("default"),
-    anonymous: withMode("anonymous"),
-    reports: withMode("reports"),
-    register: withMode("register"),
-    login: withMode("login"),
-    refresh: withMode("refresh"),
-    password: withMode("password"),
-    erase: withMode("erase"),
-    transfers: withMode("transfers"),
-  };
+  return Object.fromEntries(LIMIT_POLICY_NAMES.map((name) => [name, withMode(name)])) as LimitPolicies;
 }

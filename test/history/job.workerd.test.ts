@@ -10,6 +10,7 @@ import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
 import { guardedD1 } from "../../src/platform/guard/guarded-d1.ts";
 import { ENDLESS } from "../../src/platform/call/patience.ts";
 import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { recordOf as dullRecord } from "../support/databases/history-records.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 
 const db = env.HISTORY_DB_0;
@@ -18,18 +19,8 @@ const now = (): number => 1_700_000_000_000;
 let users = 0;
 const freshUser = (): string => `user-${(users += 1)}`;
 
-const recordOf = (userId: string, more: Partial<HistoryRecord> = {}): HistoryRecord => ({
-  userId,
-  kind: "video",
-  itemId: "m1",
-  positionMs: 1_000,
-  durationMs: null,
-  event: "playing",
-  deviceId: null,
-  atMs: 1_000,
-  rev: 1,
-  ...more,
-});
+const recordOf = (userId: string, more: Partial<HistoryRecord> = {}): HistoryRecord =>
+  dullRecord({ userId, atMs: 1_000, rev: 1, ...more });
 
 const flushOf = (records: readonly HistoryRecord[]): QueueMessage => ({
   type: "flush",

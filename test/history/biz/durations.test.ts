@@ -19,6 +19,7 @@ import { keyOf, shardOver } from "../support/shard-over.ts";
 
 const DURATION_MS = 10_000;
 const KEY = keyOf("film");
+const INSERT = "INSERT INTO history (user_id, kind, item_id, position_ms, duration_ms, event, at, rev)";
 
 /** A shard, its database, and the job's steps one by one. */
 function history(limits: Partial<ShardLimits> = {}) {
@@ -112,9 +113,7 @@ describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
     "finds the duration behind the newest entries, where those are loaded %s it",
     async (when) => {
       const { db, start, report } = history({ headEntries: 2 });
-      const insert = db.statement(
-        "INSERT INTO history VALUES ('ada', 'video', ?, 9600, ?, 'playing', NULL, ?, 7)",
-      );
+      const insert = db.statement(`${INSERT} VALUES ('ada', 'video', ?, 9600, ?, 'playing', ?, 7)`);
       for (const [index, itemId] of ["film", "a", "b", "c"].entries())
         insert.run(itemId, DURATION_MS, 1_600_000_000_000 + index);
       const shard = start();
@@ -146,7 +145,7 @@ describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
     for (const durationMs of [null, 0]) {
       const { db, start, report, writeBack, stored, shown } = history();
       const atMs = 1_600_000_000_000;
-      db.statement("INSERT INTO history VALUES ('ada', 'video', 'film', 9999, ?, 'playing', NULL, ?, 7)").run(
+      db.statement(`${INSERT} VALUES ('ada', 'video', 'film', 9999, ?, 'playing', ?, 7)`).run(
         durationMs,
         atMs,
       );

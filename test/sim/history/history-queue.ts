@@ -4,12 +4,16 @@ import type { Counters } from "./history-counters.ts";
 import { SimProcess, type Kernel } from "../kernel/kernel.ts";
 import { SimQueue } from "../kernel/sim-queue.ts";
 
-/** As in the worker's wrangler.toml. */
-const BATCH_MAX = 20;
-const BATCH_WAIT_MS = 1_000;
-const RETRIES_MAX = 5;
-const QUEUE = "playhead-history-flush";
-const DEAD_LETTERS = "playhead-history-flush-dead";
+/** In the words of the worker's wrangler.toml, which `test/config.test.ts` holds it to. */
+export const FLUSH_CONSUMER = {
+  queue: "playhead-history-flush",
+  max_batch_size: 20,
+  max_batch_timeout: 1,
+  max_retries: 5,
+  dead_letter_queue: "playhead-history-flush-dead",
+} as const;
+const { queue: QUEUE, dead_letter_queue: DEAD_LETTERS, max_batch_size: BATCH_MAX } = FLUSH_CONSUMER;
+const BATCH_WAIT_MS = FLUSH_CONSUMER.max_batch_timeout * 1_000;
 
 interface Delivery {
   readonly id: string;
@@ -54,7 +58,7 @@ export class HistoryQueue {
       note: (event) => counters.note(event === "message delivered again" ? event : "message given up"),
       // Who dies with a message in hand never answers for it; the queue itself does not die.
       consumer: new SimProcess("queue"),
-      retriesMax: RETRIES_MAX,
+      retriesMax: FLUSH_CONSUMER.max_retries,
     });
   }
 
