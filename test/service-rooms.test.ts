@@ -20,7 +20,10 @@ describe("a service room", () => {
     const files = SERVICES.flatMap((room) => filesOf(`${room}/{biz,data,service}/*.ts`));
     expect(files.length).toBeGreaterThan(100);
     expect(files.filter((path) => OWN_MEANS.test(read(path)))).toEqual([]);
-    for (const room of ["history", "identity", "ledger"]) expect(read(`${room}/wire.ts`)).toMatch(OWN_MEANS);
+    // Were one of them renamed, it would be looked for under a name that nobody has.
+    const wires = ["history", "identity", "ledger"].map((room) => read(`${room}/wire.ts`)).join("\n");
+    const [named, others] = [OWN_MEANS.source.split("|"), ["\\bnew Date\\(\\)"]];
+    expect(named.filter((name) => !new RegExp(name).test(wires))).toEqual(others);
   });
 
   it("runs every RPC method of its entrypoints through the one helper", () => {

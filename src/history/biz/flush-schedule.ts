@@ -25,10 +25,10 @@ const RETRY_MS = 2_000;
 
 /**
  * When a shard sends its keys to the job. The alarm is never trusted to be there: every entry into
- * the shard calls `rearm`, which sets it to the earlier of its setting and the time the next record
- * is due. That the shard fills up is seen anew each time, so that neither a lost alarm nor a
- * restart forgets to send early. All of it goes by the plain clock, and where that is set back
- * nothing waits for it to catch up.
+ * the shard but a look at its status calls `rearm`, which sets it to the earlier of its setting and
+ * the time the next record is due. That the shard fills up is seen anew each time, so that neither
+ * a lost alarm nor a restart forgets to send early. All of it goes by the plain clock, and where
+ * that is set back nothing waits for it to catch up.
  */
 export class FlushSchedule {
   readonly #deps: FlushScheduleDeps;

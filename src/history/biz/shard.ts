@@ -8,7 +8,8 @@
  * I4: A row of the log is overwritten only when no pending record lives in it, the oldest first.
  * I5: Of two states of an item the later (at, rev) wins, wherever they meet and in whatever order.
  * I6: What is pending already is always let in; what is new only where there is room for it.
- * I7: No alarm is trusted to be there: every call into the shard compares it with what is due.
+ * I7: No alarm is trusted to be there: every call into the shard compares it with what is due, but
+ *     for an operator's look at its status.
  */
 
 import type {

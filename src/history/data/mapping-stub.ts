@@ -1,6 +1,5 @@
 import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
-import { ENDLESS } from "../../platform/call/patience.ts";
 import { objectError } from "../../platform/database/platform-errors.ts";
 import type { StoredMapping } from "../biz/shard-mapping.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
@@ -21,8 +20,9 @@ export function mappingStub(
   buckets: number,
 ): () => Promise<StoredMapping> {
   const objects = objectsOf<MappingRpc>(namespace);
-  // For all who wait for it, and kept for good: no one request's time bounds it.
-  const plan = { kind: "read", idempotent: true, ...ENDLESS } as const;
+  // For all who wait for it, and kept for good: no one request's time bounds it. Requests do wait,
+  // so it is none of the calls that wait for a breaker's verdict.
+  const plan = { kind: "read", idempotent: true, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
   return function askMapping() {
     return guard.call("ask for the shard mapping", plan, async () => {
       try {

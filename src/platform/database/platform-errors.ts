@@ -1,4 +1,4 @@
-import { codeOf, isCode, wrap, type CodedError } from "../../contracts/errors.ts";
+import { CodedError, codeOf, hintsOf, isCode, wrap } from "../../contracts/errors.ts";
 
 /*
  * What the platform's own errors mean, which come without a code of ours: the one place where D1's
@@ -26,9 +26,21 @@ const REFUSED_STATEMENT =
  */
 export function d1Error(cause: unknown, what: string): CodedError {
   if (saysSo(cause, REFUSED_VALUE)) return wrap(cause, what, "INVALID");
-  if (isRefusedByD1(cause) || isCode(cause, "INVALID")) return wrap(cause, what, "INTERNAL");
+  if (isRefusedByD1(cause) || isCode(cause, "INVALID")) return refusedForGood(cause, what);
   const code = codeOf(cause);
   return wrap(cause, what, code === "INTERNAL" ? "UNAVAILABLE" : code);
+}
+
+/**
+ * Our bug, and that of one call: whoever passes it on is well, and to send it again is of no use.
+ */
+function refusedForGood(cause: unknown, what: string): CodedError {
+  return new CodedError("INTERNAL", what, {
+    ...hintsOf(cause),
+    cause,
+    failedBelow: true,
+    mustNotRetry: true,
+  });
 }
 
 /**

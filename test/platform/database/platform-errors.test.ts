@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, codeOf } from "../../../src/contracts/errors.ts";
 import { d1Error, isRefusedByD1, objectError } from "../../../src/platform/database/platform-errors.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import { testGuard } from "../../support/workers/test-guard.ts";
 
 /** As a guard hands on what a database that is well has refused. */
 const guarded = (cause: Error): CodedError =>
@@ -33,6 +35,25 @@ describe("a failed D1 call", () => {
       retryAfterMs: 700,
       mustNotRetry: true,
     });
+  });
+});
+
+describe("a statement that is refused however often it is tried", () => {
+  const refused = guarded(new Error("D1_ERROR: UNIQUE constraint failed: t.c: SQLITE_CONSTRAINT"));
+  const plan = { kind: "write", idempotent: true, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
+
+  it("is tried once by whoever calls the service, and no failure of it: one bad row closes it for nobody", async () => {
+    const breaker = new HystrixBreaker();
+    const guard = testGuard({ now: () => 1, breaker });
+    let sent = 0;
+    for (let call = 0; call < 50; call += 1) {
+      const answer = guard.call("transfer", plan, async () => {
+        sent += 1;
+        throw d1Error(refused, "open a transfer");
+      });
+      await expect(answer).rejects.toMatchObject({ mustNotRetry: true });
+    }
+    expect([sent, breaker.view(1).state]).toEqual([50, "closed"]);
   });
 });
 
