@@ -260,7 +260,8 @@ describe("npm start", () => {
       expect(answered).toBeGreaterThan(LOAD_SECONDS * 100);
       for (const worker of ["identity", "history", "wallet", "savings"]) {
         const times = [...fired].filter((line) => line.includes(`"playhead-${worker}"`));
-        expect(times.length).toBeGreaterThanOrEqual(Math.floor(LOAD_SECONDS / 15) - 1);
+        // One that still runs, as they do for long under full load, is not started again.
+        expect(times.length).toBeGreaterThanOrEqual(Math.floor((LOAD_SECONDS / 15) * 0.8));
       }
       console.log(
         `${answered} answers in ${LOAD_SECONDS} s, the slowest probe took ${Math.round(Math.max(...gapsMs))} ms`,
