@@ -178,8 +178,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { databaseOf } = placementOf(env);
   const { forUsers, forOperators, forJobs } = shardsOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
-  const onFailure = (what: string, error: unknown): void =>
-    logger.error("history job failed", { what, causes: describeCauses(error) });
+  const onFailure = failureLine(logger, "history job failed");
   const failures = d1FailureLog(databases[0], now);
   const letters = oldLetters(databases[0]);
   const runJob = createHistoryJob({
@@ -266,8 +265,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     reader: d1HistoryReader(readers, databaseOf),
     now,
     schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
-    onBackgroundFailure: (what, error) =>
-      logger.error("shard failed", { shard: number, what, causes: describeCauses(error) }),
+    onBackgroundFailure: failureLine(logger, "shard failed", { shard: number }),
   });
   const mapping = new MappingCopy({ store: facts, buckets: fingerprint, askMapping: askMappingOf(env) });
   return { isFromBefore: facts.isFromBefore, door: new ShardDoor(shard, mapping) };

@@ -1,6 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
 import type { RateWindowRpc } from "../contracts/durable.ts";
-import { describeCauses } from "../contracts/errors.ts";
 import type { HistoryErasure } from "../contracts/history.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { requestTimer } from "../platform/guard/call-timer.ts";
@@ -86,7 +85,7 @@ function wireErasures(env: IdentityEnv, db: D1Database, makeGuard: MakeGuard, lo
       now,
     ),
     now,
-    onFailure: (what, error) => logger.error("erasure failed", { what, causes: describeCauses(error) }),
+    onFailure: failureLine(logger, "erasure failed"),
   });
 }
 

@@ -1,5 +1,4 @@
 import { waitUntil } from "cloudflare:workers";
-import { describeCauses } from "../contracts/errors.ts";
 import { peerOf } from "../contracts/ledger.ts";
 import type { LedgerSettlement } from "../contracts/ledger-entrypoints.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
@@ -61,8 +60,7 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
     timer: clearingTimer,
     background: waitUntil,
   });
-  const onFailure = (what: string, error: unknown): void =>
-    logger.error("ledger failed", { what, causes: describeCauses(error) });
+  const onFailure = failureLine(logger, "ledger failed");
   const peerGuard = makeGuard(peer, { timeoutMs: CALL_TIMEOUT_MS.moneyRpc, maxConcurrent: MAX_CONCURRENT });
   const guard = makeGuard(`${ledger}-db`, {
     timeoutMs: CALL_TIMEOUT_MS.moneyDatabase,

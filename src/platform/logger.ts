@@ -34,8 +34,12 @@ export function createLogger({ worker, level }: LoggerOptions): Logger {
 
 /**
  * Tells of what failed where nobody waits for an answer: one line for each, with what was being
- * done and the chain of causes.
+ * done and the chain of causes, beside `fields`.
  */
-export function failureLine(logger: Logger, event: string): (what: string, error: unknown) => void {
-  return (what, error) => logger.error(event, { what, causes: describeCauses(error) });
+export function failureLine(
+  logger: Logger,
+  event: string,
+  fields?: LogFields,
+): (what: string, error: unknown) => void {
+  return (what, error) => logger.error(event, { ...fields, what, causes: describeCauses(error) });
 }

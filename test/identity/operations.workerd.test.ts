@@ -2,6 +2,7 @@ import { exports } from "cloudflare:workers";
 import { decodeProtectedHeader } from "jose";
 import { describe, expect, it } from "vitest";
 import { REVOCATIONS_PER_PULL_MAX, type IdentityOperations } from "../../src/contracts/identity.ts";
+import { plainPromises } from "../support/workers/plain-promises.ts";
 import {
   accounts,
   operations,
@@ -17,7 +18,6 @@ import {
   trust,
   verified,
 } from "./support/identity-worker.ts";
-import { plainPromises } from "../support/workers/plain-promises.ts";
 
 const auditOf = async (action: string, target: string) =>
   (

@@ -33,6 +33,14 @@ describe("the table of statements", () => {
     ]);
   });
 
+  it("names what is gone through in any order", () => {
+    const doc = DOC.replace("`entry`", "`account`, `account_closed`");
+    const cost = new Map([
+      ["d1-x READ", { read: 1_000, written: 2, through: "`account_closed`, `account`" }],
+    ]);
+    expect(disagreements(doc, NAMES, { rows: 5_000, before: cost, after: cost })).toEqual([]);
+  });
+
   it("tells a statement that it does not name, one that did not run, and one that is not there any more", () => {
     expect(told({}, {}, [...NAMES, "d1-x NEW"])).toEqual([
       "d1-x NEW did not run",
