@@ -17,7 +17,7 @@ export function runtimeModule(): object {
 }
 
 /** The guards that wires have made since the last `forgetGuards`, by the upstream's name. */
-const made = new Map<string, Guard>();
+const made = new Map<string, { readonly guard: Guard; readonly wasAsked: () => boolean }>();
 
 export function forgetGuards(): void {
   made.clear();
@@ -34,20 +34,26 @@ export function recordingKit(guardKit: typeof realKit): typeof realKit {
     const makeGuard = guardKit(deps);
     return function makeRecorded(upstream, options) {
       const guard = makeGuard(upstream, options);
-      made.set(upstream, guard);
+      const call = vi.spyOn(guard, "call");
+      made.set(upstream, { guard, wasAsked: () => call.mock.calls.length > 0 });
       return guard;
     };
   };
 }
 
-/** Whether the guard leaves its upstream alone: asked by a call that would succeed. */
-export async function isOpen(upstream: string): Promise<boolean> {
+function madeFor(upstream: string) {
   const name = [...made.keys()].find(
     (known) => known === upstream || known.replace(/-shard-\d+$/, "-shard") === upstream,
   );
-  const guard = made.get(name ?? "");
-  if (guard === undefined)
+  const one = made.get(name ?? "");
+  if (one === undefined)
     throw new Error(`no guard was made for ${upstream}, but for ${[...made.keys()].join(", ")}`);
+  return one;
+}
+
+/** Whether the guard leaves its upstream alone: asked by a call that would succeed. */
+export async function isOpen(upstream: string): Promise<boolean> {
+  const { guard } = madeFor(upstream);
   const plan = { kind: "write", idempotent: false, deadlineAtMs: Number.POSITIVE_INFINITY } as const;
   return guard
     .call("look", plan, async () => false)
@@ -78,22 +84,29 @@ interface Driving {
   readonly atOnce?: number;
   readonly rounds?: number;
   readonly stepMs?: number;
+  /** Whether the calls are to pass this guard by. */
+  readonly passesBy?: boolean;
 }
 
 const AT_ONCE = 25;
 const STEP_MS = 50;
 
-/** Makes calls that hang until the guard opens. Answers whether it does. */
+/**
+ * Makes calls that hang until the guard opens. Answers whether it does; throws where none of them
+ * came to the guard, unless they are to pass it by.
+ */
 export async function opens(
   upstream: string,
   call: (index: number) => Promise<unknown>,
-  { atOnce = AT_ONCE, rounds = 1, stepMs = STEP_MS }: Driving = {},
+  { atOnce = AT_ONCE, rounds = 1, stepMs = STEP_MS, passesBy = false }: Driving = {},
 ): Promise<boolean> {
   for (let round = 0; round < rounds; round += 1) {
     const calls = Array.from({ length: atOnce }, (_, index) =>
       call(round * atOnce + index).catch(() => undefined),
     );
     await settled(Promise.all(calls), stepMs);
+    if (!passesBy && !madeFor(upstream).wasAsked())
+      throw new Error(`no call came to ${upstream}: is it made only after another upstream, which hangs?`);
     if (await isOpen(upstream)) return true;
   }
   return false;
