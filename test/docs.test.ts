@@ -181,6 +181,22 @@ describe("every table of a database", () => {
   });
 });
 
+describe("the README of src/resilience", () => {
+  it("has a row for every file, in the table of its folder", () => {
+    const folder = "src/resilience/";
+    const told = repository
+      .read(`${folder}README.md`)
+      .split(/^## /m)
+      .flatMap((section) => {
+        const room = /^`(\w+\/)`/.exec(section)?.[1] ?? "";
+        const cells = section.match(/^\| `[^|]+/gm) ?? [];
+        return cells.flatMap((cell) => [...cell.matchAll(/`([\w-]+\.ts)`/g)].map(([, file]) => room + file));
+      });
+    const there = repository.files.filter((file) => file.startsWith(folder) && file.endsWith(".ts"));
+    expect(told.toSorted()).toEqual(there.map((file) => file.slice(folder.length)).toSorted());
+  });
+});
+
 describe("docs/test-matrix.md", () => {
   it("names tests that are there", () => {
     const cells = repository
