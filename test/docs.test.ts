@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_CATALOGUE } from "../src/contracts/errors.ts";
 import { limitPolicies } from "../src/gateway/limit-policies.ts";
+import { OWN_PATHS } from "../src/gateway/own-routes.ts";
 import { ROUTES } from "../src/gateway/routes.ts";
 import { EXTERNAL_NAMES } from "./support/docs/external-names.ts";
 import { KnownNames } from "./support/docs/known-names.ts";
@@ -116,7 +117,7 @@ describe("docs/api.md", () => {
     const [, method, path] = /^\| `(GET|POST|PUT|DELETE) (\/[^\s`]*)` \|/.exec(text) ?? [];
     return path === undefined ? [] : [{ route: `${method} ${path}`, isMarked }];
   });
-  const own = ["GET /", "GET /healthz", "GET /readyz", "GET /.well-known/jwks.json"];
+  const own = OWN_PATHS.map((path) => `GET ${path}`);
   const served = [
     ...own,
     ...ROUTES.flatMap(({ methods, path }) =>

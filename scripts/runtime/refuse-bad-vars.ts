@@ -52,12 +52,12 @@ export function refuseBadVars(
   if (reasons.size > 0) throw new LaunchError([...reasons].join("; "), { exitCode: 2 });
 }
 
-/** No worker knows the others' names: one that is misspelt would be ignored silently. */
+/** No worker knows the others' names: one that is misspelt would be ignored without a word. */
 function requireCallers(engines: string, configs: readonly WorkerConfig[]): void {
-  const names = configs.map(({ name }) => name);
+  const names = configs.filter(({ config }) => "BREAKER_ENGINES" in config.vars).map(({ name }) => name);
   for (const [, caller = ""] of engines.matchAll(/(?:^|,)([^/,]+)\//g)) {
     if (!names.includes(caller))
-      throw new Error(`there is no worker ${caller}; there are ${names.toSorted().join(", ")}`);
+      throw new Error(`no worker ${caller} guards calls; there are ${names.toSorted().join(", ")}`);
   }
 }
 

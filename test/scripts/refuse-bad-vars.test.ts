@@ -24,7 +24,12 @@ describe("a var that a worker would refuse is refused before anything starts", (
     ["LOG_LEVEL", "loud", '"debug"|"info"|"warn"|"error"|"silent"'],
     ["BREAKER_ENGINES", "history=magic", "must be one of sre, hystrix"],
     ["BREAKER_ENGINES", "a/b/history=sre", "must be upstream=engine or worker/upstream=engine"],
-    ["BREAKER_ENGINES", "history=sre,app-bff/history=sre", "there is no worker app-bff; there are"],
+    ["BREAKER_ENGINES", "playhead-durable/history=sre", "no worker playhead-durable guards calls"],
+    [
+      "BREAKER_ENGINES",
+      "history=sre,app-bff/history=sre",
+      "no worker app-bff guards calls; there are playhead-account-bff, ",
+    ],
     ["CORS_ORIGINS", "example.com", "must be origins (scheme, host, port), or localhost"],
     ["CORS_ORIGINS", "ftp://example.com", "must be origins"],
     ["CORS_ORIGINS", "https://example.com/", "must be origins"],
