@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ERROR_CATALOGUE } from "../src/contracts/errors.ts";
 import { limitPolicies } from "../src/gateway/limit-policies.ts";
+import { OWN_PATHS } from "../src/gateway/own-routes.ts";
 import { ROUTES } from "../src/gateway/routes.ts";
 import { EXTERNAL_NAMES } from "./support/docs/external-names.ts";
 import { KnownNames } from "./support/docs/known-names.ts";
@@ -118,7 +119,7 @@ describe("docs/api.md", () => {
     const [, method, path] = /^\| `(GET|POST|PUT|DELETE) (\/[^\s`]*)` \|/.exec(text) ?? [];
     return path === undefined ? [] : [{ route: `${method} ${path}`, isMarked }];
   });
-  const own = ["GET /", "GET /healthz", "GET /readyz", "GET /.well-known/jwks.json"];
+  const own = OWN_PATHS.map((path) => `GET ${path}`);
   const served = [
     ...own,
     ...ROUTES.flatMap(({ methods, path }) =>
@@ -180,6 +181,22 @@ describe("every table of a database", () => {
         repository.read(`docs/design/${database}.md`),
       );
     expect(tables.filter((table) => !isTold(table))).toEqual([]);
+  });
+});
+
+describe("the README of src/resilience", () => {
+  it("has a row for every file, in the table of its folder", () => {
+    const folder = "src/resilience/";
+    const told = repository
+      .read(`${folder}README.md`)
+      .split(/^## /m)
+      .flatMap((section) => {
+        const room = /^`(\w+\/)`/.exec(section)?.[1] ?? "";
+        const cells = section.match(/^\| `[^|]+/gm) ?? [];
+        return cells.flatMap((cell) => [...cell.matchAll(/`([\w-]+\.ts)`/g)].map(([, file]) => room + file));
+      });
+    const there = repository.files.filter((file) => file.startsWith(folder) && file.endsWith(".ts"));
+    expect(told.toSorted()).toEqual(there.map((file) => file.slice(folder.length)).toSorted());
   });
 });
 

@@ -41,16 +41,24 @@ export function refuseBadVars(
     const known = Object.keys(config.vars ?? {}).flatMap((key) =>
       vars[key] === undefined ? [] : [[key, vars[key]] as const],
     );
+    const given: Readonly<Record<string, unknown>> = { ...config.vars, ...Object.fromEntries(known) };
     try {
-      CONFIG_READERS[name]?.(
-        { ...config.vars, ...Object.fromEntries(known), ...secrets },
-        config.d1_databases.length,
-      );
+      CONFIG_READERS[name]?.({ ...given, ...secrets }, config.d1_databases.length);
+      explained("BREAKER_ENGINES", () => requireCallers(String(given["BREAKER_ENGINES"] ?? ""), configs));
     } catch (error) {
       reasons.add(error instanceof Error ? error.message : String(error));
     }
   }
   if (reasons.size > 0) throw new LaunchError([...reasons].join("; "), { exitCode: 2 });
+}
+
+/** No worker knows the others' names: one that is misspelt would be ignored without a word. */
+function requireCallers(engines: string, configs: readonly WorkerConfig[]): void {
+  const names = configs.filter(({ config }) => "BREAKER_ENGINES" in config.vars).map(({ name }) => name);
+  for (const [, caller = ""] of engines.matchAll(/(?:^|,)([^/,]+)\//g)) {
+    if (!names.includes(caller))
+      throw new Error(`no worker ${caller} guards calls; there are ${names.toSorted().join(", ")}`);
+  }
 }
 
 function explained(name: string, read: () => unknown): void {

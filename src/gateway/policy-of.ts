@@ -14,6 +14,6 @@ export function policyOf(
   const limit = route?.limit ?? "default";
   if (principal !== null) return limit;
   // A route that is open to strangers may have a policy for them. On all others they are anonymous,
-  // those included whose token is no good.
+  // those with a bad token too.
   return route === undefined || route.permission !== null || limit === "default" ? "anonymous" : limit;
 }

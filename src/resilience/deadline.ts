@@ -27,8 +27,8 @@ interface CallLimitInput {
 }
 
 /**
- * What a call made now may take, in ms: its quota, or what is left of the request's time if that is
- * less. Never below 0.
+ * What a call made now may take, in ms: its timeout, or what is left of the request's time if that
+ * is less. Never below 0.
  */
 export function callLimitMs({
   remainingMs: remaining,
@@ -40,14 +40,14 @@ export function callLimitMs({
 
 /**
  * When the time is up of somebody who waits for one call and no longer: the call has its whole
- * quota, and its answer the way back.
+ * timeout, and its answer the way back.
  */
 export function deadlineOfOneMs(nowMs: number, timeoutMs: number): number {
   return nowMs + timeoutMs + MARGIN_MS;
 }
 
 /**
- * The share of its quota that a call needs so that its lateness is the upstream's. Less than the
+ * The share of its timeout that a call needs so that its lateness is the upstream's. Less than the
  * whole, since requests spend time on their way (a margin, a look-up, a window far away); not much
  * less, since what others have used up is not the upstream's fault.
  */
@@ -62,7 +62,7 @@ interface HadItsTimeInput {
 }
 
 /**
- * Whether an upstream that was late has failed. With its whole quota always; with less only if no
+ * Whether an upstream that was late has failed. With its whole timeout always; with less only if no
  * client's hurry has cut it: else one client that asks for 20 ms could have the upstream taken for
  * dead.
  */
@@ -70,7 +70,7 @@ export function hadItsTime({ limitMs, timeoutMs, isHurried }: HadItsTimeInput): 
   return limitMs >= timeoutMs || (!isHurried && limitMs >= fairShareMs(timeoutMs));
 }
 
-/** The least time, in ms, in which a call of this quota has a chance. */
+/** The least time, in ms, in which a call of this timeout has a chance. */
 export function fairShareMs(timeoutMs: number): number {
   return timeoutMs * FAIR_SHARE;
 }

@@ -98,6 +98,25 @@ describe("readiness", () => {
     expect(forwarded).toHaveLength(6);
   });
 
+  it("that comes late is an answer too, and ends nobody's asking but its own", async () => {
+    const answers: (() => void)[] = [];
+    const { call, clock, forwarded } = await withReadyPlaces(
+      9,
+      () => new Promise((resolve) => void answers.push(() => resolve(Response.json({})))),
+    );
+    const first = call("/readyz");
+    await vi.waitFor(() => expect(forwarded).toHaveLength(3));
+    clock.turn(2_500);
+    void call("/readyz");
+    await vi.waitFor(() => expect(forwarded).toHaveLength(6));
+    for (const answer of answers.splice(0, 3)) answer();
+    expect((await first).status).toBe(200);
+    // It is old by now; who asks is told all the same, since the second is on its way.
+    clock.turn(1_500);
+    expect((await call("/readyz")).status).toBe(200);
+    expect(forwarded).toHaveLength(6);
+  });
+
   it("is not waited for without end where all who asked were lost", async () => {
     const { call, clock, forwarded } = await withReadyPlaces(9, () => never);
     const told: number[] = [];

@@ -23,6 +23,13 @@ describe("a var that a worker would refuse is refused before anything starts", (
     ["FAULTS", "maybe", "must be on or off"],
     ["LOG_LEVEL", "loud", '"debug"|"info"|"warn"|"error"|"silent"'],
     ["BREAKER_ENGINES", "history=magic", "must be one of sre, hystrix"],
+    ["BREAKER_ENGINES", "a/b/history=sre", "must be upstream=engine or worker/upstream=engine"],
+    ["BREAKER_ENGINES", "playhead-durable/history=sre", "no worker playhead-durable guards calls"],
+    [
+      "BREAKER_ENGINES",
+      "history=sre,app-bff/history=sre",
+      "no worker app-bff guards calls; there are playhead-account-bff, ",
+    ],
     ["CORS_ORIGINS", "example.com", "must be origins (scheme, host, port), or localhost"],
     ["CORS_ORIGINS", "ftp://example.com", "must be origins"],
     ["CORS_ORIGINS", "https://example.com/", "must be origins"],
@@ -31,6 +38,10 @@ describe("a var that a worker would refuse is refused before anything starts", (
   ])("by name and rule: %s=%s", (name, value, rule) => {
     expect(() => refuse({ [name]: value })).toThrow(name);
     expect(() => refuse({ [name]: value })).toThrow(rule);
+  });
+
+  it("but not one that names a worker that there is", () => {
+    expect(() => refuse({ BREAKER_ENGINES: "history=sre,playhead-app-bff/history=hystrix" })).not.toThrow();
   });
 
   it("once, though four workers know it", () => {

@@ -162,7 +162,7 @@ describe("in the gateway", () => {
     async (upstream, route, world) => {
       const { ask, warmUp } = await gateway(world);
       await warmUp(route);
-      // Of a window 400 ms are the whole quota, whatever the client's patience; of a BFF nine
+      // Of a window 400 ms are the whole timeout, whatever the client's patience; of a BFF nine
       // tenths of the route's time are not.
       const patiencesMs = upstream === "rate-window" ? [20, 150, 395] : [20, 150, 395, 900];
       for (const ms of patiencesMs.map(String)) {

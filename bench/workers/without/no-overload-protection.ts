@@ -8,7 +8,7 @@ import type { Attempt, CallPlan, Guard } from "../../../src/platform/guard/guard
 const unprotected = {
   call<T>(_what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
     const limitMs = plan.deadlineAtMs - Date.now();
-    return requestTimer.withTimeout(run({ limitMs, number: 1 }), limitMs);
+    return requestTimer.withTimeout(run({ limitMs, number: 1, isHurried: false }), limitMs);
   },
 } as unknown as Guard;
 

@@ -6,10 +6,10 @@ const PAIRS = /^$|^[a-z0-9-]+=[a-z]+(,[a-z0-9-]+=[a-z]+)*$/;
 const CALLERS_PAIRS = /^$|^([a-z0-9-]+\/)?[a-z0-9-]+=[a-z]+(,([a-z0-9-]+\/)?[a-z0-9-]+=[a-z]+)*$/;
 
 /** Names with a value each, such as `history=sre,app=hystrix`. */
-function pairsVar<T extends string>(values: readonly T[], pairs = PAIRS) {
+function pairsVar<T extends string>(values: readonly T[], pairs = PAIRS, form = "name=value") {
   return z.pipe(
     z.pipe(
-      z.string().check(z.regex(pairs, "must be name=value, separated by commas")),
+      z.string().check(z.regex(pairs, `must be ${form}, separated by commas`)),
       z.transform((text) =>
         Object.fromEntries(
           text === "" ? [] : text.split(",").map((pair) => pair.split("=", 2) as [string, string]),
@@ -25,7 +25,7 @@ function pairsVar<T extends string>(values: readonly T[], pairs = PAIRS) {
  * faults that end with it.
  */
 export const guardVars = {
-  BREAKER_ENGINES: pairsVar(BREAKER_ENGINES, CALLERS_PAIRS),
+  BREAKER_ENGINES: pairsVar(BREAKER_ENGINES, CALLERS_PAIRS, "upstream=engine or worker/upstream=engine"),
   HEDGED_UPSTREAMS: z.pipe(
     z
       .string()

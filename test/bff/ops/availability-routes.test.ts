@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
 import { expect, it, vi } from "vitest";
 import {
   addAvailabilityRoutes,
   type AvailabilityRoutesDeps,
 } from "../../../src/bff/ops/availability-routes.ts";
 import type { BreakerStateRpc, SharedBreakerView } from "../../../src/contracts/durable.ts";
+import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { createBff } from "../../../src/platform/bff/bff-app.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
 import { never } from "../../support/workers/hung-bindings.ts";
@@ -107,6 +109,12 @@ it("operators see of every shared upstream who calls it, and which engine decide
     failures: 0,
     callers: VIEWS["history"]?.callers,
   });
+  // Every member of the answer is in the contract that operators have.
+  const told =
+    /^\| `GET \/v1\/ops\/breakers` \|.*$/m.exec(readFileSync(`${PROJECT_ROOT}docs/api.md`, "utf8"))?.[0] ??
+    "";
+  const names = [...Object.keys(breakers[0] ?? {}), ...Object.keys(VIEWS["history"]?.callers?.[0] ?? {})];
+  expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(told))).toEqual([]);
   // An object of the release before tells of none.
   expect(breakers.find(({ upstream }) => upstream === "identity")).toMatchObject({ callers: [] });
 });

@@ -86,7 +86,14 @@ describe("an answer that is a failure", () => {
       record: () => undefined,
     } as unknown as Breaker;
     const { call } = answering({ breaker });
-    await expect(call([DOWN, "good"])).rejects.toMatchObject({ code: "CIRCUIT_OPEN", retryAfterMs: 500 });
+    const refused = { code: "CIRCUIT_OPEN", retryAfterMs: 500, mustNotRetry: true };
+    await expect(call([DOWN, "good"])).rejects.toMatchObject(refused);
+    // I16: by its key it may be asked for again, since the first try may have been done.
+    admissions = 0;
+    await expect(call([DOWN, "good"], { keyed: true })).rejects.toMatchObject({
+      ...refused,
+      mustNotRetry: false,
+    });
   });
 });
 

@@ -212,7 +212,7 @@ describe("a breaker hears", () => {
   });
 
   // I17
-  it("of no answer within the quota, or what a route's time has left of it, but not of a client's own hurry", async () => {
+  it("of no answer within the timeout, or what a route's time has left of it, but not of a client's own hurry", async () => {
     expect(await opens(async () => 1, {}, 1_000, late)).toBe(true);
     // 295 of 400 ms: others on the way had the rest. A client that asked for so little is another
     // matter.
@@ -261,7 +261,7 @@ describe("an attempt is told", () => {
     );
   };
 
-  it("of a client's hurry where it has less than its quota, and only there", async () => {
+  it("of a client's hurry where it has less than its timeout, and only there", async () => {
     expect(await hurryOf({ isHurried: true }, 200)).toBe(true);
     expect(await hurryOf({ isHurried: true }, 600)).toBe(false);
     expect(await hurryOf({}, 200)).toBe(false);

@@ -19,8 +19,8 @@ export interface ClusterOptions {
   readonly repairedAtMs: number;
   readonly endsAtMs: number;
   /**
-   * Until then reports, answers and callers get lost, reports come twice and the ledger is killed
-   * now and then.
+   * Until then reports, answers and callers get lost, reports come twice and the shared state is
+   * killed now and then.
    */
   readonly chaosUntilMs: number;
   /** From when to when no report arrives. */
