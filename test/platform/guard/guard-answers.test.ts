@@ -88,7 +88,7 @@ describe("an answer that is a failure", () => {
     const { call } = answering({ breaker });
     const refused = { code: "CIRCUIT_OPEN", retryAfterMs: 500, mustNotRetry: true };
     await expect(call([DOWN, "good"])).rejects.toMatchObject(refused);
-    // I16: by its key it may be asked for again, since the first try may have been done.
+    // I16. By its key it may be asked for again, since the first try may have been done.
     admissions = 0;
     await expect(call([DOWN, "good"], { keyed: true })).rejects.toMatchObject({
       ...refused,
