@@ -9,6 +9,7 @@ import {
 } from "../contracts/internal-request.ts";
 import { parseGrpcTimeout } from "../resilience/deadline.ts";
 import { randomHex } from "../platform/random-hex.ts";
+import type { HangUp } from "../platform/call/patience.ts";
 import { readTracestate } from "../platform/http/trace-state.ts";
 import { continueTrace, formatTraceparent, parseTraceparent } from "../platform/http/trace.ts";
 
@@ -33,7 +34,7 @@ export interface GatewayScope {
   /** What the client says it runs on; null where it says nothing that is known. */
   readonly clientKind: ClientKind | null;
   /** Fires when the client hangs up. */
-  readonly hangUp: AbortSignal;
+  readonly hangUp: HangUp;
   /** Set by authentication; null on routes that need none. */
   principal: Principal | null;
   /** The route's path as the table writes it, for the log; null while no route has matched. */
@@ -81,7 +82,7 @@ export function openScope(request: Request, nowMs: number): GatewayScope {
     path: url?.pathname ?? "/",
     startedAtMs: nowMs,
     clientKind: clientKindOf(headers),
-    hangUp: request.signal,
+    hangUp: request,
     principal: null,
     routePath: null,
     deadlineAtMs: Number.POSITIVE_INFINITY,

@@ -110,7 +110,8 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   };
 }
 
-function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
+function scopeOf(request: Request, nowMs: number): BffScope {
+  const { headers } = request;
   const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
   const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
   return {
@@ -119,7 +120,7 @@ function scopeOf({ headers, signal }: Request, nowMs: number): BffScope {
     deadlineAtMs:
       nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
     isHurried: headers.has(HURRIED_HEADER),
-    hangUp: signal,
+    hangUp: request,
     principal: null,
     quota: quotaOf(headers),
     fields: null,

@@ -1,3 +1,11 @@
+/**
+ * Whose signal fires when the caller hangs up: a request, so that it is made only to be listened
+ * to.
+ */
+export interface HangUp {
+  readonly signal: AbortSignal;
+}
+
 /** How long the caller waits, and whether that is less than usual. */
 export interface Patience {
   /** When the caller's time is up, ms since the epoch; infinity where nobody waits. */
@@ -11,7 +19,7 @@ export interface Patience {
    * Fires when the client has hung up, where the runtime tells that; from then on no code after an
    * `await` of its request runs.
    */
-  readonly hangUp?: AbortSignal;
+  readonly hangUp?: HangUp;
   /**
    * Nobody waits for the call, and the next one of its kind may be minutes away: where an upstream
    * is left alone it asks whether it may be the one to find out, and waits for the answer. False if

@@ -2,6 +2,7 @@ import type { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { OverloadLimiter, WorkOutcome } from "../../resilience/overload/overload-limiter.ts";
 import { SteadyTime } from "../../resilience/steady-time.ts";
 import type { AnswerFailure } from "./call-failure.ts";
+import type { HangUp } from "../call/patience.ts";
 import { HangUpWatch } from "./hang-up-watch.ts";
 
 /**
@@ -30,7 +31,7 @@ export interface Flight {
   /** What the answer of its last attempt amounts to; null where that was good, or none. */
   failure: AnswerFailure | null;
   /** Tells that its caller has hung up, where the runtime does. */
-  readonly hangUp: AbortSignal | undefined;
+  readonly hangUp: HangUp | undefined;
   /** Whether that is listened to. */
   isListening: boolean;
 }
@@ -104,7 +105,7 @@ export class Flights {
     const onAbort = (): void => {
       for (const other of this.#flights) if (other.hangUp === hangUp) this.#vanish(other, now());
     };
-    hangUp.addEventListener("abort", onAbort, { once: true });
+    hangUp.signal.addEventListener("abort", onAbort, { once: true });
   }
 
   /** Gives back the places of calls whose hang-ups nobody has heard. */

@@ -32,7 +32,7 @@ function listening(): { readonly limiter: OverloadLimiter; readonly told: WorkOu
  */
 function hangingUp(guard: Guard, clock: VirtualTime, isTold: boolean): () => void {
   const client = new AbortController();
-  const told = isTold ? { hangUp: client.signal } : {};
+  const told = isTold ? { hangUp: client } : {};
   void guard.call("work", { ...plan(clock), ...told }, () => never).catch(() => undefined);
   return () => client.abort();
 }
@@ -140,7 +140,7 @@ describe("a client of a BFF's who hangs up", () => {
       traceparent: "",
       principal: null,
       deadlineAtMs: Date.now() + ROUTE_MS,
-      hangUp: client.signal,
+      hangUp: client,
     };
     void rpc.read(scope, "work", (service) => service.work(true)).catch(() => undefined);
     await expect(rpc.read(scope, "work", (service) => service.work(false))).rejects.toMatchObject({
@@ -156,13 +156,14 @@ describe("listening for hang-ups, which costs each call something", () => {
   async function listenedFor(guard: Guard, clock: VirtualTime, calls: number): Promise<number> {
     let listeners = 0;
     for (let call = 0; call < calls; call += 1) {
-      const { signal } = new AbortController();
+      const hangUp = new AbortController();
+      const { signal } = hangUp;
       const add = signal.addEventListener.bind(signal);
       signal.addEventListener = (type: string, listener: () => void) => {
         listeners += 1;
         add(type, listener);
       };
-      await guard.call("work", { ...plan(clock), hangUp: signal }, async () => "done");
+      await guard.call("work", { ...plan(clock), hangUp }, async () => "done");
     }
     return listeners;
   }
@@ -196,7 +197,7 @@ describe("listening for hang-ups, which costs each call something", () => {
     }
     const client = new AbortController();
     for (let call = 0; call < 3; call += 1)
-      void guard.call("work", { ...plan(clock), hangUp: client.signal }, () => never).catch(() => undefined);
+      void guard.call("work", { ...plan(clock), hangUp: client }, () => never).catch(() => undefined);
     client.abort();
     expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
   });
@@ -255,7 +256,7 @@ describe("a service, which is told of no hang-up", () => {
         kind: "read",
         idempotent: true,
         deadlineAtMs: Date.now() + ROUTE_MS,
-        hangUp: new AbortController().signal,
+        hangUp: new AbortController(),
       },
       async () => "done",
     );
