@@ -1,6 +1,7 @@
 import type { BffName } from "../contracts/internal-request.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
-import type { CallKind, Guard } from "../platform/guard/guard.ts";
+import type { CallKind } from "../platform/guard/call-plan.ts";
+import type { Guard } from "../platform/guard/guard.ts";
 import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { OnlookerLimiter } from "../resilience/overload/onlooker-limiter.ts";
 import { overloadLimiter, type OverloadLimiterName } from "../resilience/overload/overload-limiters.ts";

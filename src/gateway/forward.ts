@@ -19,7 +19,8 @@ import {
   type BffName,
 } from "../contracts/internal-request.ts";
 import { spent, type AnswerFailure } from "../platform/guard/call-failure.ts";
-import type { Attempt, Guard } from "../platform/guard/guard.ts";
+import type { Attempt } from "../platform/guard/call-plan.ts";
+import type { Guard } from "../platform/guard/guard.ts";
 import type { InternalTokenMinter } from "../platform/bff/internal-token.ts";
 import { clientAddressOf } from "./client-key.ts";
 import type { GatewayScope } from "./request-scope.ts";

@@ -1,5 +1,6 @@
 import type { Patience } from "../../../src/platform/call/patience.ts";
-import type { Attempt, CallPlan, Guard as RealGuard, GuardParts } from "../../../src/platform/guard/guard.ts";
+import type { Attempt, CallPlan } from "../../../src/platform/guard/call-plan.ts";
+import type { Guard as RealGuard, GuardParts } from "../../../src/platform/guard/guard.ts";
 
 /** Makes the call, within the time there is, and does nothing else. */
 export class Guard implements Pick<RealGuard, keyof RealGuard> {

@@ -1,5 +1,6 @@
 import { requestTimer } from "../../../src/platform/guard/call-timer.ts";
-import type { Attempt, CallPlan, Guard } from "../../../src/platform/guard/guard.ts";
+import type { Attempt, CallPlan } from "../../../src/platform/guard/call-plan.ts";
+import type { Guard } from "../../../src/platform/guard/guard.ts";
 
 /**
  * Passes everything on within its time, and refuses nobody: no overload protection, no bulkhead, no

@@ -1,6 +1,7 @@
 import { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { OverloadLimiter } from "../../resilience/overload/overload-limiter.ts";
-import type { CallKind, GuardParts } from "./guard.ts";
+import type { CallKind } from "./call-plan.ts";
+import type { GuardParts } from "./guard.ts";
 
 /** How much of an upstream's work is under way at once. */
 export interface LaneOptions {

@@ -21,23 +21,15 @@ import {
   isWorthCalling,
   remainingMs,
 } from "../../resilience/deadline.ts";
-import type { Criticality } from "../../resilience/overload/criticality.ts";
 import type { WorkOutcome } from "../../resilience/overload/overload-limiter.ts";
 import { hedged, type HedgePolicy } from "../../resilience/retry/hedge.ts";
 import type { RetryBudget } from "../../resilience/retry/retry-budget.ts";
 import { nextAttempt } from "../../resilience/retry/retry-policy.ts";
 import type { RetryThrottle } from "../../resilience/retry/retry-throttle.ts";
 import type { FaultInjector } from "./faults.ts";
-import {
-  isLate,
-  mayHaveTakenEffect,
-  outcomeOf,
-  outOfTime,
-  spent,
-  workOutcomeOf,
-  type AnswerFailure,
-} from "./call-failure.ts";
+import { isLate, mayHaveTakenEffect, outcomeOf, outOfTime, spent, workOutcomeOf } from "./call-failure.ts";
 import { type Flight, Flights, type Lane } from "./flights.ts";
+import type { Attempt, CallKind, CallPlan } from "./call-plan.ts";
 import { CallTimeoutError, type CallTimer } from "./call-timer.ts";
 import type { Patience } from "../call/patience.ts";
 
@@ -75,51 +67,6 @@ export interface GuardParts {
    * Answers when they have its verdict, if they ask for it.
    */
   readonly afterAttempt: () => Promise<void> | undefined;
-}
-
-export type CallKind = "read" | "write";
-
-/**
- * One try: how long it may take, which it is (from 1), and whether a client's hurry has left it
- * less than its timeout: then the upstream must be told.
- */
-export interface Attempt {
-  readonly limitMs: number;
-  readonly number: number;
-  readonly isHurried: boolean;
-}
-
-export interface CallPlan<T> extends Patience {
-  readonly kind: CallKind;
-  /**
-   * Whether it asks for work that keeps a core busy for long, such as hashing a password. False if
-   * absent.
-   */
-  readonly isDear?: boolean;
-  /** Whether the call may be made twice. */
-  readonly idempotent: boolean;
-  /**
-   * Whether somebody further out may know that twice is as good as once, by a key: what fails here
-   * without being known to have failed there is not said to be final. False if absent.
-   */
-  readonly keyed?: boolean;
-  /** Tries, the first one included; {@link ATTEMPTS_MAX} if absent. */
-  readonly attemptsMax?: number;
-  /** What the work of an overloaded upstream is chosen by; `critical` if absent. */
-  readonly criticality?: Criticality;
-  /** What an attempt may take, where it is not the guard's own timeout, in ms. */
-  readonly timeoutMs?: number;
-  /**
-   * Which of several things behind this upstream is called, where they fail apart: one that is ill
-   * is left alone, and closes none of the others.
-   */
-  readonly part?: string;
-  /**
-   * What an answer amounts to where it is a failure, null where it is good; every answer is good if
-   * absent. A failure is judged as if it had been thrown, by breaker, retries and overload
-   * protection, and is the call's answer all the same: nothing is thrown for it.
-   */
-  readonly failureOf?: (answer: T) => AnswerFailure | null;
 }
 
 /** A breaker's leave to make a call. */

@@ -1,6 +1,7 @@
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { RequestScope } from "../call/request-scope.ts";
-import type { CallKind, Guard } from "./guard.ts";
+import type { CallKind } from "./call-plan.ts";
+import type { Guard } from "./guard.ts";
 
 /**
  * Calls one service. `what` says what was being done if it fails; `call` is given the context to

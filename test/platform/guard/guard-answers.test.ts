@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { AnswerFailure } from "../../../src/platform/guard/call-failure.ts";
-import type { CallPlan } from "../../../src/platform/guard/guard.ts";
+import type { CallPlan } from "../../../src/platform/guard/call-plan.ts";
 import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
 import { HedgePolicy } from "../../../src/resilience/retry/hedge.ts";
 import type { OverloadLimiter } from "../../../src/resilience/overload/overload-limiter.ts";

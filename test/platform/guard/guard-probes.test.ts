@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { breakerReporter } from "../../../src/platform/guard/breaker-reporter.ts";
-import type { CallPlan } from "../../../src/platform/guard/guard.ts";
+import type { CallPlan } from "../../../src/platform/guard/call-plan.ts";
 import { ENDLESS } from "../../../src/platform/call/patience.ts";
 import { SharedBreakerState } from "../../../src/resilience/breaker/shared-breaker-state.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { CallPlan } from "../../../src/platform/guard/guard.ts";
+import type { CallPlan } from "../../../src/platform/guard/call-plan.ts";
 import type { FaultInjector } from "../../../src/platform/guard/faults.ts";
 import { CallTimeoutError, type CallTimer } from "../../../src/platform/guard/call-timer.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
