@@ -202,6 +202,22 @@ describe("listening for hang-ups, which costs each call something", () => {
     expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
   });
 
+  it("is done for every dear call, whose places are few and kept for long", async () => {
+    const clock = new VirtualTime();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrentDear: 64,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const dear = { ...plan(clock), isDear: true };
+    const clients = Array.from({ length: 64 }, () => new AbortController());
+    for (const hangUp of clients)
+      void guard.call("work", { ...dear, hangUp }, () => never).catch(() => undefined);
+    for (const client of clients) client.abort();
+    const others = clients.map(() => guard.call("work", dear, async () => "done"));
+    expect(new Set(await Promise.all(others))).toEqual(new Set(["done"]));
+  });
+
   it("is done for every trial of a breaker, for which all others wait", async () => {
     const clock = new VirtualTime();
     const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
