@@ -105,7 +105,10 @@ export class Flights {
     const onAbort = (): void => {
       for (const other of this.#flights) if (other.hangUp === hangUp) this.#vanish(other, now());
     };
-    hangUp.signal.addEventListener("abort", onAbort, { once: true });
+    const { signal } = hangUp;
+    // One that has fired already never does again.
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
   }
 
   /** Gives back the places of calls whose hang-ups nobody has heard. */

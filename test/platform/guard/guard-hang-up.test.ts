@@ -151,6 +151,49 @@ describe("a client of a BFF's who hangs up", () => {
   });
 });
 
+describe("a client who has hung up before it is listened to", () => {
+  // I11
+  it("keeps no place of the calls that are made for it all the same", async () => {
+    const clock = new VirtualTime();
+    const { limiter, told } = listening();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 1,
+      overload: limiter,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const hangUp = new AbortController();
+    hangUp.abort();
+    void guard.call("work", { ...plan(clock), hangUp }, () => never).catch(() => undefined);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    // One that does return gives its place back no second time.
+    expect(await guard.call("work", { ...plan(clock), hangUp }, async () => "late")).toBe("late");
+    expect(told).toEqual(["none", "success", "none"]);
+    void guard.call("work", plan(clock), () => never).catch(() => undefined);
+    await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
+  });
+
+  // I12
+  it("keeps no trial of a breaker", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { withTimeout: (answer) => answer } });
+    const others = new AbortController();
+    await guard.call("work", { ...plan(clock), hangUp: others }, async () => "done");
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    const hangUp = new AbortController();
+    hangUp.abort();
+    void guard.call("work", { ...plan(clock), hangUp }, () => never).catch(() => undefined);
+    await Promise.resolve();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    expect(breaker.view(clock.now()).state).toBe("closed");
+  });
+});
+
 describe("listening for hang-ups, which costs each call something", () => {
   /** Makes so many calls of callers who wait, and tells how many of them were listened for. */
   async function listenedFor(guard: Guard, clock: VirtualTime, calls: number): Promise<number> {
