@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codeOf } from "../../../src/contracts/errors.ts";
+import { CodedError, codeOf } from "../../../src/contracts/errors.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
@@ -148,6 +148,40 @@ describe("a client of a BFF's who hangs up", () => {
     });
     client.abort();
     expect(await rpc.read(scope, "work", (service) => service.work(false))).toBe("done");
+  });
+});
+
+describe("a call that was taken for gone, but tried again", () => {
+  // I12
+  it("gives back the trial that its new try is, once its client hangs up", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const pause = Promise.withResolvers<undefined>();
+    const guard = testGuard({
+      now: clock.now,
+      breaker,
+      timeoutMs: 400,
+      sleep: () => pause.promise,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const hangUp = new AbortController();
+    const tries = [
+      () => Promise.reject(new CodedError("UNAVAILABLE", "later", { retryAfterMs: 5_000 })),
+      () => never,
+    ];
+    const patient = { ...plan(clock), deadlineAtMs: clock.now() + 20_000 };
+    void guard.call("work", { ...patient, hangUp }, () => tries.shift()?.() ?? never).catch(() => undefined);
+    await new Promise((done) => void setImmediate(done));
+    clock.turn(5_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    pause.resolve(undefined);
+    await new Promise((done) => void setImmediate(done));
+    expect([tries.length, breaker.view(clock.now()).state]).toEqual([0, "half_open"]);
+    hangUp.abort();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
   });
 });
 
