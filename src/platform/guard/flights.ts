@@ -55,7 +55,10 @@ export class Flights {
   readonly #time = new SteadyTime(VANISHED_AFTER_MS);
   readonly #hangUps = new HangUpWatch();
 
-  /** @param onVanished - told of each call whose caller has gone, before its place is given back */
+  /**
+   * @param onVanished - told of each call whose caller has gone, before its place is given back;
+   *   may be told twice
+   */
   constructor(onVanished: (flight: Flight, nowMs: number) => void) {
     this.#onVanished = onVanished;
   }
@@ -104,8 +107,13 @@ export class Flights {
     flight.isListening = true;
     const onAbort = (): void => {
       for (const other of this.#flights) if (other.hangUp === hangUp) this.#vanish(other, now());
+      // Its place may be gone already, and an attempt of its be under way all the same.
+      this.#onVanished(flight, now());
     };
-    hangUp.signal.addEventListener("abort", onAbort, { once: true });
+    const { signal } = hangUp;
+    // One that has fired already never does again.
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
   }
 
   /** Gives back the places of calls whose hang-ups nobody has heard. */

@@ -121,6 +121,21 @@ describe("`fields`", () => {
     expect((await call("GET", "/list?fields=items")).body).toEqual([1, 2]);
   });
 
+  it("is found wherever it is in the query, and also where it is written with escapes", async () => {
+    const { call } = bff();
+    for (const query of ["?a=?&fields=items", "??&fields=no&%66ields=items", "?f%69eld%73=items"])
+      expect((await call("GET", `/page${query}`)).body).toEqual({ items: PAGE.items });
+    expect((await call("GET", "/fields%?limit=1")).response.status).toBe(404);
+  });
+
+  it("is looked for once in a query, also in one of nothing but question marks", async () => {
+    const { call } = bff();
+    const path = `/page?${"?".repeat(100_000)}`;
+    const startedAtMs = performance.now();
+    expect((await call("GET", path)).response.status).toBe(200);
+    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+  });
+
   it("is refused to HEAD as to GET", async () => {
     const { call } = bff();
     const statusOf = async (fields: string) => (await call("HEAD", `/page?fields=${fields}`)).response.status;

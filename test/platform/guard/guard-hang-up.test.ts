@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { codeOf } from "../../../src/contracts/errors.ts";
+import { CodedError, codeOf } from "../../../src/contracts/errors.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
@@ -151,6 +151,83 @@ describe("a client of a BFF's who hangs up", () => {
   });
 });
 
+describe("a call that was taken for gone, but tried again", () => {
+  // I12
+  it("gives back the trial that its new try is, once its client hangs up", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const pause = Promise.withResolvers<undefined>();
+    const guard = testGuard({
+      now: clock.now,
+      breaker,
+      timeoutMs: 400,
+      sleep: () => pause.promise,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const hangUp = new AbortController();
+    const tries = [
+      () => Promise.reject(new CodedError("UNAVAILABLE", "later", { retryAfterMs: 5_000 })),
+      () => never,
+    ];
+    const patient = { ...plan(clock), deadlineAtMs: clock.now() + 20_000 };
+    void guard.call("work", { ...patient, hangUp }, () => tries.shift()?.() ?? never).catch(() => undefined);
+    await new Promise((done) => void setImmediate(done));
+    clock.turn(5_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    pause.resolve(undefined);
+    await new Promise((done) => void setImmediate(done));
+    expect([tries.length, breaker.view(clock.now()).state]).toEqual([0, "half_open"]);
+    hangUp.abort();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+});
+
+describe("a client who has hung up before it is listened to", () => {
+  // I11
+  it("keeps no place of the calls that are made for it all the same", async () => {
+    const clock = new VirtualTime();
+    const { limiter, told } = listening();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 1,
+      overload: limiter,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const hangUp = new AbortController();
+    hangUp.abort();
+    void guard.call("work", { ...plan(clock), hangUp }, () => never).catch(() => undefined);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    // One that does return gives its place back no second time.
+    expect(await guard.call("work", { ...plan(clock), hangUp }, async () => "late")).toBe("late");
+    expect(told).toEqual(["none", "success", "none"]);
+    void guard.call("work", plan(clock), () => never).catch(() => undefined);
+    await expect(guard.call("work", plan(clock), async () => "done")).rejects.toMatchObject({
+      code: "OVERLOADED",
+    });
+  });
+
+  // I12
+  it("keeps no trial of a breaker", async () => {
+    const clock = new VirtualTime();
+    const breaker = new HystrixBreaker({ openMs: 1_000, trialTimeoutMs: 600_000 });
+    const guard = testGuard({ now: clock.now, breaker, timer: { withTimeout: (answer) => answer } });
+    const others = new AbortController();
+    await guard.call("work", { ...plan(clock), hangUp: others }, async () => "done");
+    breaker.trip(clock.now());
+    clock.turn(1_000);
+    const hangUp = new AbortController();
+    hangUp.abort();
+    void guard.call("work", { ...plan(clock), hangUp }, () => never).catch(() => undefined);
+    await Promise.resolve();
+    clock.turn(1_000);
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+    expect(breaker.view(clock.now()).state).toBe("closed");
+  });
+});
+
 describe("listening for hang-ups, which costs each call something", () => {
   /** Makes so many calls of callers who wait, and tells how many of them were listened for. */
   async function listenedFor(guard: Guard, clock: VirtualTime, calls: number): Promise<number> {
@@ -200,6 +277,22 @@ describe("listening for hang-ups, which costs each call something", () => {
       void guard.call("work", { ...plan(clock), hangUp: client }, () => never).catch(() => undefined);
     client.abort();
     expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+
+  it("is done for every dear call, whose places are few and kept for long", async () => {
+    const clock = new VirtualTime();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrentDear: 64,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const dear = { ...plan(clock), isDear: true };
+    const clients = Array.from({ length: 64 }, () => new AbortController());
+    for (const hangUp of clients)
+      void guard.call("work", { ...dear, hangUp }, () => never).catch(() => undefined);
+    for (const client of clients) client.abort();
+    const others = clients.map(() => guard.call("work", dear, async () => "done"));
+    expect(new Set(await Promise.all(others))).toEqual(new Set(["done"]));
   });
 
   it("is done for every trial of a breaker, for which all others wait", async () => {
