@@ -16,8 +16,8 @@ export interface Patience {
    */
   readonly isHurried?: boolean;
   /**
-   * Fires when the client has hung up, where the runtime tells that; from then on no code after an
-   * `await` of its request runs.
+   * Its signal fires when the client has hung up, where the runtime tells that; from then on no
+   * code after an `await` of its request runs.
    */
   readonly hangUp?: HangUp;
   /**

@@ -97,7 +97,8 @@ export class Flights {
 
   /** Listens for the call's hang-up, if it is one of those that are listened for. */
   listenNow(flight: Flight, now: () => number): void {
-    if (flight.hangUp !== undefined && this.#hangUps.isNext(flight.startedAtMs)) this.listen(flight, now);
+    if (flight.hangUp === undefined) return;
+    if (this.#hangUps.isNext(flight.startedAtMs, flight.lane.bulkhead.load)) this.listen(flight, now);
   }
 
   /** Has the call, and all others of its caller, end at once where the caller hangs up. */

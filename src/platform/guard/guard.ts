@@ -122,7 +122,8 @@ export class Guard {
     const flight = this.#enter(plan, startedAtMs);
     const answer = this.#fly(what, plan, run, flight);
     if (plan.hangUp === undefined) this.#parts.keep(answer.catch(() => undefined));
-    // Dear calls keep few places for long: a burst of hang-ups that aren't heard would fill them all.
+    // Dear calls keep few places for long: a burst of hang-ups that aren't heard would fill them
+    // all.
     else if (plan.isDear === true) this.#flights.listen(flight, now);
     else this.#flights.listenNow(flight, now);
     return answer;

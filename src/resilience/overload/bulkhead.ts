@@ -36,6 +36,11 @@ export class Bulkhead {
     this.#queueMax = queueMax;
   }
 
+  /** The part of the places that is taken, in [0, 1]. */
+  get load(): number {
+    return this.#inUse / this.#maxConcurrent;
+  }
+
   /** Takes a place if there is one now; whoever gets it must {@link leave}. */
   tryEnter(): boolean {
     if (this.#inUse >= this.#maxConcurrent) return false;

@@ -257,7 +257,7 @@ describe("listening for hang-ups, which costs each call something", () => {
     expect(await listenedFor(guard, clock, 160)).toBe(10);
   });
 
-  it("hears whoever hangs up again and again from the sixteenth on, and all calls of the same caller at once", async () => {
+  it("hears whoever hangs up again and again, and all calls of the same caller at once", async () => {
     const clock = new VirtualTime();
     const guard = testGuard({
       now: clock.now,
@@ -276,6 +276,36 @@ describe("listening for hang-ups, which costs each call something", () => {
     for (let call = 0; call < 3; call += 1)
       void guard.call("work", { ...plan(clock), hangUp: client }, () => never).catch(() => undefined);
     client.abort();
+    expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
+  });
+
+  it("is done for every call once a quarter of the lane is taken: no burst keeps more than that", async () => {
+    const clock = new VirtualTime();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 64,
+      timer: { withTimeout: (answer) => answer },
+    });
+    const hangUps = Array.from({ length: 64 }, () => hangingUp(guard, clock, true));
+    await Promise.resolve();
+    for (const hangUp of hangUps) hangUp();
+    const others = Array.from({ length: 48 }, () => guard.call("work", plan(clock), async () => "done"));
+    expect(new Set(await Promise.all(others))).toEqual(new Set(["done"]));
+  });
+
+  it("leaves room for all others, though each sixteenth caller, who is listened for, is patient", async () => {
+    const clock = new VirtualTime();
+    const guard = testGuard({
+      now: clock.now,
+      maxConcurrent: 64,
+      timer: { withTimeout: (answer) => answer },
+    });
+    for (let call = 0; call < 1_000; call += 1) {
+      if (call % 16 === 0)
+        await guard.call("work", { ...plan(clock), hangUp: new AbortController() }, async () => "done");
+      else hangingUp(guard, clock, true)();
+      clock.turn(5);
+    }
     expect(await guard.call("work", plan(clock), async () => "done")).toBe("done");
   });
 
