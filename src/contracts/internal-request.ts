@@ -4,7 +4,8 @@
  */
 
 export const INTERNAL_TOKEN_HEADER = "x-internal-token";
-export const DEADLINE_HEADER = "x-deadline-ms";
+/** All that the gateway says of a request in one header: `gateway-context.ts`. */
+export const CONTEXT_HEADER = "x-context";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
 /**
@@ -13,6 +14,10 @@ export const TRACEPARENT_HEADER = "traceparent";
  */
 export const TRACESTATE_HEADER = "tracestate";
 
+/*
+ * What a gateway of the release before says in a header each; read for one release more.
+ */
+export const DEADLINE_HEADER = "x-deadline-ms";
 /**
  * Says, by being there, that the client asked for less time than its route has: an upstream that is
  * late then need not be ill.
@@ -22,6 +27,7 @@ export const HURRIED_HEADER = "x-hurried";
 export const ATTEMPT_HEADER = "x-attempt";
 /** The address a client calls from, for limits that are counted further down. */
 export const CLIENT_ADDRESS_HEADER = "x-client-address";
+
 /** Says of a 503 that its sender had too much to do. Stays inside. */
 export const OVERLOADED_HEADER = "x-overloaded";
 /** Says of a 503 or 504 that nobody must try again at once. */
