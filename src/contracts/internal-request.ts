@@ -18,6 +18,13 @@ export const TRACESTATE_HEADER = "tracestate";
  * late then need not be ill.
  */
 export const HURRIED_HEADER = "x-hurried";
+/**
+ * Says, by being there, that this request's lines are to be logged, and for how many requests each
+ * of them stands. The gateway alone decides that.
+ */
+export const LOG_WEIGHT_HEADER = "x-log-weight";
+/** For how many requests a line stands at most. */
+export const LOG_WEIGHT_MAX = 1_000_000;
 /** Which try a request is, from 2 on. */
 export const ATTEMPT_HEADER = "x-attempt";
 /** The address a client calls from, for limits that are counted further down. */

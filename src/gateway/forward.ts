@@ -9,6 +9,7 @@ import {
   FAILED_BELOW_HEADER,
   HURRIED_HEADER,
   INTERNAL_TOKEN_HEADER,
+  LOG_WEIGHT_HEADER,
   NO_RETRY_HEADER,
   OVERLOADED_HEADER,
   RATE_LIMIT_HEADER,
@@ -106,7 +107,7 @@ function outbound(
   scope: GatewayScope,
   token: string,
 ): Request {
-  const { url, requestId, traceparent, tracestate, quota, clientKind } = scope;
+  const { url, requestId, traceparent, tracestate, quota, clientKind, logWeight } = scope;
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
     [INTERNAL_TOKEN_HEADER]: token,
@@ -115,6 +116,7 @@ function outbound(
   };
   if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
   if (clientKind !== null) headers[CLIENT_KIND_HEADER] = clientKind;
+  if (logWeight !== null) headers[LOG_WEIGHT_HEADER] = String(logWeight);
   if (quota !== null) {
     headers[RATE_LIMIT_POLICY_HEADER] = quota.policy;
     headers[RATE_LIMIT_HEADER] = quota.limit;

@@ -7,6 +7,7 @@ import {
   DEADLINE_HEADER,
   HURRIED_HEADER,
   INTERNAL_TOKEN_HEADER,
+  LOG_WEIGHT_HEADER,
   RATE_LIMIT_HEADER,
   RATE_LIMIT_POLICY_HEADER,
   READY_PATH,
@@ -19,7 +20,7 @@ import type { RequestScope } from "../call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../guard/call-timeouts.ts";
 import { prepareEveryResponse, type EveryResponse } from "../http/every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
-import type { Logger } from "../logger.ts";
+import { requestFields, type Logger } from "../logger.ts";
 import { problemResponse } from "../http/problem.ts";
 import { readQuery } from "../validate.ts";
 
@@ -91,7 +92,9 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   return async function bff(request, _env, ctx) {
     const { headers } = request;
     const token = headers.get(INTERNAL_TOKEN_HEADER);
-    const scope = scopeOf(request, now());
+    const startedAtMs = now();
+    const scope = scopeOf(request, startedAtMs);
+    let response: Response;
     try {
       if (token === null && pathOf(request) === READY_PATH) {
         await checkReady({ ...scope, deadlineAtMs: now() + CALL_TIMEOUT_MS.readyCheck });
@@ -99,14 +102,23 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
       }
       const principal = await verifyInternalToken(token);
       every ??= await prepareEveryResponse();
-      return await app.fetch(
+      response = await app.fetch(
         request,
         { scope: { ...scope, principal, fields: fieldsOf(request) }, every },
         ctx,
       );
     } catch (error) {
-      return answer(error, scope, pathOf(request));
+      response = answer(error, scope, pathOf(request));
     }
+    // What failed has its line already.
+    if (scope.logWeight !== undefined && response.status < 500) {
+      logger.info("request", {
+        status: response.status,
+        ms: now() - startedAtMs,
+        ...requestFields(scope),
+      });
+    }
+    return response;
   };
 }
 
@@ -114,6 +126,7 @@ function scopeOf(request: Request, nowMs: number): BffScope {
   const { headers } = request;
   const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
   const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
+  const logWeight = headers.get(LOG_WEIGHT_HEADER);
   return {
     requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
@@ -126,6 +139,7 @@ function scopeOf(request: Request, nowMs: number): BffScope {
     fields: null,
     attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),
     ...(clientAddress === null ? {} : { clientAddress }),
+    ...(logWeight === null ? {} : { logWeight: Number(logWeight) }),
   };
 }
 
