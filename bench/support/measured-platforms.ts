@@ -56,7 +56,7 @@ async function realWorkers({
 export interface WholeOptions {
   /** Parts of the product to leave out, in order to weigh them. */
   readonly without?: readonly Part[];
-  /** `info` is production's: a line a request, taken off the runtime by this process. */
+  /** `info` is production's: a line of some requests, taken off the runtime by this process. */
   readonly logLevel?: "warn" | "info";
   /** 1 where the limits are what is measured; 10,000 if absent. */
   readonly rateLimitScale?: number;

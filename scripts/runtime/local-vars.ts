@@ -1,9 +1,15 @@
 import { randomUUID } from "node:crypto";
 
 /**
- * What a local start has instead of the production defaults. `BOOT_ID` is another each time, so
- * that injected faults end with the start.
+ * What a local start has instead of the production defaults: it logs every request, and `BOOT_ID`
+ * is another each time, so that injected faults end with the start.
  */
 export function localVars(): Readonly<Record<string, string>> {
-  return { FLUSH_WINDOW_MS: "5000", FAULTS: "on", CORS_ORIGINS: "localhost", BOOT_ID: randomUUID() };
+  return {
+    FLUSH_WINDOW_MS: "5000",
+    FAULTS: "on",
+    CORS_ORIGINS: "localhost",
+    LOG_SAMPLE: "1",
+    BOOT_ID: randomUUID(),
+  };
 }

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { LOG_WEIGHT_MAX } from "./internal-request.ts";
 import type { Role } from "./permissions.ts";
 
 /** Of a request id or a trace: real ones are shorter. */
@@ -28,6 +29,7 @@ export const callContextSchema = z.object({
   isHurried: z.boolean().optional(),
   attempt: z.int().min(1).optional(),
   clientAddress: z.string().max(ID_LENGTH_MAX).optional(),
+  logWeight: z.int().min(1).max(LOG_WEIGHT_MAX).optional(),
 });
 
 /** Who is calling, as the gateway authenticated them. */
@@ -59,4 +61,9 @@ export interface CallContext {
   readonly attempt?: number;
   /** Where the client calls from, for limits that count by it; absent where nobody needs it. */
   readonly clientAddress?: string;
+  /**
+   * The request's lines are to be logged, and each stands for so many requests; absent where only
+   * what goes wrong is told.
+   */
+  readonly logWeight?: number;
 }

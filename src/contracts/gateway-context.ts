@@ -18,7 +18,9 @@ import {
  */
 export interface GatewayContext {
   readonly requestId: string;
-  /** Time left for the request when it was sent, in ms. Relative, so that no two clocks must agree. */
+  /**
+   * Time left for the request when it was sent, in ms. Relative, so that no two clocks must agree.
+   */
   readonly remainingMs: number;
   /** The client asked for less time than its route has, and that is what is left. */
   readonly isHurried: boolean;
@@ -28,8 +30,15 @@ export interface GatewayContext {
   readonly clientKind: ClientKind | null;
   /** What the answer says of the client's quota; null where the route has none. */
   readonly quota: QuotaHeaders | null;
-  /** Where the client calls from, for limits that are counted further down; null where nobody asks. */
+  /**
+   * Where the client calls from, for limits that are counted further down; null where nobody asks.
+   */
   readonly clientAddress: string | null;
+  /**
+   * How many requests a log line about this one stands for; null where it is one of those that look
+   * alike, and only what goes wrong is logged.
+   */
+  readonly logWeight: number | null;
 }
 
 /** Time that a request has of which nothing is said, or nothing possible, in ms. */
@@ -50,7 +59,7 @@ export function writeGatewayContext(context: GatewayContext): string {
 export function readGatewayContext(headers: Headers): GatewayContext {
   const text = headers.get(CONTEXT_HEADER);
   const given = text === null ? inSeparateHeaders(headers) : membersOf(text);
-  const { requestId, remainingMs, attempt, clientKind, quota, clientAddress } = given;
+  const { requestId, remainingMs, attempt, clientKind, quota, clientAddress, logWeight } = given;
   return {
     requestId: typeof requestId === "string" && requestId !== "" ? requestId : REQUEST_ID_DEFAULT,
     remainingMs: isBetween(remainingMs, 0, REMAINING_MS_MAX) ? remainingMs : REMAINING_MS_DEFAULT,
@@ -59,6 +68,7 @@ export function readGatewayContext(headers: Headers): GatewayContext {
     clientKind: CLIENT_KINDS.find((kind) => kind === clientKind) ?? null,
     quota: isQuota(quota) ? quota : null,
     clientAddress: typeof clientAddress === "string" ? clientAddress : null,
+    logWeight: isBetween(logWeight, 1, Number.MAX_SAFE_INTEGER) ? logWeight : null,
   };
 }
 

@@ -23,6 +23,8 @@ export const DEADLINE_HEADER = "x-deadline-ms";
  * late then need not be ill.
  */
 export const HURRIED_HEADER = "x-hurried";
+/** For how many requests a line stands at most. */
+export const LOG_WEIGHT_MAX = 1_000_000;
 /** Which try a request is, from 2 on. */
 export const ATTEMPT_HEADER = "x-attempt";
 /** The address a client calls from, for limits that are counted further down. */

@@ -1,11 +1,9 @@
 import { Hono, type Context } from "hono";
 import { cors } from "hono/cors";
 import { getPath } from "hono/utils/url";
-import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../contracts/errors.ts";
+import { CodedError } from "../contracts/errors.ts";
 import { mayDo } from "../contracts/permissions.ts";
 import { prepareEveryResponse, type EveryResponse } from "../platform/http/every-response.ts";
-import type { Logger } from "../platform/logger.ts";
-import type { Clock } from "../resilience/clock.ts";
 import { allowedOrigins } from "./allowed-origins.ts";
 import type { Authenticate } from "./authenticate.ts";
 import type { Denial } from "./client-limits.ts";
@@ -13,8 +11,10 @@ import { countRequest, type CountDeps } from "./count-request.ts";
 import { forwarder, type ForwardDeps } from "./forward.ts";
 import { methodNotAllowed, withHead } from "./method-not-allowed.ts";
 import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
+import { weightAtStart } from "./log-weight.ts";
 import { problemIn } from "./problem-in.ts";
 import { readBody, type RequestBody } from "./read-body.ts";
+import { logRequest, type RequestLineDeps } from "./request-line.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import { METHODS, type Route } from "./routes.ts";
 
@@ -23,12 +23,10 @@ export interface GatewayHonoEnv {
   Bindings: { readonly scope: GatewayScope };
 }
 
-export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps, CountDeps {
+export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps, CountDeps, RequestLineDeps {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
   readonly corsOrigins: readonly string[];
-  readonly logger: Logger;
-  readonly now: Clock;
 }
 
 type FetchHandler = (request: Request, env: unknown, ctx: ExecutionContext) => Promise<Response>;
@@ -64,7 +62,7 @@ const METHOD_REFUSAL_MS = 1_000;
 
 /**
  * The gateway as a fetch handler. Around everything: the scope, the headers of every response and
- * one log line. Inside, Hono finds the route and each request passes the chain of
+ * the log line. Inside, Hono finds the route and each request passes the chain of
  * {@link routeHandler}.
  */
 export function createGateway(deps: GatewayDeps): FetchHandler {
@@ -148,7 +146,8 @@ function routeHandler(
     const request = c.req.raw;
     const route = byMethod.get(request.method === "HEAD" ? "GET" : request.method);
     if (route === undefined) return refuseMethod(deps, c, allowed);
-    scope.routePath = route.path;
+    scope.route = route;
+    scope.logWeight = weightAtStart(route, scope.traceparent, deps.logSample);
     const badHint = giveTime(scope, request.headers, route.timeoutMs);
     // 1. Who is it?
     const unidentified = route.permission === null ? null : await identify(deps, c);
@@ -250,34 +249,4 @@ function refuse(scope: GatewayScope, { retryAfterMs }: Denial): Response {
     scope,
     new CodedError("RATE_LIMITED", "Too many requests: see Retry-After", { retryAfterMs }),
   );
-}
-
-/**
- * One line a request. An error of the gateway's own making is told here and nowhere else; a BFF has
- * told its own.
- */
-function logRequest(
-  { logger, now }: GatewayDeps,
-  request: Request,
-  status: number,
-  scope: GatewayScope,
-): void {
-  const code = scope.failure === null ? undefined : codeOf(scope.failure);
-  const isFailure = code !== undefined && ERROR_CATALOGUE[code].status >= 500;
-  // A refusal is no fault, and under overload there are thousands of them in a second. Nor is it
-  // one of ours that a client wanted no more time.
-  const isOurFault = isFailure && !isRefusal(code) && !(code === "DEADLINE_EXCEEDED" && scope.isHurried);
-  const level = isOurFault ? "error" : "info";
-  logger[level]("request", {
-    method: request.method,
-    route: scope.routePath ?? undefined,
-    path: scope.routePath === null ? scope.path.slice(0, 200) : undefined,
-    status,
-    ms: now() - scope.startedAtMs,
-    requestId: scope.requestId,
-    traceId: scope.traceparent.slice(3, 35),
-    userId: scope.principal?.userId,
-    code,
-    causes: isFailure ? describeCauses(scope.failure) : undefined,
-  });
 }

@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { readConfig } from "../platform/config.ts";
+import { readConfig, wholeNumberVar } from "../platform/config.ts";
+import { LOG_WEIGHT_MAX } from "../contracts/internal-request.ts";
 import { guardVars, limitModesVar, rateLimitScaleVar } from "../platform/guard/guard-config.ts";
 import { privateJwkVar } from "../platform/jwk.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
@@ -31,6 +32,7 @@ const corsOriginsVar = z.pipe(
 
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
+  LOG_SAMPLE: wholeNumberVar(1, LOG_WEIGHT_MAX),
   CORS_ORIGINS: corsOriginsVar,
   GATEWAY_SIGNING_KEY: privateJwkVar,
   OVERLOAD_LIMITER: z.enum(OVERLOAD_LIMITERS),

@@ -144,12 +144,12 @@ function outbound(
 
 /** What the BFF is told, but for what differs from attempt to attempt. */
 function contextOf(
-  { requestId, clientKind, quota }: GatewayScope,
+  { requestId, clientKind, quota, logWeight }: GatewayScope,
   upstream: BffName,
   headers: Headers,
 ): Omit<GatewayContext, "remainingMs" | "isHurried" | "attempt"> {
   const clientAddress = upstream === "account" ? clientAddressOf(headers) : null;
-  return { requestId, clientKind, quota, clientAddress };
+  return { requestId, clientKind, quota, clientAddress, logWeight };
 }
 
 /**

@@ -12,6 +12,7 @@ import { randomHex } from "../platform/random-hex.ts";
 import type { HangUp } from "../platform/call/patience.ts";
 import { readTracestate } from "../platform/http/trace-state.ts";
 import { continueTrace, formatTraceparent, parseTraceparent } from "../platform/http/trace.ts";
+import type { Route } from "./routes.ts";
 
 /** What belongs to one request on its way through the gateway. */
 export interface GatewayScope {
@@ -37,8 +38,13 @@ export interface GatewayScope {
   readonly hangUp: HangUp;
   /** Set by authentication; null on routes that need none. */
   principal: Principal | null;
-  /** The route's path as the table writes it, for the log; null while no route has matched. */
-  routePath: string | null;
+  /** The row of the table that has matched, for the log; null while none has. */
+  route: Pick<Route, "path" | "timeoutMs"> | null;
+  /**
+   * How many requests each log line about this one stands for, on its way through all workers; null
+   * where only what goes wrong is told.
+   */
+  logWeight: number | null;
   /** The route's deadline, ms since the epoch; set as soon as the route is known. */
   deadlineAtMs: number;
   /**
@@ -90,7 +96,8 @@ export function openScope(request: Request, nowMs: number): GatewayScope {
     clientKind: clientKindOf(headers),
     hangUp: request,
     principal: null,
-    routePath: null,
+    route: null,
+    logWeight: null,
     deadlineAtMs: Number.POSITIVE_INFINITY,
     isHurried: false,
     quota: null,

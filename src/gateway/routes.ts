@@ -38,6 +38,11 @@ export interface Route {
   readonly keyedByPath?: boolean;
   /** It has a password hashed, and so places of its own on its way. False if absent. */
   readonly isDear?: boolean;
+  /**
+   * Thousands of its successes look alike: one in `LOG_SAMPLE` of them is logged. Never of money,
+   * accounts and operators, whose every request is. False if absent.
+   */
+  readonly isHot?: boolean;
 }
 
 const KIB = 1024;
@@ -51,6 +56,8 @@ const DEFAULTS = {
 const PASSWORD = { ...DEFAULTS, timeoutMs: 5_000, singleUse: true, isDear: true } as const;
 /** A database that is slow logs nobody out. */
 const SESSION = { ...DEFAULTS, timeoutMs: 3_000 } as const;
+/** What players and home screens ask for all day. */
+const HOT = { ...DEFAULTS, isHot: true } as const;
 /** Money may take its time, and is the last thing to be shed. */
 const MONEY = { ...DEFAULTS, timeoutMs: 3_000, limit: "transfers", criticality: "critical_plus" } as const;
 /** Operators look at all shards at once. */
@@ -111,7 +118,7 @@ export const ROUTES: readonly Route[] = [
   },
 
   {
-    ...DEFAULTS,
+    ...HOT,
     path: "/v1/history/reports",
     methods: ["POST"],
     upstream: "app",
@@ -120,11 +127,11 @@ export const ROUTES: readonly Route[] = [
     criticality: "critical_plus",
     bodyBytesMax: 256 * KIB,
   },
-  { ...DEFAULTS, path: "/v1/history", methods: ["GET"], upstream: "app", permission: "history:own" },
-  { ...DEFAULTS, path: "/v1/history/continue", methods: ["GET"], upstream: "app", permission: "history:own" },
-  { ...DEFAULTS, path: "/v1/history/lookup", methods: ["POST"], upstream: "app", permission: "history:own" },
+  { ...HOT, path: "/v1/history", methods: ["GET"], upstream: "app", permission: "history:own" },
+  { ...HOT, path: "/v1/history/continue", methods: ["GET"], upstream: "app", permission: "history:own" },
+  { ...HOT, path: "/v1/history/lookup", methods: ["POST"], upstream: "app", permission: "history:own" },
   {
-    ...DEFAULTS,
+    ...HOT,
     path: "/v1/home",
     methods: ["GET"],
     upstream: "app",

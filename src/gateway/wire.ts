@@ -80,6 +80,7 @@ export function wire(env: GatewayEnv) {
     mintInternalToken: internalTokenMinter(config.GATEWAY_SIGNING_KEY, now),
     corsOrigins: config.CORS_ORIGINS,
     logger,
+    logSample: config.LOG_SAMPLE,
     now,
   });
 }

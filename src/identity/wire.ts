@@ -163,6 +163,7 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const book = new AccountBook({ store: accountReader, ...bookDeps });
   return {
     now,
+    logger,
     accounts: new AccountBook({ store: accountStore, ...bookDeps }),
     profileOf: (userId: string) => book.profile(userId),
     signIn: createSignIn({

@@ -131,6 +131,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
   return {
     now,
+    logger,
     store: d1Transfers(readersDb, ledger),
     statement: d1Statement(readersDb),
     transfers: new Transfers({

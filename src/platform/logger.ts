@@ -32,6 +32,25 @@ export function createLogger({ worker, level }: LoggerOptions): Logger {
   };
 }
 
+interface LoggedRequest {
+  readonly requestId: string;
+  readonly traceparent: string;
+  /** 1 if absent. */
+  readonly logWeight?: number;
+}
+
+/**
+ * By what the lines of one request are found in every worker, and for how many requests such a line
+ * stands: absent where for itself.
+ */
+export function requestFields({ requestId, traceparent, logWeight }: LoggedRequest): LogFields {
+  return {
+    requestId,
+    traceId: traceparent.slice(3, 35),
+    sample: logWeight === 1 ? undefined : logWeight,
+  };
+}
+
 /**
  * Tells of what failed where nobody waits for an answer: one line for each, with what was being
  * done and the chain of causes, beside `fields`.

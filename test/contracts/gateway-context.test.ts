@@ -16,6 +16,7 @@ const NOTHING_SAID: GatewayContext = {
   clientKind: null,
   quota: null,
   clientAddress: null,
+  logWeight: null,
 };
 const read = (text: string): GatewayContext => readGatewayContext(new Headers({ [CONTEXT_HEADER]: text }));
 
@@ -30,6 +31,7 @@ const contexts: fc.Arbitrary<GatewayContext> = fc.record({
   clientKind: fc.constantFrom(null, ...CLIENT_KINDS),
   quota: fc.option(fc.record({ policy: visible, limit: visible })),
   clientAddress: fc.option(visible),
+  logWeight: fc.option(fc.integer({ min: 1, max: 10_000 })),
 });
 
 describe("the gateway's context", () => {
@@ -58,6 +60,7 @@ describe("the gateway's context", () => {
       attempt: 0,
       clientKind: "watch",
       quota: { policy: 1 },
+      logWeight: 0,
     };
     for (const [name, value] of Object.entries(odd)) {
       const sent = { ...NOTHING_SAID, requestId: "request-1", remainingMs: 70, [name]: value, later: true };
@@ -89,6 +92,7 @@ describe("the gateway's context", () => {
       clientKind: "tv",
       quota: { policy: "p", limit: "r" },
       clientAddress: "10.0.0.1",
+      logWeight: null,
     });
     expect(readGatewayContext(new Headers())).toEqual(NOTHING_SAID);
   });

@@ -62,6 +62,7 @@ async function gateway({
   const env = {
     ...guardBindings(),
     CORS_ORIGINS: "",
+    LOG_SAMPLE: "100",
     RATE_LIMIT_SCALE: "100",
     LIMIT_MODES: "",
     OVERLOAD_LIMITER: "bbr",

@@ -1,13 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import type { HistoryErasure } from "../../contracts/history.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import { historyUserIdSchema } from "../biz/record-schema.ts";
 
-export interface ErasureDeps {
-  readonly now: Clock;
+export interface ErasureDeps extends RpcDeps {
   readonly erase: (userId: string) => Promise<void>;
 }
 

@@ -12,15 +12,12 @@ import {
 } from "../../contracts/rejected.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import type { Operators } from "../biz/operators.ts";
 
-export interface OperationsDeps {
-  readonly now: Clock;
+export interface OperationsDeps extends RpcDeps {
   readonly operators: Operators;
-  readonly logger: Logger;
 }
 
 /**

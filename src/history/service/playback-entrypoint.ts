@@ -13,16 +13,14 @@ import {
 } from "../../contracts/history.ts";
 import { readReportBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import type { ShardCall, ShardCallKind } from "../biz/ports.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import type { Elsewhere } from "../biz/shard-mapping.ts";
 import { NO_TIME_AT_ALL, type ShardRpc, type UserCall } from "../biz/shard-rpc.ts";
 
-export interface PlaybackDeps {
-  readonly now: Clock;
+export interface PlaybackDeps extends RpcDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
 }

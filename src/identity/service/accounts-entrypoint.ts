@@ -16,15 +16,13 @@ import {
 } from "../../contracts/identity.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { withoutDeadline } from "../../platform/call/current-patience.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import type { AccountBook } from "../biz/account-book.ts";
 import type { Erasures } from "../biz/erasures.ts";
 import type { Sessions } from "../biz/sessions.ts";
 
-export interface AccountsDeps {
-  readonly now: Clock;
+export interface AccountsDeps extends RpcDeps {
   readonly accounts: Omit<AccountBook, "profile">;
   /** Apart from the rest of the book: mere reads wait no longer than those of any other page. */
   readonly profileOf: (userId: string) => Promise<Profile>;

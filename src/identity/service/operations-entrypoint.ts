@@ -12,14 +12,12 @@ import {
 } from "../../contracts/identity.ts";
 import type { Role } from "../../contracts/permissions.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import type { AuditTrail } from "../biz/ports.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 
-export interface OperationsDeps {
-  readonly now: Clock;
+export interface OperationsDeps extends RpcDeps {
   readonly setRoles: (actor: string, userId: string, roles: readonly Role[]) => Promise<Profile>;
   readonly accountState: (userId: string) => Promise<AccountState | null>;
   readonly keys: Pick<KeyRing, "rotate" | "distrust">;

@@ -1,14 +1,12 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import { sinceMsSchema, type IdentityTrust, type TrustSnapshot } from "../../contracts/identity.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import type { KeyRing } from "../biz/key-ring.ts";
 import type { RevocationPage } from "../biz/revocation-list.ts";
 
-export interface TrustDeps {
-  readonly now: Clock;
+export interface TrustDeps extends RpcDeps {
   readonly keys: Pick<KeyRing, "publicKeys">;
   readonly pullRevocations: (sinceMs: number) => Promise<RevocationPage>;
 }

@@ -15,16 +15,14 @@ import {
 } from "../../contracts/ledger.ts";
 import type { LedgerFunds } from "../../contracts/ledger-entrypoints.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import { amountOf } from "../biz/amount.ts";
 import type { StatementStore, TransferStore } from "../biz/ports.ts";
 import { placeOf, statementPage } from "../biz/statement.ts";
 import type { Transfers } from "../biz/transfers.ts";
 
-export interface FundsDeps {
-  readonly now: Clock;
+export interface FundsDeps extends RpcDeps {
   readonly transfers: Pick<Transfers, "transfer">;
   readonly store: Pick<TransferStore, "funds" | "read" | "list">;
   readonly statement: StatementStore;

@@ -53,17 +53,15 @@ import {
 } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import { amountOf } from "../biz/amount.ts";
 import type { Deposits } from "../biz/deposits.ts";
 import type { Operators } from "../biz/operators.ts";
 import type { AuditTrail, ChangeStore, DeadLetterStore, OperatorStore } from "../biz/ports.ts";
 import type { Reconciliation } from "../biz/reconciliation.ts";
 
-export interface OperationsDeps {
-  readonly now: Clock;
+export interface OperationsDeps extends RpcDeps {
   readonly deposits: Pick<Deposits, "deposit" | "find" | "reverse">;
   readonly operators: Operators;
   readonly operatorStore: Pick<OperatorStore, "outbox">;

@@ -3,13 +3,11 @@ import type { CallContext } from "../../contracts/call-context.ts";
 import { deliveryReportSchema } from "../../contracts/ledger-arguments.ts";
 import { transferIdSchema, type DeliveryReport } from "../../contracts/ledger.ts";
 import type { LedgerSettlement } from "../../contracts/ledger-entrypoints.ts";
-import { rpcMethods } from "../../platform/call/rpc-methods.ts";
+import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
-import type { Clock } from "../../resilience/clock.ts";
 import type { Settlement as SettlementRules } from "../biz/settlement.ts";
 
-export interface SettlementDeps {
-  readonly now: Clock;
+export interface SettlementDeps extends RpcDeps {
   readonly settlement: SettlementRules;
 }
 

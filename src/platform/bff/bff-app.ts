@@ -8,7 +8,7 @@ import type { RequestScope } from "../call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../guard/call-timeouts.ts";
 import { prepareEveryResponse, type EveryResponse } from "../http/every-response.ts";
 import type { InternalTokenVerifier } from "./internal-token.ts";
-import type { Logger } from "../logger.ts";
+import { requestFields, type Logger } from "../logger.ts";
 import { problemResponse } from "../http/problem.ts";
 import { readQuery } from "../validate.ts";
 
@@ -73,7 +73,9 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
   return async function bff(request, _env, ctx) {
     const { headers } = request;
     const token = headers.get(INTERNAL_TOKEN_HEADER);
-    const scope = scopeOf(request, now());
+    const startedAtMs = now();
+    const scope = scopeOf(request, startedAtMs);
+    let response: Response;
     try {
       if (token === null && pathOf(request) === READY_PATH) {
         await checkReady({ ...scope, deadlineAtMs: now() + CALL_TIMEOUT_MS.readyCheck });
@@ -81,20 +83,29 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
       }
       const principal = await verifyInternalToken(token);
       every ??= await prepareEveryResponse();
-      return await app.fetch(
+      response = await app.fetch(
         request,
         { scope: { ...scope, principal, fields: fieldsOf(request) }, every },
         ctx,
       );
     } catch (error) {
-      return answer(error, scope, pathOf(request));
+      response = answer(error, scope, pathOf(request));
     }
+    // What failed has its line already.
+    if (scope.logWeight !== undefined && response.status < 500) {
+      logger.info("request", {
+        status: response.status,
+        ms: now() - startedAtMs,
+        ...requestFields(scope),
+      });
+    }
+    return response;
   };
 }
 
 function scopeOf(request: Request, nowMs: number): BffScope {
   const { headers } = request;
-  const { remainingMs, clientAddress, ...told } = readGatewayContext(headers);
+  const { remainingMs, clientAddress, logWeight, ...told } = readGatewayContext(headers);
   return {
     ...told,
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
@@ -103,6 +114,7 @@ function scopeOf(request: Request, nowMs: number): BffScope {
     principal: null,
     fields: null,
     ...(clientAddress === null ? {} : { clientAddress }),
+    ...(logWeight === null ? {} : { logWeight }),
   };
 }
 

@@ -12,6 +12,8 @@ export interface RequestScope extends Patience {
   readonly principal: Principal | null;
   /** Where the client calls from, if the gateway said so. */
   readonly clientAddress?: string;
+  /** For how many requests each of its log lines stands, if they are to be logged. */
+  readonly logWeight?: number;
 }
 
 /** The scope of work nobody waits for. `requestId` names what started it. */

@@ -56,7 +56,7 @@ export function guardedRpc<T extends object>(
         ...more,
       };
       return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
-        const { requestId, traceparent, principal, clientAddress } = scope;
+        const { requestId, traceparent, principal, clientAddress, logWeight } = scope;
         return call(service, {
           requestId,
           traceparent,
@@ -65,6 +65,7 @@ export function guardedRpc<T extends object>(
           ...(isHurried ? { isHurried } : {}),
           ...(number > 1 ? { attempt: number } : {}),
           ...(clientAddress === undefined ? {} : { clientAddress }),
+          ...(logWeight === undefined ? {} : { logWeight }),
         });
       });
     };

@@ -14,6 +14,7 @@ vi.mock("cloudflare:workers", async () =>
   (await import("../../support/workers/wired-guards.ts")).runtimeModule(),
 );
 
+const logger = createLogger({ worker: "app", level: "silent" });
 const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 
 /** A directory of one shard. */
@@ -54,7 +55,7 @@ function wayOfReports(
   const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ((state.stubs += 1), stub) };
   const callShard = shardStubs({ namespace, guardOf: () => shardGuard });
   const shardGuard = testGuard({ now: Date.now });
-  const Playback = playbackEntrypoint(() => ({ now: Date.now, directory: oneShard(), callShard }));
+  const Playback = playbackEntrypoint(() => ({ now: Date.now, logger, directory: oneShard(), callShard }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
     report: async (...call: Parameters<HistoryPlayback["report"]>) => {
@@ -72,7 +73,7 @@ type Bff = ReturnType<typeof createBff>;
 function bffOver(service: HistoryPlayback, clock: VirtualTime): Bff {
   return createBff({
     verifyInternalToken: async () => ADA,
-    logger: createLogger({ worker: "app", level: "silent" }),
+    logger,
     now: clock.now,
     checkReady: async () => undefined,
     addRoutes: (app) =>
@@ -228,7 +229,7 @@ describe("a report that an older BFF has not dated", () => {
     };
     const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => stub };
     const callShard = shardStubs({ namespace, guardOf: () => testGuard() });
-    const Playback = playbackEntrypoint(() => ({ now: Date.now, directory: oneShard(), callShard }));
+    const Playback = playbackEntrypoint(() => ({ now: Date.now, logger, directory: oneShard(), callShard }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
     await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({

@@ -38,6 +38,7 @@ const BAD_CONTEXTS: readonly Readonly<Record<string, unknown>>[] = [
   { principal: { userId: "u", sessionId: "s", roles: "admin" } },
   { attempt: 0 },
   { clientAddress: "x".repeat(100) },
+  { logWeight: 0 },
 ];
 
 /**

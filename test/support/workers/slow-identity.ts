@@ -101,6 +101,7 @@ export async function slowIdentity() {
     CORS_ORIGINS: "",
     RATE_LIMIT_SCALE: "1000",
     LIMIT_MODES: "",
+    LOG_SAMPLE: "100",
     OVERLOAD_LIMITER: "bbr",
     GATEWAY_SIGNING_KEY: JSON.stringify({ kty, crv, x, d, kid }),
     ACCOUNT_BFF: bff,

@@ -90,6 +90,7 @@ export async function testGateway(
     mintInternalToken: internalTokenMinter(gatewayKey.privateJwk, clock.now),
     corsOrigins: ["https://app.example.com"],
     logger,
+    logSample: 1,
     now: clock.now,
     ...more,
   });
