@@ -2,10 +2,7 @@
 export const CLIENT_KINDS = ["tv", "phone", "web"] as const;
 export type ClientKind = (typeof CLIENT_KINDS)[number];
 
-/**
- * From a client, and from the gateway to a BFF: the gateway passes on no header, it writes what it
- * has read.
- */
+/** From a client; a BFF is told in the gateway's context what the gateway has read. */
 export const CLIENT_KIND_HEADER = "x-client-kind";
 
 /**

@@ -4,7 +4,8 @@
  */
 
 export const INTERNAL_TOKEN_HEADER = "x-internal-token";
-export const DEADLINE_HEADER = "x-deadline-ms";
+/** All that the gateway says of a request in one header: `gateway-context.ts`. */
+export const CONTEXT_HEADER = "x-context";
 export const REQUEST_ID_HEADER = "x-request-id";
 export const TRACEPARENT_HEADER = "traceparent";
 /**
@@ -13,22 +14,22 @@ export const TRACEPARENT_HEADER = "traceparent";
  */
 export const TRACESTATE_HEADER = "tracestate";
 
+/*
+ * What a gateway of the release before says in a header each; read for one release more.
+ */
+export const DEADLINE_HEADER = "x-deadline-ms";
 /**
  * Says, by being there, that the client asked for less time than its route has: an upstream that is
  * late then need not be ill.
  */
 export const HURRIED_HEADER = "x-hurried";
-/**
- * Says, by being there, that this request's lines are to be logged, and for how many requests each
- * of them stands. The gateway alone decides that.
- */
-export const LOG_WEIGHT_HEADER = "x-log-weight";
 /** For how many requests a line stands at most. */
 export const LOG_WEIGHT_MAX = 1_000_000;
 /** Which try a request is, from 2 on. */
 export const ATTEMPT_HEADER = "x-attempt";
 /** The address a client calls from, for limits that are counted further down. */
 export const CLIENT_ADDRESS_HEADER = "x-client-address";
+
 /** Says of a 503 that its sender had too much to do. Stays inside. */
 export const OVERLOADED_HEADER = "x-overloaded";
 /** Says of a 503 or 504 that nobody must try again at once. */

@@ -13,7 +13,7 @@ import { methodNotAllowed, withHead } from "./method-not-allowed.ts";
 import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
 import { weightAtStart } from "./log-weight.ts";
 import { problemIn } from "./problem-in.ts";
-import { readBody } from "./read-body.ts";
+import { readBody, type RequestBody } from "./read-body.ts";
 import { logRequest, type RequestLineDeps } from "./request-line.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import { METHODS, type Route } from "./routes.ts";
@@ -164,7 +164,8 @@ function routeHandler(
       });
     }
     // 4. Is the body one that may travel on?
-    const body = await takeBody(deps, c, route);
+    const hasNoBody = request.method === "GET" || request.method === "HEAD";
+    const body = hasNoBody ? null : await takeBody(deps, c, route);
     // 5. On to the BFF through its guard: overload protection, breaker, retries, and the time that
     //    is left.
     return forward(request, body, route, scope);
@@ -215,7 +216,7 @@ async function takeBody(
   { now }: GatewayDeps,
   c: Context<GatewayHonoEnv>,
   route: Route,
-): Promise<Uint8Array<ArrayBuffer> | null> {
+): Promise<RequestBody> {
   const { scope } = c.env;
   const beganAtMs = now();
   try {

@@ -1,20 +1,13 @@
-import { CLIENT_KIND_HEADER } from "../contracts/client-kind.ts";
 import { CodedError, codeOf, hintsOf } from "../contracts/errors.ts";
+import { writeGatewayContext, type GatewayContext } from "../contracts/gateway-context.ts";
 import { IDEMPOTENCY_KEY_HEADER } from "../contracts/idempotency-key.ts";
 import {
-  ATTEMPT_HEADER,
   audienceOf,
-  CLIENT_ADDRESS_HEADER,
-  DEADLINE_HEADER,
+  CONTEXT_HEADER,
   FAILED_BELOW_HEADER,
-  HURRIED_HEADER,
   INTERNAL_TOKEN_HEADER,
-  LOG_WEIGHT_HEADER,
   NO_RETRY_HEADER,
   OVERLOADED_HEADER,
-  RATE_LIMIT_HEADER,
-  RATE_LIMIT_POLICY_HEADER,
-  REQUEST_ID_HEADER,
   TRACEPARENT_HEADER,
   TRACESTATE_HEADER,
   type BffName,
@@ -22,8 +15,11 @@ import {
 import { spent, type AnswerFailure } from "../platform/guard/call-failure.ts";
 import type { Attempt } from "../platform/guard/call-plan.ts";
 import type { Guard } from "../platform/guard/guard.ts";
+import { callLimitMs, remainingMs } from "../resilience/deadline.ts";
+import type { Clock } from "../resilience/clock.ts";
 import type { InternalTokenMinter } from "../platform/bff/internal-token.ts";
 import { clientAddressOf } from "./client-key.ts";
+import type { RequestBody } from "./read-body.ts";
 import type { GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
 
@@ -31,13 +27,10 @@ export interface ForwardDeps {
   readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
   readonly guards: Readonly<Record<BffName, Guard>>;
   readonly mintInternalToken: InternalTokenMinter;
+  readonly now: Clock;
 }
 
-/**
- * Client headers that mean something to a BFF. Everything else stays outside, forged internal
- * headers above all.
- */
-const FORWARDED_HEADERS = ["content-type", "idempotency-key"] as const;
+const CONTENT_TYPE = "Content-Type";
 const NOT_IMPLEMENTED = 501;
 /** When to come back where the gateway knows no better. */
 const RETRY_AFTER_DEFAULT_MS = 1_000;
@@ -54,38 +47,56 @@ const ROUTE_MARGIN_MS = 25;
  *
  * Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
  */
-export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps) {
+export function forwarder({ upstreams, guards, mintInternalToken, now }: ForwardDeps) {
   return async function forward(
     request: Request,
-    body: Uint8Array<ArrayBuffer> | null,
+    body: RequestBody,
     route: Route,
     scope: GatewayScope,
   ): Promise<Response> {
     const { upstream } = route;
     const token = await mintInternalToken(scope.principal, audienceOf(upstream));
-    const prepared = outbound(request, body, upstream, scope, token);
-    const isRead = request.method === "GET" || request.method === "HEAD";
+    const { method, headers } = request;
+    const isRead = method === "GET" || method === "HEAD";
+    const contentType = isRead ? null : headers.get(CONTENT_TYPE);
+    const idempotencyKey = isRead ? null : headers.get(IDEMPOTENCY_KEY_HEADER);
+    // The time of the route is all that a BFF is granted.
+    const timeoutMs = route.timeoutMs - ROUTE_MARGIN_MS;
     const plan = {
       kind: isRead ? "read" : "write",
       isDear: route.isDear === true,
       idempotent: isRead,
       // A client whose answer was lost on the way asks again by its key.
-      keyed: route.keyedByPath === true || request.headers.has(IDEMPOTENCY_KEY_HEADER),
+      keyed: route.keyedByPath === true || idempotencyKey !== null,
       deadlineAtMs: scope.deadlineAtMs,
       isHurried: scope.isHurried,
       hangUp: scope.hangUp,
-      // The time of the route is all that a BFF is granted.
-      timeoutMs: route.timeoutMs - ROUTE_MARGIN_MS,
+      timeoutMs,
       criticality: route.criticality,
       failureOf,
     } as const;
     const what = `pass a request on to the ${upstream} BFF`;
+    const outgoing = outbound(scope, { method, token, body, contentType, idempotencyKey });
+    const context = contextOf(scope, upstream, headers);
+    // As the guard will see it, unless time passes until then.
+    const limitMs = callLimitMs({ remainingMs: remainingMs(scope.deadlineAtMs, now()), timeoutMs });
+    const isHurried = scope.isHurried && limitMs < timeoutMs;
+    const first = outgoing({ ...context, remainingMs: limitMs, isHurried, attempt: 1 });
     let last: Response | null = null;
     const ask = async (attempt: Attempt): Promise<Response> => {
       // Another answer is wanted instead of it, and nobody will read it.
-      await last?.body?.cancel();
+      if (last !== null) await last.body?.cancel();
       last = null;
-      return (last = await upstreams[upstream].fetch(attempted(prepared, attempt)));
+      const isFirst = attempt.number === 1 && attempt.limitMs === limitMs && attempt.isHurried === isHurried;
+      const sent = isFirst
+        ? first
+        : outgoing({
+            ...context,
+            remainingMs: attempt.limitMs,
+            isHurried: attempt.isHurried,
+            attempt: attempt.number,
+          });
+      return (last = await upstreams[upstream].fetch(sent));
     };
     let answer: Response;
     try {
@@ -99,43 +110,46 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
   };
 }
 
-/** The request as the BFF gets it, but for what differs from attempt to attempt. */
+/** What a BFF is sent beside the context. */
+interface Outbound {
+  readonly method: string;
+  readonly token: string;
+  readonly body: RequestBody;
+  readonly contentType: string | null;
+  readonly idempotencyKey: string | null;
+}
+
+/**
+ * Makes the request that the BFF gets, for one attempt after the other: only its context differs.
+ * Of the client's own headers two mean something to a BFF. Everything else stays outside, forged
+ * internal headers above all.
+ */
 function outbound(
-  request: Request,
-  body: Uint8Array<ArrayBuffer> | null,
-  upstream: BffName,
-  scope: GatewayScope,
-  token: string,
-): Request {
-  const { url, requestId, traceparent, tracestate, quota, clientKind, logWeight } = scope;
+  { url, traceparent, tracestate }: GatewayScope,
+  { method, token, body, contentType, idempotencyKey }: Outbound,
+): (context: GatewayContext) => Request {
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
     [INTERNAL_TOKEN_HEADER]: token,
-    [REQUEST_ID_HEADER]: requestId,
     [TRACEPARENT_HEADER]: traceparent,
   };
   if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
-  if (clientKind !== null) headers[CLIENT_KIND_HEADER] = clientKind;
-  if (logWeight !== null) headers[LOG_WEIGHT_HEADER] = String(logWeight);
-  if (quota !== null) {
-    headers[RATE_LIMIT_POLICY_HEADER] = quota.policy;
-    headers[RATE_LIMIT_HEADER] = quota.limit;
-  }
-  if (upstream === "account") headers[CLIENT_ADDRESS_HEADER] = clientAddressOf(request.headers);
-  for (const name of FORWARDED_HEADERS) {
-    const value = request.headers.get(name);
-    if (value !== null) headers[name] = value;
-  }
-  return new Request(url, { method: request.method, headers, body, redirect: "manual" });
+  if (contentType !== null) headers[CONTENT_TYPE] = contentType;
+  if (idempotencyKey !== null) headers[IDEMPOTENCY_KEY_HEADER] = idempotencyKey;
+  return (context) => {
+    headers[CONTEXT_HEADER] = writeGatewayContext(context);
+    return new Request(url, { method, headers, body, redirect: "manual" });
+  };
 }
 
-function attempted(prepared: Request, { limitMs, number, isHurried }: Attempt): Request {
-  // Only what has no body is tried again.
-  const outgoing = number === 1 ? prepared : new Request(prepared);
-  outgoing.headers.set(DEADLINE_HEADER, String(limitMs));
-  if (isHurried) outgoing.headers.set(HURRIED_HEADER, "1");
-  if (number > 1) outgoing.headers.set(ATTEMPT_HEADER, String(number));
-  return outgoing;
+/** What the BFF is told, but for what differs from attempt to attempt. */
+function contextOf(
+  { requestId, clientKind, quota, logWeight }: GatewayScope,
+  upstream: BffName,
+  headers: Headers,
+): Omit<GatewayContext, "remainingMs" | "isHurried" | "attempt"> {
+  const clientAddress = upstream === "account" ? clientAddressOf(headers) : null;
+  return { requestId, clientKind, quota, clientAddress, logWeight };
 }
 
 /**

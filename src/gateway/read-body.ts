@@ -4,6 +4,9 @@ import { CallTimeoutError, requestTimer } from "../platform/guard/call-timer.ts"
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 const NO_BYTES = new Uint8Array(0);
 
+/** A body that has come whole: as text, or as the bytes it was put together from; null for none. */
+export type RequestBody = string | Uint8Array<ArrayBuffer> | null;
+
 /** How much a body may have, and until when it is waited for. */
 export interface BodyLimits {
   readonly bytesMax: number;
@@ -20,10 +23,7 @@ export interface BodyLimits {
  * Throws `UNSUPPORTED_MEDIA_TYPE`, `TOO_LARGE`, `MALFORMED` where it breaks off,
  * `DEADLINE_EXCEEDED` where it doesn't come in time.
  */
-export async function readBody(
-  request: Request,
-  { bytesMax, leftMs }: BodyLimits,
-): Promise<Uint8Array<ArrayBuffer> | null> {
+export async function readBody(request: Request, { bytesMax, leftMs }: BodyLimits): Promise<RequestBody> {
   const { headers, body, method } = request;
   if (method === "GET" || method === "HEAD") return null;
   const declared = headers.get("content-length");
@@ -33,9 +33,9 @@ export async function readBody(
   if (declared !== null && Number(declared) > bytesMax) throw tooLarge(bytesMax);
   try {
     // One that says its length is cut there by the runtime. One that doesn't may turn out to be
-    // none, which needs no type.
-    if (declared !== null)
-      return new Uint8Array(await requestTimer.withTimeout(request.arrayBuffer(), leftMs));
+    // none, which needs no type. As text, since bytes need a buffer of their own: what is no UTF-8
+    // becomes what a decoder puts there, here as well as in a BFF, and is refused there.
+    if (declared !== null) return await requestTimer.withTimeout(request.text(), leftMs);
     return await requestTimer.withTimeout(
       isJson ? readUpTo(body, bytesMax, tooLarge) : readUpTo(body, 0, notJson),
       leftMs,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { readGatewayContext } from "../../src/contracts/gateway-context.ts";
 import { logRequest } from "../../src/gateway/request-line.ts";
 import { openScope } from "../../src/gateway/request-scope.ts";
 import { ROUTES, type Route } from "../../src/gateway/routes.ts";
@@ -22,7 +23,7 @@ const pathOf = ({ path }: Route): string => path.replaceAll(/:\w+/g, "0190a1b2-0
 async function linesOf(
   path: string,
   { traceparent = OUT, method = "GET", status = 200, takesMs = 0, roles = ["admin"], headers = {} } = {},
-): Promise<{ readonly lines: readonly Line[]; readonly weight: string | null }> {
+): Promise<{ readonly lines: readonly Line[]; readonly weight: number | null }> {
   const gateway = await testGateway(
     () => {
       gateway.clock.turn(takesMs);
@@ -35,7 +36,10 @@ async function linesOf(
   const type = "application/json";
   const all = { authorization: `Bearer ${token}`, traceparent, "content-type": type, ...headers };
   await gateway.call(path, { ...body, method, headers: all });
-  return { lines: gateway.lines, weight: gateway.forwarded[0]?.headers.get("x-log-weight") ?? null };
+  return {
+    lines: gateway.lines,
+    weight: readGatewayContext(gateway.forwarded[0]?.headers ?? new Headers()).logWeight,
+  };
 }
 
 const HOT = ROUTES.filter(({ isHot }) => isHot);
@@ -63,7 +67,7 @@ describe.each(each(HOT))("a success of %s", (_name, route) => {
     const { lines, weight } = await linesOf(pathOf(route), { method, traceparent: IN });
     expect(lines).toEqual([expect.objectContaining({ event: "request", route: route.path, sample: SAMPLE })]);
     expect(lines[0]?.["traceId"]).toBe(IN.slice(3, 35));
-    expect(weight).toBe(String(SAMPLE));
+    expect(weight).toBe(SAMPLE);
   });
 
   it.each([IN, OUT])("is always logged if it was slow, and stands for itself: %s", async (traceparent) => {
@@ -96,7 +100,7 @@ describe.each(each(COLD))("every request of %s", (_name, route) => {
       const own = lines.filter(({ event }) => event === "request");
       expect(own).toEqual([expect.objectContaining({ route: route.path, status: 200 })]);
       expect(own[0]).toMatchObject({ sample: undefined });
-      expect(weight).toBe("1");
+      expect(weight).toBe(1);
     }
   });
 });
@@ -122,7 +126,7 @@ describe("what the gateway answers itself", () => {
 });
 
 it("nobody outside can say that a request is to be logged", async () => {
-  const { lines, weight } = await linesOf("/v1/history", { headers: { "x-log-weight": "1" } });
+  const { lines, weight } = await linesOf("/v1/history", { headers: { "x-context": '{"logWeight":1}' } });
   expect({ lines, weight }).toEqual({ lines: [], weight: null });
 });
 

@@ -1,5 +1,4 @@
 import type { Hono } from "hono";
-import { clientKindOf } from "../../contracts/client-kind.ts";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
 import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
@@ -30,7 +29,7 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
   app.get("/v1/home", async function home(c) {
     const own = permitted(c.env.scope, "home:own");
     const scope = inTimeToAssemble(own);
-    const screen = homeScreenOf(clientKindOf(c.req.raw.headers));
+    const screen = homeScreenOf(c.env.scope.clientKind);
     const degraded = new Set<string>();
     const load: Readonly<Record<HomePart, () => Promise<unknown>>> = {
       profile: () => identity.read(scope, "read the profile", (service, ctx) => service.me(ctx)),

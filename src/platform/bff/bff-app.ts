@@ -1,20 +1,8 @@
 import { Hono, type Context } from "hono";
 import { CodedError, codeOf, describeCauses, ERROR_CATALOGUE, isRefusal } from "../../contracts/errors.ts";
 import { fieldsQuerySchema } from "../../contracts/fields-query.ts";
-import {
-  ATTEMPT_HEADER,
-  CLIENT_ADDRESS_HEADER,
-  DEADLINE_HEADER,
-  HURRIED_HEADER,
-  INTERNAL_TOKEN_HEADER,
-  LOG_WEIGHT_HEADER,
-  RATE_LIMIT_HEADER,
-  RATE_LIMIT_POLICY_HEADER,
-  READY_PATH,
-  REQUEST_ID_HEADER,
-  TRACEPARENT_HEADER,
-  type QuotaHeaders,
-} from "../../contracts/internal-request.ts";
+import { readGatewayContext, type GatewayContext } from "../../contracts/gateway-context.ts";
+import { INTERNAL_TOKEN_HEADER, READY_PATH, TRACEPARENT_HEADER } from "../../contracts/internal-request.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { RequestScope } from "../call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../guard/call-timeouts.ts";
@@ -25,12 +13,9 @@ import { problemResponse } from "../http/problem.ts";
 import { readQuery } from "../validate.ts";
 
 /** A request's scope, and what gateway and client want of the answer. */
-interface BffScope extends RequestScope {
-  readonly quota: QuotaHeaders | null;
+interface BffScope extends RequestScope, Pick<GatewayContext, "attempt" | "clientKind" | "quota"> {
   /** Members of a JSON answer that the client wants; null where it wants all. */
   readonly fields: ReadonlySet<string> | null;
-  /** Which try of the gateway's this is. */
-  readonly attempt: number;
 }
 
 /**
@@ -53,10 +38,6 @@ export interface BffOptions {
   /** Adds the BFF's own routes. */
   readonly addRoutes: (app: Hono<BffEnv>) => void;
 }
-
-/** Time that a request has whose deadline header is missing or odd, in ms. */
-const DEADLINE_DEFAULT_MS = 1_000;
-const DEADLINE_MAX_MS = 60_000;
 
 /**
  * What every BFF shares: it believes the gateway's token and nobody else, hands the user down, and
@@ -124,28 +105,17 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
 
 function scopeOf(request: Request, nowMs: number): BffScope {
   const { headers } = request;
-  const remainingMs = Number(headers.get(DEADLINE_HEADER) ?? DEADLINE_DEFAULT_MS);
-  const clientAddress = headers.get(CLIENT_ADDRESS_HEADER);
-  const logWeight = headers.get(LOG_WEIGHT_HEADER);
+  const { remainingMs, clientAddress, logWeight, ...told } = readGatewayContext(headers);
   return {
-    requestId: headers.get(REQUEST_ID_HEADER) ?? "unknown",
+    ...told,
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
-    deadlineAtMs:
-      nowMs + (remainingMs >= 0 && remainingMs <= DEADLINE_MAX_MS ? remainingMs : DEADLINE_DEFAULT_MS),
-    isHurried: headers.has(HURRIED_HEADER),
+    deadlineAtMs: nowMs + remainingMs,
     hangUp: request,
     principal: null,
-    quota: quotaOf(headers),
     fields: null,
-    attempt: Number(headers.get(ATTEMPT_HEADER) ?? 1),
     ...(clientAddress === null ? {} : { clientAddress }),
-    ...(logWeight === null ? {} : { logWeight: Number(logWeight) }),
+    ...(logWeight === null ? {} : { logWeight }),
   };
-}
-
-function quotaOf(headers: Headers): QuotaHeaders | null {
-  const limit = headers.get(RATE_LIMIT_HEADER);
-  return limit === null ? null : { limit, policy: headers.get(RATE_LIMIT_POLICY_HEADER) ?? "" };
 }
 
 /**

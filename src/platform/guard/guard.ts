@@ -78,6 +78,8 @@ const OPEN_RETRY_MS = 1_000;
 /** After so long there is no verdict, in ms. */
 const VERDICT_MS_MAX = 1_000;
 const SHED_RETRY_MS = 1_000;
+/** Beyond this part of a lane every call is kept alive when its caller has gone. */
+const UNKEPT_SHARE = 1 / 8;
 
 /**
  * Everything between a worker and one of its upstreams: deadline, overload protection, bulkhead,
@@ -115,18 +117,30 @@ export class Guard {
    * Makes the call. Throws `DEADLINE_EXCEEDED`, `OVERLOADED` or `CIRCUIT_OPEN` without making it,
    * `UNAVAILABLE` where the upstream fails or is late, and the upstream's own errors otherwise.
    */
-  async call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
-    const { now } = this.#parts;
-    const startedAtMs = now();
-    if (!isWorthCalling(remainingMs(plan.deadlineAtMs, startedAtMs))) throw outOfTime(what);
-    const flight = this.#enter(plan, startedAtMs);
+  call<T>(what: string, plan: CallPlan<T>, run: (attempt: Attempt) => Promise<T>): Promise<T> {
+    let flight: Flight;
+    try {
+      flight = this.#enter(what, plan);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const answer = this.#fly(what, plan, run, flight);
-    if (plan.hangUp === undefined) this.#parts.keep(answer.catch(() => undefined));
+    if (plan.hangUp === undefined) this.#keepIfNeeded(answer, flight);
     // Dear calls keep few places for long: a burst of hang-ups that aren't heard would fill them
     // all.
-    else if (plan.isDear === true) this.#flights.listen(flight, now);
-    else this.#flights.listenNow(flight, now);
+    else if (plan.isDear === true) this.#flights.listen(flight, this.#parts.now);
+    else this.#flights.listenNow(flight, this.#parts.now);
     return answer;
+  }
+
+  /**
+   * Keeping each call would cost a read some twentieth, and hardly any loses its caller: those that
+   * do keep their places until their time is up, an eighth of the lane at most, since from there on
+   * every call is kept. So is a trial, which decides for all others.
+   */
+  #keepIfNeeded(answer: Promise<unknown>, { lane, attemptedAs }: Flight): void {
+    if (attemptedAs === "trial" || lane.bulkhead.load > UNKEPT_SHARE)
+      this.#parts.keep(answer.catch(() => undefined));
   }
 
   async #fly<T>(
@@ -135,24 +149,44 @@ export class Guard {
     run: (attempt: Attempt) => Promise<T>,
     flight: Flight,
   ): Promise<T> {
+    const { budget, now, sleep } = this.#parts;
     let outcome: WorkOutcome = "none";
+    let isUnknown = false;
     try {
-      const answer = await this.#attempts(what, plan, run, flight);
-      outcome = flight.failure === null ? "success" : workOutcomeOf(flight.failure, plan.isHurried === true);
-      return answer;
-    } catch (error) {
-      outcome = workOutcomeOf(error, plan.isHurried === true);
-      throw error;
+      budget.request(now());
+      for (let number = 1; ; number += 1) {
+        let delayMs: number | null;
+        try {
+          const answer = await this.#attempt(what, plan, run, number, flight);
+          if (flight.failure === null) {
+            outcome = "success";
+            return answer;
+          }
+          isUnknown ||= mayHaveTakenEffect(flight.failure);
+          outcome = workOutcomeOf(flight.failure, plan.isHurried === true);
+          delayMs = this.#delayBeforeNext(plan, flight.failure, number);
+          if (delayMs === null) return answer;
+        } catch (error) {
+          // I16
+          isUnknown ||= mayHaveTakenEffect(error);
+          outcome = workOutcomeOf(error, plan.isHurried === true);
+          delayMs = this.#delayBeforeNext(plan, error, number);
+          if (delayMs === null) throw spent(error, what, plan, isUnknown);
+        }
+        await sleep(delayMs);
+      }
     } finally {
-      this.#flights.end(flight, this.#parts.now(), outcome);
+      this.#flights.end(flight, now(), outcome);
     }
   }
 
   /** Takes a place, or refuses. */
   #enter<T>(
+    what: string,
     { kind, isDear, criticality, timeoutMs, deadlineAtMs, part, hangUp }: CallPlan<T>,
-    nowMs: number,
   ): Flight {
+    const nowMs = this.#parts.now();
+    if (!isWorthCalling(remainingMs(deadlineAtMs, nowMs))) throw outOfTime(what);
     this.#flights.giveUpVanished(nowMs);
     const { lanes } = this.#parts;
     const lane = (isDear === true ? lanes.dear : undefined) ?? lanes[kind];
@@ -166,33 +200,6 @@ export class Guard {
     const longestMs = ATTEMPTS_MAX * ((timeoutMs ?? this.#parts.timeoutMs) + BACKOFF_MS_MAX);
     const patienceMs = Math.min(remainingMs(deadlineAtMs, nowMs), longestMs);
     return this.#flights.begin({ lane, part, hangUp }, patienceMs, nowMs);
-  }
-
-  async #attempts<T>(
-    what: string,
-    plan: CallPlan<T>,
-    run: (attempt: Attempt) => Promise<T>,
-    flight: Flight,
-  ): Promise<T> {
-    const { budget, now, sleep } = this.#parts;
-    budget.request(now());
-    let isUnknown = false;
-    for (let number = 1; ; number += 1) {
-      let delayMs: number | null;
-      try {
-        const answer = await this.#attempt(what, plan, run, number, flight);
-        if (flight.failure === null) return answer;
-        isUnknown ||= mayHaveTakenEffect(flight.failure);
-        delayMs = this.#delayBeforeNext(plan, flight.failure, number);
-        if (delayMs === null) return answer;
-      } catch (error) {
-        // I16
-        isUnknown ||= mayHaveTakenEffect(error);
-        delayMs = this.#delayBeforeNext(plan, error, number);
-        if (delayMs === null) throw spent(error, what, plan, isUnknown);
-      }
-      await sleep(delayMs);
-    }
   }
 
   /** One attempt, admitted by the breaker and told to it. */

@@ -37,9 +37,8 @@ async function ask(path: string, weight?: number): Promise<readonly Readonly<Rec
   lines.splice(0);
   const headers = {
     "x-internal-token": "token",
-    "x-request-id": "r-1",
+    "x-context": JSON.stringify({ requestId: "r-1", ...(weight === undefined ? {} : { logWeight: weight }) }),
     traceparent: `00-${TRACE}-${"b".repeat(16)}-01`,
-    ...(weight === undefined ? {} : { "x-log-weight": String(weight) }),
   };
   await bff(new Request(`http://bff${path}`, { headers }), {});
   return [...lines];

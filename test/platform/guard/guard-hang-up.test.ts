@@ -370,6 +370,37 @@ describe("a service, which is told of no hang-up", () => {
     }
   });
 
+  it("has no call go on while an eighth of the lane is taken at most, and every one from there on", async () => {
+    const kept: Promise<unknown>[] = [];
+    const guard = testGuard({ maxConcurrent: 16, keep: (work) => void kept.push(work) });
+    const call = () =>
+      guard.call(
+        "read",
+        { kind: "read", idempotent: true, deadlineAtMs: Date.now() + ROUTE_MS },
+        () => promise,
+      );
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const calls = [call(), call()];
+    expect(kept).toHaveLength(0);
+    calls.push(call(), call());
+    expect(kept).toHaveLength(2);
+    resolve("done");
+    expect(await Promise.all(calls)).toEqual(Array.from({ length: 4 }, () => "done"));
+  });
+
+  it("has every trial of a breaker go on: others wait for what it finds out", async () => {
+    const clock = new VirtualTime();
+    const kept: Promise<unknown>[] = [];
+    const breaker = new HystrixBreaker({ callsMin: 1 });
+    const guard = testGuard({ breaker, now: clock.now, keep: (work) => void kept.push(work) });
+    const down = () => Promise.reject(new CodedError("UNAVAILABLE", "down"));
+    await expect(guard.call("write", { ...plan(clock), idempotent: false }, down)).rejects.toThrow("down");
+    expect(kept).toHaveLength(0);
+    clock.turn(6_000);
+    await guard.call("write", { ...plan(clock), idempotent: false }, async () => "up");
+    expect(kept).toHaveLength(1);
+  });
+
   it("is not asked to where hang-ups are told: what nobody waits for any more is dropped there", async () => {
     const kept: Promise<unknown>[] = [];
     const guard = testGuard({ keep: (work) => void kept.push(work) });
