@@ -1,5 +1,6 @@
 import { AskCrowd } from "./ask-crowd.ts";
 import type { ClientQuota } from "./client-quota.ts";
+import { countSlackMs, WAY_MS } from "./count-slack.ts";
 import { DenialMemory } from "./denial-memory.ts";
 import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "./rate-limit.ts";
 import { SteadyTime } from "../steady-time.ts";
@@ -9,14 +10,6 @@ import { UntoldUnits } from "./untold-units.ts";
 /** How often counts are reported at most, and at least while there are any. */
 const REPORT_MS = 200;
 const REPORT_MS_MAX = 5000;
-/**
- * What is counted late is counted for longer. A client at 4/5 of the limit must not be refused for
- * that. It has a quarter of its use to spare, less what comes unevenly and what is used on the way
- * to the server: so small quotas are reported sooner and the smallest at once.
- */
-const SLACK_PART = 1 / 4;
-const SLACK_UNITS = 3;
-const WAY_MS = 50;
 /**
  * Such a part of the limit may be on its way uncounted while others ask, and become free before an
  * estimate is too old to refuse by.
@@ -63,8 +56,8 @@ export class AsyncQuota implements ClientQuota {
     this.#limit = limit;
     this.#crowd = new AskCrowd(limit);
     this.#untold = new UntoldUnits(limit);
-    const slackMs = limit.windowMs * (SLACK_PART - SLACK_UNITS / limit.limit) - WAY_MS;
-    this.#reportMs = Math.max(0, Math.min(REPORT_MS, slackMs));
+    // Small quotas are reported sooner, and the smallest at once.
+    this.#reportMs = Math.max(0, Math.min(REPORT_MS, countSlackMs(limit)));
     this.#slowMs = Math.min(REPORT_MS_MAX, Math.max(this.#reportMs, limit.windowMs * SLOW_PART));
     this.#time = new SteadyTime(limit.windowMs);
   }
@@ -132,6 +125,22 @@ export class AsyncQuota implements ClientQuota {
     const atMs = this.#advance(nowMs);
     if (this.#untold.waiting === 0) return null;
     return { kind: "report", count: this.#untold.carry(atMs, "background") };
+  }
+
+  /** Units were admitted without a decision of this quota: they are told with the others. */
+  admitted(nowMs: number, units: number): void {
+    if (units > 0) this.#untold.add(this.#advance(nowMs), units);
+  }
+
+  /**
+   * Whether the server has said nothing of this client for a window, nobody asks it and all is
+   * told.
+   */
+  isUnheard(nowMs: number): boolean {
+    const atMs = this.#advance(nowMs);
+    const { waiting, carriedBy } = this.#untold;
+    if (waiting > 0 || carriedBy !== null || this.#crowd.size > 0) return false;
+    return atMs - this.#knownAtMs >= this.#limit.windowMs && this.#denial.recall(atMs, 1) === null;
   }
 
   #advance(nowMs: number): number {
