@@ -167,7 +167,8 @@ export class AsyncQuota implements ClientQuota {
   #refuse(atMs: number): RateDecision | null {
     const isUncounted = this.#untold.carried > this.#limit.limit * UNCOUNTED_PART;
     const isFresh = atMs - this.#knownAtMs + WAY_MS < this.#limit.windowMs * UNCOUNTED_PART;
-    if (!isUncounted || !isFresh || this.#free() > 0) return this.#crowd.refuse(atMs);
+    if (!isUncounted || !isFresh || this.#free() > 0)
+      return this.#crowd.refuse(atMs, undefined, this.#untold.carried);
     const retryAfterMs = Math.max(WAY_MS, this.#resetAtMs - atMs);
     return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }
