@@ -128,9 +128,19 @@ describe("a quiet quota", () => {
   it("doesn't tell what is older than an eighth of a window: it would count for twice as long", () => {
     const { request, asks } = isolate();
     for (let count = 0; count < 4; count += 1) request(START_MS);
-    for (let count = 0; count < 3; count += 1) request(START_MS + 20_000);
-    request(START_MS + 20_000);
+    for (let count = 0; count < 4; count += 1) request(START_MS + 7_501);
     expect(asks).toEqual([{ kind: "report", count: 4 }]);
+  });
+
+  it("counts as seen what was told, and what passed alone, too", () => {
+    for (const isAway of [false, true]) {
+      const { request, asks } = isolate({ isAway: () => isAway });
+      for (let count = 0; count < QUIET; count += 1) request(START_MS);
+      for (let count = 0; count < 20; count += 1) request(START_MS + 30_000 + count * 500);
+      const asked = asks.length;
+      request(START_MS + 61_000);
+      expect(asks.slice(asked)).toContainEqual(expect.objectContaining({ kind: isAway ? "take" : "report" }));
+    }
   });
 
   it("takes who was away for a window for a stranger again", () => {
@@ -178,6 +188,11 @@ describe("a quiet quota", () => {
     quota.ask(START_MS + 111_000, 1);
     quota.answered(START_MS + 111_000, 1, answer(40));
     expect(quota.decide(START_MS + 171_001, 1)?.allowed).toBe(true);
+  });
+
+  it("keeps to a denial that is longer than the window, by which an estimate frees its last units", () => {
+    const quota = hearing(answer(0, 70_000), START_MS);
+    expect(quota.decide(START_MS + 69_999, 1)).toMatchObject({ allowed: false, retryAfterMs: 1 });
   });
 
   it("says of what is left no more than the server did", () => {
@@ -239,6 +254,31 @@ describe("whenever requests come", () => {
           const isBeyond = inWindow(seenAtMs, nowMs) > QUIET;
           expect(asks.length > 0).toBe(isBeyond);
           if (isBeyond) return;
+        }
+      }),
+    );
+  });
+
+  it("is quiet exactly where the model is", () => {
+    // So small a limit is reported at once: who is not quiet is told of in the same moment.
+    const limit = { limit: 12, windowMs: 60_000 };
+    const quietUnits = 4;
+    fc.assert(
+      fc.property(gaps(20_000, 120), (gapsMs) => {
+        const { request, asks, server } = isolate({ limit, share: quietUnits / limit.limit });
+        const admittedAtMs: number[] = [];
+        let [nowMs, loudUntilMs] = [START_MS, 0];
+        for (const gapMs of gapsMs) {
+          nowMs += gapMs;
+          const isQuiet = nowMs >= loudUntilMs && inWindow(admittedAtMs, nowMs) < quietUnits;
+          const asked = asks.length;
+          const decision = request(nowMs);
+          if (decision.allowed) admittedAtMs.push(nowMs);
+          expect(decision.allowed && asks.length === asked).toBe(isQuiet);
+          const { allowed, remaining } = server.peek(nowMs, 1);
+          if (!decision.allowed || (asks.length > asked && (!allowed || remaining * 2 < limit.limit)))
+            loudUntilMs = nowMs + limit.windowMs;
+          else if (asks.length > asked) loudUntilMs = 0;
         }
       }),
     );
