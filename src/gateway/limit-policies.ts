@@ -16,7 +16,8 @@ export interface LimitPolicy {
   readonly isOfSession?: boolean;
   /**
    * The part of the limit, in [0, 1], that an isolate lets a client use within a window before
-   * their window hears of them. Only under `async`; 0 if absent.
+   * their window hears of them. Only of policies that are `async` by themselves: a twentieth if
+   * absent.
    */
   readonly quietShare?: number;
   /** What all clients of one network have together; absent where a client is no address. */
@@ -138,7 +139,9 @@ export function limitPolicies(
 }
 
 function withQuietShare(policy: LimitPolicy): LimitPolicy {
-  const { mode, quietShare = mode === "async" ? QUIET_SHARE : 0, network } = policy;
-  requireNumberIn(`quietShare of ${policy.name}`, quietShare, 0, 1);
+  const { mode, network } = policy;
+  const share = policy.quietShare ?? QUIET_SHARE;
+  requireNumberIn(`quietShare of ${policy.name}`, share, 0, 1);
+  const quietShare = mode === "async" ? share : 0;
   return { ...policy, quietShare, ...(network === undefined ? {} : { network: withQuietShare(network) }) };
 }

@@ -56,7 +56,15 @@ describe("which policies are quiet", () => {
   it.each(["login", "register", "password", "erase", "transfers"] as const)(
     "is never %s, whatever mode the config gives it",
     (name) => {
-      for (const mode of MODES) expect(isQuiet(limitPolicies({ [name]: mode })[name])).toBe(false);
+      for (const mode of MODES) {
+        const policies = limitPolicies({ [name]: mode });
+        expect(isQuiet(policies[name])).toBe(false);
+        const shared: LimitPolicies = {
+          ...policies,
+          [name]: { ...limitPolicies({})[name], quietShare: 1 / 2 },
+        };
+        expect(isQuiet(limitPolicies({ [name]: mode }, shared)[name])).toBe(false);
+      }
     },
   );
 
