@@ -1,4 +1,5 @@
 import type { QuotaMode } from "../resilience/quota/client-quota.ts";
+import { requireNumberIn } from "../resilience/require-number-in.ts";
 
 /** A quota each client has, as api.md promises it. */
 export interface LimitPolicy {
@@ -13,8 +14,12 @@ export interface LimitPolicy {
   readonly onUnreachable: "open" | "closed";
   /** Whether each session of a user has a quota of its own. False if absent: the user has one. */
   readonly isOfSession?: boolean;
-  /** Whether a client who comes seldom is counted in the isolate only; false if absent. */
-  readonly hasAllowance?: boolean;
+  /**
+   * The part of the limit, in [0, 1], that an isolate lets a client use within a window before
+   * their window hears of them. Only of policies that are `async` by themselves: a twentieth if
+   * absent.
+   */
+  readonly quietShare?: number;
   /** What all clients of one network have together; absent where a client is no address. */
   readonly network?: LimitPolicy;
 }
@@ -26,6 +31,10 @@ const MINUTE_MS = 60_000;
  * that these don't reach together.
  */
 const NETWORK_CLIENTS = 16;
+/** Who uses no more of their limit than this through one isolate costs no call of a window. */
+const QUIET_SHARE = 1 / 20;
+/** Of strangers, who are many and come once. */
+const STRANGERS_SHARE = 1 / 8;
 
 function withNetwork(policy: LimitPolicy): LimitPolicy {
   return {
@@ -36,7 +45,7 @@ function withNetwork(policy: LimitPolicy): LimitPolicy {
       windowMs: policy.windowMs,
       mode: "async",
       onUnreachable: "open",
-      hasAllowance: true,
+      quietShare: STRANGERS_SHARE,
     },
   };
 }
@@ -54,7 +63,7 @@ const POLICIES = {
     windowMs: MINUTE_MS,
     mode: "async",
     onUnreachable: "open",
-    hasAllowance: true,
+    quietShare: STRANGERS_SHARE,
   }),
   reports: { name: "reports", limit: 600, windowMs: MINUTE_MS, mode: "async", onUnreachable: "open" },
   register: withNetwork({
@@ -81,7 +90,7 @@ const POLICIES = {
     windowMs: MINUTE_MS,
     mode: "async",
     onUnreachable: "open",
-    hasAllowance: true,
+    quietShare: STRANGERS_SHARE,
   }),
   /**
    * By session: with one for the user, whoever has stolen a token could keep its owner from ever
@@ -114,12 +123,25 @@ export type LimitModes = Readonly<Partial<Record<LimitPolicyName, QuotaMode>>>;
 
 /**
  * The policies, with the modes that the config gives some of them: `lease` keeps a limit more
- * closely where clients are many isolates' and busy.
+ * closely where clients are many isolates' and busy. What was strict is quiet in no mode.
+ *
+ * @throws RangeError for a share out of range
  */
-export function limitPolicies(modes: LimitModes): LimitPolicies {
+export function limitPolicies(
+  modes: LimitModes,
+  policies: Readonly<Record<LimitPolicyName, LimitPolicy>> = POLICIES,
+): LimitPolicies {
   const withMode = (name: LimitPolicyName): LimitPolicy => ({
-    ...POLICIES[name],
-    mode: modes[name] ?? POLICIES[name].mode,
+    ...withQuietShare(policies[name]),
+    mode: modes[name] ?? policies[name].mode,
   });
   return Object.fromEntries(LIMIT_POLICY_NAMES.map((name) => [name, withMode(name)])) as LimitPolicies;
+}
+
+function withQuietShare(policy: LimitPolicy): LimitPolicy {
+  const { mode, network } = policy;
+  const share = policy.quietShare ?? QUIET_SHARE;
+  requireNumberIn(`quietShare of ${policy.name}`, share, 0, 1);
+  const quietShare = mode === "async" ? share : 0;
+  return { ...policy, quietShare, ...(network === undefined ? {} : { network: withQuietShare(network) }) };
 }

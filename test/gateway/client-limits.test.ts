@@ -15,9 +15,17 @@ const ADA = "user:ada";
 function limitsOf({
   scale = 1,
   modes = {},
+  clock = new VirtualTime(),
   windows,
-}: { scale?: number; modes?: LimitModes; windows?: MemoryWindows } = {}) {
-  const clock = new VirtualTime();
+  release = "this",
+}: {
+  scale?: number;
+  modes?: LimitModes;
+  clock?: VirtualTime;
+  windows?: MemoryWindows;
+  /** The one before told of every request. */
+  release?: "this" | "before";
+} = {}) {
   const memory = windows ?? new MemoryWindows(clock.now);
   let background: Promise<unknown>[] = [];
   const limits = new ClientLimits({
@@ -31,7 +39,9 @@ function limitsOf({
   });
   const policies = limitPolicies(modes);
   const admit = (policy: LimitPolicyName, client = ADA): Admission | Promise<Admission> =>
-    limits.admit(policies[policy], client, { deadlineAtMs: clock.now() + 1_000 });
+    limits.admit(release === "this" ? policies[policy] : { ...policies[policy], quietShare: 0 }, client, {
+      deadlineAtMs: clock.now() + 1_000,
+    });
   /** Whether a request is admitted; the background's work is done before it answers. */
   const tries = async (policy: LimitPolicyName, client = ADA): Promise<boolean> => {
     try {
@@ -222,5 +232,33 @@ describe("windows", () => {
     const { tries, windows } = limitsOf({ scale: 1_000, modes: { login: "strict" } });
     expect(await countAdmitted(() => tries("login"), 10_100)).toBe(10_000);
     expect((await windows.windowOf(ADA).view()).length).toBe(1);
+  });
+});
+
+describe("a client who is far below the limit", () => {
+  it("is told of to nobody, and beside isolates of the release before the limit holds but for what is quiet", async () => {
+    const { clock, windows, tries } = limitsOf();
+    const before = limitsOf({ clock, windows, release: "before" });
+    expect(await countAdmitted(() => tries("default"), 6)).toBe(6);
+    expect(windows.calls).toBe(0);
+    let admitted = 6;
+    for (let request = 0; request < 300; request += 1) {
+      clock.turn(10);
+      if (await (request % 2 === 0 ? tries : before.tries)("default")) admitted += 1;
+    }
+    // A twentieth of the limit may be under way at any moment in each isolate.
+    expect(admitted).toBeGreaterThanOrEqual(120);
+    expect(admitted).toBeLessThanOrEqual(120 + 6 + 2 * 6);
+  });
+
+  it("is known to the window by as much as isolates of the release before have told", async () => {
+    const { clock, windows, tries } = limitsOf();
+    const before = limitsOf({ clock, windows, release: "before" });
+    await tries("default");
+    await before.tries("default");
+    expect(await windows.windowOf(ADA).view()).toMatchObject([{ policy: "default", remaining: 119 }]);
+    // What goes beyond is told by both in the same words.
+    await countAdmitted(() => tries("default"), 6);
+    expect(await windows.windowOf(ADA).view()).toMatchObject([{ policy: "default", remaining: 112 }]);
   });
 });

@@ -2,12 +2,17 @@ import { expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { breakerRecoveryTable } from "./resilience/breaker-recovery.ts";
 import { overloadTable } from "./resilience/overload-sim.ts";
+import { quietQuotasTable } from "./resilience/quiet-quotas.ts";
 import { rateAccuracyTable } from "./resilience/rate-accuracy.ts";
 
 const HEAD = `# Figures of the simulations
 
 Written by \`npx vitest run --project unit test/sim/figures.test.ts -u\`, in virtual time from fixed
 seeds; the same test fails when they no longer hold.
+`;
+
+const QUIET_HEAD = `The mode \`async\` where an isolate tells nobody of a twentieth of the limit within a window. Promised
+is what the limit and the share of each isolate make together.
 `;
 
 const OVERLOAD_HEAD = `Goodput in shares of the capacity, and the median of what was answered in multiples of the unloaded
@@ -21,6 +26,9 @@ it("docs/design/resilience-figures.md says what the simulations find", { timeout
     HEAD,
     "## Rate limits\n",
     rateAccuracyTable().trim(),
+    "\n## Quiet quotas\n",
+    QUIET_HEAD,
+    quietQuotasTable().trim(),
     "\n## Recovery of breakers\n",
     breakerRecoveryTable().trim(),
     "\n## Overload\n",

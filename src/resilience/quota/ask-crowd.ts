@@ -65,13 +65,16 @@ export class AskCrowd {
   /**
    * A denial where one more ask would bring one, or null. What is left is for those under way: its
    * holder may try again when the server said that more becomes free, or after `answerMs`, when
-   * some of those have their answers, where that is later or nothing is known.
+   * some of those have their answers, where that is later or nothing is known. Asks that overtake
+   * the `uncounted` units on their way to the server would be given them again.
    */
-  refuse(atMs: number, answerMs: number = KNOWN_MS): RateDecision | null {
+  refuse(atMs: number, answerMs: number = KNOWN_MS, uncounted = 0): RateDecision | null {
     const isPressed = atMs < this.#pressedUntilMs && atMs - this.#knownAtMs <= KNOWN_MS;
     const { limit, windowMs } = this.#limit;
     const freed = Math.floor(((atMs - this.#knownAtMs) * limit) / windowMs);
-    const asksMax = isPressed ? Math.min(limit, Math.max(1, this.#left + freed)) : limit;
+    const asksMax = isPressed
+      ? Math.min(limit, Math.max(1, this.#left + freed))
+      : Math.max(1, limit - uncounted);
     if (this.#sentAtMs.length < asksMax) return null;
     const retryAfterMs = Math.max(answerMs, this.#moreAtMs - atMs);
     return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };

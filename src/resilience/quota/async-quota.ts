@@ -1,21 +1,15 @@
 import { AskCrowd } from "./ask-crowd.ts";
 import type { ClientQuota } from "./client-quota.ts";
+import { countSlackMs, WAY_MS } from "./count-slack.ts";
 import { DenialMemory } from "./denial-memory.ts";
 import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "./rate-limit.ts";
 import { SteadyTime } from "../steady-time.ts";
 import { type OnUnreachable, UnreachableQuota } from "./unreachable-quota.ts";
+import { UntoldUnits } from "./untold-units.ts";
 
 /** How often counts are reported at most, and at least while there are any. */
 const REPORT_MS = 200;
 const REPORT_MS_MAX = 5000;
-/**
- * What is counted late is counted for longer. A client at 4/5 of the limit must not be refused for
- * that. It has a quarter of its use to spare, less what comes unevenly and what is used on the way
- * to the server: so small quotas are reported sooner and the smallest at once.
- */
-const SLACK_PART = 1 / 4;
-const SLACK_UNITS = 3;
-const WAY_MS = 50;
 /**
  * Such a part of the limit may be on its way uncounted while others ask, and become free before an
  * estimate is too old to refuse by.
@@ -26,8 +20,7 @@ const UNCOUNTED_PART = 1 / 20;
  * the limit unreported then.
  */
 const SLOW_PART = 1 / 8;
-/** A report is given up after this long (ms), or when it fails; the next one waits for a second. */
-const REPORT_LOST_MS = 5000;
+/** After a report that failed the next one waits for so long (ms). */
 const BACKOFF_MS = 1000;
 
 /**
@@ -50,26 +43,21 @@ export class AsyncQuota implements ClientQuota {
   readonly #denial = new DenialMemory();
   readonly #alone: UnreachableQuota;
   readonly #crowd: AskCrowd;
+  readonly #untold: UntoldUnits;
   /** The server's last word: what was left, when more was to become free, and when it said so. */
   #left = 0;
   #resetAtMs = 0;
   #knownAtMs = Number.NEGATIVE_INFINITY;
   #strictUntilMs = Number.NEGATIVE_INFINITY;
-  /** Admitted here and not reported, and since when. */
-  #unreported = 0;
-  #unreportedSinceMs = 0;
-  /** On the way to the server, with one message at a time, and since when. */
-  #carried = 0;
-  #carriedSinceMs = 0;
-  #carriedBy: "nobody" | "ask" | "background" = "nobody";
   #reportNotBeforeMs = 0;
 
   constructor(limit: RateLimit, onUnreachable: OnUnreachable) {
     this.#alone = new UnreachableQuota(limit, onUnreachable);
     this.#limit = limit;
     this.#crowd = new AskCrowd(limit);
-    const slackMs = limit.windowMs * (SLACK_PART - SLACK_UNITS / limit.limit) - WAY_MS;
-    this.#reportMs = Math.max(0, Math.min(REPORT_MS, slackMs));
+    this.#untold = new UntoldUnits(limit);
+    // Small quotas are reported sooner, and the smallest at once.
+    this.#reportMs = Math.max(0, Math.min(REPORT_MS, countSlackMs(limit)));
     this.#slowMs = Math.min(REPORT_MS_MAX, Math.max(this.#reportMs, limit.windowMs * SLOW_PART));
     this.#time = new SteadyTime(limit.windowMs);
   }
@@ -84,65 +72,81 @@ export class AsyncQuota implements ClientQuota {
     const isOld = atMs - this.#knownAtMs >= this.#limit.windowMs;
     if (isOld || atMs < this.#strictUntilMs || this.#isLate() || !(cost <= this.#free()))
       return this.#refuse(atMs);
-    this.#admit(atMs, cost);
+    this.#untold.add(atMs, cost);
     return { allowed: true, remaining: this.#free(), resetMs: this.#resetMs(atMs), retryAfterMs: 0 };
   }
 
   ask(nowMs: number, cost: number): RateAsk {
     const atMs = this.#advance(nowMs);
     this.#crowd.sent(atMs);
-    if (this.#carriedBy !== "nobody" || this.#unreported === 0) return { kind: "take", cost };
-    return { kind: "take", cost, count: this.#carry(atMs, "ask") };
+    if (this.#untold.carriedBy !== null || this.#untold.waiting === 0) return { kind: "take", cost };
+    return { kind: "take", cost, count: this.#untold.carry(atMs, "ask") };
   }
 
   answered(nowMs: number, cost: number, answer: RateAnswer): RateDecision {
     const atMs = this.#advance(nowMs);
     this.#know(atMs, this.#crowd.ended() ?? atMs, cost, answer);
-    if ((answer.counted ?? 0) > 0 && this.#carriedBy === "ask") this.#carriedBy = "nobody";
+    if ((answer.counted ?? 0) > 0 && this.#untold.carriedBy === "ask") this.#untold.told();
     const { allowed, resetMs, retryAfterMs } = answer;
     return { allowed, remaining: this.#free(), resetMs, retryAfterMs };
   }
 
   background(nowMs: number): RateAsk | null {
     const atMs = this.#advance(nowMs);
-    if (this.#unreported === 0 || this.#carriedBy !== "nobody" || atMs < this.#reportNotBeforeMs) return null;
+    const { waiting, carriedBy } = this.#untold;
+    if (waiting === 0 || carriedBy !== null || atMs < this.#reportNotBeforeMs) return null;
     if (atMs - this.#knownAtMs < this.#reportAfterMs(atMs)) return null;
-    return { kind: "report", count: this.#carry(atMs, "background") };
+    return { kind: "report", count: this.#untold.carry(atMs, "background") };
   }
 
   learned(nowMs: number, answer: RateAnswer): void {
     const atMs = this.#advance(nowMs);
-    if (this.#carriedBy !== "background") return;
-    this.#carriedBy = "nobody";
-    this.#know(atMs, this.#carriedSinceMs, 1, answer);
+    if (this.#untold.carriedBy !== "background") return;
+    this.#untold.told();
+    this.#know(atMs, this.#untold.carriedSinceMs, 1, answer);
   }
 
   failed(nowMs: number): void {
     const atMs = this.#advance(nowMs);
-    if (this.#carriedBy === "background") this.#takeBack();
+    if (this.#untold.carriedBy === "background") this.#untold.takeBack();
     this.#reportNotBeforeMs = atMs + BACKOFF_MS;
   }
 
   unreachable(nowMs: number, cost: number): RateDecision | null {
     const atMs = this.#advance(nowMs);
     this.#crowd.ended();
-    if (this.#carriedBy === "ask") this.#takeBack();
+    if (this.#untold.carriedBy === "ask") this.#untold.takeBack();
     const decision = this.#denial.recall(atMs, cost) ?? this.#alone.decide(atMs, cost);
-    if (decision?.allowed === true) this.#admit(atMs, cost);
+    if (decision?.allowed === true) this.#untold.add(atMs, cost);
     return decision;
   }
 
   parting(nowMs: number): RateAsk | null {
     const atMs = this.#advance(nowMs);
-    return this.#unreported === 0 ? null : { kind: "report", count: this.#carry(atMs, "background") };
+    if (this.#untold.waiting === 0) return null;
+    return { kind: "report", count: this.#untold.carry(atMs, "background") };
+  }
+
+  /** Units were admitted without a decision of this quota: they are told with the others. */
+  admitted(nowMs: number, units: number): void {
+    if (units > 0) this.#untold.add(this.#advance(nowMs), units);
+  }
+
+  /**
+   * Whether the server has said nothing of this client for a window, nobody asks it and all is
+   * told.
+   */
+  isUnheard(nowMs: number): boolean {
+    const atMs = this.#advance(nowMs);
+    const { waiting, carriedBy } = this.#untold;
+    if (waiting > 0 || carriedBy !== null || this.#crowd.size > 0) return false;
+    return atMs - this.#knownAtMs >= this.#limit.windowMs && this.#denial.recall(atMs, 1) === null;
   }
 
   #advance(nowMs: number): number {
     const atMs = this.#time.at(nowMs);
     this.#crowd.advance(atMs);
-    if (this.#carriedBy !== "nobody" && atMs - this.#carriedSinceMs > REPORT_LOST_MS) this.#takeBack();
-    // What is older than the window would be counted as new.
-    if (atMs - this.#unreportedSinceMs >= this.#limit.windowMs) this.#unreported = 0;
+    this.#untold.advance(atMs);
     return atMs;
   }
 
@@ -151,10 +155,8 @@ export class AsyncQuota implements ClientQuota {
    * this moment.
    */
   #free(): number {
-    return Math.max(
-      0,
-      this.#left - this.#unreported - (this.#carriedBy === "nobody" ? 0 : this.#carried) - this.#crowd.size,
-    );
+    const { waiting, carried } = this.#untold;
+    return Math.max(0, this.#left - waiting - carried - this.#crowd.size);
   }
 
   /**
@@ -163,9 +165,10 @@ export class AsyncQuota implements ClientQuota {
    * can have become free since the last word, nothing more is asked. Null where asking makes sense.
    */
   #refuse(atMs: number): RateDecision | null {
-    const isUncounted = this.#carriedBy !== "nobody" && this.#carried > this.#limit.limit * UNCOUNTED_PART;
+    const isUncounted = this.#untold.carried > this.#limit.limit * UNCOUNTED_PART;
     const isFresh = atMs - this.#knownAtMs + WAY_MS < this.#limit.windowMs * UNCOUNTED_PART;
-    if (!isUncounted || !isFresh || this.#free() > 0) return this.#crowd.refuse(atMs);
+    if (!isUncounted || !isFresh || this.#free() > 0)
+      return this.#crowd.refuse(atMs, undefined, this.#untold.carried);
     const retryAfterMs = Math.max(WAY_MS, this.#resetAtMs - atMs);
     return { allowed: false, remaining: 0, resetMs: retryAfterMs, retryAfterMs };
   }
@@ -175,40 +178,19 @@ export class AsyncQuota implements ClientQuota {
    * report under way.
    */
   #isLate(): boolean {
-    return this.#reportMs === 0 && this.#carriedBy !== "nobody";
+    return this.#reportMs === 0 && this.#untold.carriedBy !== null;
   }
 
   #resetMs(atMs: number): number {
     return Math.max(this.#resetAtMs - atMs, Math.ceil(this.#limit.windowMs / this.#limit.limit));
   }
 
-  #admit(atMs: number, cost: number): void {
-    if (this.#unreported === 0) this.#unreportedSinceMs = atMs;
-    this.#unreported = Math.min(this.#limit.limit, this.#unreported + cost);
-  }
-
   #reportAfterMs(atMs: number): number {
     if (atMs < this.#strictUntilMs) return 0;
     const isSlow =
-      this.#unreported <= this.#limit.limit * SLOW_PART * SLOW_PART && this.#left * 2 >= this.#limit.limit;
+      this.#untold.waiting <= this.#limit.limit * SLOW_PART * SLOW_PART &&
+      this.#left * 2 >= this.#limit.limit;
     return isSlow ? this.#slowMs : this.#reportMs;
-  }
-
-  #carry(atMs: number, by: "ask" | "background"): number {
-    this.#carriedBy = by;
-    this.#carried = this.#unreported;
-    this.#carriedSinceMs = atMs;
-    this.#unreported = 0;
-    return this.#carried;
-  }
-
-  /**
-   * Whether a lost message was counted can't be known: it is sent again, so that it is counted
-   * twice rather than never.
-   */
-  #takeBack(): void {
-    this.#carriedBy = "nobody";
-    this.#admit(this.#carriedSinceMs, this.#carried);
   }
 
   /**

@@ -6,7 +6,8 @@ import type { RateAnswer, RateAsk, RateDecision } from "./rate-limit.ts";
  * - `strict`: one call per request, as exact as the server's algorithm.
  * - `lease`: units in advance. In any window at most `burst + rate·(window + hold + RTT)`, where
  *   burst is the limit.
- * - `async`: counts afterwards. Over the limit by at most `demand·(report interval + RTT)`.
+ * - `async`: counts afterwards. Over the limit by at most `demand·(report interval + RTT)`, and by
+ *   its quiet units, which it tells nobody of (`quiet-quota.ts`).
  */
 export type QuotaMode = "strict" | "lease" | "async";
 

@@ -46,11 +46,11 @@ export class QuotaWire {
   readonly #late: { readonly dueMs: number; readonly deliver: (nowMs: number) => void }[] = [];
   #server: RateQuota;
 
-  constructor(mode: QuotaMode, limit: RateLimit) {
+  constructor(mode: QuotaMode, limit: RateLimit, quietShare = 0) {
     this.#limit = limit;
     this.#server = quotaFor(limit);
     this.#isolates = Array.from({ length: ISOLATES }, () =>
-      createClientQuota(mode, limit, { onUnreachable: "closed" }),
+      createClientQuota(mode, limit, { onUnreachable: "closed", quietShare }),
     );
   }
 

@@ -19,6 +19,8 @@ export interface RateCell {
   readonly windowMs: number;
   /** Requests sent, in limits. */
   readonly load: number;
+  /** The part of the limit that an isolate of the mode `async` tells nobody of. 0 if absent. */
+  readonly quietShare?: number;
 }
 
 export interface RateAccuracy {
@@ -58,13 +60,13 @@ const START_MS = 1_800_000_000_000;
  * What a mode promises as the most in any window, in limits: the burst is a limit itself, so that
  * it is two for the exact mode.
  */
-function promisedMost({ mode, limit, windowMs, load }: RateCell): number {
+function promisedMost({ mode, limit, windowMs, load, isolates, quietShare = 0 }: RateCell): number {
   const slackMs = {
     strict: RTT_MS_MAX,
     lease: leaseHoldMs({ limit, windowMs }) + RTT_MS_MAX,
     async: load * (Math.min(5000, Math.max(200, windowMs / 8)) + RTT_MS_MAX),
   }[mode];
-  return 2 + slackMs / windowMs;
+  return 2 + slackMs / windowMs + isolates * quietShare;
 }
 
 /**
@@ -72,7 +74,7 @@ function promisedMost({ mode, limit, windowMs, load }: RateCell): number {
  * count for `worst`.
  */
 export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
-  const { mode, isolates, limit, windowMs, load } = cell;
+  const { mode, isolates, limit, windowMs, load, quietShare = 0 } = cell;
   const random = mulberry32(seed * 7919 + isolates * 31 + limit * 17 + windowMs + load * 10);
   const startMs = START_MS + Math.floor(random() * windowMs);
   const measuredFromMs = startMs + WARM_UP_WINDOWS * windowMs;
@@ -80,7 +82,7 @@ export function simulateRate(cell: RateCell, seed = 1): RateAccuracy {
   const time = new VirtualTime(startMs);
   const now = (): number => Math.floor(time.now());
   const quotas = Array.from({ length: isolates }, () =>
-    createClientQuota(mode, { limit, windowMs }, { onUnreachable: "open" }),
+    createClientQuota(mode, { limit, windowMs }, { onUnreachable: "open", quietShare }),
   );
   const server = quotaFor({ limit, windowMs });
   const admittedAtMs: number[] = [];

@@ -38,3 +38,28 @@ describe.each(MODES)("of 300 requests at once on a limit of 120 (%s)", (mode) =>
     expect(most({ ...BURST, mode, isolates: 5 })).toBeLessThanOrEqual(LIMIT.limit);
   });
 });
+
+describe("of 300 requests at once on a limit of 120, of which six are quiet in an isolate", () => {
+  const QUIET = { ...BURST, mode: "async", quietShare: 1 / 20 } as const;
+  const QUIET_UNITS = 6;
+
+  it.each([0, 50, 400, 1_000])(
+    "no more pass than without, though what was quiet is still on its way, coming within %i ms",
+    (withinMs) => {
+      expect(most({ ...QUIET, withinMs })).toBeLessThanOrEqual(1.05 * LIMIT.limit);
+      for (const lateShare of [0.05, 0.3, 0.7])
+        expect(most({ ...QUIET, withinMs, lateShare })).toBeLessThanOrEqual(1.1 * LIMIT.limit);
+    },
+  );
+
+  it("exactly the limit pass where they come at the same moment", () => {
+    for (const quietShare of [1 / 20, 1 / 8])
+      expect(new Set(runs({ ...QUIET, quietShare }).map(({ admitted }) => admitted))).toEqual(
+        new Set([LIMIT.limit]),
+      );
+  });
+
+  it("no more than the limit, and of each isolate what is quiet and one, pass over five that know nothing", () => {
+    expect(most({ ...QUIET, isolates: 5 })).toBeLessThanOrEqual(LIMIT.limit + 5 * (QUIET_UNITS + 1));
+  });
+});

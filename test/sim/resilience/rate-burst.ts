@@ -21,6 +21,8 @@ export interface RateBurst {
   readonly withinMs: number;
   /** Share of the questions whose answer comes too late. */
   readonly lateShare: number;
+  /** The part of the limit that an isolate of the mode `async` tells nobody of. 0 if absent. */
+  readonly quietShare?: number;
 }
 
 interface BurstOutcome {
@@ -36,14 +38,14 @@ const TIMEOUT_MS = 400;
 
 /** One burst in virtual time. The same burst and seed always end the same. */
 export function simulateBurst(
-  { mode, limit, isolates, requests, withinMs, lateShare }: RateBurst,
+  { mode, limit, isolates, requests, withinMs, lateShare, quietShare = 0 }: RateBurst,
   seed: number,
 ): BurstOutcome {
   const random = mulberry32(seed);
   const time = new VirtualTime(START_MS + Math.floor(random() * limit.windowMs));
   const now = (): number => Math.floor(time.now());
   const quotas = Array.from({ length: isolates }, () =>
-    createClientQuota(mode, limit, { onUnreachable: "open" }),
+    createClientQuota(mode, limit, { onUnreachable: "open", quietShare }),
   );
   const server = quotaFor(limit);
   let [admitted, asks] = [0, 0];
