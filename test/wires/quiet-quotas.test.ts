@@ -22,6 +22,7 @@ function gateway() {
   const env = {
     ...guardBindings(),
     CORS_ORIGINS: "",
+    LOG_SAMPLE: "100",
     RATE_LIMIT_SCALE: "1",
     LIMIT_MODES: "",
     OVERLOAD_LIMITER: "bbr",
