@@ -20,6 +20,7 @@ import { ClientLimits } from "./client-limits.ts";
 import { readGatewayConfig } from "./config.ts";
 import { limitPolicies } from "./limit-policies.ts";
 import { ROUTES } from "./routes.ts";
+import { TRUST_CACHE_NAME, TrustCache } from "./trust-cache.ts";
 import { TrustStore } from "./trust-store.ts";
 
 /** Everything an isolate of the gateway runs on. */
@@ -48,6 +49,11 @@ export function wire(env: GatewayEnv) {
       return identity.read(scope, "pull keys and revocations", (service, ctx) =>
         service.snapshot(ctx, sinceMs),
       );
+    },
+    shared: {
+      cache: new TrustCache({ open: () => caches.open(TRUST_CACHE_NAME), timer: requestTimer, now }),
+      background: waitUntil,
+      random: Math.random,
     },
     now,
     sleep,
