@@ -36,9 +36,10 @@ answered, every change published in order, each dead letter kept, everything aud
 move both ways, a deposit that is still there be taken back, and where an account is frozen nothing
 move until it is open again; and every user must have what the answers promised, by a shadow that
 knows nothing of the tables. A long profile lives through a day's outage and the weeks after which
-things are pruned. \`npm run test:sim\` takes 10,000 seeds and 100 long ones, and says how often each
-thing happened; \`npm run test:sim -- --only ledger --seed N\` (or \`ledger-long\`) replays one with its
-last steps.
+things are pruned; in others the change stream is off, or deployed off and on, its objects behind.
+\`npm run test:sim\` takes 10,000 seeds, 100 long ones and 500 of the last kind, and says how
+often each thing happened; \`npm run test:sim -- --only ledger --seed N\` (or \`ledger-long\`,
+\`ledger-switched\`) replays one with its last steps.
 
 Below, each guard is broken on purpose. Written by
 \`npx vitest run --project unit test/sim/ledger/ledger-sim.test.ts -u\`; the same test
