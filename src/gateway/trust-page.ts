@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { REVOCATIONS_PER_PULL_MAX, type PublicJwk, type TrustSnapshot } from "../contracts/identity.ts";
+import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
+import { REVOCATIONS_PER_PULL_MAX } from "../contracts/revocations-per-pull.ts";
 
 /** What of identity's answer the gateway lives by. */
 export interface TrustPage {
