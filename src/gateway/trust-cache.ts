@@ -2,10 +2,12 @@ import type { CallTimer } from "../platform/guard/call-timer.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
 import { readPage, writePage, type TrustPage } from "./trust-page.ts";
+import type { TrustSeal } from "./trust-seal.ts";
 
 export interface TrustCacheDeps {
   /** Opens the cache that the gateways of one place share. */
   readonly open: () => Promise<Pick<Cache, "match" | "put">>;
+  readonly seal: TrustSeal;
   readonly timer: CallTimer;
   readonly now: Clock;
 }
@@ -23,7 +25,9 @@ const KEEP_TIMEOUT_MS = 500;
 /** After a failure, and where nothing stays that is put in, it is left alone for so long. */
 const FAILURE_REST_MS = 10_000;
 const USELESS_REST_MS = 60_000;
-const TEXT = { "content-type": "application/json" } as const;
+/** Beyond what the largest page has. */
+const SEALED_LENGTH_MAX = 200_000;
+const TEXT = { "content-type": "text/plain" } as const;
 
 /** What is shared by those who are reached under one host. */
 export interface SharedTrust {
@@ -52,10 +56,14 @@ export class TrustCache {
   /** Null while it is left alone: it has failed of late, or forgotten what was put in. */
   at(host: string): SharedTrust | null {
     if (this.#nowMs() < this.#restUntilMs) return null;
+    const { seal } = this.#deps;
     return {
       page: async (sinceMs) => {
-        const text = await this.#try((cache) => read(cache, urlOf(host, `${sinceMs}`)));
-        return typeof text === "string" ? readPage(text) : null;
+        const url = urlOf(host, `${sinceMs}`);
+        const sealed = await this.#try((cache) => read(cache, url));
+        if (typeof sealed !== "string" || sealed.length > SEALED_LENGTH_MAX) return null;
+        const text = await seal.open(url, sealed);
+        return text === null ? null : readPage(text);
       },
       claim: async () => {
         const url = urlOf(host, "claim");
@@ -66,7 +74,7 @@ export class TrustCache {
       keep: async (sinceMs, page) => {
         const url = urlOf(host, `${sinceMs}`);
         const hasStayed = await this.#try(async (cache) => {
-          await cache.put(url, lasting(writePage(page), SHARED_LIFE_MS));
+          await cache.put(url, lasting(await seal.seal(url, writePage(page)), SHARED_LIFE_MS));
           return (await read(cache, url)) !== null;
         }, KEEP_TIMEOUT_MS);
         if (hasStayed === false) this.#rest(USELESS_REST_MS);

@@ -8,6 +8,7 @@ import { requestTimer } from "../platform/guard/call-timer.ts";
 import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
 import { internalTokenMinter } from "../platform/bff/internal-token.ts";
+import type { PrivateKeyJwk } from "../platform/jwk.ts";
 import type { Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { randomHex } from "../platform/random-hex.ts";
@@ -23,12 +24,18 @@ import { readGatewayConfig } from "./config.ts";
 import { limitPolicies } from "./limit-policies.ts";
 import { ROUTES } from "./routes.ts";
 import { TRUST_CACHE_NAME, TrustCache } from "./trust-cache.ts";
+import { trustSeal } from "./trust-seal.ts";
 import { TrustStore } from "./trust-store.ts";
 
 const now = Date.now;
 
 /** Whom the gateway believes, as identity says, or what the isolates of this place share of it. */
-function wireTrust(env: GatewayEnv, makeGuard: MakeGuard, logger: Logger): TrustStore {
+function wireTrust(
+  env: GatewayEnv,
+  signingKey: PrivateKeyJwk,
+  makeGuard: MakeGuard,
+  logger: Logger,
+): TrustStore {
   const identity = guardedRpc(
     bindRpc<IdentityTrust>(env.IDENTITY),
     makeGuard("identity", { timeoutMs: CALL_TIMEOUT_MS.rpc, maxConcurrent: { reads: 16, writes: 1 } }),
@@ -45,7 +52,12 @@ function wireTrust(env: GatewayEnv, makeGuard: MakeGuard, logger: Logger): Trust
       );
     },
     shared: {
-      cache: new TrustCache({ open: () => caches.open(TRUST_CACHE_NAME), timer: requestTimer, now }),
+      cache: new TrustCache({
+        open: () => caches.open(TRUST_CACHE_NAME),
+        seal: trustSeal(signingKey),
+        timer: requestTimer,
+        now,
+      }),
       background: waitUntil,
       random: Math.random,
     },
@@ -66,7 +78,7 @@ export function wire(env: GatewayEnv) {
     timer: requestTimer,
     background: waitUntil,
   });
-  const trust = wireTrust(env, makeGuard, logger);
+  const trust = wireTrust(env, config.GATEWAY_SIGNING_KEY, makeGuard, logger);
   const limits = new ClientLimits({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { accessToken } from "../support/workers/ed25519.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";
-import { trustPlace, type Trouble } from "../support/workers/trust-place.ts";
+import { plainSeal, trustPlace, type Trouble } from "../support/workers/trust-place.ts";
 
 /*
  * What the isolates of one place share. The price of it is that what one takes is older than it
@@ -133,20 +133,19 @@ describe("a session that is revoked", () => {
 });
 
 describe("a cache that is none", () => {
-  const TROUBLES = [
+  const NO_KEYS = { format: 1, keys: [], revoked: [], nextSinceMs: 0, more: false };
+  /** Found in place of what was put in, under a seal of ours. */
+  const ofOurs = (page: object) => (url: string) => `sealed ${url} ${JSON.stringify(page)}`;
+  const TROUBLES: readonly (readonly [string, Partial<Trouble>])[] = [
     ["fails", { fails: true }],
     ["hangs", { hangs: true }],
-    ["holds what is no JSON", { garbage: "<html>" }],
-    ["holds what another release wrote", { garbage: '{"format":0,"keys":[],"revoked":[]}' }],
-    [
-      "holds a snapshot without keys",
-      { garbage: '{"format":1,"keys":[],"revoked":[],"nextSinceMs":0,"more":false}' },
-    ],
-    [
-      "holds a key that is none",
-      { garbage: '{"format":1,"keys":[{"kid":"evil"}],"revoked":[],"nextSinceMs":0,"more":false}' },
-    ],
-  ] as const;
+    ["holds what isn't sealed", { garbage: () => "<html>" }],
+    ["holds what is sealed for another name", { garbage: () => ofOurs(NO_KEYS)("https://elsewhere") }],
+    ["holds what is no JSON", { garbage: (url) => `sealed ${url} <html>` }],
+    ["holds what another release wrote", { garbage: ofOurs({ ...NO_KEYS, format: 0 }) }],
+    ["holds a snapshot without keys", { garbage: ofOurs(NO_KEYS) }],
+    ["holds a key that is none", { garbage: ofOurs({ ...NO_KEYS, keys: [{ kid: "evil" }] }) }],
+  ];
 
   it.each(TROUBLES)("since it %s leaves identity to be asked", async (_what, trouble) => {
     const place = await trustPlace(trouble);
@@ -284,7 +283,8 @@ describe("what a place shares", () => {
       "https://api.example.com/.trust/0",
       "https://api.example.com/.trust/claim",
     ]);
-    const page: unknown = JSON.parse(entries.get("https://api.example.com/.trust/0")?.text ?? "");
+    const url = "https://api.example.com/.trust/0";
+    const page: unknown = JSON.parse((await plainSeal.open(url, entries.get(url)?.text ?? "")) ?? "");
     expect(page).toEqual({
       format: 1,
       keys: identity.keys,

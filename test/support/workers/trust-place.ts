@@ -1,5 +1,6 @@
 import type { TrustSnapshot } from "../../../src/contracts/identity.ts";
-import { TrustCache } from "../../../src/gateway/trust-cache.ts";
+import { TrustCache, type TrustCacheDeps } from "../../../src/gateway/trust-cache.ts";
+import type { TrustSeal } from "../../../src/gateway/trust-seal.ts";
 import { TrustStore } from "../../../src/gateway/trust-store.ts";
 import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";
 import type { CallTimer } from "../../../src/platform/guard/call-timer.ts";
@@ -18,7 +19,7 @@ export interface Trouble {
   fails: boolean;
   hangs: boolean;
   /** What is found in place of what was put in. */
-  garbage: string | null;
+  garbage: ((url: string) => string) | null;
   cacheMs: number;
   /** Until what is put in is there. */
   putMs: number;
@@ -28,6 +29,13 @@ export interface Trouble {
   pullMs: number;
   identityFails: boolean;
 }
+
+/** Seals without cryptography, whose threads know nothing of turned time. */
+export const plainSeal: TrustSeal = {
+  seal: async (name, text) => `sealed ${name} ${text}`,
+  open: async (name, sealed) =>
+    sealed.startsWith(`sealed ${name} `) ? sealed.slice(`sealed ${name} `.length) : null,
+};
 
 const REQUEST = { url: "https://api.example.com/v1/history?limit=5" };
 
@@ -54,7 +62,7 @@ export async function trustPlace(trouble: Partial<Trouble> = {}) {
   const entries = new Map<string, Kept>();
   const random = mulberry32(1);
   const open = async () => memoryCache(clock, now, entries);
-  const isolate = () => trustIsolate(clock, open, identity.pull, random);
+  const isolate = () => trustIsolate(clock, { open, seal: plainSeal }, identity.pull, random);
   /** Lets `ms` pass step by step, with whatever becomes due in between. */
   const pass = async (ms: number): Promise<void> => {
     const untilMs = clock.now() + ms;
@@ -104,7 +112,7 @@ function memoryCache(
       await answering(trouble.cacheMs);
       const kept = entries.get(String(url));
       if (kept === undefined || kept.untilMs <= clock.now()) return undefined;
-      return new Response(trouble.garbage ?? kept.text);
+      return new Response(trouble.garbage?.(String(url)) ?? kept.text);
     },
     async put(url, response) {
       const lifeMs = Number(/^max-age=(\d+)$/.exec(response.headers.get("cache-control") ?? "")?.[1]) * 1_000;
@@ -118,7 +126,7 @@ function memoryCache(
 
 function trustIsolate(
   clock: VirtualTime,
-  open: () => Promise<Pick<Cache, "match" | "put">>,
+  cache: Pick<TrustCacheDeps, "open" | "seal">,
   pull: (sinceMs: number) => Promise<TrustSnapshot>,
   random: () => number,
 ) {
@@ -132,7 +140,7 @@ function trustIsolate(
   const background = (work: Promise<void>): void => void work;
   const trust = new TrustStore({
     pull,
-    shared: { cache: new TrustCache({ open, timer, now: clock.now }), background, random },
+    shared: { cache: new TrustCache({ ...cache, timer, now: clock.now }), background, random },
     now: clock.now,
     sleep: clock.sleep,
     onFailure: () => undefined,
