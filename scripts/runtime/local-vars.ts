@@ -10,6 +10,7 @@ export function localVars(): Readonly<Record<string, string>> {
     FAULTS: "on",
     CORS_ORIGINS: "localhost",
     LOG_SAMPLE: "1",
+    CHANGE_SINK: "queue",
     BOOT_ID: randomUUID(),
   };
 }

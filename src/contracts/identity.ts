@@ -126,7 +126,7 @@ export interface TrustSnapshot {
   /** Keys that sign now, will sign soon, or have signed tokens that still live. */
   readonly keys: readonly PublicJwk[];
   /**
-   * Sessions revoked at or after `sinceMs`, oldest first, at most {@link REVOCATIONS_PER_PULL_MAX}.
+   * Sessions revoked at or after `sinceMs`, oldest first, as many as an answer has at most.
    */
   readonly revoked: readonly RevokedSession[];
   /**
@@ -137,8 +137,6 @@ export interface TrustSnapshot {
   /** Whether more than one answer's worth is waiting: pull again at once. */
   readonly more: boolean;
 }
-
-export const REVOCATIONS_PER_PULL_MAX = 1_000;
 
 /** What the gateway may ask of identity (entrypoint `Trust`): whom to believe. */
 export interface IdentityTrust {

@@ -29,6 +29,7 @@ export const outboxPageSchema = outboxQuerySchema
 export const changesPageSchema = z.object({
   after: z.int().min(0),
   limit: z.int().min(1).max(CHANGES_PER_PAGE_MAX),
+  asPage: z.boolean().default(false),
 });
 export const redriveWhichSchema = z.union([
   z.object({ ids: z.array(transferIdSchema).min(1).max(MESSAGES_PER_PAGE_MAX) }),

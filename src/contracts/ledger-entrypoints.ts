@@ -10,6 +10,7 @@ import type {
 import type { LedgerReconciliation } from "./ledger-reconciliation.ts";
 import type { FundsCut, StatementPage } from "./ledger-statement.ts";
 import type {
+  ChangesPage,
   DeliveryReport,
   DepositReceipt,
   Funds,
@@ -114,7 +115,16 @@ export interface LedgerOperations extends LedgerReconciliation {
    * either. What is under way from it goes on. Throws `NOT_FOUND`.
    */
   setAccountState(ctx: CallContext, userId: string, state: AccountState): Promise<void>;
-  changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]>;
+  /**
+   * Asked `asPage`, it says where they go too. A ledger of the release before knows only lists and
+   * answers with one.
+   */
+  changes(
+    ctx: CallContext,
+    after: number,
+    limit: number,
+    asPage?: boolean,
+  ): Promise<readonly LedgerChange[] | ChangesPage>;
   overview(ctx: CallContext): Promise<LedgerOverview>;
 }
 

@@ -107,6 +107,16 @@ export interface LedgerChange {
   readonly at: number;
 }
 
+/** Where a ledger's changes go: nowhere, or to its queue. */
+export const CHANGE_SINKS = ["off", "queue"] as const;
+export type ChangeSinkName = (typeof CHANGE_SINKS)[number];
+
+/** A page of the change stream, and where it goes now: `off`, and nothing is added to it. */
+export interface ChangesPage {
+  readonly items: readonly LedgerChange[];
+  readonly sink: ChangeSinkName;
+}
+
 /** How much there is of each, counted up to 10,000. */
 export interface LedgerOverview {
   readonly accounts: number;

@@ -203,7 +203,7 @@ async function refuseMethod(
   const authorization = c.req.raw.headers.get("authorization");
   // A caller with a bad token is anonymous; what is wrong with this request is still its method.
   if (authorization !== null)
-    scope.principal = await deps.authenticate(authorization, scope.deadlineAtMs).catch(() => null);
+    scope.principal = await deps.authenticate(authorization, scope.deadlineAtMs, c.req.raw).catch(() => null);
   const denial = await countRequest(deps, scope, c.req.raw.headers);
   return denial === null ? methodNotAllowed(scope, allowed) : refuse(scope, denial);
 }
@@ -236,7 +236,9 @@ async function takeBody(
 async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<unknown> {
   const { scope } = c.env;
   try {
-    scope.principal = await deps.authenticate(c.req.raw.headers.get("authorization"), scope.deadlineAtMs);
+    const request = c.req.raw;
+    const authorization = request.headers.get("authorization");
+    scope.principal = await deps.authenticate(authorization, scope.deadlineAtMs, request);
     return null;
   } catch (error) {
     return error;

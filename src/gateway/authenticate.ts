@@ -15,10 +15,15 @@ import type { Clock } from "../resilience/clock.ts";
 import type { TrustStore } from "./trust-store.ts";
 
 /**
- * Finds out who holds an `Authorization` header, in the time that the request has. Throws
- * `UNAUTHENTICATED`, `UNAVAILABLE`, `DEADLINE_EXCEEDED`.
+ * Finds out who holds an `Authorization` header, in the time that the request has; `request` tells
+ * the trust store under which host it came. Throws `UNAUTHENTICATED`, `UNAVAILABLE`,
+ * `DEADLINE_EXCEEDED`.
  */
-export type Authenticate = (authorization: string | null, deadlineAtMs: number) => Promise<Principal>;
+export type Authenticate = (
+  authorization: string | null,
+  deadlineAtMs: number,
+  request?: { readonly url: string },
+) => Promise<Principal>;
 
 interface AuthenticateDeps {
   readonly trust: TrustStore;
@@ -93,10 +98,10 @@ export function accessTokenAuthenticator({ trust, now, background }: Authenticat
     return known;
   }
 
-  return async function authenticate(authorization, deadlineAtMs) {
+  return async function authenticate(authorization, deadlineAtMs, request) {
     if (authorization === null) throw new CodedError("UNAUTHENTICATED", "An access token is required");
     const token = bearerOf(authorization);
-    const waiting = trust.ensureFresh(background);
+    const waiting = trust.ensureFresh(background, request);
     // An identity that hangs is waited for while there is time; then the last word holds, as it
     // does where identity fails.
     if (waiting !== undefined)

@@ -68,7 +68,7 @@ function readiness(deps: ReadinessDeps): OwnHandler {
 
 function publicKeys({ trust }: OwnRoutesDeps): OwnHandler {
   return async function jwks(c) {
-    await trust.ensureFresh((work) => c.executionCtx.waitUntil(work));
+    await trust.ensureFresh((work) => c.executionCtx.waitUntil(work), c.req.raw);
     if (trust.keys.length === 0)
       throw new CodedError("UNAVAILABLE", "The keys cannot be had yet", { retryAfterMs: 1_000 });
     return c.json({ keys: trust.keys }, 200, { "cache-control": `public, max-age=${JWKS_MAX_AGE_S}` });

@@ -1,16 +1,15 @@
 import { ACCESS_TOKEN_TTL_MS } from "../contracts/internal-request.ts";
 import { CodedError } from "../contracts/errors.ts";
-import type { PublicJwk, TrustSnapshot } from "../contracts/identity.ts";
-import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
+import type { PublicJwk } from "../contracts/identity.ts";
 import { BoundedCache } from "../resilience/bounded-cache.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { SteadyTime } from "../resilience/steady-time.ts";
+import { SHARED_LIFE_MS } from "./trust-cache.ts";
+import type { TrustPage } from "./trust-page.ts";
+import { PULL_TIMEOUT_MS, TrustSource, type Reading, type TrustSourceDeps } from "./trust-source.ts";
 
-export interface TrustStoreDeps {
-  /** Asks identity for keys and for sessions revoked since. */
-  readonly pull: (sinceMs: number) => Promise<TrustSnapshot>;
+export interface TrustStoreDeps extends TrustSourceDeps {
   readonly now: Clock;
-  readonly sleep: (ms: number) => Promise<void>;
   /** Hears of pulls that failed. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -21,11 +20,15 @@ export interface TrustStoreDeps {
  */
 const FRESH_MS = 4_000;
 const STALE_MS = 10_000;
+/** Up to this age an isolate leaves the question to another one that has just begun to ask. */
+const PATIENT_MS = STALE_MS - 2_000;
+/** So long it is left to them before one looks again. */
+const CLAIMED_MS = 500;
 /**
- * A pull that takes longer is given up by those who wait for it. Longer than the guard waits for
- * identity: it must see for itself that there is no answer.
+ * Those who take a page at the same time don't all find it gone at the same time: up to so much
+ * later they look again, each by its own luck.
  */
-const PULL_TIMEOUT_MS = CALL_TIMEOUT_MS.trustPull;
+const SPREAD_MS = 1_000;
 /** After a failed pull the last word holds for this long before identity is asked again. */
 const FAILURE_REST_MS = 1_000;
 const POLL_MS = 10;
@@ -46,11 +49,10 @@ const REVOKED_MS = 2 * ACCESS_TOKEN_TTL_MS;
  * jumped: everything is asked for again.
  */
 const ANEW_AFTER_MS = ACCESS_TOKEN_TTL_MS;
-/**
- * What one request asks for at most. Where that was not all, the list goes on being read beside it,
- * and counts as unread until its end.
- */
-const PAGES_PER_PULL_MAX = 20;
+type Pulling = Pick<Reading, "mayLeaveIt" | "mustAsk">;
+interface Waiting extends Pick<Pulling, "mustAsk"> {
+  readonly inBackground?: (work: Promise<void>) => void;
+}
 
 /**
  * Whom the gateway believes: identity's public keys and the sessions that are revoked. Pulled in
@@ -65,18 +67,21 @@ const PAGES_PER_PULL_MAX = 20;
  */
 export class TrustStore {
   readonly #deps: TrustStoreDeps;
+  readonly #source: TrustSource;
   readonly #time = new SteadyTime(STALE_MS);
   readonly #revoked: BoundedCache<true>;
   readonly #missed: BoundedCache<true>;
   #keys: readonly PublicJwk[] = [];
   #sinceMs = 0;
   #pulledAtMs = Number.NEGATIVE_INFINITY;
+  #lookAgainAtMs = Number.NEGATIVE_INFINITY;
   #pullingSinceMs: number | null = null;
   /** When the last page came. */
   #heardAtMs = Number.NEGATIVE_INFINITY;
-  /** How many pages were asked for, and which of them came last. */
-  #asked = 0;
+  /** Which of the questions to identity was answered last. */
   #heard = 0;
+  /** Under which name the gateway was last reached when a pull was due. */
+  #host: string | null = null;
   /** The last pull went well and was not enough. */
   #isHalfRead = false;
   #missPulledAtMs = Number.NEGATIVE_INFINITY;
@@ -88,6 +93,7 @@ export class TrustStore {
 
   constructor(deps: TrustStoreDeps) {
     this.#deps = deps;
+    this.#source = new TrustSource(deps);
     this.#revoked = new BoundedCache({ entriesMax: REVOKED_MAX, now: () => this.#nowMs() });
     this.#missed = new BoundedCache({ entriesMax: MISSES_MAX, now: () => this.#nowMs() });
   }
@@ -110,13 +116,19 @@ export class TrustStore {
 
   /**
    * Makes sure that what is known is young enough to decide by. `inBackground` takes work that the
-   * answer need not wait for.
+   * answer need not wait for; `request` tells under which host we were reached, and is asked only
+   * where something is due.
    */
-  ensureFresh(inBackground: (work: Promise<void>) => void): Promise<void> | undefined {
-    const ageMs = this.#nowMs() - this.#pulledAtMs;
-    if (ageMs < FRESH_MS) return undefined;
-    if (ageMs >= STALE_MS) return this.#pullOrWait(inBackground);
-    if (this.#pullingSinceMs === null) inBackground(this.#pull());
+  ensureFresh(
+    inBackground: (work: Promise<void>) => void,
+    request?: { readonly url: string },
+  ): Promise<void> | undefined {
+    const nowMs = this.#nowMs();
+    const ageMs = nowMs - this.#pulledAtMs;
+    if (ageMs < STALE_MS && nowMs < this.#lookAgainAtMs) return undefined;
+    if (request !== undefined) this.#host = URL.parse(request.url)?.host ?? null;
+    if (ageMs >= STALE_MS) return this.#pullOrWait({ inBackground });
+    if (this.#pullingSinceMs === null) inBackground(this.#pull({ mayLeaveIt: ageMs < PATIENT_MS }));
     return undefined;
   }
 
@@ -128,7 +140,7 @@ export class TrustStore {
   async keyOf(kid: string): Promise<PublicJwk | undefined> {
     const known = this.#known(kid);
     if (known !== undefined || this.#missed.get(kid) === true) return known;
-    const askedBefore = this.#asked;
+    const askedBefore = this.#source.asked;
     // What is under way may have been read before the key was made: it can bring the key, and can't
     // say that there is none.
     if (this.#pullingSinceMs !== null) await this.#pullOrWait();
@@ -152,17 +164,17 @@ export class TrustStore {
         return;
       this.#missPulledAtMs = nowMs;
     }
-    await this.#pullOrWait();
+    await this.#pullOrWait({ mustAsk: true });
   }
 
   #known(kid: string): PublicJwk | undefined {
     return this.#keys.find((key) => key.kid === kid);
   }
 
-  async #pullOrWait(inBackground?: (work: Promise<void>) => void): Promise<void> {
+  async #pullOrWait({ inBackground, mustAsk = false }: Waiting = {}): Promise<void> {
     const startedAtMs = this.#nowMs();
     if (this.#pullingSinceMs === null || startedAtMs - this.#pullingSinceMs >= PULL_TIMEOUT_MS) {
-      await this.#pull();
+      await this.#pull({ mustAsk });
       if (this.#isHalfRead && this.#pullingSinceMs === null) inBackground?.(this.#pull());
       return;
     }
@@ -174,51 +186,47 @@ export class TrustStore {
    * Reads on where the last pull ended. Where that is not the end of the list, what is known stays
    * as old as it was.
    */
-  async #pull(): Promise<void> {
+  async #pull(how: Pulling = {}): Promise<void> {
     const startedAtMs = this.#nowMs();
     this.#pullingSinceMs = startedAtMs;
     if (startedAtMs - this.#heardAtMs >= ANEW_AFTER_MS) this.#sinceMs = 0;
     this.#isHalfRead = false;
     try {
-      let more = true;
-      for (let page = 0; more && page < PAGES_PER_PULL_MAX; page += 1) {
-        this.#pullingSinceMs = this.#nowMs();
-        const number = (this.#asked += 1);
-        const snapshot = await this.#withTimeout(this.#deps.pull(this.#sinceMs));
-        this.#take(snapshot, number);
-        more = snapshot.more;
-      }
-      this.#isHalfRead = more;
-      if (!more) this.#pulledAtMs = startedAtMs;
+      const read = await this.#source.read({
+        ...how,
+        knownMs: this.#sinceMs,
+        host: this.#host,
+        onPage: () => {
+          this.#pullingSinceMs = this.#nowMs();
+        },
+        take: (page, knownMs, number) => this.#take(page, knownMs, number),
+      });
+      const spreadMs = SPREAD_MS * (this.#deps.shared?.random() ?? 0);
+      if (read === "left to another") this.#lookAgainAtMs = this.#nowMs() + CLAIMED_MS;
+      this.#isHalfRead = read === "half";
+      if (read !== "asked" && read !== "shared") return;
+      // No clock is asked how old a shared page is: it is taken for as old as it can be.
+      this.#pulledAtMs = read === "shared" ? startedAtMs - SHARED_LIFE_MS : startedAtMs;
+      this.#lookAgainAtMs = startedAtMs + (read === "shared" ? SHARED_LIFE_MS + spreadMs : FRESH_MS);
     } catch (error) {
       this.#failedAtMs = this.#nowMs();
       this.#deps.onFailure(error);
       // Asking again at every request would add load to a service that is down: the last word holds
       // for a little longer.
       if (this.#keys.length > 0) this.#pulledAtMs = startedAtMs - FRESH_MS + FAILURE_REST_MS;
+      this.#lookAgainAtMs = startedAtMs + FAILURE_REST_MS;
     } finally {
       this.#pullingSinceMs = null;
     }
   }
 
-  /**
-   * An identity that hangs is treated as one that fails: the waiting request has a deadline to
-   * keep.
-   */
-  async #withTimeout(pull: Promise<TrustSnapshot>): Promise<TrustSnapshot> {
-    const late = this.#deps.sleep(PULL_TIMEOUT_MS).then(() => null);
-    const snapshot = await Promise.race([pull, late]);
-    if (snapshot === null) throw new Error(`identity gave no answer within ${PULL_TIMEOUT_MS} ms`);
-    return snapshot;
-  }
-
-  #take(snapshot: TrustSnapshot, number: number): void {
-    this.#keys = snapshot.keys;
-    this.#sinceMs = snapshot.nextSinceMs;
-    this.#heard = number;
+  #take({ keys, revoked }: TrustPage, knownMs: number, number: number | null): void {
+    this.#keys = keys;
+    this.#sinceMs = knownMs;
+    if (number !== null) this.#heard = number;
     this.#heardAtMs = this.#nowMs();
     const untilMs = this.#heardAtMs + REVOKED_MS;
-    for (const { sessionId } of snapshot.revoked) this.#revoked.set(sessionId, true, untilMs);
+    for (const sessionId of revoked) this.#revoked.set(sessionId, true, untilMs);
   }
 
   #nowMs(): number {

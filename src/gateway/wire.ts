@@ -5,8 +5,11 @@ import type { IdentityTrust } from "../contracts/identity.ts";
 import { backgroundScope } from "../platform/call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { requestTimer } from "../platform/guard/call-timer.ts";
+import type { MakeGuard } from "../platform/guard/guard-kit.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
 import { internalTokenMinter } from "../platform/bff/internal-token.ts";
+import type { PrivateKeyJwk } from "../platform/jwk.ts";
+import type { Logger } from "../platform/logger.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { randomHex } from "../platform/random-hex.ts";
 import { bindRpc } from "../platform/call/rpc.ts";
@@ -20,25 +23,24 @@ import { ClientLimits } from "./client-limits.ts";
 import { readGatewayConfig } from "./config.ts";
 import { limitPolicies } from "./limit-policies.ts";
 import { ROUTES } from "./routes.ts";
+import { TRUST_CACHE_NAME, TrustCache } from "./trust-cache.ts";
+import { trustSeal } from "./trust-seal.ts";
 import { TrustStore } from "./trust-store.ts";
 
-/** Everything an isolate of the gateway runs on. */
-export function wire(env: GatewayEnv) {
-  const config = readGatewayConfig(env);
-  const now = Date.now;
-  const { logger, makeGuard } = wireWorker({
-    name: "playhead-gateway",
-    config,
-    breakerState: env.BREAKER_STATE,
-    faultBoard: env.FAULT_BOARD,
-    timer: requestTimer,
-    background: waitUntil,
-  });
+const now = Date.now;
+
+/** Whom the gateway believes, as identity says, or what the isolates of this place share of it. */
+function wireTrust(
+  env: GatewayEnv,
+  signingKey: PrivateKeyJwk,
+  makeGuard: MakeGuard,
+  logger: Logger,
+): TrustStore {
   const identity = guardedRpc(
     bindRpc<IdentityTrust>(env.IDENTITY),
     makeGuard("identity", { timeoutMs: CALL_TIMEOUT_MS.rpc, maxConcurrent: { reads: 16, writes: 1 } }),
   );
-  const trust = new TrustStore({
+  return new TrustStore({
     pull: (sinceMs) => {
       const scope = backgroundScope(
         `trust-${randomHex(8)}`,
@@ -49,10 +51,34 @@ export function wire(env: GatewayEnv) {
         service.snapshot(ctx, sinceMs),
       );
     },
+    shared: {
+      cache: new TrustCache({
+        open: () => caches.open(TRUST_CACHE_NAME),
+        seal: trustSeal(signingKey),
+        timer: requestTimer,
+        now,
+      }),
+      background: waitUntil,
+      random: Math.random,
+    },
     now,
     sleep,
     onFailure: (error) => logger.error("trust not refreshed", { causes: describeCauses(error) }),
   });
+}
+
+/** Everything an isolate of the gateway runs on. */
+export function wire(env: GatewayEnv) {
+  const config = readGatewayConfig(env);
+  const { logger, makeGuard } = wireWorker({
+    name: "playhead-gateway",
+    config,
+    breakerState: env.BREAKER_STATE,
+    faultBoard: env.FAULT_BOARD,
+    timer: requestTimer,
+    background: waitUntil,
+  });
+  const trust = wireTrust(env, config.GATEWAY_SIGNING_KEY, makeGuard, logger);
   const limits = new ClientLimits({
     windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
     guard: makeGuard("rate-window", {

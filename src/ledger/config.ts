@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { AMOUNT_MAX, ledgerSchema } from "../contracts/ledger.ts";
+import { AMOUNT_MAX, CHANGE_SINKS, ledgerSchema } from "../contracts/ledger.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
 import { guardVars } from "../platform/guard/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
@@ -20,16 +20,31 @@ const amountVar = z
   .transform(Number)
   .pipe(z.int().min(1).max(AMOUNT_MAX));
 
-const schema = z.object({
-  LOG_LEVEL: z.enum(LOG_LEVELS),
-  LEDGER: ledgerSchema,
-  DELIVERY_SCHEDULE_MS: scheduleVar,
-  DELIVERIES_PER_SECOND: wholeNumberVar(1, DELIVERIES_PER_SECOND_MAX),
-  CHANGE_STREAM: z.enum(["on", "off"]),
-  DEPOSIT_MAX: amountVar,
-  DEPOSITS_PER_DAY_MAX: amountVar,
-  ...guardVars,
-});
+/** What `CHANGE_STREAM`, which is gone, asked for. */
+const SINK_BEFORE = { on: "queue", off: "off" } as const;
+
+const schema = z
+  .object({
+    LOG_LEVEL: z.enum(LOG_LEVELS),
+    LEDGER: ledgerSchema,
+    DELIVERY_SCHEDULE_MS: scheduleVar,
+    DELIVERIES_PER_SECOND: wholeNumberVar(1, DELIVERIES_PER_SECOND_MAX),
+    CHANGE_SINK: z.enum(CHANGE_SINKS),
+    CHANGE_STREAM: z.enum(["on", "off"]).optional(),
+    DEPOSIT_MAX: amountVar,
+    DEPOSITS_PER_DAY_MAX: amountVar,
+    ...guardVars,
+  })
+  // Left over from a release before: whoever set it to something else would lose a stream that
+  // somebody reads, or pay for one that nobody does.
+  .refine(
+    ({ CHANGE_SINK, CHANGE_STREAM }) =>
+      CHANGE_STREAM === undefined || SINK_BEFORE[CHANGE_STREAM] === CHANGE_SINK,
+    {
+      path: ["CHANGE_STREAM"],
+      message: "is gone and contradicts CHANGE_SINK (queue for on, off for off): set that, remove this",
+    },
+  );
 
 /** A ledger's vars, checked. */
 export function readLedgerConfig(env: object) {

@@ -124,11 +124,15 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const outbox = d1Outbox(db);
   const operatorStore = d1Operators(db);
   const changes = d1Changes(db, ledger);
+  const isStreaming = config.CHANGE_SINK === "queue";
+  const tailer = isStreaming ? new ChangeTailer({ store: changes, sink }) : null;
+  /** Of those who have nothing to be sent but their changes. */
+  const wakeForChanges = isStreaming ? wakePublisher : () => undefined;
   const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now });
   const deliveriesPerSecond = config.DELIVERIES_PER_SECOND;
   const publisher = new Publisher({ ledger, outbox, sender, schedule, deliveriesPerSecond, now, random });
   const deadLetters = d1DeadLetters(db, now);
-  const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
+  const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher: wakeForChanges, ids, now });
   return {
     now,
     logger,
@@ -150,7 +154,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     deposits: new Deposits({
       store,
       limits: { depositMax: config.DEPOSIT_MAX, depositsPerDayMax: config.DEPOSITS_PER_DAY_MAX },
-      wakePublisher,
+      wakePublisher: wakeForChanges,
       hashPayload,
       ids,
       now,
@@ -170,16 +174,16 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
     auditTrail: d1Audit(db),
     reconciliation: reconciliationAt(now, d1Reconciliation(db)),
     changes,
+    changeSink: config.CHANGE_SINK,
     consume: queueConsumer({ receiver, logger }),
-    publishOnce: () =>
-      publishOnce({ publisher, tailer: new ChangeTailer({ store: changes, sink }), now, onFailure }),
+    publishOnce: () => publishOnce({ publisher, tailer, now, onFailure }),
     sweep: createSweep({
       publisher,
       outbox,
       schedule,
       retentions: [d1Retention(db), d1Refused(db)],
       changes,
-      changeStream: config.CHANGE_STREAM === "on",
+      changeStream: isStreaming,
       wakePublisher,
       now,
       onFailure: failureLine(logger, "sweep failed"),

@@ -1,7 +1,8 @@
 import { exports } from "cloudflare:workers";
 import { decodeProtectedHeader } from "jose";
 import { describe, expect, it } from "vitest";
-import { REVOCATIONS_PER_PULL_MAX, type IdentityOperations } from "../../src/contracts/identity.ts";
+import type { IdentityOperations } from "../../src/contracts/identity.ts";
+import { REVOCATIONS_PER_PULL_MAX } from "../../src/contracts/revocations-per-pull.ts";
 import { plainPromises } from "../support/workers/plain-promises.ts";
 import {
   accounts,

@@ -100,7 +100,7 @@ describe("what is asked of a ledger", () => {
       passedAccounts: { ctx: operator, step: { from: "user:w", to: "user:x", cameToEnd: false } },
       restart: { ctx: operator, restart: { through: "", difference: -5, equityDifference: 0 } },
       explained: { ctx: operator, through: "" },
-      changes: { ctx: operator, after: 0, limit: 500 },
+      changes: { ctx: operator, after: 0, limit: 500, "asPage?": true },
       overview: { ctx: operator },
     },
     bad: {
@@ -137,6 +137,7 @@ describe("what is asked of a ledger", () => {
       "passed step": [{ from: "", to: "x", open: [] }],
       "changes after": [-1],
       "changes limit": [0, 501],
+      "changes asPage": ["yes"],
     },
   });
 

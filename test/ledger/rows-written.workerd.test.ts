@@ -61,6 +61,13 @@ describe("a transfer writes, in both ledgers together and with pruning", () => {
     expect(rows).toBeLessThanOrEqual(18);
   });
 
+  it("none of the stream's while that is off: its two changes, their end, and how far they were published", async () => {
+    expect((await rowsOfTransfer(true)) - (await rowsOfTransfer(false))).toBe(5);
+    expect(
+      (await db.prepare("SELECT count(*) AS rows FROM change_log").first<{ rows: number }>())?.rows,
+    ).toBe(1);
+  });
+
   it("at most 25 with it", async () => {
     const rows = await rowsOfTransfer(true);
     expect(rows).toBeGreaterThanOrEqual(19);

@@ -20,6 +20,7 @@ export default defineConfig({
       miniflare: {
         bindings: {
           LOG_LEVEL: "silent",
+          CHANGE_SINK: "queue",
           MIGRATIONS: await readD1Migrations(`${root}migrations/ledger`),
           STATEMENTS_DOC: readFileSync(`${root}docs/design/ledger.md`, "utf8"),
           STATEMENTS: [...preparedStatements(`${root}src/ledger`)],

@@ -6,15 +6,15 @@ import { COUNTERS } from "./history/history-counters.ts";
 import { addCounts, type Counts } from "./kernel/counts.ts";
 import { FAULTS_MENDED } from "./history/history-known-faults.ts";
 import { simulateHistory } from "./history/history-sim.ts";
-import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger/ledger-counters.ts";
+import { LEDGER_COUNTERS, LONG_COUNTERS, SWITCHED_COUNTERS } from "./ledger/ledger-counters.ts";
 import { simulateLedgers } from "./ledger/ledger-sim.ts";
 
 /*
- * npm run test:sim [-- --only history|ledger|ledger-long] [--seeds N] [--from N] [--seed N [--fault
- * NAME]]: simulates the history and the ledgers from many seeds, one thread a core, or replays one,
- * where NAME is a known fault of the history whose trouble is to be on. Bounded in seeds and in
- * time; ends with 1 if a seed fails, if time ran out before the seeds did, or if something never
- * happened.
+ * npm run test:sim [-- --only history|ledger|ledger-long|ledger-switched] [--seeds N] [--from N]
+ * [--seed N [--fault NAME]]: simulates the history and the ledgers from many seeds, one thread a
+ * core, or replays one, where NAME is a known fault of the history whose trouble is to be on.
+ * Bounded in seeds and in time; ends with 1 if a seed fails, if time ran out before the seeds did,
+ * or if something never happened.
  */
 
 /**
@@ -26,6 +26,8 @@ const SEEDS: Readonly<Record<Name, { readonly usual: number; readonly tell: numb
   ledger: { usual: 10_000, tell: 150 },
   // Each lives for weeks.
   "ledger-long": { usual: 100, tell: 20 },
+  // Its change stream goes off and on.
+  "ledger-switched": { usual: 500, tell: 40 },
 };
 const SECONDS_MAX = 900;
 const FAILURES_SHOWN = 5;
@@ -42,11 +44,13 @@ const SIMULATORS = {
   history: simulateHistory,
   ledger: simulateLedgers,
   "ledger-long": (seed: number) => simulateLedgers(seed, { profile: "long" }),
+  "ledger-switched": (seed: number) => simulateLedgers(seed, { stream: "switched" }),
 } satisfies Record<string, (seed: number) => Promise<Outcome>>;
 const COUNTED: Readonly<Record<Name, readonly string[]>> = {
   history: COUNTERS,
   ledger: LEDGER_COUNTERS,
   "ledger-long": LONG_COUNTERS,
+  "ledger-switched": SWITCHED_COUNTERS,
 };
 type Name = keyof typeof SIMULATORS;
 

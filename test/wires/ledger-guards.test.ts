@@ -5,7 +5,14 @@ import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
 import { guardBindings, hungD1, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
 import { ledgerD1 } from "../ledger/support/ledger-d1.ts";
-import { forgetGuards, guardsMade, isOpen, opens } from "../support/workers/wired-guards.ts";
+import {
+  forgetCalls,
+  forgetGuards,
+  guardsMade,
+  isOpen,
+  opens,
+  wasAsked,
+} from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
@@ -23,13 +30,13 @@ vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
 const CALLS = 40;
 
 /** The wallet as it is deployed, all of whose upstreams hang; its database too if it says so. */
-function wallet({ databaseHangs = false } = {}) {
+function wallet({ databaseHangs = false, sink = "queue" } = {}) {
   const env = {
     ...guardBindings(),
     LEDGER: "wallet",
     DELIVERY_SCHEDULE_MS: "2000,4000",
     DELIVERIES_PER_SECOND: "50",
-    CHANGE_STREAM: "on",
+    CHANGE_SINK: sink,
     DEPOSIT_MAX: "1000",
     DEPOSITS_PER_DAY_MAX: "100000",
     LEDGER_DB: databaseHangs ? hungD1() : ledgerD1(),
@@ -174,6 +181,25 @@ describe("in a ledger", () => {
     async (upstream, _what, { databaseHangs = false, call }) => {
       const one = wallet({ databaseHangs });
       expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
+    },
+  );
+
+  it.each([
+    ["off", [false, false]],
+    ["queue", [true, true]],
+  ] as const)(
+    "a change stream that is %s costs a deposit and a credit no call that it doesn't need",
+    async (sink, asked) => {
+      const { operations, wired } = wallet({ sink });
+      await wired.sweep(Date.now());
+      forgetCalls("wallet-publisher");
+      await operations.deposit(contextOf(CALL_TIMEOUT_MS.operatorRpc), "ada", 10, "deposit-1");
+      const messages = [delivery(1)];
+      void wired.consume({ queue: "playhead-wallet-deliveries", messages } as unknown as MessageBatch);
+      await new Promise((resolve) => void setImmediate(resolve));
+      void wired.publishOnce();
+      await new Promise((resolve) => void setImmediate(resolve));
+      expect([wasAsked("wallet-publisher"), wasAsked("wallet-changes")]).toEqual(asked);
     },
   );
 

@@ -42,7 +42,7 @@ function ledger(name: string): object {
     LEDGER: name,
     DELIVERY_SCHEDULE_MS: "2000",
     DELIVERIES_PER_SECOND: "50",
-    CHANGE_STREAM: "off",
+    CHANGE_SINK: "off",
     ...amounts,
   };
   const hung = hungService();

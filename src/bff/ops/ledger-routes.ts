@@ -10,6 +10,7 @@ import {
   noOrderSchema,
   outboxQuerySchema,
   transferIdSchema,
+  type ChangesPage,
   type LedgerName,
 } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
@@ -118,10 +119,12 @@ export function addLedgerRoutes(app: Hono<BffEnv>, { ledgers, identity }: Ledger
 
   app.get("/v1/ops/changes", async function listChanges(c) {
     const { ledger, after, limit } = readQuery(c.req.url, changesQuerySchema);
-    const items = await ledgers[ledger].read(c.env.scope, "read changes", (service, ctx) =>
-      service.changes(ctx, after, limit),
+    const found = await ledgers[ledger].read(c.env.scope, "read changes", (service, ctx) =>
+      service.changes(ctx, after, limit, true),
     );
-    return answerJson(c, { items, nextAfter: items.at(-1)?.seq ?? after });
+    const page: Partial<ChangesPage> & Pick<ChangesPage, "items"> =
+      "items" in found ? found : { items: found };
+    return answerJson(c, { ...page, nextAfter: page.items.at(-1)?.seq ?? after });
   });
 }
 

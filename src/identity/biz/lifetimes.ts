@@ -22,8 +22,8 @@ export const CLOCK_SKEW_MS = 300_000;
 export const REVOCATION_RELEVANT_MS = ACCESS_TOKEN_TTL_MS + CLOCK_SKEW_MS;
 
 /**
- * Gateways pull the key list at least every 10 s, so a key that waits this long is known to all of
- * them when it first signs.
+ * What gateways go by is 12 s old at most, so a key that waits this long is known to all of them
+ * when it first signs.
  */
 export const KEY_LEAD_MS = 15_000;
 

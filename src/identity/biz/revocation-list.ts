@@ -1,4 +1,5 @@
-import { REVOCATIONS_PER_PULL_MAX, type RevokedSession } from "../../contracts/identity.ts";
+import type { RevokedSession } from "../../contracts/identity.ts";
+import { REVOCATIONS_PER_PULL_MAX } from "../../contracts/revocations-per-pull.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { REVOCATION_OVERLAP_MS, REVOCATION_RELEVANT_MS } from "./lifetimes.ts";
 import type { SessionStore } from "./ports.ts";

@@ -4,7 +4,8 @@ import type { Publisher } from "./publisher.ts";
 
 interface PublishOnceDeps {
   readonly publisher: Pick<Publisher, "publishDue">;
-  readonly tailer: Pick<ChangeTailer, "run">;
+  /** Null where changes go nowhere. */
+  readonly tailer: Pick<ChangeTailer, "run"> | null;
   readonly now: Clock;
   readonly onFailure: (what: string, error: unknown) => void;
 }
@@ -36,7 +37,9 @@ export async function publishOnce({
   };
   const times = [
     await attempt("publish due messages", () => publisher.publishDue()),
-    await attempt("publish changes", async () => ((await tailer.run()) ? now() : null)),
+    tailer === null
+      ? null
+      : await attempt("publish changes", async () => ((await tailer.run()) ? now() : null)),
   ].filter((atMs) => atMs !== null);
   return times.length === 0 ? null : Math.max(Math.min(...times), now() + AT_ONCE_MS);
 }

@@ -45,6 +45,8 @@ import {
 import {
   transferIdSchema,
   type DepositReceipt,
+  type ChangeSinkName,
+  type ChangesPage,
   type LedgerChange,
   type LedgerOverview,
   type OutboxMessage,
@@ -69,6 +71,7 @@ export interface OperationsDeps extends RpcDeps {
   readonly auditTrail: AuditTrail;
   readonly reconciliation: Reconciliation;
   readonly changes: Pick<ChangeStore, "after">;
+  readonly changeSink: ChangeSinkName;
 }
 
 /**
@@ -251,10 +254,16 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
       );
     }
 
-    changes(ctx: CallContext, after: number, limit: number): Promise<readonly LedgerChange[]> {
-      return run(this.env, ctx, ({ changes }) => {
-        const page = validate(changesPageSchema, { after, limit });
-        return changes.after(page.after, page.limit);
+    changes(
+      ctx: CallContext,
+      after: number,
+      limit: number,
+      asPage?: boolean,
+    ): Promise<readonly LedgerChange[] | ChangesPage> {
+      return run(this.env, ctx, async ({ changes, changeSink }) => {
+        const page = validate(changesPageSchema, { after, limit, asPage });
+        const items = await changes.after(page.after, page.limit);
+        return page.asPage ? { items, sink: changeSink } : items;
       });
     }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { REVOCATIONS_PER_PULL_MAX } from "../../../src/contracts/identity.ts";
+import { REVOCATIONS_PER_PULL_MAX } from "../../../src/contracts/revocations-per-pull.ts";
 import { ACCESS_TOKEN_TTL_MS } from "../../../src/contracts/internal-request.ts";
 import { CLOCK_SKEW_MS, REVOCATION_OVERLAP_MS } from "../../../src/identity/biz/lifetimes.ts";
 import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";

@@ -35,7 +35,7 @@ describe("the var DELIVERY_SCHEDULE_MS", () => {
     LOG_LEVEL: "info",
     LEDGER: "wallet",
     DELIVERIES_PER_SECOND: "50",
-    CHANGE_STREAM: "on",
+    CHANGE_SINK: "queue",
     DEPOSIT_MAX: "1000",
     DEPOSITS_PER_DAY_MAX: "100000",
     BREAKER_ENGINES: "",

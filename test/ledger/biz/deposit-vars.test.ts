@@ -6,7 +6,7 @@ describe("the vars DEPOSIT_MAX and DEPOSITS_PER_DAY_MAX", () => {
     LOG_LEVEL: "info",
     LEDGER: "wallet",
     DELIVERIES_PER_SECOND: "50",
-    CHANGE_STREAM: "on",
+    CHANGE_SINK: "queue",
     BREAKER_ENGINES: "",
     HEDGED_UPSTREAMS: "",
     FAULTS: "off",

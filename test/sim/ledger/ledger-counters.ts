@@ -75,7 +75,20 @@ export const LONG_COUNTERS = [
   "change published",
 ] as const;
 
-type Counter = (typeof LEDGER_COUNTERS)[number] | (typeof LONG_COUNTERS)[number];
+/** What must have happened where the change stream is switched off and on. */
+export const SWITCHED_COUNTERS = [
+  "stream deployed off",
+  "stream deployed",
+  "movement that no stream told",
+  "gap in a stream",
+  "change published",
+  "change published again",
+] as const;
+
+type Counter =
+  | (typeof LEDGER_COUNTERS)[number]
+  | (typeof LONG_COUNTERS)[number]
+  | (typeof SWITCHED_COUNTERS)[number];
 /** What no test waits for. */
 type RareCounter = Exclude<ObjectEvent | AlarmEvent | GuardEvent, Counter> | "message recalled";
 export type LedgerEvent = Counter | RareCounter;

@@ -5,6 +5,7 @@ import type { Kernel } from "../kernel/kernel.ts";
 import type { SimDatabase } from "../kernel/sim-database.ts";
 import type { LedgerCounters } from "./ledger-counters.ts";
 import type { Mutation } from "./ledger-mutation.ts";
+import type { StreamMode } from "./stream-mode.ts";
 
 /** What the two ledgers have in common. */
 export interface LedgerScene {
@@ -13,6 +14,7 @@ export interface LedgerScene {
   readonly counters: LedgerCounters;
   /** Changed in place when it heals. */
   readonly hardship: { skewMsMax: number };
+  readonly stream: StreamMode;
   /** Whether clocks have readings a month ahead. */
   readonly jumps: boolean;
   /** A UUIDv7 of that time, never the same twice. */
@@ -28,6 +30,8 @@ export interface LedgerPlace {
   readonly name: LedgerName;
   readonly database: SimDatabase;
   readonly publisher: { wake(atMs: number): Promise<number> };
+  /** Whether it is deployed with its change stream. */
+  readonly isStreaming: boolean;
   readonly peer: LedgerPlace;
   /** Nobody reaches it by RPC. */
   readonly isCutOff: boolean;

@@ -1,3 +1,4 @@
+import type { Kernel } from "../kernel/kernel.ts";
 import { SimClock } from "../kernel/sim-clock.ts";
 import { ledgerIsolate, type LedgerIsolate } from "./ledger-world.ts";
 import type { LedgerPlace } from "./ledger-place.ts";
@@ -10,10 +11,12 @@ const ALARM_LOST_MS = 10_000;
 export class SimPublisher {
   readonly #object: SimObject<LedgerIsolate>;
   readonly #clock: SimClock;
+  readonly #kernel: Kernel;
   readonly #hasAlarm: boolean;
 
   constructor(place: LedgerPlace) {
     const { kernel, hardship, counters, mutation } = place.world;
+    this.#kernel = kernel;
     this.#hasAlarm = mutation.hasAlarm ?? true;
     this.#clock = new SimClock(kernel, hardship, place.world.jumps);
     this.#object = new SimObject({
@@ -29,6 +32,11 @@ export class SimPublisher {
       hasOutputGate: true,
       note: counters.note,
     });
+  }
+
+  /** The platform resets it, so that it runs by the version that is deployed now. */
+  reset(): void {
+    this.#kernel.crash(this.#object.process);
   }
 
   wake(atMs: number): Promise<number> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { addCounts } from "../kernel/counts.ts";
-import { LEDGER_COUNTERS, LONG_COUNTERS } from "./ledger-counters.ts";
+import { LEDGER_COUNTERS, LONG_COUNTERS, SWITCHED_COUNTERS } from "./ledger-counters.ts";
 import { judgeBalances, judgeReconciliation, type Judge } from "./ledger-judges.ts";
 import type { Mutation } from "./ledger-mutation.ts";
 import { MUTATIONS_OF_MESSAGES } from "./ledger-mutations.ts";
@@ -13,6 +13,7 @@ const MUTATIONS: readonly Mutation[] = [...MUTATIONS_OF_MESSAGES, ...MUTATIONS_O
 /** Fixed sets; `npm run test:sim` takes ten thousand, and a hundred long ones. */
 const SEEDS = 150;
 const LONG_SEEDS = 20;
+const SWITCHED_SEEDS = 40;
 /**
  * The seeds in which a broken guard must show, in those with everything and in those that only know
  * who has what.
@@ -35,9 +36,10 @@ answered, every change published in order, each dead letter kept, everything aud
 move both ways, a deposit that is still there be taken back, and where an account is frozen nothing
 move until it is open again; and every user must have what the answers promised, by a shadow that
 knows nothing of the tables. A long profile lives through a day's outage and the weeks after which
-things are pruned. \`npm run test:sim\` takes 10,000 seeds and 100 long ones, and says how often each
-thing happened; \`npm run test:sim -- --only ledger --seed N\` (or \`ledger-long\`) replays one with its
-last steps.
+things are pruned; in others the change stream is off, or deployed off and on, its objects behind.
+\`npm run test:sim\` takes 10,000 seeds, 100 long ones and 500 of the last kind, and says how
+often each thing happened; \`npm run test:sim -- --only ledger --seed N\` (or \`ledger-long\`,
+\`ledger-switched\`) replays one with its last steps.
 
 Below, each guard is broken on purpose. Written by
 \`npx vitest run --project unit test/sim/ledger/ledger-sim.test.ts -u\`; the same test
@@ -109,6 +111,38 @@ describe("the simulated ledgers", () => {
         addCounts(sum, counts);
       }
       expect(counters.filter((counter) => !sum.has(counter))).toEqual([]);
+    },
+  );
+
+  it.each([
+    { stream: "switched", seeds: SWITCHED_SEEDS, counters: SWITCHED_COUNTERS },
+    { stream: "off", seeds: SWITCHED_SEEDS, counters: ["movement that no stream told"] },
+  ] as const)(
+    "keep every promise with their change stream $stream, from $seeds seeds",
+    { timeout: 120_000 },
+    async ({ stream, seeds, counters }) => {
+      const sum = new Map<string, number>();
+      for (let seed = 1; seed <= seeds; seed += 1) {
+        const { failure, counts } = await simulateLedgers(seed, { stream });
+        expect({ seed, failure }).toEqual({ seed, failure: null });
+        addCounts(sum, counts);
+      }
+      expect(counters.filter((counter) => !sum.has(counter))).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["leaves no number out", "AND enabled = 0 AND ?1 = 1", "AND 0 AND ?1 = 1", "nothing is left out"],
+    ["passes over what comes next", "coalesce(max(seq), 0) FROM", "coalesce(max(seq), 0) + 2 FROM", "stream"],
+  ])(
+    "break where the stream that is switched on again %s",
+    { timeout: 60_000 },
+    async (name, sql, broken, promise) => {
+      const mutation = { name, rewrites: [(query: string) => query.replace(sql, broken)] };
+      let failure: string | null = null;
+      for (let seed = 1; failure === null && seed <= SWITCHED_SEEDS; seed += 1)
+        ({ failure } = await simulateLedgers(seed, { stream: "switched", mutation }));
+      expect(failure).toContain(promise);
     },
   );
 

@@ -10,6 +10,8 @@ import { LedgerFront } from "./ledger-front.ts";
 import { checkBooks, checkStream, totalChanges } from "./ledger-invariants.ts";
 import { judgeAll, type Judge } from "./ledger-judges.ts";
 import { countEnd } from "./ledger-end-counts.ts";
+import { checkSwitchedStream, countStream, planSwitches } from "./ledger-stream.ts";
+import type { StreamMode } from "./stream-mode.ts";
 import { liveLong } from "./ledger-long.ts";
 import { LedgerModel } from "./ledger-model.ts";
 import { HEALTHY, type Mutation } from "./ledger-mutation.ts";
@@ -48,6 +50,8 @@ export interface SimOptions {
   readonly mutation?: Mutation;
   /** Ninety seconds of trouble, or weeks with a long outage. */
   readonly profile?: "usual" | "long";
+  /** `on` if absent. */
+  readonly stream?: StreamMode;
   /**
    * Who says in the end whether all is well. With another than {@link judgeAll} nothing else does:
    * it must find by itself what is wrong.
@@ -91,9 +95,14 @@ class LedgerSim {
   readonly #rounds: LedgerRounds | null;
   readonly #profile: "usual" | "long";
   readonly #judge: Judge;
+  readonly #seed: number;
   #changes = -1;
 
-  constructor(seed: number, { mutation = HEALTHY, profile = "usual", judge = judgeAll }: SimOptions) {
+  constructor(
+    seed: number,
+    { mutation = HEALTHY, profile = "usual", stream = "on", judge = judgeAll }: SimOptions,
+  ) {
+    this.#seed = seed;
     this.kernel = new Kernel(seed, START_MS, () => this.#check());
     const { kernel, counters } = this;
     this.#profile = profile;
@@ -101,7 +110,7 @@ class LedgerSim {
     this.#asking = new Asking(kernel);
     const { skewMsMax, jumps } = drawClocks(kernel);
     const model = new LedgerModel(drawUsers(kernel));
-    const world = ledgerWorld({ kernel, mutation, counters, hardship: { skewMsMax }, jumps });
+    const world = ledgerWorld({ kernel, mutation, counters, stream, hardship: { skewMsMax }, jumps });
     const ops = new LedgerFront(world, "ops");
     this.#cast = {
       world,
@@ -121,6 +130,7 @@ class LedgerSim {
     else {
       kernel.trouble = drawTrouble(kernel);
       planTrouble(kernel, this.#cast);
+      if (world.stream === "switched") planSwitches(world, this.#seed);
       await this.#runFor(TROUBLE_MS);
     }
     await this.#heal();
@@ -131,6 +141,7 @@ class LedgerSim {
     await this.#runFor(MINUTE_MS);
     // What follows happens in every world, and would tell nothing.
     countEnd(world);
+    if (world.stream !== "on") countStream(world);
     counters.close();
     const checkWell = await liveWhenWell(this.#cast, (ms) => this.#runFor(ms));
     if (this.#judge === judgeAll) checkWell();
@@ -189,7 +200,10 @@ class LedgerSim {
       await this.#rounds?.reconcile();
     }
     if (this.#judge !== judgeAll) return;
-    for (const name of LEDGERS) checkStream(world.ledgers[name]);
+    for (const name of LEDGERS) {
+      if (world.stream === "on") checkStream(world.ledgers[name]);
+      else checkSwitchedStream(world.ledgers[name]);
+    }
     if (this.#asking.broken !== null) throw this.#asking.broken;
   }
 

@@ -161,8 +161,16 @@ export function ledgerIsolate(place: LedgerPlace, process: SimProcess, now: () =
     now,
     random,
   });
-  const receiver = new Receiver({ store: inbox, deadLetters, peer, wakePublisher, ids, now });
-  const tailer = new ChangeTailer({ store: changes, sink });
+  const wakeForChanges = place.isStreaming ? wakePublisher : (): void => undefined;
+  const receiver = new Receiver({
+    store: inbox,
+    deadLetters,
+    peer,
+    wakePublisher: wakeForChanges,
+    ids,
+    now,
+  });
+  const tailer = place.isStreaming ? new ChangeTailer({ store: changes, sink }) : null;
   return {
     store,
     transfers: new Transfers({
@@ -178,7 +186,14 @@ export function ledgerIsolate(place: LedgerPlace, process: SimProcess, now: () =
       now,
       random,
     }),
-    deposits: new Deposits({ store, limits: UNLIMITED, wakePublisher, hashPayload, ids, now }),
+    deposits: new Deposits({
+      store,
+      limits: UNLIMITED,
+      wakePublisher: wakeForChanges,
+      hashPayload,
+      ids,
+      now,
+    }),
     settlement,
     operators: new Operators({
       store: d1Operators(db),
@@ -197,7 +212,7 @@ export function ledgerIsolate(place: LedgerPlace, process: SimProcess, now: () =
       schedule,
       retentions: [d1Retention(db), d1Refused(db)],
       changes,
-      changeStream: true,
+      changeStream: place.isStreaming,
       wakePublisher,
       now,
       onFailure,

@@ -37,6 +37,9 @@ export class SimLedger implements LedgerPlace {
   readonly sends = new Map<string, number>();
   /** Messages that nobody can read. */
   readonly poison: { readonly id: string; readonly atMs: number }[] = [];
+  isStreaming = true;
+  /** How often it was deployed with its change stream after it had been without. */
+  switchedOn = 0;
   /** Nobody reaches it by RPC. */
   isCutOff = false;
   /** Its queue takes nothing. */
@@ -50,6 +53,7 @@ export class SimLedger implements LedgerPlace {
     const { kernel, counters, hardship, mutation } = world;
     this.world = world;
     this.name = name;
+    this.isStreaming = world.stream !== "off";
     this.database = new SimDatabase(kernel, LEDGER_MIGRATIONS);
     this.#clock = new SimClock(kernel, hardship, world.jumps);
     this.#process = new SimProcess(name, () => {
@@ -89,6 +93,15 @@ export class SimLedger implements LedgerPlace {
   poisonWith(bodies: readonly unknown[]): void {
     const atMs = this.world.kernel.nowMs;
     this.poison.push(...this.#queue.send(bodies).map((id) => ({ id, atMs })));
+  }
+
+  /**
+   * A version with or without the change stream takes over; what runs goes on by the one before.
+   */
+  deploy(isStreaming: boolean): void {
+    if (isStreaming && !this.isStreaming) this.switchedOn += 1;
+    this.isStreaming = isStreaming;
+    this.#isolate = this.#build();
   }
 
   publish(changes: readonly LedgerChange[]): void {

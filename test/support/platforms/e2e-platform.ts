@@ -13,7 +13,13 @@ export interface E2ePlatform extends RunningPlatform {
 }
 
 /** Limits out of the way, unless a test is about them. */
-const E2E_VARS = { LOG_LEVEL: "silent", FLUSH_WINDOW_MS: "1000", FAULTS: "on", RATE_LIMIT_SCALE: "1000" };
+const E2E_VARS = {
+  LOG_LEVEL: "silent",
+  FLUSH_WINDOW_MS: "1000",
+  FAULTS: "on",
+  RATE_LIMIT_SCALE: "1000",
+  CHANGE_SINK: "queue",
+};
 
 export interface StartOn {
   readonly state: string;

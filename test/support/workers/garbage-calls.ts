@@ -3,7 +3,10 @@ import { codeOf, hintsOf } from "../../../src/contracts/errors.ts";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { plainPromises } from "./plain-promises.ts";
 
-/** How one RPC method is called well. Each argument by its name, as paths of errors begin. */
+/**
+ * How one RPC method is called well. Each argument by its name, as paths of errors begin; with a
+ * question mark where callers may leave it out.
+ */
 type GoodCall = Readonly<Record<string, unknown>>;
 
 /** A good call of every method. A function makes a fresh one, where a call can't be made twice. */
@@ -78,8 +81,10 @@ export function testGarbageCalls({
       const good = await make(method);
       const before = await world();
       for (const [index, argument] of Object.keys(good).entries()) {
-        for (const garbage of [...GARBAGE, ...(bad[`${method} ${argument}`] ?? [])]) {
-          await expectRefused(invoke(method, Object.values(good).with(index, garbage)), argument);
+        const given = argument.replace(/\?$/, "");
+        const common = given === argument ? GARBAGE : GARBAGE.filter((garbage) => garbage !== undefined);
+        for (const garbage of [...common, ...(bad[`${method} ${given}`] ?? [])]) {
+          await expectRefused(invoke(method, Object.values(good).with(index, garbage)), given);
         }
       }
       for (const part of "ctx" in good ? BAD_CONTEXTS : []) {

@@ -17,7 +17,10 @@ export function runtimeModule(): object {
 }
 
 /** The guards that wires have made since the last `forgetGuards`, by the upstream's name. */
-const made = new Map<string, { readonly guard: Guard; readonly wasAsked: () => boolean }>();
+const made = new Map<
+  string,
+  { readonly guard: Guard; readonly wasAsked: () => boolean; readonly forgetCalls: () => void }
+>();
 
 export function forgetGuards(): void {
   made.clear();
@@ -35,7 +38,11 @@ export function recordingKit(guardKit: typeof realKit): typeof realKit {
     return function makeRecorded(upstream, options) {
       const guard = makeGuard(upstream, options);
       const call = vi.spyOn(guard, "call");
-      made.set(upstream, { guard, wasAsked: () => call.mock.calls.length > 0 });
+      made.set(upstream, {
+        guard,
+        wasAsked: () => call.mock.calls.length > 0,
+        forgetCalls: () => void call.mockClear(),
+      });
       return guard;
     };
   };
@@ -50,6 +57,10 @@ function madeFor(upstream: string) {
     throw new Error(`no guard was made for ${upstream}, but for ${[...made.keys()].join(", ")}`);
   return one;
 }
+
+/** Whether a call came to the guard since it was made, or its calls were forgotten. */
+export const wasAsked = (upstream: string): boolean => madeFor(upstream).wasAsked();
+export const forgetCalls = (upstream: string): void => madeFor(upstream).forgetCalls();
 
 /** Whether the guard leaves its upstream alone: asked by a call that would succeed. */
 export async function isOpen(upstream: string): Promise<boolean> {
