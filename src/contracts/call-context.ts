@@ -3,11 +3,11 @@ import { LOG_WEIGHT_MAX } from "./internal-request.ts";
 import type { Role } from "./permissions.ts";
 
 /** Of a request id or a trace: real ones are shorter. */
-const LABEL_LENGTH_MAX = 128;
-const ID_LENGTH_MAX = 64;
-const ROLES_MAX = 16;
+export const LABEL_LENGTH_MAX = 128;
+export const ID_LENGTH_MAX = 64;
+export const ROLES_MAX = 16;
 /** Longer than anybody waits for a call between workers. */
-const REMAINING_MS_MAX = 300_000;
+export const REMAINING_MS_MAX = 300_000;
 
 const idSchema = z.string().min(1).max(ID_LENGTH_MAX);
 

@@ -9,25 +9,26 @@ export const POSITION_MS_MAX = 2 ** 31 - 1;
 export const PLAYBACK_EVENTS = ["playing", "paused", "ended"] as const;
 export type PlaybackEvent = (typeof PLAYBACK_EVENTS)[number];
 
-const kindSchema = z.string().regex(/^[a-z][a-z0-9_-]{0,15}$/, "must match [a-z][a-z0-9_-]{0,15}");
+export const KIND = /^[a-z][a-z0-9_-]{0,15}$/;
+/** As clients may name one: `.` and `..` are steps of a path, and no URL can hold them. */
+export const ITEM_ID = /^(?!\.\.?$)[A-Za-z0-9._:-]{1,64}$/;
+export const DEVICE_ID = /^[\x21-\x7e]{1,64}$/;
+
+const kindSchema = z.string().regex(KIND, "must match [a-z][a-z0-9_-]{0,15}");
 /** As it is stored, by an earlier release too, and travels between workers. */
 const storedItemIdSchema = z
   .string()
   .regex(/^[A-Za-z0-9._:-]{1,64}$/, "must be 1-64 characters of [A-Za-z0-9._:-]");
-/** As clients may name one: `.` and `..` are steps of a path, and no URL can hold them. */
 const itemIdSchema = z
   .string()
-  .regex(
-    /^(?!\.\.?$)[A-Za-z0-9._:-]{1,64}$/,
-    "must be 1-64 characters of [A-Za-z0-9._:-], and neither . nor ..",
-  );
+  .regex(ITEM_ID, "must be 1-64 characters of [A-Za-z0-9._:-], and neither . nor ..");
 const positionSchema = z.int().min(0).max(POSITION_MS_MAX);
 
 /**
  * Before 2015 nobody watched anything here: such a time is in seconds, or from a clock that was
  * never set.
  */
-const AT_MS_MIN = Date.UTC(2015, 0);
+export const AT_MS_MIN = Date.UTC(2015, 0);
 
 /**
  * One heartbeat of a player. `at` is the client's clock in ms since the epoch, clamped to now by
@@ -40,10 +41,7 @@ export const reportSchema = z.object({
   positionMs: positionSchema,
   durationMs: positionSchema.optional(),
   event: z.enum(PLAYBACK_EVENTS).default("playing"),
-  deviceId: z
-    .string()
-    .regex(/^[\x21-\x7e]{1,64}$/, "must be 1-64 visible characters")
-    .optional(),
+  deviceId: z.string().regex(DEVICE_ID, "must be 1-64 visible characters").optional(),
   at: z.int().min(AT_MS_MIN, "at is in milliseconds").optional(),
 });
 

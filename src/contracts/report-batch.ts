@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { CodedError, type FieldError } from "./errors.ts";
+import { plainReport } from "./plain-report.ts";
 import { reportSchema, REPORTS_PER_CALL_MAX, type RejectedReport, type Report } from "./history.ts";
 
 /** The reports of one call, sorted: one report's fault is that report's. */
@@ -12,6 +13,16 @@ export interface ReportBatch {
 
 const batchSchema = z.array(z.unknown()).min(1).max(REPORTS_PER_CALL_MAX);
 
+/** A report as the schema sees it, or what is wrong with it. */
+type Read = { readonly data: Report; readonly error?: undefined } | { readonly error: z.ZodError };
+
+function read(report: unknown): Read {
+  const plain = plainReport(report);
+  if (plain !== null) return { data: plain };
+  const { data, error } = reportSchema.safeParse(report);
+  return error === undefined ? { data } : { error };
+}
+
 /**
  * Tells the good reports of a call from the bad ones, so that a player's queue isn't held up for
  * ever by one of them. Throws `INVALID` with the path of each rejected value where it is no list of
@@ -20,14 +31,14 @@ const batchSchema = z.array(z.unknown()).min(1).max(REPORTS_PER_CALL_MAX);
 export function readReportBatch(given: unknown): ReportBatch {
   const list = batchSchema.safeParse(given);
   if (!list.success) throw invalid(list.error.issues);
-  const results = list.data.map((report) => reportSchema.safeParse(report));
-  const places = results.flatMap(({ success }, index) => (success ? [index] : []));
+  const results = list.data.map(read);
+  const places = results.flatMap(({ error }, index) => (error === undefined ? [index] : []));
   if (places.length === 0)
     throw invalid(
       results.flatMap(({ error }, index) => error?.issues.map((issue) => under(index, issue)) ?? []),
     );
   return {
-    reports: results.flatMap(({ data }) => data ?? []),
+    reports: results.flatMap((result) => (result.error === undefined ? [result.data] : [])),
     places,
     rejected: results.flatMap(({ error }, index) => (error === undefined ? [] : [rejectedOf(index, error)])),
   };

@@ -30,7 +30,6 @@ export interface ForwardDeps {
   readonly now: Clock;
 }
 
-const CONTENT_TYPE = "Content-Type";
 const NOT_IMPLEMENTED = 501;
 /** When to come back where the gateway knows no better. */
 const RETRY_AFTER_DEFAULT_MS = 1_000;
@@ -58,7 +57,6 @@ export function forwarder({ upstreams, guards, mintInternalToken, now }: Forward
     const token = await mintInternalToken(scope.principal, audienceOf(upstream));
     const { method, headers } = request;
     const isRead = method === "GET" || method === "HEAD";
-    const contentType = isRead ? null : headers.get(CONTENT_TYPE);
     const idempotencyKey = isRead ? null : headers.get(IDEMPOTENCY_KEY_HEADER);
     // The time of the route is all that a BFF is granted.
     const timeoutMs = route.timeoutMs - ROUTE_MARGIN_MS;
@@ -76,7 +74,7 @@ export function forwarder({ upstreams, guards, mintInternalToken, now }: Forward
       failureOf,
     } as const;
     const what = `pass a request on to the ${upstream} BFF`;
-    const outgoing = outbound(scope, { method, token, body, contentType, idempotencyKey });
+    const outgoing = outbound(scope, { method, token, body, idempotencyKey });
     const context = contextOf(scope, upstream, headers);
     // As the guard will see it, unless time passes until then.
     const limitMs = callLimitMs({ remainingMs: remainingMs(scope.deadlineAtMs, now()), timeoutMs });
@@ -115,18 +113,17 @@ interface Outbound {
   readonly method: string;
   readonly token: string;
   readonly body: RequestBody;
-  readonly contentType: string | null;
   readonly idempotencyKey: string | null;
 }
 
 /**
  * Makes the request that the BFF gets, for one attempt after the other: only its context differs.
- * Of the client's own headers two mean something to a BFF. Everything else stays outside, forged
+ * Of the client's own headers one means something to a BFF. Everything else stays outside, forged
  * internal headers above all.
  */
 function outbound(
   { url, traceparent, tracestate }: GatewayScope,
-  { method, token, body, contentType, idempotencyKey }: Outbound,
+  { method, token, body, idempotencyKey }: Outbound,
 ): (context: GatewayContext) => Request {
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
@@ -134,7 +131,8 @@ function outbound(
     [TRACEPARENT_HEADER]: traceparent,
   };
   if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
-  if (contentType !== null) headers[CONTENT_TYPE] = contentType;
+  // Only JSON has come so far (read-body.ts).
+  if (body !== null) headers["Content-Type"] = "application/json";
   if (idempotencyKey !== null) headers[IDEMPOTENCY_KEY_HEADER] = idempotencyKey;
   return (context) => {
     headers[CONTEXT_HEADER] = writeGatewayContext(context);

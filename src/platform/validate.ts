@@ -106,11 +106,29 @@ function parseJson<S extends z.ZodType>(text: string, schema: S): z.output<S> {
   return validate(schema, value);
 }
 
+/** Queries remembered of each schema, and how long they may be: most clients ask the same. */
+const QUERIES_MAX = 256;
+const QUERY_LENGTH_MAX = 64;
+const queriesRead = new WeakMap<Schema, Map<string, object>>();
+
 /**
  * The query string as the schema sees it; of a repeated parameter the last counts. Throws
- * `INVALID`.
+ * `INVALID`. What a short one has come to is remembered, since to take it apart costs more than to
+ * answer it; nobody may change it.
  */
-export function readQuery<S extends z.ZodType>(url: string, schema: S): z.output<S> {
+export function readQuery<S extends z.ZodType<object>>(url: string, schema: S): Readonly<z.output<S>> {
   const start = url.indexOf("?");
-  return validate(schema, start < 0 ? {} : Object.fromEntries(new URLSearchParams(url.slice(start))));
+  const query = start < 0 ? "" : url.slice(start);
+  const known = queriesRead.get(schema)?.get(query);
+  if (known !== undefined) return known as z.output<S>;
+  const read = Object.freeze(validate(schema, Object.fromEntries(new URLSearchParams(query))));
+  if (query.length <= QUERY_LENGTH_MAX) remember(schema, query, read);
+  return read;
+}
+
+function remember(schema: Schema, query: string, read: object): void {
+  const queries = queriesRead.get(schema) ?? new Map<string, object>();
+  queriesRead.set(schema, queries);
+  if (queries.size >= QUERIES_MAX) queries.clear();
+  queries.set(query, read);
 }

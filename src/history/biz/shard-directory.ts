@@ -15,6 +15,8 @@ export type AskShard<T> = (shard: number, mapping: ShardMapping) => Promise<T | 
  * A wrong guess is put right by the first answer; a mapping that changes meanwhile, by the second.
  */
 const HOPS_MAX = 3;
+/** Users whose shard is remembered: a heartbeat comes every ten seconds, and to hash an id costs. */
+const PLACES_MAX = 10_000;
 
 /**
  * Which shard a user belongs to, as far as this isolate knows. Nobody is asked before a shard is
@@ -24,6 +26,7 @@ const HOPS_MAX = 3;
 export class ShardDirectory {
   readonly #askMapping: ShardDirectoryDeps["askMapping"];
   #known: ShardMapping;
+  readonly #places = new Map<string, number>();
 
   constructor({ seedShards, askMapping }: ShardDirectoryDeps) {
     this.#known = { version: 0, shards: seedShards };
@@ -34,9 +37,9 @@ export class ShardDirectory {
   async ofUser<T>(userId: string, ask: AskShard<T>): Promise<T> {
     for (let hop = 0; hop < HOPS_MAX; hop += 1) {
       const mapping = this.#known;
-      const answer = await ask(shardOf(userId, mapping), mapping);
+      const answer = await ask(this.#placeOf(userId), mapping);
       if (!isElsewhere(answer)) return answer;
-      this.#known = answer.elsewhere;
+      this.#learn(answer.elsewhere);
     }
     throw new CodedError("UNAVAILABLE", "The shards do not agree on where a user belongs");
   }
@@ -47,10 +50,24 @@ export class ShardDirectory {
    */
   async mapping(): Promise<ShardMapping> {
     try {
-      this.#known = await this.#askMapping();
+      this.#learn(await this.#askMapping());
     } catch (error) {
       if (this.#known.version === 0) throw error;
     }
     return this.#known;
+  }
+
+  #learn(mapping: ShardMapping): void {
+    if (mapping.shards !== this.#known.shards) this.#places.clear();
+    this.#known = mapping;
+  }
+
+  #placeOf(userId: string): number {
+    const known = this.#places.get(userId);
+    if (known !== undefined) return known;
+    if (this.#places.size >= PLACES_MAX) this.#places.clear();
+    const place = shardOf(userId, this.#known);
+    this.#places.set(userId, place);
+    return place;
   }
 }

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { callContextSchema, type CallContext } from "../../contracts/call-context.ts";
+import { isPlainContext } from "../../contracts/plain-context.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { remainingMs as msUntil } from "../../resilience/deadline.ts";
@@ -24,7 +25,9 @@ const SLOW_RETRY_MS = 1_000;
  * contract has it.
  */
 export function patienceOf(ctx: CallContext, now: Clock): GrantedPatience {
-  const { remainingMs, isHurried = false } = validate(callContextSchema, ctx, "ctx");
+  const { remainingMs, isHurried = false } = isPlainContext(ctx)
+    ? ctx
+    : validate(callContextSchema, ctx, "ctx");
   return { deadlineAtMs: now() + remainingMs, isHurried, grantedMs: remainingMs };
 }
 
