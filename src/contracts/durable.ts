@@ -74,7 +74,10 @@ export interface BreakerCaller {
 export interface SharedBreakerView {
   readonly state: "closed" | "open" | "half_open";
   readonly version: number;
-  /** Calls reported within the window, and how many of them failed. */
+  /**
+   * Calls reported within the window, and how many of them failed. A quiet report counts for as
+   * many as it stands for.
+   */
   readonly total: number;
   readonly failures: number;
   readonly openedAtMs: number | null;

@@ -4,6 +4,7 @@ import {
   type StoredBreakerState,
   type BreakerVerdict,
 } from "../../resilience/breaker/shared-breaker-state.ts";
+import { ReporterCrowd } from "../../resilience/breaker/reporter-crowd.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { BreakerCallers } from "./breaker-callers.ts";
 import type { ObjectStore } from "./ports.ts";
@@ -19,6 +20,7 @@ export class UpstreamBreaker {
   readonly #now: Clock;
   readonly #shared: SharedBreakerState;
   readonly #callers = new BreakerCallers();
+  readonly #crowd = new ReporterCrowd();
   #written: StoredBreakerState;
 
   constructor(store: ObjectStore, now: Clock) {
@@ -34,13 +36,14 @@ export class UpstreamBreaker {
    */
   report(report: WorkersReport): BreakerVerdict {
     this.#noteReport(report);
-    const verdict = this.#shared.report(this.#now(), report);
+    const pace = this.#crowd.hear(this.#now(), report);
+    const verdict = this.#shared.report(this.#now(), report, pace.reportAfterMs);
     const { state } = this.#shared;
     if (state !== this.#written) {
       this.#store.put(KEY, state);
       this.#written = state;
     }
-    return verdict;
+    return { ...verdict, ...pace };
   }
 
   observe(seen: CallsSeen): void {
