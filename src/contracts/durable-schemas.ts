@@ -22,6 +22,7 @@ const WINDOW_MS_MAX = 86_400_000;
 const LATENCY_MS_MAX = 60_000;
 
 const count = z.int().check(z.minimum(0));
+const keptMs = z.optional(z.int().check(z.minimum(1), z.maximum(KEPT_MS_MAX)));
 const text = (lengthMax: number) => z.string().check(z.minLength(1), z.maxLength(lengthMax));
 
 export const policyAskSchema = z.object({
@@ -46,7 +47,7 @@ export const breakerReportSchema = z.object({
     z.array(z.object({ ok: count, failed: count })).check(z.minLength(1), z.maxLength(SECONDS_MAX)),
   ),
   weight: z.optional(z.number().check(z.minimum(1), z.maximum(WEIGHT_MAX))),
-  keptMs: z.optional(z.int().check(z.minimum(1), z.maximum(KEPT_MS_MAX))),
+  keptMs,
   worker: z.optional(text(WORKER_LENGTH_MAX)),
 });
 
@@ -55,6 +56,8 @@ export const callsSeenSchema = z.object({
   engine: z.enum(BREAKER_ENGINES),
   ok: count,
   failed: count,
+  reporter: z.optional(text(REPORTER_LENGTH_MAX)),
+  keptMs,
 });
 
 export const bootIdSchema = z.string().check(z.maxLength(BOOT_ID_LENGTH_MAX));

@@ -83,6 +83,8 @@ describe("what is asked of an object", () => {
         { worker: "app", engine: "magic", ok: 0, failed: 0 },
         { worker: "app", engine: "sre", ok: -1, failed: 0 },
         { worker: "app", engine: "sre", ok: 0, failed: 0.5 },
+        { worker: "app", engine: "sre", ok: 0, failed: 0, reporter: "" },
+        { worker: "app", engine: "sre", ok: 0, failed: 0, keptMs: 0 },
       ],
     },
   });

@@ -4,6 +4,7 @@ import {
   type StoredBreakerState,
   type BreakerVerdict,
 } from "../../resilience/breaker/shared-breaker-state.ts";
+import type { ReportPace } from "../../resilience/breaker/report-turns.ts";
 import { ReporterCrowd } from "../../resilience/breaker/reporter-crowd.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { BreakerCallers } from "./breaker-callers.ts";
@@ -46,8 +47,12 @@ export class UpstreamBreaker {
     return { ...verdict, ...pace };
   }
 
-  observe(seen: CallsSeen): void {
-    this.#callers.note(this.#now(), seen);
+  /** Whoever decides alone is no less of a crowd. */
+  observe({ reporter, keptMs, ...seen }: CallsSeen): ReportPace | undefined {
+    const nowMs = this.#now();
+    this.#callers.note(nowMs, seen);
+    if (reporter === undefined) return undefined;
+    return this.#crowd.hear(nowMs, { reporter, ...(keptMs === undefined ? {} : { keptMs }) });
   }
 
   view(): SharedBreakerView {

@@ -39,13 +39,13 @@ const MAKERS: Readonly<Record<BreakerEngine, (options: EngineOptions) => WiredBr
     });
     return { breaker, afterAttempt: send };
   },
-  sre({ state, worker, ...deps }) {
+  sre({ state, worker, reporter, ...deps }) {
     const breaker = new SreBreaker();
     if (state === null) return alone(breaker);
     return breakerObserver({
       ...deps,
       breaker,
-      send: (seen) => state().observe({ worker, engine: "sre", ...seen }),
+      send: (seen) => state().observe({ worker, reporter, engine: "sre", ...seen }),
     });
   },
 };

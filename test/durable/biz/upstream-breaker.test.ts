@@ -63,6 +63,16 @@ describe("an upstream's breaker in the time of a deployment", () => {
     expect(many?.quietAfterMs).toBeGreaterThan(30_000);
   });
 
+  it("tells those that decide by themselves as well, and counts them; not those of the release before", () => {
+    const { breaker } = crowded(1_000);
+    const seen = { worker: "app", engine: "sre", ok: 1, failed: 0 } as const;
+    expect(breaker.observe({ ...seen, reporter: "alone", keptMs: 8_000 })?.quietAfterMs).toBeGreaterThan(
+      30_000,
+    );
+    expect(breaker.observe(seen)).toBeUndefined();
+    expect(breaker.view().callers).toMatchObject([{ worker: "app", engine: "sre", total: 2 }]);
+  });
+
   it("counts isolates of the release before, which report every second and read no more of the answer", () => {
     const { clock, breaker } = crowded(1_000);
     for (let second = 0; second < 5; second += 1) {
