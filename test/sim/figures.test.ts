@@ -19,7 +19,7 @@ an upstream that does a limited number of things at once.
 const CROWD_HEAD = `One breaker object and the isolates that report to it. All start within a call's time; 130 s later
 their upstream dies for all of them at once, and is back after 80 s. Reports: those of the worst
 second (any 1,000 ms), the start included. Failing fast: the isolate has refused a call; those that
-live for five minutes are replaced by others that know nothing yet, so it is never 99 % of them.
+live for five minutes are replaced by others that know nothing yet, so it is hardly ever 99 %.
 Leak: share of the calls that reached the dead upstream. An isolate with half a call a second never
 finds out alone, and one that is all there is finds out nothing from so few.
 `;

@@ -26,7 +26,7 @@ export interface ReportTurnsOptions {
  * thousands have started with it. Sooner where calls fail.
  */
 const FIRST_WITHIN_MS = 50_000;
-const FIRST_FAILURE_WITHIN_MS = 5_000;
+const FIRST_FAILURE_WITHIN_MS = 6_000;
 /** What is told is taken for no more than this. */
 const AFTER_MS_MAX = 90_000;
 /**

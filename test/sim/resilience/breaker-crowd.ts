@@ -19,7 +19,7 @@ export interface CrowdScenario {
   readonly rps?: number;
   /** How long an isolate lives, on average, in ms; for ever if absent. Another takes its place. */
   readonly livesMs?: number;
-  /** Of all isolates those whose upstream dies; 1 if absent. */
+  /** Of ten isolates so many tenths have an upstream that dies; 1 if absent. */
   readonly dyingShare?: number;
   /** As an object of the release before, it does not say how soon to report again. */
   readonly isOfBefore?: boolean;
@@ -93,7 +93,7 @@ export function simulateCrowd(scenario: CrowdScenario): CrowdFindings {
     watch.born();
     arrive({
       breaker: new SharedBreaker({ engine: new HystrixBreaker(), reporter, random }),
-      isDying: random() < dyingShare,
+      isDying: (born * 3) % 10 < dyingShare * 10,
       goneAtMs,
       seen: null,
     });
