@@ -43,7 +43,7 @@ export function hystrix(): HystrixBreaker {
  * once.
  */
 export class InformedBreaker implements Breaker {
-  readonly #shared = new SharedBreaker({ engine: hystrix(), reporter: "bench" });
+  readonly #shared = new SharedBreaker({ engine: hystrix(), reporter: "bench", random: Math.random });
   readonly #state: "closed" | "open";
 
   constructor(state: "closed" | "open") {

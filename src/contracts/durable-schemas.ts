@@ -12,12 +12,17 @@ export const ASKS_MAX = 16;
 const POLICY_LENGTH_MAX = 128;
 const REPORTER_LENGTH_MAX = 128;
 const WORKER_LENGTH_MAX = 64;
+/** A report has the seconds of its window. */
+const SECONDS_MAX = 10;
+const WEIGHT_MAX = 10;
+const KEPT_MS_MAX = 60_000;
 const BOOT_ID_LENGTH_MAX = 64;
 const LIMIT_MAX = 1_000_000;
 const WINDOW_MS_MAX = 86_400_000;
 const LATENCY_MS_MAX = 60_000;
 
 const count = z.int().check(z.minimum(0));
+const keptMs = z.optional(z.int().check(z.minimum(1), z.maximum(KEPT_MS_MAX)));
 const text = (lengthMax: number) => z.string().check(z.minLength(1), z.maxLength(lengthMax));
 
 export const policyAskSchema = z.object({
@@ -38,6 +43,11 @@ export const breakerReportSchema = z.object({
   failed: count,
   probe: z.nullable(z.enum(["succeeded", "failed"])),
   version: count,
+  recent: z.optional(
+    z.array(z.object({ ok: count, failed: count })).check(z.minLength(1), z.maxLength(SECONDS_MAX)),
+  ),
+  weight: z.optional(z.number().check(z.minimum(1), z.maximum(WEIGHT_MAX))),
+  keptMs,
   worker: z.optional(text(WORKER_LENGTH_MAX)),
 });
 
@@ -46,6 +56,8 @@ export const callsSeenSchema = z.object({
   engine: z.enum(BREAKER_ENGINES),
   ok: count,
   failed: count,
+  reporter: z.optional(text(REPORTER_LENGTH_MAX)),
+  keptMs,
 });
 
 export const bootIdSchema = z.string().check(z.maxLength(BOOT_ID_LENGTH_MAX));

@@ -1,4 +1,5 @@
 import type { BreakerReport, BreakerVerdict } from "../resilience/breaker/shared-breaker-state.ts";
+import type { ReportPace } from "../resilience/breaker/report-turns.ts";
 import type { RateAnswer, RateAsk } from "../resilience/quota/rate-limit.ts";
 
 /*
@@ -60,6 +61,10 @@ export interface CallsSeen {
   readonly engine: BreakerEngine;
   readonly ok: number;
   readonly failed: number;
+  /** The isolate, by one name for its life; absent from one of the release before. */
+  readonly reporter?: string;
+  /** How far apart this isolate keeps what it tells, in ms, where it was told to. */
+  readonly keptMs?: number;
 }
 
 /** A worker that calls the upstream, by which engine, and what it saw within the window. */
@@ -74,7 +79,10 @@ export interface BreakerCaller {
 export interface SharedBreakerView {
   readonly state: "closed" | "open" | "half_open";
   readonly version: number;
-  /** Calls reported within the window, and how many of them failed. */
+  /**
+   * Calls reported within the window, and how many of them failed. A quiet report counts for as
+   * many as it stands for.
+   */
   readonly total: number;
   readonly failures: number;
   readonly openedAtMs: number | null;
@@ -93,9 +101,10 @@ export interface BreakerStateRpc {
   report(report: WorkersReport): Promise<BreakerVerdict>;
   /**
    * What a worker has seen whose engine decides by itself: shown to operators, and no part of what
-   * the others are told.
+   * the others are told. Answers how soon to tell more; an object of the release before says
+   * nothing, nor does one that isn't told who asks.
    */
-  observe(seen: CallsSeen): Promise<void>;
+  observe(seen: CallsSeen): Promise<ReportPace | void>;
   view(): Promise<SharedBreakerView>;
 }
 

@@ -102,7 +102,7 @@ describe.each(OFF_MS)("what refuses, at one reading %d ms off", (offMs) => {
         11_000 + STEP_MS,
       );
     }
-    const isolate = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a" });
+    const isolate = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a", random: () => 0 });
     isolate.takeReport(wrongMs);
     isolate.learn(wrongMs, { state: "open", version: 1, probeLeaseMs: 0 });
     expect(admitsAfter((nowMs) => isolate.admit(nowMs, 0).kind !== "rejected", 60_000)).toBeLessThanOrEqual(

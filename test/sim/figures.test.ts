@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { breakerRecoveryTable } from "./resilience/breaker-recovery.ts";
+import { breakerCostTable, breakerCrowdTable } from "./resilience/crowd-tables.ts";
 import { overloadTable } from "./resilience/overload-sim.ts";
 import { quietQuotasTable } from "./resilience/quiet-quotas.ts";
 import { rateAccuracyTable } from "./resilience/rate-accuracy.ts";
@@ -20,8 +21,21 @@ time, for clients that wait a second. Each limiter of \`OVERLOAD_LIMITER\` is th
 an upstream that does a limited number of things at once.
 `;
 
+const CROWD_HEAD = `One breaker object and the isolates that report to it. All start within a call's time; 130 s later
+their upstream dies for all of them at once, and is back after 80 s. Reports: those of the worst
+second (any 1,000 ms), the start included. Failing fast: the isolate has refused a call; those that
+live for five minutes are replaced by others that know nothing yet, so it is hardly ever 99 %.
+Leak: share of the calls that reached the dead upstream. An isolate with half a call a second never
+finds out alone, and one that is all there is finds out nothing from so few.
+`;
+
+const COST_HEAD = `While all is well, half a call a second from each isolate; a million requests to an object are
+$0.15. Before: the object did not say how soon to report again, and each isolate did so every
+second.
+`;
+
 /** The document is what the simulations print, word by word. */
-it("docs/design/resilience-figures.md says what the simulations find", { timeout: 120_000 }, async () => {
+it("docs/design/resilience-figures.md says what the simulations find", { timeout: 300_000 }, async () => {
   const document = [
     HEAD,
     "## Rate limits\n",
@@ -31,6 +45,12 @@ it("docs/design/resilience-figures.md says what the simulations find", { timeout
     quietQuotasTable().trim(),
     "\n## Recovery of breakers\n",
     breakerRecoveryTable().trim(),
+    "\n## Breakers with thousands of isolates\n",
+    CROWD_HEAD,
+    breakerCrowdTable().trim(),
+    "\n### What their reports cost\n",
+    COST_HEAD,
+    breakerCostTable().trim(),
     "\n## Overload\n",
     OVERLOAD_HEAD,
     overloadTable().trim(),

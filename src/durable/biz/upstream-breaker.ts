@@ -4,6 +4,8 @@ import {
   type StoredBreakerState,
   type BreakerVerdict,
 } from "../../resilience/breaker/shared-breaker-state.ts";
+import type { ReportPace } from "../../resilience/breaker/report-turns.ts";
+import { ReporterCrowd } from "../../resilience/breaker/reporter-crowd.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { BreakerCallers } from "./breaker-callers.ts";
 import type { ObjectStore } from "./ports.ts";
@@ -19,6 +21,7 @@ export class UpstreamBreaker {
   readonly #now: Clock;
   readonly #shared: SharedBreakerState;
   readonly #callers = new BreakerCallers();
+  readonly #crowd = new ReporterCrowd();
   #written: StoredBreakerState;
 
   constructor(store: ObjectStore, now: Clock) {
@@ -34,17 +37,22 @@ export class UpstreamBreaker {
    */
   report(report: WorkersReport): BreakerVerdict {
     this.#noteReport(report);
-    const verdict = this.#shared.report(this.#now(), report);
+    const pace = this.#crowd.hear(this.#now(), report);
+    const verdict = this.#shared.report(this.#now(), report, pace.reportAfterMs);
     const { state } = this.#shared;
     if (state !== this.#written) {
       this.#store.put(KEY, state);
       this.#written = state;
     }
-    return verdict;
+    return { ...verdict, ...pace };
   }
 
-  observe(seen: CallsSeen): void {
-    this.#callers.note(this.#now(), seen);
+  /** Whoever decides alone is no less of a crowd. */
+  observe({ reporter, keptMs, ...seen }: CallsSeen): ReportPace | undefined {
+    const nowMs = this.#now();
+    this.#callers.note(nowMs, seen);
+    if (reporter === undefined) return undefined;
+    return this.#crowd.hear(nowMs, { reporter, ...(keptMs === undefined ? {} : { keptMs }) });
   }
 
   view(): SharedBreakerView {

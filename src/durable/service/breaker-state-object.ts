@@ -7,6 +7,7 @@ import type {
   WorkersReport,
 } from "../../contracts/durable.ts";
 import { validate } from "../../platform/validate.ts";
+import type { ReportPace } from "../../resilience/breaker/report-turns.ts";
 import type { BreakerVerdict } from "../../resilience/breaker/shared-breaker-state.ts";
 import type { UpstreamBreaker } from "../biz/upstream-breaker.ts";
 
@@ -27,8 +28,8 @@ export function breakerStateObject<E extends object>(
       return this.#breaker.report(validate(breakerReportSchema, report, "report") as WorkersReport);
     }
 
-    async observe(seen: CallsSeen): Promise<void> {
-      this.#breaker.observe(validate(callsSeenSchema, seen, "seen"));
+    async observe(seen: CallsSeen): Promise<ReportPace | void> {
+      return this.#breaker.observe(validate(callsSeenSchema, seen, "seen") as CallsSeen);
     }
 
     async view(): Promise<SharedBreakerView> {

@@ -21,15 +21,17 @@ interface EngineOptions {
   readonly background: (work: Promise<unknown>) => void;
   readonly onFailure: (error: unknown) => void;
   readonly now: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
 }
 
 const alone = (breaker: Breaker): WiredBreaker => ({ breaker, afterAttempt: () => undefined });
 
 const MAKERS: Readonly<Record<BreakerEngine, (options: EngineOptions) => WiredBreaker>> = {
-  hystrix({ state, worker, reporter, ...deps }) {
+  hystrix({ state, worker, reporter, random, ...deps }) {
     const engine = new HystrixBreaker();
     if (state === null) return alone(engine);
-    const breaker = new SharedBreaker({ engine, reporter });
+    const breaker = new SharedBreaker({ engine, reporter, random });
     const send = breakerReporter({
       ...deps,
       breaker,
@@ -37,13 +39,13 @@ const MAKERS: Readonly<Record<BreakerEngine, (options: EngineOptions) => WiredBr
     });
     return { breaker, afterAttempt: send };
   },
-  sre({ state, worker, ...deps }) {
+  sre({ state, worker, reporter, ...deps }) {
     const breaker = new SreBreaker();
     if (state === null) return alone(breaker);
     return breakerObserver({
       ...deps,
       breaker,
-      send: (seen) => state().observe({ worker, engine: "sre", ...seen }),
+      send: (seen) => state().observe({ worker, reporter, engine: "sre", ...seen }),
     });
   },
 };

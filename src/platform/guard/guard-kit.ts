@@ -104,6 +104,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
       background,
       onFailure: (error) => deps.onReportFailure(upstream, error),
       now,
+      random: Math.random,
     });
   }
 

@@ -1,4 +1,5 @@
 import type { BreakerView } from "./breaker.ts";
+import { SECONDS_KEPT, type SecondOfCalls } from "./recent-calls.ts";
 import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 import { type TripRule, TripWindow } from "./trip-window.ts";
@@ -16,6 +17,15 @@ export interface BreakerReport {
   readonly probe: "succeeded" | "failed" | null;
   /** Of the last verdict, 0 before the first: the state in which all this was seen. */
   readonly version: number;
+  /**
+   * The same calls by age: first those of the second in progress, ten at most. Absent where
+   * none is older than the second before.
+   */
+  readonly recent?: readonly SecondOfCalls[];
+  /** How many reports it stands for, being one of those that are seldom; 1 if absent. */
+  readonly weight?: number;
+  /** How far apart this reporter keeps its reports, in ms, where it was told to. */
+  readonly keptMs?: number;
 }
 
 export interface BreakerVerdict {
@@ -27,6 +37,12 @@ export interface BreakerVerdict {
    * the same right; 0 = not at all.
    */
   readonly probeLeaseMs: number;
+  /**
+   * How soon to report again, in ms: if something fails or is rejected, and if nothing does. Absent
+   * from one that knows of neither: a second then.
+   */
+  readonly reportAfterMs?: number;
+  readonly quietAfterMs?: number;
 }
 
 /** What must survive a restart, safe to serialise as JSON. Times are ms since the epoch. */
@@ -67,6 +83,8 @@ const HOLDER_LEASES = 5;
 /** More than an isolate can call in the ten seconds for which it keeps counts. */
 const COUNT_MAX = 1_000_000;
 const REPORTER_LENGTH_MAX = 100;
+/** A quiet reporter is about five times as seldom as one that fails, no more. */
+const WEIGHT_MAX = 10;
 
 /**
  * The state of one breaker, shared by all that call its upstream; each tells what it saw and learns
@@ -74,8 +92,9 @@ const REPORTER_LENGTH_MAX = 100;
  * at a time holds a lease (Gray and Cheriton 1989) to send one probe, and one that succeeds closes
  * it. A report made in an earlier state is answered, but not counted: what failed before the repair
  * says nothing about after, nor does what succeeded before the failure. There is one exception:
- * what succeeds two leases after the opening, in an isolate that has not heard of it, counts as a
- * probe. So an opening from before the platform stopped ends with the first call after its start.
+ * what succeeds after the opening, in an isolate that has not heard of it though all had the time
+ * to, counts as a probe. So an opening from before the platform stopped ends with the first call
+ * after its start.
  *
  * `state` is another object exactly when it has to be persisted, before the verdict is sent: at
  * each opening, closing and lease, so that a restarted object neither opens the gate nor gives a
@@ -109,11 +128,16 @@ export class SharedBreakerState {
     return this.#state;
   }
 
-  /** Counts a report and answers it. */
-  report(nowMs: number, report: BreakerReport): BreakerVerdict {
+  /**
+   * Counts a report and answers it.
+   *
+   * @param heardWithinMs - how soon whoever fails or is rejected has heard of an opening; a lease
+   *   if absent
+   */
+  report(nowMs: number, report: BreakerReport, heardWithinMs = this.#leaseMs): BreakerVerdict {
     const atMs = this.#time.at(nowMs);
     if (report.version === this.#state.version) this.#count(atMs, report);
-    else if (this.#wasProbe(atMs, report)) this.#close();
+    else if (this.#wasProbe(atMs, report, heardWithinMs)) this.#close();
     const probeLeaseMs = this.#lease(atMs, report.reporter);
     return { state: this.#state.state, version: this.#state.version, probeLeaseMs };
   }
@@ -123,7 +147,7 @@ export class SharedBreakerState {
     const state = this.#state;
     const counts = {
       version: state.version,
-      total: this.#window.total(atMs),
+      total: Math.round(this.#window.total(atMs)),
       failures: this.#window.failures(atMs),
     };
     if (state.state === "closed") return { state: "closed", openedAtMs: null, probing: null, ...counts };
@@ -132,27 +156,31 @@ export class SharedBreakerState {
     return { state: probing === null ? "open" : "half_open", openedAtMs, probing, ...counts };
   }
 
-  #count(atMs: number, { reporter, ok, failed, probe }: BreakerReport): void {
+  #count(atMs: number, report: BreakerReport): void {
+    const { reporter, ok, failed, probe, recent = [{ ok, failed }], weight = 1 } = report;
     const version = this.#state.version + 1;
     if (this.#state.state === "open") {
       if (probe === "succeeded") this.#close();
       else if (probe === "failed" && this.#state.lease?.holder === nameOf(reporter)) this.#hasProbed = true;
       return;
     }
-    this.#window.add(atMs, "success", bounded(ok));
-    this.#window.add(atMs, "failure", bounded(failed));
+    const times = Math.min(Math.max(1, weight), WEIGHT_MAX);
+    for (const [age, second] of recent.slice(0, SECONDS_KEPT).entries()) {
+      this.#window.addLate(atMs, "success", bounded(second.ok) * times, age * 1_000);
+      this.#window.addLate(atMs, "failure", bounded(second.failed), age * 1_000);
+    }
     if (this.#window.isFailing(atMs)) this.#state = { state: "open", version, openedAtMs: atMs, lease: null };
   }
 
   /**
    * Whether calls of somebody who has not heard of the opening were as good as a probe: all ended
-   * well, the last one a moment ago, since that is when one reports. Two leases after the opening
-   * that call began after it as well, and all who called before have heard of it.
+   * well, the last one a moment ago, since that is when one reports. A lease later than all who
+   * called before have heard of the opening, that call began after it as well.
    */
-  #wasProbe(atMs: number, { ok, failed }: BreakerReport): boolean {
+  #wasProbe(atMs: number, { ok, failed }: BreakerReport, heardWithinMs: number): boolean {
     return (
       this.#state.state === "open" &&
-      atMs - this.#state.openedAtMs >= 2 * this.#leaseMs &&
+      atMs - this.#state.openedAtMs >= this.#leaseMs + heardWithinMs &&
       ok > 0 &&
       failed === 0
     );

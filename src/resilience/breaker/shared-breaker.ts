@@ -20,6 +20,7 @@ import {
 } from "./breaker.ts";
 import type { BreakerReport, BreakerVerdict } from "./shared-breaker-state.ts";
 import { BreakerReports } from "./breaker-reports.ts";
+import type { ReportPace } from "./report-turns.ts";
 import { requireIntegerIn } from "../require-number-in.ts";
 import { SteadyTime } from "../steady-time.ts";
 
@@ -31,12 +32,17 @@ export interface SharedBreakerOptions {
   readonly engine: SteerableBreaker;
   /** Names this isolate to the shared state. */
   readonly reporter: string;
+  /** In [0, 1): isolates that fail at the same moment don't all say so at once. */
+  readonly random: () => number;
   readonly options?: {
-    /** For how long a verdict holds, in ms, an integer in [1, 60000]; 3000 if absent. */
+    /**
+     * For how long a verdict holds, in ms, an integer in [1, 60000]; 3000 if absent. That it is
+     * open holds for longer by what reports are kept further apart.
+     */
     readonly verdictMs?: number;
     /**
-     * How far apart reports are at least, and local trials, in ms, an integer in [1, 60000]; 1000
-     * if absent.
+     * How far apart reports are at least, unless the shared state asks for more, and local trials,
+     * in ms, an integer in [1, 60000]; 1000 if absent.
      */
     readonly reportEveryMs?: number;
     /**
@@ -100,13 +106,14 @@ export class SharedBreaker implements Breaker {
   constructor({
     engine,
     reporter,
+    random,
     options: { verdictMs = 3_000, reportEveryMs = 1_000, trialTimeoutMs = 5_000 } = {},
   }: SharedBreakerOptions) {
     requireIntegerIn("verdictMs", verdictMs, 1, MS_MAX);
     requireIntegerIn("reportEveryMs", reportEveryMs, 1, MS_MAX);
     requireIntegerIn("trialTimeoutMs", trialTimeoutMs, 1, TRIAL_TIMEOUT_MS_MAX);
     this.#engine = engine;
-    this.#reports = new BreakerReports({ reporter, reportEveryMs, answerTimeoutMs: verdictMs });
+    this.#reports = new BreakerReports({ reporter, reportEveryMs, answerTimeoutMs: verdictMs, random });
     this.#time = new SteadyTime(verdictMs);
     this.#verdictMs = verdictMs;
     this.#reportEveryMs = reportEveryMs;
@@ -142,20 +149,21 @@ export class SharedBreaker implements Breaker {
   }
 
   /** The answer to the report taken last. */
-  learn(nowMs: number, { state, version, probeLeaseMs }: BreakerVerdict): void {
+  learn(nowMs: number, verdict: BreakerVerdict): void {
+    const { state, version, probeLeaseMs } = verdict;
     const atMs = this.#time.at(nowMs);
     const isFirst = this.#version === null;
     const known = this.#version ?? VERSION_UNKNOWN;
     // The shared state counts only what was seen in the state it is in. Told with the right version
     // the same counts are of use.
     const wasCounted = !isFirst || version === known;
-    const sentAtMs = this.#reports.settle(wasCounted);
+    const sentAtMs = this.#reports.settle(wasCounted, paceOf(verdict));
     // I24
     if (version < known && this.#hasVerdict(atMs)) return;
     if (version !== known) {
       this.#leaseFromMs = Number.POSITIVE_INFINITY;
       // I25
-      if (!isFirst) this.#reports.forget(atMs);
+      if (!isFirst) this.#reports.forget();
     }
     const isNew = version > known && !isFirst;
     this.#version = version;
@@ -182,7 +190,10 @@ export class SharedBreaker implements Breaker {
   }
 
   #hasVerdict(atMs: number): boolean {
-    return atMs - this.#verdictAtMs < this.#verdictMs;
+    // An open state is heard of again with the next report, and so is its end. Many isolates on
+    // their own would send a trial each.
+    const turnMs = this.#isOpen ? this.#reports.turnMsMax : 0;
+    return atMs - this.#verdictAtMs < this.#verdictMs + Math.max(0, turnMs - this.#reportEveryMs);
   }
 
   #admitAlone(atMs: number, random: number): BreakerAdmission {
@@ -196,7 +207,7 @@ export class SharedBreaker implements Breaker {
     this.#opensAlone = false;
     const admission = this.#engine.admit(atMs, random);
     if (admission.kind === "trial") this.#beginTrial(atMs, "alone");
-    if (admission.kind === "rejected") this.#reports.askForVerdict();
+    if (admission.kind === "rejected") this.#reports.askForVerdict(atMs);
     return admission;
   }
 
@@ -213,7 +224,7 @@ export class SharedBreaker implements Breaker {
       this.#beginTrial(atMs, kind);
       return TRIAL;
     }
-    this.#reports.askForVerdict();
+    this.#reports.askForVerdict(atMs);
     return this.#rejected;
   }
 
@@ -237,10 +248,15 @@ export class SharedBreaker implements Breaker {
     if (trial.kind === "disputed" && outcome === "success") this.#engine.reset();
     const isOfThisState = trial.openVersion !== null && trial.openVersion === this.#version;
     if (isOfThisState && outcome !== "cancelled")
-      this.#reports.probed(outcome === "success" ? "succeeded" : "failed");
+      this.#reports.probed(atMs, outcome === "success" ? "succeeded" : "failed");
     // It found nothing out: the right to it is kept, for one call in the time of a lease.
     if (isOfThisState && outcome === "cancelled" && trial.kind === "leased")
       this.#leaseFromMs = trial.startedMs + this.#reportEveryMs;
-    this.#reports.hurry(atMs);
+    this.#reports.hurry(atMs, trial.kind === "leased");
   }
+}
+
+/** Null from a shared state of the release before, which doesn't say. */
+function paceOf({ reportAfterMs, quietAfterMs }: BreakerVerdict): ReportPace | null {
+  return reportAfterMs === undefined || quietAfterMs === undefined ? null : { reportAfterMs, quietAfterMs };
 }

@@ -54,6 +54,13 @@ export class TripWindow {
     if (outcome === "failure") this.#lastFailureMs = atMs;
   }
 
+  /** Counts calls that ended `agoMs` before `nowMs` and are told only now. */
+  addLate(nowMs: number, outcome: "success" | "failure", count: number, agoMs: number): void {
+    this.#window.addLate(nowMs, outcome, count, agoMs);
+    const endedAtMs = this.#time.at(nowMs) - agoMs;
+    if (outcome === "failure" && count > 0) this.#lastFailureMs = Math.max(this.#lastFailureMs, endedAtMs);
+  }
+
   isFailing(nowMs: number): boolean {
     const atMs = this.#time.at(nowMs);
     // Nearly all calls succeed, and then nothing needs to be summed up.

@@ -50,6 +50,15 @@ export class BucketRing {
     return this.enterSlot(this.slotAt(nowMs));
   }
 
+  /**
+   * The index of the bucket that was written into `agoMs` before `nowMs`, to the bucket; null if
+   * it has left the window.
+   */
+  enterAgo(nowMs: number, agoMs: number): number | null {
+    const buckets = Math.floor(agoMs / this.#bucketMs);
+    return buckets < this.size ? this.enterSlot(this.slotAt(nowMs) - buckets) : null;
+  }
+
   /** As `enter`, by slot: for a state that is restored. */
   enterSlot(slot: number): number {
     const index = slot % this.size;

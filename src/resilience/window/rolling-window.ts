@@ -42,6 +42,14 @@ export class RollingWindow<E extends string> {
     counts[index] = (counts[index] ?? 0) + count;
   }
 
+  /** Counts what happened `agoMs` before `nowMs` and is told only now, unless that is too old. */
+  addLate(nowMs: number, event: E, count: number, agoMs: number): void {
+    const index = this.#ring.enterAgo(nowMs, agoMs);
+    if (index === null) return;
+    const counts = this.#counts[event];
+    counts[index] = (counts[index] ?? 0) + count;
+  }
+
   /** How often the event was counted within the window that ends at `nowMs`. */
   sum(nowMs: number, event: E): number {
     const slot = this.#ring.slotAt(nowMs);

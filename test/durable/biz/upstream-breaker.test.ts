@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
+import * as z from "zod/mini";
+import { breakerReportSchema } from "../../../src/contracts/durable-schemas.ts";
 import { UpstreamBreaker } from "../../../src/durable/biz/upstream-breaker.ts";
+import { validate } from "../../../src/platform/validate.ts";
+import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
+import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
@@ -29,6 +34,84 @@ describe("an upstream's breaker", () => {
     breaker.report({ ...FAILING, ok: 31, worker: "ops" });
     breaker.report({ ...FAILING, reporter: "b", failed: 0 });
     expect(breaker.view().callers).toEqual([{ worker: "ops", engine: "hystrix", total: 61, failures: 30 }]);
+  });
+});
+
+describe("an upstream's breaker in the time of a deployment", () => {
+  /** What the object of the release before took of a report. */
+  const schemaOfBefore = z.object({
+    reporter: z.string(),
+    ok: z.int(),
+    failed: z.int(),
+    probe: z.nullable(z.enum(["succeeded", "failed"])),
+    version: z.int(),
+    worker: z.optional(z.string()),
+  });
+
+  function crowded(reporters: number) {
+    const { clock, open } = setUp();
+    const breaker = open();
+    for (let index = 0; index < reporters; index += 1)
+      breaker.report({ ...ASKING, version: 0, reporter: `isolate-${index}` });
+    return { clock, breaker };
+  }
+
+  it("tells isolates how soon to come again, the later the more they are", () => {
+    const [few, many] = [crowded(10), crowded(1_000)].map(({ breaker }) => breaker.report({ ...ASKING }));
+    expect(few).toMatchObject({ reportAfterMs: 1_000, quietAfterMs: 5_000 });
+    expect(many?.reportAfterMs).toBeGreaterThan(5_000);
+    expect(many?.quietAfterMs).toBeGreaterThan(30_000);
+  });
+
+  it("tells those that decide by themselves as well, and counts them; not those of the release before", () => {
+    const { breaker } = crowded(1_000);
+    const seen = { worker: "app", engine: "sre", ok: 1, failed: 0 } as const;
+    expect(breaker.observe({ ...seen, reporter: "alone", keptMs: 8_000 })?.quietAfterMs).toBeGreaterThan(
+      30_000,
+    );
+    expect(breaker.observe(seen)).toBeUndefined();
+    expect(breaker.view().callers).toMatchObject([{ worker: "app", engine: "sre", total: 2 }]);
+  });
+
+  it("counts isolates of the release before, which report every second and read no more of the answer", () => {
+    const { clock, breaker } = crowded(1_000);
+    for (let second = 0; second < 5; second += 1) {
+      breaker.report({ reporter: "old", ok: 1, failed: 5, probe: null, version: 0 });
+      clock.turn(1_000);
+    }
+    expect(breaker.view()).toMatchObject({ state: "open", total: 24, failures: 20 });
+  });
+
+  it("is told by its isolates what the release before understands, and counts as they mean it", () => {
+    const { clock, breaker } = crowded(1_000);
+    const isolate = new SharedBreaker({
+      engine: new HystrixBreaker(),
+      reporter: "new",
+      random: () => 0,
+    });
+    const failing = (atMs: number) => {
+      isolate.record(atMs, "failure", "admitted");
+      return isolate.takeReport(atMs);
+    };
+    const first = failing(clock.now());
+    if (first === null) throw new Error("nothing to tell");
+    isolate.learn(clock.now(), breaker.report(first));
+    clock.turn(60_000);
+    isolate.record(clock.now() - 4_000, "success", "admitted");
+    const later = failing(clock.now());
+    expect(later).toMatchObject({ ok: 1, failed: 1, keptMs: expect.any(Number) });
+    expect(validate(breakerReportSchema, later, "report")).toEqual(later);
+    expect(schemaOfBefore.parse(later)).toEqual({
+      reporter: "new",
+      ok: 1,
+      failed: 1,
+      probe: null,
+      version: 0,
+    });
+    // The object of the release before says nothing of a pace: a second, as ever.
+    isolate.learn(clock.now(), { state: "closed", version: 0, probeLeaseMs: 0 });
+    clock.turn(1_000);
+    expect(failing(clock.now())).toEqual({ reporter: "new", ok: 0, failed: 1, probe: null, version: 0 });
   });
 });
 

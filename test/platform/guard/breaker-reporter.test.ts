@@ -9,7 +9,7 @@ const CLOSED: BreakerVerdict = { state: "closed", version: 0, probeLeaseMs: 0 };
 
 function reporting(answer: (report: BreakerReport) => Promise<BreakerVerdict> = async () => CLOSED) {
   const clock = new VirtualTime();
-  const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "isolate-1" });
+  const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "isolate-1", random: () => 0 });
   const sent: BreakerReport[] = [];
   const failures: unknown[] = [];
   let background: Promise<unknown>[] = [];

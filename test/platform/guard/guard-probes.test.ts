@@ -16,7 +16,7 @@ const ASKING = { ...FAILURES, failed: 0, version: 1 } as const;
 async function openGuard() {
   const clock = new VirtualTime();
   const ledger = new SharedBreakerState();
-  const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "this" });
+  const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "this", random: () => 0 });
   let background: Promise<unknown>[] = [];
   const settle = async (): Promise<void> => {
     await Promise.all(background);

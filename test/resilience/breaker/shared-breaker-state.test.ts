@@ -79,6 +79,37 @@ describe("a closed shared state", () => {
     expect(shared.report(T0, report({ failed: 20, version: 2 })).state).toBe("open");
   });
 
+  it("counts what is told late as of when it happened: what went well half a minute ago hides no failure of now, and an old failure is none of now", () => {
+    const seconds = (...calls: readonly (readonly [age: number, ok: number, failed: number])[]) => {
+      const recent = Array.from({ length: 10 }, () => ({ ok: 0, failed: 0 }));
+      for (const [age, ok, failed] of calls) recent[age] = { ok, failed };
+      return recent;
+    };
+    const dying = new SharedBreakerState();
+    dying.report(T0, report({ ok: 60, failed: 20, recent: seconds([0, 0, 20], [8, 60, 0]) }));
+    expect(dying.view(T0)).toMatchObject({ state: "closed", total: 80, failures: 20 });
+    expect(dying.report(T0 + 1_999, report({ failed: 1 })).state).toBe("closed");
+    expect(dying.report(T0 + 2_000, report({ failed: 1 })).state).toBe("open");
+    const mended = new SharedBreakerState();
+    mended.report(T0, report({ failed: 19, recent: seconds([8, 0, 19]) }));
+    expect(mended.report(T0 + 2_000, report({ failed: 1 })).state).toBe("closed");
+  });
+
+  it("counts a quiet report for as many as it stands for, its failures once, and believes in no more than ten", () => {
+    const shared = new SharedBreakerState();
+    shared.report(T0, report({ ok: 10, weight: 2.5 }));
+    shared.report(T0, report({ ok: 1, failed: 3, weight: 1_000 }));
+    shared.report(T0, report({ ok: 1, weight: -4 }));
+    expect(shared.view(T0)).toMatchObject({ total: 39, failures: 3 });
+  });
+
+  it("counts ten seconds of a report, however many it tells of", () => {
+    const shared = new SharedBreakerState();
+    const recent = Array.from({ length: 1_000 }, () => ({ ok: 1, failed: 0 }));
+    shared.report(T0, report({ ok: 1_000, recent }));
+    expect(shared.view(T0).total).toBe(10);
+  });
+
   it("counts whole calls, none below 0, and a million of a report at most", () => {
     const shared = new SharedBreakerState({ callsMin: 1_000_000 });
     shared.report(T0, report({ ok: 3.9, failed: -5 }));
@@ -157,6 +188,12 @@ describe("an open shared", () => {
     }
     expect(opened().report(T0 + 1_999, report({ version: 0, ok: 1 })).state).toBe("open");
     expect(opened().report(T0 + 2_000, report({ version: 0, ok: 1 })).state).toBe("closed");
+  });
+
+  it("is closed by whoever has not heard of it a lease later than all have who had reason to ask", () => {
+    const unheard = report({ reporter: "quiet", version: 0, ok: 1 });
+    expect(opened().report(T0 + 40_999, unheard, 40_000).state).toBe("open");
+    expect(opened().report(T0 + 41_000, unheard, 40_000).state).toBe("closed");
   });
 
   it("is not closed by somebody who calls without having heard of it and fails, or found out nothing", () => {

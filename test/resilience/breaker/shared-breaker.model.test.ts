@@ -177,7 +177,7 @@ describe("isolates that share a breaker", () => {
       const lease = { holder: "gone", untilMs: 1_000_000 };
       const shared = new SharedBreakerState({}, { state: "open", version: 3, openedAtMs: 990_000, lease });
       const isolates = ["a", "b", "c"].map(
-        (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
+        (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter, random: () => 0 }),
       );
       for (let atMs = lease.untilMs + stoppedForMs, call = 0; call < 300; call += 1, atMs += 10) {
         const breaker = isolates[call % isolates.length];
@@ -193,7 +193,7 @@ describe("isolates that share a breaker", () => {
 
   it("recover even where calls are so seldom that a lease is never of use", () => {
     const shared = new SharedBreakerState({}, { state: "open", version: 1, openedAtMs: 0, lease: null });
-    const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a" });
+    const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a", random: () => 0 });
     const kinds = [1, 2, 3, 4, 5].map((call) => {
       const atMs = call * 10_000;
       const { kind } = breaker.admit(atMs, 0);

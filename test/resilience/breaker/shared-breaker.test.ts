@@ -19,7 +19,7 @@ const open = (version: number, probeLeaseMs = 0): BreakerVerdict => ({
 });
 
 const unheard = (options: SharedBreakerOptions["options"] = {}): SharedBreaker =>
-  new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a", options });
+  new SharedBreaker({ engine: new HystrixBreaker(), reporter: "a", random: () => 0, options });
 
 /** One that has heard a verdict at T0, after a first one. */
 function heard(verdict: BreakerVerdict): SharedBreaker {
@@ -477,10 +477,12 @@ describe("a shared breaker that hears nothing", () => {
     breaker.reportFailed(T0);
     breaker.admit(T0 + 5_000, RANDOM);
     breaker.record(T0 + 5_010, "success", "trial");
+    const none = { ok: 0, failed: 0 };
     expect(breaker.takeReport(T0 + 5_010)).toEqual({
       reporter: "a",
       ok: 1,
       failed: 20,
+      recent: [{ ok: 1, failed: 0 }, none, none, none, none, { ok: 0, failed: 20 }],
       probe: null,
       version: 0,
     });
@@ -540,6 +542,72 @@ describe("a shared breaker that hears nothing", () => {
     breaker.takeReport(T0 + 9_000);
     breaker.learn(T0 + 9_000, open(1));
     expect(breaker.admit(T0 + 12_000, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 2_000 });
+  });
+});
+
+describe("a shared breaker that was told how soon to report again", () => {
+  const MANY = { reportAfterMs: 40_000, quietAfterMs: 80_000 };
+
+  it("keeps to it, failing or well, and says so with what it tells", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, { ...closed(0), ...MANY });
+    breaker.record(T0 + 79_000, "success", "admitted");
+    expect(breaker.takeReport(T0 + 79_000)).toBeNull();
+    breaker.record(T0 + 80_000, "success", "admitted");
+    expect(breaker.takeReport(T0 + 80_000)).toEqual({
+      reporter: "a",
+      ok: 2,
+      failed: 0,
+      probe: null,
+      version: 0,
+      weight: 2,
+      keptMs: 40_000,
+    });
+    breaker.learn(T0 + 80_000, { ...closed(0), ...MANY });
+    fail(breaker, T0 + 90_000, 1);
+    expect(breaker.takeReport(T0 + 90_000)).toMatchObject({ failed: 1, keptMs: 40_000 });
+    breaker.learn(T0 + 90_000, { ...closed(0), ...MANY });
+    fail(breaker, T0 + 90_010);
+    expect(breaker.takeReport(T0 + 129_999)).toBeNull();
+  });
+
+  it("leaves the upstream alone until it hears again, a turn and two seconds, and decides alone then", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, { ...open(1), ...MANY });
+    expect(breaker.admit(T0 + 51_999, RANDOM)).toEqual(REJECTED);
+    expect(breaker.takeReport(T0 + 51_999)).not.toBeNull();
+    expect(breaker.admit(T0 + 52_000, RANDOM)).toEqual({ kind: "trial" });
+  });
+
+  it("decides by its own engine all the while where the last word was closed", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, { ...closed(0), ...MANY });
+    fail(breaker, T0 + 10_000);
+    expect(breaker.admit(T0 + 10_000, RANDOM)).toEqual({ kind: "rejected", retryAfterMs: 5_000 });
+    expect(breaker.admit(T0 + 15_000, RANDOM)).toEqual({ kind: "trial" });
+  });
+
+  it("tells at once how a probe ended that all others wait for", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, { ...open(1, 1_000), ...MANY });
+    expect(breaker.admit(T0 + 500, RANDOM)).toEqual({ kind: "trial" });
+    breaker.record(T0 + 520, "success", "trial");
+    expect(breaker.takeReport(T0 + 520)).toMatchObject({ probe: "succeeded", version: 1 });
+  });
+
+  it("reports once a second again to a shared state of the release before, which says nothing of it", () => {
+    const breaker = unheard();
+    exchange(breaker, T0, { ...closed(0), ...MANY });
+    exchange(breaker, T0 + 80_000, closed(0));
+    exchange(breaker, T0 + 81_000, closed(0));
+    breaker.record(T0 + 82_000, "success", "admitted");
+    expect(breaker.takeReport(T0 + 82_000)).toEqual({
+      reporter: "a",
+      ok: 1,
+      failed: 0,
+      probe: null,
+      version: 0,
+    });
   });
 });
 

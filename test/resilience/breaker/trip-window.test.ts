@@ -50,6 +50,23 @@ describe("the trip rule", () => {
     }
   });
 
+  it("counts what is told late as of when it was, and for as long", () => {
+    const window = new TripWindow();
+    window.addLate(T0, "failure", 20, 6_000);
+    window.addLate(T0, "success", 5, 0);
+    expect(window.isFailing(T0)).toBe(true);
+    expect(window.isFailing(T0 + 3_999)).toBe(true);
+    expect(window.isFailing(T0 + 4_000)).toBe(false);
+    expect([window.total(T0 + 4_000), window.failures(T0 + 4_000)]).toEqual([5, 0]);
+  });
+
+  it("takes what is told late for no newer failure than it has seen itself", () => {
+    const window = windowOf(0, 20);
+    window.addLate(T0, "failure", 1, 9_000);
+    window.addLate(T0, "failure", 0, 0);
+    expect(window.isFailing(T0 + 9_000)).toBe(true);
+  });
+
   it("forgets all on reset", () => {
     const window = windowOf(5, 20);
     expect([window.total(T0), window.failures(T0)]).toEqual([25, 20]);

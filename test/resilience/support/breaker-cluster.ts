@@ -83,7 +83,7 @@ export class BreakerCluster {
   run(): this {
     for (let index = 0; index < this.#options.isolates; index += 1) {
       const name = `isolate-${index}`;
-      const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: name });
+      const breaker = new SharedBreaker({ engine: new HystrixBreaker(), reporter: name, random: () => 0 });
       this.#arrive({ name, breaker, heard: null, heardAtMs: Number.NEGATIVE_INFINITY });
     }
     this.#time.run();

@@ -29,6 +29,25 @@ describe("a rolling window", () => {
     }
   });
 
+  it("counts what is told late in the bucket in which it happened, and nothing that has left the window", () => {
+    const window = tenSeconds();
+    window.add(T0, "failure");
+    window.addLate(T0 + 5_500, "failure", 3, 5_500);
+    window.addLate(T0 + 5_500, "failure", 2, 3_000);
+    window.addLate(T0 + 5_500, "failure", 7, 10_000);
+    expect(window.sum(T0 + 5_500, "failure")).toBe(6);
+    expect(window.sum(T0 + 9_999, "failure")).toBe(6);
+    expect(window.sum(T0 + 10_000, "failure")).toBe(2);
+    expect(window.sum(T0 + 12_000, "failure")).toBe(0);
+  });
+
+  it("finds room for what is told late, where a bucket still holds what is older than the window", () => {
+    const window = tenSeconds();
+    window.add(T0 + 3_000, "failure", 5);
+    window.addLate(T0 + 15_000, "failure", 1, 2_000);
+    expect(window.sum(T0 + 15_000, "failure")).toBe(1);
+  });
+
   it("keeps events apart, and clears all of them when a bucket is used again", () => {
     const window = tenSeconds();
     window.add(T0, "success", 3);

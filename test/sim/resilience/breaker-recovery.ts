@@ -1,11 +1,12 @@
 import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
-import { SharedBreakerState } from "../../../src/resilience/breaker/shared-breaker-state.ts";
+import { UpstreamBreaker } from "../../../src/durable/biz/upstream-breaker.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../../src/resilience/breaker/shared-breaker.ts";
 import { SreBreaker } from "../../../src/resilience/breaker/sre-breaker.ts";
 import { AegisBreaker } from "./aegis-breaker.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
+import { MemoryObjectStore } from "../../support/workers/memory-windows.ts";
 
 /*
  * An upstream works, is dead for 30 s (to 34 s, by the seed: a breaker that tries every 5 s must
@@ -16,13 +17,14 @@ import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 interface Candidate {
   readonly title: string;
-  readonly make: (reporter: string) => Breaker;
+  /** @param luck - the isolates' own: what they draw changes no arrival */
+  readonly make: (reporter: string, luck: () => number) => Breaker;
 }
 
 const CANDIDATES = {
   shared: {
     title: "shared (Hystrix's trip, shared probing)",
-    make: (reporter) => new SharedBreaker({ engine: new HystrixBreaker(), reporter }),
+    make: (reporter, random) => new SharedBreaker({ engine: new HystrixBreaker(), reporter, random }),
   },
   alone: { title: "shared state out of reach (5 s, doubling)", make: () => new HystrixBreaker() },
   sre: { title: "SRE engine", make: () => new SreBreaker() },
@@ -95,12 +97,13 @@ const RECOVERY_STEP_MS = 100;
 /** Runs one upstream's death and repair in virtual time. The same scenario always ends the same. */
 export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
   const random = mulberry32(seed);
+  const luck = mulberry32(seed + 1);
   const repairedAtMs = DIES_AT_MS + DEAD_MS + PHASE_MS * (seed % PHASES);
   const time = new VirtualTime(STARTS_AT_MS);
-  const state = new SharedBreakerState();
+  const state = new UpstreamBreaker(new MemoryObjectStore(), time.now);
   let openedAtMs = Number.NaN;
   const isolates = Array.from({ length: typeof rps === "number" ? ISOLATES : rps.length }, (_, index) =>
-    CANDIDATES[breaker].make(`isolate-${index}`),
+    CANDIDATES[breaker].make(`isolate-${index}`, luck),
   );
   const calls: Call[] = [];
 
@@ -108,7 +111,7 @@ export function simulateRecovery({ breaker, rps, seed }: Scenario): Recovery {
     const sent = shared.takeReport(time.now());
     if (sent === null) return hear();
     time.after(ONE_WAY_MS, () => {
-      const verdict = state.report(time.now(), sent);
+      const verdict = state.report(sent);
       if (verdict.state === "open" && Number.isNaN(openedAtMs)) openedAtMs = time.now();
       time.after(ONE_WAY_MS, () => {
         shared.learn(time.now(), verdict);
