@@ -15,7 +15,7 @@ export type AskShard<T> = (shard: number, mapping: ShardMapping) => Promise<T | 
  * A wrong guess is put right by the first answer; a mapping that changes meanwhile, by the second.
  */
 const HOPS_MAX = 3;
-/** Users whose shard is remembered: a heartbeat comes every ten seconds, and to hash an id costs. */
+/** Users whose shard is remembered: each comes again in ten seconds, and to hash an id costs. */
 const PLACES_MAX = 10_000;
 
 /**
