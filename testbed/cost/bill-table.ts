@@ -37,7 +37,7 @@ export function usageTable(billed: readonly Billed[]): string {
   );
 }
 
-/** The first cells of the rows of a table of Markdown, but for its head's. Empty where there is none. */
+/** The first cells of a table of Markdown, but for its head's. Empty where there is none. */
 export function rowNamesOf(markdown: string, head: string): readonly string[] {
   const lines = markdown.split("\n");
   const first = lines.findIndex((line) => line.startsWith(`| ${head} |`));
@@ -47,7 +47,7 @@ export function rowNamesOf(markdown: string, head: string): readonly string[] {
   return rest.slice(0, end < 0 ? rest.length : end).map((line) => line.split("|")[1]?.trim() ?? "");
 }
 
-/** The document with another table in the place of the one with that head. Throws where it has none. */
+/** The document with another table in the place of that one. Throws where it has none. */
 export function withTable(markdown: string, head: string, replacement: string): string {
   const lines = markdown.split("\n");
   const first = lines.findIndex((line) => line.startsWith(`| ${head} |`));

@@ -26,7 +26,7 @@ export function usageOf(of: (meter: Meter) => number): Usage {
   return Object.fromEntries(METER_NAMES.map((meter) => [meter, of(meter)])) as Record<Meter, number>;
 }
 
-/** The usage of one of `count` that have used it together. Throws `RangeError` where there is none. */
+/** The usage of one of `count` that have used it together. Throws `RangeError` for none. */
 export function usagePerOne(usage: Usage, count: number): Usage {
   if (!(count > 0)) throw new RangeError(`count must be above 0, was ${count}`);
   return usageOf((meter) => usage[meter] / count);

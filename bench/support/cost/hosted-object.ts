@@ -19,7 +19,7 @@ interface HostedObjectDeps extends PlatformParts {
 
 type Methods = Readonly<Record<string, ((...given: unknown[]) => unknown) | undefined>>;
 
-/** Runs what is called outside of whoever calls: nothing of a caller's context reaches an object. */
+/** Runs what is called outside of whoever calls: no context of a caller reaches an object. */
 const inRootContext = AsyncLocalStorage.snapshot();
 
 /**

@@ -29,7 +29,7 @@ export class Meters {
     this.#counting = "all";
   }
 
-  /** Goes on with what is deleted and nothing else: what is left behind must be taken away one day. */
+  /** Goes on with what is deleted and nothing else: what is left behind is taken away one day. */
   countDeletions(): void {
     this.#counting = "deletions";
   }

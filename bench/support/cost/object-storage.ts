@@ -10,7 +10,7 @@ interface StorageDeps {
   readonly onAlarm: () => void;
 }
 
-/** As much of an object's storage as our code uses. What is written or read by key is a row each. */
+/** As much of an object's storage as our code uses. What is kept by a key is a row each time. */
 export class ObjectStorage {
   readonly #deps: StorageDeps;
   readonly #values = new Map<string, unknown>();

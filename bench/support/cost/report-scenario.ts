@@ -21,7 +21,7 @@ interface ReportScenario {
   readonly reportsPerSecond: number;
   readonly places: number;
   readonly otherCode?: Readonly<Record<string, string>>;
-  /** For how long viewers watch; as long as a window if absent, so that each record is flushed once. */
+  /** For how long viewers watch; a window if absent, so that each record is flushed once. */
   readonly watchMs?: number;
 }
 
