@@ -51,7 +51,7 @@ export async function run(): Promise<void> {
   };
   console.log(`prices as of ${PRICES_AS_OF}, ${VIEWERS} viewers with a heartbeat every ten seconds\n`);
   for (const table of [dollars, ...Object.values(others)]) console.log(`${table}\n`);
-  printGoals(billed);
+  printGoals(billed, all.hour);
   if (!WRITES) return;
   quote(QUOTED_IN.dollars, { [DOLLARS_OF_A_MILLION]: dollars });
   quote(QUOTED_IN.others, others);

@@ -1,4 +1,5 @@
 import type { Billed } from "../../../testbed/cost/bill-table.ts";
+import type { HourMetered } from "./hour-without-users.ts";
 
 /** What a million reports may cost at most, by the rate of their shard. */
 const DOLLARS_MAX: Readonly<Record<string, number>> = {
@@ -15,7 +16,7 @@ const RATIO_MAX: Readonly<Record<string, number>> = {
 const WRITE_THROUGH = "report, D1 write-through";
 
 /** Says of each goal whether it is met. */
-export function printGoals(billed: readonly Billed[]): void {
+export function printGoals(billed: readonly Billed[], { outsideOfCrons }: HourMetered): void {
   const totalOf = (name: string): number => {
     const found = billed.find((one) => one.name === name);
     if (found === undefined) throw new Error(`nothing is billed as ${name}`);
@@ -29,7 +30,8 @@ export function printGoals(billed: readonly Billed[]): void {
       ...within(`${name}, times ${WRITE_THROUGH}`, ratio, RATIO_MAX[name]),
     ];
   });
-  console.table(Object.fromEntries(goals));
+  const alone = within("an hour without users, calls of objects beside the crons'", outsideOfCrons, 0);
+  console.table(Object.fromEntries([...goals, ...alone]));
 }
 
 function within(
