@@ -3,7 +3,7 @@ import type { RowMeter } from "./row-meter.ts";
 import type { SeededPlatform } from "./viewers.ts";
 
 /** Sums over a run as short as this would have each record flushed too often: only these count. */
-const WATCH_MS = 30_000;
+const WATCH_MS = 20_000;
 const REPORTS_PER_SECOND = 200;
 /** What isolates cost beside the requests that they serve: each tells and asks for itself. */
 const OF_ISOLATES = /^(?:BreakerState|RateWindow|HistoryMapping)\./;

@@ -35,7 +35,12 @@ export interface AllMetered {
 }
 
 /** The column of a rate, in all tables. */
-export const nameOfRate = (reportsPerSecond: number): string => `report, ${reportsPerSecond}/s a shard`;
+const nameOfRate = (reportsPerSecond: number): string => `report, ${reportsPerSecond}/s a shard`;
+
+/** A line on its way, since minutes may pass. */
+function progress(what: string): void {
+  process.stderr.write(`metering: ${what} …\n`);
+}
 
 /** Everything that virtual time can tell, one after the other. */
 export async function meterAll(
@@ -47,11 +52,12 @@ export async function meterAll(
   const crowd = { seeded, rowMeter, places: PLACES };
   const few = { secrets, rowMeter, places: PLACES };
   const reports: Named<ReportsMetered>[] = [];
-  for (const reportsPerSecond of RATES)
-    reports.push({
-      name: nameOfRate(reportsPerSecond),
-      metered: await meterReports({ ...crowd, reportsPerSecond }),
-    });
+  for (const reportsPerSecond of RATES) {
+    const name = nameOfRate(reportsPerSecond);
+    progress(name);
+    reports.push({ name, metered: await meterReports({ ...crowd, reportsPerSecond }) });
+  }
+  progress("all else");
   const all: AllMetered = {
     reports,
     writeThrough: await meterReports({
