@@ -13,8 +13,6 @@ export interface OfIsolates {
   readonly requestsPerSecondEach: number;
   /** Calls of shared objects a report. */
   readonly objectCalls: number;
-  /** What identity reads a report, for keys and revocations. */
-  readonly d1RowsRead: number;
 }
 
 /** What the number of isolates does to the price: the same viewers, spread over more of them. */
@@ -25,7 +23,7 @@ export async function meterIsolates(
 ): Promise<readonly OfIsolates[]> {
   const results: OfIsolates[] = [];
   for (const count of places) {
-    const { details, perOne } = await meterReports({
+    const { details } = await meterReports({
       seeded,
       rowMeter,
       reportsPerSecond: REPORTS_PER_SECOND,
@@ -39,7 +37,6 @@ export async function meterIsolates(
         (sum, [name, perReport]) => sum + (OF_ISOLATES.test(name) ? perReport : 0),
         0,
       ),
-      d1RowsRead: perOne.d1RowsRead,
     });
   }
   return results;

@@ -46,19 +46,12 @@ export function besideTable(reports: readonly Named<ReportsMetered>[], coldRows:
 /** What each of the isolates costs, however few requests it serves. */
 export function isolatesTable(isolates: readonly OfIsolates[]): string {
   return markdownTable(
-    [
-      ISOLATES,
-      "requests/s each",
-      "calls of shared objects a report",
-      "D1 rows read a report",
-      "dollars a million of both",
-    ],
-    isolates.map(({ places, requestsPerSecondEach, objectCalls, d1RowsRead }) => [
+    [ISOLATES, "requests/s each", "calls of shared objects a report", "dollars a million of these"],
+    isolates.map(({ places, requestsPerSecondEach, objectCalls }) => [
       String(places),
       amount(requestsPerSecondEach),
       amount(objectCalls),
-      amount(d1RowsRead),
-      dollars(objectCalls * PRICES.objectRequests + d1RowsRead * PRICES.d1RowsRead),
+      dollars(objectCalls * PRICES.objectRequests),
     ]),
   );
 }
