@@ -1,5 +1,3 @@
-import prices from "./prices.json" with { type: "json" };
-import { COLD_ENTRIES, meterHistory, type Metering } from "./history-metering.ts";
 import {
   startBareChain,
   startBareWorker,
@@ -8,16 +6,12 @@ import {
 } from "./support/measured-platforms.ts";
 import { load, type LoadRequest, type LoadResult } from "./support/load.ts";
 import { median } from "./support/median.ts";
-import { startRowMeter } from "./support/row-meter.ts";
 import { signedInUsers } from "./support/signed-in-users.ts";
 
 const CONNECTIONS = 256;
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
 const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 5);
 const USERS = 24;
-const RATES = [1, 20, 200];
-/** Memory the platform bills a Durable Object for, in GB. */
-const OBJECT_GB = 0.125;
 
 interface Candidate {
   readonly name: string;
@@ -27,7 +21,7 @@ interface Candidate {
 }
 
 /**
- * Reports through the whole path beside three baselines in the same run, and what a report costs.
+ * Reports through the whole path beside three baselines in the same run.
  */
 export async function run(): Promise<void> {
   console.log(
@@ -62,7 +56,6 @@ export async function run(): Promise<void> {
   }
   printThroughput(candidates);
   for (const platform of [whole, writeThrough, bareChain, bareWorker]) await platform.stop();
-  await printCosts();
 }
 
 function reportsOf(users: readonly Readonly<Record<string, string>>[]): LoadRequest[] {
@@ -99,47 +92,4 @@ function printThroughput(candidates: readonly Candidate[]): void {
   console.log(`whole path / bare chain with the same hops: ${ratio("bare chain")}   (goal ≥ 0.65)`);
   console.log(`whole path / D1 write-through:              ${ratio("D1 write-through")}   (goal ≥ 2)`);
   console.log(`whole path / bare Hono worker:              ${ratio("bare Hono worker")}\n`);
-}
-
-async function printCosts(): Promise<void> {
-  console.log(
-    "what a report costs, heartbeats every 10 s, 300 s window, one shard (virtual time, real code and SQL)",
-  );
-  const rows: Record<string, Record<string, string>> = {};
-  const meter = await startRowMeter();
-  for (const rate of RATES) {
-    const metering = await meterHistory(rate, meter);
-    rows[`${rate}/s`] = {
-      "object rows written/report": metering.shardRowsPerReport.toFixed(3),
-      "object rows read/report": metering.shardRowsReadPerReport.toFixed(3),
-      "D1 rows written/report": metering.d1RowsPerReport.toFixed(4),
-      "D1 rows read/report": metering.d1RowsReadPerReport.toFixed(4),
-      [`D1 rows read for a cold user with ${COLD_ENTRIES} entries`]: String(metering.d1RowsReadPerColdUser),
-      "queue ops/report": metering.queueOperationsPerReport.toFixed(4),
-      "flush lag p99 beyond window": `${(metering.flushLagP99Ms / 1_000).toFixed(1)} s`,
-      "$ per million": costPerMillion(metering).toFixed(2),
-    };
-  }
-  await meter.stop();
-  console.table(rows);
-  const { workerRequest, d1RowWritten } = prices.perMillion;
-  console.log(
-    `D1 write-through: $${(workerRequest + d1RowWritten).toFixed(2)} per million. Prices as of ${prices.asOf}; CPU time beyond the included is not counted.`,
-  );
-}
-
-/** Dollars for a million reports of one each, from metered operations and the price file. */
-function costPerMillion(metering: Metering): number {
-  const { perMillion } = prices;
-  const gigabyteSecondsPerReport = OBJECT_GB / metering.reportsPerSecond;
-  return (
-    perMillion.workerRequest +
-    metering.shardCallsPerReport * perMillion.durableObjectRequest +
-    gigabyteSecondsPerReport * perMillion.durableObjectGigabyteSecond +
-    metering.shardRowsPerReport * perMillion.durableObjectRowWritten +
-    metering.shardRowsReadPerReport * perMillion.durableObjectRowRead +
-    metering.d1RowsPerReport * perMillion.d1RowWritten +
-    metering.d1RowsReadPerReport * perMillion.d1RowRead +
-    metering.queueOperationsPerReport * perMillion.queueOperation
-  );
 }

@@ -1,6 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
 import type { RunningPlatform } from "../scripts/runtime/platform.ts";
 import type { LedgerChange, LedgerName } from "../src/contracts/ledger.ts";
 import { AMOUNT_MAX } from "../src/contracts/ledger.ts";
@@ -25,7 +23,7 @@ const RATE_SECONDS = 10;
 const SETTLED_WITHIN_MS = 30_000;
 const CHANGES_PER_PAGE = 500;
 
-/** Transfers a second, how long money is on its way, what a transfer writes and costs. */
+/** Transfers a second, how long money is on its way, what a transfer writes. */
 export async function run(): Promise<void> {
   const platform = await startWhole();
   const api = new ApiClient(platform.url);
@@ -150,19 +148,11 @@ function percentiles(values: readonly number[]): string {
  * last trace, in both ledgers.
  */
 async function tellRows(platform: RunningPlatform): Promise<void> {
-  const prices = JSON.parse(readFileSync(`${PROJECT_ROOT}bench/prices.json`, "utf8")) as {
-    perMillion: Record<string, number>;
-  };
-  const price = (name: string): number => prices.perMillion[name] ?? Number.NaN;
-  // Write, read and delete of one message; one request from outside; a consumer's run, which is
-  // shared where messages come in batches.
-  const beside = 3 * price("queueOperation") + 2 * price("workerRequest");
   const table: Record<string, object> = {};
   for (const changeStream of [false, true]) {
     const rows = await rowsOfOne(platform, changeStream);
     table[changeStream ? "with the change stream (goal ≤ 25)" : "without it (goal ≤ 18)"] = {
       "D1 rows": rows,
-      "$ a million": (rows * price("d1RowWritten") + beside).toFixed(2),
     };
   }
   console.table(table);

@@ -6,6 +6,7 @@ process.env["WRANGLER_LOG"] = "error";
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
   attacks: () => import("./attacks.ts"),
+  cost: () => import("./cost.ts"),
   history: () => import("./history.ts"),
   ledger: () => import("./ledger.ts"),
   gateway: () => import("./gateway.ts"),

@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { cpSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleWorker } from "../../scripts/runtime/bundle.ts";
@@ -20,11 +20,20 @@ const secrets = makeSecrets();
 /** The operator of every candidate that has one. */
 export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD } as const;
 
-/** A state folder of its own, migrated. */
+let migrated: Promise<string> | null = null;
+
+/** A state folder of its own, migrated: made once, which takes seconds, and then copied. */
 async function freshState(): Promise<string> {
+  migrated ??= migratedState();
   const state = mkdtempSync(join(tmpdir(), "playhead-bench-"));
-  await migrateLocally(databasesOf(readWorkerConfigs()), state);
+  cpSync(await migrated, state, { recursive: true });
   return join(state, "v3");
+}
+
+async function migratedState(): Promise<string> {
+  const state = mkdtempSync(join(tmpdir(), "playhead-bench-migrated-"));
+  await migrateLocally(databasesOf(readWorkerConfigs()), state);
+  return state;
 }
 
 async function benchWorker(
@@ -96,12 +105,12 @@ export async function startBeforeNarrowUpstream(options: WholeOptions = {}): Pro
 }
 
 /** The same gateway and BFF over a history service that writes every report to D1 at once. */
-export async function startWriteThrough(): Promise<RunningPlatform> {
+export async function startWriteThrough(options: WholeOptions = {}): Promise<RunningPlatform> {
   const history = await benchWorker("write-through-history", {
     name: "playhead-history",
     d1Databases: { HISTORY_DB_0: { id: "HISTORY_DB_0" } },
   });
-  const workers = (await realWorkers()).map((worker) =>
+  const workers = (await realWorkers(options)).map((worker) =>
     worker.name === "playhead-history" ? history : worker,
   );
   return startPlatform({ workers, port: 0, persistTo: await freshState() });
@@ -138,15 +147,9 @@ export async function startBareWorker(): Promise<RunningPlatform> {
   });
 }
 
-/**
- * The history's databases, and an object that runs whatever SQL it is given and tells what that
- * would cost.
- */
+/** An object that runs whatever SQL it is given and tells what that would cost. */
 export async function startSqlMeter(): Promise<RunningPlatform> {
-  const history = (await realWorkers()).find(({ name }) => name === "playhead-history");
-  const { d1Databases } = history ?? {};
-  if (d1Databases === undefined) throw new Error("the history has no database");
   const durableObjects = { SQL: { className: "SqlMeter", useSQLite: true } };
-  const meter = await benchWorker("sql-meter", { name: "sql-meter", d1Databases, durableObjects });
-  return startPlatform({ workers: [meter], entry: "sql-meter", port: 0, persistTo: await freshState() });
+  const meter = await benchWorker("sql-meter", { name: "sql-meter", durableObjects });
+  return startPlatform({ workers: [meter], entry: "sql-meter", port: 0 });
 }

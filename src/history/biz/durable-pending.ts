@@ -4,7 +4,7 @@ import { HybridClock } from "./hybrid-clock.ts";
 import { LogRows } from "./log-rows.ts";
 import { PendingSet } from "./pending-set.ts";
 import type { LogPart, ShardLog } from "./ports.ts";
-import type { HistoryRecord } from "./record.ts";
+import type { Confirmation, HistoryRecord } from "./record.ts";
 
 interface DurablePendingDeps {
   readonly log: ShardLog;
@@ -83,6 +83,16 @@ export class DurablePending {
     this.#compactIfDue(nowMs);
   }
 
+  /**
+   * D1 holds these revisions. Where nothing is left, the log says so: else an object that sleeps
+   * would find what is confirmed pending at every wake, and flush it again, and be woken by that.
+   */
+  confirm(confirmations: readonly Confirmation[], nowMs: number): void {
+    const before = this.pending.count;
+    for (const confirmation of confirmations) this.pending.confirm(confirmation, nowMs);
+    if (before > 0 && this.pending.count === 0) this.#noteEmpty();
+  }
+
   /** Forgets a user, in memory and in the log, and remembers that they are erased. */
   erase(userId: string, nowMs: number): void {
     const seq = this.#rows.lastSeq + 1;
@@ -90,6 +100,18 @@ export class DurablePending {
     const bytes = this.#deps.log.erase(userId, nowMs, seq, others);
     this.pending.dropUser(userId);
     this.#movedInto(seq, bytes);
+  }
+
+  /** If it fails, a restart finds what was confirmed pending, which costs a flush and no more. */
+  #noteEmpty(): void {
+    const seq = this.#rows.lastSeq + 1;
+    try {
+      this.#deps.log.append([{ seq, records: [] }], seq);
+      this.#rows.skipTo(seq);
+      this.#rows.lowWater();
+    } catch (error) {
+      this.#deps.onBackgroundFailure("note that nothing is pending", error);
+    }
   }
 
   #compactIfDue(nowMs: number): void {

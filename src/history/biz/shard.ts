@@ -164,8 +164,7 @@ export class Shard {
 
   /** D1 holds these revisions. */
   confirm(confirmations: readonly Confirmation[]): void {
-    const nowMs = this.#deps.now();
-    for (const confirmation of confirmations) this.#durable.pending.confirm(confirmation, nowMs);
+    this.#durable.confirm(confirmations, this.#deps.now());
     this.#flushes.rearmQuietly();
   }
 

@@ -269,3 +269,65 @@ describe("a clock that was a month ahead for one reading", () => {
     ]);
   });
 });
+
+describe("a shard whose records are all in D1", () => {
+  it("finds nothing to flush when it wakes, however often it sleeps", async () => {
+    const { clock, sent, start } = shardOver();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    clock.turn(5 * MINUTE);
+    await shard.onAlarm();
+    expect(sent).toHaveLength(1);
+    confirmAll(shard, [keyOf("film")]);
+
+    for (let wake = 0; wake < 3; wake += 1) {
+      clock.turn(5 * MINUTE);
+      const woken = start();
+      expect(woken.status().pending).toBe(0);
+      await woken.onAlarm();
+    }
+    expect(sent).toHaveLength(1);
+  });
+
+  it("writes one row for it, and none while anything is pending", async () => {
+    const { sql, start } = shardOver();
+    const written = () => Number(sql.exec("SELECT max(seq) AS seq FROM log").toArray()[0]?.["seq"]);
+    const shard = start();
+    await shard.report("ada", [...beat("film", 1), ...beat("series", 1)]);
+    confirmAll(shard, [keyOf("film")]);
+    expect(written()).toBe(1);
+    confirmAll(shard, [keyOf("series")]);
+    expect(written()).toBe(2);
+    confirmAll(shard, [keyOf("series")]);
+    confirmAll(start(), [keyOf("series")]);
+    expect(written()).toBe(2);
+  });
+
+  it("is confirmed though that can't be written", async () => {
+    const { sql, failures, start } = shardOver();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    sql.writesLeft = 0;
+    confirmAll(shard, [keyOf("film")]);
+    expect(failures).toEqual(["note that nothing is pending"]);
+    sql.writesLeft = Number.POSITIVE_INFINITY;
+    expect(shard.status().pending).toBe(0);
+    // What was not noted is found again, and flushed once more.
+    expect(start().status().pending).toBe(1);
+    await shard.report("ada", beat("film", 2));
+    expect(await positions(start())).toEqual({ film: 2 });
+  });
+
+  it("keeps what comes after it, and the numbers of its revisions", async () => {
+    const { start } = shardOver();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    const [before] = shard.collect([keyOf("film")]);
+    confirmAll(shard, [keyOf("film")]);
+    const woken = start();
+    await woken.report("ada", beat("film", 2));
+    const [after] = start().collect([keyOf("film")]);
+    expect(after?.positionMs).toBe(2);
+    expect(after?.rev).toBeGreaterThan(before?.rev ?? Number.NaN);
+  });
+});
