@@ -138,6 +138,7 @@ export class Guard {
     let outcome: WorkOutcome = "none";
     try {
       const answer = await this.#attempts(what, plan, run, flight);
+      flight.waitedMs = plan.waitOf?.(answer) ?? 0;
       outcome = flight.failure === null ? "success" : workOutcomeOf(flight.failure, plan.isHurried === true);
       return answer;
     } catch (error) {
