@@ -22,6 +22,7 @@ import { spent, type AnswerFailure } from "../platform/guard/call-failure.ts";
 import type { Attempt } from "../platform/guard/call-plan.ts";
 import type { Guard } from "../platform/guard/guard.ts";
 import type { InternalTokenMinter } from "../platform/bff/internal-token.ts";
+import { waitOf } from "../platform/http/wait-on-purpose.ts";
 import { clientAddressOf } from "./client-key.ts";
 import type { GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
@@ -77,6 +78,7 @@ export function forwarder({ upstreams, guards, mintInternalToken }: ForwardDeps)
       timeoutMs: route.timeoutMs - ROUTE_MARGIN_MS,
       criticality: route.criticality,
       failureOf,
+      ...(route.sharesCommits === true && { waitOf }),
     } as const;
     const what = `pass a request on to the ${upstream} BFF`;
     let last: Response | null = null;

@@ -161,6 +161,7 @@ const shardsOf = oncePerEnv((env: HistoryEnv) => {
   const deps = { namespace: env.SHARD, guardOf: (shard: number) => guardsOf(env).shard(shard) };
   return {
     forUsers: shardStubs(deps),
+    forReports: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.reportShard }),
     forOperators: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.operatorShard }),
     forJobs: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.job }),
   };
@@ -176,7 +177,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { logger } = workerOf(env);
   const databases = databasesOf(env, "job");
   const { databaseOf } = placementOf(env);
-  const { forUsers, forOperators, forJobs } = shardsOf(env);
+  const { forUsers, forReports, forOperators, forJobs } = shardsOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
   const onFailure = failureLine(logger, "history job failed");
   const failures = d1FailureLog(databases[0], now);
@@ -209,6 +210,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     now,
     directory,
     callShard: forUsers,
+    reportToShard: forReports,
     operators: new Operators({
       directory,
       callShard: forOperators,

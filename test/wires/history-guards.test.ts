@@ -96,7 +96,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "history-shard": [
     {
       what: "reports",
-      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.rpc) => playback.report(contextOf(ms), [REPORT]),
+      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.reportRpc) => playback.report(contextOf(ms), [REPORT]),
     },
     {
       what: "reads",
