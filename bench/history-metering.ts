@@ -22,19 +22,25 @@ export interface Metering {
   readonly d1RowsReadPerColdUser: number;
   readonly queueOperationsPerReport: number;
   readonly shardCallsPerReport: number;
+  /** From a report's arrival at its shard to its answer, in ms: the wait for its commit. */
+  readonly acknowledgedP50Ms: number;
+  readonly acknowledgedP99Ms: number;
   /** From a record's first unflushed report to D1 holding it, beyond the window, in ms. */
   readonly flushLagP99Ms: number;
 }
 
 const HEARTBEAT_MS = 10_000;
 const WINDOW_MS = 300_000;
-const COMMIT_SPACING_MS = 50;
+const COMMIT_GROUP = 20;
+const COMMIT_WAIT_MS_MAX = 250;
 const MINUTES = 20;
 /** From the send to the job: the queue's batch timeout. */
 const QUEUE_DELAY_MS = 1_000;
 /** A queue bills a write, a read and a delete for each message. */
 const OPERATIONS_PER_MESSAGE = 3;
 const DRAIN_MS = 60_000;
+/** Steps that a commit's answer takes until it is heard, and some more: no time passes in them. */
+const TICKS = 16;
 const START_MS = 1_700_000_000_000;
 export const COLD_ENTRIES = 1_000;
 
@@ -49,6 +55,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
   const { metered: database, billed: d1Billed } = await meter.database();
   const counts = { reports: 0, messages: 0, jobCalls: 0, alarmsSet: 0 };
   const lags: number[] = [];
+  const waits: number[] = [];
   const firstAtMs = new Map<string, number>();
   const writer = d1HistoryWriter(database, time.now);
   const shard: Shard = new Shard({
@@ -57,7 +64,8 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     databaseOf: () => 0,
     limits: {
       flushWindowMs: WINDOW_MS,
-      commitSpacingMs: COMMIT_SPACING_MS,
+      commitGroup: COMMIT_GROUP,
+      commitWaitMsMax: COMMIT_WAIT_MS_MAX,
       pendingRecordsMax: 20_000,
       pendingBytesMax: 5_000_000,
       readMs: 300,
@@ -82,7 +90,11 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     },
     reader: d1HistoryReader([database], () => 0),
     now: time.now,
-    schedule: time.after,
+    schedule: (delayMs, callback) =>
+      time.after(delayMs, () => {
+        callback();
+        return allHeard();
+      }),
     onBackgroundFailure: (what, error) => {
       throw new Error(what, { cause: error });
     },
@@ -122,13 +134,16 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
   for (let user = 0; user < users; user += 1) {
     // Each rate has users of its own: they share the database.
     const userId = `018f${String(reportsPerSecond).padStart(4, "0")}-0000-7000-8000-${String(user).padStart(12, "0")}`;
-    const beat = (): void => {
+    const beat = (): Promise<void> => {
+      const atMs = time.now();
       counts.reports += 1;
       if (!firstAtMs.has(userId)) firstAtMs.set(userId, time.now());
-      void shard.report(userId, [
-        { kind: "video", itemId: "movie-1", positionMs: time.now() - START_MS, event: "playing" },
+      const answered = shard.report(userId, [
+        { kind: "video", itemId: "movie-1", positionMs: atMs - START_MS, event: "playing" },
       ]);
-      if (time.now() + HEARTBEAT_MS < endMs) time.after(HEARTBEAT_MS, beat);
+      void answered.then(() => waits.push(time.now() - atMs));
+      if (atMs + HEARTBEAT_MS < endMs) time.after(HEARTBEAT_MS, beat);
+      return allHeard();
     };
     time.at(START_MS + (user * HEARTBEAT_MS) / users, beat);
   }
@@ -140,6 +155,7 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
   const shardRows = await meter.ofObject(`shard-at-${reportsPerSecond}`, shardSql);
 
   lags.sort((a, b) => a - b);
+  waits.sort((a, b) => a - b);
   return {
     reportsPerSecond,
     shardRowsPerReport: (shardRows.rowsWritten + counts.alarmsSet) / counts.reports,
@@ -149,8 +165,15 @@ export async function meterHistory(reportsPerSecond: number, meter: RowMeter): P
     d1RowsReadPerColdUser: await rowsOfColdUser(shard, writer, () => d1Billed().rowsRead),
     queueOperationsPerReport: (counts.messages * OPERATIONS_PER_MESSAGE) / counts.reports,
     shardCallsPerReport: 1 + counts.jobCalls / counts.reports,
+    acknowledgedP50Ms: waits[Math.floor(waits.length * 0.5)] ?? 0,
+    acknowledgedP99Ms: waits[Math.floor(waits.length * 0.99)] ?? 0,
     flushLagP99Ms: lags[Math.floor(lags.length * 0.99)] ?? 0,
   };
+}
+
+/** Whoever waits for what has just been committed hears of it before time goes on. */
+async function allHeard(): Promise<void> {
+  for (let tick = 0; tick < TICKS; tick += 1) await Promise.resolve();
 }
 
 async function rowsOfColdUser(shard: Shard, writer: HistoryWriter, rowsRead: () => number): Promise<number> {

@@ -116,6 +116,7 @@ async function printCosts(): Promise<void> {
       "D1 rows read/report": metering.d1RowsReadPerReport.toFixed(4),
       [`D1 rows read for a cold user with ${COLD_ENTRIES} entries`]: String(metering.d1RowsReadPerColdUser),
       "queue ops/report": metering.queueOperationsPerReport.toFixed(4),
+      "answered p50, p99": `${metering.acknowledgedP50Ms.toFixed(0)}, ${metering.acknowledgedP99Ms.toFixed(0)} ms`,
       "flush lag p99 beyond window": `${(metering.flushLagP99Ms / 1_000).toFixed(1)} s`,
       "$ per million": costPerMillion(metering).toFixed(2),
     };

@@ -5,5 +5,11 @@ import { randomUUID } from "node:crypto";
  * that injected faults end with the start.
  */
 export function localVars(): Readonly<Record<string, string>> {
-  return { FLUSH_WINDOW_MS: "5000", FAULTS: "on", CORS_ORIGINS: "localhost", BOOT_ID: randomUUID() };
+  return {
+    FLUSH_WINDOW_MS: "5000",
+    COMMIT_WAIT_MS_MAX: "25",
+    FAULTS: "on",
+    CORS_ORIGINS: "localhost",
+    BOOT_ID: randomUUID(),
+  };
 }
