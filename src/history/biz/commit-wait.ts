@@ -2,7 +2,7 @@ import { SteadyTime } from "../../resilience/steady-time.ts";
 import { RollingWindow } from "../../resilience/window/rolling-window.ts";
 
 export interface CommitWaitOptions {
-  /** How many calls a commit waits for, about: whatever a call reports is one row less. */
+  /** How many calls a commit waits for, about: each but the first is one row less. */
   readonly group: number;
   /** How long it waits at most, in ms; 0: not at all. */
   readonly waitMsMax: number;
@@ -15,6 +15,11 @@ const BUCKETS = 10;
 const BURST_MS = 100;
 /** Clients that are remembered: with so many there is company, whoever else there is. */
 const CLIENTS_MAX = 256;
+/**
+ * A client may have several calls under way: where all clients wait, others of theirs may have come
+ * so long after the last commit, in ms.
+ */
+const SPACING_MS = 50;
 /** After so many waits in a row that have brought nobody there is none for so long, in ms. */
 const VAIN_MAX = 3;
 const VAIN_PAUSE_MS = 2_000;
@@ -35,8 +40,9 @@ interface Client {
  * commit waits for as long as a group takes to come.
  *
  * A wait is in vain where all who have called within the last second wait already: clients who send
- * nothing before they are answered. Then nobody is left who could come soon. Where the last waits
- * have brought nobody for another reason (calls that come evenly), there is none for a while.
+ * nothing before they are answered. Then nobody else is left who could come soon, and a commit
+ * keeps only a little distance from the last one. Where the last waits have brought nobody, for
+ * whatever reason, there is none for a while.
  */
 export class CommitWait {
   readonly #options: CommitWaitOptions;
@@ -51,6 +57,7 @@ export class CommitWait {
   /** Waits in a row that have brought nobody, and when the last one ended. */
   #vain = 0;
   #vainAtMs = NEVER;
+  #committedAtMs = NEVER;
 
   constructor(options: CommitWaitOptions) {
     this.#options = options;
@@ -65,13 +72,20 @@ export class CommitWait {
     this.#forgetBefore(atMs - JUDGED_MS);
     const known = this.#forget(client);
     this.#clients.set(client, { atMs, waiting: known + 1 });
-    if (this.#answered === 0 || atMs - this.#burstsMs[2] > JUDGED_MS) return 0;
+    if (atMs - this.#burstsMs[2] > JUDGED_MS) return 0;
     if (this.#vain >= VAIN_MAX && atMs - this.#vainAtMs < VAIN_PAUSE_MS) return 0;
     const { group, waitMsMax } = this.#options;
-    return Math.min(waitMsMax, (group * JUDGED_MS) / this.#calls.sum(atMs, "call"));
+    const groupMs = Math.min(waitMsMax, (group * JUDGED_MS) / this.#calls.sum(atMs, "call"));
+    if (this.#answered > 0) return groupMs;
+    return Math.max(0, Math.min(groupMs, this.#committedAtMs + SPACING_MS - atMs));
   }
 
-  /** One of the client's calls has been answered: they may call again. */
+  /** A commit is made: whoever has waited for it is answered. */
+  committed(nowMs: number): void {
+    this.#committedAtMs = this.#time.at(nowMs);
+  }
+
+  /** One of the client's calls is answered: they may call again. */
   answered(client: string): void {
     const known = this.#clients.get(client);
     if (known === undefined || known.waiting === 0) return;
@@ -80,9 +94,9 @@ export class CommitWait {
     this.#clients.set(client, { ...known, waiting });
   }
 
-  /** A wait has ended with so many calls. */
-  ended(nowMs: number, calls: number): void {
-    this.#vain = calls > 1 ? 0 : this.#vain + 1;
+  /** A wait has ended that has brought so many calls. */
+  ended(nowMs: number, brought: number): void {
+    this.#vain = brought > 0 ? 0 : this.#vain + 1;
     this.#vainAtMs = this.#time.at(nowMs);
   }
 

@@ -91,8 +91,9 @@ export class GroupCommit<T, R> {
   #gather(waitMs: number, dueMs: number): void {
     this.#callOff?.();
     this.#dueMs = dueMs;
+    const { length } = this.#waiting;
     this.#later(waitMs, () => {
-      this.#options.wait.ended(this.#options.now(), this.#waiting.length);
+      this.#options.wait.ended(this.#options.now(), this.#waiting.length - length);
       this.#run();
     });
   }
@@ -109,7 +110,9 @@ export class GroupCommit<T, R> {
     this.#callOff = null;
     const { commit, now, wait, clientOf } = this.#options;
     const waiting = this.#takeGroup();
-    const untilMs = Math.min(now(), this.#dueMs);
+    const nowMs = now();
+    const untilMs = Math.min(nowMs, this.#dueMs);
+    wait.committed(nowMs);
     const group = waiting.map(({ item, atMs }) => ({ item, waitedMs: Math.max(0, untilMs - atMs) }));
     for (const { item } of waiting) wait.answered(clientOf(item));
     try {

@@ -89,6 +89,18 @@ describe("a commit", () => {
     expect(Math.min(...waits.slice(-3, -1))).toBeGreaterThan(0);
   });
 
+  it("keeps a distance of 50 ms between commits where all wait, for other calls of theirs, and none where these bring nobody", () => {
+    const wait = waitOf();
+    callsAt(wait, every(150, 0, 900), () => "ada");
+    wait.committed(T0 + 900);
+    expect(wait.arrived(T0 + 910, "ada")).toBe(40);
+    expect(wait.arrived(T0 + 930, "ada")).toBe(20);
+    expect(wait.arrived(T0 + 960, "ada")).toBe(0);
+    for (let times = 0; times < 3; times += 1) wait.ended(T0 + 960, 0);
+    wait.committed(T0 + 960);
+    expect(wait.arrived(T0 + 970, "ada")).toBe(0);
+  });
+
   it("does not wait for somebody who has gone, beyond a second", () => {
     const wait = waitOf();
     callsAt(wait, every(50, 0, 2_000), (index) => `${index % 2}`);
@@ -100,7 +112,7 @@ describe("a commit", () => {
     const wait = waitOf();
     const waits = every(450, 0, 60_000).map((ms, index) => {
       const waitMs = wait.arrived(T0 + ms, `client-${index}`);
-      if (waitMs > 0) wait.ended(T0 + ms + waitMs, 1);
+      if (waitMs > 0) wait.ended(T0 + ms + waitMs, 0);
       wait.answered(`client-${index}`);
       return waitMs;
     });
