@@ -7,6 +7,7 @@ import { randomUUID } from "node:crypto";
 export function localVars(): Readonly<Record<string, string>> {
   return {
     FLUSH_WINDOW_MS: "5000",
+    COMMIT_WAIT_MS_MAX: "25",
     FAULTS: "on",
     CORS_ORIGINS: "localhost",
     LOG_SAMPLE: "1",

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { GONE_VARS } from "../../src/history/config.ts";
 import { LaunchError } from "./launch-error.ts";
 import { PROJECT_ROOT } from "./project-root.ts";
 
@@ -50,8 +51,7 @@ export function readOptions(
     const colon = text.indexOf(":");
     const name = text.slice(0, Math.max(0, colon));
     if (colon < 1) throw usageError(`--var must be NAME:VALUE, got ${text}`);
-    if (!knownVars.has(name))
-      throw usageError(`no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`);
+    if (!knownVars.has(name)) throw usageError(unknownVar(name, knownVars));
     vars[name] = text.slice(colon + 1);
   }
   const cronsEvery = values["crons-every"];
@@ -71,6 +71,13 @@ export function readOptions(
     redis: values.redis,
     help: values.help,
   };
+}
+
+function unknownVar(name: string, knownVars: ReadonlySet<string>): string {
+  const instead = Object.entries(GONE_VARS).find(([gone]) => gone === name)?.[1];
+  return instead === undefined
+    ? `no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`
+    : `the var ${name} is gone; there are ${instead} instead`;
 }
 
 /**

@@ -107,6 +107,11 @@ export interface ReportReceipt {
   readonly accepted: number;
   readonly ignored: number;
   readonly rejected?: readonly RejectedReport[];
+  /**
+   * How long they waited on purpose for the commit that they share with others, in ms: no sign of
+   * load. Absent where they didn't, and from a shard of an older version; no client is told.
+   */
+  readonly waitedMs?: number;
 }
 
 /**

@@ -30,8 +30,9 @@ const MAX_CONCURRENT_DEAR = 256;
 const MAX_CONCURRENT_CHECKS = 2;
 
 /**
- * A write waits for the commit that it shares with others, 50 ms at most under load and none
- * without: one that was quick once is no measure for all. Reads are quick always.
+ * Writes differ: a transfer takes what many reports take, so that the quick ones are no measure for
+ * all. What a report waits on purpose is told in its answer and taken off, but by a history of the
+ * release before, which has it wait 50 ms at most. Reads are quick always.
  */
 const RT_FLOOR_MS = { read: 1, write: 60 } as const;
 

@@ -18,6 +18,7 @@ import type { Guard } from "../platform/guard/guard.ts";
 import { callLimitMs, remainingMs } from "../resilience/deadline.ts";
 import type { Clock } from "../resilience/clock.ts";
 import type { InternalTokenMinter } from "../platform/bff/internal-token.ts";
+import { waitOf } from "../platform/http/wait-on-purpose.ts";
 import { clientAddressOf } from "./client-key.ts";
 import type { RequestBody } from "./read-body.ts";
 import type { GatewayScope } from "./request-scope.ts";
@@ -72,6 +73,7 @@ export function forwarder({ upstreams, guards, mintInternalToken, now }: Forward
       timeoutMs,
       criticality: route.criticality,
       failureOf,
+      ...(route.sharesCommits === true && { waitOf }),
     } as const;
     const what = `pass a request on to the ${upstream} BFF`;
     const outgoing = outbound(scope, { method, token, body, idempotencyKey });

@@ -36,6 +36,11 @@ export interface Route {
    * may ask again. False if absent.
    */
   readonly keyedByPath?: boolean;
+  /**
+   * It waits on purpose for a commit that it shares with others, and its answer says for how long.
+   * False if absent.
+   */
+  readonly sharesCommits?: boolean;
   /** It has a password hashed, and so places of its own on its way. False if absent. */
   readonly isDear?: boolean;
   /**
@@ -126,6 +131,7 @@ export const ROUTES: readonly Route[] = [
     limit: "reports",
     criticality: "critical_plus",
     bodyBytesMax: 256 * KIB,
+    sharesCommits: true,
   },
   { ...HOT, path: "/v1/history", methods: ["GET"], upstream: "app", permission: "history:own" },
   { ...HOT, path: "/v1/history/continue", methods: ["GET"], upstream: "app", permission: "history:own" },

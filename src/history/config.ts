@@ -6,11 +6,15 @@ import { readConfig, wholeNumberVar } from "../platform/config.ts";
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   FLUSH_WINDOW_MS: wholeNumberVar(100, 3_600_000),
-  COMMIT_SPACING_MS: wholeNumberVar(0, 1_000),
+  COMMIT_GROUP: wholeNumberVar(1, 1_000),
+  COMMIT_WAIT_MS_MAX: wholeNumberVar(0, 400),
   HISTORY_SHARDS: wholeNumberVar(1, 4_096),
   HISTORY_BUCKETS: z.string().min(1),
   ...guardVars,
 });
+
+/** Vars of earlier releases, and what is set instead. */
+export const GONE_VARS = { COMMIT_SPACING_MS: "COMMIT_GROUP, COMMIT_WAIT_MS_MAX" } as const;
 
 /** Entries kept of one user (api.md). */
 export const ENTRIES_PER_USER_MAX = 1_000;

@@ -5,6 +5,7 @@ import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer, requestTimer } from "../platform/guard/call-timer.ts";
 import type { Guard } from "../platform/guard/guard.ts";
 import { guardedD1 } from "../platform/guard/guarded-d1.ts";
+import { tellGoneVars } from "../platform/gone-vars.ts";
 import { failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/call/current-patience.ts";
@@ -20,7 +21,7 @@ import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
 import { createSweep } from "./biz/sweep.ts";
-import { ENTRIES_PER_USER_MAX, readHistoryConfig } from "./config.ts";
+import { ENTRIES_PER_USER_MAX, GONE_VARS, readHistoryConfig } from "./config.ts";
 import { d1Erasure } from "./data/d1-erasure.ts";
 import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
 import { d1HistoryReader } from "./data/d1-history-reader.ts";
@@ -62,16 +63,18 @@ const MAPPING_QUERY_MS = 150;
 const now = Date.now;
 
 /** What the worker is built on. What is left behind after a call would keep an object awake. */
-const workerOf = oncePerEnv((env: HistoryEnv) =>
-  wireWorker({
+const workerOf = oncePerEnv((env: HistoryEnv) => {
+  const worker = wireWorker({
     name: "playhead-history",
     config: readHistoryConfig(env),
     breakerState: env.BREAKER_STATE,
     faultBoard: env.FAULT_BOARD,
     timer: clearingTimer,
     background: waitUntil,
-  }),
-);
+  });
+  tellGoneVars(env, GONE_VARS, worker.logger);
+  return worker;
+});
 
 /** The guards of an isolate, which its shards and its entrypoints share. */
 const guardsOf = oncePerEnv((env: HistoryEnv) => {
@@ -161,6 +164,7 @@ const shardsOf = oncePerEnv((env: HistoryEnv) => {
   const deps = { namespace: env.SHARD, guardOf: (shard: number) => guardsOf(env).shard(shard) };
   return {
     forUsers: shardStubs(deps),
+    forReports: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.reportShard }),
     forOperators: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.operatorShard }),
     forJobs: shardStubs({ ...deps, timeoutMs: CALL_TIMEOUT_MS.job }),
   };
@@ -176,7 +180,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { logger } = workerOf(env);
   const databases = databasesOf(env, "job");
   const { databaseOf } = placementOf(env);
-  const { forUsers, forOperators, forJobs } = shardsOf(env);
+  const { forUsers, forReports, forOperators, forJobs } = shardsOf(env);
   const directory = new ShardDirectory({ seedShards: config.HISTORY_SHARDS, askMapping: askMappingOf(env) });
   const onFailure = failureLine(logger, "history job failed");
   const failures = d1FailureLog(databases[0], now);
@@ -209,6 +213,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     now,
     directory,
     callShard: forUsers,
+    reportToShard: forReports,
     operators: new Operators({
       directory,
       callShard: forOperators,
@@ -247,7 +252,8 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     databaseOf,
     limits: {
       flushWindowMs: config.FLUSH_WINDOW_MS,
-      commitSpacingMs: config.COMMIT_SPACING_MS,
+      commitGroup: config.COMMIT_GROUP,
+      commitWaitMsMax: config.COMMIT_WAIT_MS_MAX,
       pendingRecordsMax: PENDING_RECORDS_MAX,
       pendingBytesMax: PENDING_BYTES_MAX,
       readMs: CALL_TIMEOUT_MS.database,
@@ -264,7 +270,10 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     queue: queueSender(env.FLUSH_QUEUE, guardsOf(env).queue),
     reader: d1HistoryReader(readers, databaseOf),
     now,
-    schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
+    schedule: (delayMs, callback) => {
+      const timer = setTimeout(callback, delayMs);
+      return () => clearTimeout(timer);
+    },
     onBackgroundFailure: failureLine(logger, "shard failed", { shard: number }),
   });
   const mapping = new MappingCopy({ store: facts, buckets: fingerprint, askMapping: askMappingOf(env) });

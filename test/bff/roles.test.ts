@@ -37,7 +37,7 @@ function bffs(principal: Principal | null) {
       ...options,
       checkReady: async () => undefined,
       addRoutes(app) {
-        addHistoryRoutes(app, { history: rpc, now });
+        addHistoryRoutes(app, { history: rpc, reports: rpc, now });
         addHomeRoute(app, { history: rpc, identity: rpc, ledgers, logger });
         addMoneyRoutes(app, { ledgers, movers: ledgers });
       },
@@ -120,7 +120,8 @@ describe("a BFF", () => {
   it("keeps the one handler of a hot route on Hono's fast path: nothing runs around it", () => {
     const app = new Hono<never>();
     const use = vi.spyOn(app, "use");
-    addHistoryRoutes(app as never, { history: guardedRpc({} as never, testGuard()), now: Date.now });
+    const history = guardedRpc({} as never, testGuard());
+    addHistoryRoutes(app as never, { history, reports: history, now: Date.now });
     expect(use).not.toHaveBeenCalled();
     expect(app.routes.map(({ method, path }) => `${method} ${path}`)).toEqual([
       ...new Set(app.routes.map(({ method, path }) => `${method} ${path}`)),

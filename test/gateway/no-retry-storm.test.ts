@@ -44,11 +44,10 @@ async function threeLayers({ service = () => Promise.reject(new Error("gone")), 
     logger: createLogger({ worker: "playhead-app-bff", level: "silent" }),
     now: Date.now,
     checkReady: async () => undefined,
-    addRoutes: (app) =>
-      addHistoryRoutes(app, {
-        history: guardedRpc(history, testGuard({ upstream: "history", timeoutMs: 400 })),
-        now: Date.now,
-      }),
+    addRoutes(app) {
+      const guarded = guardedRpc(history, testGuard({ upstream: "history", timeoutMs: 400 }));
+      addHistoryRoutes(app, { history: guarded, reports: guarded, now: Date.now });
+    },
   });
   const token = await accessToken({ key: identityKey, nowMs: clock.now() });
   const ask = (

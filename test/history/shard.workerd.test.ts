@@ -64,15 +64,31 @@ describe("a history shard", () => {
     ]);
   });
 
-  it("commits reports that arrive together in one log row", async () => {
+  it("commits reports that arrive together in one log row, where reports come often, and says how long they waited", async () => {
     const shard = freshShard();
-    await shard.report("ada", [heartbeat("m0", 1)]);
-    await Promise.all(
+    for (const user of ["ada", "bob"]) {
+      await shard.report(user, [heartbeat("m0", 1)]);
+      // Less is one burst, and the runtime's clock is its own.
+      await new Promise((resolve) => void setTimeout(resolve, 110));
+    }
+    const receipts = await Promise.all(
       Array.from({ length: 50 }, (_, user) => shard.report(`user-${user}`, [heartbeat("m1", user)])),
     );
     const [{ rows }] = (await rowsOf(shard, "SELECT count(*) AS rows FROM log")) as [{ rows: number }];
     expect(rows).toBeLessThanOrEqual(4);
-    expect((await shard.status()).pending).toBe(51);
+    expect((await shard.status()).pending).toBe(52);
+    for (const receipt of receipts)
+      expect(receipt).toMatchObject({ accepted: 1, waitedMs: expect.any(Number) });
+  });
+
+  it("lets no report wait longer than half of the time that its caller has left", async () => {
+    const shard = freshShard();
+    for (const user of ["ada", "bob"]) {
+      await shard.report(user, [heartbeat("m0", 1)]);
+      await new Promise((resolve) => void setTimeout(resolve, 110));
+    }
+    const hurried = await shard.report("eve", [heartbeat("m0", 1)], 0, { version: 1, shards: 4 }, 40);
+    expect(hurried).toMatchObject({ accepted: 1, waitedMs: 20 });
   });
 
   it("replays its log after an eviction: nothing acknowledged is lost", async () => {

@@ -30,6 +30,20 @@ describe("--state", () => {
   });
 });
 
+describe("--var", () => {
+  it("refuses a name that no worker knows, with those there are", () => {
+    expect(() => read("--var", "FLUSH_WINDOWS_MS:1")).toThrow(
+      "no worker has a var FLUSH_WINDOWS_MS; there are FLUSH_WINDOW_MS",
+    );
+  });
+
+  it("says of one that an earlier release had what has taken its place", () => {
+    expect(() => read("--var", "COMMIT_SPACING_MS:50")).toThrow(
+      "the var COMMIT_SPACING_MS is gone; there are COMMIT_GROUP, COMMIT_WAIT_MS_MAX instead",
+    );
+  });
+});
+
 describe("--crons-every", () => {
   it("leaves the crons as they are unless given", () => {
     expect(read().cronSeconds).toBeNull();

@@ -51,7 +51,8 @@ function history(mapping: object = ONE_SHARD) {
   const env = {
     ...guardBindings(),
     FLUSH_WINDOW_MS: "300000",
-    COMMIT_SPACING_MS: "50",
+    COMMIT_GROUP: "20",
+    COMMIT_WAIT_MS_MAX: "250",
     HISTORY_SHARDS: "1",
     HISTORY_BUCKETS: BUCKETS,
     SHARD: namespaceOf(hungService()),
@@ -96,7 +97,8 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "history-shard": [
     {
       what: "reports",
-      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.rpc) => playback.report(contextOf(ms), [REPORT]),
+      call: ({ playback }, _index, ms = CALL_TIMEOUT_MS.reportRpc) =>
+        playback.report(contextOf(ms), [REPORT]),
     },
     {
       what: "reads",

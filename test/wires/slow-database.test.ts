@@ -72,7 +72,8 @@ async function history(queryMs: number) {
   const env = {
     ...guardBindings(),
     FLUSH_WINDOW_MS: "300000",
-    COMMIT_SPACING_MS: "50",
+    COMMIT_GROUP: "20",
+    COMMIT_WAIT_MS_MAX: "250",
     HISTORY_SHARDS: "1",
     HISTORY_BUCKETS: BUCKETS,
     SHARD: {

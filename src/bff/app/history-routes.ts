@@ -13,26 +13,31 @@ import { answerJson } from "../../platform/bff/answer-json.ts";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { permitted } from "../../platform/bff/permitted.ts";
+import { tellWait } from "../../platform/http/wait-on-purpose.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
 interface HistoryRoutesDeps {
   readonly history: GuardedRpc<HistoryPlayback>;
+  /** The same, for reports, which may wait on purpose. */
+  readonly reports: GuardedRpc<HistoryPlayback>;
   readonly now: Clock;
 }
 
 /** The history routes of api.md: validate, ask the history service for the caller's own, answer. */
-export function addHistoryRoutes(app: Hono<BffEnv>, { history, now }: HistoryRoutesDeps): void {
+export function addHistoryRoutes(app: Hono<BffEnv>, { history, reports, now }: HistoryRoutesDeps): void {
   app.post("/v1/history/reports", async function postReports(c) {
     const scope = permitted(c.env.scope, "history:own");
     const batch = readReportBatch((await readJson(c.req.raw, reportsSchema)).reports);
     // Before the first attempt, and never again: a report that were dated when its retry arrives
     // would overtake what another device said meanwhile.
     const dated = datedBy(now(), batch.reports);
-    const receipt = await history.idempotentWrite(scope, "report playback", (service, ctx) =>
-      service.report(ctx, dated),
+    const { waitedMs = 0, ...receipt } = await reports.idempotentWrite(
+      scope,
+      "report playback",
+      (service, ctx) => service.report(ctx, dated),
     );
-    return answerJson(c, receiptOf(batch, receipt));
+    return tellWait(answerJson(c, receiptOf(batch, receipt)), waitedMs);
   });
 
   app.get("/v1/history", async function listHistory(c) {

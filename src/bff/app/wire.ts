@@ -27,10 +27,10 @@ export function wire(env: AppBffEnv) {
   });
   const { logger, now } = shared;
   const timeoutMs = CALL_TIMEOUT_MS.rpc;
-  const history = guardedRpc(
-    bindRpc<HistoryPlayback>(env.HISTORY),
-    makeGuard("history", { timeoutMs, maxConcurrent: MAX_CONCURRENT_HISTORY }),
-  );
+  const playback = bindRpc<HistoryPlayback>(env.HISTORY);
+  const historyGuard = makeGuard("history", { timeoutMs, maxConcurrent: MAX_CONCURRENT_HISTORY });
+  const history = guardedRpc(playback, historyGuard);
+  const reports = guardedRpc(playback, historyGuard, { timeoutMs: CALL_TIMEOUT_MS.reportRpc });
   const identity = guardedRpc(
     bindRpc<IdentityAccounts>(env.IDENTITY),
     makeGuard("identity", { timeoutMs, maxConcurrent: MAX_CONCURRENT_IDENTITY }),
@@ -51,7 +51,7 @@ export function wire(env: AppBffEnv) {
     ...shared,
     checkReady: (scope) => history.read(scope, "check history", (service, ctx) => service.ready(ctx)),
     addRoutes(app) {
-      addHistoryRoutes(app, { history, now });
+      addHistoryRoutes(app, { history, reports, now });
       addHomeRoute(app, { history, identity, ledgers, logger });
       addMoneyRoutes(app, { ledgers, movers });
     },

@@ -1,15 +1,20 @@
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import type { CommitWait } from "./commit-wait.ts";
 
 /**
- * Runs `callback` once after `delayMs`. In a Durable Object a timer keeps the object awake, so it
- * is never long.
+ * Runs `callback` once after `delayMs`, unless it is called off by what it answers. In a Durable
+ * Object a timer keeps the object awake, and its memory billed, so it is never long, and never left
+ * behind.
  */
-export type Schedule = (delayMs: number, callback: () => void) => void;
+export type Schedule = (delayMs: number, callback: () => void) => CallOff;
+type CallOff = () => void;
 
 export interface GroupCommitOptions<T, R> {
-  /** Least time between two commits while there is load, in ms. */
-  readonly spacingMs: number;
+  /** How long a commit waits for company. */
+  readonly wait: CommitWait;
+  /** Who has sent an item: whoever waits for an answer sends no other meanwhile. */
+  readonly clientOf: (item: T) => string;
   /** Weight of what one commit may carry; the rest waits for the next. */
   readonly weightMax: number;
   /** Weight of what may wait; beyond it `submit` throws `OVERLOADED`. */
@@ -19,9 +24,16 @@ export interface GroupCommitOptions<T, R> {
    * Makes all items durable in one step and returns what came of each, in order. If it throws, none
    * of them happened.
    */
-  readonly commit: (items: readonly T[]) => readonly CommitResult<R>[];
+  readonly commit: (group: readonly Grouped<T>[]) => readonly CommitResult<R>[];
   readonly now: Clock;
   readonly schedule: Schedule;
+}
+
+/** An item of a commit. */
+export interface Grouped<T> {
+  readonly item: T;
+  /** How long it has waited on purpose, in ms: for company, and not behind other work. */
+  readonly waitedMs: number;
 }
 
 /** What came of one item: an item that can't be written fails alone. */
@@ -29,28 +41,36 @@ export type CommitResult<R> = { readonly result: R } | { readonly error: unknown
 
 interface Waiting<T, R> {
   readonly item: T;
+  readonly atMs: number;
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** Of the time that an item has left when it comes, so much may go by for the company's sake. */
+const PATIENCE_SHARE = 0.5;
+
 /**
- * Group commit (DeWitt et al., 1984): the first item after idle commits at once; under load commits
- * are spaced and all items that wait share one, so that the cost of a commit falls as load grows.
- * An item's promise settles only after its commit.
+ * Group commit (DeWitt et al., 1984): all items that wait share a commit, so that the cost of one
+ * falls as load grows. How long the first of them waits for the others is `CommitWait`'s to say;
+ * where company isn't worth a wait, each commits at once. An item's promise settles only after its
+ * commit.
  */
 export class GroupCommit<T, R> {
   readonly #options: GroupCommitOptions<T, R>;
   #waiting: Waiting<T, R>[] = [];
   #waitingWeight = 0;
-  #scheduled = false;
-  #lastCommitMs = Number.NEGATIVE_INFINITY;
+  /** Of the timer that is set; null where none is. */
+  #callOff: CallOff | null = null;
+  /** When what waits now was to be committed at the latest. */
+  #dueMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options;
   }
 
-  submit(item: T): Promise<R> {
-    const { now, schedule, spacingMs, waitingWeightMax, weightOf } = this.#options;
+  /** @param remainingMs - how long the item's answer is waited for */
+  submit(item: T, remainingMs = Number.POSITIVE_INFINITY): Promise<R> {
+    const { now, wait, clientOf, waitingWeightMax, weightOf } = this.#options;
     const weight = weightOf(item);
     if (this.#waitingWeight + weight > waitingWeightMax) {
       throw new CodedError("OVERLOADED", "Too many reports are waiting to be written", {
@@ -58,35 +78,51 @@ export class GroupCommit<T, R> {
       });
     }
     const { promise, resolve, reject } = Promise.withResolvers<R>();
-    this.#waiting.push({ item, resolve, reject });
+    const atMs = now();
+    this.#waiting.push({ item, atMs, resolve, reject });
     this.#waitingWeight += weight;
-    if (!this.#scheduled) {
-      const sinceLastMs = Math.max(0, now() - this.#lastCommitMs);
-      if (sinceLastMs >= spacingMs) this.#run();
-      else this.#later(spacingMs - sinceLastMs, schedule);
-    }
+    const waitMs = Math.floor(Math.min(wait.arrived(atMs, clientOf(item)), remainingMs * PATIENCE_SHARE));
+    if (waitMs <= 0) this.#run();
+    else if (this.#callOff === null || atMs + waitMs < this.#dueMs) this.#gather(waitMs, atMs + waitMs);
     return promise;
   }
 
-  #later(delayMs: number, schedule: Schedule): void {
-    this.#scheduled = true;
-    schedule(delayMs, () => {
-      this.#scheduled = false;
+  /** Whoever can wait least decides for all who wait. */
+  #gather(waitMs: number, dueMs: number): void {
+    this.#callOff?.();
+    this.#dueMs = dueMs;
+    const { length } = this.#waiting;
+    this.#later(waitMs, () => {
+      this.#options.wait.ended(this.#options.now(), this.#waiting.length - length);
       this.#run();
     });
   }
 
+  #later(delayMs: number, then: () => void): void {
+    this.#callOff = this.#options.schedule(delayMs, () => {
+      this.#callOff = null;
+      then();
+    });
+  }
+
   #run(): void {
-    const group = this.#takeGroup();
-    this.#lastCommitMs = this.#options.now();
+    this.#callOff?.();
+    this.#callOff = null;
+    const { commit, now, wait, clientOf } = this.#options;
+    const waiting = this.#takeGroup();
+    const nowMs = now();
+    const untilMs = Math.min(nowMs, this.#dueMs);
+    wait.committed(nowMs);
+    const group = waiting.map(({ item, atMs }) => ({ item, waitedMs: Math.max(0, untilMs - atMs) }));
+    for (const { item } of waiting) wait.answered(clientOf(item));
     try {
       // I2
-      const results = this.#options.commit(group.map(({ item }) => item));
-      for (const [index, waiting] of group.entries()) settle(waiting, results[index]);
+      const results = commit(group);
+      for (const [index, one] of waiting.entries()) settle(one, results[index]);
     } catch (error) {
-      for (const waiting of group) waiting.reject(error);
+      for (const one of waiting) one.reject(error);
     }
-    if (this.#waiting.length > 0) this.#later(this.#options.spacingMs, this.#options.schedule);
+    if (this.#waiting.length > 0) this.#later(0, () => this.#run());
   }
 
   #takeGroup(): Waiting<T, R>[] {

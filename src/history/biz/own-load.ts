@@ -52,7 +52,7 @@ export class OwnLoad {
   /** A timer of the object's own, whose lateness counts. */
   readonly schedule: Schedule = (delayMs, callback) => {
     const plannedMs = this.#deps.now() + delayMs;
-    this.#deps.schedule(delayMs, () => {
+    return this.#deps.schedule(delayMs, () => {
       const nowMs = this.#deps.now();
       this.#delay.observe(nowMs, nowMs - plannedMs);
       callback();

@@ -1,8 +1,9 @@
 import type { Report, ReportReceipt } from "../../contracts/history.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import { CommitWait } from "./commit-wait.ts";
 import type { DurablePending } from "./durable-pending.ts";
-import { GroupCommit, type CommitResult, type Schedule } from "./group-commit.ts";
+import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./group-commit.ts";
 import { USER_OVERHEAD_BYTES } from "./pending-index.ts";
 import { PendingBudget, type Addition } from "./pending-budget.ts";
 import type { ShardLog } from "./ports.ts";
@@ -13,7 +14,8 @@ interface ReportIntakeDeps {
   readonly durable: DurablePending;
   readonly log: ShardLog;
   readonly limits: {
-    readonly commitSpacingMs: number;
+    readonly commitGroup: number;
+    readonly commitWaitMsMax: number;
     readonly pendingRecordsMax: number;
     readonly pendingBytesMax: number;
     readonly entriesPerUserMax: number;
@@ -60,11 +62,12 @@ export class ReportIntake {
       recordsPerUserMax: limits.entriesPerUserMax,
     });
     this.#commits = new GroupCommit({
-      spacingMs: limits.commitSpacingMs,
+      wait: new CommitWait({ group: limits.commitGroup, waitMsMax: limits.commitWaitMsMax }),
+      clientOf: ({ userId }) => userId,
       weightMax: RECORDS_PER_COMMIT_MAX,
       waitingWeightMax: WAITING_RECORDS_MAX,
       weightOf: ({ reports }) => reports.length,
-      commit: (submissions) => this.#commit(submissions),
+      commit: (group) => this.#commit(group),
       now,
       schedule,
     });
@@ -77,21 +80,21 @@ export class ReportIntake {
 
   /**
    * Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending
-   * already can always be replaced.
+   * already can always be replaced. `remainingMs` is how long the answer is waited for.
    */
-  async report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
+  async report(userId: string, reports: readonly Report[], remainingMs?: number): Promise<ReportReceipt> {
     const addition = this.#additionOf(userId, reports);
     if (!this.#budget.tryReserve(addition))
       throw new CodedError("OVERLOADED", "This shard waits for its database", {
         retryAfterMs: OVERLOADED_RETRY_MS,
       });
-    return this.#submit({ userId, reports, addition });
+    return this.#submit({ userId, reports, addition }, remainingMs);
   }
 
-  #submit(submission: Submission): Promise<ReportReceipt> {
+  #submit(submission: Submission, remainingMs?: number): Promise<ReportReceipt> {
     try {
       // From here on the commit that takes it settles what was reserved.
-      return this.#commits.submit(submission);
+      return this.#commits.submit(submission, remainingMs);
     } catch (error) {
       this.#budget.settle(submission.addition);
       throw error;
@@ -120,13 +123,15 @@ export class ReportIntake {
     };
   }
 
-  #commit(submissions: readonly Submission[]): CommitResult<ReportReceipt>[] {
-    for (const { addition } of submissions) this.#budget.settle(addition);
+  #commit(group: readonly Grouped<Submission>[]): CommitResult<ReportReceipt>[] {
+    for (const { item } of group) this.#budget.settle(item.addition);
     const latestMs = this.#stamp.latestMs();
-    const groups = submissions.map(({ userId, reports }) => {
+    const groups = group.map(({ item: { userId, reports }, waitedMs }) => {
       const isErased = this.#deps.log.isErased(userId);
       const records = isErased ? [] : reports.map((report) => this.#stamp.stamp(userId, report, latestMs));
-      return { records, receipt: { accepted: records.length, ignored: reports.length - records.length } };
+      const receipt = { accepted: records.length, ignored: reports.length - records.length };
+      const ms = Math.round(waitedMs);
+      return { records, receipt: ms === 0 ? receipt : { ...receipt, waitedMs: ms } };
     });
     const unwritable = this.#persist(groups.map(({ records }) => records));
     this.#deps.afterCommit();

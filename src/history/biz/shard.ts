@@ -36,8 +36,9 @@ import { WallClock } from "./wall-clock.ts";
 export interface ShardLimits {
   /** How old a pending record may get before its key is sent to the job, in ms. */
   readonly flushWindowMs: number;
-  /** Least time between two group commits under load, in ms. */
-  readonly commitSpacingMs: number;
+  /** How many calls a commit waits for, about, and how long at most, in ms. */
+  readonly commitGroup: number;
+  readonly commitWaitMsMax: number;
   /** Records and bytes that may be pending before reports are refused. */
   readonly pendingRecordsMax: number;
   readonly pendingBytesMax: number;
@@ -119,11 +120,12 @@ export class Shard {
 
   /**
    * Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending
-   * already can always be replaced.
+   * already can always be replaced. `remainingMs` is how long the answer is waited for: a report
+   * waits for company no longer than half of it.
    */
-  report(userId: string, reports: readonly Report[]): Promise<ReportReceipt> {
+  report(userId: string, reports: readonly Report[], remainingMs?: number): Promise<ReportReceipt> {
     this.#flushes.rearmQuietly();
-    return this.#intake.report(userId, reports);
+    return this.#intake.report(userId, reports, remainingMs);
   }
 
   /**

@@ -130,8 +130,8 @@ export class UserViews {
    */
   #withTimeout({ view, answer }: Load, patienceMs: number): Promise<ViewAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<ViewAnswer>();
-    answer.then(resolve, reject);
-    this.#deps.schedule(patienceMs, () => resolve({ view, degraded: true }));
+    const callOff = this.#deps.schedule(patienceMs, () => resolve({ view, degraded: true }));
+    void answer.then(resolve, reject).finally(callOff);
     return promise;
   }
 

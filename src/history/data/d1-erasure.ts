@@ -1,7 +1,14 @@
-import { eq } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/d1";
 import { d1Error } from "../../platform/database/platform-errors.ts";
-import { history, historyRejected, historyUser } from "./schema.ts";
+import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
+
+const ERASE = [
+  namedSql(`
+    INSERT INTO history_user (user_id, paused, cleared_before, erased, rev) VALUES (:userId, 0, -1, 1, 0)
+    ON CONFLICT (user_id) DO UPDATE SET
+      paused = excluded.paused, cleared_before = excluded.cleared_before, erased = excluded.erased, rev = excluded.rev`),
+  namedSql("DELETE FROM history WHERE user_id = :userId"),
+  namedSql("DELETE FROM history_rejected WHERE user_id = :userId"),
+] as const;
 
 /**
  * Erases a user in one database: mark and deletes are one batch, so no write can slip in between.
@@ -9,18 +16,9 @@ import { history, historyRejected, historyUser } from "./schema.ts";
  * nothing else that is kept names a user.
  */
 export function d1Erasure(db: D1Database): (userId: string) => Promise<void> {
-  const orm = drizzle(db);
-  const mark = { paused: 0, clearedBeforeMs: -1, erased: 1, rev: 0 };
   return async function eraseInDatabase(userId) {
     try {
-      await orm.batch([
-        orm
-          .insert(historyUser)
-          .values({ userId, ...mark })
-          .onConflictDoUpdate({ target: historyUser.userId, set: mark }),
-        orm.delete(history).where(eq(history.userId, userId)),
-        orm.delete(historyRejected).where(eq(historyRejected.userId, userId)),
-      ]);
+      await db.batch(boundAll(db, ERASE, { userId }));
     } catch (cause) {
       throw d1Error(cause, "erase a user");
     }

@@ -1,10 +1,12 @@
-import { desc } from "drizzle-orm";
-import { drizzle } from "drizzle-orm/d1";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import type { ShardMapping } from "../biz/shard-mapping.ts";
 import { d1Error } from "../../platform/database/platform-errors.ts";
-import { shardMapping } from "./schema.ts";
+import { bound, namedSql } from "../../platform/database/named-sql.ts";
+import type { ShardMapping } from "../biz/shard-mapping.ts";
+
+const NEWEST = namedSql("SELECT version, shards FROM shard_mapping ORDER BY version DESC LIMIT 1");
+const SEED = namedSql(`
+  INSERT INTO shard_mapping (version, shards, created_at) VALUES (1, :shards, :nowMs) ON CONFLICT DO NOTHING`);
 
 /**
  * The mapping in database 0, where the release before kept it; it writes the seed there if there is
@@ -12,22 +14,16 @@ import { shardMapping } from "./schema.ts";
  * agree: the first insert wins, both read it. Throws `UNAVAILABLE`.
  */
 export async function mappingInD1(db: D1Database, seedShards: number, now: Clock): Promise<ShardMapping> {
-  const orm = drizzle(db);
-  const read = () =>
-    orm
-      .select({ version: shardMapping.version, shards: shardMapping.shards })
-      .from(shardMapping)
-      .orderBy(desc(shardMapping.version))
-      .limit(1);
+  const read = async (): Promise<ShardMapping | null> => {
+    const [row] = await bound(db, NEWEST).raw<readonly [version: number, shards: number]>();
+    return row === undefined ? null : { version: row[0], shards: row[1] };
+  };
   try {
-    const [known] = await read();
-    if (known !== undefined) return known;
-    await orm
-      .insert(shardMapping)
-      .values({ version: 1, shards: seedShards, createdAtMs: now() })
-      .onConflictDoNothing();
-    const [seeded] = await read();
-    if (seeded === undefined) throw new CodedError("UNAVAILABLE", "The shard mapping vanished");
+    const known = await read();
+    if (known !== null) return known;
+    await bound(db, SEED, { shards: seedShards, nowMs: now() }).run();
+    const seeded = await read();
+    if (seeded === null) throw new CodedError("UNAVAILABLE", "The shard mapping vanished");
     return seeded;
   } catch (cause) {
     throw d1Error(cause, "read the shard mapping");

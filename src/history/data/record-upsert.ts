@@ -1,20 +1,11 @@
-import { getTableColumns } from "drizzle-orm";
 import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { HistoryRecord, RecordKey } from "../biz/record.ts";
-import { history } from "./schema.ts";
+import { columnOf, columnsOf, RECORD_FIELDS, type OfColumns, type RecordField } from "./record-fields.ts";
+import type { history } from "./schema.ts";
 
-type Field = keyof HistoryRecord;
-
-const COLUMNS = getTableColumns(history);
-/** In the order in which a row has their values. */
-const FIELDS = Object.keys(COLUMNS) as readonly Field[];
 const KEY = { userId: true, kind: true, itemId: true } satisfies Record<keyof RecordKey, true>;
 
-/** SQL that is made from columns. No value is named in it: to a statement's type it is nothing. */
-type OfColumns = "";
-const columnsOf = (fields: readonly Field[]): OfColumns =>
-  fields.map((field) => COLUMNS[field].name).join(", ") as OfColumns;
-const given = (field: Field): OfColumns => `r.value ->> ${FIELDS.indexOf(field)}` as OfColumns;
+const given = (field: RecordField): OfColumns => `r.value ->> ${RECORD_FIELDS.indexOf(field)}` as OfColumns;
 
 /** Of an older release there may be zeros in the place of durations that were not known. */
 const KNOWN_DURATION = "nullif(history.duration_ms, 0)";
@@ -22,20 +13,20 @@ const IS_NEWER = "(excluded.at, excluded.rev) > (history.at, history.rev)";
 const KNOWS_MORE = `(${KNOWN_DURATION} IS NULL AND excluded.duration_ms IS NOT NULL)` as const;
 
 /** What is given of a field as it is stored. */
-function stored(field: Field): OfColumns {
+function stored(field: RecordField): OfColumns {
   return field === "durationMs" ? (`nullif(${given(field)}, 0)` as OfColumns) : given(field);
 }
 
 /** What stands of a field when two records meet: the newer one's, as in `mergeRecords`. */
-function standing(field: Field): string {
-  const column = COLUMNS[field].name;
+function standing(field: RecordField): string {
+  const column = columnOf(field);
   return field === "durationMs"
     ? `${column} = CASE WHEN ${IS_NEWER} THEN coalesce(excluded.${column}, ${KNOWN_DURATION}) ELSE excluded.${column} END`
     : `${column} = CASE WHEN ${IS_NEWER} THEN excluded.${column} ELSE history.${column} END`;
 }
 
-const VALUES = FIELDS.map(stored).join(", ") as OfColumns;
-const CHANGES = FIELDS.filter((field) => !(field in KEY))
+const VALUES = RECORD_FIELDS.map(stored).join(", ") as OfColumns;
+const CHANGES = RECORD_FIELDS.filter((field) => !(field in KEY))
   .map(standing)
   .join(",\n    ") as OfColumns;
 
@@ -47,14 +38,14 @@ const CHANGES = FIELDS.filter((field) => !(field in KEY))
  * `mergeRecords` of biz/record.ts.
  */
 const UPSERT = namedSql(`
-  INSERT INTO history (${columnsOf(FIELDS)})
+  INSERT INTO history (${columnsOf(RECORD_FIELDS)})
   SELECT ${VALUES}
   FROM json_each(:records) AS r
   WHERE NOT EXISTS (
     SELECT 1 FROM history_user AS u
     WHERE u.user_id = ${given("userId")} AND (u.erased = 1 OR ${given("atMs")} <= u.cleared_before)
   )
-  ON CONFLICT (${columnsOf(FIELDS.filter((field) => field in KEY))}) DO UPDATE SET
+  ON CONFLICT (${columnsOf(RECORD_FIELDS.filter((field) => field in KEY))}) DO UPDATE SET
     ${CHANGES}
   WHERE ${IS_NEWER} OR ${KNOWS_MORE}`);
 
@@ -65,5 +56,5 @@ export function upsertRecords(db: D1Database, records: readonly HistoryRecord[])
 
 /** A record that the table's columns can't hold does not compile. */
 function rowOf(record: typeof history.$inferInsert): readonly unknown[] {
-  return FIELDS.map((field) => record[field]);
+  return RECORD_FIELDS.map((field) => record[field]);
 }

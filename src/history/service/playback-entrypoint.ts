@@ -23,6 +23,8 @@ import { NO_TIME_AT_ALL, type ShardRpc, type UserCall } from "../biz/shard-rpc.t
 export interface PlaybackDeps extends RpcDeps {
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
+  /** Of a report, which may wait on purpose. */
+  readonly reportToShard: ShardCall;
 }
 
 /** Asks the caller's shard, wherever it is. */
@@ -61,7 +63,8 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
         // Dated, a report twice is as good as once, and a shard that a deploy resets is asked
         // again. A BFF of an older version may leave the date to the shard.
         const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
-        const receipt = await ofCaller(deps, ctx, how, "report to a shard", (shard, userId, call) =>
+        const patient = { ...deps, callShard: deps.reportToShard };
+        const receipt = await ofCaller(patient, ctx, how, "report to a shard", (shard, userId, call) =>
           shard.report(userId, reports, ...call),
         );
         return rejected.length === 0 ? receipt : { ...receipt, rejected };

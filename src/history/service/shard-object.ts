@@ -53,8 +53,9 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       reports: readonly Report[],
       _sentAtMs?: number,
       callers?: ShardMapping,
+      remainingMs?: number,
     ): Promise<ReportReceipt | Elsewhere> {
-      return this.#door.forUser(callers, (shard) => shard.report(userId, reports));
+      return this.#door.forUser(callers, (shard) => shard.report(userId, reports, remainingMs));
     }
 
     async list(

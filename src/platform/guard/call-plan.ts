@@ -46,4 +46,9 @@ export interface CallPlan<T> extends Patience {
    * protection, and is the call's answer all the same: nothing is thrown for it.
    */
   readonly failureOf?: (answer: T) => AnswerFailure | null;
+  /**
+   * How long an answer has waited on purpose, in ms: overload protection takes it off the response
+   * time. Nothing has if absent.
+   */
+  readonly waitOf?: (answer: T) => number;
 }

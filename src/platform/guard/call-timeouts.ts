@@ -10,6 +10,12 @@ export const CALL_TIMEOUT_MS = {
   rpc: 400,
   /** A shard of the history, within a call of the history service. */
   shard: 350,
+  /**
+   * A report, which may wait on purpose for a commit that it shares with others, and its shard,
+   * within a call of the history service. Half of this is more than it ever waits.
+   */
+  reportRpc: 900,
+  reportShard: 850,
   /** A database, within a call of its service, or of a shard. */
   database: 300,
   /** scrypt takes 200 ms and more, and several may be waiting for the same core. */

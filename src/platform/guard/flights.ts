@@ -30,6 +30,8 @@ export interface Flight {
   readonly part: string | undefined;
   /** What the answer of its last attempt amounts to; null where that was good, or none. */
   failure: AnswerFailure | null;
+  /** How long it has waited on purpose, in ms. */
+  waitedMs: number;
   /** Tells that its caller has hung up, where the runtime does. */
   readonly hangUp: HangUp | undefined;
   /** Whether that is listened to. */
@@ -78,6 +80,7 @@ export class Flights {
       attemptedAs: null,
       part,
       failure: null,
+      waitedMs: 0,
       hangUp,
       isListening: false,
     };
@@ -92,7 +95,7 @@ export class Flights {
     if (!this.#flights.delete(flight)) return;
     flight.lane.bulkhead.leave();
     const tookMs = Math.min(this.#time.at(nowMs), flight.vanishesAtMs) - flight.startedAtMs;
-    flight.lane.overload?.done(nowMs, nowMs - tookMs, outcome);
+    flight.lane.overload?.done(nowMs, nowMs - tookMs, outcome, flight.waitedMs);
   }
 
   /** Listens for the call's hang-up, if it is one of those that are listened for. */

@@ -158,6 +158,7 @@ export class Guard {
         let delayMs: number | null;
         try {
           const answer = await this.#attempt(what, plan, run, number, flight);
+          flight.waitedMs = plan.waitOf?.(answer) ?? 0;
           if (flight.failure === null) {
             outcome = "success";
             return answer;

@@ -22,7 +22,7 @@ interface BbrOptions {
   readonly pressure?: Pressure;
 }
 
-type Event = "pass" | "rtMs";
+type Event = "pass" | "rtMs" | "waitedMs";
 
 const FLOOR_MAX = 100_000;
 const RT_FLOOR_MS_MAX = 60_000;
@@ -63,10 +63,10 @@ const DRAIN_SHARE = 0.5;
 
 /**
  * Adaptive overload protection by Little's law: an upstream can have so much in flight as it
- * finishes at its best rate in its best time. Above that, work is dropped while there is pressure
- * and for a second after it, or after the last drop: a gate that opens on demand that is still too
- * much fills a queue of seconds. A class of work may fill its share of the limit
- * ({@link CRITICALITY_SHARE}), the most critical one all of it.
+ * finishes at its best rate in its best time, and in the time that work waits on purpose. Above
+ * that, work is dropped while there is pressure and for a second after it, or after the last drop:
+ * a gate that opens on demand that is still too much fills a queue of seconds. A class of work may
+ * fill its share of the limit ({@link CRITICALITY_SHARE}), the most critical one all of it.
  *
  * After go-kratos/aegis, ratelimit/bbr, with the probing for bandwidth and the draining for the
  * best time of Cardwell et al., "BBR: Congestion-Based Congestion Control" (2016).
@@ -81,7 +81,7 @@ export class BbrLimiter implements OverloadLimiter {
   readonly #window = new RollingWindow<Event>({
     windowMs: WINDOW_MS,
     buckets: BUCKETS,
-    events: ["pass", "rtMs"],
+    events: ["pass", "rtMs", "waitedMs"],
   });
   #inFlight = 0;
   #ewmaRtMs = 0;
@@ -93,11 +93,17 @@ export class BbrLimiter implements OverloadLimiter {
   #measuredSlot = Number.NEGATIVE_INFINITY;
   #maxPass = 1;
   #minRtMs = COLD_RT_MS;
+  /** What a piece of work waits on purpose, on the average. */
+  #waitMs = 0;
+  #passes = 0;
+  #waitedMs = 0;
   #groupPasses = 0;
   #groupRtMs = 0;
   readonly #visitBucket = (countOf: (event: Event) => number): void => {
     const passes = countOf("pass");
     this.#maxPass = Math.max(this.#maxPass, passes);
+    this.#passes += passes;
+    this.#waitedMs += countOf("waitedMs");
     this.#groupPasses += passes;
     this.#groupRtMs += countOf("rtMs");
     if (this.#groupPasses >= SAMPLES_MIN) this.#closeGroup();
@@ -118,14 +124,15 @@ export class BbrLimiter implements OverloadLimiter {
     return true;
   }
 
-  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void {
+  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome, waitedMs = 0): void {
     this.#inFlight = Math.max(0, this.#inFlight - 1);
     if (outcome === "none") return;
-    const rtMs = Math.max(0, nowMs - startedAtMs);
+    const rtMs = Math.max(0, nowMs - startedAtMs - waitedMs);
     if (outcome === "overloaded") this.#pressure.onOverloaded(nowMs);
     if (outcome === "success") {
       this.#window.add(nowMs, "pass");
       this.#window.add(nowMs, "rtMs", rtMs);
+      if (waitedMs > 0) this.#window.add(nowMs, "waitedMs", waitedMs);
     }
     this.#measure(nowMs, this.#time.at(nowMs));
     // A failure after a long wait shows pressure as well as a success does; a quick one shows
@@ -166,7 +173,7 @@ export class BbrLimiter implements OverloadLimiter {
   }
 
   get #maxInFlight(): number {
-    return Math.floor((this.#maxPass * this.#minRtMs) / BUCKET_MS);
+    return Math.floor((this.#maxPass * (this.#minRtMs + this.#waitMs)) / BUCKET_MS);
   }
 
   #limit(nowMs: number, atMs: number): number {
@@ -187,12 +194,15 @@ export class BbrLimiter implements OverloadLimiter {
     this.#measuredSlot = slot;
     this.#maxPass = 0;
     this.#minRtMs = Number.POSITIVE_INFINITY;
+    this.#passes = 0;
+    this.#waitedMs = 0;
     this.#window.forEachComplete(nowMs, this.#visitBucket);
     // What is left over counts only where it is all there is.
     if (this.#maxPass === 0) this.#minRtMs = COLD_RT_MS;
     else if (this.#minRtMs === Number.POSITIVE_INFINITY) this.#closeGroup();
     this.#groupPasses = 0;
     this.#groupRtMs = 0;
+    this.#waitMs = this.#waitedMs / Math.max(1, this.#passes);
     this.#minRtMs = Math.max(this.#rtFloorMs, this.#minRtMs);
     this.#maxPass = Math.max(1, this.#maxPass);
     this.#adjustGain(nowMs, atMs);

@@ -19,7 +19,7 @@ export type LimitRule = (sample: {
   readonly limit: number;
   /** 0 where the clock didn't move, or stepped back. */
   readonly rtMs: number;
-  /** In flight when the work ended, itself included. */
+  /** In flight when the work ended, itself included, but for what waits on purpose. */
   readonly inFlight: number;
   readonly outcome: Exclude<WorkOutcome, "none">;
 }) => number;
@@ -27,6 +27,8 @@ export type LimitRule = (sample: {
 const LIMIT_MAX = 100_000;
 /** For how long a drop shows, in ms. */
 const DROPPED_MS = 1_000;
+/** Weight of the newest piece of work in what is known of waits: some fifty make up most of it. */
+const WAIT_WEIGHT = 0.02;
 
 /**
  * A limit on what is in flight that a rule moves with every finished piece of work: the frame of
@@ -40,6 +42,9 @@ export class ConcurrencyLimit implements OverloadLimiter {
   readonly #maxLimit: number;
   #limit: number;
   #inFlight = 0;
+  /** What work takes, and what of it it waits on purpose, on the average. */
+  #tookMs = 0;
+  #waitedMs = 0;
   #droppedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -56,7 +61,7 @@ export class ConcurrencyLimit implements OverloadLimiter {
   }
 
   admit(nowMs: number, criticality: Criticality): boolean {
-    if (this.#inFlight >= Math.max(1, Math.floor(this.#limit * CRITICALITY_SHARE[criticality]))) {
+    if (this.#atWork >= Math.max(1, Math.floor(this.#limit * CRITICALITY_SHARE[criticality]))) {
       this.#droppedAtMs = nowMs;
       return false;
     }
@@ -64,12 +69,15 @@ export class ConcurrencyLimit implements OverloadLimiter {
     return true;
   }
 
-  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void {
+  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome, waitedMs = 0): void {
     if (outcome !== "none") {
+      const tookMs = Math.max(0, nowMs - startedAtMs);
+      this.#tookMs += WAIT_WEIGHT * (tookMs - this.#tookMs);
+      this.#waitedMs += WAIT_WEIGHT * (Math.min(waitedMs, tookMs) - this.#waitedMs);
       const next = this.#rule({
         limit: this.#limit,
-        rtMs: Math.max(0, nowMs - startedAtMs),
-        inFlight: this.#inFlight,
+        rtMs: Math.max(0, tookMs - waitedMs),
+        inFlight: this.#atWork,
         outcome,
       });
       this.#limit = Math.min(this.#maxLimit, Math.max(this.#minLimit, next));
@@ -84,5 +92,13 @@ export class ConcurrencyLimit implements OverloadLimiter {
       limit: Math.floor(this.#limit),
       shedding: sinceDropMs >= 0 && sinceDropMs < DROPPED_MS,
     };
+  }
+
+  /**
+   * What of all that is in flight is worked at: by Little's law as much as is the share of the time
+   * in which work doesn't wait on purpose.
+   */
+  get #atWork(): number {
+    return this.#waitedMs === 0 ? this.#inFlight : this.#inFlight * (1 - this.#waitedMs / this.#tookMs);
   }
 }

@@ -11,7 +11,10 @@ export type WorkOutcome = "success" | "failure" | "overloaded" | "none";
 export interface OverloadLimiter {
   /** True: the work may start and is counted as in flight; its caller calls `done` once. */
   admit(nowMs: number, criticality: Criticality): boolean;
-  /** Work that was admitted at `startedAtMs` has ended. */
-  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome): void;
+  /**
+   * Work that was admitted at `startedAtMs` has ended. Of its time it has waited `waitedMs` on
+   * purpose (0 if absent), which says nothing about how much there is to do.
+   */
+  done(nowMs: number, startedAtMs: number, outcome: WorkOutcome, waitedMs?: number): void;
   view(nowMs: number): { readonly inFlight: number; readonly limit: number; readonly shedding: boolean };
 }

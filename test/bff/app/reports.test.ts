@@ -55,7 +55,13 @@ function wayOfReports(
   const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ((state.stubs += 1), stub) };
   const callShard = shardStubs({ namespace, guardOf: () => shardGuard });
   const shardGuard = testGuard({ now: Date.now });
-  const Playback = playbackEntrypoint(() => ({ now: Date.now, logger, directory: oneShard(), callShard }));
+  const Playback = playbackEntrypoint(() => ({
+    now: Date.now,
+    logger,
+    directory: oneShard(),
+    callShard,
+    reportToShard: callShard,
+  }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
     report: async (...call: Parameters<HistoryPlayback["report"]>) => {
@@ -76,8 +82,10 @@ function bffOver(service: HistoryPlayback, clock: VirtualTime): Bff {
     logger,
     now: clock.now,
     checkReady: async () => undefined,
-    addRoutes: (app) =>
-      addHistoryRoutes(app, { history: guardedRpc(service, testGuard({ now: clock.now })), now: clock.now }),
+    addRoutes(app) {
+      const history = guardedRpc(service, testGuard({ now: clock.now }));
+      addHistoryRoutes(app, { history, reports: history, now: clock.now });
+    },
   });
 }
 
@@ -229,7 +237,13 @@ describe("a report that an older BFF has not dated", () => {
     };
     const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => stub };
     const callShard = shardStubs({ namespace, guardOf: () => testGuard() });
-    const Playback = playbackEntrypoint(() => ({ now: Date.now, logger, directory: oneShard(), callShard }));
+    const Playback = playbackEntrypoint(() => ({
+      now: Date.now,
+      logger,
+      directory: oneShard(),
+      callShard,
+      reportToShard: callShard,
+    }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };
     await expect(playback.report(ctx, [{ ...beat(1), event: "playing" }])).rejects.toMatchObject({

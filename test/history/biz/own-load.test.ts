@@ -76,7 +76,7 @@ describe("an object's load", () => {
       now: clock.now,
       schedule: (delayMs, callback) => {
         timers += 1;
-        clock.after(delayMs, callback);
+        return clock.after(delayMs, callback);
       },
     });
     for (let call = 0; call < 100; call += 1) load.arrived();

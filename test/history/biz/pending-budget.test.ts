@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { isCode } from "../../../src/contracts/errors.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
-import { beat, confirmAll, keyOf, shardOver } from "../support/shard-over.ts";
+import { beat, confirmAll, keepBusy, keyOf, shardOver } from "../support/shard-over.ts";
 
 const MINUTE = 60_000;
 /** Users whose name begins with "b" are in database 1. */
@@ -46,14 +46,14 @@ describe("a shard's budget", () => {
   });
 
   it("counts what waits for its commit", async () => {
-    const { clock, start } = shardOver({ pendingRecordsMax: 10, commitSpacingMs: 50 });
+    const { clock, start } = shardOver({ pendingRecordsMax: 11, commitWaitMsMax: 50 });
     const shard = start();
-    await shard.report("ada", beat("film", 1));
+    await keepBusy(shard, clock);
     const waiting = named("ada", 30).map((user) => shard.report(user, beat("film", 1)));
     clock.turn(50);
     const outcomes = await Promise.allSettled(waiting);
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(9);
-    expect(shard.status().pending).toBe(10);
+    expect(shard.status().pending).toBe(11);
     // Nothing stays reserved once it has been committed.
     confirmAll(
       shard,
@@ -66,11 +66,12 @@ describe("a shard's budget", () => {
 
   it("is kept to in bytes also by new users' reports that wait for their commit", async () => {
     const { clock, start } = shardOver({
-      commitSpacingMs: 50,
+      commitWaitMsMax: 50,
       pendingRecordsMax: 20_000,
       pendingBytesMax: 1_000_000,
     });
     const shard = start();
+    await keepBusy(shard, clock);
     const reports = named("ada", 3_000).map((user) => shard.report(user, beat("film", 1)));
     clock.turn(1_000);
     const outcomes = await Promise.allSettled(reports);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isCode } from "../../../src/contracts/errors.ts";
-import { beat, keyOf as key, positions, shardOver } from "../support/shard-over.ts";
+import { beat, keepBusy, keyOf as key, positions, shardOver } from "../support/shard-over.ts";
 
 describe("a shard", () => {
   it("does not date a report before those it has acknowledged when its clock steps back over a restart", async () => {
@@ -78,9 +78,9 @@ describe("a shard", () => {
   });
 
   it("refuses a report that can't be written down, and none of those that shared its commit", async () => {
-    const { clock, start } = shardOver({ commitSpacingMs: 50 });
+    const { clock, start } = shardOver({ commitWaitMsMax: 50 });
     const shard = start();
-    await shard.report("ada", beat("film", 1));
+    await keepBusy(shard, clock);
     const waiting = [
       shard.report("ada", beat("film", 2)),
       shard.report("bob", beat("film", -7)),

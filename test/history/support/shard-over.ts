@@ -38,7 +38,8 @@ export function shardOver(options: ShardOverOptions = {}) {
       databaseOf,
       limits: {
         flushWindowMs: 300_000,
-        commitSpacingMs: 0,
+        commitGroup: 20,
+        commitWaitMsMax: 0,
         pendingRecordsMax: 1_000,
         pendingBytesMax: 5_000_000,
         readMs: 300,
@@ -63,6 +64,14 @@ export function shardOver(options: ShardOverOptions = {}) {
       onBackgroundFailure: (what) => void failures.push(what),
     });
   return { clock, sql, sent, alarms, failures, start };
+}
+
+/** Others have called lately, and often enough that a commit waits for company. */
+export async function keepBusy(shard: Shard, clock: VirtualTime): Promise<void> {
+  for (const other of ["xena", "yuri"]) {
+    await shard.report(other, beat("film", 1));
+    clock.turn(150);
+  }
 }
 
 export const beat = (itemId: string, positionMs: number) => [

@@ -26,7 +26,8 @@ export class LonelyShard extends DurableObject<Env> {
       databaseOf: () => 0,
       limits: {
         flushWindowMs: 300_000,
-        commitSpacingMs: 0,
+        commitGroup: 20,
+        commitWaitMsMax: 0,
         pendingRecordsMax: 20_000,
         pendingBytesMax: 5_000_000,
         readMs: 300,
@@ -44,7 +45,10 @@ export class LonelyShard extends DurableObject<Env> {
       queue: { send: async () => undefined },
       reader: { newestOf: async () => [] },
       now: Date.now,
-      schedule: (delayMs, callback) => void setTimeout(callback, delayMs),
+      schedule: (delayMs, callback) => {
+        const timer = setTimeout(callback, delayMs);
+        return () => clearTimeout(timer);
+      },
       onBackgroundFailure: (what, error) => console.error(what, error),
     });
   }

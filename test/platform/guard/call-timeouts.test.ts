@@ -11,6 +11,7 @@ const ROOM_MS = 50;
 /** Which call runs within which. */
 const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
   ["shard", "rpc"],
+  ["reportShard", "reportRpc"],
   ["database", "shard"],
   ["database", "rpc"],
   ["rpc", "trustPull"],
@@ -30,7 +31,7 @@ const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
 
 /** Which call a route makes, by the time that the route has. */
 const FROM_ROUTES: ReadonlyMap<number, readonly CallKind[]> = new Map([
-  [1_000, ["rpc"]],
+  [1_000, ["rpc", "reportRpc"]],
   [3_000, ["moneyRpc", "sessionRpc"]],
   [5_000, ["passwordRpc", "operatorRpc"]],
   [20_000, ["operatorRpc"]],

@@ -81,6 +81,22 @@ describe("a call passes", () => {
     await call(async () => 1, { timeoutMs: 50 }, 200);
     expect(passed.filter((step) => step.startsWith("limit"))).toEqual(["limit 195", "limit 50"]);
   });
+
+  it("on to overload protection what its answer has waited on purpose, where that is asked for", async () => {
+    const waits: unknown[] = [];
+    const overload = {
+      admit: () => true,
+      done: (...told: readonly unknown[]) => void waits.push(told[3]),
+    } as unknown as OverloadLimiter;
+    const { call } = watched({ overload });
+    const waitOf = (answer: unknown): number => Number(answer);
+    await call(async () => 112, { waitOf });
+    await call(async () => 112);
+    await call(async () => Promise.reject(new Error("lost")), { waitOf, idempotent: false }).catch(
+      () => undefined,
+    );
+    expect(waits).toEqual([112, 0, 0]);
+  });
 });
 
 // I15

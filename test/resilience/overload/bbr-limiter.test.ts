@@ -49,6 +49,17 @@ describe("a bbr limiter's limit", () => {
     expect(limitAt(limiter, 1_000)).toBe(61);
   });
 
+  it("has room for what waits on purpose, which makes no time longer", () => {
+    const { limiter, pressure } = limiterOf({ inFlightFloor: 1 });
+    for (let work = 0; work < 120; work += 1) {
+      limiter.admit(T0 - 200, "critical_plus");
+      limiter.done(T0, T0 - 200, "success", 150);
+    }
+    expect(limitAt(limiter, 1_000)).toBe(Math.floor((120 * (50 + 150)) / 100));
+    const times = pressure.told.flatMap(([what, _atMs, rtMs]) => (what === "done" ? [rtMs] : []));
+    expect(new Set(times)).toEqual(new Set([50]));
+  });
+
   it("is never measured below its floor", () => {
     const { limiter } = limiterOf();
     pass(limiter, 0, 100, 31);

@@ -28,6 +28,26 @@ describe("a concurrency limit", () => {
     expect(fill(limit)).toBe(1);
   });
 
+  it("counts what waits on purpose neither as slow nor as being worked at", () => {
+    const seen: unknown[] = [];
+    const limit = new ConcurrencyLimit(({ limit: last, rtMs }) => {
+      seen.push(rtMs);
+      return last;
+    });
+    for (let work = 0; work < 500; work += 1) {
+      limit.admit(T0, "critical_plus");
+      limit.done(T0 + 200, T0, "success", 150);
+    }
+    expect(new Set(seen)).toEqual(new Set([50]));
+    // A quarter of all is worked at: four times as many may be in flight.
+    expect(fill(limit)).toBeGreaterThanOrEqual(250);
+    expect(fill(limit)).toBeLessThanOrEqual(260);
+    // And no longer where nothing waits any more.
+    for (let work = 0; work < 500; work += 1) limit.done(T0 + 200, T0, "success");
+    while (limit.view(T0).inFlight > 0) limit.done(T0, T0, "none");
+    expect(fill(limit)).toBeLessThanOrEqual(65);
+  });
+
   it("keeps a part of the limit for those who are dearer", () => {
     const limit = new ConcurrencyLimit(STEADY);
     expect(fill(limit, "sheddable")).toBe(32);

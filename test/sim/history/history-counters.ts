@@ -3,6 +3,7 @@ import type { ObjectEvent } from "../kernel/sim-object.ts";
 /** What must have happened somewhere among the seeds, or they prove nothing about it. */
 export const COUNTERS = [
   "report acknowledged",
+  "report waited for company",
   "report sent again",
   "report refused as overloaded",
   "report of an erased user ignored",

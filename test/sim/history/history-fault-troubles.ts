@@ -44,7 +44,7 @@ export function limitsUnder(faults: ReadonlySet<FaultName>, limits: ShardLimits)
     ...(faults.has("log-outgrows-pending") && { pendingRecordsMax: 400, liveRowsMax: 100_000 }),
     ...(faults.has("half-snapshot") && { entriesPerUserMax: 12, pendingRecordsMax: 10_000, liveRowsMax: 3 }),
     ...(faults.has("one-database-fills-all") && { pendingRecordsMax: 60, flushWindowMs: 5_000 }),
-    ...(faults.has("bad-report") && { commitSpacingMs: 250 }),
+    ...(faults.has("bad-report") && { commitWaitMsMax: 250 }),
     ...(faults.has("lookup-beyond-list") && { viewBytesMax: 100_000 }),
   };
 }
@@ -81,6 +81,11 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
   }
   if (faults.has("half-snapshot")) planCrowd(kernel, world, clients);
   if (faults.has("late-duration")) planLateDurations(kernel, world, clients);
+  if (faults.has("unknown-row")) {
+    // Whoever is named in such a row may want to be forgotten.
+    for (const userId of USERS.slice(0, 4))
+      kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "", () => clients.erase(userId));
+  }
   if (faults.has("dead-letters-outlive-erasure")) {
     for (const userId of USERS.slice(0, 4)) {
       const atMs = Math.floor(kernel.random() * TROUBLE_MS);
@@ -105,10 +110,13 @@ export function planFaults(kernel: Kernel, world: HistoryWorld, clients: History
   }
   if (faults.has("bad-report")) {
     for (let times = 0; times < 20; times += 1) {
-      kernel.after(Math.floor(kernel.random() * TROUBLE_MS), "", () => {
-        for (const userId of USERS) clients.reportBadly(userId);
-        for (const userId of USERS) clients.report(userId, ["film-0"]);
-      });
+      const atMs = Math.floor(kernel.random() * TROUBLE_MS);
+      // Those before them have commits wait: the bad ones come into the same as good ones.
+      for (const soonMs of [0, 150, 300, 450])
+        kernel.after(atMs + soonMs, "", () => {
+          for (const userId of USERS) clients.reportBadly(userId);
+          for (const userId of USERS) clients.report(userId, ["film-0"]);
+        });
     }
   }
 }

@@ -225,11 +225,11 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: "a user's excess is counted among everybody's", d1: instead("PARTITION BY user_id ", "") },
   {
     name: "a user is read from the oldest entry on",
-    d1: instead('order by "history"."at" desc', 'order by "history"."at" asc'),
+    d1: instead("ORDER BY at DESC, rev DESC", "ORDER BY at ASC, rev DESC"),
   },
   {
     name: "an erasure marks and deletes nothing",
-    d1: instead('delete from "history" where', 'delete from "history" where 0 and'),
+    d1: instead("DELETE FROM history WHERE", "DELETE FROM history WHERE 0 AND"),
   },
   { name: "a view is loaded without what is pending", patch: method(PendingSet, "ofUser", () => () => []) },
   { name: "a refill overwrites what is newer", patch: lastOneWins },

@@ -35,6 +35,8 @@ import { SimObject } from "../kernel/sim-object.ts";
 
 /** A reader's patience with D1; longer than in production, where calls are not as slow as here. */
 const READER_MS = 1_500;
+/** What callers of a report say that they have left. */
+const REPORT_MS = 400;
 
 interface WiredShard {
   readonly door: ShardDoor;
@@ -86,16 +88,28 @@ export class SimShard {
       door.forUser(callers, (shard) => {
         this.#world.hold(this.#world.shardOf(userId) === this, `${userId}: nothing lands in a wrong shard`);
         const areKnown = arePending(this.#world, userId, reports);
-        return shard.report(userId, reports).catch((error: unknown) => {
-          const isFull = codeOf(error) === "OVERLOADED";
-          this.#world.hold(
-            !isFull || !areKnown,
-            `${userId}: a report of what is pending is taken by a full shard`,
-          );
-          throw error;
-        });
+        return shard.report(userId, reports, REPORT_MS).then(
+          (receipt) => {
+            this.#waited(userId, receipt.waitedMs ?? 0);
+            return receipt;
+          },
+          (error: unknown) => {
+            const isFull = codeOf(error) === "OVERLOADED";
+            this.#world.hold(
+              !isFull || !areKnown,
+              `${userId}: a report of what is pending is taken by a full shard`,
+            );
+            throw error;
+          },
+        );
       }),
     );
+  }
+
+  #waited(userId: string, waitedMs: number): void {
+    if (waitedMs > 0) this.#world.counters.note("report waited for company");
+    const longestMs = Math.min(this.#world.options.limits.commitWaitMsMax, REPORT_MS / 2);
+    this.#world.hold(waitedMs <= longestMs, `${userId}: no report waits longer on purpose than it may`);
   }
 
   list(userId: string, query: ListQuery, callers: ShardMapping): Promise<EntryPage | Elsewhere> {

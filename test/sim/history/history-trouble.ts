@@ -13,6 +13,8 @@ export const SKEW_MS_MAX = 300_000;
 /** Entries kept of one user, in these small worlds. */
 export const ENTRIES_PER_USER_MAX = 6;
 const HEARTBEAT_MS = 10_000;
+const RUSH_MS = 3_000;
+const RUSH_GAP_MS = 60;
 const ITEMS = 3;
 const ITEMS_OF_MANY = 12;
 
@@ -40,7 +42,8 @@ export function drawHardship(kernel: Kernel): Hardship {
 export function drawLimits(kernel: Kernel): ShardLimits {
   return {
     flushWindowMs: kernel.pick([5_000, 20_000, 60_000]),
-    commitSpacingMs: kernel.pick([0, 50, 250]),
+    commitGroup: 20,
+    commitWaitMsMax: kernel.pick([0, 25, 250]),
     pendingRecordsMax: kernel.pick([12, 20, 400]),
     pendingBytesMax: 5_000_000,
     readMs: 300,
@@ -64,6 +67,7 @@ export function planTrouble(kernel: Kernel, world: HistoryWorld, clients: Histor
     // Everybody at once.
     for (const userId of USERS) reportSomething(kernel, clients, userId);
   });
+  times(2, () => rush(kernel, clients));
   for (let reader = 0; reader < 30; reader += 1) {
     sometime(() => {
       const userId = anybody();
@@ -84,6 +88,12 @@ export function planTrouble(kernel: Kernel, world: HistoryWorld, clients: Histor
   });
   times(4, () => kernel.crash(kernel.pick(world.shards).object.process));
   times(3, () => outage(kernel, world));
+}
+
+/** So many at once for some seconds that commits wait for company. */
+function rush(kernel: Kernel, clients: HistoryClients): void {
+  for (let atMs = 0; atMs < RUSH_MS; atMs += RUSH_GAP_MS)
+    kernel.after(atMs, "", () => reportSomething(kernel, clients, kernel.pick(USERS)));
 }
 
 /** A player sends its heartbeat, from one place or another of the same film. */

@@ -108,10 +108,10 @@ export class SimObject<T> {
     });
   }
 
-  /** A timer of the instance. */
-  schedule(delayMs: number, callback: () => void): void {
+  /** A timer of the instance, and how it is called off. */
+  schedule(delayMs: number, callback: () => void): () => void {
     const { life } = this.process;
-    this.#options.kernel.after(delayMs, "", () => {
+    return this.#options.kernel.timer(delayMs, "", () => {
       if (this.process.life === life) callback();
     });
   }
