@@ -29,8 +29,8 @@ Leak: share of the calls that reached the dead upstream. An isolate with half a 
 finds out alone, and one that is all there is finds out nothing from so few.
 `;
 
-const COST_HEAD = `While all is well, half a call a second from each isolate; a million requests to an object are
-$0.15. Before: the object did not say how soon to report again, and each isolate did so every
+const COST_HEAD = `While all is well, half a call a second from each isolate; each report is a billed request to an
+object. Before: the object did not say how soon to report again, and each isolate did so every
 second.
 `;
 

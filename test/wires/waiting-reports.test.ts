@@ -95,6 +95,7 @@ function platform(world: World) {
   return wireGateway({
     ...guardBindings(),
     CORS_ORIGINS: "",
+    LOG_SAMPLE: "100",
     RATE_LIMIT_SCALE: "100",
     LIMIT_MODES: "",
     OVERLOAD_LIMITER: world.overloadLimiter,

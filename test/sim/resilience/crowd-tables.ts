@@ -5,8 +5,6 @@ const RPS = 0.5;
 const DEAD = { fromMs: 130_000, untilMs: 210_000 };
 const ENDS_AT_MS = 300_000;
 const LIVES_MS = 300_000;
-/** Of a million requests to an object, in dollars (bench/prices.json, 2026-11). */
-const PRICE_OF_MILLION = 0.15;
 const MILLION = 1_000_000;
 
 /** The scenario of the tables, changed in what is said. */
@@ -76,14 +74,9 @@ export function breakerCostTable(): string {
       });
       return (quietReports / quietCalls) * MILLION;
     });
-    const dollars = perMillion.map((reports) => `$${((reports / MILLION) * PRICE_OF_MILLION).toFixed(4)}`);
-    return [
-      count(isolates),
-      ...perMillion.map((reports) => count(Math.round(reports / 100) * 100)),
-      ...dollars,
-    ];
+    return [count(isolates), ...perMillion.map((reports) => count(Math.round(reports / 100) * 100))];
   });
-  return table(["isolates", "reports a million calls before", "now", "price before", "now"], rows);
+  return table(["isolates", "reports a million calls before", "now"], rows);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
