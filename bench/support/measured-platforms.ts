@@ -118,9 +118,9 @@ export async function startWriteThrough(options: WholeOptions = {}): Promise<Run
 
 /**
  * The same hops as the product in plain Hono and RPC: no auth, no log, no guards, a shard that only
- * counts.
+ * counts; with `togetherMs` it answers reports in groups, so long after the first of each.
  */
-export async function startBareChain(): Promise<RunningPlatform> {
+export async function startBareChain(togetherMs?: number): Promise<RunningPlatform> {
   const workers = [
     await benchWorker("bare-gateway", {
       name: "bare-gateway",
@@ -133,6 +133,7 @@ export async function startBareChain(): Promise<RunningPlatform> {
     await benchWorker("bare-history", {
       name: "bare-history",
       durableObjects: { SHARD: { className: "CountingShard", useSQLite: true } },
+      ...(togetherMs === undefined ? {} : { bindings: { TOGETHER_MS: togetherMs } }),
     }),
   ];
   return startPlatform({ workers, entry: "bare-gateway", port: 0 });

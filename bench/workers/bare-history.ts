@@ -3,6 +3,8 @@ import { jumpHash, jumpKey } from "../../src/resilience/hash/jump-hash.ts";
 
 interface BareEnv {
   readonly SHARD: DurableObjectNamespace<CountingShard>;
+  /** Reports are answered together, so many ms after the first of them; at once if absent. */
+  readonly TOGETHER_MS?: number;
 }
 
 const ENTRIES = [
@@ -20,9 +22,22 @@ const ENTRIES = [
 export class CountingShard extends DurableObject<BareEnv> {
   #count = 0;
 
-  report(reports: readonly object[]): { accepted: number; total: number } {
+  #answers: (() => void)[] = [];
+
+  async report(reports: readonly object[]): Promise<{ accepted: number; total: number }> {
     this.#count += reports.length;
+    if (this.env.TOGETHER_MS !== undefined) await this.#turn(this.env.TOGETHER_MS);
     return { accepted: reports.length, total: this.#count };
+  }
+
+  /** What waiting for a shared commit costs by itself: requests in flight, and nothing written. */
+  #turn(togetherMs: number): Promise<void> {
+    if (this.#answers.length === 0) {
+      setTimeout(() => {
+        for (const answer of this.#answers.splice(0)) answer();
+      }, togetherMs);
+    }
+    return new Promise((resolve) => void this.#answers.push(resolve));
   }
 
   /** As many bytes as the product answers to a user who has reported one item. */
