@@ -63,6 +63,8 @@ export class GroupCommit<T, R> {
   #callOff: CallOff | null = null;
   /** When what waits now was to be committed at the latest. */
   #dueMs = Number.NEGATIVE_INFINITY;
+  /** How many there were when the wait for others began. */
+  #waitedFirst = 0;
 
   constructor(options: GroupCommitOptions<T, R>) {
     this.#options = options;
@@ -81,9 +83,15 @@ export class GroupCommit<T, R> {
     const atMs = now();
     this.#waiting.push({ item, atMs, resolve, reject });
     this.#waitingWeight += weight;
-    const waitMs = Math.floor(Math.min(wait.arrived(atMs, clientOf(item)), remainingMs * PATIENCE_SHARE));
+    const companyMs = wait.arrived(atMs, clientOf(item));
+    const patienceMs = remainingMs * PATIENCE_SHARE;
+    const waitMs = Math.floor(Math.min(companyMs, patienceMs));
     if (waitMs <= 0) this.#run();
-    else if (this.#callOff === null || atMs + waitMs < this.#dueMs) this.#gather(waitMs, atMs + waitMs);
+    else if (this.#callOff === null || atMs + waitMs < this.#dueMs) {
+      // Who has no patience cuts a wait short and is company as well; otherwise it is a new wait.
+      if (this.#callOff === null || companyMs <= patienceMs) this.#waitedFirst = this.#waiting.length;
+      this.#gather(waitMs, atMs + waitMs);
+    }
     return promise;
   }
 
@@ -91,9 +99,8 @@ export class GroupCommit<T, R> {
   #gather(waitMs: number, dueMs: number): void {
     this.#callOff?.();
     this.#dueMs = dueMs;
-    const { length } = this.#waiting;
     this.#later(waitMs, () => {
-      this.#options.wait.ended(this.#options.now(), this.#waiting.length - length);
+      this.#options.wait.ended(this.#options.now(), this.#waiting.length - this.#waitedFirst);
       this.#run();
     });
   }

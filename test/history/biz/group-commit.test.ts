@@ -114,6 +114,18 @@ describe("group commit", () => {
     expect(commits.at(-1)).toEqual(["patient", "late"]);
   });
 
+  it("goes on waiting for company, though each that comes cuts the wait short", async () => {
+    const { clock, commits, group, keepBusy } = groupCommit();
+    await keepBusy();
+    for (let round = 0; round < 6; round += 1) {
+      void group.submit(`patient-${round}`, 845);
+      clock.turn(10);
+      void group.submit(`hurried-${round}`, 60);
+      clock.turn(140);
+    }
+    expect(commits.map(({ length }) => length)).toEqual([2, 2, 2, 2, 2, 2]);
+  });
+
   it("takes for a wait on purpose only what was meant: a timer that goes off late has waited behind other work", async () => {
     const { clock, waits, group, keepBusy } = groupCommit();
     await keepBusy();
