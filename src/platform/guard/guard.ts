@@ -234,9 +234,9 @@ export class Guard {
         hedge !== null && plan.kind === "read" && plan.idempotent
           ? this.#hedged(hedge, plan, start)
           : start();
-      // A trial decides for all others: whoever hangs up on it must not leave them waiting.
-      if (admission.kind === "trial") this.#flights.listen(flight, now);
-      const answer = await timer.withTimeout(running, limitMs);
+      const answering = timer.withTimeout(running, limitMs);
+      if (admission.kind === "trial") this.#seeToTrial(answering, plan, number, flight);
+      const answer = await answering;
       flight.failure = plan.failureOf?.(answer) ?? null;
       if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);
       if (outcome === "failure") throttle.failure();
@@ -253,6 +253,15 @@ export class Guard {
       flight.attemptedAs = null;
       void afterAttempt();
     }
+  }
+
+  /**
+   * A trial decides for all others: whoever hangs up on it must not leave them waiting. One that is
+   * a call's first attempt is kept alive with the call.
+   */
+  #seeToTrial(answer: Promise<unknown>, { hangUp }: Patience, number: number, flight: Flight): void {
+    this.#flights.listen(flight, this.#parts.now);
+    if (hangUp === undefined && number > 1) this.#parts.keep(answer.catch(() => undefined));
   }
 
   /**

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CodedError, codeOf } from "../../../src/contracts/errors.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
+import type { Breaker } from "../../../src/resilience/breaker/breaker.ts";
 import { HystrixBreaker } from "../../../src/resilience/breaker/hystrix-breaker.ts";
 import { OVERLOAD_LIMITERS, overloadLimiter } from "../../../src/resilience/overload/overload-limiters.ts";
 import type { OverloadLimiter, WorkOutcome } from "../../../src/resilience/overload/overload-limiter.ts";
@@ -401,6 +402,29 @@ describe("a service, which is told of no hang-up", () => {
     clock.turn(6_000);
     await guard.call("write", { ...plan(clock), idempotent: false }, async () => "up");
     expect(kept).toHaveLength(1);
+  });
+
+  it("is kept alive where only its second attempt is the trial of a breaker", async () => {
+    const kept: Promise<unknown>[] = [];
+    const clock = new VirtualTime();
+    const admissions = [{ kind: "admitted" }, { kind: "trial" }] as const;
+    let asked = 0;
+    const breaker: Breaker = {
+      admit: () => admissions[asked++] ?? { kind: "admitted" },
+      record: () => undefined,
+      view: () => ({ state: "closed", total: 0, failures: 0 }),
+    };
+    const guard = testGuard({ breaker, now: clock.now, keep: (work) => void kept.push(work) });
+    let attempts = 0;
+    void guard
+      .call("read", plan(clock), () => {
+        attempts += 1;
+        return attempts === 1 ? Promise.reject(new CodedError("UNAVAILABLE", "not now")) : never;
+      })
+      .catch(() => undefined);
+    expect(kept).toHaveLength(0);
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    expect([attempts, kept.length]).toEqual([2, 1]);
   });
 
   it("is not asked to where hang-ups are told: what nobody waits for any more is dropped there", async () => {
