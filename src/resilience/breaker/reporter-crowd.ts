@@ -24,6 +24,12 @@ const REPORTS_PER_SECOND = 120;
 const TURNS_PER_SECOND_MIN = 50;
 /** What reports come to while all is well: they say little. */
 const QUIET_REPORTS_PER_SECOND = 28;
+/**
+ * How much of a pace that is heard after a restart is believed: an object that sleeps between the
+ * reports of the few who are left would else hold them to the pace of thousands for ever. A fifth
+ * more reports for a while is what there is room for.
+ */
+const BELIEVED_PART = 0.8;
 /** So few may report twice in a second, as soon as something happens. */
 const FREE_REPORTERS = 70;
 /** As soon as they must keep to turns these are longer than what isolates do by themselves. */
@@ -52,7 +58,7 @@ export class ReporterCrowd {
     if (ageMs < LISTENS_MS && keptMs !== undefined)
       this.#believed = Math.max(
         this.#believed,
-        (Math.min(keptMs, AFTER_MS_MAX) * REPORTS_PER_SECOND) / 1_000,
+        (BELIEVED_PART * Math.min(keptMs, AFTER_MS_MAX) * REPORTS_PER_SECOND) / 1_000,
       );
     return this.#paceOf(atMs, Math.max(this.#names.count(atMs), ageMs < MEMORY_MS ? this.#believed : 0));
   }
