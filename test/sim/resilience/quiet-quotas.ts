@@ -1,4 +1,4 @@
-import { type RateAccuracy, SEEDS, simulateRate } from "./rate-accuracy.ts";
+import { type RateAccuracy, range, SEEDS, simulateRate } from "./rate-accuracy.ts";
 
 /*
  * What it costs in accuracy, and saves in calls, that isolates tell nobody of quiet clients.
@@ -52,8 +52,4 @@ export function quietQuotasTable(): string {
     "waited",
   ];
   return [`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...lines, ""].join("\n");
-}
-
-function range(values: readonly number[]): string {
-  return `${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)}`;
 }

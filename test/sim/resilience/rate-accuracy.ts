@@ -187,7 +187,8 @@ export function rateAccuracyTable({
   return [`| ${head.join(" | ")} |`, `|${" --- |".repeat(head.length)}`, ...lines, ""].join("\n");
 }
 
-function range(values: readonly number[]): string {
+/** The least and the greatest of some shares. */
+export function range(values: readonly number[]): string {
   return `${Math.min(...values).toFixed(2)}–${Math.max(...values).toFixed(2)}`;
 }
 
