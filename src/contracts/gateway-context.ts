@@ -5,6 +5,7 @@ import {
   CONTEXT_HEADER,
   DEADLINE_HEADER,
   HURRIED_HEADER,
+  LOG_WEIGHT_MAX,
   RATE_LIMIT_HEADER,
   RATE_LIMIT_POLICY_HEADER,
   REQUEST_ID_HEADER,
@@ -68,7 +69,7 @@ export function readGatewayContext(headers: Headers): GatewayContext {
     clientKind: CLIENT_KINDS.find((kind) => kind === clientKind) ?? null,
     quota: isQuota(quota) ? quota : null,
     clientAddress: typeof clientAddress === "string" ? clientAddress : null,
-    logWeight: isBetween(logWeight, 1, Number.MAX_SAFE_INTEGER) ? logWeight : null,
+    logWeight: isBetween(logWeight, 1, LOG_WEIGHT_MAX) && Number.isInteger(logWeight) ? logWeight : null,
   };
 }
 

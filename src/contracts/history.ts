@@ -109,7 +109,8 @@ export interface ReportReceipt {
   readonly rejected?: readonly RejectedReport[];
   /**
    * How long they waited on purpose for the commit that they share with others, in ms: no sign of
-   * load. Absent where they didn't, and from a shard of an older version; no client is told.
+   * load. Absent where they didn't, and from a shard of an older version. The BFF takes it out, and
+   * tells it in `Server-Timing`.
    */
   readonly waitedMs?: number;
 }

@@ -73,6 +73,11 @@ describe("the gateway's context", () => {
     }
   });
 
+  it("passes on no weight that a service would refuse the call for", () => {
+    for (const logWeight of [1.5, 1_000_001, "1"])
+      expect(read(JSON.stringify({ ...NOTHING_SAID, logWeight })).logWeight).toBeNull();
+  });
+
   it("is read from a gateway of the release before, which says each thing in a header of its own", () => {
     const headers = new Headers({
       "x-request-id": "request-1",
