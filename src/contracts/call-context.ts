@@ -1,4 +1,6 @@
 import * as z from "zod";
+import { isCellName } from "./cell.ts";
+import { CONTINENTS, type Continent } from "./continent.ts";
 import { LOG_WEIGHT_MAX } from "./internal-request.ts";
 import type { Role } from "./permissions.ts";
 
@@ -24,11 +26,13 @@ export const callContextSchema = z.object({
       userId: idSchema,
       sessionId: idSchema,
       roles: z.array(z.string().max(ID_LENGTH_MAX)).max(ROLES_MAX),
+      cell: z.string().refine(isCellName).optional(),
     })
     .nullable(),
   isHurried: z.boolean().optional(),
   attempt: z.int().min(1).optional(),
   clientAddress: z.string().max(ID_LENGTH_MAX).optional(),
+  continent: z.enum(CONTINENTS).optional(),
   logWeight: z.int().min(1).max(LOG_WEIGHT_MAX).optional(),
 });
 
@@ -37,6 +41,8 @@ export interface Principal {
   readonly userId: string;
   readonly sessionId: string;
   readonly roles: readonly Role[];
+  /** The user's home cell; absent: `main`. */
+  readonly cell?: string;
 }
 
 /**
@@ -61,6 +67,8 @@ export interface CallContext {
   readonly attempt?: number;
   /** Where the client calls from, for limits that count by it; absent where nobody needs it. */
   readonly clientAddress?: string;
+  /** Where the client is, for the home of a new user; absent where nobody needs or knows it. */
+  readonly continent?: Continent;
   /**
    * The request's lines are to be logged, and each stands for so many requests; absent where only
    * what goes wrong is told.

@@ -138,6 +138,8 @@ export const SHARED_UPSTREAMS = [
   "account",
   "app",
   "ops",
+  "realtime",
+  "realtime-pushes",
   "identity",
   "history",
   "identity-db",
@@ -151,4 +153,11 @@ export const SHARED_UPSTREAMS = [
   "wallet-queue",
   "savings-queue",
 ] as const;
-export type SharedUpstream = (typeof SHARED_UPSTREAMS)[number];
+
+/** Of the history, whose cells, databases and queues config alone adds. */
+const SHARED_OF_HISTORY = /^history-(?:[a-z][a-z0-9]{0,15}-)?(?:db-\d{1,3}|queue)$/;
+
+/** Whether all isolates share the breaker state of this upstream. */
+export function isSharedUpstream(upstream: string): boolean {
+  return (SHARED_UPSTREAMS as readonly string[]).includes(upstream) || SHARED_OF_HISTORY.test(upstream);
+}

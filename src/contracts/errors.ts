@@ -19,15 +19,24 @@ export const ERROR_CATALOGUE = {
   INVALID: { status: 422, title: "Invalid values" },
   INSUFFICIENT_FUNDS: { status: 422, title: "Insufficient funds" },
   LEDGER_FULL: { status: 422, title: "Ledger full" },
+  UPGRADE_REQUIRED: { status: 426, title: "Upgrade required" },
   RATE_LIMITED: { status: 429, title: "Too many requests" },
   OVERLOADED: { status: 503, title: "Overloaded" },
   CIRCUIT_OPEN: { status: 503, title: "Circuit open" },
   UNAVAILABLE: { status: 503, title: "Temporarily unavailable" },
+  SPENDING_CAP: { status: 503, title: "Spending cap reached" },
   DEADLINE_EXCEEDED: { status: 504, title: "Deadline exceeded" },
   INTERNAL: { status: 500, title: "Internal error" },
 } as const satisfies Record<string, { readonly status: number; readonly title: string }>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
+
+/**
+ * When to come back after `SPENDING_CAP`, in ms, at the earliest: an account stays at its cap until
+ * somebody raises it or the month ends. Those who are refused were refused at different times, so
+ * that they don't come back together.
+ */
+export const SPENDING_CAP_RETRY_MS = 300_000;
 
 /** One rejected value: a dotted path into the body, query or path, and why. */
 export interface FieldError {
@@ -165,6 +174,23 @@ export function isRetryable(error: unknown): boolean {
 export function wrap(cause: unknown, what: string, code: ErrorCode = codeOf(cause)): CodedError {
   const hints = hintsOf(cause);
   return new CodedError(code, what, { cause, ...hints });
+}
+
+/** When to come back while a release is under way, in ms. */
+const RELEASE_RETRY_MS = 30_000;
+
+/**
+ * A release is under way, and whoever is asked, or what is stored, is still of the one before.
+ * Nobody is ill, no breaker counts it, and to try again at once is of no use.
+ */
+export function releaseUnderWay(what: string, cause?: unknown): CodedError {
+  return new CodedError("UNAVAILABLE", what, {
+    cause,
+    retryAfterMs: RELEASE_RETRY_MS,
+    alreadyRetried: true,
+    mustNotRetry: true,
+    failedBelow: true,
+  });
 }
 
 type ErrorHints = Omit<CodedErrorOptions, "cause">;

@@ -1,4 +1,5 @@
 import { clientKindOf, CLIENT_KINDS, type ClientKind } from "./client-kind.ts";
+import { isContinent, type Continent } from "./continent.ts";
 import {
   ATTEMPT_HEADER,
   CLIENT_ADDRESS_HEADER,
@@ -35,6 +36,8 @@ export interface GatewayContext {
    * Where the client calls from, for limits that are counted further down; null where nobody asks.
    */
   readonly clientAddress: string | null;
+  /** Where the client is, for the home of a new user; null where nobody asks, or knows. */
+  readonly continent: Continent | null;
   /**
    * How many requests a log line about this one stands for; null where it is one of those that look
    * alike, and only what goes wrong is logged.
@@ -60,7 +63,7 @@ export function writeGatewayContext(context: GatewayContext): string {
 export function readGatewayContext(headers: Headers): GatewayContext {
   const text = headers.get(CONTEXT_HEADER);
   const given = text === null ? inSeparateHeaders(headers) : membersOf(text);
-  const { requestId, remainingMs, attempt, clientKind, quota, clientAddress, logWeight } = given;
+  const { requestId, remainingMs, attempt, clientKind, quota, clientAddress, continent, logWeight } = given;
   return {
     requestId: typeof requestId === "string" && requestId !== "" ? requestId : REQUEST_ID_DEFAULT,
     remainingMs: isBetween(remainingMs, 0, REMAINING_MS_MAX) ? remainingMs : REMAINING_MS_DEFAULT,
@@ -69,6 +72,7 @@ export function readGatewayContext(headers: Headers): GatewayContext {
     clientKind: CLIENT_KINDS.find((kind) => kind === clientKind) ?? null,
     quota: isQuota(quota) ? quota : null,
     clientAddress: typeof clientAddress === "string" ? clientAddress : null,
+    continent: isContinent(continent) ? continent : null,
     logWeight: isBetween(logWeight, 1, LOG_WEIGHT_MAX) && Number.isInteger(logWeight) ? logWeight : null,
   };
 }

@@ -45,11 +45,37 @@ export const reportSchema = z.object({
   at: z.int().min(AT_MS_MIN, "at is in milliseconds").optional(),
 });
 
-/** The reports themselves are read one by one: see report-batch.ts. */
-export const reportsSchema = z.object({ reports: z.unknown() });
+/**
+ * What a client sends: the reports themselves are read one by one (report-batch.ts). `sentAt` is
+ * its clock while it sends, in ms since the epoch.
+ */
+export const reportsSchema = z.object({
+  reports: z.unknown(),
+  sentAt: z.int().min(AT_MS_MIN, "sentAt is in milliseconds").optional(),
+});
+
+/**
+ * A report as it travels between workers: `at` is the time that it is dated by, `rawAt` the one its
+ * client gave, where that is another.
+ */
+export const datedReportSchema = reportSchema.extend({ rawAt: z.int().min(AT_MS_MIN).optional() });
+export type DatedReport = z.infer<typeof datedReportSchema>;
+
+/** What people say of an item by hand; it stands until the next report on it. */
+export const markSchema = z
+  .object({
+    watched: z.boolean().optional(),
+    dismissed: z.literal(true).optional(),
+    at: z.int().min(AT_MS_MIN, "at is in milliseconds").optional(),
+  })
+  .refine(({ watched, dismissed }) => watched !== undefined || dismissed !== undefined, {
+    path: ["watched"],
+    message: "watched or dismissed must be given",
+  });
+export const settingsSchema = z.object({ paused: z.boolean() });
 
 export const storedItemKeySchema = z.object({ kind: kindSchema, itemId: storedItemIdSchema });
-const itemKeySchema = z.object({ kind: kindSchema, itemId: itemIdSchema });
+export const itemKeySchema = z.object({ kind: kindSchema, itemId: itemIdSchema });
 export const lookupSchema = z.object({ items: z.array(itemKeySchema).min(1).max(REPORTS_PER_CALL_MAX) });
 
 const limitSchema = z.coerce.number().pipe(z.int().min(1).max(ENTRIES_PER_PAGE_MAX)).default(20);
@@ -68,15 +94,30 @@ export const listQuerySchema = z.object({
 export const continueQuerySchema = z.object({ limit: limitSchema });
 
 /**
+ * A place in a user's own order: the revision up to which a client has everything, and where it
+ * began, in base 36. Opaque to clients.
+ */
+const placeSchema = z.string().regex(/^[0-9a-z]{1,12}(?:\.[0-9a-z]{1,12})?$/, "is not a cursor of ours");
+
+export const changesQuerySchema = z.object({
+  since: placeSchema.optional(),
+  limit: limitSchema.default(ENTRIES_PER_PAGE_MAX),
+});
+
+/**
  * What the queries of clients have become when they reach history: nothing is left to a default any
  * more.
  */
 export const pageLimitSchema = z.int().min(1).max(ENTRIES_PER_PAGE_MAX);
 export const listCallSchema = listQuerySchema.extend({ limit: pageLimitSchema });
+export const changesCallSchema = changesQuerySchema.extend({ limit: pageLimitSchema });
 
 export type Report = z.infer<typeof reportSchema>;
 export type ItemKey = z.infer<typeof itemKeySchema>;
 export type ListQuery = z.infer<typeof listQuerySchema>;
+export type ChangesQuery = z.infer<typeof changesQuerySchema>;
+export type Mark = z.infer<typeof markSchema>;
+export type HistorySettings = z.infer<typeof settingsSchema>;
 
 /** One item of a user's history as clients see it. */
 export interface Entry {
@@ -87,6 +128,10 @@ export interface Entry {
   readonly event: PlaybackEvent;
   readonly deviceId?: string;
   readonly watchedAt: number;
+  /** By the kind's share of a known duration, by `ended`, or by hand. */
+  readonly watched: boolean;
+  /** Taken out of "continue" by hand; absent where it isn't. */
+  readonly dismissed?: true;
 }
 
 /**
@@ -107,6 +152,10 @@ export interface ReportReceipt {
   readonly accepted: number;
   readonly ignored: number;
   readonly rejected?: readonly RejectedReport[];
+  /** The entries that won over reports of this call, each once; absent where none lost. */
+  readonly superseded?: readonly Entry[];
+  /** When the shard wishes to hear of this player next, in ms. Absent from an older one. */
+  readonly nextReportMs?: number;
   /**
    * How long they waited on purpose for the commit that they share with others, in ms: no sign of
    * load. Absent where they didn't, and from a shard of an older version. The BFF takes it out, and
@@ -126,6 +175,30 @@ export interface EntryPage {
 }
 
 /**
+ * What has changed in a user's history, in the user's own order. `trimmed` and `cleared`: what was
+ * watched before that time, in ms, is gone; what is kept of the same time follows as entries.
+ */
+export type Change =
+  | { readonly entry: Entry }
+  | { readonly removed: ItemKey & { readonly at: number } }
+  | { readonly cleared: { readonly before: number } }
+  | { readonly trimmed: { readonly before: number } }
+  | { readonly settings: HistorySettings };
+
+export interface ChangePage {
+  readonly changes: readonly Change[];
+  /** What to give as `since` next time. */
+  readonly cursor: string;
+  /** Whether more is there already. */
+  readonly more: boolean;
+  /**
+   * `since` is older than what is remembered of deleted items: this is everything from the
+   * beginning, and what the client has beside it is gone.
+   */
+  readonly resync?: true;
+}
+
+/**
  * What the app BFF may ask of history (entrypoint `Playback`). The user is always `ctx.principal`:
  * there is no way to name another. Every method throws `UNAUTHENTICATED` without one and
  * `OVERLOADED` (with `retryAfterMs`) when the user's shard is full.
@@ -135,15 +208,33 @@ export interface HistoryPlayback {
    * When it answers, every accepted report is durable. One that is not valid is named and holds up
    * no other; throws `INVALID` where none is valid.
    */
-  report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt>;
+  report(ctx: CallContext, reports: readonly DatedReport[]): Promise<ReportReceipt>;
   list(ctx: CallContext, query: ListQuery): Promise<EntryPage>;
   continueWatching(ctx: CallContext, limit: number): Promise<EntryPage>;
   lookup(ctx: CallContext, items: readonly ItemKey[]): Promise<EntryPage>;
+  /**
+   * Marks an item by hand. Answers the entry that stands then. Throws `NOT_FOUND` where there is no
+   * such entry, unless it is marked as watched. This and what follows throws `UNAVAILABLE` while
+   * objects of the release before are about.
+   */
+  mark(ctx: CallContext, item: ItemKey, mark: Mark): Promise<Entry>;
+  /** Deletes an item: no report that is older brings it back. */
+  remove(ctx: CallContext, item: ItemKey): Promise<void>;
+  /** The same for all items. */
+  clear(ctx: CallContext): Promise<void>;
+  settings(ctx: CallContext): Promise<HistorySettings>;
+  setSettings(ctx: CallContext, settings: HistorySettings): Promise<HistorySettings>;
+  /** What has changed since a place in the user's order. Never degraded: throws `UNAVAILABLE`. */
+  changes(ctx: CallContext, query: ChangesQuery): Promise<ChangePage>;
+  /** All entries as of one moment, newest first. Never degraded: throws `UNAVAILABLE`. */
+  exportAll(ctx: CallContext): Promise<readonly Entry[]>;
   ready(ctx: CallContext): Promise<void>;
 }
 
 export interface ShardStatus {
   readonly shard: number;
+  /** The cell it is of; absent: `main`. Shards have numbers of their own in each. */
+  readonly cell?: string;
   /** Records that D1 has not confirmed yet. */
   readonly pending: number;
   readonly pendingBytes: number;
@@ -158,6 +249,8 @@ export interface ShardStatus {
    * meanwhile.
    */
   readonly unreadRows: number;
+  /** The format of the log that the shard writes. Absent from a shard of the release before. */
+  readonly logFormat?: number;
   /**
    * How far the shard's logical clock is ahead of the wall, in ms: more than a minute, and one of
    * the two was wrong.
@@ -167,10 +260,21 @@ export interface ShardStatus {
   readonly failingDatabases: readonly number[];
 }
 
+/** How many shards a cell has, by which mapping; null while that can't be read. */
+export interface CellOverview {
+  readonly cell: string;
+  readonly mappingVersion: number | null;
+  readonly shards: number | null;
+}
+
 export interface HistoryOverview {
   readonly flushWindowMs: number;
+  /** Of `main`; those of all cells are in `cells`. */
   readonly mappingVersion: number;
+  /** Those of `main`, then of each other cell that can be read. */
   readonly shards: readonly ShardStatus[];
+  /** Absent from a history of the release before. */
+  readonly cells?: readonly CellOverview[];
   /**
    * Messages the queue gave up on since ever (their records are still pending and will be sent
    * again). This and what follows is null while a database is away.
@@ -196,6 +300,11 @@ export interface HistoryOperations {
   /** Sends everything pending to the job now, without waiting for its window. */
   flush(ctx: CallContext): Promise<{ readonly shards: number }>;
   overview(ctx: CallContext): Promise<HistoryOverview>;
+  /**
+   * Names of the breakers of its databases and queues, in all cells, which isolates share. A
+   * history of the release before doesn't know it.
+   */
+  upstreams(ctx: CallContext): Promise<readonly string[]>;
   /** Records that were set aside, newest first. */
   rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage>;
   /**
@@ -209,6 +318,7 @@ export interface HistoryOperations {
 export interface HistoryErasure {
   /**
    * Forgets a user for good, everywhere; whatever still arrives for them is refused. Idempotent.
+   * `cell` is the user's home; absent: `main`.
    */
-  erase(ctx: CallContext, userId: string): Promise<void>;
+  erase(ctx: CallContext, userId: string, cell?: string): Promise<void>;
 }

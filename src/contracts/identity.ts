@@ -87,9 +87,10 @@ export interface IdentityAccounts {
    */
   login(ctx: CallContext, input: LoginInput): Promise<LoginGrant>;
   /**
-   * Trades a refresh token, once. Using one twice revokes its family. Throws `UNAUTHENTICATED`, and
-   * `RATE_LIMITED` where the session is refreshed too often: the token is as good as before then.
-   * An `UNAVAILABLE` with `retryAfterMs` has spent nothing either; one without it may have.
+   * Trades a refresh token. Presented again it has the same successor for `REFRESH_LEEWAY_MS`, and
+   * then revokes its family. Throws `UNAUTHENTICATED`, and `RATE_LIMITED` where the session is
+   * refreshed too often: the token is as good as before then. An `UNAVAILABLE` with `retryAfterMs`
+   * has spent nothing either; one without it may have.
    */
   refresh(ctx: CallContext, refreshToken: string): Promise<TokenGrant>;
   logout(ctx: CallContext): Promise<void>;

@@ -32,6 +32,8 @@ export const CLIENT_ADDRESS_HEADER = "x-client-address";
 
 /** Says of a 503 that its sender had too much to do. Stays inside. */
 export const OVERLOADED_HEADER = "x-overloaded";
+/** Says of a 503 that the account is at its spending cap. Stays inside. */
+export const SPENDING_CAP_HEADER = "x-spending-cap";
 /** Says of a 503 or 504 that nobody must try again at once. */
 export const NO_RETRY_HEADER = "x-no-retry";
 /** Says of a 503 or 504 that its sender is well: what failed lies behind it. Stays inside. */
@@ -52,6 +54,10 @@ export const INTERNAL_ISSUER = "playhead-gateway";
  * during a deployment: those are taken for one release more (docs/decisions/0010).
  */
 export const INTERNAL_TOKEN_TYPE = "internal+jwt";
+/** Of a ticket, which the gateway gives and takes itself: `POST /v1/realtime/tickets`. */
+export const TICKET_TYPE = "ticket+jwt";
+export const TICKET_AUDIENCE = "playhead-gateway";
+export const TICKET_TTL_S = 30;
 /** RFC 9068, 2.1. */
 export const ACCESS_TOKEN_TYPE = "at+jwt";
 export const ACCESS_TOKEN_TYPE_BEFORE = "JWT";
@@ -65,12 +71,21 @@ export const ACCESS_TOKEN_TTL_MS = 10 * 60_000;
 export const BFF_NAMES = ["account", "app", "ops"] as const;
 export type BffName = (typeof BFF_NAMES)[number];
 
-/** The audience of an internal token is the one worker that may accept it. */
-export function audienceOf(bff: BffName): string {
-  return `playhead-${bff}-bff`;
+/** Whom the gateway passes requests on to: the BFFs, and the worker that holds the sockets. */
+export const UPSTREAM_NAMES = [...BFF_NAMES, "realtime"] as const;
+export type UpstreamName = (typeof UPSTREAM_NAMES)[number];
+
+/** Something for each of them. */
+export function ofEachUpstream<T>(build: (name: UpstreamName) => T): Readonly<Record<UpstreamName, T>> {
+  return Object.fromEntries(UPSTREAM_NAMES.map((name) => [name, build(name)])) as Record<UpstreamName, T>;
 }
 
-/** Answered by every BFF to the gateway's readiness check; needs no token and reveals nothing. */
+/** The audience of an internal token is the one worker that may accept it. */
+export function audienceOf(upstream: UpstreamName): string {
+  return upstream === "realtime" ? "playhead-realtime" : `playhead-${upstream}-bff`;
+}
+
+/** Answered by all of them to the gateway's readiness check; needs no token and reveals nothing. */
 export const READY_PATH = "/readyz";
 
 /** The two RateLimit headers of an answer. */

@@ -8,12 +8,13 @@ export const PERMISSIONS = [
   "history:own",
   "home:own",
   "money:own",
+  "realtime:own",
   "ops:read",
   "ops:write",
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
 
-const OWN = ["account:own", "history:own", "home:own", "money:own"] as const;
+const OWN = ["account:own", "history:own", "home:own", "money:own", "realtime:own"] as const;
 
 const PERMISSIONS_OF_ROLE: Readonly<Record<Role, readonly Permission[]>> = {
   user: OWN,

@@ -6,6 +6,8 @@ import {
   type CallContext,
   type Principal,
 } from "./call-context.ts";
+import { isCellName } from "./cell.ts";
+import { isContinent } from "./continent.ts";
 import { LOG_WEIGHT_MAX } from "./internal-request.ts";
 
 /**
@@ -16,7 +18,7 @@ export function isPlainContext(given: unknown): given is CallContext {
   if (typeof given !== "object" || given === null) return false;
   const context = given as Members<CallContext>;
   const { requestId, traceparent, remainingMs, principal } = context;
-  const { isHurried, attempt, clientAddress, logWeight } = context;
+  const { isHurried, attempt, clientAddress, continent, logWeight } = context;
   return (
     isText(requestId, 1, LABEL_LENGTH_MAX) &&
     isText(traceparent, 0, LABEL_LENGTH_MAX) &&
@@ -25,6 +27,7 @@ export function isPlainContext(given: unknown): given is CallContext {
     (isHurried === undefined || typeof isHurried === "boolean") &&
     (attempt === undefined || isIntegerIn(attempt, 1, Number.MAX_SAFE_INTEGER)) &&
     (clientAddress === undefined || isText(clientAddress, 0, ID_LENGTH_MAX)) &&
+    (continent === undefined || isContinent(continent)) &&
     (logWeight === undefined || isIntegerIn(logWeight, 1, LOG_WEIGHT_MAX))
   );
 }
@@ -33,13 +36,14 @@ type Members<T> = Readonly<Partial<Record<keyof T, unknown>>>;
 
 function isPlainPrincipal(given: unknown): boolean {
   if (typeof given !== "object" || given === null) return false;
-  const { userId, sessionId, roles } = given as Members<Principal>;
+  const { userId, sessionId, roles, cell } = given as Members<Principal>;
   return (
     isText(userId, 1, ID_LENGTH_MAX) &&
     isText(sessionId, 1, ID_LENGTH_MAX) &&
     Array.isArray(roles) &&
     roles.length <= ROLES_MAX &&
-    roles.every((role) => isText(role, 0, ID_LENGTH_MAX))
+    roles.every((role) => isText(role, 0, ID_LENGTH_MAX)) &&
+    (cell === undefined || isCellName(cell))
   );
 }
 

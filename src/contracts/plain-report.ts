@@ -5,11 +5,12 @@ import {
   KIND,
   PLAYBACK_EVENTS,
   POSITION_MS_MAX,
+  type DatedReport,
   type PlaybackEvent,
   type Report,
 } from "./history.ts";
 
-type Members = Readonly<Partial<Record<keyof Report, unknown>>>;
+type Members = Readonly<Partial<Record<keyof DatedReport, unknown>>>;
 
 /**
  * A report that is as players send it, as the schema would see it; null for whatever the schema has
@@ -24,7 +25,7 @@ export function plainReport(given: unknown): Report | null {
   if (!isIn(positionMs, 0, POSITION_MS_MAX) || !isEvent(event)) return null;
   if (durationMs !== undefined && !isIn(durationMs, 0, POSITION_MS_MAX)) return null;
   if (deviceId !== undefined && (typeof deviceId !== "string" || !DEVICE_ID.test(deviceId))) return null;
-  if (at !== undefined && !isIn(at, AT_MS_MIN, Number.MAX_SAFE_INTEGER)) return null;
+  if (at !== undefined && !isTime(at)) return null;
   return {
     kind,
     itemId,
@@ -34,6 +35,21 @@ export function plainReport(given: unknown): Report | null {
     ...(deviceId === undefined ? {} : { deviceId }),
     ...(at === undefined ? {} : { at }),
   };
+}
+
+/**
+ * The same of one that travels between workers, where it also says what its client's clock said.
+ */
+export function plainDatedReport(given: unknown): DatedReport | null {
+  const plain = plainReport(given);
+  if (plain === null) return null;
+  const { rawAt } = given as Members;
+  if (rawAt === undefined) return plain;
+  return isTime(rawAt) ? { ...plain, rawAt } : null;
+}
+
+function isTime(value: unknown): value is number {
+  return isIn(value, AT_MS_MIN, Number.MAX_SAFE_INTEGER);
 }
 
 function isIn(value: unknown, min: number, max: number): value is number {

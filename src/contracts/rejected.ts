@@ -48,8 +48,13 @@ export type RejectedQuery = z.infer<typeof rejectedQuerySchema>;
 export type RejectedKey = Readonly<z.infer<typeof rejectedKeySchema>>;
 export type RedriveRejected = z.infer<typeof redriveRejectedSchema>;
 
-export interface RejectedRecord extends RejectedKey {
-  /** Number of the database that refused it. */
+/** The cell in whose database something was found; absent: `main`. */
+interface InCell {
+  readonly cell?: string;
+}
+
+export interface RejectedRecord extends RejectedKey, InCell {
+  /** Number of the database that refused it, among those of its cell. */
   readonly database: number;
   readonly reason: string;
   /** When it was refused, the last time. */
@@ -68,9 +73,9 @@ export interface RedriveReceipt {
    * Written, or not needed any more; of a dry run what would be tried. They are set aside no
    * longer.
    */
-  readonly redriven: readonly RejectedKey[];
+  readonly redriven: readonly (RejectedKey & InCell)[];
   /** Refused again; they stay, with this reason. */
-  readonly refused: readonly (RejectedKey & { readonly reason: string })[];
+  readonly refused: readonly (RejectedKey & InCell & { readonly reason: string })[];
   /** Whether there are others that were not tried. */
   readonly more: boolean;
 }

@@ -1,11 +1,19 @@
 import * as z from "zod";
 import { CodedError, type FieldError } from "./errors.ts";
-import { plainReport } from "./plain-report.ts";
-import { reportSchema, REPORTS_PER_CALL_MAX, type RejectedReport, type Report } from "./history.ts";
+import { plainDatedReport, plainReport } from "./plain-report.ts";
+import {
+  datedReportSchema,
+  reportSchema,
+  REPORTS_PER_CALL_MAX,
+  type DatedReport,
+  type RejectedReport,
+  type Report,
+  type ReportReceipt,
+} from "./history.ts";
 
 /** The reports of one call, sorted: one report's fault is that report's. */
-export interface ReportBatch {
-  readonly reports: readonly Report[];
+export interface ReportBatch<R extends Report = Report> {
+  readonly reports: readonly R[];
   /** Where each of {@link reports} stood among those given. */
   readonly places: readonly number[];
   readonly rejected: readonly RejectedReport[];
@@ -14,21 +22,50 @@ export interface ReportBatch {
 const batchSchema = z.array(z.unknown()).min(1).max(REPORTS_PER_CALL_MAX);
 
 /** A report as the schema sees it, or what is wrong with it. */
-type Read = { readonly data: Report; readonly error?: undefined } | { readonly error: z.ZodError };
+type Read<R> = { readonly data: R; readonly error?: undefined } | { readonly error: z.ZodError };
 
-function read(report: unknown): Read {
-  const plain = plainReport(report);
-  if (plain !== null) return { data: plain };
-  const { data, error } = reportSchema.safeParse(report);
-  return error === undefined ? { data } : { error };
+function readWith<R>(readPlain: (report: unknown) => R | null, schema: z.ZodType<R>) {
+  return function read(report: unknown): Read<R> {
+    const plain = readPlain(report);
+    if (plain !== null) return { data: plain };
+    const { data, error } = schema.safeParse(report);
+    return error === undefined ? { data } : { error };
+  };
 }
+
+const readReport = readWith(plainReport, reportSchema);
+const readDatedReport = readWith(plainDatedReport, datedReportSchema);
 
 /**
  * Tells the good reports of a call from the bad ones, so that a player's queue isn't held up for
  * ever by one of them. Throws `INVALID` with the path of each rejected value where it is no list of
- * 1 to 100, or where none is good.
+ * 1 to 100, or where none is good. What a client says of how a report was dated is not in it.
  */
 export function readReportBatch(given: unknown): ReportBatch {
+  return sorted(given, readReport);
+}
+
+/** The same between workers, where a report also says how it was dated. */
+export function readDatedBatch(given: unknown): ReportBatch<DatedReport> {
+  return sorted(given, readDatedReport);
+}
+
+/**
+ * What history says of the reports it was given, and what it was not given. A history of a later
+ * version may reject some more, by their places among those.
+ */
+export function receiptOf(
+  { places, rejected }: ReportBatch,
+  { rejected: further = [], ...receipt }: ReportReceipt,
+): ReportReceipt {
+  const all = [
+    ...rejected,
+    ...further.map(({ index, ...fault }) => ({ index: places[index] ?? index, ...fault })),
+  ];
+  return all.length === 0 ? receipt : { ...receipt, rejected: all.toSorted((a, b) => a.index - b.index) };
+}
+
+function sorted<R extends Report>(given: unknown, read: (report: unknown) => Read<R>): ReportBatch<R> {
   const list = batchSchema.safeParse(given);
   if (!list.success) throw invalid(list.error.issues);
   const results = list.data.map(read);

@@ -5,10 +5,10 @@ import { CodedError } from "../contracts/errors.ts";
 import { mayDo } from "../contracts/permissions.ts";
 import { prepareEveryResponse, type EveryResponse } from "../platform/http/every-response.ts";
 import { allowedOrigins } from "./allowed-origins.ts";
-import type { Authenticate } from "./authenticate.ts";
+import type { Authenticate } from "../platform/trust/authenticate.ts";
 import type { Denial } from "./client-limits.ts";
 import { countRequest, type CountDeps } from "./count-request.ts";
-import { forwarder, type ForwardDeps } from "./forward.ts";
+import { forwarder, isForwarded, type ForwardDeps } from "./forward.ts";
 import { methodNotAllowed, withHead } from "./method-not-allowed.ts";
 import { addOwnRoutes, type OwnRoutesDeps } from "./own-routes.ts";
 import { weightAtStart } from "./log-weight.ts";
@@ -17,6 +17,9 @@ import { readBody, type RequestBody } from "./read-body.ts";
 import { logRequest, type RequestLineDeps } from "./request-line.ts";
 import { openScope, timeoutOf, type GatewayScope } from "./request-scope.ts";
 import { METHODS, type Route } from "./routes.ts";
+import { answerTicket } from "./answer-ticket.ts";
+import type { Tickets } from "./tickets.ts";
+import { isUpgrade, takeTicket, upgradeRequired } from "./upgrade.ts";
 
 /** The Hono environment of the gateway: each request's scope is under `c.env.scope`. */
 export interface GatewayHonoEnv {
@@ -26,6 +29,7 @@ export interface GatewayHonoEnv {
 export interface GatewayDeps extends ForwardDeps, OwnRoutesDeps, CountDeps, RequestLineDeps {
   readonly routes: readonly Route[];
   readonly authenticate: Authenticate;
+  readonly tickets: Tickets;
   readonly corsOrigins: readonly string[];
 }
 
@@ -72,7 +76,8 @@ export function createGateway(deps: GatewayDeps): FetchHandler {
   return async function gateway(request, _env, ctx) {
     const scope = openScope(request, deps.now());
     every ??= await prepareEveryResponse();
-    const handler = request.headers.has("origin") ? crossOrigin : app;
+    // What CORS says means nothing to sockets, and it would make another answer of theirs.
+    const handler = request.headers.has("origin") && !isUpgrade(request) ? crossOrigin : app;
     const answer =
       scope.url === null
         ? problemIn(scope, new CodedError("MALFORMED", "Host and path make no URL"))
@@ -150,7 +155,7 @@ function routeHandler(
     scope.logWeight = weightAtStart(route, scope.traceparent, deps.logSample);
     const badHint = giveTime(scope, request.headers, route.timeoutMs);
     // 1. Who is it?
-    const unidentified = route.permission === null ? null : await identify(deps, c);
+    const unidentified = route.permission === null ? null : await identify(deps, c, route);
     // 2. Is something left of their quota?
     const counted = countRequest(deps, scope, request.headers, route);
     const denial = counted instanceof Promise ? await counted : counted;
@@ -163,11 +168,13 @@ function routeHandler(
         tokenFault: "insufficient_scope",
       });
     }
+    if (route.isUpgrade === true && !isUpgrade(request)) return upgradeRequired(scope);
     // 4. Is the body one that may travel on?
     const hasNoBody = request.method === "GET" || request.method === "HEAD";
     const body = hasNoBody ? null : await takeBody(deps, c, route);
-    // 5. On to the BFF through its guard: overload protection, breaker, retries, and the time that
-    //    is left.
+    if (!isForwarded(route)) return answerTicket(deps.tickets, scope);
+    // 5. On to the upstream through its guard: overload protection, breaker, retries, and the time
+    //    that is left.
     return forward(request, body, route, scope);
   };
 }
@@ -223,6 +230,7 @@ async function takeBody(
     return await readBody(c.req.raw, {
       bytesMax: route.bodyBytesMax,
       leftMs: Math.max(0, scope.deadlineAtMs - beganAtMs),
+      takesBytes: route.takesBytes === true,
     });
   } finally {
     if (now() - beganAtMs > route.timeoutMs * SENDING_SHARE) scope.isHurried = true;
@@ -233,11 +241,22 @@ async function takeBody(
  * Sets the scope's principal, or answers why nobody can be made out: such a caller is anonymous and
  * counts against their address, and is told by whoever has counted the request.
  */
-async function identify(deps: GatewayDeps, c: Context<GatewayHonoEnv>): Promise<unknown> {
+async function identify(
+  deps: GatewayDeps,
+  c: Context<GatewayHonoEnv>,
+  { takesTicket = false }: Route,
+): Promise<unknown> {
   const { scope } = c.env;
   try {
     const request = c.req.raw;
     const authorization = request.headers.get("authorization");
+    const ticket = takesTicket ? takeTicket(scope) : null;
+    if (ticket !== null) {
+      // RFC 6750, 2: by one way only.
+      if (authorization !== null) throw new CodedError("MALFORMED", "Come with a ticket or Authorization");
+      scope.principal = await deps.tickets.take(ticket, scope.deadlineAtMs, request);
+      return null;
+    }
     scope.principal = await deps.authenticate(authorization, scope.deadlineAtMs, request);
     return null;
   } catch (error) {

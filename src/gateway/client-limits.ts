@@ -1,14 +1,15 @@
-import { CodedError, describeCauses } from "../contracts/errors.ts";
+import { CodedError } from "../contracts/errors.ts";
 import type { RateWindowRpc } from "../contracts/durable.ts";
 import type { QuotaHeaders } from "../contracts/internal-request.ts";
 import type { Guard } from "../platform/guard/guard.ts";
 import type { Patience } from "../platform/call/patience.ts";
+import { spendingCapError } from "../platform/database/platform-errors.ts";
 import type { ClientQuota } from "../resilience/quota/client-quota.ts";
 import { createClientQuota } from "../resilience/quota/create-client-quota.ts";
 import type { Clock } from "../resilience/clock.ts";
 import { shardsFor, shareOf } from "../resilience/hash/key-shards.ts";
 import type { RateAnswer, RateAsk, RateDecision, RateLimit } from "../resilience/quota/rate-limit.ts";
-import type { Logger } from "../platform/logger.ts";
+import { failureFields, type Logger } from "../platform/logger.ts";
 import type { LimitPolicy } from "./limit-policies.ts";
 
 export interface ClientLimitsDeps {
@@ -72,7 +73,10 @@ export class ClientLimits {
     this.#deps = deps;
   }
 
-  /** Counts a request. Throws `UNAVAILABLE` where a closed policy can't be asked. */
+  /**
+   * Counts a request. Throws `UNAVAILABLE` where a closed policy can't be asked, `SPENDING_CAP`
+   * where that is why.
+   */
   admit(policy: LimitPolicy, client: string, patience: Patience): Admission | Promise<Admission> {
     const nowMs = this.#deps.now();
     const shares = this.#sharesOf(policy, client, nowMs);
@@ -117,6 +121,9 @@ export class ClientLimits {
     } catch (cause) {
       decision = share.quota.unreachable(now(), 1);
       if (decision === null) {
+        // No word of a quota where it is the account that has used up its own.
+        const capped = spendingCapError(cause, "check the client's quota");
+        if (capped !== null) throw capped;
         throw new CodedError("UNAVAILABLE", "The client's quota cannot be checked", {
           cause,
           retryAfterMs: 1_000,
@@ -187,7 +194,7 @@ export class ClientLimits {
       share.quota.failed(now());
       logger.warn("client window not reached", {
         policy: share.scaled.policy.name,
-        causes: describeCauses(error),
+        ...failureFields(error),
       });
     } finally {
       share.asking = false;

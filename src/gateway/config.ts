@@ -30,7 +30,7 @@ const corsOriginsVar = z.pipe(
   z.array(originSchema).check(z.maxLength(100)),
 );
 
-const schema = z.object({
+const vars = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   LOG_SAMPLE: wholeNumberVar(1, LOG_WEIGHT_MAX),
   CORS_ORIGINS: corsOriginsVar,
@@ -43,8 +43,17 @@ const schema = z.object({
       `must name policies: ${LIMIT_POLICY_NAMES.join(", ")}`,
     ),
   ),
+  TEST_CONTINENT: z.enum(["on", "off"], "must be on or off"),
   ...guardVars,
 });
+
+/** Else whoever registers would choose where their history is kept, and how far it is from them. */
+const schema = vars.check(
+  z.refine(({ TEST_CONTINENT, BOOT_ID }) => TEST_CONTINENT === "off" || BOOT_ID !== "", {
+    path: ["TEST_CONTINENT"],
+    error: "may be on in a local start only, and BOOT_ID says that this is none",
+  }),
+);
 
 /** The gateway's vars and secrets, checked. */
 export function readGatewayConfig(env: object) {

@@ -8,9 +8,10 @@ import {
   INTERNAL_TOKEN_HEADER,
   NO_RETRY_HEADER,
   OVERLOADED_HEADER,
+  SPENDING_CAP_HEADER,
   TRACEPARENT_HEADER,
   TRACESTATE_HEADER,
-  type BffName,
+  type UpstreamName,
 } from "../contracts/internal-request.ts";
 import { spent, type AnswerFailure } from "../platform/guard/call-failure.ts";
 import type { Attempt } from "../platform/guard/call-plan.ts";
@@ -20,17 +21,32 @@ import type { Clock } from "../resilience/clock.ts";
 import type { InternalTokenMinter } from "../platform/bff/internal-token.ts";
 import { waitOf } from "../platform/http/wait-on-purpose.ts";
 import { clientAddressOf } from "./client-key.ts";
+import { continentOf } from "./continent-of.ts";
 import type { RequestBody } from "./read-body.ts";
 import type { GatewayScope } from "./request-scope.ts";
 import type { Route } from "./routes.ts";
 
 export interface ForwardDeps {
-  readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
-  readonly guards: Readonly<Record<BffName, Guard>>;
+  readonly upstreams: Readonly<Record<UpstreamName, { fetch(request: Request): Promise<Response> }>>;
+  readonly guards: Readonly<Record<UpstreamName, Guard>>;
   readonly mintInternalToken: InternalTokenMinter;
+  /** Whether a client may say on which continent it is: the var `TEST_CONTINENT`. */
+  readonly takesContinent: boolean;
   readonly now: Clock;
 }
 
+/** A route that somebody behind the gateway answers. */
+export interface ForwardedRoute extends Route {
+  readonly upstream: UpstreamName;
+}
+
+export function isForwarded(route: Route): route is ForwardedRoute {
+  return route.upstream !== "gateway";
+}
+
+/** Nothing else has come so far (read-body.ts), or it doesn't matter what. */
+const JSON_TYPE = "application/json";
+const BYTES_TYPE = "application/octet-stream";
 const NOT_IMPLEMENTED = 501;
 /** When to come back where the gateway knows no better. */
 const RETRY_AFTER_DEFAULT_MS = 1_000;
@@ -38,27 +54,28 @@ const RETRY_AFTER_DEFAULT_MS = 1_000;
 const ROUTE_MARGIN_MS = 25;
 
 /**
- * Passes a request on to its BFF in the name of its user, through the BFF's guard. Only reads are
- * tried again, and only where nobody below has done so. What goes out is made before the guard:
- * whatever is wrong with it is no fault of the BFF's.
+ * Passes a request on to its upstream in the name of its user, through the upstream's guard. Only
+ * reads are tried again, and only where nobody below has done so. What goes out is made before the
+ * guard: whatever is wrong with it is no fault of the BFF's.
  *
  * A BFF's own errors are problems and are passed on as they are; a 5xx that isn't one comes from a
  * crash, and its body is nobody's business.
  *
  * Throws `UNAVAILABLE` where the BFF fails, `DEADLINE_EXCEEDED` where it is late.
  */
-export function forwarder({ upstreams, guards, mintInternalToken, now }: ForwardDeps) {
+export function forwarder({ upstreams, guards, mintInternalToken, takesContinent, now }: ForwardDeps) {
   return async function forward(
     request: Request,
     body: RequestBody,
-    route: Route,
+    route: ForwardedRoute,
     scope: GatewayScope,
   ): Promise<Response> {
-    const { upstream } = route;
+    const { upstream, isUpgrade = false, takesBytes = false } = route;
     const token = await mintInternalToken(scope.principal, audienceOf(upstream));
     const { method, headers } = request;
-    const isRead = method === "GET" || method === "HEAD";
-    const idempotencyKey = isRead ? null : headers.get(IDEMPOTENCY_KEY_HEADER);
+    // A socket is opened once or not at all.
+    const isRead = !isUpgrade && (method === "GET" || method === "HEAD");
+    const idempotencyKey = isRead || isUpgrade ? null : headers.get(IDEMPOTENCY_KEY_HEADER);
     // The time of the route is all that a BFF is granted.
     const timeoutMs = route.timeoutMs - ROUTE_MARGIN_MS;
     const plan = {
@@ -75,9 +92,12 @@ export function forwarder({ upstreams, guards, mintInternalToken, now }: Forward
       failureOf,
       ...(route.sharesCommits === true && { waitOf }),
     } as const;
-    const what = `pass a request on to the ${upstream} BFF`;
-    const outgoing = outbound(scope, { method, token, body, idempotencyKey });
-    const context = contextOf(scope, upstream, headers);
+    const what = `pass a request on to ${audienceOf(upstream)}`;
+    const contentType = takesBytes ? BYTES_TYPE : JSON_TYPE;
+    const outgoing = outbound(scope, { method, token, body, contentType, idempotencyKey, isUpgrade });
+    // To look there makes the runtime build all that it knows of the connection.
+    const continent = route.asksContinent === true ? continentOf(request, takesContinent) : null;
+    const context = { ...contextOf(scope, upstream, headers), continent };
     // As the guard will see it, unless time passes until then.
     const limitMs = callLimitMs({ remainingMs: remainingMs(scope.deadlineAtMs, now()), timeoutMs });
     const isHurried = scope.isHurried && limitMs < timeoutMs;
@@ -104,7 +124,11 @@ export function forwarder({ upstreams, guards, mintInternalToken, now }: Forward
     } catch (error) {
       throw inviting(error, route);
     }
-    if (answer.status < 500 || isProblem(answer)) return answer;
+    if (answer.status < 500) return answer;
+    // For the request's line, of which one a minute is enough then.
+    if (answer.headers.has(SPENDING_CAP_HEADER))
+      scope.failure = new CodedError("SPENDING_CAP", `${audienceOf(upstream)} says so`);
+    if (isProblem(answer)) return answer;
     await answer.body?.cancel();
     throw spent(crashOf(answer, route), what, plan, true);
   };
@@ -115,7 +139,10 @@ interface Outbound {
   readonly method: string;
   readonly token: string;
   readonly body: RequestBody;
+  /** Of the body, if there is one. */
+  readonly contentType: string;
   readonly idempotencyKey: string | null;
+  readonly isUpgrade: boolean;
 }
 
 /**
@@ -125,7 +152,7 @@ interface Outbound {
  */
 function outbound(
   { url, traceparent, tracestate }: GatewayScope,
-  { method, token, body, idempotencyKey }: Outbound,
+  { method, token, body, contentType, idempotencyKey, isUpgrade }: Outbound,
 ): (context: GatewayContext) => Request {
   if (url === null) throw new CodedError("MALFORMED", "The URL is none");
   const headers: Record<string, string> = {
@@ -133,9 +160,9 @@ function outbound(
     [TRACEPARENT_HEADER]: traceparent,
   };
   if (tracestate !== null) headers[TRACESTATE_HEADER] = tracestate;
-  // Only JSON has come so far (read-body.ts).
-  if (body !== null) headers["Content-Type"] = "application/json";
+  if (body !== null) headers["Content-Type"] = contentType;
   if (idempotencyKey !== null) headers[IDEMPOTENCY_KEY_HEADER] = idempotencyKey;
+  if (isUpgrade) headers["Upgrade"] = "websocket";
   return (context) => {
     headers[CONTEXT_HEADER] = writeGatewayContext(context);
     return new Request(url, { method, headers, body, redirect: "manual" });
@@ -145,9 +172,9 @@ function outbound(
 /** What the BFF is told, but for what differs from attempt to attempt. */
 function contextOf(
   { requestId, clientKind, quota, logWeight }: GatewayScope,
-  upstream: BffName,
+  upstream: UpstreamName,
   headers: Headers,
-): Omit<GatewayContext, "remainingMs" | "isHurried" | "attempt"> {
+): Omit<GatewayContext, "remainingMs" | "isHurried" | "attempt" | "continent"> {
   const clientAddress = upstream === "account" ? clientAddressOf(headers) : null;
   return { requestId, clientKind, quota, clientAddress, logWeight };
 }
@@ -158,6 +185,8 @@ function contextOf(
  */
 function failureOf({ status, headers }: Response): AnswerFailure | null {
   if (status < 500) return null;
+  if (headers.has(SPENDING_CAP_HEADER))
+    return { code: "SPENDING_CAP", failedBelow: true, mustNotRetry: true };
   const code = headers.has(OVERLOADED_HEADER) ? "OVERLOADED" : "UNAVAILABLE";
   // A BFF of the version before says so by the other header.
   const isPassedOn =

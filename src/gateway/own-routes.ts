@@ -1,12 +1,12 @@
 import type { Context, Hono } from "hono";
 import { CodedError } from "../contracts/errors.ts";
-import { BFF_NAMES } from "../contracts/internal-request.ts";
+import { UPSTREAM_NAMES } from "../contracts/internal-request.ts";
 import { PLAYHEAD_VERSION } from "../contracts/version.ts";
 import { methodNotAllowed } from "./method-not-allowed.ts";
 import { problemIn } from "./problem-in.ts";
 import { Readiness, type ReadinessDeps } from "./readiness.ts";
 import type { GatewayHonoEnv } from "./request-scope.ts";
-import type { TrustStore } from "./trust-store.ts";
+import type { TrustStore } from "../platform/trust/trust-store.ts";
 
 export interface OwnRoutesDeps extends ReadinessDeps {
   readonly trust: TrustStore;
@@ -59,9 +59,11 @@ function readiness(deps: ReadinessDeps): OwnHandler {
   return async function ready(c) {
     const { scope } = c.env;
     const states = await known.states(scope, (work) => c.executionCtx.waitUntil(work));
-    const failed = BFF_NAMES.filter((name) => states[name] !== "ok");
+    const failed = UPSTREAM_NAMES.filter((name) => states[name] !== "ok");
     if (failed.length === 0) return c.json({ status: "ready", upstreams: states });
-    const error = new CodedError("UNAVAILABLE", `Not ready: ${failed.join(", ")}`, { retryAfterMs: 1_000 });
+    const isAtCap = failed.some((name) => states[name] === "spending_cap");
+    const code = isAtCap ? "SPENDING_CAP" : "UNAVAILABLE";
+    const error = new CodedError(code, `Not ready: ${failed.join(", ")}`, { retryAfterMs: 1_000 });
     return problemIn(scope, error, { extra: { upstreams: states } });
   };
 }
@@ -69,8 +71,7 @@ function readiness(deps: ReadinessDeps): OwnHandler {
 function publicKeys({ trust }: OwnRoutesDeps): OwnHandler {
   return async function jwks(c) {
     await trust.ensureFresh((work) => c.executionCtx.waitUntil(work), c.req.raw);
-    if (trust.keys.length === 0)
-      throw new CodedError("UNAVAILABLE", "The keys cannot be had yet", { retryAfterMs: 1_000 });
+    if (trust.keys.length === 0) throw trust.notToBeHad("The keys cannot be had yet");
     return c.json({ keys: trust.keys }, 200, { "cache-control": `public, max-age=${JWKS_MAX_AGE_S}` });
   };
 }

@@ -12,32 +12,37 @@ export interface BodyLimits {
   readonly bytesMax: number;
   /** Time left for it, in ms. */
   readonly leftMs: number;
+  /** Whether it may be of any type; else it is JSON. */
+  readonly takesBytes: boolean;
 }
 
 /**
- * The whole body of a request, if it is JSON by its type and not too large; null where there is
- * none. It is read here, before any upstream is called, so that a client who sends it slowly spends
- * their own time and nobody takes an upstream for slow. What comes with GET and HEAD has no meaning
- * (RFC 9110, 9.3.1) and is not read.
+ * The whole body of a request, if it is JSON by its type, where it must be, and not too large; null
+ * where there is none. It is read here, before any upstream is called, so that a client who sends
+ * it slowly spends their own time and nobody takes an upstream for slow. What comes with GET and
+ * HEAD has no meaning (RFC 9110, 9.3.1) and is not read.
  *
  * Throws `UNSUPPORTED_MEDIA_TYPE`, `TOO_LARGE`, `MALFORMED` where it breaks off,
  * `DEADLINE_EXCEEDED` where it doesn't come in time.
  */
-export async function readBody(request: Request, { bytesMax, leftMs }: BodyLimits): Promise<RequestBody> {
+export async function readBody(
+  request: Request,
+  { bytesMax, leftMs, takesBytes }: BodyLimits,
+): Promise<RequestBody> {
   const { headers, body, method } = request;
   if (method === "GET" || method === "HEAD") return null;
   const declared = headers.get("content-length");
   if (declared === "0" || body === null) return null;
-  const isJson = JSON_TYPE.test(headers.get("content-type") ?? "");
-  if (!isJson && declared !== null) throw notJson();
+  const isTaken = takesBytes || JSON_TYPE.test(headers.get("content-type") ?? "");
+  if (!isTaken && declared !== null) throw notJson();
   if (declared !== null && Number(declared) > bytesMax) throw tooLarge(bytesMax);
   try {
     // One that says its length is cut there by the runtime. One that doesn't may turn out to be
     // none, which needs no type. As text, since bytes need a buffer of their own: what is no UTF-8
     // becomes what a decoder puts there, here as well as in a BFF, and is refused there.
-    if (declared !== null) return await requestTimer.withTimeout(request.text(), leftMs);
+    if (declared !== null && !takesBytes) return await requestTimer.withTimeout(request.text(), leftMs);
     return await requestTimer.withTimeout(
-      isJson ? readUpTo(body, bytesMax, tooLarge) : readUpTo(body, 0, notJson),
+      isTaken ? readUpTo(body, bytesMax, tooLarge) : readUpTo(body, 0, notJson),
       leftMs,
     );
   } catch (cause) {

@@ -1,10 +1,13 @@
 import { CodedError, codeOf } from "../contracts/errors.ts";
 import {
-  BFF_NAMES,
+  audienceOf,
+  ofEachUpstream,
   READY_PATH,
   REQUEST_ID_HEADER,
+  SPENDING_CAP_HEADER,
   TRACEPARENT_HEADER,
-  type BffName,
+  UPSTREAM_NAMES,
+  type UpstreamName,
 } from "../contracts/internal-request.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import type { Guard } from "../platform/guard/guard.ts";
@@ -14,16 +17,17 @@ import { TaskGroup } from "../resilience/task-group.ts";
 import type { GatewayScope } from "./request-scope.ts";
 
 /**
- * What is known of each BFF. `unknown`: it was not asked, since it has so much to do that onlookers
- * are refused, or since no place was left to ask from. That is no failure of its.
+ * What is known of each upstream. `unknown`: it was not asked, since it has so much to do that
+ * onlookers are refused, or since no place was left to ask from. That is no failure of its.
+ * `spending_cap`: it is well, and what it needs is refused because the account is at its cap.
  */
-type UpstreamState = "ok" | "failed" | "unknown";
-export type UpstreamStates = Readonly<Record<BffName, UpstreamState>>;
+type UpstreamState = "ok" | "failed" | "unknown" | "spending_cap";
+export type UpstreamStates = Readonly<Record<UpstreamName, UpstreamState>>;
 
 export interface ReadinessDeps {
-  readonly upstreams: Readonly<Record<BffName, { fetch(request: Request): Promise<Response> }>>;
+  readonly upstreams: Readonly<Record<UpstreamName, { fetch(request: Request): Promise<Response> }>>;
   /** Guards of its own: a readiness check takes no place from the traffic, and is refused first. */
-  readonly readyGuards: Readonly<Record<BffName, Guard>>;
+  readonly readyGuards: Readonly<Record<UpstreamName, Guard>>;
   readonly now: Clock;
   readonly sleep: (ms: number) => Promise<void>;
 }
@@ -43,7 +47,7 @@ const WAIT_MS_MAX = 2 * CALL_TIMEOUT_MS.readyAnswer;
 const POLL_MS = 10;
 
 /**
- * Whether all BFFs are ready. Anybody may ask, and to find out is dear: it is found out once a
+ * Whether all upstreams are ready. Anybody may ask, and to find out is dear: it is found out once a
  * second in an isolate at most, whoever asks, and by one at a time. The answer lives in the isolate
  * as a hint, never as a promise: a request must not wait for another's, so that it looks whether
  * the answer has come.
@@ -101,14 +105,14 @@ export class Readiness {
 }
 
 /**
- * Asks all BFFs at once, each through its guard. A child that fails says so in the result rather
+ * Asks all of them at once, each through its guard. A child that fails says so in the result rather
  * than ending the others: the answer names every culprit.
  */
 async function checkUpstreams(
   { upstreams, readyGuards, now }: ReadinessDeps,
   scope: GatewayScope,
 ): Promise<UpstreamStates> {
-  const states: Record<BffName, UpstreamState> = { account: "failed", app: "failed", ops: "failed" };
+  const states: Record<UpstreamName, UpstreamState> = ofEachUpstream(() => "failed");
   const headers = { [REQUEST_ID_HEADER]: scope.requestId, [TRACEPARENT_HEADER]: scope.traceparent };
   const plan = {
     kind: "read",
@@ -117,18 +121,21 @@ async function checkUpstreams(
     deadlineAtMs: now() + CALL_TIMEOUT_MS.readyAnswer,
   } as const;
   const group = new TaskGroup();
-  for (const name of BFF_NAMES) {
+  for (const name of UPSTREAM_NAMES) {
     group.go(async () => {
       const request = new Request(`http://${name}${READY_PATH}`, { headers });
       try {
-        const response = await readyGuards[name].call(`ask the ${name} BFF whether it is ready`, plan, () =>
-          upstreams[name].fetch(request),
+        const response = await readyGuards[name].call(
+          `ask ${audienceOf(name)} whether it is ready`,
+          plan,
+          () => upstreams[name].fetch(request),
         );
         await response.body?.cancel();
         if (response.ok) states[name] = "ok";
+        else if (response.headers.has(SPENDING_CAP_HEADER)) states[name] = "spending_cap";
       } catch (error) {
-        // Else it stays "failed"; the BFF has logged why, or could not be reached at all. It can't
-        // throw this code itself: what it refuses comes as an answer.
+        // Else it stays "failed"; it has logged why itself, or could not be reached at all. It
+        // can't throw this code itself: what it refuses comes as an answer.
         if (codeOf(error) === "OVERLOADED") states[name] = "unknown";
       }
     });

@@ -26,9 +26,10 @@ export interface GatewayScope {
   /**
    * The URL that is routed, allowed, forwarded and logged, so that all of them mean the same one:
    * path and query as the parser normalises them, under a host that says nothing, since what a
-   * client calls us is of no use to anybody inside. Null where what came is no URL.
+   * client calls us is of no use to anybody inside. Null where what came is no URL. A ticket is
+   * taken out of it before anybody else sees it.
    */
-  readonly url: string | null;
+  url: string | null;
   /** Its path, escaped. */
   readonly path: string;
   readonly startedAtMs: number;

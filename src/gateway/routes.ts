@@ -1,5 +1,6 @@
-import type { BffName } from "../contracts/internal-request.ts";
+import type { UpstreamName } from "../contracts/internal-request.ts";
 import type { Permission } from "../contracts/permissions.ts";
+import { PUSH_BODY_BYTES_MAX } from "../contracts/realtime-ops.ts";
 import type { Criticality } from "../resilience/overload/criticality.ts";
 import type { LimitPolicyName } from "./limit-policies.ts";
 
@@ -13,7 +14,8 @@ type Method = (typeof METHODS)[number];
 export interface Route {
   readonly path: string;
   readonly methods: readonly Method[];
-  readonly upstream: BffName;
+  /** Who answers it; a ticket is the gateway's own. */
+  readonly upstream: UpstreamName | "gateway";
   /** The permission a caller must have; null where nobody needs to be signed in. */
   readonly permission: Permission | null;
   /** Time the whole answer may take, in ms. A client may ask for less. */
@@ -26,6 +28,10 @@ export interface Route {
   readonly criticality: Criticality;
   /** Bytes a body may have. */
   readonly bodyBytesMax: number;
+  /**
+   * A body is bytes, of whatever type, and is passed on as they are; false if absent: it is JSON.
+   */
+  readonly takesBytes?: boolean;
   /**
    * Done once, it can't be done again: a token is spent, a password replaced. A client that gets no
    * answer is never invited to send it again, since it may have been done. False if absent.
@@ -43,6 +49,15 @@ export interface Route {
   readonly sharesCommits?: boolean;
   /** It has a password hashed, and so places of its own on its way. False if absent. */
   readonly isDear?: boolean;
+  /**
+   * It opens a WebSocket, and answers nothing else: it is passed on once, and its time is that of
+   * the upgrade. False if absent.
+   */
+  readonly isUpgrade?: boolean;
+  /** Who can set no header may come with a ticket in the query. False if absent. */
+  readonly takesTicket?: boolean;
+  /** Whoever answers it must know on which continent its client is. False if absent. */
+  readonly asksContinent?: boolean;
   /**
    * Thousands of its successes look alike: one in `LOG_SAMPLE` of them is logged. Never of money,
    * accounts and operators, whose every request is. False if absent.
@@ -68,6 +83,18 @@ const MONEY = { ...DEFAULTS, timeoutMs: 3_000, limit: "transfers", criticality: 
 /** Operators look at all shards at once. */
 const OPERATOR = { ...DEFAULTS, timeoutMs: 5_000, criticality: "sheddable_plus" } as const;
 const MONEY_BY_OPERATOR = { ...OPERATOR, criticality: "critical" } as const;
+/** To sockets: what a push carries is the apps' own. */
+const PUSH = {
+  ...OPERATOR,
+  methods: ["POST"],
+  upstream: "ops",
+  permission: "ops:write",
+  bodyBytesMax: PUSH_BODY_BYTES_MAX,
+  takesBytes: true,
+} as const;
+
+/** Apps open sockets as often as they wake up. */
+const SOCKET = { ...HOT, methods: ["GET"], upstream: "realtime", isUpgrade: true } as const;
 
 /** Every route a client can call beside the gateway's own. */
 export const ROUTES: readonly Route[] = [
@@ -78,6 +105,7 @@ export const ROUTES: readonly Route[] = [
     upstream: "account",
     permission: null,
     limit: "register",
+    asksContinent: true,
   },
   {
     ...PASSWORD,
@@ -134,8 +162,47 @@ export const ROUTES: readonly Route[] = [
     sharesCommits: true,
   },
   { ...HOT, path: "/v1/history", methods: ["GET"], upstream: "app", permission: "history:own" },
+  {
+    ...DEFAULTS,
+    path: "/v1/history",
+    methods: ["DELETE"],
+    upstream: "app",
+    permission: "history:own",
+    keyedByPath: true,
+  },
   { ...HOT, path: "/v1/history/continue", methods: ["GET"], upstream: "app", permission: "history:own" },
   { ...HOT, path: "/v1/history/lookup", methods: ["POST"], upstream: "app", permission: "history:own" },
+  { ...HOT, path: "/v1/history/changes", methods: ["GET"], upstream: "app", permission: "history:own" },
+  {
+    ...DEFAULTS,
+    path: "/v1/history/export",
+    methods: ["GET"],
+    upstream: "app",
+    permission: "history:own",
+    criticality: "sheddable_plus",
+  },
+  {
+    ...DEFAULTS,
+    path: "/v1/history/settings",
+    methods: ["GET", "PUT"],
+    upstream: "app",
+    permission: "history:own",
+  },
+  {
+    ...DEFAULTS,
+    path: "/v1/history/:kind/:itemId",
+    methods: ["PUT"],
+    upstream: "app",
+    permission: "history:own",
+  },
+  {
+    ...DEFAULTS,
+    path: "/v1/history/:kind/:itemId",
+    methods: ["DELETE"],
+    upstream: "app",
+    permission: "history:own",
+    keyedByPath: true,
+  },
   {
     ...HOT,
     path: "/v1/home",
@@ -150,6 +217,17 @@ export const ROUTES: readonly Route[] = [
   { ...MONEY, path: "/v1/transfers", methods: ["POST"], upstream: "app", permission: "money:own" },
   { ...DEFAULTS, path: "/v1/transfers", methods: ["GET"], upstream: "app", permission: "money:own" },
   { ...DEFAULTS, path: "/v1/transfers/:id", methods: ["GET"], upstream: "app", permission: "money:own" },
+
+  { ...SOCKET, path: "/v1/realtime", permission: "realtime:own", takesTicket: true },
+  {
+    ...HOT,
+    path: "/v1/realtime/tickets",
+    methods: ["POST"],
+    upstream: "gateway",
+    permission: "realtime:own",
+  },
+  // Of goim's own clients, who say who they are in the first packet.
+  { ...SOCKET, path: "/sub", permission: null },
 
   { ...OPERATOR, path: "/v1/ops/overview", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/history/flush", methods: ["POST"], upstream: "ops", permission: "ops:write" },
@@ -233,6 +311,10 @@ export const ROUTES: readonly Route[] = [
     permission: "ops:read",
     timeoutMs: 20_000,
   },
+  { ...PUSH, path: "/v1/ops/push/users" },
+  { ...PUSH, path: "/v1/ops/push/room" },
+  { ...PUSH, path: "/v1/ops/push/all" },
+  { ...OPERATOR, path: "/v1/ops/online", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   { ...OPERATOR, path: "/v1/ops/changes", methods: ["GET"], upstream: "ops", permission: "ops:read" },
   {
     ...OPERATOR,

@@ -1,23 +1,47 @@
 import * as z from "zod";
 import { guardVars } from "../platform/guard/guard-config.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
-import { readConfig, wholeNumberVar } from "../platform/config.ts";
+import { cellsVar, parsedVar, readConfig, wholeNumberVar } from "../platform/config.ts";
+import { parseBucketRanges } from "./biz/buckets-of-before.ts";
+import { parseFinishedAt } from "./biz/watch-rules.ts";
+
+/** Which database held which bucket in the release before: read once by what keeps it since. */
+const bucketRangesVar = z.string().transform((text, ctx) => {
+  try {
+    return parseBucketRanges(text);
+  } catch (error) {
+    ctx.issues.push({ code: "custom", message: error instanceof Error ? error.message : "", input: text });
+    return z.NEVER;
+  }
+});
 
 const schema = z.object({
   LOG_LEVEL: z.enum(LOG_LEVELS),
   FLUSH_WINDOW_MS: wholeNumberVar(100, 3_600_000),
   COMMIT_GROUP: wholeNumberVar(1, 1_000),
   COMMIT_WAIT_MS_MAX: wholeNumberVar(0, 400),
+  FINISHED_AT: parsedVar(parseFinishedAt),
+  STARTED_AT_MS: wholeNumberVar(1, 3_600_000),
+  REPORT_PACE_MS: wholeNumberVar(1_000, 600_000),
+  CELLS: cellsVar(),
   HISTORY_SHARDS: wholeNumberVar(1, 4_096),
-  HISTORY_BUCKETS: z.string().min(1),
+  HISTORY_BUCKETS: z.optional(bucketRangesVar),
   ...guardVars,
 });
 
-/** Vars of earlier releases, and what is set instead. */
-export const GONE_VARS = { COMMIT_SPACING_MS: "COMMIT_GROUP, COMMIT_WAIT_MS_MAX" } as const;
+/** Vars of earlier releases, and what has taken their place. */
+export const GONE_VARS = {
+  COMMIT_SPACING_MS: "COMMIT_GROUP, COMMIT_WAIT_MS_MAX",
+  HISTORY_BUCKETS: "the map that is stored with the shards since this release's first sweep",
+} as const;
 
 /** Entries kept of one user (api.md). */
 export const ENTRIES_PER_USER_MAX = 1_000;
+/**
+ * How long the tombstone of a deleted item is kept, in ms (api.md). As many are kept of one user as
+ * entries.
+ */
+export const TOMBSTONES_KEPT_MS = 30 * 86_400_000;
 
 /** The history worker's vars, checked. */
 export function readHistoryConfig(env: object) {

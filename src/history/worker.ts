@@ -3,11 +3,13 @@ import { mappingObject } from "./service/mapping-object.ts";
 import { operationsEntrypoint } from "./service/operations-entrypoint.ts";
 import { playbackEntrypoint } from "./service/playback-entrypoint.ts";
 import { shardObject } from "./service/shard-object.ts";
+import { socketsEntrypoint } from "./service/sockets-entrypoint.ts";
 import { wire, wireMapping, wireShard } from "./wire.ts";
 
 export class Playback extends playbackEntrypoint(wire) {}
 export class Operations extends operationsEntrypoint(wire) {}
 export class Erasure extends erasureEntrypoint(wire) {}
+export class Sockets extends socketsEntrypoint(wire) {}
 export class HistoryShard extends shardObject(wireShard) {}
 export class HistoryMapping extends mappingObject(wireMapping) {}
 

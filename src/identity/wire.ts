@@ -14,6 +14,8 @@ import { bindRpc } from "../platform/call/rpc.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
 import { sleep } from "../platform/sleep.ts";
 import { AccountBook } from "./biz/account-book.ts";
+import { CellCheck } from "./biz/cell-check.ts";
+import { homesBy } from "./biz/cell-of.ts";
 import { Erasures } from "./biz/erasures.ts";
 import { HashLane } from "./biz/hash-lane.ts";
 import { KeyRing } from "./biz/key-ring.ts";
@@ -29,7 +31,9 @@ import { createSweep } from "./biz/sweep.ts";
 import { readIdentityConfig } from "./config.ts";
 import { d1Accounts } from "./data/d1-accounts.ts";
 import { d1Audit } from "./data/d1-audit.ts";
+import { d1Cells } from "./data/d1-cells.ts";
 import { d1Erasures } from "./data/d1-erasures.ts";
+import { d1Exchanges } from "./data/d1-exchanges.ts";
 import { d1Overview } from "./data/d1-overview.ts";
 import { d1Retention } from "./data/d1-retention.ts";
 import { d1Sessions } from "./data/d1-sessions.ts";
@@ -40,6 +44,7 @@ import { failureCounts } from "./data/failure-counts.ts";
 import { historyEraser } from "./data/history-eraser.ts";
 import { keyVault } from "./data/key-vault.ts";
 import { operatorSecret } from "./data/operator-secret.ts";
+import { refreshTokens } from "./data/refresh-tokens.ts";
 import { scryptHasher } from "./data/scrypt-hasher.ts";
 import { secretSource as secrets } from "./data/secret-source.ts";
 
@@ -125,14 +130,16 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
   const keys = new KeyRing({ store: d1SigningKeys(db), vault, secrets, now, onReplaced });
   const publishedKeys = new KeyRing({ store: d1SigningKeys(readersDb), vault, secrets, now, onReplaced });
   const sessions = new Sessions({
-    store: { ...d1Sessions(db), ...d1Trades(tradesDb) },
+    store: { ...d1Sessions(db), ...d1Trades(tradesDb), ...d1Exchanges(tradesDb) },
     keys,
     secrets,
+    tokens: refreshTokens(config.KEY_ENCRYPTION_KEY),
     ageMsMax: config.SESSION_AGE_MS_MAX,
     refreshLimit: {
       limit: Math.max(1, Math.round(REFRESHES_PER_MINUTE * config.RATE_LIMIT_SCALE)),
       windowMs: 60_000,
     },
+    leewayMs: config.REFRESH_LEEWAY_MS,
     now,
   });
   const erasures = wireErasures(env, db, makeGuard, logger);
@@ -159,11 +166,18 @@ export const wire = oncePerEnv((env: IdentityEnv) => {
     newDeviceId: () => secrets.newId(),
     now,
   });
-  const bookDeps = { passwords, failures, operator, secrets, now };
+  const bookDeps = { passwords, failures, operator, secrets, homeOf: homesBy(config.CELL_OF), now };
   const book = new AccountBook({ store: accountReader, ...bookDeps });
+  const cellCheck = new CellCheck({
+    cells: config.CELLS,
+    store: d1Cells(readersDb),
+    now,
+    onRefused: (why) => logger.error("worker refused to start", { causes: why }),
+  });
   return {
     now,
     logger,
+    begin: () => cellCheck.begin(),
     accounts: new AccountBook({ store: accountStore, ...bookDeps }),
     profileOf: (userId: string) => book.profile(userId),
     signIn: createSignIn({

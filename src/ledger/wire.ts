@@ -1,6 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
-import { peerOf } from "../contracts/ledger.ts";
+import { peerOf, type LedgerName } from "../contracts/ledger.ts";
 import type { LedgerSettlement } from "../contracts/ledger-entrypoints.ts";
+import type { RealtimePushes } from "../contracts/realtime.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer } from "../platform/guard/call-timer.ts";
 import { faultInjector } from "../platform/guard/faults.ts";
@@ -16,6 +17,7 @@ import { ChangeTailer } from "./biz/change-tailer.ts";
 import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
 import { Operators } from "./biz/operators.ts";
+import type { TellSettled } from "./biz/ports.ts";
 import { Publisher } from "./biz/publisher.ts";
 import { publishOnce } from "./biz/publish-once.ts";
 import { Receiver } from "./biz/receiver.ts";
@@ -41,12 +43,15 @@ import { payloadHash as hashPayload } from "./data/payload-hash.ts";
 import { peerLedger } from "./data/peer-ledger.ts";
 import { publisherWaker } from "./data/publisher-waker.ts";
 import { queueChangeSink, queueDeliverySender } from "./data/queues.ts";
+import { settledNews } from "./data/settled-news.ts";
 import { queueConsumer } from "./service/queue-consumer.ts";
 import type { OutboxPublisherDeps } from "./service/outbox-publisher-object.ts";
 
 const now = Date.now;
 const random = Math.random;
 const MAX_CONCURRENT = 64;
+/** Users who are told at once that their money has arrived: beyond that they aren't. */
+const NEWS_CONCURRENT_MAX = 16;
 
 /** The calls that leave a ledger, each behind its guard. */
 function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) {
@@ -102,19 +107,39 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
       now,
       onFailure,
     }),
+    tellSettled: wireNews(env, ledger, { makeGuard, logger }),
     onFailure,
     logger,
   };
+}
+
+/** Who tells users that their money has arrived; nobody where no sockets are bound. */
+function wireNews(
+  { REALTIME }: Partial<LedgerEnv>,
+  from: LedgerName,
+  { makeGuard, logger }: Pick<ReturnType<typeof wireWorker>, "makeGuard" | "logger">,
+): TellSettled {
+  if (REALTIME === undefined) return () => undefined;
+  const guard = makeGuard("realtime-pushes", {
+    timeoutMs: CALL_TIMEOUT_MS.push,
+    maxConcurrent: NEWS_CONCURRENT_MAX,
+  });
+  return settledNews({
+    from,
+    to: peerOf(from),
+    pushes: guardedRpc(bindRpc<RealtimePushes>(REALTIME), guard),
+    background: waitUntil,
+    now,
+    onFailure: failureLine(logger, "news not told"),
+  });
 }
 
 /** Everything an isolate of a ledger runs on, one constructor call each. */
 export const wire = oncePerEnv((env: LedgerEnv) => {
   const config = readLedgerConfig(env);
   const ledger = config.LEDGER;
-  const { db, readersDb, inbox, peer, sender, sink, wakePublisher, onFailure, logger } = wireCalls(
-    env,
-    config,
-  );
+  const { db, readersDb, inbox, peer, sender, sink, wakePublisher, tellSettled, onFailure, logger } =
+    wireCalls(env, config);
   const schedule = {
     pausesMs: config.DELIVERY_SCHEDULE_MS,
     slowMs: SLOW_LANE_MS,
@@ -128,7 +153,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const tailer = isStreaming ? new ChangeTailer({ store: changes, sink }) : null;
   /** Of those who have nothing to be sent but their changes. */
   const wakeForChanges = isStreaming ? wakePublisher : () => undefined;
-  const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now });
+  const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, tellSettled, ids, now });
   const deliveriesPerSecond = config.DELIVERIES_PER_SECOND;
   const publisher = new Publisher({ ledger, outbox, sender, schedule, deliveriesPerSecond, now, random });
   const deadLetters = d1DeadLetters(db, now);

@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { parseCells } from "../contracts/cell.ts";
 
 /*
  * Configs are checked with zod/mini: the gateway needs zod for nothing else, and the whole of it
@@ -20,6 +21,25 @@ export function readConfig<S extends z.core.$ZodObject>(schema: S, env: unknown)
 export function wholeNumberVar(min: number, max: number) {
   const rule = `must be a whole number in ${min} … ${max}`;
   return z.pipe(z.coerce.number(rule), z.int(rule).check(z.minimum(min, rule), z.maximum(max, rule)));
+}
+
+/** A text in a var that `parse` reads; what it throws a `RangeError` with is what is wrong. */
+export function parsedVar<T>(parse: (text: string) => T) {
+  const parsed = z.transform((text: string, ctx): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      ctx.issues.push({ code: "custom", message: error.message, input: undefined });
+      return z.NEVER;
+    }
+  });
+  return z.pipe(z.string(), parsed);
+}
+
+/** The cells in a var, such as `"main:weur,us:enam"`. */
+export function cellsVar() {
+  return parsedVar(parseCells);
 }
 
 /** A JSON text in a var, such as a JWK, checked against `schema`. */

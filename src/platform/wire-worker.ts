@@ -1,9 +1,8 @@
 import type { BreakerEngine } from "../contracts/durable.ts";
-import { describeCauses } from "../contracts/errors.ts";
 import type { CallTimer } from "./guard/call-timer.ts";
 import { faultBoard, type FaultBoard } from "./guard/fault-board.ts";
 import { guardKit, type MakeGuard } from "./guard/guard-kit.ts";
-import { createLogger, type Logger, type LogLevel } from "./logger.ts";
+import { createLogger, failureFields, type Logger, type LogLevel } from "./logger.ts";
 import type { ObjectNamespace } from "./objects.ts";
 
 interface WireWorkerInput {
@@ -50,7 +49,7 @@ export function wireWorker({
     timer,
     background,
     onReportFailure: (upstream, error) =>
-      logger.warn("shared breaker not reached", { upstream, causes: describeCauses(error) }),
+      logger.warn("shared breaker not reached", { upstream, ...failureFields(error) }),
   });
   return { logger, makeGuard, faults };
 }

@@ -56,8 +56,9 @@ export function createAccountApp({
 }
 
 /**
- * What anybody may call. None of it is ever tried again: a refresh token works once, and using it
- * twice ends its family. Nor is anybody told to come back where the answer is lost (`problem.ts`).
+ * What anybody may call. None of it is ever tried again: a refresh token that was used ends its
+ * family, but for the seconds that are left to its client. Nor is anybody told to come back where
+ * the answer is lost (`problem.ts`).
  */
 function addSignInRoutes(
   app: Hono<BffEnv>,

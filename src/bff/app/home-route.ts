@@ -1,11 +1,11 @@
 import type { Hono } from "hono";
 import type { HistoryPlayback } from "../../contracts/history.ts";
 import type { IdentityAccounts } from "../../contracts/identity.ts";
-import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
+import { CodedError, isCode, wrap } from "../../contracts/errors.ts";
 import { answerJson } from "../../platform/bff/answer-json.ts";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
-import type { Logger } from "../../platform/logger.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
 import { permitted } from "../../platform/bff/permitted.ts";
 import { withFallback } from "../../resilience/fallback.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
@@ -56,7 +56,7 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
         logger.warn("part of home missing", {
           requestId: scope.requestId,
           part: name,
-          causes: describeCauses(part.error),
+          ...failureFields(part.error),
         });
       });
     }
@@ -67,13 +67,15 @@ export function addHomeRoute(app: Hono<BffEnv>, { history, identity, ledgers, lo
 }
 
 /**
- * A caller whose account is gone learns that; otherwise it says whether time ran out or services
- * are away.
+ * A caller whose account is gone learns that; otherwise it says whether the platform may cost no
+ * more, time ran out or services are away.
  */
 function allFailed(failures: readonly unknown[]): CodedError {
   const cause = failures.find((failure) => isCode(failure, "UNAUTHENTICATED")) ?? failures[0];
   if (isCode(cause, "UNAUTHENTICATED"))
     return new CodedError("UNAUTHENTICATED", "The account is gone", { cause });
+  const capped = failures.find((failure) => isCode(failure, "SPENDING_CAP"));
+  if (capped !== undefined) return wrap(capped, "assemble the home screen");
   const code = failures.every((failure) => isCode(failure, "DEADLINE_EXCEEDED"))
     ? "DEADLINE_EXCEEDED"
     : "UNAVAILABLE";

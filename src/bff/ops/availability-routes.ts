@@ -3,6 +3,7 @@ import * as z from "zod";
 import {
   FAULT_BOARD_NAME,
   FAULT_TARGETS,
+  isSharedUpstream,
   SHARED_UPSTREAMS,
   type BreakerStateRpc,
   type Fault,
@@ -15,6 +16,7 @@ import { answerJson } from "../../platform/bff/answer-json.ts";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
 import type { FaultBoard } from "../../platform/guard/fault-board.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
+import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { Patience } from "../../platform/call/patience.ts";
 import { readJson, readQuery } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
@@ -24,6 +26,8 @@ export interface AvailabilityRoutesDeps {
   /** Guards the calls to the objects below. */
   readonly guard: Guard;
   readonly breakerOf: (upstream: string) => BreakerStateRpc;
+  /** The databases and queues of history, by their breakers' names: config alone adds some. */
+  readonly upstreamsOfHistory: (scope: RequestScope) => Promise<readonly string[]>;
   readonly windowOf: (client: string) => RateWindowRpc;
   /** Null where the var `FAULTS` is off: the route doesn't exist then. */
   readonly faults: FaultBoard | null;
@@ -52,14 +56,17 @@ const faultSchema = z.object({
  * allowed.
  */
 export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoutesDeps): void {
-  const { guard, breakerOf, windowOf, faults, now } = deps;
+  const { guard, breakerOf, upstreamsOfHistory, windowOf, faults, now } = deps;
   const read = <T>(patience: Patience, what: string, part: string, call: () => Promise<T>): Promise<T> =>
     guard.call(what, { kind: "read", idempotent: true, ...patienceIn(patience), part }, call);
 
   app.get("/v1/ops/breakers", async function showBreakers(c) {
     const views = new Map<string, SharedBreakerView>();
     const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
-    for (const upstream of SHARED_UPSTREAMS) {
+    // While history is away operators need the rest all the more.
+    const added = await upstreamsOfHistory(c.env.scope).catch((): readonly string[] => []);
+    const upstreams = [...new Set([...SHARED_UPSTREAMS, ...added.filter(isSharedUpstream)])];
+    for (const upstream of upstreams) {
       group.go(async () => {
         views.set(
           upstream,
@@ -70,7 +77,7 @@ export function addAvailabilityRoutes(app: Hono<BffEnv>, deps: AvailabilityRoute
     await group.wait();
     return answerJson(c, {
       at: now(),
-      breakers: SHARED_UPSTREAMS.flatMap((upstream) => {
+      breakers: upstreams.flatMap((upstream) => {
         const view = views.get(upstream);
         return view === undefined ? [] : [{ upstream, ...publicView(view) }];
       }),

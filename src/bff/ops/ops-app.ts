@@ -5,11 +5,12 @@ import { addAvailabilityRoutes, type AvailabilityRoutesDeps } from "./availabili
 import { addHistoryRoutes } from "./history-routes.ts";
 import { addLedgerRoutes } from "./ledger-routes.ts";
 import { addMessageRoutes } from "./message-routes.ts";
+import { addPushRoutes, type PushRoutesDeps } from "./push-routes.ts";
 import { addReconcileRoute, type ReconcileRouteDeps } from "./reconcile-route.ts";
 import { addOpsRoutes, type OpsRoutesDeps } from "./routes.ts";
 
 interface OpsAppOptions extends Pick<BffOptions, "verifyInternalToken" | "logger" | "now"> {
-  readonly services: Omit<OpsRoutesDeps, "now">;
+  readonly services: Omit<OpsRoutesDeps, "now"> & PushRoutesDeps;
   readonly availability: Omit<AvailabilityRoutesDeps, "now">;
   readonly reconciliation: Omit<ReconcileRouteDeps, "now">;
 }
@@ -30,7 +31,7 @@ export function createOpsApp({
   now,
   ...options
 }: OpsAppOptions): BffFetch {
-  const { history, identity, ledgers } = services;
+  const { history, identity, ledgers, realtime } = services;
   return createBff({
     ...options,
     now,
@@ -42,6 +43,7 @@ export function createOpsApp({
       addLedgerRoutes(app, { ledgers, identity });
       addReconcileRoute(app, { ...reconciliation, now });
       addMessageRoutes(app, { ledgers, identity });
+      addPushRoutes(app, { realtime });
       addAvailabilityRoutes(app, { ...availability, now });
     },
   });

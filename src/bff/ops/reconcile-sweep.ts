@@ -1,5 +1,4 @@
-import { describeCauses } from "../../contracts/errors.ts";
-import type { Logger } from "../../platform/logger.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { BY_ITSELF } from "./reconcile-round.ts";
 import { reconcile } from "./reconcile.ts";
@@ -46,7 +45,7 @@ export function createReconcileSweep({
       if (accounts.unchecked > 0) logger.warn("accounts could not be checked", { count: accounts.unchecked });
       logger.debug("reconciled", { through, behind });
     } catch (error) {
-      logger.error("reconciliation failed", { causes: describeCauses(error) });
+      logger.error("reconciliation failed", { ...failureFields(error) });
     }
   };
 }

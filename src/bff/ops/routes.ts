@@ -6,15 +6,14 @@ import {
   userIdSchema,
   type IdentityOperations,
 } from "../../contracts/identity.ts";
-import { LEDGERS } from "../../contracts/ledger.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import { answerJson } from "../../platform/bff/answer-json.ts";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { readJson, readOptionalJson } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { TaskGroup } from "../../resilience/task-group.ts";
 import type { LedgersOfOperators } from "./ledger-routes.ts";
+import { readOverview } from "./read-overview.ts";
 
 export interface OpsRoutesDeps {
   readonly history: GuardedRpc<HistoryOperations>;
@@ -28,28 +27,10 @@ export interface OpsRoutesDeps {
  */
 export function addOpsRoutes(app: Hono<BffEnv>, { history, identity, ledgers, now }: OpsRoutesDeps): void {
   app.get("/v1/ops/overview", async function overview(c) {
-    const { scope } = c.env;
-    const parts: { history?: unknown; identity?: unknown; wallet?: unknown; savings?: unknown } = {};
-    const group = new TaskGroup();
-    group.go(async () => {
-      parts.history = await history.read(scope, "read the history's overview", (service, ctx) =>
-        service.overview(ctx),
-      );
+    return answerJson(c, {
+      at: now(),
+      ...(await readOverview(c.env.scope, { history, identity, ledgers })),
     });
-    group.go(async () => {
-      parts.identity = await identity.read(scope, "read identity's overview", (service, ctx) =>
-        service.overview(ctx),
-      );
-    });
-    for (const name of LEDGERS) {
-      group.go(async () => {
-        parts[name] = await ledgers[name].read(scope, "read a ledger's overview", (service, ctx) =>
-          service.overview(ctx),
-        );
-      });
-    }
-    await group.wait();
-    return answerJson(c, { at: now(), ...parts });
   });
 
   app.put("/v1/ops/users/:id/roles", async function setRoles(c) {

@@ -4,13 +4,14 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
+import type { RealtimePushes } from "../../contracts/realtime.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../../platform/guard/call-timeouts.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import { objectsOf } from "../../platform/objects.ts";
 import { oncePerEnv } from "../../platform/once-per-env.ts";
 import { randomHex } from "../../platform/random-hex.ts";
-import { bindRpc } from "../../platform/call/rpc.ts";
+import { bindRpc, isUnknownMethod } from "../../platform/call/rpc.ts";
 import { sleep } from "../../platform/sleep.ts";
 import { continueTrace, formatTraceparent } from "../../platform/http/trace.ts";
 import { wireBff } from "../../platform/bff/wire-bff.ts";
@@ -34,13 +35,19 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
   });
   const { logger, now } = shared;
   const timeoutMs = CALL_TIMEOUT_MS.operatorRpc;
-  const history = guardedRpc(
-    bindRpc<HistoryOperations>(env.HISTORY),
-    makeGuard("history", { timeoutMs, maxConcurrent: MAX_CONCURRENT }),
-  );
+  const historyGuard = makeGuard("history", { timeoutMs, maxConcurrent: MAX_CONCURRENT });
+  const history = guardedRpc(bindRpc<HistoryOperations>(env.HISTORY), historyGuard);
+  // Beside an answer that doesn't wait for it for long.
+  const historyBeside = guardedRpc(bindRpc<HistoryOperations>(env.HISTORY), historyGuard, {
+    timeoutMs: CALL_TIMEOUT_MS.rpc,
+  });
   const identity = guardedRpc(
     bindRpc<IdentityOperations>(env.IDENTITY),
     makeGuard("identity", { timeoutMs, maxConcurrent: MAX_CONCURRENT }),
+  );
+  const realtime = guardedRpc(
+    bindRpc<RealtimePushes>(env.REALTIME),
+    makeGuard("realtime-pushes", { timeoutMs: CALL_TIMEOUT_MS.push, maxConcurrent: MAX_CONCURRENT }),
   );
   const ledger = (name: LedgerName, binding: object) =>
     guardedRpc(
@@ -62,7 +69,7 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
   const sweep = createReconcileSweep({ ledgersOfRun: () => bothOf(scopeOfRun()), now, sleep, logger });
   const fetch = createOpsApp({
     ...shared,
-    services: { history, identity, ledgers },
+    services: { history, identity, ledgers, realtime },
     reconciliation: { ledgersOf: bothOf, sleep },
     availability: {
       guard: makeGuard("durable", {
@@ -71,6 +78,16 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
         failsApart: true,
       }),
       breakerOf: objectsOf<BreakerStateRpc>(env.BREAKER_STATE),
+      upstreamsOfHistory: (scope) =>
+        historyBeside.read(scope, "ask history for its upstreams", async (service, ctx) => {
+          try {
+            return await service.upstreams(ctx);
+          } catch (error) {
+            // Taken for a failure it would have all isolates leave history alone.
+            if (isUnknownMethod(error)) return [];
+            throw error;
+          }
+        }),
       windowOf: objectsOf<RateWindowRpc>(env.RATE_WINDOW),
       faults,
     },

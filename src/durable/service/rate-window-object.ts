@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { describeCauses } from "../../contracts/errors.ts";
 import type { PolicyAsk, QuotaView, RateWindowRpc } from "../../contracts/durable.ts";
-import type { Logger } from "../../platform/logger.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { RateAnswer } from "../../resilience/quota/rate-limit.ts";
 import type { ClientWindows } from "../biz/client-windows.ts";
@@ -53,7 +52,7 @@ export function rateWindowObject<E extends object>(
       try {
         this.#ready.onAlarm();
       } catch (error) {
-        logger.error("windows not forgotten", { causes: describeCauses(error) });
+        logger.error("windows not forgotten", { ...failureFields(error) });
         await this.ctx.storage.setAlarm(now() + ALARM_RETRY_MS);
       }
     }

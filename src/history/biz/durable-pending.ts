@@ -3,8 +3,42 @@ import { completeRecords } from "./complete-records.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { LogRows } from "./log-rows.ts";
 import { PendingSet } from "./pending-set.ts";
-import type { LogPart, ShardLog } from "./ports.ts";
-import type { Confirmation, HistoryRecord } from "./record.ts";
+import { PendingStates, STATES_MAX } from "./pending-states.ts";
+import type { LoggedRecord, LogPart, ShardLog, UnwrittenRow } from "./ports.ts";
+import {
+  comparePositions,
+  type Confirmation,
+  type HistoryRecord,
+  type Position,
+  type RecordKey,
+} from "./record.ts";
+import { untoldRecords, untoldSince, type Untold } from "./untold.ts";
+import {
+  joinStates,
+  mayBePending,
+  newUserState,
+  revOfState,
+  type StateConfirmation,
+  type UserState,
+} from "./user-state.ts";
+
+/** What one commit changes: records, and what holds for users as a whole. */
+export interface Mutations {
+  readonly records: readonly HistoryRecord[];
+  readonly users: readonly UserState[];
+  /** Whether somebody who listens is to be told of the records; of states they are always. */
+  readonly isNews?: boolean;
+}
+
+/** Who tells those who listen what has changed. */
+interface NewsSource {
+  /** All up to this revision has been told to them; null: all there is. */
+  toldRev(): number | null;
+  /** Whether anybody listens to a user's history. */
+  isHeard(userId: string): boolean;
+  /** A part of a user's state is durable, with this revision. */
+  state(userId: string, rev: number): void;
+}
 
 interface DurablePendingDeps {
   readonly log: ShardLog;
@@ -15,6 +49,8 @@ interface DurablePendingDeps {
     readonly liveRowsMax: number;
   };
   readonly databaseOf: (userId: string) => number;
+  /** Whether states of users may be written down: older code would not know them. */
+  readonly mayWriteStates: () => boolean;
   readonly now: Clock;
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
@@ -38,10 +74,22 @@ const COMPACT_RETRY_MS = 10_000;
  */
 export class DurablePending {
   readonly pending: PendingSet;
-  readonly clock: HybridClock;
+  readonly states: PendingStates;
+  readonly clock = new HybridClock();
   readonly #deps: DurablePendingDeps;
   readonly #rows = new LogRows();
+  /** Of users who have more pending than is kept: the newest that was left out. */
+  readonly #beyond = new Map<string, Position>();
   #compactNotBeforeMs = 0;
+  /** Whether the table may have states that wait and had no room in memory. */
+  #areStatesLeft = false;
+  #writtenRev = 0;
+  /** What the log says was told when it was read back; null: nobody knows. */
+  #toldAtReplay: number | null = 0;
+  /** The latest that anything is dated which D1 has and this doesn't any more, in ms. */
+  #leftAtMs = Number.NEGATIVE_INFINITY;
+  #replayedRev = 0;
+  #news: NewsSource | null = null;
 
   /** Reads the log back. */
   constructor(deps: DurablePendingDeps) {
@@ -50,10 +98,15 @@ export class DurablePending {
     this.pending = new PendingSet({
       rows: this.#rows,
       windowMs: limits.flushWindowMs,
-      recordsPerUserMax: limits.entriesPerUserMax,
+      entriesPerUserMax: limits.entriesPerUserMax,
       databaseOf,
+      onBeyond: (record) => this.#noteBeyond(record.userId, record),
+      // What came after a clear waits for the user's state.
+      onHealed: (nowMs) => this.states.endLongLeases(nowMs),
     });
-    this.clock = new HybridClock(this.#replay());
+    this.states = new PendingStates({ windowMs: limits.flushWindowMs });
+    this.#replay();
+    this.#settleBeyond(deps.now());
   }
 
   get liveLogRows(): number {
@@ -65,32 +118,130 @@ export class DurablePending {
   }
 
   /**
-   * Writes the rows, all or none, then takes the records: there is no `await` in here and there
-   * must never be one.
+   * The largest revision ever written down: all that come are larger, also after a restart, when
+   * the clock has forgotten those that it gave and nobody wrote.
    */
-  write(given: readonly HistoryRecord[], nowMs: number, adopted?: number): void {
-    const records = completeRecords(given, (record) => this.pending.durationOf(record));
-    const rows = [];
-    for (let from = 0; from < records.length; from += RECORDS_PER_ROW_MAX)
-      rows.push({
-        seq: this.#rows.lastSeq + 1 + rows.length,
-        records: records.slice(from, from + RECORDS_PER_ROW_MAX),
-      });
-    if (rows.length === 0 && adopted === undefined) return;
-    // I1
-    const bytes = this.#deps.log.append(rows, this.#rows.lowWater(), adopted);
-    for (const [index, row] of rows.entries()) this.#take({ ...row, bytes: bytes[index] ?? 0 }, () => nowMs);
-    this.#compactIfDue(nowMs);
+  get writtenRev(): number {
+    return this.#writtenRev;
+  }
+
+  /** From now on changes are told, and rows say how far: up to then it was as the log says. */
+  tell(news: NewsSource): void {
+    this.#news = news;
   }
 
   /**
-   * D1 holds these revisions. Where nothing is left, the log says so: else an object that sleeps
-   * would find what is confirmed pending at every wake, and flush it again, and be woken by that.
+   * What of a user may not have been told when the log was read back: what is pending and came
+   * after what it says was told. Null: nothing.
+   */
+  untoldAtReplay(userId: string): Untold | null {
+    const toldRev = this.#toldAtReplay;
+    if (toldRev === null) return untoldSince(0);
+    const records = this.pending.ofUser(userId).filter(({ rev }) => rev > toldRev);
+    const state = this.stateOf(userId);
+    const hasState =
+      state !== null && Math.max(state.settingsRev, state.cleared?.rev ?? 0, state.floorRev) > toldRev;
+    return records.length > 0 || hasState ? { ...untoldRecords(records, undefined), fromRev: toldRev } : null;
+  }
+
+  /**
+   * Whether a record is dated after all that only D1 has: it is the newest of its item. Of what was
+   * pending already when the log was read back that isn't known any more, and it is taken for so.
+   */
+  isAfterAllThatLeft({ atMs, rev }: HistoryRecord): boolean {
+    return rev <= this.#replayedRev || atMs > this.#leftAtMs;
+  }
+
+  /** What holds for a user as a whole; null where nothing does. */
+  stateOf(userId: string): UserState | null {
+    return this.#deps.log.userState(userId);
+  }
+
+  /**
+   * Writes the rows, all or none, then takes what they say: there is no `await` in here and there
+   * must never be one.
+   *
+   * @param untoldRev - what came after it and is written already is still to be told
+   */
+  write(given: Mutations, nowMs: number, adopted?: number, untoldRev = Number.POSITIVE_INFINITY): void {
+    const records = completeRecords(given.records, (record) => this.pending.durationOf(record));
+    // Nothing names an erased user again, whoever has asked before the erasure and decides now.
+    const users = given.users.filter(({ userId }) => !this.#deps.log.isErased(userId));
+    const rows: UnwrittenRow[] = [];
+    for (let from = 0; from < records.length || (from === 0 && users.length > 0); from += RECORDS_PER_ROW_MAX)
+      rows.push({
+        seq: this.#rows.lastSeq + 1 + rows.length,
+        records: records.slice(from, from + RECORDS_PER_ROW_MAX),
+        users: from === 0 ? users : [],
+      });
+    if (rows.length === 0 && adopted === undefined) return;
+    const lowWater = this.#rows.lowWater();
+    // Asked before, since it may throw: memory is merged whole or not at all.
+    const states = this.#statesAfter(records, users);
+    const stateOf = (userId: string): UserState | null => states.get(userId) ?? null;
+    const isNews = given.isNews === true || users.some(({ userId }) => this.#news?.isHeard(userId));
+    const writtenRev = revAfter(this.#writtenRev, records, users);
+    const beforeRev = Math.min(isNews ? this.#writtenRev : writtenRev, untoldRev);
+    const toldRev = this.#toldRev(beforeRev);
+    // I1
+    const bytes = this.#deps.log.append(
+      rows.map((row) => this.#logged(row, toldRev)),
+      lowWater,
+      adopted,
+    );
+    this.#writtenRev = writtenRev;
+    for (const { userId, cleared } of users) this.#noteState(userId, nowMs, cleared !== null);
+    for (const [index, row] of rows.entries())
+      this.#take({ ...row, bytes: bytes[index] ?? 0 }, () => nowMs, stateOf);
+    for (const state of users) this.#tellOf(state);
+    if (rows.length > 0) this.#rows.written(lowWater);
+    this.#settleBeyond(nowMs, beforeRev);
+    this.#compactIfDue(nowMs);
+  }
+
+  /** D1 seems to have lost what goes of a user: their state is pending again. */
+  sayAgain(userId: string, nowMs: number): void {
+    const state = this.stateOf(userId);
+    if (state === null || this.states.isFull) return;
+    if (state.cleared !== null || state.floor !== null || state.forgottenRev > 0)
+      this.#noteState(userId, nowMs, state.cleared !== null);
+  }
+
+  /**
+   * The newest state of each key that is pending, if it is one of those that are taken. What came
+   * after a clear waits until D1 knows of that: a clock that was ahead may have dated later what D1
+   * has, which would win there, and go with the clear.
+   */
+  collect(keys: readonly RecordKey[], takes: (record: HistoryRecord) => boolean): HistoryRecord[] {
+    return this.pending.collect(keys, (record) => takes(record) && !this.#lacksClear(record.userId));
+  }
+
+  /** D1 holds these users' states. */
+  confirmStates(confirmations: readonly StateConfirmation[]): void {
+    for (const confirmed of confirmations) {
+      const { userId, clearedRev } = confirmed;
+      const lackedClear = this.#lacksClear(userId);
+      const hasClear = (this.stateOf(userId)?.cleared?.rev ?? 0) <= clearedRev;
+      this.states.confirm(userId, this.#deps.log.confirmState(confirmed), hasClear);
+      if (lackedClear && !this.#lacksClear(userId)) this.pending.sendUncollected(userId);
+    }
+    if (this.#areStatesLeft && this.states.hasMuchRoom) this.#loadStates(this.#deps.now());
+  }
+
+  /**
+   * D1 holds these revisions, and the log says so: a restart would find pending what isn't. An
+   * object that sleeps between reports would flush it again at each wake, and be woken by that; and
+   * it would take the room of what has come in its place.
    */
   confirm(confirmations: readonly Confirmation[], nowMs: number): void {
-    const before = this.pending.count;
-    for (const confirmation of confirmations) this.pending.confirm(confirmation, nowMs);
-    if (before > 0 && this.pending.count === 0) this.#noteEmpty();
+    for (const confirmation of confirmations) {
+      const known = this.pending.get(confirmation);
+      this.pending.confirm(confirmation, nowMs);
+      if (known !== undefined && this.pending.get(known) === undefined)
+        this.#leftAtMs = Math.max(this.#leftAtMs, known.atMs);
+    }
+    // I8
+    if (this.#rows.goneUpTo > 0) this.#noteConfirmed(nowMs);
   }
 
   /** Forgets a user, in memory and in the log, and remembers that they are erased. */
@@ -99,18 +250,26 @@ export class DurablePending {
     const others = this.pending.all().filter((record) => record.userId !== userId);
     const bytes = this.#deps.log.erase(userId, nowMs, seq, others);
     this.pending.dropUser(userId);
+    this.states.drop(userId);
     this.#movedInto(seq, bytes);
   }
 
-  /** If it fails, a restart finds what was confirmed pending, which costs a flush and no more. */
-  #noteEmpty(): void {
+  /**
+   * One row, which costs less than the flush that it saves: the new low water, or a snapshot where
+   * something waits on among what is confirmed, since rows are freed in their order. If it fails, a
+   * restart finds what was confirmed pending, and the next confirmation tries again.
+   */
+  #noteConfirmed(nowMs: number): void {
+    const lowWater = this.#rows.lowWater();
+    if (lowWater <= this.#rows.goneUpTo) return this.#compact(nowMs);
     const seq = this.#rows.lastSeq + 1;
     try {
-      this.#deps.log.append([{ seq, records: [] }], seq);
-      this.#rows.skipTo(seq);
-      this.#rows.lowWater();
+      const row = { seq, records: [], users: [], toldRev: this.#toldRev(this.#writtenRev) };
+      const [bytes = 0] = this.#deps.log.append([row], lowWater);
+      this.#rows.add(seq, bytes);
+      this.#rows.written(lowWater);
     } catch (error) {
-      this.#deps.onBackgroundFailure("note that nothing is pending", error);
+      this.#deps.onBackgroundFailure("note what is confirmed", error);
     }
   }
 
@@ -142,26 +301,129 @@ export class DurablePending {
   #movedInto(seq: number, bytes: number): void {
     this.#rows.add(seq, bytes);
     this.pending.moveAllTo(seq);
-    this.#rows.lowWater();
+    this.#rows.written(this.#rows.lowWater());
   }
 
-  #take({ seq, bytes, records }: LogPart, sinceMs: (record: HistoryRecord) => number): void {
+  #logged({ seq, records, users }: UnwrittenRow, toldRev: number | null): UnwrittenRow {
+    return { seq, records: records.map((record) => this.pending.logged(record)), users, toldRev };
+  }
+
+  /** Up to where all has been told, given that nothing after a revision has been. */
+  #toldRev(beforeRev: number): number | null {
+    if (this.#news === null) return this.#toldAtReplay;
+    return Math.min(this.#news.toldRev() ?? beforeRev, beforeRev);
+  }
+
+  #tellOf({ userId, settingsRev, cleared, floorRev }: UserState): void {
+    for (const rev of [settingsRev, cleared?.rev ?? 0, floorRev]) if (rev > 0) this.#news?.state(userId, rev);
+  }
+
+  /**
+   * The one fold of what a row says, when it is written and when it is read back. The states of
+   * users are in their table by then: what they rule out is not pending, in whatever order it
+   * came.
+   */
+  #take(
+    { seq, bytes, records, users }: LogPart,
+    sinceMs: (record: LoggedRecord) => number,
+    stateOf: (userId: string) => UserState | null,
+  ): void {
     if (seq === this.#rows.lastSeq) this.#rows.extend(seq, bytes);
     else this.#rows.add(seq, bytes);
-    for (const record of records) this.pending.put(record, seq, sinceMs(record));
+    // I46
+    for (const { userId } of users) {
+      const state = stateOf(userId);
+      this.pending.retain(userId, (record) => mayBePending(state, record));
+    }
+    for (const record of records)
+      if (mayBePending(stateOf(record.userId), record)) this.pending.put(bare(record), seq, sinceMs(record));
   }
 
-  #replay(): number {
+  /** What will hold for the users of a row once that is written. */
+  #statesAfter(
+    records: readonly HistoryRecord[],
+    users: readonly UserState[],
+  ): ReadonlyMap<string, UserState | null> {
+    const states = new Map<string, UserState | null>();
+    for (const { userId } of records) if (!states.has(userId)) states.set(userId, this.stateOf(userId));
+    for (const state of users) {
+      const before = states.get(state.userId) ?? this.stateOf(state.userId);
+      states.set(state.userId, before === null ? state : joinStates(before, state));
+    }
+    return states;
+  }
+
+  #lacksClear(userId: string): boolean {
+    if (this.states.has(userId) || !this.#areStatesLeft) return this.states.lacksClear(userId);
+    return this.stateOf(userId)?.cleared != null;
+  }
+
+  #noteState(userId: string, nowMs: number, hasClear: boolean): void {
+    if (this.states.isFull && !this.states.has(userId)) this.#areStatesLeft = true;
+    else this.states.put(userId, nowMs, hasClear);
+  }
+
+  /** Takes those that wait as far as there is room. */
+  #loadStates(nowMs: number): void {
+    const waiting = this.#deps.log.unconfirmedStates(STATES_MAX);
+    this.#areStatesLeft = waiting.length === STATES_MAX;
+    for (const state of waiting) {
+      if (this.states.has(state.userId)) continue;
+      if (this.states.isFull) {
+        this.#areStatesLeft = true;
+        return;
+      }
+      this.states.put(state.userId, sinceState(state, nowMs), state.cleared !== null);
+    }
+  }
+
+  #noteBeyond(userId: string, { atMs, rev }: Position): void {
+    const known = this.#beyond.get(userId);
+    const position = { atMs, rev };
+    if (known === undefined || comparePositions(position, known) > 0) this.#beyond.set(userId, position);
+  }
+
+  /**
+   * What is beyond what is kept of a user stays so, whatever becomes of the rest. Who has reported
+   * is not told where that can't be written now: the next commit tries again.
+   */
+  #settleBeyond(nowMs: number, untoldRev?: number): void {
+    if (this.#beyond.size === 0) return;
+    const beyond = [...this.#beyond];
+    this.#beyond.clear();
+    if (!this.#deps.mayWriteStates()) return;
+    try {
+      const users = beyond.map(([userId, { atMs, rev }]) => this.#floorAt(userId, { atMs, rev }));
+      this.write({ records: [], users }, nowMs, undefined, untoldRev);
+    } catch (error) {
+      for (const [userId, position] of beyond) this.#noteBeyond(userId, position);
+      this.#deps.onBackgroundFailure("write what is beyond what is kept", error);
+    }
+  }
+
+  #floorAt(userId: string, floor: Position): UserState {
+    return { ...newUserState(userId), floor, floorRev: this.clock.tick(this.#deps.now()) };
+  }
+
+  #replay(): void {
     const { log, now, onBackgroundFailure } = this.#deps;
     const nowMs = now();
     // A revision says when its record came in, unless its clock had run ahead: nothing has waited
     // since the future.
-    const sinceMs = ({ rev }: HistoryRecord): number => Math.min(HybridClock.wallMsOf(rev), nowMs);
+    const sinceMs = ({ rev, waitsSinceMs = nowMs }: LoggedRecord): number =>
+      Math.min(waitsSinceMs, HybridClock.wallMsOf(rev), nowMs);
     const isKept = remembering((userId) => !log.isErased(userId));
-    const { lastSeq, revHighWater, isDamaged } = log.replay(({ seq, bytes, records }) =>
-      this.#take({ seq, bytes, records: records.filter(({ userId }) => isKept(userId)) }, sinceMs),
+    const stateOf = remembering((userId) => this.stateOf(userId));
+    this.#loadStates(nowMs);
+    const { lastSeq, revHighWater, toldRev, isDamaged } = log.replay((part) =>
+      this.#take({ ...part, records: part.records.filter(({ userId }) => isKept(userId)) }, sinceMs, stateOf),
     );
     this.#rows.skipTo(lastSeq);
+    this.clock.advanceTo(revHighWater);
+    this.#writtenRev = revHighWater;
+    this.#toldAtReplay = toldRev;
+    this.#replayedRev = revHighWater;
+    if (revHighWater > 0) this.#leftAtMs = HybridClock.wallMsOf(revHighWater);
     for (const id of log.unreadIds()) this.#adopt(id, isKept, nowMs);
     if (isDamaged) {
       onBackgroundFailure(
@@ -170,7 +432,6 @@ export class DurablePending {
       );
       this.#compact(nowMs);
     } else this.#compactIfDue(nowMs);
-    return revHighWater;
   }
 
   /**
@@ -179,17 +440,40 @@ export class DurablePending {
    */
   #adopt(id: number, isKept: (userId: string) => boolean, nowMs: number): void {
     try {
-      const records = this.#deps.log.readUnread(id)?.filter(({ userId }) => isKept(userId));
-      if (records !== undefined) this.write(records, nowMs, id);
+      const unread = this.#deps.log.readUnread(id);
+      if (unread === null) return;
+      const records = unread.records.filter(({ userId }) => isKept(userId)).map(bare);
+      const users = unread.users.filter(({ userId }) => isKept(userId));
+      this.write({ records, users }, nowMs, id);
     } catch (error) {
       this.#deps.onBackgroundFailure("adopt a row", error);
     }
   }
 }
 
+/** The largest revision once these are written. */
+function revAfter(rev: number, records: readonly HistoryRecord[], users: readonly UserState[]): number {
+  let after = rev;
+  for (const record of records) after = Math.max(after, record.rev);
+  for (const state of users) after = Math.max(after, revOfState(state));
+  return after;
+}
+
+/** What leaves the log: a record, and nothing that only the log says of it. */
+function bare(logged: LoggedRecord): HistoryRecord {
+  if (logged.waitsSinceMs === undefined) return logged;
+  const { waitsSinceMs: _, ...record } = logged;
+  return record;
+}
+
+/** A state waits since its newest change came in. */
+function sinceState(state: UserState, nowMs: number): number {
+  return Math.min(HybridClock.wallMsOf(revOfState(state)), nowMs);
+}
+
 /** Asks once about each user, for the length of a replay. */
-function remembering(ask: (userId: string) => boolean): (userId: string) => boolean {
-  const known = new Map<string, boolean>();
+function remembering<T extends {} | null>(ask: (userId: string) => T): (userId: string) => T {
+  const known = new Map<string, T>();
   return (userId) => {
     let answer = known.get(userId);
     if (answer === undefined) {

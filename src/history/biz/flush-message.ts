@@ -1,13 +1,42 @@
 import * as z from "zod";
+import { MAIN_CELL } from "../../contracts/cell.ts";
 import { storedItemKeySchema } from "../../contracts/history.ts";
 import type { RecordKey } from "./record.ts";
 import { historyUserIdSchema } from "./record-schema.ts";
+import { shardName, shardNamed, SHARDS_MAX, type ShardPlace } from "../../contracts/shard-name.ts";
 
-/** There are at most 4,096 shards: a number beyond them would make an object for nobody. */
-const shardSchema = z.int().min(0).max(4_095);
+/** Which shard a message is of: its cell too, unless that is `main`. */
+interface OfShard {
+  readonly cell?: string;
+  readonly shard: number;
+}
+
+/**
+ * A shard of `main` is its number, as ever. One of another cell is its object's name: a job from
+ * before there were cells would ask `main` for what is pending elsewhere, so it must not be able to
+ * read it.
+ */
+const shardSchema = z.union([
+  z
+    .int()
+    .min(0)
+    .max(SHARDS_MAX - 1)
+    .transform((shard): OfShard => ({ shard })),
+  z.string().transform((name, ctx): OfShard => {
+    const place = shardNamed(name);
+    if (place !== null && place.cell !== MAIN_CELL) return place;
+    ctx.issues.push({ code: "custom", message: "is no shard of a cell", input: name });
+    return z.NEVER;
+  }),
+]);
 
 const envelopeSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("flush"), shard: shardSchema, users: z.array(z.unknown()) }),
+  z.object({
+    type: z.literal("flush"),
+    shard: shardSchema,
+    users: z.array(z.unknown()),
+    states: z.unknown().optional(),
+  }),
   z.object({ type: z.literal("refill"), shard: shardSchema, userId: historyUserIdSchema }),
 ]);
 const userSchema = z.tuple([historyUserIdSchema, z.array(z.unknown())]);
@@ -18,13 +47,23 @@ const userSchema = z.tuple([historyUserIdSchema, z.array(z.unknown())]);
  */
 export interface FlushMessage {
   readonly type: "flush";
+  /** Absent: `main`. */
+  readonly cell?: string;
   readonly shard: number;
   /** User by user: the id and the items as `kind/itemId`. */
   readonly users: readonly (readonly [userId: string, items: readonly string[]])[];
+  /**
+   * Users of whom something as a whole is to be written. Absent where there are none; a job of the
+   * release before doesn't see it, and they are sent again.
+   */
+  readonly states?: readonly string[];
 }
 
 /** Asks the job to make a shard load a user whom D1 could not give when they were read. */
-export type RefillMessage = z.infer<(typeof envelopeSchema)["options"][1]>;
+export interface RefillMessage extends OfShard {
+  readonly type: "refill";
+  readonly userId: string;
+}
 
 export type QueueMessage = FlushMessage | RefillMessage;
 
@@ -41,8 +80,11 @@ export interface ReadMessage {
 export function readQueueMessage(body: unknown): ReadMessage | null {
   const envelope = envelopeSchema.safeParse(body);
   if (!envelope.success) return null;
-  if (envelope.data.type === "refill") return { message: envelope.data, badKeys: 0 };
-  const { type, shard, users } = envelope.data;
+  if (envelope.data.type === "refill") {
+    const { type, shard: ofShard, userId } = envelope.data;
+    return { message: { type, ...ofShard, userId }, badKeys: 0 };
+  }
+  const { type, shard: ofShard, users, states } = envelope.data;
   const good: [string, string[]][] = [];
   let badKeys = 0;
   for (const candidate of users) {
@@ -58,7 +100,29 @@ export function readQueueMessage(body: unknown): ReadMessage | null {
     badKeys += items.length - goodItems.length;
     if (goodItems.length > 0) good.push([userId, goodItems]);
   }
-  return { message: { type, shard, users: good }, badKeys };
+  const ofUsers = states === undefined ? NO_STATES : readStates(states);
+  const message = { type, ...ofShard, users: good, ...statesOf(ofUsers.userIds) };
+  return { message, badKeys: badKeys + ofUsers.badKeys };
+}
+
+const NO_STATES = { userIds: [], badKeys: 0 } as const;
+
+function readStates(states: unknown): { readonly userIds: readonly string[]; readonly badKeys: number } {
+  if (!Array.isArray(states)) return { userIds: [], badKeys: 1 };
+  const userIds = (states as readonly unknown[]).filter(
+    (userId): userId is string => historyUserIdSchema.safeParse(userId).success,
+  );
+  return { userIds, badKeys: states.length - userIds.length };
+}
+
+/** A message says nothing of states where there are none, as every one of the release before. */
+function statesOf(userIds: readonly string[]): Pick<FlushMessage, "states"> {
+  return userIds.length === 0 ? {} : { states: userIds };
+}
+
+/** What travels of a message that a shard of `cell` sends; {@link readQueueMessage} reads it. */
+export function bodyOf(message: QueueMessage, cell: ShardPlace["cell"]): object {
+  return cell === MAIN_CELL ? message : { ...message, shard: shardName({ cell, shard: message.shard }) };
 }
 
 /** A queue message may have 128 KB; ours stay well below it, whatever the encoding adds. */
@@ -66,15 +130,24 @@ const MESSAGE_BYTES_MAX = 100_000;
 /** Quotes, brackets and commas around one text in JSON. */
 const TEXT_OVERHEAD_BYTES = 8;
 
-/** Packs keys into messages of at most {@link MESSAGE_BYTES_MAX} bytes. */
-export function packFlushMessages(shard: number, keys: readonly RecordKey[]): FlushMessage[] {
+/**
+ * Packs keys, and users whose state as a whole is to be written, into messages of at most
+ * {@link MESSAGE_BYTES_MAX} bytes.
+ */
+export function packFlushMessages(
+  shard: number,
+  keys: readonly RecordKey[],
+  states: readonly string[] = [],
+): FlushMessage[] {
   const itemsOf = Map.groupBy(keys, (key) => key.userId);
   const messages: FlushMessage[] = [];
   let users: [string, string[]][] = [];
+  let ofStates: string[] = [];
   let bytes = 0;
   const close = (): void => {
-    if (users.length > 0) messages.push({ type: "flush", shard, users });
+    if (bytes > 0) messages.push({ type: "flush", shard, users, ...statesOf(ofStates) });
     users = [];
+    ofStates = [];
     bytes = 0;
   };
   for (const [userId, userKeys] of itemsOf) {
@@ -94,6 +167,12 @@ export function packFlushMessages(shard: number, keys: readonly RecordKey[]): Fl
       items.push(item);
       bytes += itemBytes;
     }
+  }
+  for (const userId of states) {
+    const stateBytes = userId.length + TEXT_OVERHEAD_BYTES;
+    if (bytes + stateBytes > MESSAGE_BYTES_MAX) close();
+    ofStates.push(userId);
+    bytes += stateBytes;
   }
   close();
   return messages;

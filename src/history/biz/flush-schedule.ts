@@ -1,17 +1,22 @@
+import { isCode } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { packFlushMessages } from "./flush-message.ts";
 import type { PendingSet } from "./pending-set.ts";
+import type { PendingStates } from "./pending-states.ts";
 import type { FlushQueue, ShardAlarm } from "./ports.ts";
 
 interface FlushScheduleDeps {
   readonly shard: number;
   readonly limits: { readonly flushWindowMs: number };
-  readonly pending: PendingSet;
+  readonly pending: Pick<PendingSet, "unleased" | "nextDueMs" | "lease" | "unlease">;
+  readonly states: PendingStates;
   readonly queue: FlushQueue;
   readonly alarm: ShardAlarm;
   readonly alarmAtMs: number | null;
-  /** Whether waiting for the window would fill the shard. */
+  /** Whether waiting for the window would fill the shard with records. */
   readonly isFillingUp: () => boolean;
+  /** When something beside what is pending wants the alarm, in ms; null where nothing does. */
+  readonly otherDueMs: () => number | null;
   readonly now: Clock;
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
@@ -27,6 +32,8 @@ const EARLY_SHARE = 1 / 5;
 const ALARM_LOST_MS = 10_000;
 /** Wait after a flush that could not be sent, in ms. */
 const RETRY_MS = 2_000;
+/** The same where the account may send no more: each try is a billed alarm. */
+const RETRY_AT_THE_CAP_MS = 60_000;
 
 /**
  * When a shard sends its keys to the job. The alarm is never trusted to be there: every entry into
@@ -52,22 +59,29 @@ export class FlushSchedule {
 
   /**
    * Sets the alarm if a record is due before it goes off, or if it should have gone off long ago.
+   * Throws, or rejects, where it can't: then it isn't believed to be there.
    */
-  rearm(): void {
+  rearm(): Promise<void> | undefined {
     // I7
     const nowMs = this.#deps.now();
-    const dueMs = this.#isHurried() ? nowMs : this.#deps.pending.nextDueMs();
-    if (dueMs === null) return;
+    const dueMs = this.#isHurried() ? nowMs : earlierOf(this.#nextDueMs(), this.#deps.otherDueMs());
+    if (dueMs === null) return undefined;
     const wantedMs = Math.max(dueMs, this.#notBeforeMs, nowMs);
     const lost = this.#alarmAtMs === null || this.#alarmAtMs < nowMs - ALARM_LOST_MS;
-    if (!lost && this.#alarmAtMs !== null && this.#alarmAtMs <= wantedMs) return;
-    this.#deps.alarm.set(wantedMs);
+    if (!lost && this.#alarmAtMs !== null && this.#alarmAtMs <= wantedMs) return undefined;
+    const setting = this.#deps.alarm.set(wantedMs);
     this.#alarmAtMs = wantedMs;
+    return setting?.catch((error: unknown) => {
+      if (this.#alarmAtMs === wantedMs) this.#alarmAtMs = null;
+      throw error;
+    });
   }
 
   /**
-   * Sends what is due and sets the next alarm. Never throws: an alarm that throws six times is
-   * abandoned by the platform.
+   * Sends what is due and sets the next alarm. An alarm that throws six times is abandoned by the
+   * platform, so that it throws only where the next one can't be set: then the platform bringing
+   * this one again is all that would wake a shard that nobody calls. At the account's spending cap
+   * it is held until the end.
    */
   async onAlarm(): Promise<void> {
     const nowMs = this.#deps.now();
@@ -76,46 +90,63 @@ export class FlushSchedule {
     try {
       await this.flush(this.#isHurried() ? Number.POSITIVE_INFINITY : this.#waitingSinceMs(nowMs));
     } catch (error) {
-      this.#notBeforeMs = this.#deps.now() + RETRY_MS;
+      const pauseMs = isCode(error, "SPENDING_CAP") ? RETRY_AT_THE_CAP_MS : RETRY_MS;
+      this.#notBeforeMs = this.#deps.now() + pauseMs;
       this.#deps.onBackgroundFailure("flush", error);
     }
-    this.rearmQuietly();
+    await this.rearm();
   }
 
   /** {@link rearm} where nobody is to be told that it failed: the next entry does it again. */
   rearmQuietly(): void {
+    const tell = (error: unknown): void => this.#deps.onBackgroundFailure("set the alarm", error);
     try {
-      this.rearm();
+      void this.rearm()?.catch(tell);
     } catch (error) {
-      this.#deps.onBackgroundFailure("set the alarm", error);
+      tell(error);
     }
   }
 
   /**
-   * Sends the keys of all records that wait since `waitingSinceMs` or longer. Throws if the queue
-   * refuses; they stay pending.
+   * Sends the keys of all records, and the users of all states, that wait since `waitingSinceMs` or
+   * longer. Throws if the queue refuses; they stay pending.
    */
   async flush(waitingSinceMs: number): Promise<void> {
-    const keys = this.#deps.pending.lease(waitingSinceMs, this.#deps.now());
-    if (keys.length === 0) return;
+    const { shard, pending, states, queue, now } = this.#deps;
+    const nowMs = now();
+    const keys = pending.lease(waitingSinceMs, nowMs);
+    const userIds = states.lease(waitingSinceMs, nowMs);
+    if (keys.length === 0 && userIds.length === 0) return;
     try {
-      await this.#deps.queue.send(packFlushMessages(this.#deps.shard, keys));
+      await queue.send(packFlushMessages(shard, keys, userIds));
     } catch (error) {
-      this.#deps.pending.unlease(keys);
+      pending.unlease(keys);
+      states.unlease(userIds);
       throw error;
     }
   }
 
-  /** Since when a record must wait to be sent now; an alarm that is early sends nothing early. */
+  /** When the next record or state is due, in ms; null if nothing is pending. */
+  #nextDueMs(): number | null {
+    const { pending, states } = this.#deps;
+    return earlierOf(pending.nextDueMs(), states.nextDueMs());
+  }
+
+  /** Since when something must wait to be sent now; an alarm that is early sends nothing early. */
   #waitingSinceMs(nowMs: number): number {
     const { flushWindowMs } = this.#deps.limits;
-    const dueMs = this.#deps.pending.nextDueMs();
+    const dueMs = this.#nextDueMs();
     const isDue = dueMs !== null && dueMs <= nowMs;
     return nowMs - flushWindowMs * (isDue ? 1 - EARLY_SHARE : 1);
   }
 
   /** What is with the job already is not sent again any sooner for it. */
   #isHurried(): boolean {
-    return this.#deps.pending.unleased > 0 && this.#deps.isFillingUp();
+    const { pending, states, isFillingUp } = this.#deps;
+    return states.isHurried || (pending.unleased > 0 && isFillingUp());
   }
+}
+
+function earlierOf(aMs: number | null, bMs: number | null): number | null {
+  return aMs === null || bMs === null ? (aMs ?? bMs) : Math.min(aMs, bMs);
 }

@@ -72,17 +72,9 @@ export class GroupCommit<T, R> {
 
   /** @param remainingMs - how long the item's answer is waited for */
   submit(item: T, remainingMs = Number.POSITIVE_INFINITY): Promise<R> {
-    const { now, wait, clientOf, waitingWeightMax, weightOf } = this.#options;
-    const weight = weightOf(item);
-    if (this.#waitingWeight + weight > waitingWeightMax) {
-      throw new CodedError("OVERLOADED", "Too many reports are waiting to be written", {
-        retryAfterMs: 1_000,
-      });
-    }
-    const { promise, resolve, reject } = Promise.withResolvers<R>();
+    const { now, wait, clientOf } = this.#options;
     const atMs = now();
-    this.#waiting.push({ item, atMs, resolve, reject });
-    this.#waitingWeight += weight;
+    const promise = this.#push(item, atMs);
     const companyMs = wait.arrived(atMs, clientOf(item));
     const patienceMs = remainingMs * PATIENCE_SHARE;
     const waitMs = Math.floor(Math.min(companyMs, patienceMs));
@@ -92,6 +84,33 @@ export class GroupCommit<T, R> {
       if (this.#callOff === null || companyMs <= patienceMs) this.#waitedFirst = this.#waiting.length;
       this.#gather(waitMs, atMs + waitMs);
     }
+    return promise;
+  }
+
+  /**
+   * Adds an item that has waited for company elsewhere and comes with it: the commit is
+   * {@link commitNow}'s, which is to be called in the same turn.
+   */
+  submitGathered(item: T): Promise<R> {
+    return this.#push(item, this.#options.now());
+  }
+
+  /** Commits all that waits, however long it was to wait: it has company now. */
+  commitNow(): void {
+    if (this.#waiting.length > 0) this.#run();
+  }
+
+  #push(item: T, atMs: number): Promise<R> {
+    const { waitingWeightMax, weightOf } = this.#options;
+    const weight = weightOf(item);
+    if (this.#waitingWeight + weight > waitingWeightMax) {
+      throw new CodedError("OVERLOADED", "Too many reports are waiting to be written", {
+        retryAfterMs: 1_000,
+      });
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<R>();
+    this.#waiting.push({ item, atMs, resolve, reject });
+    this.#waitingWeight += weight;
     return promise;
   }
 

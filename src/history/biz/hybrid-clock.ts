@@ -24,6 +24,16 @@ export class HybridClock {
     return this.#last;
   }
 
+  /** Nothing up to `value` is given any more. */
+  advanceTo(value: number): void {
+    this.#last = Math.max(this.#last, value);
+  }
+
+  /** The last value given: all that are given from now on are larger. */
+  get last(): number {
+    return this.#last;
+  }
+
   /**
    * How far the last value is ahead of a plain clock that says `nowMs`, in ms; 0 where it is
    * behind.

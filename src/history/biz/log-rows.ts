@@ -17,6 +17,7 @@ export class LogRows implements RowReferences {
   readonly #live = new Map<number, LiveRow>();
   #lastSeq = 0;
   #liveBytes = 0;
+  #goneUpTo = 0;
 
   get lastSeq(): number {
     return this.#lastSeq;
@@ -29,6 +30,14 @@ export class LogRows implements RowReferences {
   /** Bytes that a restart would read. */
   get liveBytes(): number {
     return this.#liveBytes;
+  }
+
+  /**
+   * The newest row that a restart would still read and that says something of a record which is
+   * pending no longer; 0 where there is none.
+   */
+  get goneUpTo(): number {
+    return this.#goneUpTo;
   }
 
   /** Takes note of the row written after all others. */
@@ -61,6 +70,15 @@ export class LogRows implements RowReferences {
     const row = this.#live.get(seq);
     if (row === undefined || row.references === 0) throw new RangeError(`row ${seq} holds nothing`);
     row.references -= 1;
+  }
+
+  gone(seq: number): void {
+    this.#goneUpTo = Math.max(this.#goneUpTo, seq);
+  }
+
+  /** The log says now that no row below `lowWater` is needed: a restart reads none of them. */
+  written(lowWater: number): void {
+    if (lowWater > this.#goneUpTo) this.#goneUpTo = 0;
   }
 
   /** The oldest row that is still needed; every row below it may be overwritten. */

@@ -3,6 +3,7 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set([
   "type",
   "shard",
   "users",
+  "states",
   "userId",
   "kind",
   "itemId",

@@ -1,23 +1,32 @@
-import type { HistoryOverview, ShardStatus } from "../../contracts/history.ts";
+import { MAIN_CELL } from "../../contracts/cell.ts";
+import type { CellOverview, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
 import type {
   RedriveReceipt,
   RedriveRejected,
   RejectedPage,
   RejectedQuery,
 } from "../../contracts/rejected.ts";
+import { everyOne } from "./every-one.ts";
 import { everyShard } from "./every-shard.ts";
 import { forgetViews } from "./forget-views.ts";
 import type { FailureReader, FailureSummary, RejectedStore, ShardCall } from "./ports.ts";
 import { redriveRejected } from "./redrive.ts";
 import { listRejected } from "./rejected.ts";
+import type { Cells } from "./cells.ts";
 import type { ShardDirectory } from "./shard-directory.ts";
 
-interface OperatorsDeps {
+/** A cell as operators reach it. */
+interface OperatorsCell {
+  readonly name: string;
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
+}
+
+interface OperatorsDeps {
+  readonly cells: Cells<OperatorsCell>;
   readonly flushWindowMs: number;
   readonly readFailures: FailureReader;
-  /** One for each database, in their order. */
+  /** One for each database that is bound, of each cell. */
   readonly rejected: readonly RejectedStore[];
 }
 
@@ -26,7 +35,11 @@ type OnFailure = (what: string, error: unknown) => void;
 
 const UNKNOWN = { deadLetters: null, rejected: null, failures: null } as const;
 
-/** What operators see of the history and do to it. */
+interface CellRead extends CellOverview {
+  readonly statuses: readonly ShardStatus[];
+}
+
+/** What operators see of the history and do to it, in all cells at once. */
 export class Operators {
   readonly #deps: OperatorsDeps;
 
@@ -36,26 +49,34 @@ export class Operators {
 
   /** Has every shard send what is pending. What has been sent is leased: a shard sends it once. */
   async flush(): Promise<{ readonly shards: number }> {
-    const { directory, callShard } = this.#deps;
-    const { shards } = await directory.mapping();
-    await everyShard(shards, (shard) =>
-      callShard(shard, "flush a shard", { kind: "write", idempotent: true }, (stub) => stub.flush()),
-    );
-    return { shards };
+    let flushed = 0;
+    await everyOne(this.#deps.cells.all, async ({ directory, callShard }) => {
+      const { shards } = await directory.mapping();
+      await everyShard(shards, (shard) =>
+        callShard(shard, "flush a shard", { kind: "write", idempotent: true }, (stub) => stub.flush()),
+      );
+      flushed += shards;
+    });
+    return { shards: flushed };
   }
 
   async overview(onFailure: OnFailure): Promise<HistoryOverview> {
-    const { directory, callShard, flushWindowMs } = this.#deps;
+    const { cells, flushWindowMs } = this.#deps;
     const failures = this.#failures(onFailure);
-    const { version, shards } = await directory.mapping();
-    const statuses: ShardStatus[] = [];
-    await everyShard(shards, async (shard) => {
-      statuses.push(
-        await callShard(shard, "read a shard's status", { kind: "read" }, (stub) => stub.status()),
-      );
-    });
-    statuses.sort((a, b) => a.shard - b.shard);
-    return { flushWindowMs, mappingVersion: version, shards: statuses, ...(await failures) };
+    const main = cells.of();
+    const others = cells.all.filter((cell) => cell !== main);
+    const [ofMain, ...ofOthers] = await Promise.all([
+      readCell(main),
+      ...others.map((cell) => readOther(cell, onFailure)),
+    ]);
+    const read = [ofMain, ...ofOthers];
+    return {
+      flushWindowMs,
+      mappingVersion: ofMain.mappingVersion,
+      shards: read.flatMap(({ statuses }) => statuses),
+      cells: read.map(({ cell, mappingVersion, shards }) => ({ cell, mappingVersion, shards })),
+      ...(await failures),
+    };
   }
 
   rejected(query: RejectedQuery): Promise<RejectedPage> {
@@ -65,7 +86,7 @@ export class Operators {
   async redriveRejected(order: RedriveRejected, onFailure: OnFailure): Promise<RedriveReceipt> {
     const receipt = await redriveRejected(this.#deps.rejected, order);
     if (order.dryRun !== true)
-      await this.#forgetViews(new Set(receipt.redriven.map(({ userId }) => userId)), onFailure);
+      await this.#forgetViews(new Map(receipt.redriven.map(({ userId, cell }) => [userId, cell])), onFailure);
     return receipt;
   }
 
@@ -79,15 +100,40 @@ export class Operators {
     }
   }
 
-  #forgetViews(userIds: ReadonlySet<string>, onFailure: OnFailure): Promise<void> {
-    const { directory, callShard } = this.#deps;
+  /** @param users - by their ids the cells in whose databases they were found */
+  #forgetViews(users: ReadonlyMap<string, string | undefined>, onFailure: OnFailure): Promise<void> {
     const forget = async (userId: string): Promise<void> => {
+      const { directory, callShard } = this.#deps.cells.of(users.get(userId));
       await directory.ofUser(userId, (shard, mapping) =>
         callShard(shard, "forget a view", { kind: "write", idempotent: true }, (stub) =>
           stub.forgetView(userId, mapping),
         ),
       );
     };
-    return forgetViews({ forget, onFailure: (error) => onFailure("view not forgotten", error) }, userIds);
+    return forgetViews(
+      { forget, onFailure: (error) => onFailure("view not forgotten", error) },
+      new Set(users.keys()),
+    );
+  }
+}
+
+async function readCell({ name, directory, callShard }: OperatorsCell) {
+  const { version, shards } = await directory.mapping();
+  const statuses: ShardStatus[] = [];
+  await everyShard(shards, async (shard) => {
+    const status = await callShard(shard, "read a shard's status", { kind: "read" }, (stub) => stub.status());
+    statuses.push(name === MAIN_CELL ? status : { ...status, cell: name });
+  });
+  statuses.sort((a, b) => a.shard - b.shard);
+  return { cell: name, mappingVersion: version, shards, statuses };
+}
+
+/** Never throws: while a cell is away operators need the rest all the more. */
+async function readOther(cell: OperatorsCell, onFailure: OnFailure): Promise<CellRead> {
+  try {
+    return await readCell(cell);
+  } catch (error) {
+    onFailure("cell not read", error);
+    return { cell: cell.name, mappingVersion: null, shards: null, statuses: [] };
   }
 }

@@ -1,4 +1,5 @@
 import { DatabaseShare } from "./database-share.ts";
+import { UNKNOWN_DATABASE } from "./placement.ts";
 import {
   comparePositions,
   itemName,
@@ -12,6 +13,8 @@ export interface PendingRecord {
   record: HistoryRecord;
   /** The log row that holds `record`. */
   seq: number;
+  /** The newest log row that says anything of it, and be it what had been overtaken already. */
+  lastSeq: number;
   /**
    * When the first mutation that D1 has not confirmed came in, in ms. A busy item must not dodge
    * the window.
@@ -22,16 +25,22 @@ export interface PendingRecord {
    * that is confirmed.
    */
   firstAfterCollectMs: number | null;
+  /** Whether the job has collected it since it was leased. */
+  isCollected: boolean;
   /** Until then the job is trusted to confirm it, in ms; 0 while nobody was asked. */
   leasedUntilMs: number;
   /** How often the job has been asked since it last confirmed anything of this record. */
   leases: number;
+  /** D1 was asked what it has of the item: nothing that is newer, or that the record lacks. */
+  isNewest: boolean;
 }
 
 export interface PendingUser {
   readonly userId: string;
-  readonly share: DatabaseShare;
+  share: DatabaseShare;
   readonly records: Map<string, PendingRecord>;
+  /** How many of the records are entries, and no tombstones. */
+  entries: number;
 }
 
 /** A user's entry beside their records, in bytes. */
@@ -80,6 +89,22 @@ export class PendingIndex {
     return this.shareFor(this.#databaseOf(userId));
   }
 
+  /** It is known now which database holds whom: what users have pending waits for that one. */
+  rehome(): void {
+    for (const user of this.#users.values()) {
+      const share = this.shareOf(user.userId);
+      if (share === user.share) continue;
+      let bytes = USER_OVERHEAD_BYTES;
+      for (const { record } of user.records.values()) bytes += recordBytes(record);
+      for (const [of, sign] of [[user.share, -1] as const, [share, 1] as const]) {
+        of.count += sign * user.records.size;
+        of.bytes += sign * bytes;
+      }
+      user.share = share;
+    }
+    this.#shares.delete(UNKNOWN_DATABASE);
+  }
+
   user(userId: string): PendingUser | undefined {
     return this.#users.get(userId);
   }
@@ -120,7 +145,7 @@ export class PendingIndex {
   }
 
   #addUser(userId: string): PendingUser {
-    const user = { userId, share: this.shareOf(userId), records: new Map<string, PendingRecord>() };
+    const user: PendingUser = { userId, share: this.shareOf(userId), records: new Map(), entries: 0 };
     this.#users.set(userId, user);
     user.share.bytes += USER_OVERHEAD_BYTES;
     this.#bytes += USER_OVERHEAD_BYTES;
@@ -128,8 +153,10 @@ export class PendingIndex {
     return user;
   }
 
-  #weigh({ share }: PendingUser, record: HistoryRecord, sign: 1 | -1): void {
+  #weigh(user: PendingUser, record: HistoryRecord, sign: 1 | -1): void {
+    const { share } = user;
     const bytes = sign * recordBytes(record);
+    if (!record.deleted) user.entries += sign;
     this.#count += sign;
     this.#bytes += bytes;
     this.#storedBytes += sign * storedBytes(record);
@@ -138,10 +165,12 @@ export class PendingIndex {
   }
 }
 
-/** The one of a user's records that retention would delete first. */
+/** The one of a user's entries that retention would delete first. */
 export function oldestOf({ records }: PendingUser): PendingRecord | null {
   let oldest: PendingRecord | null = null;
-  for (const pending of records.values())
+  for (const pending of records.values()) {
+    if (pending.record.deleted) continue;
     if (oldest === null || comparePositions(pending.record, oldest.record) < 0) oldest = pending;
+  }
   return oldest;
 }

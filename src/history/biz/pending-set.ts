@@ -1,5 +1,9 @@
 import type { DatabaseShare } from "./database-share.ts";
+import { HybridClock } from "./hybrid-clock.ts";
+import { wasLate } from "./known-state.ts";
+import { LEASE_MS, LEASE_MS_MAX, leaseMsOf } from "./lease.ts";
 import { oldestOf, PendingIndex, type PendingRecord, type PendingUser } from "./pending-index.ts";
+import type { LoggedRecord } from "./ports.ts";
 import {
   comparePositions,
   itemName,
@@ -14,24 +18,23 @@ import {
 export interface RowReferences {
   retain(seq: number): void;
   release(seq: number): void;
+  /** A record is pending no longer of which rows up to `seq` say something. */
+  gone(seq: number): void;
 }
 
 interface PendingSetDeps {
   readonly rows: RowReferences;
   /** How long a record may wait for its flush, in ms. */
   readonly windowMs: number;
-  /** Records of one user that may be pending: as many as retention keeps of them. */
-  readonly recordsPerUserMax: number;
+  /** Entries of one user that may be pending: as many as retention keeps of them. */
+  readonly entriesPerUserMax: number;
+  /** Hears of an entry that is beyond those: it is pending no longer, and will not be written. */
+  readonly onBeyond: (record: HistoryRecord) => void;
+  /** Hears that a database that was failing has confirmed something. */
+  readonly onHealed?: (nowMs: number) => void;
   /** The number of the database that holds a user. */
   readonly databaseOf: (userId: string) => number;
 }
-
-/**
- * How long the job is trusted to confirm a key before it is sent again, in ms: the first time, and
- * at most.
- */
-const LEASE_MS = 60_000;
-const LEASE_MS_MAX = 600_000;
 
 /**
  * What D1 has not confirmed yet: the newest state of each such record, since when it waits, and
@@ -81,6 +84,11 @@ export class PendingSet {
     return this.#index.shareFor(database);
   }
 
+  /** It is known now which database holds whom. */
+  rehome(): void {
+    this.#index.rehome();
+  }
+
   /**
    * Takes a record that row `seq` made durable. Of an older one than the known no more than its
    * duration is taken, where that isn't known.
@@ -89,6 +97,7 @@ export class PendingSet {
     const user = this.#index.user(record.userId);
     const known = user?.records.get(itemName(record));
     if (user === undefined || known === undefined) return this.#add(record, seq, nowMs);
+    known.lastSeq = seq;
     // I5
     const merged = mergeRecords(known.record, record);
     if (comparePositions(record, known.record) >= 0) this.#replace(user, known, merged, seq, nowMs);
@@ -105,9 +114,36 @@ export class PendingSet {
     return this.#index.find(key)?.record;
   }
 
-  /** How many records of one user are pending. */
+  /** D1 has nothing of a record's item that is newer, or that the record lacks. */
+  noteNewest(key: RecordKey): void {
+    const pending = this.#index.find(key);
+    if (pending !== undefined) pending.isNewest = true;
+  }
+
+  /**
+   * Whether what is pending of an item is the newest there is: D1 was asked, or it came as it
+   * happened, so that whatever was newer had come shortly before and was in memory.
+   */
+  isNewest(key: RecordKey): boolean {
+    const pending = this.#index.find(key);
+    return pending !== undefined && (pending.isNewest || !wasLate(pending.record));
+  }
+
+  /** Whether D1 could add nothing to what is pending of an item, its duration included. */
+  isWhole(key: RecordKey): boolean {
+    const pending = this.#index.find(key);
+    if (pending === undefined) return false;
+    return pending.isNewest || (knownDuration(pending.record) !== null && !wasLate(pending.record));
+  }
+
+  /** How many records of one user are pending, tombstones among them. */
   countOf(userId: string): number {
     return this.#index.user(userId)?.records.size ?? 0;
+  }
+
+  /** How many entries of one user are pending. */
+  entriesOf(userId: string): number {
+    return this.#index.user(userId)?.entries ?? 0;
   }
 
   ofUser(userId: string): HistoryRecord[] {
@@ -115,8 +151,15 @@ export class PendingSet {
     return user === undefined ? [] : Array.from(user.records.values(), ({ record }) => record);
   }
 
-  all(): HistoryRecord[] {
-    return Array.from(this.#index.each(), ([, { record }]) => record);
+  /** All records as they are written down, each with the time since when it waits. */
+  all(): LoggedRecord[] {
+    return Array.from(this.#index.each(), ([, { record, firstAtMs }]) => loggedSince(record, firstAtMs));
+  }
+
+  /** A new record as it is written down: its item may be pending already. */
+  logged(record: HistoryRecord): LoggedRecord {
+    const known = this.#index.find(record);
+    return known === undefined ? record : loggedSince(record, known.firstAtMs);
   }
 
   /**
@@ -136,6 +179,7 @@ export class PendingSet {
       else share.leaseRanOut(leasedUntilMs - leaseMsOf(leases - 1));
       pending.leasedUntilMs = nowMs + leaseMsOf(leases);
       pending.leases += 1;
+      pending.isCollected = false;
       keys.push({ userId: record.userId, kind: record.kind, itemId: record.itemId });
     }
     return keys;
@@ -144,29 +188,35 @@ export class PendingSet {
   /** Somebody wants everything sent: leases beyond the first, which have grown long, end. */
   endLongLeases(nowMs: number): void {
     this.#nextDueMs = undefined;
-    for (const [, pending] of this.#index.each())
-      if (pending.leases > 1) pending.leasedUntilMs = Math.min(pending.leasedUntilMs, nowMs);
+    for (const [{ share }, pending] of this.#index.each()) {
+      if (pending.leases <= 1 || pending.leasedUntilMs <= nowMs) continue;
+      // Judged now: from a lease that was cut it can't be told later when it began.
+      const leasedAtMs = pending.leasedUntilMs - leaseMsOf(pending.leases - 1);
+      if (nowMs - leasedAtMs >= LEASE_MS) share.leaseRanOut(leasedAtMs);
+      pending.leasedUntilMs = nowMs;
+    }
   }
 
   /** Gives up leases: the keys could not be sent. */
   unlease(keys: readonly RecordKey[]): void {
-    this.#nextDueMs = undefined;
-    for (const key of keys) {
-      const pending = this.#index.find(key);
-      if (pending === undefined || pending.leasedUntilMs === 0) continue;
-      pending.leasedUntilMs = 0;
-      pending.leases -= 1;
-      this.#unleased += 1;
-    }
+    for (const key of keys) this.#unlease(this.#index.find(key));
   }
 
-  /** The newest state of each key that is still pending. */
-  collect(keys: readonly RecordKey[]): HistoryRecord[] {
+  /** What the job was told of a user, and was not given when it asked, is sent again. */
+  sendUncollected(userId: string): void {
+    for (const pending of this.#index.user(userId)?.records.values() ?? [])
+      if (!pending.isCollected) this.#unlease(pending);
+  }
+
+  /** The newest state of each key that is still pending, if it is one of those that are taken. */
+  collect(keys: readonly RecordKey[], takes: (record: HistoryRecord) => boolean): HistoryRecord[] {
     const records: HistoryRecord[] = [];
     for (const key of keys) {
       const pending = this.#index.find(key);
-      if (pending === undefined) continue;
-      pending.firstAfterCollectMs = null;
+      if (pending === undefined || !takes(pending.record)) continue;
+      // Who has collected it before, under the same lease, may yet confirm what they have.
+      if (!pending.isCollected) pending.firstAfterCollectMs = null;
+      pending.isCollected = true;
       records.push(pending.record);
     }
     return records;
@@ -178,7 +228,10 @@ export class PendingSet {
    */
   confirm(confirmation: Confirmation, nowMs: number): void {
     const share = this.#index.shareOf(confirmation.userId);
-    if (share.confirmed(nowMs)) this.#sendAgain(share, nowMs);
+    if (share.confirmed(nowMs)) {
+      this.#sendAgain(share, nowMs);
+      this.#deps.onHealed?.(nowMs);
+    }
     const user = this.#index.user(confirmation.userId);
     const pending = user?.records.get(itemName(confirmation));
     if (user === undefined || pending === undefined) return;
@@ -187,11 +240,16 @@ export class PendingSet {
       this.#remove(user, pending);
       return;
     }
+    // A job that is late has written what another one has confirmed already.
+    if (pending.leasedUntilMs === 0 && !pending.isCollected) return;
     this.#nextDueMs = undefined;
     if (pending.leasedUntilMs > 0) this.#unleased += 1;
     pending.leasedUntilMs = 0;
     pending.leases = 0;
-    pending.firstAtMs = pending.firstAfterCollectMs ?? nowMs;
+    pending.isCollected = false;
+    // Several jobs may have it: what came in after the first of them is known to be no older.
+    pending.firstAtMs =
+      pending.firstAfterCollectMs ?? Math.min(nowMs, HybridClock.wallMsOf(pending.record.rev));
     pending.firstAfterCollectMs = null;
   }
 
@@ -202,13 +260,16 @@ export class PendingSet {
     for (const pending of user.records.values()) this.#remove(user, pending);
   }
 
+  /** Forgets what of a user does not pass: it was cleared, or is beyond what is kept. */
+  retain(userId: string, passes: (record: HistoryRecord) => boolean): void {
+    const user = this.#index.user(userId);
+    if (user === undefined) return;
+    for (const pending of user.records.values()) if (!passes(pending.record)) this.#remove(user, pending);
+  }
+
   /** All records are now durable in row `seq` (a snapshot). */
   moveAllTo(seq: number): void {
-    for (const [, pending] of this.#index.each()) {
-      this.#deps.rows.release(pending.seq);
-      pending.seq = seq;
-      this.#deps.rows.retain(seq);
-    }
+    for (const [, pending] of this.#index.each()) this.#move(pending, seq);
   }
 
   /**
@@ -253,32 +314,52 @@ export class PendingSet {
     const user = this.#index.add({
       record,
       seq,
+      lastSeq: seq,
       firstAtMs: nowMs,
       firstAfterCollectMs: null,
+      isCollected: false,
       leasedUntilMs: 0,
       leases: 0,
+      isNewest: false,
     });
     this.#unleased += 1;
     this.#deps.rows.retain(seq);
     if (this.#nextDueMs !== undefined)
       this.#nextDueMs = Math.min(this.#nextDueMs ?? Number.POSITIVE_INFINITY, nowMs + this.#deps.windowMs);
-    if (user.records.size <= this.#deps.recordsPerUserMax) return;
-    // Retention keeps so many of a user's newest entries: the oldest would be deleted as soon as it
-    // was written.
+    this.#trim(user);
+  }
+
+  /**
+   * Retention keeps so many of a user's newest entries: the oldest would be deleted as soon as it
+   * was written.
+   */
+  #trim(user: PendingUser): void {
+    if (user.entries <= this.#deps.entriesPerUserMax) return;
     const oldest = oldestOf(user);
     const dueMs = this.#nextDueMs;
-    if (oldest !== null) this.#remove(user, oldest);
+    if (oldest !== null) {
+      this.#remove(user, oldest);
+      this.#deps.onBeyond(oldest.record);
+    }
     // Maybe it was the one that is due next. An alarm that comes early sets another; a walk over
     // everybody's records at each report of such a user is dearer.
     this.#nextDueMs = dueMs;
   }
 
+  #unlease(pending: PendingRecord | undefined): void {
+    if (pending === undefined || pending.leasedUntilMs === 0) return;
+    this.#nextDueMs = undefined;
+    pending.leasedUntilMs = 0;
+    pending.leases -= 1;
+    this.#unleased += 1;
+  }
+
   #replace(user: PendingUser, known: PendingRecord, record: HistoryRecord, seq: number, nowMs: number): void {
     this.#index.replace(user, known, record);
-    this.#deps.rows.release(known.seq);
-    this.#deps.rows.retain(seq);
-    known.seq = seq;
+    this.#move(known, seq);
     if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
+    // An item that was deleted may be an entry again.
+    this.#trim(user);
   }
 
   /**
@@ -288,6 +369,13 @@ export class PendingSet {
   #complete(user: PendingUser, known: PendingRecord, completed: HistoryRecord, nowMs: number): void {
     this.#index.replace(user, known, completed);
     if (known.leasedUntilMs > 0) known.firstAfterCollectMs ??= nowMs;
+  }
+
+  #move(pending: PendingRecord, seq: number): void {
+    this.#deps.rows.release(pending.seq);
+    this.#deps.rows.retain(seq);
+    pending.seq = seq;
+    pending.lastSeq = seq;
   }
 
   /** The database answers again: what was left alone for longer and longer is sent now. */
@@ -304,6 +392,7 @@ export class PendingSet {
     this.#nextDueMs = undefined;
     if (pending.leasedUntilMs === 0) this.#unleased -= 1;
     this.#deps.rows.release(pending.seq);
+    this.#deps.rows.gone(pending.lastSeq);
     this.#index.remove(user, pending);
   }
 }
@@ -312,6 +401,11 @@ function knowsDurationOf(record: HistoryRecord, { durationMs }: Confirmation): b
   return durationMs === undefined || knownDuration(record) === null || durationMs === record.durationMs;
 }
 
-function leaseMsOf(leases: number): number {
-  return Math.min(LEASE_MS_MAX, LEASE_MS * 2 ** Math.max(0, leases));
+/** What of a record only a job of this release knows what to do with. */
+export function isPlain({ deleted, watched, dismissed }: HistoryRecord): boolean {
+  return !deleted && watched === null && !dismissed;
+}
+
+function loggedSince(record: HistoryRecord, waitsSinceMs: number): LoggedRecord {
+  return waitsSinceMs < HybridClock.wallMsOf(record.rev) ? { ...record, waitsSinceMs } : record;
 }

@@ -1,15 +1,27 @@
-import type { FailureCount } from "../../contracts/history.ts";
+import type { FailureCount, ItemKey } from "../../contracts/history.ts";
+import type { UserNews } from "../../contracts/realtime.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import type { FlushMessage, QueueMessage } from "./flush-message.ts";
-import type { StoredMapping } from "./shard-mapping.ts";
+import type { KeptMapping, StoredMapping } from "./shard-mapping.ts";
 import type { ShardRpc } from "./shard-rpc.ts";
+import type { StateConfirmation, UserState } from "./user-state.ts";
+
+/**
+ * A record as the log has it: since when its item has waited for D1, in ms, where that is longer
+ * than since this state of it came. A restart would else take what is watched on and on for new.
+ */
+export interface LoggedRecord extends HistoryRecord {
+  readonly waitsSinceMs?: number;
+}
 
 /** A row of a shard's log, or a chunk of its snapshot, as a restart reads it. */
 export interface LogPart {
   /** The chunks of a snapshot have one number. */
   readonly seq: number;
   readonly bytes: number;
-  readonly records: readonly HistoryRecord[];
+  readonly records: readonly LoggedRecord[];
+  /** Of users of whom something has changed; a snapshot has none, they are in a table. */
+  readonly users: readonly UserState[];
 }
 
 /** What a restart learns beside the records. */
@@ -18,6 +30,8 @@ export interface ReplayEnd {
   readonly lastSeq: number;
   /** The largest revision ever written, 0 for a new log. It outlives the rows that carried it. */
   readonly revHighWater: number;
+  /** What the newest row says was told; null where a release wrote it that tells nobody. */
+  readonly toldRev: number | null;
   /**
    * Parts of a snapshot that don't belong together: everything found has been given, and it may not
    * be all.
@@ -27,7 +41,13 @@ export interface ReplayEnd {
 
 export interface UnwrittenRow {
   readonly seq: number;
-  readonly records: readonly HistoryRecord[];
+  readonly records: readonly LoggedRecord[];
+  readonly users: readonly UserState[];
+  /**
+   * All up to this revision has been told to those who listen, or is none of their business: what
+   * came after it a restart tells again. Null: nobody knows.
+   */
+  readonly toldRev?: number | null;
 }
 
 /**
@@ -43,8 +63,9 @@ export interface ShardLog {
    */
   replay(take: (part: LogPart) => void): ReplayEnd;
   /**
-   * Writes rows. Those below `lowWater` are not needed any more; they are overwritten first.
-   * `adopted` is the unread row whose place they take.
+   * Writes rows, and the states of users in them into their table, joined with what is there.
+   * Those below `lowWater` are not needed any more; they are overwritten first. `adopted` is the
+   * unread row whose place they take.
    *
    * @returns the bytes of each
    */
@@ -56,13 +77,19 @@ export interface ShardLog {
    *
    * @returns its bytes
    */
-  writeSnapshot(seq: number, records: readonly HistoryRecord[]): number;
+  writeSnapshot(seq: number, records: readonly LoggedRecord[]): number;
   /**
    * Rows that an earlier release could not read, and the records of one; null where this one can't
    * either.
    */
   unreadIds(): readonly number[];
-  readUnread(id: number): readonly HistoryRecord[] | null;
+  readUnread(id: number): Pick<LogPart, "records" | "users"> | null;
+  /** What holds for a user as a whole; null where nothing is kept. Truncation never touches it. */
+  userState(userId: string): UserState | null;
+  /** States that D1 has not confirmed, at most `limit`. */
+  unconfirmedStates(limit: number): readonly UserState[];
+  /** D1 holds this of a user's state. Says whether that is all of it. */
+  confirmState(confirmed: StateConfirmation): boolean;
   /** Whether a user was erased: whatever comes for them is refused. */
   isErased(userId: string): boolean;
   /**
@@ -71,13 +98,49 @@ export interface ShardLog {
    *
    * @returns the snapshot's bytes
    */
-  erase(userId: string, atMs: number, seq: number, pending: readonly HistoryRecord[]): number;
+  erase(userId: string, atMs: number, seq: number, pending: readonly LoggedRecord[]): number;
+}
+
+/** Who listens to a user's history, as a shard keeps it: in which comet, with how many sockets. */
+export interface ListenerRow {
+  readonly userId: string;
+  readonly comet: string;
+  readonly sockets: number;
+  /** Of the last join or leave that counted. */
+  readonly version: number;
+  readonly joinedAtMs: number;
+  /** What came after this revision may not have been told; null: all has been, or is pending. */
+  readonly behindRev: number | null;
+}
+
+/**
+ * Where a shard keeps who listens. Synchronous, in the shard's own storage; erasure takes a user's
+ * rows with it.
+ */
+export interface ListenerStore {
+  all(): readonly ListenerRow[];
+  put(row: ListenerRow): void;
+  remove(userId: string, comet: string): void;
+  removeJoinedBefore(atMs: number): void;
+}
+
+/**
+ * Tells a comet what has changed for users who listen there; it answers who of them has no socket.
+ * Settles within bounded time.
+ */
+export type TellComet = (comet: string, news: readonly UserNews[]) => Promise<readonly string[]>;
+
+/** Which format of the log an object writes. It is never lowered. */
+export interface FormatStore {
+  /** What rows may have at most: of a shard that is made now, the newest. */
+  readonly format: number;
+  raiseFormat(format: number): void;
 }
 
 /** The shard's alarm clock. */
 export interface ShardAlarm {
-  /** Sets the one alarm, replacing an earlier setting. */
-  set(atMs: number): void;
+  /** Sets the one alarm, replacing an earlier setting. Throws, or rejects, where it can't. */
+  set(atMs: number): void | Promise<void>;
 }
 
 /** Sends messages to the history job. */
@@ -87,32 +150,52 @@ export interface FlushQueue {
 
 /** Reads what the job has written. */
 export interface HistoryReader {
-  /** The newest entries of a user, newest first, at most `limit`. Throws `UNAVAILABLE`. */
+  /**
+   * The newest records of a user, tombstones among them, newest first, at most `limit`. Throws
+   * `UNAVAILABLE`.
+   */
   newestOf(userId: string, limit: number): Promise<readonly HistoryRecord[]>;
+  /** What there is of these items of a user, in any order. Throws `UNAVAILABLE`. */
+  find(userId: string, items: readonly ItemKey[]): Promise<readonly HistoryRecord[]>;
 }
 
 /** One database of the history, as the job writes it. */
 export interface HistoryWriter {
   /**
-   * Writes each record unless the database holds a newer one of it or its user is erased. All or
-   * nothing. Throws `UNAVAILABLE` where trying again may help, `INVALID` where a record itself is
-   * refused.
+   * Writes each record unless the database holds a newer one of it, its user is erased, or it may
+   * have been deleted since. What was set aside of an item that is deleted goes. All or nothing.
+   * Throws `UNAVAILABLE` where trying again may help, `INVALID` where a record itself is refused.
    */
   upsert(records: readonly HistoryRecord[]): Promise<void>;
   /**
-   * Sets a record aside that the database refuses for good, unless its user is erased. Throws where
-   * it can't.
+   * Sets a record aside that the database refuses for good, unless its user is erased, or it was
+   * cleared or deleted. Throws where it can't.
    */
   reject(record: Confirmation, reason: string): Promise<void>;
-  /** Deletes what is beyond the newest `keep` entries of each user. */
-  trim(userIds: readonly string[], keep: number): Promise<void>;
+  /**
+   * Writes what holds for users as a whole, joined with what is there, unless they are erased, and
+   * deletes what is cleared, of what was set aside too, beyond what is kept, or a tombstone that is
+   * forgotten.
+   */
+  writeStates(states: readonly UserState[]): Promise<void>;
+  /**
+   * Those of the users who have more than `keep` entries, or tombstones that are older than
+   * `tombstonesBeforeMs` or more than `keep`: their shards must say what goes.
+   */
+  overfull(userIds: readonly string[], keep: number, tombstonesBeforeMs: number): Promise<readonly string[]>;
 }
 
 /** The shards, as the job calls them. */
 export interface ShardPort {
-  collect(shard: number, keys: readonly RecordKey[]): Promise<readonly HistoryRecord[]>;
+  /** `format` is the newest one of the log whose records the job knows. */
+  collect(shard: number, keys: readonly RecordKey[], format: number): Promise<readonly HistoryRecord[]>;
   confirm(shard: number, confirmations: readonly Confirmation[]): Promise<void>;
   refill(shard: number, userId: string): Promise<void>;
+  /** What holds for these users, as far as D1 has not confirmed it. */
+  collectStates(shard: number, userIds: readonly string[]): Promise<readonly UserState[]>;
+  confirmStates(shard: number, confirmed: readonly StateConfirmation[]): Promise<void>;
+  /** The user has more than is kept: the shard finds out what goes. */
+  settle(shard: number, userId: string): Promise<void>;
 }
 
 /** How a call of a shard may be made again. */
@@ -135,13 +218,13 @@ export type ShardCall = <T>(
 
 /** Where the mapping object keeps the mapping. */
 export interface MappingStore {
-  read(): StoredMapping | null;
+  read(): KeptMapping | null;
   write(mapping: StoredMapping): void;
 }
 
 /** Where a shard keeps its copy of it. */
 export interface MappingCopyStore {
-  readMapping(): StoredMapping | null;
+  readMapping(): KeptMapping | null;
   writeMapping(mapping: StoredMapping): void;
 }
 
@@ -162,6 +245,8 @@ export interface UnreadableMessage {
 }
 
 export interface Failures {
+  /** The cell they are of; absent: `main`. */
+  readonly cell?: string;
   readonly counts: Readonly<Partial<Record<FailureKind, number>>>;
   readonly unreadable?: readonly UnreadableMessage[];
 }
@@ -196,6 +281,10 @@ export interface RejectedRow extends RejectedPosition {
 
 /** What one database has set aside. Every method throws `UNAVAILABLE`. */
 export interface RejectedStore {
+  /** The cell whose database it is; absent: `main`. */
+  readonly cell?: string;
+  /** The number of the database. */
+  readonly database: number;
   /** At `from` and before it, newest first. */
   newest(from: RejectedPosition | null, limit: number): Promise<readonly RejectedRow[]>;
   oldest(limit: number): Promise<readonly RejectedRow[]>;

@@ -31,8 +31,8 @@ export function readCollected(answer: unknown): Collected {
   for (const item of answer as readonly unknown[]) {
     const read = recordSchema.safeParse(item);
     if (read.success) {
-      // The item itself, not the schema's copy of it: fields of a newer shard are its own affair.
-      records.push(item as HistoryRecord);
+      // With all the item has, not the schema's copy alone: fields of a newer shard are its affair.
+      records.push({ ...read.data, ...(item as object) });
       continue;
     }
     if (confirmationSchema.safeParse(item).success && isSmallJson(item)) {

@@ -23,6 +23,11 @@ export const recordSchema = recordKeySchema.extend({
   deviceId: z.string().max(64).nullable(),
   atMs: z.int(),
   rev: z.int().min(1),
+  // Shards of the release before, and what it has set aside, say none of these.
+  rawAtMs: z.int().nullable().default(null),
+  watched: z.boolean().nullable().default(null),
+  dismissed: z.boolean().default(false),
+  deleted: z.boolean().default(false),
 }) satisfies z.ZodType<HistoryRecord>;
 
 const TEXT_LENGTH_MAX = 256;

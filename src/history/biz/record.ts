@@ -9,10 +9,21 @@ export interface HistoryRecord {
   readonly durationMs: number | null;
   readonly event: PlaybackEvent;
   readonly deviceId: string | null;
-  /** The client's time, clamped to the shard's. */
+  /** The client's time, corrected where its clock is off, clamped to the shard's. */
   readonly atMs: number;
   /** The shard's hybrid logical clock: larger for the later arrival. */
   readonly rev: number;
+  /**
+   * The time that the client itself gave with the report this comes from; null where it is `atMs`.
+   * With device, position and event it says whether a report is the same again.
+   */
+  readonly rawAtMs: number | null;
+  /** Marked by hand as watched or not, until the next report; null: by rule. */
+  readonly watched: boolean | null;
+  /** Taken out of "continue" by hand, until the next report. */
+  readonly dismissed: boolean;
+  /** A tombstone: what is left of an item after its deletion, which is at `atMs`. */
+  readonly deleted: boolean;
 }
 
 export interface RecordKey {
@@ -46,6 +57,17 @@ export function confirmationOf({
 export interface Position {
   readonly atMs: number;
   readonly rev: number;
+}
+
+/**
+ * The latest time that is kept as a client gave it, in ms: 140,000 years from now. Later ones,
+ * which a row of the log has no place for, are all the same.
+ */
+export const RAW_AT_MS_MAX = 2 ** 52 - 1;
+
+/** The time that a record's client gave with the report it comes from, in ms. */
+export function rawAtOf({ rawAtMs, atMs }: HistoryRecord): number {
+  return rawAtMs ?? atMs;
 }
 
 /** Names an item among its user's items. `/` is in neither part. */
@@ -88,8 +110,11 @@ export function mergeRecords(a: HistoryRecord, b: HistoryRecord): HistoryRecord 
 const RECORD_OVERHEAD_BYTES = 400;
 /**
  * What a record costs in a log row beside its texts, in bytes, at most: tags, lengths and numbers.
+ * The client's own time and what is marked by hand come on top, where there is any.
  */
-const STORED_OVERHEAD_BYTES = 48;
+const STORED_OVERHEAD_BYTES = 55;
+const STORED_RAW_AT_BYTES = 9;
+const STORED_MARKS_BYTES = 4;
 
 /** The fields of a record that hold a text of its own, but for its user's id, which many share. */
 type TextField = {
@@ -112,20 +137,35 @@ export function recordBytes(record: RecordTexts): number {
  * What a record takes in the log or in a snapshot, in bytes, at most; its user's id is shared by
  * all of a row.
  */
-export function storedBytes(record: RecordTexts): number {
+export function storedBytes(record: HistoryRecord): number {
   let bytes = STORED_OVERHEAD_BYTES;
+  if (record.rawAtMs !== null) bytes += STORED_RAW_AT_BYTES;
+  if (record.watched !== null || record.dismissed) bytes += STORED_MARKS_BYTES;
   for (const field of TEXT_FIELDS) bytes += record[field]?.length ?? 0;
   return bytes;
 }
 
-type SeenField = Exclude<keyof HistoryRecord, "userId" | "rev">;
-/** What clients see of a record: all but whose it is and its revision, its time by another name. */
+/** What an entry says that its record alone doesn't. */
+export interface EntryRules {
+  /** By hand, or by how far one has come. */
+  isWatched(record: HistoryRecord): boolean;
+}
+
+type SeenField = Exclude<keyof HistoryRecord, "userId" | "rev" | "rawAtMs" | "deleted">;
+/**
+ * What clients see of a record: all but whose it is, its revision, what its client's clock said and
+ * that it is deleted; its time by another name.
+ */
 type EntryFields = {
-  readonly [F in SeenField as F extends "atMs" ? "watchedAt" : F]: HistoryRecord[F];
+  readonly [F in SeenField as F extends "atMs" ? "watchedAt" : F]: F extends "watched"
+    ? boolean
+    : F extends "dismissed"
+      ? true | null
+      : HistoryRecord[F];
 };
 
 /** The record as a client sees it. A field that only one of the two has does not compile. */
-export function entryOf(record: HistoryRecord): Entry {
+export function entryOf(record: HistoryRecord, rules: EntryRules): Entry {
   return withoutNulls<EntryFields>({
     kind: record.kind,
     itemId: record.itemId,
@@ -134,6 +174,8 @@ export function entryOf(record: HistoryRecord): Entry {
     event: record.event,
     deviceId: record.deviceId,
     watchedAt: record.atMs,
+    watched: rules.isWatched(record),
+    dismissed: record.dismissed ? (true as const) : null,
   } satisfies Record<keyof Entry, unknown>);
 }
 
@@ -145,17 +187,4 @@ function withoutNulls<T extends object>(fields: T): WithoutNulls<T> {
   const known: Record<string, unknown> = {};
   for (const name in fields) if (fields[name] !== null) known[name] = fields[name];
   return known as WithoutNulls<T>;
-}
-
-/** The share of a known duration from which on an item counts as finished. */
-const FINISHED_SHARE = 0.95;
-
-/**
- * Whether an item belongs into "continue watching": started, and neither ended nor within the last
- * 5 % of its duration.
- */
-export function isUnfinished(record: HistoryRecord): boolean {
-  if (record.positionMs === 0 || record.event === "ended") return false;
-  const durationMs = knownDuration(record);
-  return durationMs === null || record.positionMs < FINISHED_SHARE * durationMs;
 }

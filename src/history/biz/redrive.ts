@@ -28,18 +28,18 @@ export async function redriveRejected(
   { items, dryRun = false }: RedriveRejected,
 ): Promise<RedriveReceipt> {
   const { found, more } = await (items === undefined ? oldestOf(stores) : named(stores, items));
-  if (dryRun) return { redriven: found.map(({ row }) => keyOf(row)), refused: [], more };
-  const redriven: RejectedKey[] = [];
-  const refused: (RejectedKey & { readonly reason: string })[] = [];
+  if (dryRun) return { redriven: found.map(keyOf), refused: [], more };
+  const redriven: RedriveReceipt["redriven"][number][] = [];
+  const refused: RedriveReceipt["refused"][number][] = [];
   const failures: unknown[] = [];
   const group = new TaskGroup({ concurrencyMax: CONCURRENCY_MAX });
-  for (const { store, row } of found) {
+  for (const each of found) {
     group.go(async () => {
       if (failures.length > 0) return;
       try {
-        const reason = await reasonAgainst(store, row);
-        if (reason === null) redriven.push(keyOf(row));
-        else refused.push({ ...keyOf(row), reason });
+        const reason = await reasonAgainst(each);
+        if (reason === null) redriven.push(keyOf(each));
+        else refused.push({ ...keyOf(each), reason });
       } catch (error) {
         failures.push(error);
       }
@@ -53,7 +53,7 @@ export async function redriveRejected(
 }
 
 /** Tries one. Null where it is done, why not where it is refused again. */
-async function reasonAgainst(store: RejectedStore, row: RejectedRow): Promise<string | null> {
+async function reasonAgainst({ store, row }: Found): Promise<string | null> {
   const read = recordSchema.safeParse(readJson(row.record));
   let reason: string;
   if (read.success) {
@@ -89,6 +89,7 @@ async function oldestOf(
   return { found: oldestFirst.slice(0, REDRIVEN_MAX), more: oldestFirst.length > REDRIVEN_MAX };
 }
 
-function keyOf({ userId, kind, itemId, rev }: RejectedKey): RejectedKey {
-  return { userId, kind, itemId, rev };
+function keyOf({ row: { userId, kind, itemId, rev }, store: { cell } }: Found) {
+  const key: RejectedKey = { userId, kind, itemId, rev };
+  return cell === undefined ? key : { ...key, cell };
 }

@@ -6,7 +6,9 @@ import type { RejectedPosition, RejectedRow, RejectedStore } from "./ports.ts";
 const cursorSchema = z.tuple([z.int(), z.string(), z.string(), z.string(), z.int(), z.int()]);
 
 interface Placed extends RejectedRow {
+  /** Its number among those of the cell. */
   readonly database: number;
+  readonly cell?: string;
 }
 
 /**
@@ -19,9 +21,11 @@ export async function listRejected(
 ): Promise<RejectedPage> {
   const after = cursor === undefined ? null : decode(cursor);
   const rows: Placed[] = [];
-  for (const [database, store] of stores.entries()) {
+  for (const store of stores) {
+    const { cell, database } = store;
     // Two more than asked for: the row at the cursor itself, and one to know of a next page.
-    for (const row of await store.newest(after, limit + 2)) rows.push({ ...row, database });
+    for (const row of await store.newest(after, limit + 2))
+      rows.push({ ...row, database, ...(cell !== undefined && { cell }) });
   }
   const items = rows.filter((row) => after === null || newestFirst(row, after) > 0).toSorted(newestFirst);
   const page = items.slice(0, limit);
@@ -38,11 +42,13 @@ function viewOf({
   itemId,
   rev,
   database,
+  cell,
   reason,
   rejectedAtMs,
   record,
 }: Placed): RejectedRecord {
-  return { userId, kind, itemId, rev, database, reason, at: rejectedAtMs, record: readJson(record) };
+  const view = { userId, kind, itemId, rev, database, reason, at: rejectedAtMs, record: readJson(record) };
+  return cell === undefined ? view : { ...view, cell };
 }
 
 /** The record as it was set aside, null where it can't be read. */

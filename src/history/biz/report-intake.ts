@@ -1,40 +1,61 @@
-import type { Report, ReportReceipt } from "../../contracts/history.ts";
+import type { DatedReport, Entry, ItemKey, ReportReceipt } from "../../contracts/history.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { CommitWait } from "./commit-wait.ts";
 import type { DurablePending } from "./durable-pending.ts";
 import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./group-commit.ts";
+import { judgeReport } from "./judge-report.ts";
+import { LATE_MS, newestOf } from "./known-state.ts";
+import type { Incoming, SocketSource } from "./incoming.ts";
 import { USER_OVERHEAD_BYTES } from "./pending-index.ts";
-import { PendingBudget, type Addition } from "./pending-budget.ts";
+import type { Addition, PendingBudget } from "./pending-budget.ts";
 import type { ShardLog } from "./ports.ts";
-import { itemName, recordBytes, type HistoryRecord } from "./record.ts";
-import { ReportStamp } from "./report-stamp.ts";
+import { entryOf, itemName, recordBytes, type HistoryRecord } from "./record.ts";
+import type { ReportStamp } from "./report-stamp.ts";
+import { admits, isPausedAt, type UserState } from "./user-state.ts";
+import type { HeldView, UserViews } from "./user-views.ts";
+import type { WatchRules } from "./watch-rules.ts";
 
 interface ReportIntakeDeps {
   readonly durable: DurablePending;
   readonly log: ShardLog;
+  readonly views: UserViews;
+  readonly stamp: ReportStamp;
+  readonly budget: PendingBudget;
+  readonly rules: WatchRules;
   readonly limits: {
     readonly commitGroup: number;
     readonly commitWaitMsMax: number;
-    readonly pendingRecordsMax: number;
-    readonly pendingBytesMax: number;
-    readonly entriesPerUserMax: number;
+    readonly readMs: number;
   };
-  readonly databases: number;
   readonly databaseOf: (userId: string) => number;
   readonly now: Clock;
   readonly schedule: Schedule;
-  /** Shows a record that is durable now to readers. */
-  readonly show: (record: HistoryRecord) => void;
+  /** When the shard wishes to hear of a player next, in ms. */
+  readonly nextReportMs: () => number;
+  /** Shows records of a user that are durable now to readers, and tells who listens of them. */
+  readonly show: (userId: string, records: readonly HistoryRecord[], source?: SocketSource) => void;
+  /** Whether anybody is to be told of what a user reports from there. */
+  readonly isNews: (userId: string, source?: SocketSource) => boolean;
   /** After each commit: what is due may have changed. */
   readonly afterCommit: () => void;
-  readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
 
 interface Submission {
   readonly userId: string;
-  readonly reports: readonly Report[];
+  readonly reports: readonly DatedReport[];
   readonly addition: Addition;
+  /** What is known of the items of late reports. */
+  readonly held: HeldView | null;
+  readonly source: SocketSource | undefined;
+}
+
+/** What is to be written of one submission, and what is answered. */
+interface Judged {
+  readonly records: readonly HistoryRecord[];
+  /** Those of them of which is known whatever D1 has. */
+  readonly newest: readonly HistoryRecord[];
+  readonly receipt: ReportReceipt;
 }
 
 /** Records that one commit carries; what waits beyond it comes with the next. */
@@ -42,25 +63,20 @@ const RECORDS_PER_COMMIT_MAX = 10_000;
 /** Records that may wait for their commit, those that are pending already among them. */
 const WAITING_RECORDS_MAX = 20_000;
 const OVERLOADED_RETRY_MS = 5_000;
+/** Of the time that a late report has left, so much may go by for what D1 knows of its item. */
+const ASKING_SHARE = 0.5;
 
-/** Makes reports durable, many in one commit, as long as there is room for what they add. */
+/**
+ * Makes reports durable, many in one commit, as long as there is room for what they add. Each is
+ * judged in the turn that commits it, against the newest state of its item that is known.
+ */
 export class ReportIntake {
   readonly #deps: ReportIntakeDeps;
-  readonly #stamp: ReportStamp;
-  readonly #budget: PendingBudget;
   readonly #commits: GroupCommit<Submission, ReportReceipt>;
 
   constructor(deps: ReportIntakeDeps) {
-    const { durable, limits, databases, now, schedule } = deps;
+    const { limits, now, schedule } = deps;
     this.#deps = deps;
-    this.#stamp = new ReportStamp({ ...deps, clock: durable.clock });
-    this.#budget = new PendingBudget({
-      pending: durable.pending,
-      databases,
-      recordsMax: limits.pendingRecordsMax,
-      bytesMax: limits.pendingBytesMax,
-      recordsPerUserMax: limits.entriesPerUserMax,
-    });
     this.#commits = new GroupCommit({
       wait: new CommitWait({ group: limits.commitGroup, waitMsMax: limits.commitWaitMsMax }),
       clientOf: ({ userId }) => userId,
@@ -73,30 +89,100 @@ export class ReportIntake {
     });
   }
 
-  /** Whether waiting for the flush window would fill the shard. */
-  get isFillingUp(): boolean {
-    return this.#budget.isFillingUp;
-  }
-
   /**
    * Makes reports durable. Throws `OVERLOADED` when too much is waiting for D1; what is pending
    * already can always be replaced. `remainingMs` is how long the answer is waited for.
    */
-  async report(userId: string, reports: readonly Report[], remainingMs?: number): Promise<ReportReceipt> {
+  async report(
+    userId: string,
+    reports: readonly DatedReport[],
+    remainingMs = Number.POSITIVE_INFINITY,
+  ): Promise<ReportReceipt> {
+    const late = this.#lateOf(userId, reports);
+    return late.length === 0
+      ? this.#submit({ userId, reports }, null, remainingMs)
+      : this.#reportLate({ userId, reports }, late, remainingMs);
+  }
+
+  /**
+   * The same for what sockets have sent and their comet has gathered: one commit for all of it, and
+   * at once, since it has waited for company already. What comes late asks first, by itself.
+   *
+   * @returns what came of each, in order
+   */
+  reportGathered(
+    batch: readonly Incoming[],
+    remainingMs = Number.POSITIVE_INFINITY,
+  ): readonly Promise<ReportReceipt>[] {
+    const receipts = batch.map(async (incoming) => {
+      const late = this.#lateOf(incoming.userId, incoming.reports);
+      return late.length === 0 ? this.#submit(incoming, null) : this.#reportLate(incoming, late, remainingMs);
+    });
+    this.#commits.commitNow();
+    return receipts;
+  }
+
+  /** Those of a user's reports that D1 may know better of. */
+  #lateOf(userId: string, reports: readonly DatedReport[]): readonly DatedReport[] {
+    const nowMs = this.#deps.now();
+    const { pending } = this.#deps.durable;
+    return reports.filter((report) => {
+      const { kind, itemId } = report;
+      return isLate(report, nowMs)
+        ? !pending.isWhole({ userId, kind, itemId })
+        : isAhead(report, nowMs) && !this.#isInMemory(userId, report);
+    });
+  }
+
+  #isInMemory(userId: string, item: ItemKey): boolean {
+    const { durable, views } = this.#deps;
+    const { kind, itemId } = item;
+    if (durable.pending.get({ userId, kind, itemId }) !== undefined) return true;
+    return views.peek(userId)?.get(itemName(item)) !== undefined;
+  }
+
+  /**
+   * What comes late may have been overtaken by what D1 alone knows. It doesn't wait for D1 longer
+   * than a read would.
+   */
+  async #reportLate(
+    incoming: Incoming,
+    late: readonly DatedReport[],
+    remainingMs: number,
+  ): Promise<ReportReceipt> {
+    const { now, views, limits } = this.#deps;
+    const { userId } = incoming;
+    const beganMs = now();
+    const held = await views.hold(userId, late, Math.min(limits.readMs, remainingMs * ASKING_SHARE));
+    try {
+      // A clock that is set back meanwhile gives nobody more time.
+      const tookMs = Math.max(0, now() - beganMs);
+      return await this.#submit(incoming, held, Math.max(0, remainingMs - tookMs));
+    } finally {
+      held.release();
+    }
+  }
+
+  /** @param remainingMs - undefined: it is gathered, and {@link GroupCommit.commitNow} follows */
+  #submit(
+    { userId, reports, source }: Incoming,
+    held: HeldView | null,
+    remainingMs?: number,
+  ): Promise<ReportReceipt> {
+    const { budget } = this.#deps;
     const addition = this.#additionOf(userId, reports);
-    if (!this.#budget.tryReserve(addition))
+    if (!budget.mayAdd(userId, addition.records) || !budget.tryReserve(addition))
       throw new CodedError("OVERLOADED", "This shard waits for its database", {
         retryAfterMs: OVERLOADED_RETRY_MS,
       });
-    return this.#submit({ userId, reports, addition }, remainingMs);
-  }
-
-  #submit(submission: Submission, remainingMs?: number): Promise<ReportReceipt> {
     try {
       // From here on the commit that takes it settles what was reserved.
-      return this.#commits.submit(submission, remainingMs);
+      const submission = { userId, reports, addition, held, source };
+      return remainingMs === undefined
+        ? this.#commits.submitGathered(submission)
+        : this.#commits.submit(submission, remainingMs);
     } catch (error) {
-      this.#budget.settle(submission.addition);
+      budget.settle(addition);
       throw error;
     }
   }
@@ -105,7 +191,7 @@ export class ReportIntake {
    * What a batch would add to what is pending. A user who has as much pending as is kept of them
    * adds nothing: the oldest makes room.
    */
-  #additionOf(userId: string, reports: readonly Report[]): Addition {
+  #additionOf(userId: string, reports: readonly DatedReport[]): Addition {
     const { durable, databaseOf } = this.#deps;
     const fresh = new Map<string, number>();
     for (const report of reports) {
@@ -113,7 +199,7 @@ export class ReportIntake {
       if (durable.pending.get({ userId, kind, itemId }) === undefined)
         fresh.set(itemName(report), recordBytes({ kind, itemId, deviceId: report.deviceId ?? null }));
     }
-    const records = Math.min(fresh.size, this.#budget.roomOfUser(userId));
+    const records = Math.min(fresh.size, this.#deps.budget.roomOfUser(userId));
     let bytes = durable.pending.countOf(userId) === 0 ? USER_OVERHEAD_BYTES : 0;
     for (const each of fresh.values()) bytes += each;
     return {
@@ -124,18 +210,11 @@ export class ReportIntake {
   }
 
   #commit(group: readonly Grouped<Submission>[]): CommitResult<ReportReceipt>[] {
-    for (const { item } of group) this.#budget.settle(item.addition);
-    const latestMs = this.#stamp.latestMs();
-    const groups = group.map(({ item: { userId, reports }, waitedMs }) => {
-      const isErased = this.#deps.log.isErased(userId);
-      const records = isErased ? [] : reports.map((report) => this.#stamp.stamp(userId, report, latestMs));
-      const receipt = { accepted: records.length, ignored: reports.length - records.length };
-      const ms = Math.round(waitedMs);
-      return { records, receipt: ms === 0 ? receipt : { ...receipt, waitedMs: ms } };
-    });
-    const unwritable = this.#persist(groups.map(({ records }) => records));
-    this.#deps.afterCommit();
-    return groups.map(({ receipt }, index) => {
+    const { budget, afterCommit } = this.#deps;
+    for (const { item } of group) budget.settle(item.addition);
+    const { judged, unwritable } = this.#persist(group);
+    afterCommit();
+    return judged.map(({ receipt }, index) => {
       const error = unwritable.get(index);
       return error === undefined ? { result: receipt } : { error };
     });
@@ -143,30 +222,118 @@ export class ReportIntake {
 
   /**
    * Makes all groups durable at once, and shows them to readers. A group that can't be written down
-   * at all fails alone.
-   *
-   * @returns which those are, and why
+   * at all fails alone: the others are judged as if it had never come.
    */
-  #persist(groups: readonly (readonly HistoryRecord[])[]): ReadonlyMap<number, unknown> {
-    const { durable, now, show } = this.#deps;
+  #persist(group: readonly Grouped<Submission>[]): {
+    readonly judged: readonly Judged[];
+    readonly unwritable: ReadonlyMap<number, unknown>;
+  } {
+    const { show, durable, stamp } = this.#deps;
     const unwritable = new Map<number, unknown>();
+    let judged = this.#judgeAll(group, unwritable);
     try {
-      durable.write(groups.flat(), now());
+      this.#write(judged, group);
     } catch (error) {
-      for (const [index, records] of groups.entries()) {
-        const reason = this.#reasonAgainst(records);
+      // By what each says itself: what was judged beside a bad one may have become of that.
+      const latestMs = stamp.latestMs();
+      for (const [index, { item }] of group.entries()) {
+        const { userId, reports } = item;
+        const reason = this.#reasonAgainst(reports.map((report) => stamp.stamp(userId, report, latestMs)));
         if (reason !== null) unwritable.set(index, reason);
       }
       // It was not the records: none of them happened.
       if (unwritable.size === 0) throw error;
-      durable.write(groups.filter((_records, index) => !unwritable.has(index)).flat(), now());
+      judged = this.#judgeAll(group, unwritable);
+      this.#write(judged, group);
     }
-    for (const [index, records] of groups.entries()) {
+    for (const [index, { records, newest }] of judged.entries()) {
+      const item = group[index]?.item;
+      for (const record of newest) durable.pending.noteNewest(record);
       // As it is pending: with what was known of its item, which may have left its user's view
       // since, even by the same batch.
-      if (!unwritable.has(index)) for (const record of records) show(durable.pending.get(record) ?? record);
+      if (item !== undefined && records.length > 0)
+        show(
+          item.userId,
+          records.map((record) => durable.pending.get(record) ?? record),
+          item.source,
+        );
     }
-    return unwritable;
+    return { judged, unwritable };
+  }
+
+  #write(judged: readonly Judged[], group: readonly Grouped<Submission>[]): void {
+    const { durable, now, isNews } = this.#deps;
+    const records = judged.flatMap((one) => one.records);
+    const areNews = group.some(
+      ({ item }, index) => judged[index]?.records.length !== 0 && isNews(item.userId, item.source),
+    );
+    durable.write({ records, users: [], isNews: areNews }, now());
+  }
+
+  #judgeAll(group: readonly Grouped<Submission>[], left: ReadonlyMap<number, unknown>): readonly Judged[] {
+    const latestMs = this.#deps.stamp.latestMs();
+    /** What this commit has made of items so far, by user and item. */
+    const made = new Map<string, HistoryRecord>();
+    return group.map(({ item, waitedMs }, index) =>
+      left.has(index) ? NOTHING : this.#judge(item, Math.round(waitedMs), latestMs, made),
+    );
+  }
+
+  #judge(
+    { userId, reports, held }: Submission,
+    waitedMs: number,
+    latestMs: number,
+    made: Map<string, HistoryRecord>,
+  ): Judged {
+    const { log, stamp, rules, nextReportMs } = this.#deps;
+    const isErased = log.isErased(userId);
+    const state = log.userState(userId);
+    const records: HistoryRecord[] = [];
+    const newest: HistoryRecord[] = [];
+    const wonBy = new Map<string, HistoryRecord>();
+    let ignored = 0;
+    for (const report of reports) {
+      const record = stamp.stamp(userId, report, latestMs);
+      if (isErased || isPausedAt(state, record.atMs)) {
+        ignored += 1;
+        continue;
+      }
+      if (!admits(state, record)) continue;
+      const name = itemName(record);
+      const known = this.#known(record, name, held, state, made.get(`${userId}/${name}`));
+      const verdict = judgeReport(known, record, rules);
+      if (verdict.wonBy === undefined) wonBy.delete(name);
+      else wonBy.set(name, verdict.wonBy);
+      if (verdict.put === undefined) continue;
+      records.push(verdict.put);
+      made.set(`${userId}/${name}`, verdict.put);
+      if (held?.isSureOf(name) === true) newest.push(verdict.put);
+    }
+    const superseded = Array.from(wonBy.values(), (record) => entryOf(record, rules));
+    return {
+      records,
+      newest,
+      receipt: {
+        accepted: reports.length - ignored,
+        ignored,
+        ...(superseded.length > 0 && { superseded: superseded satisfies readonly Entry[] }),
+        nextReportMs: nextReportMs(),
+        ...(waitedMs > 0 && { waitedMs }),
+      },
+    };
+  }
+
+  #known(
+    record: HistoryRecord,
+    name: string,
+    held: HeldView | null,
+    state: UserState | null,
+    made: HistoryRecord | undefined,
+  ): HistoryRecord | undefined {
+    const { durable, views } = this.#deps;
+    const known = newestOf(made, durable.pending.get(record), (held ?? views.peek(record.userId))?.get(name));
+    // A view that is held may have been forgotten, and not heard of what was cleared since.
+    return known !== undefined && admits(state, known) ? known : undefined;
   }
 
   #reasonAgainst(records: readonly HistoryRecord[]): CodedError | null {
@@ -178,3 +345,18 @@ export class ReportIntake {
     }
   }
 }
+
+function isLate({ at }: DatedReport, nowMs: number): boolean {
+  return at !== undefined && at < nowMs - LATE_MS;
+}
+
+/**
+ * Its client dates it ahead: dated now whenever it comes, it may be the same again as one that has
+ * long been written back.
+ */
+function isAhead({ at, rawAt = at }: DatedReport, nowMs: number): boolean {
+  return rawAt !== undefined && rawAt > nowMs + LATE_MS;
+}
+
+const NONE: readonly HistoryRecord[] = [];
+const NOTHING: Judged = { records: NONE, newest: NONE, receipt: { accepted: 0, ignored: 0 } };

@@ -1,7 +1,7 @@
-import type { Report } from "../../contracts/history.ts";
+import type { DatedReport } from "../../contracts/history.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { HybridClock } from "./hybrid-clock.ts";
-import { knownDuration, type HistoryRecord } from "./record.ts";
+import { knownDuration, RAW_AT_MS_MAX, type HistoryRecord } from "./record.ts";
 
 interface ReportStampDeps {
   readonly clock: HybridClock;
@@ -46,7 +46,9 @@ export class ReportStamp {
   }
 
   /** The record that a report becomes. Each is later than all before it. */
-  stamp(userId: string, report: Report, latestMs: number): HistoryRecord {
+  stamp(userId: string, report: DatedReport, latestMs: number): HistoryRecord {
+    const atMs = Math.min(report.at ?? latestMs, latestMs);
+    const rawAtMs = Math.min(report.rawAt ?? report.at ?? atMs, RAW_AT_MS_MAX);
     return {
       userId,
       kind: report.kind,
@@ -55,8 +57,12 @@ export class ReportStamp {
       durationMs: knownDuration({ durationMs: report.durationMs ?? null }),
       event: report.event,
       deviceId: report.deviceId ?? null,
-      atMs: Math.min(report.at ?? latestMs, latestMs),
+      atMs,
       rev: this.#deps.clock.tick(latestMs),
+      rawAtMs: rawAtMs === atMs ? null : rawAtMs,
+      watched: null,
+      dismissed: false,
+      deleted: false,
     };
   }
 }

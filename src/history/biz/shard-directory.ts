@@ -1,4 +1,5 @@
 import { CodedError } from "../../contracts/errors.ts";
+import { everyOne } from "./every-one.ts";
 import { isElsewhere, shardOf, type Elsewhere, type ShardMapping } from "./shard-mapping.ts";
 
 interface ShardDirectoryDeps {
@@ -41,7 +42,37 @@ export class ShardDirectory {
       if (!isElsewhere(answer)) return answer;
       this.#learn(answer.elsewhere);
     }
-    throw new CodedError("UNAVAILABLE", "The shards do not agree on where a user belongs");
+    throw disagreeing();
+  }
+
+  /**
+   * The answers of the shards of many users, each shard asked once for all of its own; `ask` has
+   * one for each, in order. What a shard fails to answer `failed` does.
+   *
+   * @returns one for each item, in order
+   */
+  async ofUsers<I extends { readonly userId: string }, T>(
+    items: readonly I[],
+    ask: (shard: number, mapping: ShardMapping, items: readonly I[]) => Promise<readonly T[] | Elsewhere>,
+    failed: (error: unknown) => T,
+  ): Promise<readonly T[]> {
+    const answers = new Map<I, T>();
+    for (let hop = 0; hop < HOPS_MAX && answers.size < items.length; hop += 1) {
+      const mapping = this.#known;
+      const left = items.filter((item) => !answers.has(item));
+      await everyOne([...Map.groupBy(left, ({ userId }) => this.#placeOf(userId))], async ([shard, own]) => {
+        const answer = await ask(shard, mapping, own).catch((error: unknown) => own.map(() => failed(error)));
+        if (isElsewhere(answer)) return this.#learn(answer.elsewhere);
+        for (const [index, item] of own.entries()) {
+          const one = answer[index];
+          if (one !== undefined) answers.set(item, one);
+        }
+      });
+    }
+    return items.map((item) => {
+      const answer = answers.get(item);
+      return answer === undefined ? failed(disagreeing()) : answer;
+    });
   }
 
   /**
@@ -57,9 +88,10 @@ export class ShardDirectory {
     return this.#known;
   }
 
-  #learn(mapping: ShardMapping): void {
-    if (mapping.shards !== this.#known.shards) this.#places.clear();
-    this.#known = mapping;
+  /** No more of it than calls say: the mapping object's answer has the map of buckets, too. */
+  #learn({ version, shards }: ShardMapping): void {
+    if (shards !== this.#known.shards) this.#places.clear();
+    this.#known = { version, shards };
   }
 
   #placeOf(userId: string): number {
@@ -70,4 +102,8 @@ export class ShardDirectory {
     this.#places.set(userId, place);
     return place;
   }
+}
+
+function disagreeing(): CodedError {
+  return new CodedError("UNAVAILABLE", "The shards do not agree on where a user belongs");
 }

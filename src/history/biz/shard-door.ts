@@ -1,6 +1,6 @@
 import type { MappingCopy } from "./mapping-copy.ts";
 import type { Shard } from "./shard.ts";
-import type { Elsewhere, ShardMapping } from "./shard-mapping.ts";
+import type { Elsewhere, ShardMapping, StoredMapping } from "./shard-mapping.ts";
 
 /** The way into a shard: nobody gets past it before the shard knows where users belong. */
 export class ShardDoor {
@@ -39,8 +39,12 @@ export class ShardDoor {
   /** For those whom this very shard has sent, or who call all of them. */
   async forAnybody<T>(work: (shard: Shard) => T | Promise<T>): Promise<T> {
     if (!this.#mapping.isKnown) await this.#mapping.learn();
-    this.#mapping.against(undefined);
     return work(this.#shard);
+  }
+
+  /** The mapping that this shard goes by. */
+  mapping(): Promise<StoredMapping> {
+    return this.forAnybody(() => this.#mapping.mapping);
   }
 
   /** For what needs no user: the alarm, a look from outside. */

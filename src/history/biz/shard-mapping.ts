@@ -1,4 +1,5 @@
 import { jumpHash, jumpKey } from "../../resilience/hash/jump-hash.ts";
+import type { BucketMap } from "./bucket-map.ts";
 
 /** How many shards users are spread over, and the how-manieth mapping this is. */
 export interface ShardMapping {
@@ -7,10 +8,20 @@ export interface ShardMapping {
   readonly shards: number;
 }
 
-/** A mapping with what else must not change under the users who are stored by it. */
-export interface StoredMapping extends ShardMapping {
-  /** Fingerprint of the map from buckets to databases. */
+/** A mapping as objects keep it, of this release or of the one before. */
+export interface KeptMapping extends ShardMapping {
+  /**
+   * By this fingerprint objects of the release before tell whether their own map of buckets is the
+   * one that users are stored by.
+   */
   readonly buckets: number;
+  /** Which database holds which bucket; the release before kept the fingerprint alone. */
+  readonly map?: BucketMap | undefined;
+}
+
+/** A mapping that says all there is to know of where users are. */
+export interface StoredMapping extends KeptMapping {
+  readonly map: BucketMap;
 }
 
 /** What a shard answers to a caller who goes by another mapping than its own. */

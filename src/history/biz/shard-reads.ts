@@ -1,6 +1,6 @@
-import type { EntryPage, ItemKey, ListQuery } from "../../contracts/history.ts";
+import type { Entry, EntryPage, ItemKey, ListQuery } from "../../contracts/history.ts";
 import type { Clock } from "../../resilience/clock.ts";
-import { entryOf, isUnfinished, itemName, type HistoryRecord } from "./record.ts";
+import { entryOf, itemName, type HistoryRecord } from "./record.ts";
 import {
   decodeCursor,
   encodeCursor,
@@ -11,11 +11,13 @@ import {
   type PageQuery,
 } from "./user-view.ts";
 import type { UserViews, ViewAnswer, ViewExtent } from "./user-views.ts";
+import { isToContinue, type WatchRules } from "./watch-rules.ts";
 
 interface ShardReadsDeps {
   readonly limits: { readonly readMs: number };
   readonly now: Clock;
   readonly views: UserViews;
+  readonly rules: WatchRules;
   readonly log: {
     readonly unreadRows: number;
     isErased(userId: string): boolean;
@@ -24,6 +26,11 @@ interface ShardReadsDeps {
 
 /** Kept back of a caller's time for the way back, in ms. */
 const WAY_BACK_MS = 10;
+
+/** How long a read waits for D1, in ms, where its caller has so much time left. */
+export function patienceOf(readMs: number, remainingMs = Number.POSITIVE_INFINITY): number {
+  return Math.min(readMs, Math.max(0, remainingMs - WAY_BACK_MS));
+}
 
 /** Until when a read waits for D1. */
 interface Wait {
@@ -52,7 +59,7 @@ export class ShardReads {
     const { page, degraded } = await this.#page(userId, query, this.#wait(remainingMs));
     const { records, next } = page;
     return {
-      items: records.map(entryOf),
+      items: records.map(this.#entryOf),
       ...(next === null ? {} : { nextCursor: encodeCursor(next) }),
       ...markOf(degraded),
     };
@@ -60,9 +67,11 @@ export class ShardReads {
 
   /** Started and not finished, newest first. */
   async continueWatching(userId: string, limit: number, remainingMs?: number): Promise<EntryPage> {
-    const query = { after: null, limit, accept: isUnfinished, wantsNext: false };
+    const { rules } = this.#deps;
+    const accept = (record: HistoryRecord): boolean => isToContinue(record, rules);
+    const query = { after: null, limit, accept, wantsNext: false };
     const { page, degraded } = await this.#page(userId, query, this.#wait(remainingMs));
-    return { items: page.records.map(entryOf), ...markOf(degraded) };
+    return { items: page.records.map(this.#entryOf), ...markOf(degraded) };
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
@@ -78,9 +87,11 @@ export class ShardReads {
     // every answer as degraded.
     if (view.reach !== null && view.reach !== "all" && !names.every(isKnown))
       ({ view, degraded } = await this.#read(userId, "all", wait));
-    const found = names.flatMap((name) => view.get(name) ?? []);
-    return { items: found.map(entryOf), ...markOf(degraded) };
+    const found = names.flatMap((name) => view.get(name) ?? []).filter(({ deleted }) => !deleted);
+    return { items: found.map(this.#entryOf), ...markOf(degraded) };
   }
+
+  readonly #entryOf = (record: HistoryRecord): Entry => entryOf(record, this.#deps.rules);
 
   /** A page of a user's entries: of their newest ones if those will do. */
   async #page(
@@ -97,9 +108,9 @@ export class ShardReads {
     return { page: pageOf(whole.view, query) ?? pageOfAll(whole.view, query), degraded: whole.degraded };
   }
 
-  #wait(remainingMs = Number.POSITIVE_INFINITY): Wait {
+  #wait(remainingMs: number | undefined): Wait {
     const { now, limits } = this.#deps;
-    return { untilMs: now() + Math.min(limits.readMs, Math.max(0, remainingMs - WAY_BACK_MS)) };
+    return { untilMs: now() + patienceOf(limits.readMs, remainingMs) };
   }
 
   /** A user's entries; of an erased user nothing is shown, though D1 may still be deleting. */

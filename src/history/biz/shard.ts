@@ -10,71 +10,60 @@
  * I6: What is pending already is always let in; what is new only where there is room for it.
  * I7: No alarm is trusted to be there: every call into the shard compares it with what is due, but
  *     for an operator's look at its status.
+ * I8: What is confirmed is written down before its confirmation is answered: no restart finds it
+ *     pending, unless the storage failed.
+ * I47: Whoever listens is told what has changed, or that they are behind, however often it takes:
+ *     what is told is in the log or, where the log may lose it, in the table of those who listen.
+ * I46: What holds for a user as a whole only grows, part by part, and what it rules out is neither
+ *     pending nor shown from that turn on, whichever copy of it comes back.
  */
 
+import type { SocketReceipt, Listener } from "../../contracts/realtime.ts";
 import type {
+  ChangePage,
+  ChangesQuery,
+  DatedReport,
+  Entry,
   EntryPage,
+  HistorySettings,
   ItemKey,
   ListQuery,
-  Report,
+  Mark,
   ReportReceipt,
   ShardStatus,
 } from "../../contracts/history.ts";
 import { CodedError } from "../../contracts/errors.ts";
-import type { Clock } from "../../resilience/clock.ts";
+import { ByHand } from "./by-hand.ts";
 import { DurablePending } from "./durable-pending.ts";
+import { failedReceipt } from "./failed-receipt.ts";
 import { FlushSchedule } from "./flush-schedule.ts";
-import type { Schedule } from "./group-commit.ts";
+import type { Incoming, SocketSource } from "./incoming.ts";
+import { Listeners } from "./listeners.ts";
+import { NewsOutbox } from "./news-outbox.ts";
+import { notLoaded } from "./not-loaded.ts";
+import { LOG_FORMAT } from "./log-format.ts";
 import { OwnLoad } from "./own-load.ts";
-import type { FlushQueue, HistoryReader, ShardAlarm, ShardLog } from "./ports.ts";
+import { PendingBudget } from "./pending-budget.ts";
+import { isPlain } from "./pending-set.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import { ReportIntake } from "./report-intake.ts";
+import { ReportStamp } from "./report-stamp.ts";
+import { ShardChanges } from "./shard-changes.ts";
+import type { ShardDeps } from "./shard-deps.ts";
 import { ShardReads } from "./shard-reads.ts";
+import type { LogFormats } from "./shard-rpc.ts";
+import { UserRetention } from "./user-retention.ts";
+import { admits, type StateConfirmation, type UserState } from "./user-state.ts";
+import { newsOf } from "./user-news.ts";
+import type { UserView } from "./user-view.ts";
 import { UserViews } from "./user-views.ts";
 import { WallClock } from "./wall-clock.ts";
 
-export interface ShardLimits {
-  /** How old a pending record may get before its key is sent to the job, in ms. */
-  readonly flushWindowMs: number;
-  /** How many calls a commit waits for, about, and how long at most, in ms. */
-  readonly commitGroup: number;
-  readonly commitWaitMsMax: number;
-  /** Records and bytes that may be pending before reports are refused. */
-  readonly pendingRecordsMax: number;
-  readonly pendingBytesMax: number;
-  /**
-   * How long a read waits for D1 in all, in ms, unless its caller has less time: less than a call
-   * of the shard may take, or who waits for a database blames the shard.
-   */
-  readonly readMs: number;
-  /** Memory for users' entries, in bytes, and entries kept of one user. */
-  readonly viewBytesMax: number;
-  readonly entriesPerUserMax: number;
-  /** Entries that are loaded of a user who is not in memory; the rest when somebody asks for it. */
-  readonly headEntries: number;
-  /** Live log rows beyond which what is pending moves into a snapshot. */
-  readonly liveRowsMax: number;
-}
-
-export interface ShardDeps {
-  readonly shard: number;
-  readonly limits: ShardLimits;
-  /** How many databases there are, and which of them holds a user. */
-  readonly databases: number;
-  readonly databaseOf: (userId: string) => number;
-  readonly log: ShardLog;
-  readonly alarm: ShardAlarm;
-  /** When the alarm is set to go off, in ms; null if it isn't. */
-  readonly alarmAtMs: number | null;
-  readonly queue: FlushQueue;
-  readonly reader: HistoryReader;
-  readonly now: Clock;
-  readonly schedule: Schedule;
-  /** Hears of failures that nobody waits for. */
-  readonly onBackgroundFailure: (what: string, error: unknown) => void;
-}
-
 const BUSY_RETRY_MS = 1_000;
+/** Players of a shard with much to do are asked to report so many times more seldom. */
+const BUSY_PACE = 3;
+/** The first format of the log in which states of users, deletions and marks are written. */
+const FORMAT_OF_STATES = 2;
 
 /**
  * One shard of the history: makes reports durable, answers reads from memory, and hands what is
@@ -90,31 +79,93 @@ export class Shard {
   readonly #views: UserViews;
   readonly #reads: ShardReads;
   readonly #intake: ReportIntake;
+  readonly #byHand: ByHand;
+  readonly #changes: ShardChanges;
+  readonly #retention: UserRetention;
+  readonly #budget: PendingBudget;
   readonly #flushes: FlushSchedule;
+  readonly #listeners: Listeners;
+  readonly #news: NewsOutbox;
   readonly #load: OwnLoad;
 
   /** Rebuilds the shard from its log. */
   constructor(given: ShardDeps) {
     const clock = new WallClock(given.now);
-    const deps = { ...given, now: clock.now };
+    const mayWriteStates = (): boolean => given.formats.format >= FORMAT_OF_STATES;
+    const deps = { ...given, now: clock.now, mayWriteStates };
     this.#deps = deps;
-    this.#durable = new DurablePending(deps);
-    const { pending } = this.#durable;
+    const durable = new DurablePending(deps);
+    const { pending, states } = durable;
+    this.#durable = durable;
     this.#load = new OwnLoad(deps);
-    this.#views = new UserViews({ ...deps, pendingOf: (userId) => pending.ofUser(userId) });
-    this.#reads = new ShardReads({ ...deps, views: this.#views });
-    this.#intake = new ReportIntake({
+    const afterCommit = (): void => this.#flushes.rearmQuietly();
+    this.#retention = new UserRetention({ ...deps, durable, views: () => this.#views, afterCommit });
+    const settle = (userId: string, view: UserView): void =>
+      void this.#retention.settle(userId, view, deps.now());
+    const views = new UserViews({
       ...deps,
-      durable: this.#durable,
-      schedule: this.#load.schedule,
-      show: (record) => this.#views.merge(record),
-      afterCommit: () => this.#flushes.rearmQuietly(),
+      pendingOf: (userId) => pending.ofUser(userId),
+      admits: (record) => admits(durable.stateOf(record.userId), record),
+      onWhole: settle,
     });
-    this.#flushes = new FlushSchedule({ ...deps, pending, isFillingUp: () => this.#intake.isFillingUp });
+    this.#views = views;
+    this.#reads = new ShardReads({ ...deps, views });
+    this.#changes = new ShardChanges({ ...deps, durable, views, settle });
+    this.#budget = new PendingBudget({
+      pending,
+      databases: deps.databases,
+      recordsMax: deps.limits.pendingRecordsMax,
+      bytesMax: deps.limits.pendingBytesMax,
+      entriesPerUserMax: deps.limits.entriesPerUserMax,
+    });
+    this.#listeners = new Listeners({ ...deps, store: deps.listeners });
+    this.#news = new NewsOutbox({
+      ...deps,
+      listeners: this.#listeners,
+      newsOf: (userId, untold) => newsOf({ ...deps, durable, views }, userId, untold),
+      tell: deps.tellComet,
+      onFailed: afterCommit,
+    });
+    const writing = {
+      ...deps,
+      durable,
+      views,
+      budget: this.#budget,
+      stamp: new ReportStamp({ ...deps, clock: durable.clock }),
+      show: (userId: string, records: readonly HistoryRecord[], source?: SocketSource) =>
+        this.#show(userId, records, source),
+      isNews: (userId: string, source?: SocketSource) => this.#news.isNews(userId, source),
+      afterCommit,
+    };
+    this.#byHand = new ByHand(writing);
+    this.#intake = new ReportIntake({
+      ...writing,
+      schedule: this.#load.schedule,
+      nextReportMs: () => this.#nextReportMs(),
+    });
+    this.#flushes = new FlushSchedule({
+      ...deps,
+      pending,
+      states,
+      isFillingUp: () => this.#budget.isFillingUp,
+      otherDueMs: () => this.#news.dueMs(),
+    });
     clock.onSetBack((nowMs) => {
       pending.clampTo(nowMs);
+      states.clampTo(nowMs);
       this.#flushes.clampTo(nowMs);
+      this.#news.clampTo(nowMs);
     });
+    durable.tell({
+      toldRev: () => this.#news.toldRev(),
+      isHeard: (userId) => this.#news.isHeard(userId),
+      state: (userId, rev) => {
+        // I46
+        views.retain(userId);
+        this.#news.state(userId, rev);
+      },
+    });
+    this.#news.resume((userId) => durable.untoldAtReplay(userId));
     this.#flushes.rearmQuietly();
   }
 
@@ -123,9 +174,69 @@ export class Shard {
    * already can always be replaced. `remainingMs` is how long the answer is waited for: a report
    * waits for company no longer than half of it.
    */
-  report(userId: string, reports: readonly Report[], remainingMs?: number): Promise<ReportReceipt> {
-    this.#flushes.rearmQuietly();
+  report(userId: string, reports: readonly DatedReport[], remainingMs?: number): Promise<ReportReceipt> {
+    this.#entered();
     return this.#intake.report(userId, reports, remainingMs);
+  }
+
+  /**
+   * What sockets have sent and their comet has gathered: one commit for all of it, without a wait.
+   * Each is answered for itself, in order.
+   */
+  async reportMany(batch: readonly Incoming[], remainingMs?: number): Promise<readonly SocketReceipt[]> {
+    this.#entered();
+    return Promise.all(this.#intake.reportGathered(batch, remainingMs).map(receiptOf));
+  }
+
+  /**
+   * A user listens in a comet from now on. With `since`: what has changed after that place, as
+   * {@link changes} says it. Throws `UNAUTHENTICATED` where the user was erased.
+   */
+  async join(
+    comet: string,
+    listener: Listener,
+    query: ChangesQuery | null,
+    remainingMs?: number,
+  ): Promise<ChangePage | null> {
+    this.#entered();
+    if (this.#deps.log.isErased(listener.userId))
+      throw new CodedError("UNAUTHENTICATED", "This user has been erased");
+    this.#listeners.join(comet, listener);
+    return query === null ? null : this.#changes.changes(listener.userId, query, remainingMs);
+  }
+
+  /** Some listen there no more, or with fewer sockets. */
+  leave(comet: string, listeners: readonly Listener[]): void {
+    this.#entered();
+    for (const listener of listeners) this.#listeners.leave(comet, listener);
+  }
+
+  /** Marks an item by hand; see {@link ByHand.mark}. */
+  mark(userId: string, item: ItemKey, mark: Mark, remainingMs?: number): Promise<Entry> {
+    this.#entered();
+    return this.#byHand.mark(userId, item, mark, remainingMs);
+  }
+
+  /** Deletes an item: no report that is older brings it back. */
+  remove(userId: string, item: ItemKey, remainingMs?: number): Promise<void> {
+    this.#entered();
+    return this.#byHand.remove(userId, item, remainingMs);
+  }
+
+  /** The same for everything. */
+  clear(userId: string): void {
+    this.#entered();
+    this.#byHand.clear(userId);
+  }
+
+  settings(userId: string): HistorySettings {
+    this.#entered();
+    return this.#byHand.settings(userId);
+  }
+
+  setSettings(userId: string, settings: HistorySettings): HistorySettings {
+    this.#entered();
+    return this.#byHand.setSettings(userId, settings);
   }
 
   /**
@@ -142,30 +253,73 @@ export class Shard {
 
   /** Newest first, after the cursor, of one kind or of all. */
   list(userId: string, query: ListQuery, remainingMs?: number): Promise<EntryPage> {
-    this.#flushes.rearmQuietly();
+    this.#entered();
     return this.#reads.list(userId, query, remainingMs);
   }
 
   /** Started and not finished, newest first. */
   continueWatching(userId: string, limit: number, remainingMs?: number): Promise<EntryPage> {
-    this.#flushes.rearmQuietly();
+    this.#entered();
     return this.#reads.continueWatching(userId, limit, remainingMs);
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
   lookup(userId: string, items: readonly ItemKey[], remainingMs?: number): Promise<EntryPage> {
-    this.#flushes.rearmQuietly();
+    this.#entered();
     return this.#reads.lookup(userId, items, remainingMs);
   }
 
-  /** The newest state of each key that D1 has not confirmed; the job writes it. */
-  collect(keys: readonly RecordKey[]): readonly HistoryRecord[] {
+  /** What has changed in the user's own order; see {@link ShardChanges.changes}. */
+  changes(userId: string, query: ChangesQuery, remainingMs?: number): Promise<ChangePage> {
+    this.#entered();
+    return this.#changes.changes(userId, query, remainingMs);
+  }
+
+  /** All entries as of one moment, newest first. */
+  async exportAll(userId: string, remainingMs?: number): Promise<{ readonly entries: readonly Entry[] }> {
+    this.#entered();
+    return { entries: await this.#changes.exportAll(userId, remainingMs) };
+  }
+
+  /**
+   * The newest state of each key that D1 has not confirmed; the job writes it. One that knows no
+   * format of the log but the first would take a tombstone for an entry: it isn't given any.
+   */
+  collect(keys: readonly RecordKey[], format = 1): readonly HistoryRecord[] {
+    this.#entered();
+    return this.#durable.collect(keys, format >= FORMAT_OF_STATES ? () => true : isPlain);
+  }
+
+  /** What holds for users as a whole, of those of them whose state D1 has not confirmed. */
+  collectStates(userIds: readonly string[]): readonly UserState[] {
+    this.#entered();
+    const { states } = this.#durable;
+    return userIds.flatMap((userId) => (states.has(userId) ? (this.#durable.stateOf(userId) ?? []) : []));
+  }
+
+  /** D1 holds these users' states. */
+  confirmStates(confirmed: readonly StateConfirmation[]): void {
+    this.#news.beforeConfirmed(confirmed.map(({ userId }) => userId));
+    this.#durable.confirmStates(confirmed);
     this.#flushes.rearmQuietly();
-    return this.#durable.pending.collect(keys);
+  }
+
+  /**
+   * A user has more in D1 than is kept of one: says what goes, once more where that is said
+   * already. Throws if D1 can't be asked.
+   */
+  async settle(userId: string): Promise<void> {
+    this.#entered();
+    const { view, degraded, failure } = await this.#views.of(userId, "all");
+    if (degraded) throw notLoaded(failure);
+    const nowMs = this.#deps.now();
+    if (!this.#retention.settle(userId, view, nowMs)) this.#durable.sayAgain(userId, nowMs);
+    this.#flushes.rearmQuietly();
   }
 
   /** D1 holds these revisions. */
   confirm(confirmations: readonly Confirmation[]): void {
+    this.#news.beforeConfirmed(confirmations.map(({ userId }) => userId));
     this.#durable.confirm(confirmations, this.#deps.now());
     this.#flushes.rearmQuietly();
   }
@@ -177,24 +331,31 @@ export class Shard {
   erase(userId: string): void {
     this.#durable.erase(userId, this.#deps.now());
     this.#views.drop(userId);
+    this.#news.erased(userId);
     this.#flushes.rearmQuietly();
   }
 
   /** Loads a user whom D1 could not give before. Throws if it still can't. */
   async refill(userId: string): Promise<void> {
-    this.#flushes.rearmQuietly();
-    const { degraded } = await this.#views.of(userId, "head");
-    if (degraded) throw new CodedError("UNAVAILABLE", "The user's history cannot be loaded yet");
+    this.#entered();
+    const { degraded, failure } = await this.#views.of(userId, "head");
+    if (degraded) throw notLoaded(failure);
+  }
+
+  /** It is known now which database holds whom: what is pending waits for that one. */
+  rehome(): void {
+    this.#durable.pending.rehome();
   }
 
   /** D1 was written without this shard: what it remembers of a user may be old. */
   forgetView(userId: string): void {
-    this.#flushes.rearmQuietly();
+    this.#entered();
     this.#views.drop(userId);
   }
 
-  /** The alarm went off: sends what is due. Never throws. */
+  /** The alarm went off: sends what is due. Throws only where the next alarm can't be set. */
   async onAlarm(): Promise<void> {
+    this.#news.sendDue();
     await this.#flushes.onAlarm();
   }
 
@@ -204,13 +365,25 @@ export class Shard {
    */
   async flushNow(): Promise<void> {
     this.#durable.pending.endLongLeases(this.#deps.now());
+    this.#durable.states.endLongLeases(this.#deps.now());
     await this.#flushes.flush(Number.POSITIVE_INFINITY);
     this.#flushes.rearmQuietly();
   }
 
   /** Heals a lost or outdated alarm. Any entry into the shard does; the sweep does nothing else. */
-  wake(): void {
-    this.#flushes.rearm();
+  async wake(): Promise<void> {
+    this.#news.sendDue();
+    await this.#flushes.rearm();
+  }
+
+  /** Which format of the log it writes, and the newest it knows. */
+  formats(): LogFormats {
+    return { written: this.#deps.formats.format, known: LOG_FORMAT };
+  }
+
+  /** All shards of the cell know this format: it is written from now on. */
+  raiseFormat(format: number): void {
+    this.#deps.formats.raiseFormat(format);
   }
 
   status(): ShardStatus {
@@ -225,10 +398,44 @@ export class Shard {
       liveLogRows,
       liveLogBytes,
       unreadRows: this.#deps.log.unreadRows,
+      logFormat: this.#deps.formats.format,
       clockAheadMs: clock.driftMs(nowMs),
       failingDatabases: Array.from(pending.shares).flatMap(({ isFailing, database }) =>
-        isFailing ? [database] : [],
+        isFailing && database >= 0 ? [database] : [],
       ),
     };
+  }
+
+  /** Whatever somebody has come for: what is due has its turn. */
+  #entered(): void {
+    this.#news.sendDue();
+    this.#flushes.rearmQuietly();
+  }
+
+  /**
+   * Shows what is durable now, tells it to those who listen, and says what of the user is beyond
+   * what is kept.
+   */
+  #show(userId: string, records: readonly HistoryRecord[], source?: SocketSource): void {
+    for (const record of records) this.#views.merge(record);
+    this.#news.records(userId, records, source);
+    const view = this.#views.peek(userId);
+    if (view !== undefined && view.newestBeyond() !== null)
+      this.#retention.settle(userId, view, this.#deps.now());
+  }
+
+  #nextReportMs(): number {
+    const { reportPaceMs, pendingRecordsMax, pendingBytesMax } = this.#deps.limits;
+    const { count, bytes } = this.#durable.pending;
+    const isHalfFull = count > pendingRecordsMax / 2 || bytes > pendingBytesMax / 2;
+    return this.#load.isTooMuch || isHalfFull ? reportPaceMs * BUSY_PACE : reportPaceMs;
+  }
+}
+
+async function receiptOf(receipt: Promise<ReportReceipt>): Promise<SocketReceipt> {
+  try {
+    return { receipt: await receipt };
+  } catch (error) {
+    return failedReceipt(error);
   }
 }

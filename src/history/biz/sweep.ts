@@ -3,7 +3,7 @@ import { sweepOf } from "../../resilience/sweep.ts";
 import type { Retention } from "./ports.ts";
 
 interface SweepDeps {
-  /** Calls every shard, also where one of them fails. */
+  /** Calls every shard, also where one fails, and has all write the newest format they know. */
   readonly wakeShards: () => Promise<void>;
   readonly retentions: readonly Retention[];
   readonly now: Clock;
@@ -11,8 +11,8 @@ interface SweepDeps {
 }
 
 /**
- * What the cron does: wakes every shard, so that one that has lost its alarm sets it again, then
- * deletes what is old.
+ * What the cron does: wakes every shard, so that one that has lost its alarm sets it again, and
+ * raises the format that they write; then deletes what is old.
  */
 export function createSweep({
   wakeShards,

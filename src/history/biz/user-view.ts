@@ -11,8 +11,9 @@ import {
 const VIEW_OVERHEAD_BYTES = 400;
 
 /**
- * One user's newest entries in memory: what a restart may take away and D1 gives back. Mutations
- * that come in while D1 is asked are in it already, and the answer never overwrites a newer one.
+ * One user's newest records in memory, entries and tombstones: what a restart may take away and D1
+ * gives back. Mutations that come in while D1 is asked are in it already, and the answer never
+ * overwrites a newer one.
  *
  * How far it reaches: `null`, nowhere yet, D1 has not answered; a position, D1 gave its newest
  * entries down to that one; `"all"`, there is nothing beyond what is here.
@@ -24,7 +25,10 @@ export class UserView {
    */
   readonly #unsure = new Set<string>();
   readonly #entriesMax: number;
+  /** The newest entry that was taken out as there are enough newer ones, until that is settled. */
+  #beyond: HistoryRecord | null = null;
   #sorted: readonly HistoryRecord[] | null = null;
+  #entries = 0;
   #bytes = VIEW_OVERHEAD_BYTES;
   reach: Position | "all" | null = null;
   /**
@@ -45,6 +49,11 @@ export class UserView {
     return this.#records.size === 0;
   }
 
+  /** Everything, tombstones too, in no order. */
+  all(): Iterable<HistoryRecord> {
+    return this.#records.values();
+  }
+
   /**
    * Takes a record; of one that is older than the known one, no more than the duration where that
    * isn't known.
@@ -56,20 +65,40 @@ export class UserView {
     if (winner === known) return;
     if (knownDuration(winner) !== null) this.#unsure.delete(name);
     else if (known === undefined) this.#unsure.add(name);
-    if (known !== undefined) this.#bytes -= recordBytes(known);
+    if (known !== undefined) this.#weigh(known, -1);
     this.#records.set(name, winner);
-    this.#bytes += recordBytes(winner);
+    this.#weigh(winner, 1);
     this.#sorted = null;
-    if (this.#records.size > this.#entriesMax + this.#slack()) this.#trim();
+    if (this.#entries > this.#entriesMax + this.#slack()) this.#trim();
   }
 
-  /** One of the entries that {@link newestFirst} gives. */
+  /** Forgets what does not pass. */
+  retain(passes: (record: HistoryRecord) => boolean): void {
+    if (this.#beyond !== null && !passes(this.#beyond)) this.#beyond = null;
+    for (const [name, record] of this.#records) {
+      if (!passes(record)) this.#drop(name, record);
+    }
+  }
+
+  /** One of the entries that {@link newestFirst} gives, or a tombstone. */
   get(name: string): HistoryRecord | undefined {
     const record = this.#records.get(name);
-    if (record === undefined || this.#records.size <= this.#entriesMax) return record;
+    if (record === undefined || record.deleted || this.#entries <= this.#entriesMax) return record;
     // A few more than the newest are held between two trims; to readers they are not there.
     const last = this.newestFirst().at(-1);
     return last !== undefined && comparePositions(record, last) >= 0 ? record : undefined;
+  }
+
+  /** The newest entry that is beyond what is kept of a user; null where nothing is. */
+  newestBeyond(): HistoryRecord | null {
+    let newest = this.#beyond;
+    if (this.#entries <= this.#entriesMax) return newest;
+    const last = this.newestFirst().at(-1);
+    for (const record of this.#records.values()) {
+      if (record.deleted || (last !== undefined && comparePositions(record, last) >= 0)) continue;
+      if (newest === null || comparePositions(record, newest) > 0) newest = record;
+    }
+    return newest;
   }
 
   /** These, merged already, are what D1 has of their items. */
@@ -90,7 +119,8 @@ export class UserView {
   /** All entries, newest first, at most `entriesMax`. */
   newestFirst(): readonly HistoryRecord[] {
     if (this.#sorted === null) {
-      this.#sorted = [...this.#records.values()]
+      this.#sorted = Array.from(this.#records.values())
+        .filter(({ deleted }) => !deleted)
         .sort((a, b) => comparePositions(b, a))
         .slice(0, this.#entriesMax);
     }
@@ -103,14 +133,23 @@ export class UserView {
   }
 
   #trim(): void {
-    const kept = this.newestFirst();
-    this.#records.clear();
-    this.#bytes = VIEW_OVERHEAD_BYTES;
-    for (const record of kept) {
-      this.#records.set(itemName(record), record);
-      this.#bytes += recordBytes(record);
-    }
-    for (const name of this.#unsure) if (!this.#records.has(name)) this.#unsure.delete(name);
+    const last = this.newestFirst().at(-1);
+    if (last === undefined) return;
+    this.#beyond = this.newestBeyond();
+    for (const [name, record] of this.#records)
+      if (!record.deleted && comparePositions(record, last) < 0) this.#drop(name, record);
+  }
+
+  #drop(name: string, record: HistoryRecord): void {
+    this.#records.delete(name);
+    this.#unsure.delete(name);
+    this.#weigh(record, -1);
+    this.#sorted = null;
+  }
+
+  #weigh(record: HistoryRecord, sign: 1 | -1): void {
+    this.#bytes += sign * recordBytes(record);
+    if (!record.deleted) this.#entries += sign;
   }
 }
 

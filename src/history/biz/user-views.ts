@@ -1,9 +1,10 @@
 import { CodedError } from "../../contracts/errors.ts";
+import type { ItemKey } from "../../contracts/history.ts";
 import { Bulkhead, BulkheadFullError } from "../../resilience/overload/bulkhead.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { Schedule } from "./group-commit.ts";
 import type { FlushQueue, HistoryReader } from "./ports.ts";
-import type { HistoryRecord } from "./record.ts";
+import { itemName, type HistoryRecord } from "./record.ts";
 import { RefillRequests } from "./refill-requests.ts";
 import type { UserView } from "./user-view.ts";
 import { ViewCache } from "./view-cache.ts";
@@ -21,6 +22,10 @@ interface UserViewsDeps {
   readonly schedule: Schedule;
   readonly databaseOf: (userId: string) => number;
   readonly pendingOf: (userId: string) => readonly HistoryRecord[];
+  /** Whether a record is neither cleared nor beyond what is kept of its user. */
+  readonly admits: (record: HistoryRecord) => boolean;
+  /** A view has everything there is of its user: what of it is kept can be told. */
+  readonly onWhole: (userId: string, view: UserView) => void;
   readonly onBackgroundFailure: (what: string, error: unknown) => void;
 }
 
@@ -28,7 +33,28 @@ export interface ViewAnswer {
   readonly view: UserView;
   /** D1 could not be asked, or not in time: the view holds only what the shard has. */
   readonly degraded: boolean;
+  /** Why D1 gave nothing, where it said so. */
+  readonly failure?: unknown;
 }
+
+/** A view that stays in memory until it is released, and is shown what comes in meanwhile. */
+export interface HeldView {
+  /** The newest state of an item that is known. */
+  readonly get: (name: string) => HistoryRecord | undefined;
+  /** Whether that, or the lack of one, is all there is to be known. */
+  readonly isSureOf: (name: string) => boolean;
+  /** Why D1 said nothing, where it said so. */
+  readonly failure?: unknown;
+  readonly release: () => void;
+}
+
+/** Whether D1 has answered, and why not, where it said so. */
+interface Answered {
+  readonly isThere: boolean;
+  readonly failure?: unknown;
+}
+
+const ANSWERED: Answered = { isThere: true };
 
 interface Load {
   readonly extent: ViewExtent;
@@ -40,6 +66,11 @@ interface Load {
 export type ViewExtent = "head" | "all";
 
 const EMPTY_TTL_MS = 30_000;
+/**
+ * Rows that are loaded of one user at most, as many times what is kept: there are tombstones beside
+ * the entries, and more of both until the user's shard has said what goes.
+ */
+const WHOLE_TIMES_KEPT = 5;
 /**
  * Loads of one database under way at once in this shard, and how many may wait. They are this
  * shard's own: neither another shard of the isolate nor another database can take them.
@@ -68,6 +99,7 @@ export class UserViews {
       bytesMax: viewBytesMax,
       entriesMax: entriesPerUserMax,
       emptyTtlMs: EMPTY_TTL_MS,
+      admits: deps.admits,
     });
   }
 
@@ -96,6 +128,35 @@ export class UserViews {
 
   merge(record: HistoryRecord): void {
     this.#cache.merge(record);
+  }
+
+  /** What is in memory of a user, as it is. */
+  peek(userId: string): UserView | undefined {
+    return this.#cache.peek(userId);
+  }
+
+  /** What was cleared, or is beyond what is kept of a user, is shown no more. */
+  retain(userId: string): void {
+    this.#cache.retain(userId);
+  }
+
+  /**
+   * Finds out what there is of some items, from D1 where it isn't known. Where D1 can't be asked
+   * within `patienceMs` it holds what is known.
+   */
+  async hold(userId: string, items: readonly ItemKey[], patienceMs: number): Promise<HeldView> {
+    const view =
+      this.#cache.get(userId, this.#deps.now()) ?? this.#cache.open(userId, this.#deps.pendingOf(userId));
+    const found = new Set<string>();
+    // One that was dropped meanwhile has not heard of what came in since.
+    const isSureOf = (name: string): boolean =>
+      this.peek(userId) === view && (found.has(name) || isSure(view, name));
+    const asked = items.filter((item) => !isSureOf(itemName(item)));
+    view.loads += 1;
+    const answer = asked.length === 0 ? ANSWERED : await this.#find(userId, view, asked, patienceMs);
+    if (answer.isThere) for (const item of asked) found.add(itemName(item));
+    const release = (): void => this.#release(userId, view);
+    return { get: (name) => view.get(name), isSureOf, failure: answer.failure, release };
   }
 
   /**
@@ -135,6 +196,41 @@ export class UserViews {
     return promise;
   }
 
+  /** Says whether D1 has answered in time. */
+  #find(userId: string, view: UserView, items: readonly ItemKey[], patienceMs: number): Promise<Answered> {
+    const { promise, resolve } = Promise.withResolvers<Answered>();
+    const callOff = this.#deps.schedule(patienceMs, () => resolve({ isThere: false }));
+    void this.#askFor(userId, view, items).then(resolve).finally(callOff);
+    return promise;
+  }
+
+  async #askFor(userId: string, view: UserView, items: readonly ItemKey[]): Promise<Answered> {
+    const { databaseOf, reader, onBackgroundFailure } = this.#deps;
+    const places = this.#placesOf(databaseOf(userId));
+    view.loads += 1;
+    try {
+      await enter(places);
+      try {
+        const stored = await reader.find(userId, items);
+        this.#cache.absorb(view, stored);
+        view.areStored(stored);
+        return ANSWERED;
+      } finally {
+        places.leave();
+      }
+    } catch (error) {
+      onBackgroundFailure("find items of a user", error);
+      return { isThere: false, failure: error };
+    } finally {
+      this.#release(userId, view);
+    }
+  }
+
+  #release(userId: string, view: UserView): void {
+    view.loads -= 1;
+    if (view.reach === null && view.loads === 0) this.#cache.forget(userId, view);
+  }
+
   async #fill(userId: string, view: UserView, extent: ViewExtent): Promise<ViewAnswer> {
     const database = this.#deps.databaseOf(userId);
     const places = this.#placesOf(database);
@@ -147,15 +243,15 @@ export class UserViews {
         places.leave();
       }
     } finally {
-      view.loads -= 1;
-      if (view.reach === null && view.loads === 0) this.#cache.forget(userId, view);
+      this.#release(userId, view);
     }
   }
 
   async #ask(userId: string, view: UserView, extent: ViewExtent, database: number): Promise<ViewAnswer> {
     const { reader, now, limits, onBackgroundFailure } = this.#deps;
+    const { headEntries, entriesPerUserMax } = limits;
     const limit =
-      extent === "head" ? Math.min(limits.headEntries, limits.entriesPerUserMax) : limits.entriesPerUserMax;
+      extent === "head" ? Math.min(headEntries, entriesPerUserMax) : entriesPerUserMax * WHOLE_TIMES_KEPT;
     try {
       const stored = await reader.newestOf(userId, limit);
       this.#cache.absorb(view, stored);
@@ -168,12 +264,13 @@ export class UserViews {
         now(),
       );
       this.#refills.succeeded(database);
+      if (view.reach === "all") this.#deps.onWhole(userId, view);
       return { view, degraded: false };
     } catch (error) {
       onBackgroundFailure("load a user's history", error);
       // Beside the answer: whoever reads has waited for D1 already.
       this.#refills.ask(database, userId);
-      return { view, degraded: true };
+      return { view, degraded: true, failure: error };
     }
   }
 
@@ -189,6 +286,13 @@ export class UserViews {
 
 function isEnough(view: UserView, extent: ViewExtent): boolean {
   return extent === "head" ? view.reach !== null : view.reach === "all";
+}
+
+/** Whether an item's state, or the lack of one, is known. */
+function isSure(view: UserView, name: string): boolean {
+  if (view.reach === "all") return true;
+  const record = view.get(name);
+  return record !== undefined && view.isSureOf(record);
 }
 
 /** Waits for a place, each of which is held no longer than a query may take. */

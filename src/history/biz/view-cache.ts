@@ -1,3 +1,4 @@
+import { murmur3 } from "../../resilience/hash/murmur3.ts";
 import type { HistoryRecord, Position } from "./record.ts";
 import { UserView } from "./user-view.ts";
 
@@ -8,6 +9,8 @@ interface ViewCacheOptions {
   readonly entriesMax: number;
   /** How long the knowledge that a user has no history is believed, in ms. */
   readonly emptyTtlMs: number;
+  /** Whether a record is neither cleared nor beyond what is kept of its user. */
+  readonly admits: (record: HistoryRecord) => boolean;
 }
 
 interface Slot {
@@ -15,6 +18,9 @@ interface Slot {
   /** When the view is no longer believed, in ms. */
   expiresAtMs: number;
 }
+
+/** Lifetimes differ by as much of them, from the shortest to the longest. */
+const TTL_SPREAD = 0.5;
 
 /** The users whose entries are in memory, least recently used first. */
 export class ViewCache {
@@ -38,7 +44,7 @@ export class ViewCache {
   get(userId: string, nowMs: number): UserView | undefined {
     const slot = this.#slots.get(userId);
     if (slot === undefined) return undefined;
-    if (slot.expiresAtMs <= nowMs && slot.view.reach !== null) {
+    if (slot.expiresAtMs <= nowMs && slot.view.loads === 0) {
       this.drop(userId);
       return undefined;
     }
@@ -47,13 +53,19 @@ export class ViewCache {
     return slot.view;
   }
 
+  /** The same where nobody reads it: what is believed for how long doesn't change. */
+  peek(userId: string): UserView | undefined {
+    return this.#slots.get(userId)?.view;
+  }
+
   /** A new view that is loading, starting with what is pending of the user. */
   open(userId: string, pending: readonly HistoryRecord[]): UserView {
     this.drop(userId);
     const view = new UserView(this.#options.entriesMax);
+    // First, since it may throw: a view without what is pending must never be found.
+    this.absorb(view, pending);
     this.#slots.set(userId, { view, expiresAtMs: Number.POSITIVE_INFINITY });
     this.#bytes += view.bytes;
-    this.absorb(view, pending);
     return view;
   }
 
@@ -65,7 +77,7 @@ export class ViewCache {
     if (view.reach !== "all") view.reach = reach;
     const slot = this.#slots.get(userId);
     if (slot?.view !== view) return;
-    slot.expiresAtMs = view.isEmpty ? nowMs + this.#options.emptyTtlMs : Number.POSITIVE_INFINITY;
+    slot.expiresAtMs = view.isEmpty ? nowMs + this.#emptyTtlMs(userId) : Number.POSITIVE_INFINITY;
     this.#shrink();
   }
 
@@ -83,10 +95,30 @@ export class ViewCache {
    * those who hold it, and no memory is counted.
    */
   absorb(view: UserView, records: readonly HistoryRecord[]): void {
-    const before = view.bytes;
-    for (const record of records) view.merge(record);
     const userId = records[0]?.userId;
-    if (userId !== undefined && this.#slots.get(userId)?.view === view) this.#bytes += view.bytes - before;
+    if (userId === undefined) return;
+    const { admits } = this.#options;
+    this.#changing(userId, view, () => {
+      for (const record of records) if (admits(record)) view.merge(record);
+    });
+  }
+
+  /** What was cleared, or is beyond what is kept of a user, is shown no more. */
+  retain(userId: string): void {
+    const view = this.peek(userId);
+    if (view !== undefined) this.#changing(userId, view, () => view.retain(this.#options.admits));
+  }
+
+  /** Users who were found to have nothing at once are not asked for again at once. */
+  #emptyTtlMs(userId: string): number {
+    const share = murmur3(userId, 0) / 2 ** 32;
+    return this.#options.emptyTtlMs * (1 + TTL_SPREAD * (share - 0.5));
+  }
+
+  #changing(userId: string, view: UserView, change: () => void): void {
+    const before = view.bytes;
+    change();
+    if (this.peek(userId) === view) this.#bytes += view.bytes - before;
   }
 
   drop(userId: string): void {

@@ -1,8 +1,8 @@
-import { CodedError, describeCauses, isCode } from "../../contracts/errors.ts";
+import { CodedError } from "../../contracts/errors.ts";
 import type { FailureKind, HistoryWriter } from "./ports.ts";
 import type { Refusal } from "./read-collected.ts";
 import type { Confirmation, HistoryRecord } from "./record.ts";
-import { statementParts } from "./statement-parts.ts";
+import { writeIsolating } from "./write-isolating.ts";
 
 export interface WriteDeps {
   readonly writer: HistoryWriter;
@@ -34,7 +34,13 @@ export async function writeDatabase(deps: WriteDeps, work: DatabaseWork): Promis
   const safe = new Set<Confirmation>();
   const refused = [...work.refused];
   try {
-    await writeIsolating(writer, work.records, safe, refused);
+    const writing = {
+      write: (part: readonly HistoryRecord[]) => writer.upsert(part),
+      onWritten: (record: HistoryRecord) => void safe.add(record),
+      onRefused: (record: HistoryRecord, reason: string) => void refused.push({ record, reason }),
+      mayHalve: () => refused.length <= SET_ASIDE_MAX,
+    };
+    await writeIsolating(writing, work.records);
     if (refused.length > SET_ASIDE_MAX) {
       await deps.countFailures("refused_batch", 1);
       const [first] = refused;
@@ -51,33 +57,4 @@ export async function writeDatabase(deps: WriteDeps, work: DatabaseWork): Promis
     onFailure(`write database ${work.database}`, error);
   }
   return safe;
-}
-
-/**
- * Writes records, a statement a part; where the database refuses some, finds them by halving. Once
- * more are refused than may be set aside it halves no more: what is left is tried as it stands, so
- * that even then one statement fails for each part and not one for each record.
- */
-async function writeIsolating(
-  writer: HistoryWriter,
-  records: readonly HistoryRecord[],
-  safe: Set<Confirmation>,
-  refused: Refusal[],
-): Promise<void> {
-  const todo = [...statementParts(records)].toReversed();
-  for (let part = todo.pop(); part !== undefined; part = todo.pop()) {
-    try {
-      await writer.upsert(part);
-      for (const record of part) safe.add(record);
-    } catch (error) {
-      if (!isCode(error, "INVALID")) throw error;
-      const [only] = part;
-      if (part.length === 1 && only !== undefined)
-        refused.push({ record: only, reason: describeCauses(error) });
-      else if (refused.length <= SET_ASIDE_MAX) {
-        const middle = Math.ceil(part.length / 2);
-        todo.push(part.slice(middle), part.slice(0, middle));
-      }
-    }
-  }
 }

@@ -2,10 +2,8 @@ import { d1Error } from "../../platform/database/platform-errors.ts";
 import { boundAll, namedSql } from "../../platform/database/named-sql.ts";
 
 const ERASE = [
-  namedSql(`
-    INSERT INTO history_user (user_id, paused, cleared_before, erased, rev) VALUES (:userId, 0, -1, 1, 0)
-    ON CONFLICT (user_id) DO UPDATE SET
-      paused = excluded.paused, cleared_before = excluded.cleared_before, erased = excluded.erased, rev = excluded.rev`),
+  // A new row in the place of the old one: whatever else was said of the user is its default.
+  namedSql("INSERT OR REPLACE INTO history_user (user_id, erased) VALUES (:userId, 1)"),
   namedSql("DELETE FROM history WHERE user_id = :userId"),
   namedSql("DELETE FROM history_rejected WHERE user_id = :userId"),
 ] as const;

@@ -28,7 +28,7 @@ const CAPPED_AT_ONCE = 200;
 const COUNTED_MAX = 10_000;
 const LETTERS_COUNTED_MAX = 1_000;
 
-/** Counts what goes wrong, in database 0. */
+/** Counts what goes wrong in a cell, in its database 0. */
 export function d1FailureLog(db: D1Database, now: Clock): FailureLog {
   return {
     async note({ counts, unreadable = [] }) {
@@ -56,8 +56,8 @@ export function d1FailureLog(db: D1Database, now: Clock): FailureLog {
 const DEAD_KINDS: ReadonlySet<string> = new Set(["dead_flush", "dead_refill", "unreadable"]);
 
 /**
- * Reads what has gone wrong: counts from database 0, records set aside from the databases that
- * refused them.
+ * Reads what has gone wrong: counts from the first database, records set aside from the databases
+ * that refused them.
  */
 export function d1FailureSummary(databases: readonly [D1Database, ...D1Database[]]): FailureReader {
   const [first] = databases;

@@ -1,34 +1,36 @@
 import { d1Error } from "../../platform/database/platform-errors.ts";
 import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { HistoryReader } from "../biz/ports.ts";
-import type { HistoryRecord } from "../biz/record.ts";
-import { columnsOf, RECORD_FIELDS } from "./record-fields.ts";
+import { recordIn, SELECTED } from "./record-fields.ts";
 
 const NEWEST = namedSql(
-  `SELECT ${columnsOf(RECORD_FIELDS)} FROM history WHERE user_id = :userId ORDER BY at DESC, rev DESC LIMIT :limit`,
+  `SELECT ${SELECTED} FROM history WHERE user_id = :userId ORDER BY at DESC, rev DESC LIMIT :limit`,
 );
+/** Items are arrays in a JSON array: kind, item. Each is a look-up. */
+const FIND = namedSql(`
+  SELECT ${SELECTED} FROM json_each(:items) AS i CROSS JOIN history
+  ON history.user_id = :userId AND history.kind = i.value ->> 0 AND history.item_id = i.value ->> 1`);
 
-/** Reads users' entries from the databases that hold them. */
-export function d1HistoryReader(
-  databases: readonly D1Database[],
-  databaseOf: (userId: string) => number,
-): HistoryReader {
+/** Reads users' entries. `databaseOf` is a user's database; it throws where that can't be had. */
+export function d1HistoryReader(databaseOf: (userId: string) => D1Database): HistoryReader {
   return {
     async newestOf(userId, limit) {
       try {
-        const db = databases[databaseOf(userId)];
-        if (db === undefined) throw new RangeError(`there is no database ${databaseOf(userId)}`);
-        const rows = await bound(db, NEWEST, { userId, limit }).raw<readonly unknown[]>();
-        return rows.map(recordOf);
+        const rows = await bound(databaseOf(userId), NEWEST, { userId, limit }).raw<readonly unknown[]>();
+        return rows.map(recordIn);
       } catch (cause) {
         throw d1Error(cause, "read a user's history");
       }
     },
-  };
-}
 
-function recordOf(row: readonly unknown[]): HistoryRecord {
-  const record: Partial<Record<keyof HistoryRecord, unknown>> = {};
-  for (const [index, field] of RECORD_FIELDS.entries()) record[field] = row[index];
-  return record as HistoryRecord;
+    async find(userId, items) {
+      try {
+        const keys = JSON.stringify(items.map(({ kind, itemId }) => [kind, itemId]));
+        const rows = await bound(databaseOf(userId), FIND, { userId, items: keys }).raw<readonly unknown[]>();
+        return rows.map(recordIn);
+      } catch (cause) {
+        throw d1Error(cause, "find items of a user's history");
+      }
+    },
+  };
 }

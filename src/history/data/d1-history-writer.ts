@@ -1,29 +1,20 @@
 import type { Clock } from "../../resilience/clock.ts";
-import { bound, namedSql } from "../../platform/database/named-sql.ts";
+import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import type { HistoryWriter } from "../biz/ports.ts";
+import type { HistoryRecord } from "../biz/record.ts";
 import { d1Error } from "../../platform/database/platform-errors.ts";
+import { IS_DELETED } from "./record-fields.ts";
 import { upsertRecords } from "./record-upsert.ts";
+import { DROP_CLEARED, DROP_DELETED, SET_ASIDE } from "./set-aside.ts";
+import { DELETE_BY_STATES, JOIN_STATES, statesJson } from "./state-upsert.ts";
 
-/*
- * A record that was collected before its user was erased must not be kept after it. Only a
- * repetition is passed over, unless it knows a duration that the one before did not: anything else
- * that is wrong with the row must be heard, or a record would be confirmed that is nowhere.
- */
-const REJECT = namedSql(`
-  INSERT INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
-  SELECT :userId, :kind, :itemId, :rev, :record, :reason, :nowMs
-  WHERE NOT EXISTS (SELECT 1 FROM history_user AS u WHERE u.user_id = :userId AND u.erased = 1)
-  ON CONFLICT (user_id, kind, item_id, rev) DO UPDATE SET record = excluded.record
-  WHERE json_valid(history_rejected.record) AND nullif(history_rejected.record ->> 'durationMs', 0) IS NULL
-    AND excluded.record ->> 'durationMs' IS NOT NULL`);
+const OVERFULL = namedSql(`
+  SELECT user_id FROM history WHERE user_id IN (SELECT value FROM json_each(:userIds)) GROUP BY user_id
+  HAVING sum(NOT ${IS_DELETED}) > :keep OR sum(${IS_DELETED}) > :keep
+    OR min(CASE WHEN ${IS_DELETED} THEN at END) < :tombstonesBeforeMs`);
 
-const TRIM = namedSql(`
-  DELETE FROM history WHERE (user_id, kind, item_id) IN (
-    SELECT user_id, kind, item_id FROM (
-      SELECT user_id, kind, item_id, row_number() OVER (PARTITION BY user_id ORDER BY at DESC, rev DESC) AS place
-      FROM history WHERE user_id IN (SELECT value FROM json_each(:userIds))
-    ) WHERE place > :keep
-  )`);
+/** Users in one batch of states: each may have some 1,000 rows that go. */
+const STATES_PER_BATCH = 50;
 
 export const REASON_LENGTH_MAX = 500;
 
@@ -32,7 +23,9 @@ export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
   return {
     async upsert(records) {
       try {
-        await upsertRecords(db, records).run();
+        const tombstones = records.filter(({ deleted }) => deleted);
+        if (tombstones.length === 0) await upsertRecords(db, records).run();
+        else await db.batch([upsertRecords(db, records), dropDeleted(db, tombstones)]);
       } catch (cause) {
         throw d1Error(cause, "write history records");
       }
@@ -41,7 +34,7 @@ export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
     async reject(record, reason) {
       try {
         const { userId, kind, itemId, rev } = record;
-        await bound(db, REJECT, {
+        await bound(db, SET_ASIDE, {
           userId,
           kind,
           itemId,
@@ -55,12 +48,31 @@ export function d1HistoryWriter(db: D1Database, now: Clock): HistoryWriter {
       }
     },
 
-    async trim(userIds, keep) {
+    async writeStates(states) {
       try {
-        await bound(db, TRIM, { userIds: JSON.stringify(userIds), keep }).run();
+        for (let from = 0; from < states.length; from += STATES_PER_BATCH) {
+          const part = statesJson(states.slice(from, from + STATES_PER_BATCH));
+          await db.batch(boundAll(db, [JOIN_STATES, DELETE_BY_STATES, DROP_CLEARED], { states: part }));
+        }
       } catch (cause) {
-        throw d1Error(cause, "trim histories");
+        throw d1Error(cause, "write users' states");
+      }
+    },
+
+    async overfull(userIds, keep, tombstonesBeforeMs) {
+      try {
+        const values = { userIds: JSON.stringify(userIds), keep, tombstonesBeforeMs };
+        const rows = await bound(db, OVERFULL, values).raw<readonly [userId: string]>();
+        return rows.map(([userId]) => userId);
+      } catch (cause) {
+        throw d1Error(cause, "look for histories that are too long");
       }
     },
   };
+}
+
+/** What was set aside of deleted items goes with them. */
+function dropDeleted(db: D1Database, tombstones: readonly HistoryRecord[]): D1PreparedStatement {
+  const keys = tombstones.map(({ userId, kind, itemId, atMs, rev }) => [userId, kind, itemId, atMs, rev]);
+  return bound(db, DROP_DELETED, { tombstones: JSON.stringify(keys) });
 }

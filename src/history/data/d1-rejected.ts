@@ -1,9 +1,10 @@
+import { MAIN_CELL } from "../../contracts/cell.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { bound, namedSql } from "../../platform/database/named-sql.ts";
 import type { RejectedRow, RejectedStore } from "../biz/ports.ts";
 import { d1Error } from "../../platform/database/platform-errors.ts";
 import { REASON_LENGTH_MAX } from "./d1-history-writer.ts";
-import { upsertRecords } from "./record-upsert.ts";
+import { upsertSetAside } from "./record-upsert.ts";
 
 const COLUMNS =
   "r.user_id AS userId, r.kind, r.item_id AS itemId, r.rev, r.rejected_at AS rejectedAtMs, r.reason, r.record";
@@ -27,11 +28,17 @@ const REFUSED_AGAIN = namedSql(
   `UPDATE history_rejected SET reason = :reason, rejected_at = :nowMs WHERE ${IS_ROW}`,
 );
 
-/** What one D1 database has set aside. */
-export function d1Rejected(db: D1Database, now: Clock): RejectedStore {
+/** What one D1 database, the cell's of that number, has set aside. */
+export function d1Rejected(
+  db: D1Database,
+  now: Clock,
+  { cell, database }: { readonly cell: string; readonly database: number },
+): RejectedStore {
   const rows = (what: string, statement: D1PreparedStatement): Promise<readonly RejectedRow[]> =>
     wrapped(what, async () => (await statement.all<RejectedRow>()).results);
   return {
+    ...(cell !== MAIN_CELL && { cell }),
+    database,
     newest: (from, limit) =>
       rows(
         "list rejected records",
@@ -49,7 +56,7 @@ export function d1Rejected(db: D1Database, now: Clock): RejectedStore {
     write: ({ userId, kind, itemId, rev, record: asRead }, record) =>
       wrapped("write a rejected record", async () => {
         await db.batch([
-          upsertRecords(db, [record]),
+          upsertSetAside(db, record),
           bound(db, REMOVE, { userId, kind, itemId, rev, asRead }),
         ]);
       }),

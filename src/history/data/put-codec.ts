@@ -1,5 +1,6 @@
 import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
 import { ProtobufError, ProtobufReader, type ProtobufWriter } from "../../protocol/protobuf.ts";
+import type { LoggedRecord } from "../biz/ports.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 
 /** What the records of a row have in common when they are written. */
@@ -11,6 +12,8 @@ interface RowWritten {
 /** The same when they are read. */
 interface RowRead {
   readonly baseMs: number;
+  /** Whether the record is a tombstone: its kind says so, not a field of it. */
+  readonly deleted: boolean;
   readonly nameOf: (index: number) => string | undefined;
 }
 
@@ -25,12 +28,16 @@ interface PutField<T> {
 }
 
 const TICKS_PER_MS = 1024;
+/** Beside the fields of a record: since when its item waits, where that is said. */
+const WAITS_SINCE = 10;
+
+type Field = Exclude<keyof HistoryRecord, "deleted">;
 
 /**
  * The fields of a put. A number is that field's for ever: rows outlive the code that wrote them. A
  * field of a record that has none here does not compile.
  */
-const PUT: { readonly [F in keyof HistoryRecord]: PutField<HistoryRecord[F]> } = {
+const PUT: { readonly [F in Field]: PutField<HistoryRecord[F]> } = {
   userId: index(
     1,
     (userId, { indexOf }) => indexOf(userId),
@@ -48,6 +55,9 @@ const PUT: { readonly [F in keyof HistoryRecord]: PutField<HistoryRecord[F]> } =
   deviceId: optional(text(7)),
   atMs: relative(8, 1),
   rev: relative(9, TICKS_PER_MS),
+  rawAtMs: optional(relative(11, 1)),
+  watched: optional(flag(12)),
+  dismissed: { ...flag(13), write: (put, value) => value && put.uint(13, 1) },
 };
 
 function text(number: number): PutField<string> {
@@ -65,6 +75,15 @@ function uint(number: number): PutField<number> {
     write: (put, value) => put.uint(number, value),
     read: (put) => put.uint(),
     absent: 0,
+  };
+}
+
+function flag(number: number): PutField<boolean> {
+  return {
+    number,
+    write: (put, value) => put.uint(number, value ? 1 : 0),
+    read: (put) => put.uint() === 1,
+    absent: false,
   };
 }
 
@@ -103,17 +122,19 @@ function optional<T>(field: PutField<T>): PutField<T | null> {
   };
 }
 
-type Field = keyof HistoryRecord;
 /** A record that is being read. */
-type Draft = { -readonly [F in Field]: HistoryRecord[F] | undefined };
+type Draft = { -readonly [F in keyof HistoryRecord]: HistoryRecord[F] | undefined };
 
 const FIELDS = Object.keys(PUT) as readonly Field[];
 const BY_NUMBER: ReadonlyMap<number, Field> = new Map(FIELDS.map((field) => [PUT[field].number, field]));
-const EMPTY = Object.fromEntries(FIELDS.map((field) => [field, PUT[field].absent])) as Readonly<Draft>;
+const EMPTY = Object.fromEntries(FIELDS.map((field) => [field, PUT[field].absent])) as Readonly<
+  Pick<Draft, Field>
+>;
 
 /** Writes one record as a message of its row. */
-export function writePut(put: ProtobufWriter, record: HistoryRecord, row: RowWritten): void {
+export function writePut(put: ProtobufWriter, record: LoggedRecord, row: RowWritten): void {
   for (const field of FIELDS) writeField(field, put, record, row);
+  if (record.waitsSinceMs !== undefined) put.sint(WAITS_SINCE, record.waitsSinceMs - row.baseMs);
 }
 
 function writeField<F extends Field>(
@@ -126,15 +147,17 @@ function writeField<F extends Field>(
 }
 
 /** The record that {@link writePut} was given. Throws `ProtobufError` for what is none. */
-export function readPut(bytes: Uint8Array, row: RowRead): HistoryRecord {
+export function readPut(bytes: Uint8Array, row: RowRead): LoggedRecord {
   const put = new ProtobufReader(bytes);
-  const draft: Draft = { ...EMPTY };
+  const draft: Draft = { ...EMPTY, deleted: row.deleted };
+  let waitsSinceMs: number | undefined;
   while (put.next()) {
+    if (put.field === WAITS_SINCE) waitsSinceMs = row.baseMs + put.sint();
     const field = BY_NUMBER.get(put.field);
     if (field !== undefined) readField(field, put, draft, row);
   }
   if (!isRecord(draft)) throw new ProtobufError("a log record names no known user or event");
-  return draft;
+  return waitsSinceMs === undefined ? draft : { ...draft, waitsSinceMs };
 }
 
 function readField<F extends Field>(field: F, put: ProtobufReader, draft: Draft, row: RowRead): void {

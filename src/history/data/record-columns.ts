@@ -1,19 +1,22 @@
-import { integer, text, type SQLiteColumnBuilderBase } from "drizzle-orm/sqlite-core";
-import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 
 /**
- * The column of each field of a record. Table, upsert and reader are made from this map, so that a
- * field that has none here does not compile, and one that has is written and read.
+ * The column of each field of a record, in the order in which a row has their values. Upsert and
+ * reader are made from this map, and the table of schema.ts, so that a field that has none here
+ * does not compile, and one that has is written and read.
  */
 export const RECORD_COLUMNS = {
-  userId: text("user_id").notNull(),
-  kind: text("kind").notNull(),
-  itemId: text("item_id").notNull(),
-  positionMs: integer("position_ms").notNull(),
-  durationMs: integer("duration_ms"),
-  event: text("event", { enum: PLAYBACK_EVENTS }).notNull(),
-  deviceId: text("device_id"),
-  atMs: integer("at").notNull(),
-  rev: integer("rev").notNull(),
-} satisfies Readonly<Record<keyof HistoryRecord, SQLiteColumnBuilderBase>>;
+  userId: "user_id",
+  kind: "kind",
+  itemId: "item_id",
+  positionMs: "position_ms",
+  durationMs: "duration_ms",
+  event: "event",
+  deviceId: "device_id",
+  atMs: "at",
+  rev: "rev",
+  rawAtMs: "raw_at",
+  watched: "watched",
+  dismissed: "dismissed",
+  deleted: "deleted",
+} as const satisfies Readonly<Record<keyof HistoryRecord, string>>;

@@ -1,4 +1,12 @@
-import { integer, primaryKey, sqliteTable, text } from "drizzle-orm/sqlite-core";
+import {
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+  type SQLiteColumnBuilderBase,
+} from "drizzle-orm/sqlite-core";
+import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
+import type { HistoryRecord } from "../biz/record.ts";
 import { RECORD_COLUMNS } from "./record-columns.ts";
 
 /**
@@ -6,7 +14,23 @@ import { RECORD_COLUMNS } from "./record-columns.ts";
  * database.
  */
 
-export const history = sqliteTable("history", RECORD_COLUMNS, (table) => [
+const RECORD = {
+  userId: text(RECORD_COLUMNS.userId).notNull(),
+  kind: text(RECORD_COLUMNS.kind).notNull(),
+  itemId: text(RECORD_COLUMNS.itemId).notNull(),
+  positionMs: integer(RECORD_COLUMNS.positionMs).notNull(),
+  durationMs: integer(RECORD_COLUMNS.durationMs),
+  event: text(RECORD_COLUMNS.event, { enum: PLAYBACK_EVENTS }).notNull(),
+  deviceId: text(RECORD_COLUMNS.deviceId),
+  atMs: integer(RECORD_COLUMNS.atMs).notNull(),
+  rev: integer(RECORD_COLUMNS.rev).notNull(),
+  rawAtMs: integer(RECORD_COLUMNS.rawAtMs),
+  watched: integer(RECORD_COLUMNS.watched, { mode: "boolean" }),
+  dismissed: integer(RECORD_COLUMNS.dismissed, { mode: "boolean" }),
+  deleted: integer(RECORD_COLUMNS.deleted, { mode: "boolean" }),
+} satisfies Readonly<Record<keyof HistoryRecord, SQLiteColumnBuilderBase>>;
+
+export const history = sqliteTable("history", RECORD, (table) => [
   primaryKey({ columns: [table.userId, table.kind, table.itemId] }),
 ]);
 
@@ -16,6 +40,14 @@ export const historyUser = sqliteTable("history_user", {
   clearedBeforeMs: integer("cleared_before").notNull().default(-1),
   erased: integer("erased").notNull().default(0),
   rev: integer("rev").notNull().default(0),
+  clearedRev: integer("cleared_rev").notNull().default(0),
+  pausedFromMs: integer("paused_from"),
+  pausedUntilMs: integer("paused_until"),
+  settingsRev: integer("settings_rev").notNull().default(0),
+  floorAtMs: integer("floor_at").notNull().default(-1),
+  floorRev: integer("floor_rev").notNull().default(0),
+  floorSetRev: integer("floor_set_rev").notNull().default(0),
+  forgottenRev: integer("forgotten_rev").notNull().default(0),
 });
 
 export const historyRejected = sqliteTable(

@@ -1,5 +1,9 @@
 import * as z from "zod";
-import type { StoredMapping } from "../biz/shard-mapping.ts";
+import { MAIN_CELL } from "../../contracts/cell.ts";
+import { bucketMapSchema } from "../biz/bucket-map.ts";
+import { LOG_FORMAT } from "../biz/log-format.ts";
+import { shardNamed, type ShardPlace } from "../../contracts/shard-name.ts";
+import type { KeptMapping, StoredMapping } from "../biz/shard-mapping.ts";
 
 /** As much of an object's synchronous key-value storage as is needed here. */
 export interface KvPort {
@@ -11,40 +15,62 @@ const mappingSchema = z.object({
   version: z.int().min(1),
   shards: z.int().min(1).max(4_096),
   buckets: z.int().min(0),
+  map: z.optional(bucketMapSchema),
 });
 
-/**
- * The format of the rows that a shard may write. A new kind of row comes with a higher number:
- * first a release that reads it, then, when no other is left, the number is raised and it is
- * written.
- */
-const LOG_FORMAT = 1;
+/** The format of shards from before there was a number. */
+const FORMAT_BEFORE = 1;
+
+const formatSchema = z.int().min(FORMAT_BEFORE);
 
 /** The few things a shard knows beside its log. */
 export class ShardFacts {
   readonly #kv: KvPort;
   readonly shard: number;
-  /** Objects that a release without a format number made have none. */
+  /** The cell it is of, in whose databases its users are. */
+  readonly cell: string;
+  /** Made by a release without a format number. */
   readonly isFromBefore: boolean;
+  #format: number;
 
   /**
-   * @param name - of the object: `shard-<n>`. An alarm may wake an object without telling it, so
-   *   the number is kept.
+   * @param name - of the object: `shard-<n>`, in another cell than `main` `<cell>-<n>`. An alarm
+   *   may wake an object without telling it, so number and cell are kept.
    */
   constructor(kv: KvPort, name: string | undefined) {
     this.#kv = kv;
     const known = kv.get("shard");
-    this.shard = typeof known === "number" ? known : numberIn(name);
-    this.isFromBefore = known !== undefined && kv.get("format") === undefined;
+    const place = typeof known === "number" ? { shard: known, cell: keptCell(kv) } : placeIn(name);
+    this.shard = place.shard;
+    this.cell = place.cell;
+    const format = kv.get("format");
+    this.isFromBefore = known !== undefined && (format === undefined || kv.get("fromBefore") === true);
+    this.#format = known === undefined ? LOG_FORMAT : formatSchema.default(FORMAT_BEFORE).parse(format);
     if (known !== undefined) return;
     // In this order: an object that has its number is asked for its format, and must not look older
-    // than it is.
+    // than it is, nor of another cell.
     kv.put("format", LOG_FORMAT);
+    if (this.cell !== MAIN_CELL) kv.put("cell", this.cell);
     kv.put("shard", this.shard);
   }
 
-  readMapping(): StoredMapping | null {
-    return readStoredMapping(this.#kv);
+  /** The newest format that rows of the log may have: of a shard that is made now, the newest. */
+  get format(): number {
+    return this.#format;
+  }
+
+  /** Rows of this format may be written from now on. It never goes back. */
+  raiseFormat(format: number): void {
+    if (!Number.isInteger(format) || format < FORMAT_BEFORE || format > LOG_FORMAT)
+      throw new RangeError(`this release knows formats up to ${LOG_FORMAT}, not ${format}`);
+    if (format <= this.#format) return;
+    if (this.isFromBefore) this.#kv.put("fromBefore", true);
+    this.#kv.put("format", format);
+    this.#format = format;
+  }
+
+  readMapping(): KeptMapping | null {
+    return readStoredMapping(this.#kv, this.cell);
   }
 
   writeMapping(mapping: StoredMapping): void {
@@ -52,18 +78,29 @@ export class ShardFacts {
   }
 }
 
-/** The mapping as an object keeps it; null where it has none. */
-export function readStoredMapping(kv: KvPort): StoredMapping | null {
+/**
+ * The mapping as an object of a cell keeps it; null where it has none. One without a map of buckets
+ * was written by a release that knew no cell but `main`, be the object's name what it is.
+ */
+export function readStoredMapping(kv: KvPort, cell: string): KeptMapping | null {
   const stored = kv.get("mapping");
-  return stored === undefined ? null : mappingSchema.parse(stored);
+  if (stored === undefined) return null;
+  const kept = mappingSchema.parse(stored);
+  return kept.map === undefined && cell !== MAIN_CELL ? null : kept;
 }
 
 export function writeStoredMapping(kv: KvPort, mapping: StoredMapping): void {
   kv.put("mapping", mapping);
 }
 
-function numberIn(name: string | undefined): number {
-  const number = Number(/^shard-(\d+)$/.exec(name ?? "")?.[1]);
-  if (!Number.isInteger(number)) throw new Error("a history shard must be reached by its name");
-  return number;
+function placeIn(name: string | undefined): ShardPlace {
+  const place = shardNamed(name ?? "");
+  if (place === null) throw new Error("a history shard must be reached by its name");
+  return place;
+}
+
+/** Shards from before there were cells have kept none: they are of `main`. */
+function keptCell(kv: KvPort): string {
+  const cell = kv.get("cell");
+  return typeof cell === "string" ? cell : MAIN_CELL;
 }

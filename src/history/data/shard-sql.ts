@@ -22,6 +22,11 @@ export function execNamed<Name extends string>(
   return db.exec(text, ...names.map((name) => values[name])).toArray();
 }
 
+/** A column that may hold a number. */
+export function numberOrNull(value: SqlValue | undefined): number | null {
+  return value == null ? null : Number(value);
+}
+
 /** A column that holds a blob. */
 export function bytesOf(value: SqlValue | undefined): Uint8Array<ArrayBuffer> {
   if (!(value instanceof ArrayBuffer)) throw new TypeError("a log payload is not a blob");

@@ -1,17 +1,19 @@
+import { MAIN_CELL, type Cell } from "../../contracts/cell.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import { objectError } from "../../platform/database/platform-errors.ts";
+import { callAcrossReleases } from "../../platform/call/rpc.ts";
 import { currentPatience } from "../../platform/call/current-patience.ts";
 import type { ShardCall } from "../biz/ports.ts";
+import { shardName } from "../../contracts/shard-name.ts";
 import type { ShardRpc } from "../biz/shard-rpc.ts";
 
-/** The name of a shard's object. It is part of where data lives, so it never changes. */
-export function shardName(shard: number): string {
-  return `shard-${shard}`;
-}
+const MAIN: Cell = { name: MAIN_CELL, locationHint: null };
 
 interface ShardStubsDeps {
   readonly namespace: ObjectNamespace;
+  /** Whose shards they are; `main`'s if absent. */
+  readonly cell?: Cell;
   /** The guard of one shard: a shard that fails must not open a breaker for the others. */
   readonly guardOf: (shard: number) => Guard;
   /** What a call may take, where it is not the guard's own timeout, in ms. */
@@ -19,16 +21,18 @@ interface ShardStubsDeps {
 }
 
 /**
- * Calls shards through their namespace, each behind a guard of its own, within the time of the
- * request that asks; without end where none does.
+ * Calls the shards of a cell through their namespace, each behind a guard of its own, within the
+ * time of the request that asks; without end where none does.
  */
-export function shardStubs({ namespace, guardOf, ...timeout }: ShardStubsDeps): ShardCall {
-  const objects = objectsOf<ShardRpc>(namespace);
+export function shardStubs({ namespace, cell = MAIN, guardOf, ...timeout }: ShardStubsDeps): ShardCall {
+  const objects = objectsOf<ShardRpc>(namespace, cell.locationHint);
   return function callShard(shard, what, { kind, idempotent = kind === "read" }, call) {
     const plan = { kind, idempotent, ...timeout, ...currentPatience() };
     return guardOf(shard).call(what, plan, async ({ limitMs }) => {
       try {
-        return await call(objects(shardName(shard)), limitMs);
+        return await callAcrossReleases(what, () =>
+          call(objects(shardName({ cell: cell.name, shard })), limitMs),
+        );
       } catch (cause) {
         throw objectError(cause, what);
       }

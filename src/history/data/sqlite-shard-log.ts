@@ -1,26 +1,34 @@
 import { namedSql } from "../../platform/database/named-sql.ts";
-import type { LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
-import type { HistoryRecord } from "../biz/record.ts";
-import { encodeRow } from "./log-codec.ts";
+import type { LoggedRecord, LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
+import { revOfState, type StateConfirmation, type UserState } from "../biz/user-state.ts";
+import { encodeRow, type RowContent } from "./log-codec.ts";
 import { ShardSnapshot } from "./shard-snapshot.ts";
-import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";
+import { bytesOf, execNamed, numberOrNull, type ShardSql } from "./shard-sql.ts";
+import { ShardStates, type JoinedState } from "./shard-states.ts";
 import { isNobody, UnreadRows, type StoredPart } from "./unread-rows.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS log (slot INTEGER PRIMARY KEY, seq INTEGER NOT NULL, low_water INTEGER NOT NULL,
-    rev_high INTEGER NOT NULL, payload BLOB NOT NULL);
+    rev_high INTEGER NOT NULL, payload BLOB NOT NULL, told_rev INTEGER);
   CREATE TABLE IF NOT EXISTS erased_user (user_id TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 `;
+/** Earlier releases told nobody anything: their tables lack this column, their rows a value. */
+const HAS_TOLD = "SELECT 1 FROM pragma_table_info('log') WHERE name = 'told_rev'";
+const ADD_TOLD = "ALTER TABLE log ADD COLUMN told_rev INTEGER";
 const OVERWRITE = namedSql(`
-  UPDATE log SET seq = :seq, low_water = :lowWater, rev_high = :revHigh, payload = :payload WHERE slot = :slot`);
+  UPDATE log SET seq = :seq, low_water = :lowWater, rev_high = :revHigh, payload = :payload, told_rev = :toldRev
+  WHERE slot = :slot`);
 const INSERT = namedSql(`
-  INSERT INTO log (slot, seq, low_water, rev_high, payload) VALUES (:slot, :seq, :lowWater, :revHigh, :payload)`);
+  INSERT INTO log (slot, seq, low_water, rev_high, payload, told_rev)
+  VALUES (:slot, :seq, :lowWater, :revHigh, :payload, :toldRev)`);
 const PAYLOAD = namedSql("SELECT payload FROM log WHERE slot = :slot");
 const MARK_ERASED = namedSql(
   "INSERT INTO erased_user (user_id, at_ms) VALUES (:userId, :atMs) ON CONFLICT (user_id) DO NOTHING",
 );
 const FIND_ERASED = namedSql("SELECT 1 FROM erased_user WHERE user_id = :userId");
 const BLANK = namedSql("UPDATE log SET payload = x'' WHERE instr(payload, :name) > 0");
+
+const NO_STATES: readonly JoinedState[] = [];
 
 interface Slot {
   readonly slot: number;
@@ -41,6 +49,7 @@ export class SqliteShardLog implements ShardLog {
   readonly #db: ShardSql;
   readonly #snapshot: ShardSnapshot;
   readonly #unread: UnreadRows;
+  readonly #states: ShardStates;
   /** Slots in use, oldest seq first. */
   #slots: Slot[] = [];
   /**
@@ -53,9 +62,13 @@ export class SqliteShardLog implements ShardLog {
   constructor(db: ShardSql) {
     this.#db = db;
     db.exec(SCHEMA);
+    if (db.exec(HAS_TOLD).toArray().length === 0) db.exec(ADD_TOLD);
     this.#snapshot = new ShardSnapshot(db);
     this.#unread = new UnreadRows(db);
+    this.#states = new ShardStates(db);
     this.#hasErased = db.exec("SELECT 1 FROM erased_user LIMIT 1").toArray().length > 0;
+    // A release that was gone back to may have erased users, and knows of no states.
+    if (this.#hasErased) this.#states.forgetErased();
   }
 
   get unreadRows(): number {
@@ -65,7 +78,9 @@ export class SqliteShardLog implements ShardLog {
   replay(take: (part: LogPart) => void): ReplayEnd {
     // Numbers first, payloads one by one: a log may be many times larger than what is pending in
     // it.
-    const rows = this.#db.exec("SELECT slot, seq, low_water, rev_high FROM log ORDER BY seq").toArray();
+    const rows = this.#db
+      .exec("SELECT slot, seq, low_water, rev_high, told_rev FROM log ORDER BY seq")
+      .toArray();
     this.#slots = rows.map((row) => ({ slot: Number(row["slot"]), seq: Number(row["seq"]) }));
     const newest = rows.at(-1);
     const lowWater = Number(newest?.["low_water"] ?? 0);
@@ -84,10 +99,10 @@ export class SqliteShardLog implements ShardLog {
       const [row] = execNamed(this.#db, PAYLOAD, { slot });
       this.#give({ seq, part: 0, payload: bytesOf(row?.["payload"]) }, take);
     }
-    this.#revHigh = rows.reduce((high, row) => Math.max(high, Number(row["rev_high"])), 0);
     return {
       lastSeq: Math.max(Number(newest?.["seq"] ?? 0), snapshot?.seq ?? 0),
       revHighWater: this.#revHigh,
+      toldRev: newest === undefined ? 0 : numberOrNull(newest["told_rev"]),
       isDamaged: snapshot?.isDamaged ?? false,
     };
   }
@@ -96,20 +111,27 @@ export class SqliteShardLog implements ShardLog {
     let reusable = 0;
     while (reusable < rows.length && (this.#slots[reusable]?.seq ?? lowWater) < lowWater) reusable += 1;
     let revHigh = this.#revHigh;
-    for (const { records } of rows) for (const { rev } of records) revHigh = Math.max(revHigh, rev);
-    const written = rows.map(({ seq, records }, index) => ({
+    for (const { records, users } of rows) {
+      for (const { rev } of records) revHigh = Math.max(revHigh, rev);
+      for (const state of users) revHigh = Math.max(revHigh, revOfState(state));
+    }
+    const states = this.#statesOf(rows);
+    const written = rows.map(({ seq, records, users, toldRev = null }, index) => ({
       seq,
+      toldRev,
       slot: index < reusable ? (this.#slots[index]?.slot ?? index) : this.#slots.length + index - reusable,
       statement: index < reusable ? OVERWRITE : INSERT,
-      payload: encodeRow(records).buffer,
+      payload: encodeRow(records, users).buffer,
     }));
     const write = (): void => {
-      for (const { statement, seq, payload, slot } of written)
-        execNamed(this.#db, statement, { seq, lowWater, revHigh, payload, slot });
+      for (const { statement, seq, payload, slot, toldRev } of written)
+        execNamed(this.#db, statement, { seq, lowWater, revHigh, payload, slot, toldRev });
+      this.#states.write(states);
       if (adopted !== undefined) this.#unread.forget(adopted);
     };
-    if (written.length === 1 && adopted === undefined) write();
+    if (written.length === 1 && states.length === 0 && adopted === undefined) write();
     else this.#db.transaction(write);
+    this.#states.remember(states);
     if (adopted !== undefined) this.#unread.recount();
     this.#revHigh = revHigh;
     this.#slots.splice(0, reusable);
@@ -117,11 +139,11 @@ export class SqliteShardLog implements ShardLog {
     return written.map(({ payload }) => payload.byteLength);
   }
 
-  checkWritable(records: readonly HistoryRecord[]): void {
+  checkWritable(records: readonly LoggedRecord[]): void {
     encodeRow(records);
   }
 
-  writeSnapshot(seq: number, records: readonly HistoryRecord[]): number {
+  writeSnapshot(seq: number, records: readonly LoggedRecord[]): number {
     const snapshot = this.#snapshot.encode(seq, records);
     this.#db.transaction(() => this.#snapshot.write(snapshot));
     return snapshot.bytes;
@@ -131,8 +153,20 @@ export class SqliteShardLog implements ShardLog {
     return this.#unread.ids();
   }
 
-  readUnread(id: number): readonly HistoryRecord[] | null {
+  readUnread(id: number): RowContent | null {
     return this.#unread.read(id);
+  }
+
+  userState(userId: string): UserState | null {
+    return this.#states.find(userId);
+  }
+
+  unconfirmedStates(limit: number): readonly UserState[] {
+    return this.#states.unconfirmed(limit);
+  }
+
+  confirmState(confirmed: StateConfirmation): boolean {
+    return this.#states.confirm(confirmed);
   }
 
   isErased(userId: string): boolean {
@@ -140,7 +174,7 @@ export class SqliteShardLog implements ShardLog {
     return this.#hasErased && execNamed(this.#db, FIND_ERASED, { userId }).length > 0;
   }
 
-  erase(userId: string, atMs: number, seq: number, pending: readonly HistoryRecord[]): number {
+  erase(userId: string, atMs: number, seq: number, pending: readonly LoggedRecord[]): number {
     const snapshot = this.#snapshot.encode(seq, pending);
     const name = new TextEncoder().encode(userId).slice().buffer;
     this.#db.transaction(() => {
@@ -150,12 +184,21 @@ export class SqliteShardLog implements ShardLog {
       // keeps its place in the order.
       execNamed(this.#db, BLANK, { name });
       this.#unread.anonymise(userId);
+      this.#states.forget(userId);
     });
     this.#hasErased = true;
     return snapshot.bytes;
   }
 
   #give(stored: StoredPart, take: (part: LogPart) => void): void {
-    take({ seq: stored.seq, bytes: stored.payload.byteLength, records: this.#unread.readOrSetAside(stored) });
+    take({ seq: stored.seq, bytes: stored.payload.byteLength, ...this.#unread.readOrSetAside(stored) });
+  }
+
+  /** The states that rows bring, but for those of users who were erased. */
+  #statesOf(rows: readonly UnwrittenRow[]): readonly JoinedState[] {
+    if (rows.every(({ users }) => users.length === 0)) return NO_STATES;
+    return this.#states.join(
+      rows.flatMap(({ users }) => users).filter((user) => !this.isErased(user.userId)),
+    );
   }
 }

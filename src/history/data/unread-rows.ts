@@ -1,7 +1,6 @@
 import { namedSql } from "../../platform/database/named-sql.ts";
 import { ProtobufError } from "../../protocol/protobuf.ts";
-import type { HistoryRecord } from "../biz/record.ts";
-import { decodeRow, KINDS_READ } from "./log-codec.ts";
+import { decodeRow, KINDS_READ, type RowContent } from "./log-codec.ts";
 import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";
 
 const SCHEMA = `
@@ -51,9 +50,9 @@ export class UnreadRows {
       .map((row) => Number(row["id"]));
   }
 
-  /** The records of a part, as many as can be read; sets it aside where that is not all. */
-  readOrSetAside({ seq, part, payload }: StoredPart): readonly HistoryRecord[] {
-    const { records, isWhole, kindsRead } = read(payload);
+  /** What a part says, as much as can be read; sets it aside where that is not all. */
+  readOrSetAside({ seq, part, payload }: StoredPart): RowContent {
+    const { content, isWhole, kindsRead } = read(payload);
     if (!isWhole) {
       execNamed(this.#db, SET_ASIDE, {
         seq,
@@ -63,20 +62,17 @@ export class UnreadRows {
       });
       this.#count = this.ids().length;
     }
-    return records;
+    return content;
   }
 
-  /**
-   * The records of a part that could not be read when it was set aside; null where they still
-   * can't.
-   */
-  read(id: number): readonly HistoryRecord[] | null {
+  /** What could not be read of a part when it was set aside; null where it still can't. */
+  read(id: number): RowContent | null {
     const [row] = execNamed(this.#db, KINDS_READ_OF, { id });
-    const { records, isWhole } = read(
+    const { content, isWhole } = read(
       this.#payload(id),
       JSON.parse(String(row?.["kinds_read"])) as readonly number[],
     );
-    return isWhole ? records : null;
+    return isWhole ? content : null;
   }
 
   forget(id: number): void {
@@ -107,17 +103,18 @@ export class UnreadRows {
 }
 
 interface ReadPart {
-  readonly records: readonly HistoryRecord[];
+  readonly content: RowContent;
   readonly isWhole: boolean;
   readonly kindsRead: readonly number[];
 }
 
 function read(payload: Uint8Array, passedOver: readonly number[] = []): ReadPart {
   try {
-    const { records, unknown } = decodeRow(payload, passedOver);
-    return { records, isWhole: unknown === 0, kindsRead: KINDS_READ };
+    const { records, users, unknown } = decodeRow(payload, passedOver);
+    return { content: { records, users }, isWhole: unknown === 0, kindsRead: KINDS_READ };
   } catch (error) {
-    if (error instanceof ProtobufError) return { records: [], isWhole: false, kindsRead: [] };
+    if (error instanceof ProtobufError)
+      return { content: { records: [], users: [] }, isWhole: false, kindsRead: [] };
     throw error;
   }
 }

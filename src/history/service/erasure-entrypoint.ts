@@ -1,20 +1,27 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
+import * as z from "zod";
 import type { CallContext } from "../../contracts/call-context.ts";
+import { isCellName } from "../../contracts/cell.ts";
 import type { HistoryErasure } from "../../contracts/history.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import { historyUserIdSchema } from "../biz/record-schema.ts";
 
 export interface ErasureDeps extends RpcDeps {
-  readonly erase: (userId: string) => Promise<void>;
+  readonly erase: (userId: string, cell: string | undefined) => Promise<void>;
 }
+
+/** Identity of the release before names none: nobody had another home than `main`. */
+const cellSchema = z.string().refine(isCellName).optional();
 
 /** What identity reaches when an account is closed. */
 export function erasureEntrypoint<E extends object>(wire: (env: E) => ErasureDeps) {
   const run = rpcMethods(wire);
   return class Erasure extends WorkerEntrypoint<E> implements HistoryErasure {
-    erase(ctx: CallContext, userId: string): Promise<void> {
-      return run(this.env, ctx, ({ erase }) => erase(validate(historyUserIdSchema, userId, "userId")));
+    erase(ctx: CallContext, userId: string, cell?: string): Promise<void> {
+      return run(this.env, ctx, ({ erase }) =>
+        erase(validate(historyUserIdSchema, userId, "userId"), validate(cellSchema, cell, "cell")),
+      );
     }
   };
 }

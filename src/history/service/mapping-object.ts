@@ -5,11 +5,9 @@ import type { MappingKeeper } from "../biz/mapping-keeper.ts";
 import type { StoredMapping } from "../biz/shard-mapping.ts";
 import type { MappingRpc } from "../biz/shard-rpc.ts";
 
-/**
- * A fingerprint of 32 bits. The first one that comes is kept for ever, so garbage here would stop
- * the platform.
- */
+/** A fingerprint of 32 bits. */
 const bucketsSchema = z.int().min(0).max(0xffff_ffff);
+const takesMapSchema = z.optional(z.boolean());
 
 /** The Durable Object around the one {@link MappingKeeper}. */
 export function mappingObject<E extends object>(
@@ -23,8 +21,10 @@ export function mappingObject<E extends object>(
       this.#keeper = wireMapping(state, env);
     }
 
-    async current(buckets: number): Promise<StoredMapping> {
-      return this.#keeper.current(validate(bucketsSchema, buckets, "buckets"));
+    async current(buckets: number, takesMap?: boolean): Promise<StoredMapping> {
+      const callers = validate(bucketsSchema, buckets, "buckets");
+      const isOfThisRelease = validate(takesMapSchema, takesMap, "takesMap") === true;
+      return this.#keeper.current(isOfThisRelease ? undefined : callers);
     }
   };
 }

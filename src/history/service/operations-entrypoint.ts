@@ -1,6 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
-import { describeCauses } from "../../contracts/errors.ts";
 import type { HistoryOperations, HistoryOverview } from "../../contracts/history.ts";
 import {
   redriveRejectedSchema,
@@ -11,13 +10,15 @@ import {
   type RejectedQuery,
 } from "../../contracts/rejected.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
-import type { Logger } from "../../platform/logger.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Operators } from "../biz/operators.ts";
 
 export interface OperationsDeps extends RpcDeps {
   readonly operators: Operators;
+  /** What it calls whose breakers isolates share, by their names. */
+  readonly upstreams: readonly string[];
 }
 
 /**
@@ -33,6 +34,10 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
 
     overview(ctx: CallContext): Promise<HistoryOverview> {
       return run(this.env, ctx, ({ operators, logger }) => operators.overview(warnOf(ctx, logger)));
+    }
+
+    upstreams(ctx: CallContext): Promise<readonly string[]> {
+      return run(this.env, ctx, async ({ upstreams }) => upstreams);
     }
 
     rejected(ctx: CallContext, query: RejectedQuery): Promise<RejectedPage> {
@@ -62,5 +67,5 @@ export function operationsEntrypoint<E extends object>(wire: (env: E) => Operati
 
 /** Tells the log what failed beside the answer of a call. */
 function warnOf({ requestId }: CallContext, logger: Logger): (what: string, error: unknown) => void {
-  return (what, error) => logger.warn(what, { requestId, causes: describeCauses(error) });
+  return (what, error) => logger.warn(what, { requestId, ...failureFields(error) });
 }

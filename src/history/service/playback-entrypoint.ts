@@ -1,72 +1,93 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../contracts/call-context.ts";
 import {
+  changesCallSchema,
+  itemKeySchema,
   listCallSchema,
   lookupSchema,
+  markSchema,
   pageLimitSchema,
+  settingsSchema,
+  type ChangePage,
+  type ChangesQuery,
+  type DatedReport,
+  type Entry,
   type EntryPage,
   type HistoryPlayback,
+  type HistorySettings,
   type ItemKey,
   type ListQuery,
-  type Report,
+  type Mark,
   type ReportReceipt,
 } from "../../contracts/history.ts";
-import { readReportBatch } from "../../contracts/report-batch.ts";
+import { readDatedBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
+import { failureFields } from "../../platform/logger.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
+import type { Cells } from "../biz/cells.ts";
+import { everyOne } from "../biz/every-one.ts";
 import type { ShardCall, ShardCallKind } from "../biz/ports.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import type { Elsewhere } from "../biz/shard-mapping.ts";
 import { NO_TIME_AT_ALL, type ShardRpc, type UserCall } from "../biz/shard-rpc.ts";
 
-export interface PlaybackDeps extends RpcDeps {
+/** A cell as its users reach it. */
+export interface PlaybackCell {
+  readonly name: string;
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
   /** Of a report, which may wait on purpose. */
   readonly reportToShard: ShardCall;
 }
 
+export interface PlaybackDeps extends RpcDeps {
+  readonly cells: Cells<PlaybackCell>;
+}
+
 /** Asks the caller's shard, wherever it is. */
 type AskOwnShard<T> = (shard: ShardRpc, userId: string, call: UserCall) => Promise<T | Elsewhere>;
 
 const READ = { kind: "read" } as const;
+/** What is said by hand: twice is as good as once. */
+const BY_HAND = { kind: "write", idempotent: true } as const;
 
 /**
- * What the app BFF reaches: each method checks what it was given, finds the caller's shard and
- * passes the question on. Nobody can name another user.
+ * What the app BFF reaches: each method checks what it was given, finds the caller's shard in their
+ * cell and passes the question on. Nobody can name another user, or another cell.
  */
 export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackDeps) {
   const run = rpcMethods(wire);
 
   function ofCaller<T>(
-    { directory, callShard }: PlaybackDeps,
+    { cells }: PlaybackDeps,
     ctx: CallContext,
     how: ShardCallKind,
     what: string,
     ask: AskOwnShard<T>,
+    by: "callShard" | "reportToShard" = "callShard",
   ): Promise<T> {
-    const { userId } = requirePrincipal(ctx);
+    const { userId, cell } = requirePrincipal(ctx);
+    const { directory, [by]: call } = cells.of(cell);
     return directory.ofUser(userId, (shard, mapping) =>
-      callShard(shard, what, how, (stub, remainingMs) =>
+      call(shard, what, how, (stub, remainingMs) =>
         ask(stub, userId, [NO_TIME_AT_ALL, mapping, remainingMs]),
       ),
     );
   }
 
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
-    report(ctx: CallContext, given: readonly Report[]): Promise<ReportReceipt> {
+    report(ctx: CallContext, given: readonly DatedReport[]): Promise<ReportReceipt> {
       return run(this.env, ctx, async (deps) => {
         // Again, though the BFF has done it: one of an older version sends what this one refuses,
         // and passes on what is said of it.
-        const { reports, rejected } = readReportBatch(given);
+        const { reports, rejected } = readDatedBatch(given);
         // Dated, a report twice is as good as once, and a shard that a deploy resets is asked
         // again. A BFF of an older version may leave the date to the shard.
         const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
-        const patient = { ...deps, callShard: deps.reportToShard };
-        const receipt = await ofCaller(patient, ctx, how, "report to a shard", (shard, userId, call) =>
-          shard.report(userId, reports, ...call),
-        );
+        const ask: AskOwnShard<ReportReceipt> = (shard, userId, call) =>
+          shard.report(userId, reports, ...call);
+        const receipt = await ofCaller(deps, ctx, how, "report to a shard", ask, "reportToShard");
         return rejected.length === 0 ? receipt : { ...receipt, rejected };
       });
     }
@@ -99,11 +120,86 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       });
     }
 
-    /** Whether a shard answers; it learns where users belong while it is at it. */
-    ready(ctx: CallContext): Promise<void> {
-      return run(this.env, ctx, ({ callShard }) =>
-        callShard(0, "wake a shard", READ, (shard) => shard.wake()),
+    mark(ctx: CallContext, givenItem: ItemKey, givenMark: Mark): Promise<Entry> {
+      return run(this.env, ctx, (deps) => {
+        const item = validate(itemKeySchema, givenItem, "item");
+        const mark = validate(markSchema, givenMark, "mark");
+        return ofCaller(deps, ctx, BY_HAND, "mark an item in a shard", (shard, userId, call) =>
+          shard.mark(userId, item, mark, ...call),
+        );
+      });
+    }
+
+    remove(ctx: CallContext, given: ItemKey): Promise<void> {
+      return run(this.env, ctx, async (deps) => {
+        const item = validate(itemKeySchema, given, "item");
+        await ofCaller(deps, ctx, BY_HAND, "delete an item in a shard", (shard, userId, call) =>
+          shard.remove(userId, item, ...call),
+        );
+      });
+    }
+
+    clear(ctx: CallContext): Promise<void> {
+      return run(this.env, ctx, async (deps) => {
+        await ofCaller(deps, ctx, BY_HAND, "clear a history in a shard", (shard, userId, call) =>
+          shard.clear(userId, ...call),
+        );
+      });
+    }
+
+    settings(ctx: CallContext): Promise<HistorySettings> {
+      return run(this.env, ctx, (deps) =>
+        ofCaller(deps, ctx, READ, "ask a shard for settings", (shard, userId, call) =>
+          shard.settings(userId, ...call),
+        ),
       );
+    }
+
+    setSettings(ctx: CallContext, given: HistorySettings): Promise<HistorySettings> {
+      return run(this.env, ctx, (deps) => {
+        const settings = validate(settingsSchema, given, "settings");
+        return ofCaller(deps, ctx, BY_HAND, "change settings in a shard", (shard, userId, call) =>
+          shard.setSettings(userId, settings, ...call),
+        );
+      });
+    }
+
+    changes(ctx: CallContext, given: ChangesQuery): Promise<ChangePage> {
+      return run(this.env, ctx, (deps) => {
+        const query = validate(changesCallSchema, given, "query");
+        return ofCaller(deps, ctx, READ, "list changes from a shard", (shard, userId, call) =>
+          shard.changes(userId, query, ...call),
+        );
+      });
+    }
+
+    exportAll(ctx: CallContext): Promise<readonly Entry[]> {
+      return run(this.env, ctx, async (deps) => {
+        const ask: AskOwnShard<{ readonly entries: readonly Entry[] }> = (shard, userId, call) =>
+          shard.exportAll(userId, ...call);
+        const { entries } = await ofCaller(deps, ctx, READ, "export from a shard", ask);
+        return entries;
+      });
+    }
+
+    /**
+     * Whether a shard of a cell answers; it learns where users belong while it is at it. A cell
+     * that doesn't is told, and keeps nobody from the others.
+     */
+    ready(ctx: CallContext): Promise<void> {
+      return run(this.env, ctx, async ({ cells, logger }) => {
+        const failures: { readonly cell: string; readonly error: unknown }[] = [];
+        await everyOne(cells.all, async ({ name: cell, callShard }) => {
+          try {
+            await callShard(0, "wake a shard", READ, (shard) => shard.wake());
+          } catch (error) {
+            failures.push({ cell, error });
+          }
+        });
+        if (failures.length === cells.all.length) throw failures[0]?.error;
+        for (const { cell, error } of failures)
+          logger.warn("cell not ready", { cell, ...failureFields(error) });
+      });
     }
   };
 }

@@ -1,6 +1,6 @@
-import { describeCauses } from "../../contracts/errors.ts";
-import type { Logger } from "../../platform/logger.ts";
-import { bringAgain, isDeadLetterQueue } from "../../platform/queue-messages.ts";
+import { isAtSpendingCap } from "../../platform/database/platform-errors.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
+import { bringAfterCap, bringAgain, isDeadLetterQueue } from "../../platform/queue-messages.ts";
 import { readQueueMessage, type QueueMessage } from "../biz/flush-message.ts";
 import type { MessageOutcome } from "../biz/history-job.ts";
 import { outlineOf } from "../biz/message-outline.ts";
@@ -33,7 +33,17 @@ export function queueConsumer(deps: QueueConsumerDeps): (batch: MessageBatch) =>
   };
 }
 
+/** Each is counted with its cell; of what can't be read nobody knows one, so `main` keeps it. */
 async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
+  const byCell = Map.groupBy(messages, ({ body }) => readQueueMessage(body)?.message.cell);
+  for (const [cell, ofCell] of byCell) await countDeadOf(deps, ofCell, cell);
+}
+
+async function countDeadOf(
+  deps: QueueConsumerDeps,
+  messages: readonly Message[],
+  cell: string | undefined,
+): Promise<void> {
   const counts: Partial<Record<FailureKind, number>> = {};
   const unreadable: UnreadableMessage[] = [];
   for (const message of messages) {
@@ -43,16 +53,17 @@ async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]):
       read === null ? "unreadable" : read.message.type === "flush" ? "dead_flush" : "dead_refill";
     counts[kind] = (counts[kind] ?? 0) + 1;
   }
-  const error = await failureOf(() => deps.failures.note({ counts, unreadable }));
+  const failures = { counts, unreadable, ...(cell !== undefined && { cell }) };
+  const error = await failureOf(() => deps.failures.note(failures));
   if (error === null) {
     for (const message of messages) message.ack();
     return;
   }
   deps.logger.error("dead letters not counted", {
     messages: messages.length,
-    causes: describeCauses(error.cause),
+    ...failureFields(error.cause),
   });
-  for (const message of messages) bringAgain(message, DEAD_RETRY_MAX_S);
+  for (const message of messages) bringBack(message, error.cause, DEAD_RETRY_MAX_S);
 }
 
 async function runBatch(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
@@ -83,10 +94,12 @@ async function runReadable(
     outcomes = await runJob(readable.map(({ body }) => body));
   });
   if (error !== null)
-    logger.error("history job failed", { what: "run a batch", causes: describeCauses(error.cause) });
+    logger.error("history job failed", { what: "run a batch", ...failureFields(error.cause) });
   for (const [index, { message }] of readable.entries()) {
-    if (outcomes[index] === "done") message.ack();
-    else bringAgain(message, RETRY_MAX_S);
+    const outcome = outcomes[index];
+    if (outcome === "done") message.ack();
+    else if (outcome === "at the cap") bringAfterCap(message);
+    else bringBack(message, error?.cause, RETRY_MAX_S);
   }
 }
 
@@ -108,12 +121,17 @@ async function noteBad(
   if (error !== null)
     logger.error("unreadable messages not noted", {
       messages: unreadable.length,
-      causes: describeCauses(error.cause),
+      ...failureFields(error.cause),
     });
   for (const message of unreadable) {
     if (error === null) message.ack();
-    else bringAgain(message, RETRY_MAX_S);
+    else bringBack(message, error.cause, RETRY_MAX_S);
   }
+}
+
+function bringBack(message: Message, error: unknown, maxS: number): void {
+  if (isAtSpendingCap(error)) bringAfterCap(message);
+  else bringAgain(message, maxS);
 }
 
 function outlined({ id, body, attempts }: Message): UnreadableMessage {

@@ -1,7 +1,9 @@
 import { CodedError } from "../../contracts/errors.ts";
 import type { ChangePasswordInput, Profile, RegisterInput } from "../../contracts/identity.ts";
 import type { Principal } from "../../contracts/call-context.ts";
+import type { Continent } from "../../contracts/continent.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import type { HomeOf } from "./cell-of.ts";
 import { foldEmail } from "./fold-email.ts";
 import { erasureRetryMs } from "./lifetimes.ts";
 import type { PasswordCheck } from "./password-check.ts";
@@ -12,6 +14,7 @@ import type {
   OperatorSecret,
   PasswordHasher,
   SecretSource,
+  UserToErase,
 } from "./ports.ts";
 
 export interface AccountsDeps {
@@ -20,6 +23,7 @@ export interface AccountsDeps {
   readonly failures: Pick<FailureCounts, "ofSession">;
   readonly operator: OperatorSecret;
   readonly secrets: Pick<SecretSource, "newId">;
+  readonly homeOf: HomeOf;
   readonly now: Clock;
 }
 
@@ -42,8 +46,9 @@ export class AccountBook {
   async register(
     { email, password }: RegisterInput,
     clientAddress: string,
+    continent?: Continent,
   ): Promise<{ readonly userId: string }> {
-    const { store, passwords, operator, secrets, now } = this.#deps;
+    const { store, passwords, operator, secrets, homeOf, now } = this.#deps;
     const folded = foldEmail(email);
     const passwordHash = await passwords.hash(clientAddress, password);
     const known = await store.byEmail(folded);
@@ -55,6 +60,7 @@ export class AccountBook {
       passwordHash,
       roles: ["user"],
       createdAtMs: now(),
+      cell: homeOf(continent),
     });
     if (!added) throw taken();
     return { userId };
@@ -88,14 +94,15 @@ export class AccountBook {
    * as a password change does, and `CONFLICT` for the last admin where no operator could sign in
    * anew.
    */
-  async erase(caller: Principal, password: string): Promise<void> {
+  async erase(caller: Principal, password: string): Promise<UserToErase> {
     const { store, operator, now } = this.#deps;
     const { userId } = caller;
     const account = await this.#present(userId);
     await this.#whereRight(caller, password, account, async () => true);
     const nowMs = now();
+    const user = { userId, cell: account.cell ?? null };
     const erasure = {
-      userId,
+      ...user,
       knownHash: account.passwordHash,
       nowMs,
       retryAtMs: nowMs + erasureRetryMs(1),
@@ -105,6 +112,7 @@ export class AccountBook {
     if (outcome === "last admin")
       throw new CodedError("CONFLICT", "You are the last admin: make somebody else one first");
     if (outcome === "changed") throw wrongPassword();
+    return user;
   }
 
   async #present(userId: string): Promise<Account> {

@@ -1,8 +1,8 @@
-import { describeCauses } from "../../contracts/errors.ts";
+import { describeCauses, isCode } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import { erasureRetryMs } from "./lifetimes.ts";
-import type { DueErasure, EraseHistory, ErasureStore } from "./ports.ts";
+import type { DueErasure, EraseHistory, ErasureStore, UserToErase } from "./ports.ts";
 
 /** Erasures one sweep takes on, how many run at once, and how much of a reason is kept. */
 const PER_SWEEP_MAX = 100;
@@ -29,13 +29,17 @@ export class Erasures {
    * One attempt whose turn the caller has taken. Never throws: what fails is written down and tried
    * again when due.
    */
-  async attempt(userId: string): Promise<void> {
+  async attempt({ userId, cell }: UserToErase): Promise<void> {
     const { store, eraseHistory, now, onFailure } = this.#deps;
     try {
-      const failure = await this.#failureOf(() => eraseHistory(userId));
+      const failure = await this.#failureOf(() => eraseHistory({ userId, cell }));
       if (failure === null) return await store.done(userId, now());
       onFailure("erase a history", failure.error);
-      await store.failed(userId, describeCauses(failure.error).slice(0, REASON_CHARS_MAX));
+      const reason = describeCauses(failure.error).slice(0, REASON_CHARS_MAX);
+      // Who was refused for minutes by the account's spending cap needn't wait an hour after it.
+      if (isCode(failure.error, "SPENDING_CAP"))
+        await store.failed(userId, reason, now() + erasureRetryMs(1));
+      else await store.failed(userId, reason);
     } catch (cause) {
       onFailure("write down an erasure", cause);
     }
@@ -55,7 +59,7 @@ export class Erasures {
     const nowMs = now();
     try {
       const taken = await store.claim(erasure, nowMs, nowMs + erasureRetryMs(erasure.attempts + 1));
-      if (taken) await this.attempt(erasure.userId);
+      if (taken) await this.attempt(erasure);
     } catch (cause) {
       onFailure("claim an erasure", cause);
     }

@@ -16,6 +16,8 @@ export interface Account {
   readonly createdAtMs: number;
   /** Says which operator's secret was last applied to it; absent or null where none was. */
   readonly operatorDigest?: string | null;
+  /** The cell that has their history; absent or null: `main`. */
+  readonly cell?: string | null;
 }
 
 export interface PasswordChange {
@@ -30,6 +32,8 @@ export interface PasswordChange {
 
 export interface AccountErasure {
   readonly userId: string;
+  /** Where their history is to be erased; null: in `main`. */
+  readonly cell: string | null;
   readonly knownHash: string;
   readonly nowMs: number;
   /** When the erasure of the history is due again, should the first attempt be lost. */
@@ -81,7 +85,7 @@ export interface AccountStore {
   byId(userId: string): Promise<Account | null>;
   /** Null where there never was such an account. */
   state(userId: string): Promise<AccountState | null>;
-  /** False where the e-mail is taken. */
+  /** Adds an account, and notes that its cell has users; false where the e-mail is taken. */
   add(account: Account): Promise<boolean>;
   /**
    * Replaces the password and ends all other sessions; false where account or password are no
@@ -163,39 +167,81 @@ export interface DeviceTokens {
   issue(account: Account, device: KnownDevice | null): Promise<string>;
 }
 
+/** What a refresh token is made of, beside the worker's secret. */
+export interface RefreshTokenOf {
+  readonly sessionId: string;
+  /** Its number within the session: 0 at the login, one more at each trade. */
+  readonly generation: number;
+  /** Which of the worker's secrets makes it. */
+  readonly keyId: string;
+  /** Random bytes that the session keeps. */
+  readonly seed: string;
+}
+
+/** What a token says of itself; one of our secrets has marked it. */
+export interface PresentedToken extends Omit<RefreshTokenOf, "seed"> {
+  /** Whether the session that keeps this seed was given it. Compares in constant time. */
+  readonly isOf: (seed: string) => boolean;
+}
+
+/** Makes refresh tokens and reads them. The same parts make the same token. */
+export interface RefreshTokens {
+  /** The secret that makes tokens now. */
+  readonly keyId: string;
+  newSeed(): string;
+  /** Null where that secret isn't given. */
+  make(token: RefreshTokenOf): string | null;
+  /**
+   * Null where none of the secrets has marked it, `opaque` for one of the kind before, which says
+   * nothing of itself.
+   */
+  read(token: string): PresentedToken | "opaque" | null;
+}
+
 export interface NewSession {
   readonly sessionId: string;
   readonly userId: string;
   /** The hash the password was checked against: no session for one that has been changed since. */
   readonly knownHash: string;
-  readonly refreshHash: string;
+  readonly seed: string;
+  readonly keyId: string;
   readonly nowMs: number;
   readonly expiresAtMs: number;
 }
 
-export interface Rotation {
-  readonly presentedHash: string;
-  readonly nextHash: string;
-  /**
-   * Unique to this attempt: of two that present the same token only one finds its own name on it.
-   */
-  readonly attemptId: string;
+interface TradeTerms {
+  /** Which of the worker's secrets makes the successor. */
+  readonly nextKeyId: string;
   readonly nowMs: number;
   /** Until when the session lives unless it is refreshed again. */
   readonly expiresAtMs: number;
   /** How old a session may get, however often it is refreshed. */
   readonly ageMsMax: number;
+  /** How long after a trade the same token is given the same successor. */
+  readonly leewayMs: number;
+}
+
+export interface Rotation extends TradeTerms {
+  readonly sessionId: string;
+  readonly generation: number;
+  readonly keyId: string;
   /** How often one session may be refreshed. */
   readonly limit: RateLimit;
 }
 
+/** A token of the kind before, for the session's first of this one. */
+export interface Exchange extends TradeTerms {
+  readonly presentedHash: string;
+  readonly seed: string;
+}
+
 /**
  * What came of a presented token. One that is refused is unknown, expired, of a dead session or
- * used before; only a traded one is spent.
+ * was used before; only a traded one is spent, and `next` is what it was first traded for.
  */
 export type Trade =
-  | { readonly kind: "traded"; readonly subject: SessionSubject }
-  | { readonly kind: "too often"; readonly retryAfterMs: number }
+  | { readonly kind: "traded"; readonly subject: SessionSubject; readonly next: RefreshTokenOf }
+  | { readonly kind: "too often"; readonly retryAfterMs: number; readonly seed: string }
   | { readonly kind: "refused" };
 
 /** A session as a new access token must state it. */
@@ -203,6 +249,8 @@ export interface SessionSubject {
   readonly userId: string;
   readonly sessionId: string;
   readonly roles: readonly Role[];
+  /** The user's home cell; absent: `main`. */
+  readonly cell?: string;
 }
 
 export interface SessionStore {
@@ -211,8 +259,13 @@ export interface SessionStore {
    * the known ones.
    */
   open(session: NewSession): Promise<readonly Role[] | null>;
-  /** Trades a token for the next one. One that was used before ends its session. */
+  /**
+   * Trades a token for the next one. The one just before the newest is given that again within the
+   * leeway; any other that was used ends its session.
+   */
   rotate(rotation: Rotation): Promise<Trade>;
+  /** The same for a token of the kind before. */
+  exchange(exchange: Exchange): Promise<Trade>;
   /** Ends a session of the user if it still runs; false where the account is gone. */
   end(userId: string, sessionId: string, nowMs: number): Promise<boolean>;
   /**
@@ -251,12 +304,17 @@ export interface OperatorSecret {
 export interface SecretSource {
   /** A UUIDv7. */
   newId(): string;
-  newRefreshToken(): string;
+  /** Of a refresh token of the kind before, as the table has it. */
   digest(refreshToken: string): Promise<string>;
 }
 
-export interface DueErasure {
+/** Whose history is to be erased, and in which cell; null: in `main`. */
+export interface UserToErase {
   readonly userId: string;
+  readonly cell: string | null;
+}
+
+export interface DueErasure extends UserToErase {
   readonly attempts: number;
 }
 
@@ -266,11 +324,17 @@ export interface ErasureStore {
   /** Takes one attempt for the caller and sets the next; false where somebody else took it. */
   claim(erasure: DueErasure, nowMs: number, nextAtMs: number): Promise<boolean>;
   done(userId: string, nowMs: number): Promise<void>;
-  failed(userId: string, reason: string): Promise<void>;
+  /** @param nextAtMs - when it is due again, where that isn't when the attempt's claim has said */
+  failed(userId: string, reason: string, nextAtMs?: number): Promise<void>;
 }
 
 /** Forgets a user's history. Idempotent. */
-export type EraseHistory = (userId: string) => Promise<void>;
+export type EraseHistory = (user: UserToErase) => Promise<void>;
+
+export interface CellStore {
+  /** The cells, beside `main`, that have or had users. */
+  inUse(): Promise<readonly string[]>;
+}
 
 /** Looks over everything that is stored. */
 export interface Overview {

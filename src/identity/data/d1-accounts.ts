@@ -2,6 +2,7 @@ import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import type { AccountState } from "../../contracts/identity.ts";
 import type {
+  Account,
   AccountErasure,
   AccountStore,
   DigestChange,
@@ -14,6 +15,15 @@ import { d1Batch, d1Call, gaveRow } from "../../platform/database/d1-call.ts";
 import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { revokeSessionsSql } from "./revoke-sessions.ts";
 import { account } from "./schema.ts";
+
+const ADD = namedSql(`
+  INSERT INTO account (id, email, password_hash, roles, created_at, operator_digest, cell)
+  VALUES (:id, :email, :passwordHash, :roles, :createdAtMs, :operatorDigest, :cell)
+  ON CONFLICT (email) DO NOTHING RETURNING id`);
+/** In the batch of the account: no cell has users of whom this table doesn't know. */
+const NOTE_CELL = namedSql(`
+  INSERT INTO cell (name, first_user_at)
+  SELECT cell, created_at FROM account WHERE id = :id AND cell IS NOT NULL ON CONFLICT (name) DO NOTHING`);
 
 const CHANGE_PASSWORD = namedSql(
   "UPDATE account SET password_hash = :newHash WHERE id = :userId AND password_hash = :knownHash RETURNING id",
@@ -77,8 +87,8 @@ const DELETE_ACCOUNT = namedSql(`
   RETURNING id`);
 const STILL_FITS = namedSql("SELECT 1 FROM account WHERE id = :userId AND password_hash = :knownHash");
 const ADD_ERASURE = namedSql(`
-  INSERT INTO erasure (user_id, requested_at, attempts, next_at)
-  SELECT :userId, :nowMs, 1, :retryAtMs WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = :userId)
+  INSERT INTO erasure (user_id, requested_at, attempts, next_at, cell)
+  SELECT :userId, :nowMs, 1, :retryAtMs, :cell WHERE NOT EXISTS (SELECT 1 FROM account WHERE id = :userId)
   ON CONFLICT (user_id) DO NOTHING`);
 const DELETE_TOKENS = namedSql(`
   DELETE FROM refresh_token WHERE session_id IN (SELECT id FROM session WHERE account_id = :userId)
@@ -125,15 +135,15 @@ export function d1Accounts(db: D1Database): AccountStore {
       return found ?? null;
     },
 
-    async add(fresh) {
-      const added = await d1Call("add an account", () =>
-        orm
-          .insert(account)
-          .values(fresh)
-          .onConflictDoNothing({ target: account.email })
-          .returning({ id: account.id }),
-      );
-      return added.length > 0;
+    async add({ operatorDigest = null, cell = null, ...fresh }: Account) {
+      // Of main, where nearly everybody is, nothing need be noted.
+      const statements = boundAll(db, cell === null ? [ADD] : [ADD, NOTE_CELL], {
+        ...fresh,
+        roles: JSON.stringify(fresh.roles),
+        operatorDigest,
+        cell,
+      });
+      return gaveRow(await d1Batch("add an account", db, statements), 0);
     },
 
     async changePassword(change: PasswordChange) {

@@ -15,7 +15,7 @@ export function d1Erasures(db: D1Database): ErasureStore {
   const oldest = (which: ReturnType<typeof isDue>, limit: number) =>
     d1Call("read the erasures that are due", () =>
       orm
-        .select({ userId: erasure.userId, attempts: erasure.attempts })
+        .select({ userId: erasure.userId, cell: erasure.cell, attempts: erasure.attempts })
         .from(erasure)
         .where(and(isNull(erasure.doneAtMs), which))
         .orderBy(asc(erasure.nextAtMs))
@@ -57,13 +57,13 @@ export function d1Erasures(db: D1Database): ErasureStore {
       );
     },
 
-    async failed(userId, reason) {
+    async failed(userId, reason, nextAtMs) {
       // An attempt that was given up for lost may still succeed beside this one: what is done stays
       // done.
       await d1Call("note a failed erasure", () =>
         orm
           .update(erasure)
-          .set({ lastError: reason })
+          .set({ lastError: reason, ...(nextAtMs !== undefined && { nextAtMs }) })
           .where(and(eq(erasure.userId, userId), isNull(erasure.doneAtMs))),
       );
     },

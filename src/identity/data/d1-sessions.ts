@@ -8,13 +8,10 @@ import { session } from "./schema.ts";
 import { subjectIn } from "./session-subject.ts";
 
 const OPEN_SESSION = namedSql(`
-  INSERT INTO session (id, account_id, created_at, expires_at)
-  SELECT :sessionId, id, :nowMs, :expiresAtMs FROM account WHERE id = :userId AND password_hash = :knownHash`);
-const FIRST_TOKEN = namedSql(`
-  INSERT INTO refresh_token (hash, session_id, issued_at, expires_at)
-  SELECT :refreshHash, id, created_at, expires_at FROM session WHERE id = :sessionId`);
+  INSERT INTO session (id, account_id, created_at, expires_at, token_seed, token_kid, generation)
+  SELECT :sessionId, id, :nowMs, :expiresAtMs, :seed, :keyId, 0 FROM account WHERE id = :userId AND password_hash = :knownHash`);
 const OPENED = namedSql(`
-  SELECT s.id AS sessionId, a.id AS userId, a.roles AS roles
+  SELECT s.id AS sessionId, a.id AS userId, a.roles AS roles, a.cell AS cell
   FROM session s JOIN account a ON a.id = s.account_id WHERE s.id = :sessionId`);
 
 const END_SESSION = namedSql(revokeSessionsSql("logout", "id = :sessionId AND account_id = :userId"));
@@ -22,14 +19,14 @@ const ACCOUNT_EXISTS = namedSql("SELECT 1 FROM account WHERE id = :userId");
 
 /**
  * Sessions in D1: how they begin and end. What happens in between is the trade of refresh tokens, a
- * file of its own.
+ * file of its own, and for those of the kind before another.
  */
-export function d1Sessions(db: D1Database): Omit<SessionStore, "rotate"> {
+export function d1Sessions(db: D1Database): Omit<SessionStore, "rotate" | "exchange"> {
   const orm = drizzle(db);
   return {
     async open(fresh: NewSession) {
-      const statements = boundAll(db, [OPEN_SESSION, FIRST_TOKEN, OPENED], fresh);
-      return subjectIn(await d1Batch("open a session", db, statements), 2)?.roles ?? null;
+      const statements = boundAll(db, [OPEN_SESSION, OPENED], fresh);
+      return subjectIn(await d1Batch("open a session", db, statements), 1)?.roles ?? null;
     },
 
     async end(userId, sessionId, nowMs) {

@@ -8,14 +8,14 @@ import type { EraseHistory } from "../biz/ports.ts";
 
 /** Erases over RPC. No request waits for it, so each call starts a trace of its own. */
 export function historyEraser(history: GuardedRpc<HistoryErasure>, now: Clock): EraseHistory {
-  return function eraseHistory(userId) {
+  return function eraseHistory({ userId, cell }) {
     const scope = backgroundScope(
       `erasure-${userId}`,
       formatTraceparent(continueTrace(null, randomHex)),
       now(),
     );
     return history.idempotentWrite(scope, "erase a user's history", (service, ctx) =>
-      service.erase(ctx, userId),
+      cell === null ? service.erase(ctx, userId) : service.erase(ctx, userId, cell),
     );
   };
 }

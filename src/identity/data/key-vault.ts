@@ -82,9 +82,9 @@ export function keyVault(secrets: readonly Uint8Array<ArrayBuffer>[]): KeyVault 
 
 /** Access tokens as api.md describes them, signed with one key. */
 function accessTokenSigner(kid: string, key: CryptoKey): AccessTokenSigner {
-  return function signAccessToken({ userId, sessionId, roles, issuedAtMs }) {
+  return function signAccessToken({ userId, sessionId, roles, cell, issuedAtMs }) {
     const issuedAt = Math.floor(issuedAtMs / 1000);
-    return new SignJWT({ roles: [...roles], sid: sessionId })
+    return new SignJWT({ roles: [...roles], sid: sessionId, ...(cell !== undefined && { cell }) })
       .setProtectedHeader({ alg: "EdDSA", kid, typ: ACCESS_TOKEN_TYPE })
       .setIssuer(ACCESS_TOKEN_ISSUER)
       .setAudience(ACCESS_TOKEN_AUDIENCE)

@@ -20,6 +20,13 @@ declare module "node:crypto" {
   export function createHash(algorithm: "sha256"): {
     update(text: string): { digest(): Uint8Array; digest(encoding: "hex"): string };
   };
+  export function hkdfSync(
+    digest: "sha256",
+    key: Uint8Array,
+    salt: Uint8Array,
+    info: string,
+    keyBytes: number,
+  ): ArrayBuffer;
   export function createHmac(
     algorithm: "sha256",
     key: Uint8Array,

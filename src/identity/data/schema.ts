@@ -14,6 +14,7 @@ export const account = sqliteTable("account", {
   roles: text("roles", { mode: "json" }).$type<readonly Role[]>().notNull(),
   createdAtMs: integer("created_at").notNull(),
   operatorDigest: text("operator_digest"),
+  cell: text("cell"),
 });
 
 export const session = sqliteTable("session", {
@@ -23,6 +24,12 @@ export const session = sqliteTable("session", {
   expiresAtMs: integer("expires_at").notNull(),
   revokedAtMs: integer("revoked_at"),
   revokeReason: text("revoke_reason"),
+  tokenSeed: text("token_seed"),
+  tokenKid: text("token_kid"),
+  tradedKid: text("traded_kid"),
+  generation: integer("generation"),
+  rotatedAtMs: integer("rotated_at"),
+  rotations: text("rotations"),
 });
 
 export const refreshToken = sqliteTable("refresh_token", {
@@ -50,6 +57,12 @@ export const erasure = sqliteTable("erasure", {
   nextAtMs: integer("next_at").notNull(),
   doneAtMs: integer("done_at"),
   lastError: text("last_error"),
+  cell: text("cell"),
+});
+
+export const cell = sqliteTable("cell", {
+  name: text("name").primaryKey(),
+  firstUserAtMs: integer("first_user_at").notNull(),
 });
 
 export const audit = sqliteTable("audit", {

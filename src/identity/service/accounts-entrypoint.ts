@@ -44,7 +44,11 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
   return class Accounts extends WorkerEntrypoint<E> implements IdentityAccounts {
     register(ctx: CallContext, input: RegisterInput): Promise<{ readonly userId: string }> {
       return run(this.env, ctx, ({ accounts }) =>
-        accounts.register(validate(registerSchema, input, "input"), ctx.clientAddress ?? NOWHERE),
+        accounts.register(
+          validate(registerSchema, input, "input"),
+          ctx.clientAddress ?? NOWHERE,
+          ctx.continent,
+        ),
       );
     }
 
@@ -80,11 +84,10 @@ export function accountsEntrypoint<E extends object>(wire: (env: E) => AccountsD
     erase(ctx: CallContext, password: string): Promise<void> {
       return run(this.env, ctx, async ({ accounts, erasures }) => {
         const caller = requirePrincipal(ctx);
-        const { userId } = caller;
-        await accounts.erase(caller, validate(passwordSchema, password, "password"));
+        const erased = await accounts.erase(caller, validate(passwordSchema, password, "password"));
         // The account is gone when this answers; its history usually a moment later, and else when
         // the cron has got through.
-        this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(userId)));
+        this.ctx.waitUntil(withoutDeadline(() => erasures.attempt(erased)));
       });
     }
 

@@ -181,8 +181,8 @@ export interface OutboxStore {
   release(id: string, attempts: number, reason: string): Promise<number | null>;
   /** Makes due now what is put off beyond `beyondMs`, some thousand messages at once. */
   recall(beyondMs: number, nowMs: number): Promise<void>;
-  /** The other ledger has it: ends the transfer, once. */
-  settle(id: string, nowMs: number): Promise<void>;
+  /** The other ledger has it: ends the transfer, once. Null where it had ended before. */
+  settle(id: string, nowMs: number): Promise<SettledTransfer | null>;
   /** The other ledger will never take it: books the money back with a correcting transfer, once. */
   reverse(id: string, reversal: { readonly id: string; readonly nowMs: number }): Promise<void>;
 }
@@ -305,6 +305,17 @@ export interface Ids {
 
 /** What a key was used for, as a short text: the same key with anything else is refused. */
 export type HashPayload = (parts: readonly (string | number)[]) => string;
+
+/** A transfer that has just been settled. */
+export interface SettledTransfer {
+  readonly id: string;
+  readonly userId: string;
+  readonly amount: number;
+  readonly settledAtMs: number;
+}
+
+/** Tells the user, if anybody listens. Never throws: nobody relies on it. */
+export type TellSettled = (settled: SettledTransfer) => void;
 
 /**
  * Sees to it that the publisher runs at `atMs` at the latest. Never throws: the cron stands behind

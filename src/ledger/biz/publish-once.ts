@@ -1,3 +1,4 @@
+import { isCode } from "../../contracts/errors.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { ChangeTailer } from "./change-tailer.ts";
 import type { Publisher } from "./publisher.ts";
@@ -12,6 +13,8 @@ interface PublishOnceDeps {
 
 /** When a run that failed is made again, in ms. */
 const AFTER_FAILURE_MS = 5_000;
+/** The same where the account may spend no more: each run is billed, and finds that again. */
+const AT_THE_CAP_MS = 60_000;
 /** When a run that left work behind is made again, in ms. */
 const AT_ONCE_MS = 100;
 
@@ -32,14 +35,14 @@ export async function publishOnce({
       return await run();
     } catch (error) {
       onFailure(what, error);
-      return now() + AFTER_FAILURE_MS;
+      return now() + (isCode(error, "SPENDING_CAP") ? AT_THE_CAP_MS : AFTER_FAILURE_MS);
     }
   };
-  const times = [
-    await attempt("publish due messages", () => publisher.publishDue()),
-    tailer === null
-      ? null
-      : await attempt("publish changes", async () => ((await tailer.run()) ? now() : null)),
-  ].filter((atMs) => atMs !== null);
+  // Both at once: a database that hangs keeps the object awake for one wait instead of two.
+  const runs = await Promise.all([
+    attempt("publish due messages", () => publisher.publishDue()),
+    tailer === null ? null : attempt("publish changes", async () => ((await tailer.run()) ? now() : null)),
+  ]);
+  const times = runs.filter((atMs) => atMs !== null);
   return times.length === 0 ? null : Math.max(Math.min(...times), now() + AT_ONCE_MS);
 }

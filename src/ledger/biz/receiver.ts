@@ -1,4 +1,4 @@
-import { describeCauses } from "../../contracts/errors.ts";
+import { describeCauses, isCode } from "../../contracts/errors.ts";
 import type { DeliveryReport } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { CHANGES_WITHIN_MS } from "./delivery-schedule.ts";
@@ -26,7 +26,8 @@ const REASON_CHARS_MAX = 300;
 /**
  * The destination's side: credits each delivery once and tells the origin what is stored. What
  * can't be credited is reported as well: the origin's outbox owns the retries. Throws only where
- * the origin can't be told, so that the queue brings the message again.
+ * the origin can't be told, or the account may spend no more, so that the queue brings the message
+ * again.
  */
 export class Receiver {
   readonly #deps: ReceiverDeps;
@@ -70,6 +71,8 @@ export class Receiver {
       }
       return { transferId, result: stored };
     } catch (error) {
+      // Nothing was credited, and the origin can write no attempt down: the message stays here.
+      if (isCode(error, "SPENDING_CAP")) throw error;
       // Whether it was credited is not known; the next attempt will find out.
       return {
         transferId,

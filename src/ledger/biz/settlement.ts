@@ -2,13 +2,14 @@ import type { DeliveryReport } from "../../contracts/ledger.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { CHANGES_WITHIN_MS, isGivenUp, type DeliverySchedule } from "./delivery-schedule.ts";
 import { readStoredOutcome } from "./stored-outcome.ts";
-import type { Ids, InboxStore, OutboxStore, StoredOutcome, WakePublisher } from "./ports.ts";
+import type { Ids, InboxStore, OutboxStore, StoredOutcome, TellSettled, WakePublisher } from "./ports.ts";
 
 interface SettlementDeps {
   readonly outbox: OutboxStore;
   readonly inbox: Pick<InboxStore, "fence">;
   readonly schedule: DeliverySchedule;
   readonly wakePublisher: WakePublisher;
+  readonly tellSettled: TellSettled;
   readonly ids: Ids;
   readonly now: Clock;
 }
@@ -31,9 +32,13 @@ export class Settlement {
 
   /** Acts on what the other ledger has stored: the only two ways in which a transfer ends. */
   async conclude(transferId: string, stored: StoredOutcome): Promise<void> {
-    const { outbox, ids, now, wakePublisher } = this.#deps;
+    const { outbox, ids, now, wakePublisher, tellSettled } = this.#deps;
     const nowMs = now();
-    if (stored === "credited") return outbox.settle(transferId, nowMs);
+    if (stored === "credited") {
+      const settled = await outbox.settle(transferId, nowMs);
+      if (settled !== null) tellSettled(settled);
+      return;
+    }
     // Types end at the worker's edge: what is neither ends no transfer.
     if (stored !== "void") return void readStoredOutcome(stored, "the other ledger");
     await outbox.reverse(transferId, { id: ids.id(), nowMs });

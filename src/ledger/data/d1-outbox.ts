@@ -1,5 +1,5 @@
 import type { DueMessage, OutboxStore } from "../biz/ports.ts";
-import { d1Batch, d1Call } from "../../platform/database/d1-call.ts";
+import { d1Batch, d1Call, rowsOf } from "../../platform/database/d1-call.ts";
 import { bound, boundAll, namedSql } from "../../platform/database/named-sql.ts";
 import { accountSql, ownerSql } from "./account-id.ts";
 import { nextEntry, previousEntry } from "./entry-chain.ts";
@@ -55,7 +55,7 @@ const ARRIVED = namedSql(`
 const FORGET_MESSAGE = namedSql(`DELETE FROM outbox WHERE id = :id AND ${PENDING}`);
 /** Last: what stands before it asks whether the transfer is pending. */
 const SETTLED = namedSql(
-  `UPDATE transfer SET outcome = 'settled', ended_at = :nowMs WHERE owner = ${OWNER} AND id = :id AND operation = 'transfer' AND outcome = 'pending'`,
+  `UPDATE transfer SET outcome = 'settled', ended_at = :nowMs WHERE owner = ${OWNER} AND id = :id AND operation = 'transfer' AND outcome = 'pending' RETURNING owner AS userId, amount`,
 );
 
 /** The correcting transfer's key is the id of what it takes back, so there is one at most. */
@@ -132,7 +132,9 @@ export function d1Outbox(db: D1Database): OutboxStore {
 
     async settle(id, nowMs) {
       const batch = boundAll(db, [ARRIVED, FORGET_MESSAGE, SETTLED], { id, nowMs });
-      await d1Batch("settle a transfer", db, batch);
+      const results = await d1Batch("settle a transfer", db, batch);
+      const [settled] = rowsOf<{ userId: string; amount: number }>(results, 2);
+      return settled === undefined ? null : { id, ...settled, settledAtMs: nowMs };
     },
 
     async reverse(id, reversal) {

@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import * as z from "zod";
-import { describeCauses } from "../../contracts/errors.ts";
-import type { Logger } from "../../platform/logger.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
 
@@ -30,10 +29,9 @@ const ALARM_LOST_MS = 10_000;
 const RETRY_MS = 60_000;
 
 /**
- * The polling publisher's clock: an alarm that is set while something is under way. It never throws
- * while an alarm can be set, since the platform gives up on one that does, and it sets itself
- * again; should it be lost nevertheless, whoever wakes it next sets it anew: the cron at the
- * latest.
+ * The polling publisher's clock: an alarm that is set while something is under way. It never
+ * throws, since the platform gives up on one that does, and it sets itself again; should it be lost
+ * or refused nevertheless, whoever wakes it next sets it anew: the cron at the latest.
  */
 export function outboxPublisherObject<E extends object>(
   wire: (env: E) => OutboxPublisherDeps,
@@ -56,7 +54,7 @@ export function outboxPublisherObject<E extends object>(
         // Somebody may have woken it during the run.
         if (nextAtMs !== null) await this.wake(nextAtMs);
       } catch (error) {
-        logger.error("the publisher's alarm was not set", { causes: describeCauses(error) });
+        logger.error("the publisher's alarm was not set", { ...failureFields(error) });
       }
     }
 
@@ -68,7 +66,7 @@ export function outboxPublisherObject<E extends object>(
       try {
         return await wire(this.env).publishOnce();
       } catch (error) {
-        logger.error("the publisher did not run", { causes: describeCauses(error) });
+        logger.error("the publisher did not run", { ...failureFields(error) });
         return now() + RETRY_MS;
       }
     }

@@ -1,6 +1,6 @@
-import { describeCauses } from "../../contracts/errors.ts";
-import type { Logger } from "../../platform/logger.ts";
-import { bringAgain, isDeadLetterQueue } from "../../platform/queue-messages.ts";
+import { isAtSpendingCap } from "../../platform/database/platform-errors.ts";
+import { failureFields, type Logger } from "../../platform/logger.ts";
+import { bringAfterCap, bringAgain, isDeadLetterQueue } from "../../platform/queue-messages.ts";
 import { handleEach } from "../biz/handle-each.ts";
 import type { Receiver } from "../biz/receiver.ts";
 
@@ -30,9 +30,10 @@ export function queueConsumer({
         logger.error("delivery not handled", {
           messageId: message.id,
           attempts: message.attempts,
-          causes: describeCauses(error),
+          ...failureFields(error),
         });
-        bringAgain(message, RETRY_MAX_S);
+        if (isAtSpendingCap(error)) bringAfterCap(message);
+        else bringAgain(message, RETRY_MAX_S);
       }
     });
   };

@@ -105,7 +105,7 @@ export function createBff({ verifyInternalToken, logger, now, checkReady, addRou
 
 function scopeOf(request: Request, nowMs: number): BffScope {
   const { headers } = request;
-  const { remainingMs, clientAddress, logWeight, ...told } = readGatewayContext(headers);
+  const { remainingMs, clientAddress, continent, logWeight, ...told } = readGatewayContext(headers);
   return {
     ...told,
     traceparent: headers.get(TRACEPARENT_HEADER) ?? "",
@@ -114,6 +114,7 @@ function scopeOf(request: Request, nowMs: number): BffScope {
     principal: null,
     fields: null,
     ...(clientAddress === null ? {} : { clientAddress }),
+    ...(continent === null ? {} : { continent }),
     ...(logWeight === null ? {} : { logWeight }),
   };
 }

@@ -1,5 +1,13 @@
-import { decodeProtectedHeader, errors as joseErrors, jwtVerify, SignJWT, type CryptoKey } from "jose";
+import {
+  decodeProtectedHeader,
+  errors as joseErrors,
+  jwtVerify,
+  SignJWT,
+  type CryptoKey,
+  type JWTPayload,
+} from "jose";
 import type { Principal } from "../../contracts/call-context.ts";
+import { isCellName, MAIN_CELL } from "../../contracts/cell.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import { INTERNAL_ISSUER, INTERNAL_TOKEN_TYPE } from "../../contracts/internal-request.ts";
 import { isRole } from "../../contracts/permissions.ts";
@@ -35,7 +43,7 @@ export type InternalTokenVerifier = (token: string | null) => Promise<Principal 
 
 /**
  * The gateway's side: signs with the key only it holds. Tokens are reused for {@link REUSE_MS} per
- * session and audience.
+ * audience and what they say.
  */
 export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): InternalTokenMinter {
   // On a steady clock: a token made while the clock was a month ahead is not handed out for a
@@ -44,15 +52,12 @@ export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): Inte
   const minted = new BoundedCache<string>({ entriesMax: CACHE_ENTRIES_MAX, now: () => time.at(now()) });
   let key: CryptoKey | null = null;
   return async function mintInternalToken(principal, audience) {
-    const cacheKey =
-      principal === null ? audience : `${audience} ${principal.sessionId} ${principal.roles.join(",")}`;
+    const cacheKey = principal === null ? audience : `${audience} ${saidOf(principal)}`;
     const known = minted.get(cacheKey);
     if (known !== undefined) return known;
     key ??= await importEd25519(privateJwk);
     const issuedAtMs = now();
-    const unsigned = new SignJWT(
-      principal === null ? { roles: [] } : { roles: [...principal.roles], sid: principal.sessionId },
-    )
+    const unsigned = new SignJWT(claimsOf(principal))
       .setProtectedHeader({ alg: "EdDSA", kid: privateJwk.kid, typ: INTERNAL_TOKEN_TYPE })
       .setIssuer(INTERNAL_ISSUER)
       .setAudience(audience)
@@ -63,6 +68,21 @@ export function internalTokenMinter(privateJwk: PrivateKeyJwk, now: Clock): Inte
     minted.set(cacheKey, token, time.at(issuedAtMs) + REUSE_MS);
     return token;
   };
+}
+
+/**
+ * Tells apart all that a session's tokens may say. Its access token says the cell or not, by which
+ * release of identity has made it: kept by the session alone, one without would send to `main`.
+ */
+function saidOf({ sessionId, roles, cell = MAIN_CELL }: Principal): string {
+  return `${sessionId} ${cell} ${roles.join(",")}`;
+}
+
+/** What a token says of its user beside their name; {@link principalOf} reads it. */
+export function claimsOf(principal: Principal | null): JWTPayload {
+  if (principal === null) return { roles: [] };
+  const { roles, sessionId, cell } = principal;
+  return { roles: [...roles], sid: sessionId, ...(cell !== undefined && { cell }) };
 }
 
 interface VerifierOptions {
@@ -122,18 +142,21 @@ export function internalTokenVerifier({ jwks, audience, now }: VerifierOptions):
 }
 
 /**
- * Reads user, session and roles out of verified claims; null for a token without a subject. What
- * names nobody, or no session, is refused.
+ * Reads user, session, roles and cell out of verified claims; null for a token without a subject.
+ * What names nobody, no session, or something that is no cell, is refused: a user of another cell
+ * would be looked for in `main`.
  */
 export function principalOf(claims: {
   readonly sub?: unknown;
   readonly [claim: string]: unknown;
 }): Principal | null {
-  const { sub, sid, roles } = claims;
+  const { sub, sid, roles, cell } = claims;
   if (sub === undefined) return null;
   if (!isName(sub) || !isName(sid) || !Array.isArray(roles))
     throw new TypeError("the token names a user but no session or roles");
-  return { userId: sub, sessionId: sid, roles: roles.filter(isRole) };
+  if (cell !== undefined && !isCellName(cell)) throw new TypeError("the token names no possible cell");
+  const principal = { userId: sub, sessionId: sid, roles: roles.filter(isRole) };
+  return cell === undefined || cell === MAIN_CELL ? principal : { ...principal, cell };
 }
 
 function isName(claim: unknown): claim is string {

@@ -1,4 +1,5 @@
 import type { CallContext, Principal } from "../../contracts/call-context.ts";
+import type { Continent } from "../../contracts/continent.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Patience } from "./patience.ts";
 
@@ -12,6 +13,8 @@ export interface RequestScope extends Patience {
   readonly principal: Principal | null;
   /** Where the client calls from, if the gateway said so. */
   readonly clientAddress?: string;
+  /** Where the client is, if the gateway said so. */
+  readonly continent?: Continent;
   /** For how many requests each of its log lines stands, if they are to be logged. */
   readonly logWeight?: number;
 }

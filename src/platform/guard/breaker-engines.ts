@@ -4,6 +4,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { HystrixBreaker } from "../../resilience/breaker/hystrix-breaker.ts";
 import { SharedBreaker } from "../../resilience/breaker/shared-breaker.ts";
 import { SreBreaker } from "../../resilience/breaker/sre-breaker.ts";
+import { answerOf } from "../call/rpc.ts";
 import { breakerObserver } from "./breaker-observer.ts";
 import { breakerReporter } from "./breaker-reporter.ts";
 import type { GuardParts } from "./guard.ts";
@@ -35,7 +36,7 @@ const MAKERS: Readonly<Record<BreakerEngine, (options: EngineOptions) => WiredBr
     const send = breakerReporter({
       ...deps,
       breaker,
-      send: (report) => state().report({ ...report, worker }),
+      send: (report) => answerOf(state().report({ ...report, worker })),
     });
     return { breaker, afterAttempt: send };
   },
@@ -45,7 +46,7 @@ const MAKERS: Readonly<Record<BreakerEngine, (options: EngineOptions) => WiredBr
     return breakerObserver({
       ...deps,
       breaker,
-      send: (seen) => state().observe({ worker, reporter, engine: "sre", ...seen }),
+      send: (seen) => answerOf(state().observe({ worker, reporter, engine: "sre", ...seen })),
     });
   },
 };

@@ -29,12 +29,13 @@ export function outOfTime(what: string): CodedError {
 }
 
 /**
- * What a call that failed says about its upstream's load: nothing where nothing was sent, or a
- * client's hurry has ended it.
+ * What a call that failed says about its upstream's load: nothing where nothing was sent, a
+ * client's hurry has ended it, or the account may pay for no more, which is refused quickly.
  */
 export function workOutcomeOf(error: unknown, isHurried: boolean): WorkOutcome {
-  if (isOverloaded(error)) return "overloaded";
   const code = codeOf(error);
+  if (code === "SPENDING_CAP") return "none";
+  if (isOverloaded(error)) return "overloaded";
   return code === "CIRCUIT_OPEN" || (code === "DEADLINE_EXCEEDED" && isHurried) ? "none" : "failure";
 }
 
@@ -44,7 +45,7 @@ export function workOutcomeOf(error: unknown, isHurried: boolean): WorkOutcome {
  */
 export function mayHaveTakenEffect(error: unknown): boolean {
   const code = codeOf(error);
-  return ERROR_CATALOGUE[code].status >= 500 && !isRefusal(code);
+  return ERROR_CATALOGUE[code].status >= 500 && !isRefusal(code) && code !== "SPENDING_CAP";
 }
 
 /**
@@ -78,11 +79,13 @@ export function isLate(error: unknown): boolean {
 /**
  * Whether a failed attempt is the upstream's fault. Not if it answered (a refusal, a 4xx, a problem
  * that something further down has), and not if it was late in less time than it is normally
- * granted: a client in a hurry must not open the breaker for all others.
+ * granted: a client in a hurry must not open the breaker for all others. The account's spending cap
+ * says nothing of any upstream, neither that it is ill nor that it is well again.
  */
 export function outcomeOf(error: unknown, hadTime: boolean): BreakerOutcome {
   if (error instanceof CallTimeoutError) return hadTime ? "failure" : "cancelled";
   const code = codeOf(error);
+  if (code === "SPENDING_CAP") return "cancelled";
   if (ERROR_CATALOGUE[code].status < 500) return "success";
   if (hintsOf(error).failedBelow === true) return "success";
   if (code === "OVERLOADED" || code === "DEADLINE_EXCEEDED") return "cancelled";

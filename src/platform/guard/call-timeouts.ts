@@ -34,6 +34,13 @@ export const CALL_TIMEOUT_MS = {
   operatorRpc: 4_500,
   operatorShard: 4_000,
   operatorDatabase: 2_000,
+  /**
+   * A push: a comet, which only sends, a room, which waits for comets, and the realtime worker,
+   * which waits for either.
+   */
+  comet: 1_000,
+  room: 2_500,
+  push: 3_000,
   /** A queue's batch is sent while somebody waits for an alarm, or an operator for a flush. */
   queue: 3_500,
   /**

@@ -1,4 +1,5 @@
 import { FAULT_BOARD_NAME, type FaultBoardRpc } from "../../contracts/durable.ts";
+import { answerOf } from "../call/rpc.ts";
 import { objectsOf, type ObjectNamespace } from "../objects.ts";
 
 /** Where faults are ordered and looked up, and the boot with which they end. */
@@ -19,7 +20,7 @@ export function faultBoard(
   const boards = objectsOf<FaultBoardRpc>(namespace);
   return {
     board: {
-      faultOf: (bootId, target) => boards(FAULT_BOARD_NAME).faultOf(bootId, target),
+      faultOf: (bootId, target) => answerOf(boards(FAULT_BOARD_NAME).faultOf(bootId, target)),
       set: (bootId, target, fault) => boards(FAULT_BOARD_NAME).set(bootId, target, fault),
       all: (bootId) => boards(FAULT_BOARD_NAME).all(bootId),
     },

@@ -1,10 +1,9 @@
 import {
   FAULT_TARGETS,
-  SHARED_UPSTREAMS,
+  isSharedUpstream,
   type BreakerEngine,
   type BreakerStateRpc,
   type FaultTarget,
-  type SharedUpstream,
 } from "../../contracts/durable.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { HedgePolicy } from "../../resilience/retry/hedge.ts";
@@ -98,7 +97,7 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
   function breakerFor(upstream: string): WiredBreaker {
     const { engines, worker, background } = deps;
     return wiredBreaker(engines[`${worker}/${upstream}`] ?? engines[upstream] ?? "hystrix", {
-      state: states === null || !isShared(upstream) ? null : () => states(upstream),
+      state: states === null || !isSharedUpstream(upstream) ? null : () => states(upstream),
       worker,
       reporter,
       background,
@@ -112,10 +111,6 @@ export function guardKit(deps: GuardKitDeps): MakeGuard {
     if (deps.faults === null || !isFaultTarget(upstream)) return null;
     return faultInjector({ ...deps.faults, target: upstream, random, sleep });
   }
-}
-
-function isShared(upstream: string): upstream is SharedUpstream {
-  return (SHARED_UPSTREAMS as readonly string[]).includes(upstream);
 }
 
 function isFaultTarget(upstream: string): upstream is FaultTarget {

@@ -8,6 +8,8 @@
  * I15: What is refused before it was sent counts as no outcome, here and in all guards above.
  * I16: Where one attempt may have taken effect, no later refusal says that nothing was done.
  * I17: What a client's own hurry has cut short is no failure of the upstream.
+ * I45: What is refused at the account's spending cap is neither failure nor success, opens nothing,
+ *      limits nothing and is not sent again.
  */
 
 import { CodedError, codeOf, hintsOf, isRetryable } from "../../contracts/errors.ts";
@@ -31,6 +33,7 @@ import { isLate, mayHaveTakenEffect, outcomeOf, outOfTime, spent, workOutcomeOf 
 import { type Flight, Flights, type Lane } from "./flights.ts";
 import type { Attempt, CallKind, CallPlan } from "./call-plan.ts";
 import { CallTimeoutError, type CallTimer } from "./call-timer.ts";
+import { CapWatch } from "./cap-watch.ts";
 import type { Patience } from "../call/patience.ts";
 
 export interface GuardParts {
@@ -90,9 +93,11 @@ const UNKEPT_SHARE = 1 / 8;
 export class Guard {
   readonly #parts: GuardParts;
   readonly #flights: Flights;
+  readonly #cap: CapWatch;
 
   constructor(parts: GuardParts) {
     this.#parts = parts;
+    this.#cap = new CapWatch(parts);
     // I12
     this.#flights = new Flights((flight, nowMs) => {
       const admission = flight.attemptedAs;
@@ -238,11 +243,14 @@ export class Guard {
       if (admission.kind === "trial") this.#seeToTrial(answering, plan, number, flight);
       const answer = await answering;
       flight.failure = plan.failureOf?.(answer) ?? null;
+      const isCapped = this.#cap.answered(flight.failure);
       if (flight.failure !== null) outcome = outcomeOf(flight.failure, true);
       if (outcome === "failure") throttle.failure();
-      else throttle.success();
+      else if (!isCapped) throttle.success();
       return answer;
-    } catch (error) {
+    } catch (thrown) {
+      // I45
+      const error = this.#cap.thrown(thrown);
       // I17
       outcome = outcomeOf(error, hadItsTime({ limitMs, timeoutMs, isHurried }));
       if (outcome === "failure") throttle.failure();
@@ -281,7 +289,7 @@ export class Guard {
       const leave = breaker.admit(now(), random(), part);
       if (leave.kind !== "rejected") return leave;
     }
-    throw this.#refuse("CIRCUIT_OPEN", retryAfterMs || OPEN_RETRY_MS);
+    throw this.#cap.refusal() ?? this.#refuse("CIRCUIT_OPEN", retryAfterMs || OPEN_RETRY_MS);
   }
 
   /**

@@ -3,7 +3,7 @@ import type { Guard } from "./guard.ts";
 import type { Patience } from "../call/patience.ts";
 import { isRefusedByD1 } from "../database/platform-errors.ts";
 
-interface GuardedD1Options {
+export interface GuardedD1Options {
   readonly guard: Guard;
   /**
    * How long the caller will wait. `one call`: as long as one query may take, in which one that

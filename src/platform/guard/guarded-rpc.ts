@@ -1,4 +1,5 @@
 import type { CallContext } from "../../contracts/call-context.ts";
+import { callAcrossReleases } from "../call/rpc.ts";
 import type { RequestScope } from "../call/request-scope.ts";
 import type { CallKind } from "./call-plan.ts";
 import type { Guard } from "./guard.ts";
@@ -56,8 +57,8 @@ export function guardedRpc<T extends object>(
         ...more,
       };
       return guard.call(what, plan, ({ limitMs, number, isHurried }) => {
-        const { requestId, traceparent, principal, clientAddress, logWeight } = scope;
-        return call(service, {
+        const { requestId, traceparent, principal, clientAddress, continent, logWeight } = scope;
+        const context = {
           requestId,
           traceparent,
           principal,
@@ -65,8 +66,10 @@ export function guardedRpc<T extends object>(
           ...(isHurried ? { isHurried } : {}),
           ...(number > 1 ? { attempt: number } : {}),
           ...(clientAddress === undefined ? {} : { clientAddress }),
+          ...(continent === undefined ? {} : { continent }),
           ...(logWeight === undefined ? {} : { logWeight }),
-        });
+        };
+        return callAcrossReleases(what, () => call(service, context));
       });
     };
   }

@@ -6,6 +6,7 @@ import {
   RATE_LIMIT_HEADER,
   RATE_LIMIT_POLICY_HEADER,
   REQUEST_ID_HEADER,
+  SPENDING_CAP_HEADER,
   TRACEPARENT_HEADER,
   type QuotaHeaders,
 } from "../../contracts/internal-request.ts";
@@ -21,7 +22,8 @@ interface ResponseScope {
 type PreparedHeaders = Readonly<Record<string, string>>;
 
 /** Statuses whose responses have no body. */
-const BODYLESS: ReadonlySet<number> = new Set([204, 205, 304]);
+const BODYLESS: ReadonlySet<number> = new Set([101, 204, 205, 304]);
+const SET_COOKIE = "set-cookie";
 
 /**
  * What holds unless an answer says otherwise: nearly all of them are somebody's own, so that no
@@ -41,7 +43,7 @@ export interface EveryResponse {
   json(body: unknown, scope: ResponseScope, status: number): Response;
   /**
    * The response with the headers on it: itself if it was made by {@link json}, a new one
-   * otherwise.
+   * otherwise, with the same body, or socket.
    */
   complete(response: Response, scope: ResponseScope): Response;
 }
@@ -72,16 +74,22 @@ export async function prepareEveryResponse(): Promise<EveryResponse> {
         return response;
       const headers: Record<string, string> = { ...prepared };
       response.headers.forEach((value, name) => {
-        headers[name] = value;
+        if (name !== SET_COOKIE) headers[name] = value;
       });
       if (!NAMES_ORIGIN.test(headers["vary"] ?? "")) headers["vary"] = `${headers["vary"] ?? ""}, Origin`;
       delete headers[OVERLOADED_HEADER];
       delete headers[FAILED_BELOW_HEADER];
+      delete headers[SPENDING_CAP_HEADER];
       withScope(headers, scope);
-      return new Response(BODYLESS.has(response.status) ? null : response.body, {
-        status: response.status,
+      const { status, webSocket } = response;
+      const complete = new Response(BODYLESS.has(status) ? null : response.body, {
+        status,
         headers,
+        webSocket,
       });
+      // One each: they can't be joined as others can (RFC 9110, 5.3).
+      for (const cookie of response.headers.getSetCookie()) complete.headers.append(SET_COOKIE, cookie);
+      return complete;
     },
   };
 }

@@ -1,5 +1,11 @@
-import { FAILED_BELOW_HEADER, NO_RETRY_HEADER, OVERLOADED_HEADER } from "../../contracts/internal-request.ts";
-import { codeOf, ERROR_CATALOGUE, hintsOf, publicDetail, type TokenFault } from "../../contracts/errors.ts";
+import {
+  FAILED_BELOW_HEADER,
+  NO_RETRY_HEADER,
+  OVERLOADED_HEADER,
+  SPENDING_CAP_HEADER,
+} from "../../contracts/internal-request.ts";
+import { hintsOf, SPENDING_CAP_RETRY_MS, type TokenFault } from "../../contracts/errors.ts";
+import { problemBody } from "../../contracts/problem-body.ts";
 import { uriReferenceOf } from "./uri-reference.ts";
 
 interface ProblemContext {
@@ -11,8 +17,6 @@ interface ProblemContext {
   readonly extra?: Readonly<Record<string, unknown>>;
 }
 
-/** Rejected fields shown at most: a body of a hundred bad reports needs no megabyte of advice. */
-const FIELD_ERRORS_MAX = 20;
 /** When to come back where a retry may help and nobody knows better. */
 const RETRY_AFTER_DEFAULT_MS = 1_000;
 
@@ -23,28 +27,14 @@ const FAULTY: Readonly<Record<TokenFault, string>> = {
   insufficient_scope: `${CHALLENGE}, error="insufficient_scope", error_description="The roles of the token do not allow this"`,
 };
 
-/**
- * An error as RFC 9457 `application/problem+json`. Of an error without a catalogue code a client
- * learns only that it is ours.
- */
+/** An error as RFC 9457 `application/problem+json`. */
 export function problemResponse(
   error: unknown,
   { requestId, instance, headers, extra }: ProblemContext,
 ): Response {
-  const code = codeOf(error);
-  const { status, title } = ERROR_CATALOGUE[code];
-  const { errors, retryAfterMs, alreadyRetried, mustNotRetry, failedBelow, tokenFault } = hintsOf(error);
-  const body = {
-    type: `urn:playhead:problem:${code.toLowerCase().replaceAll("_", "-")}`,
-    title,
-    status,
-    detail: publicDetail(error),
-    instance: uriReferenceOf(instance),
-    code,
-    requestId,
-    ...(errors === undefined ? {} : { errors: errors.slice(0, FIELD_ERRORS_MAX) }),
-    ...extra,
-  };
+  const { retryAfterMs, alreadyRetried, mustNotRetry, failedBelow, tokenFault } = hintsOf(error);
+  const body = problemBody(error, { instance: uriReferenceOf(instance), requestId, ...extra });
+  const { status, code } = body;
   const all: Record<string, string> = {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
@@ -56,12 +46,16 @@ export function problemResponse(
   // not be tried again and was not refused may have been done: to say when to come back would be an
   // invitation to do it twice.
   const mayBeDone = mustNotRetry === true && alreadyRetried !== true;
-  const waitMs = retryAfterMs ?? (status === 503 && !mayBeDone ? RETRY_AFTER_DEFAULT_MS : undefined);
+  const isAtCap = code === "SPENDING_CAP";
+  const waitMs = isAtCap
+    ? Math.max(retryAfterMs ?? 0, SPENDING_CAP_RETRY_MS)
+    : (retryAfterMs ?? (status === 503 && !mayBeDone ? RETRY_AFTER_DEFAULT_MS : undefined));
   if (waitMs !== undefined && (status === 429 || status === 503))
     all["retry-after"] = String(Math.ceil(waitMs / 1000));
   if (mustNotRetry === true && status >= 503) all[NO_RETRY_HEADER] = "1";
   if (failedBelow === true && status >= 503) all[FAILED_BELOW_HEADER] = "1";
   if (code === "OVERLOADED") all[OVERLOADED_HEADER] = "1";
+  if (isAtCap) all[SPENDING_CAP_HEADER] = "1";
   return new Response(JSON.stringify(body), { status, headers: all });
 }
 

@@ -21,6 +21,12 @@ export function backoffMs(
   return random * Math.min(capMs, baseMs * factor ** (attempt - 1));
 }
 
+/**
+ * The longest pause of who has no deadline, in ms: an object that waits is awake and billed, and
+ * whoever calls it next asks again.
+ */
+const ENDLESS_PAUSE_MS_MAX = 2_000;
+
 interface NextAttemptInput {
   /** The try that has just failed, from 1. */
   readonly attempt: number;
@@ -36,7 +42,8 @@ interface NextAttemptInput {
 }
 
 /**
- * How long to wait before the next try, in ms; null where there is none: tries or time are used up.
+ * How long to wait before the next try, in ms; null where there is none: tries or time are used up,
+ * or nothing bounds a pause that is long.
  */
 export function nextAttempt({
   attempt,
@@ -48,5 +55,6 @@ export function nextAttempt({
 }: NextAttemptInput): number | null {
   if (attempt >= attemptsMax) return null;
   const delayMs = Math.max(0, retryAfterMs ?? backoffMs(attempt, random));
+  if (remainingMs === Number.POSITIVE_INFINITY && delayMs > ENDLESS_PAUSE_MS_MAX) return null;
   return remainingMs >= delayMs + usefulMs ? delayMs : null;
 }

@@ -1,0 +1,21 @@
+import { HybridClock } from "./hybrid-clock.ts";
+import { comparePositions, type HistoryRecord } from "./record.ts";
+
+/**
+ * What is younger is no late report, in ms: whatever could win over it came in since, and is in
+ * memory. Of an older one D1 may know better.
+ */
+export const LATE_MS = 15_000;
+
+/** Whether a record came in late, by its revision, which says when that was. */
+export function wasLate({ atMs, rev }: HistoryRecord): boolean {
+  return HybridClock.wallMsOf(rev) - atMs > LATE_MS;
+}
+
+/** The newest of the states of an item that are known in several places. */
+export function newestOf(...states: readonly (HistoryRecord | undefined)[]): HistoryRecord | undefined {
+  let newest: HistoryRecord | undefined;
+  for (const state of states)
+    if (state !== undefined && (newest === undefined || comparePositions(state, newest) > 0)) newest = state;
+  return newest;
+}
