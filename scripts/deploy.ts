@@ -5,11 +5,14 @@ import { TaskGroup } from "../src/resilience/task-group.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
 import { applyMigrations, databasesOf } from "./runtime/migrate.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
+import { refuseBadCells } from "./runtime/refuse-bad-cells.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs, type WorkerConfig } from "./runtime/worker-configs.ts";
 import { deployOrder, type DeployStep } from "./tooling/deploy-order.ts";
 import { deployablesOf } from "./tooling/deployables.ts";
 import { dryRun } from "./tooling/dry-run.ts";
+import { refuseLocalVars } from "./tooling/refuse-local-vars.ts";
+import { refuseLostCells } from "./tooling/refuse-lost-cells.ts";
 import { runCommand } from "./tooling/run-command.ts";
 import { readSecretsFile, secretsFor, withSecretsFile } from "./tooling/secrets-for.ts";
 import { withoutBindings } from "./tooling/without-bindings.ts";
@@ -48,6 +51,9 @@ async function deployAll(
     say(`migrating ${database.databaseName}`);
     await applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal);
   }
+  await refuseLostCells(configs, ["--remote"], (args) =>
+    runCommand("wrangler", args, { env: { ...process.env, CI: "true" }, signal }),
+  );
   const group = new TaskGroup({ concurrencyMax: 1, signal });
   for (const step of steps) {
     const config = byName.get(step.name);
@@ -111,6 +117,8 @@ async function main(): Promise<void> {
   const values = readArgs();
   if (values.help) return void process.stdout.write(USAGE);
   const configs = readWorkerConfigs();
+  refuseBadCells(configs, {});
+  refuseLocalVars(configs);
   if (values["dry-run"]) return dryRun(configs, say);
   await deployAll(configs, values.secrets === undefined ? null : readSecretsFile(values.secrets));
 }

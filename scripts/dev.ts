@@ -2,10 +2,12 @@ import { spawn } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { LaunchError } from "./runtime/launch-error.ts";
+import { loopbackPort } from "./runtime/loopback-port.ts";
 import { localVars } from "./runtime/local-vars.ts";
 import { databasesOf, migrateLocally, wranglerBin, wranglerEnvironment } from "./runtime/migrate.ts";
 import { callerFolder, readOptions } from "./runtime/options.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
+import { refuseBadCells } from "./runtime/refuse-bad-cells.ts";
 import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
 import { startRedis } from "./runtime/redis.ts";
 import { localSecrets } from "./runtime/secrets.ts";
@@ -47,6 +49,14 @@ async function main(): Promise<number> {
     process.stdout.write("npm run dev takes the options of npm start; see npm start -- --help\n");
     return 0;
   }
+  if (!options.tcp.isDefault)
+    throw new LaunchError(
+      "npm run dev listens for TCP where src/realtime/wrangler.toml says, not --tcp-port",
+      {
+        exitCode: 2,
+      },
+    );
+  if (options.tcp.port !== null) await loopbackPort(options.tcp.port, "in src/realtime/wrangler.toml");
   const stateDir = options.state;
   const signal = stopSignal();
   const giveBack = claimStateFolder(stateDir, options);
@@ -55,6 +65,7 @@ async function main(): Promise<number> {
     const secrets = localSecrets(stateDir, process.env);
     const settings = { ...localVars(), ...options.vars };
     refuseBadVars(configs, settings, secrets);
+    refuseBadCells(configs, settings);
     const envFile = writeEnvFile(stateDir, secrets);
     await migrateLocally(databasesOf(configs), stateDir, signal);
     if (options.redis)

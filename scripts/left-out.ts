@@ -5,4 +5,8 @@ import { INSTALL_HINT, isRedisInstalled } from "./runtime/redis-server.ts";
  */
 
 const redis = isRedisInstalled() ? "redis-server is installed" : INSTALL_HINT;
+process.stdout.write(
+  "left out: npm run test:long, the long forms of load and attacks, what all releases but the last have left, and the search for first seeds\n",
+);
+process.stdout.write("left out: npm run test:sessions, thirty days of refreshes\n");
 process.stdout.write(`left out: npm run test:redis, the front against a real redis-server; ${redis}\n`);

@@ -8,11 +8,14 @@ import { loopbackPort } from "./loopback-port.ts";
 import { databasesOf, migrateLocally } from "./migrate.ts";
 import { operatorStanding, writeOperatorEnv } from "./operator.ts";
 import type { LaunchOptions } from "./options.ts";
+import { Refusals } from "./refusals.ts";
 import { startRedis } from "./redis.ts";
 import { prepareWorker, startPlatform, type RunningPlatform } from "./platform.ts";
+import { refuseBadCells } from "./refuse-bad-cells.ts";
 import { refuseBadVars } from "./refuse-bad-vars.ts";
 import { localSecrets, type LocalSecrets } from "./secrets.ts";
 import { claimStateFolder, recordRuntime } from "./state-folder.ts";
+import { tcpPort } from "./tcp-port.ts";
 import type { Terminal } from "./terminal.ts";
 import { welcomeText } from "./welcome.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
@@ -51,19 +54,22 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
   };
   try {
     undo.push(claimStateFolder(options.state, options));
-    const { port, alsoOnIpv6 } = await loopbackPort(options.port);
+    const { port, alsoOnIpv6 } = await loopbackPort(options.port, "with --port");
+    const tcp = await tcpPort(options.tcp, deps.terminal.say);
     const secrets = explainFailure(`the secrets in ${options.state}`, () =>
       localSecrets(options.state, deps.environment),
     );
     const vars = { ...localVars(), ...options.vars };
     refuseBadVars(deps.configs, vars, secrets);
+    refuseBadCells(deps.configs, vars);
     if (options.redis)
       undo.push(await startRedis(options.state, { ...deps.terminal, onDeath: deps.onDeath }));
     const workers = await prepare(options, deps, { vars, secrets });
-    const platform = await run(options, deps, undo, { workers, port, alsoOnIpv6 });
-    await untilReady(platform, deps.signal);
+    const refusals = new Refusals();
+    const platform = await run(options, deps, undo, { workers, port, alsoOnIpv6, tcpPort: tcp, refusals });
+    await untilReady(platform, refusals, deps.signal);
     const url = platform.url.replace("127.0.0.1", "localhost");
-    deps.terminal.say(await welcome(options, deps, url, secrets));
+    deps.terminal.say(await welcome(options, deps, { url, tcpPort: tcp, secrets }));
     deps.signal.throwIfAborted();
     return { url, stop };
   } catch (error) {
@@ -95,7 +101,12 @@ async function run(
   { state, cronSeconds }: LaunchOptions,
   { configs, terminal, onDeath }: LaunchDeps,
   undo: Undo,
-  where: Pick<Parameters<typeof startPlatform>[0], "workers" | "port" | "alsoOnIpv6">,
+  {
+    refusals,
+    ...where
+  }: Pick<Parameters<typeof startPlatform>[0], "workers" | "port" | "alsoOnIpv6" | "tcpPort"> & {
+    readonly refusals: Refusals;
+  },
 ): Promise<RunningPlatform> {
   const log = new LogFile(logPathOf(state), (error) =>
     terminal.complain(`the log is not written any more: ${error.message}`),
@@ -107,7 +118,10 @@ async function run(
   const platform = await startPlatform({
     ...where,
     persistTo: join(state, "v3"),
-    onLog: lines.take,
+    onLog: (entry) => {
+      refusals.take(entry);
+      lines.take(entry);
+    },
     onRuntimeDeath: () => void (stopping || onDeath("the runtime (workerd)")),
   });
   undo.push(platform.stop, () => void (stopping = true));
@@ -136,14 +150,18 @@ async function run(
 async function welcome(
   { state }: LaunchOptions,
   { configs }: LaunchDeps,
-  url: string,
-  secrets: LocalSecrets,
+  {
+    url,
+    tcpPort: port,
+    secrets,
+  }: { readonly url: string; readonly tcpPort: number | null; readonly secrets: LocalSecrets },
 ): Promise<string> {
   const operator = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD };
   const standing = await operatorStanding(url, operator);
   const envPath = writeOperatorEnv(state, operator, standing);
   return welcomeText({
     url,
+    tcpPort: port,
     stateDir: state,
     logPath: logPathOf(state),
     configs,
@@ -165,11 +183,12 @@ function explainFailure<T>(what: string, step: () => T): T {
   }
 }
 
-async function untilReady(platform: RunningPlatform, signal: AbortSignal): Promise<void> {
+async function untilReady(platform: RunningPlatform, refusals: Refusals, signal: AbortSignal): Promise<void> {
   const deadline = Date.now() + READY_TIMEOUT_MS;
   let last = "no answer";
   while (Date.now() < deadline) {
     signal.throwIfAborted();
+    refusals.throwIfAny();
     try {
       const response = await fetch(`${platform.url}/readyz`, {
         signal: AbortSignal.any([signal, AbortSignal.timeout(READY_TIMEOUT_MS)]),

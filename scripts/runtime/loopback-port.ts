@@ -15,9 +15,9 @@ const PAUSE_MS = 100;
 /**
  * A port that is free on both loopback addresses, on 127.0.0.1 alone where the machine has no IPv6;
  * 0 picks one. Fails early and clearly where another program has it: the runtime would only say so
- * after all else is done. Throws {@link LaunchError}.
+ * after all else is done. `remedy` is where another can be said. Throws {@link LaunchError}.
  */
-export async function loopbackPort(wanted: number): Promise<LoopbackPort> {
+export async function loopbackPort(wanted: number, remedy: string): Promise<LoopbackPort> {
   const alsoOnIpv6 = (await tryListening(0, "::1")).failure === null;
   for (let tries = 1; ; tries += 1) {
     const first = await tryListening(wanted, "127.0.0.1");
@@ -26,7 +26,7 @@ export async function loopbackPort(wanted: number): Promise<LoopbackPort> {
     const { failure } = second;
     if ((failure as NodeJS.ErrnoException).code !== "EADDRINUSE" || tries === TRIES_MAX) {
       throw new LaunchError(
-        `port ${first.port} can't be used (${failure.message}); choose another with --port`,
+        `port ${first.port} can't be used (${failure.message}); choose another ${remedy}`,
         { cause: failure },
       );
     }

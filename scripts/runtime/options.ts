@@ -7,6 +7,8 @@ import { PROJECT_ROOT } from "./project-root.ts";
 /** What a user can say on the command line of `npm start`. */
 export interface LaunchOptions {
   readonly port: number;
+  /** Where goim's own clients are listened to over TCP; null: nowhere. */
+  readonly tcp: { readonly port: number | null; readonly isDefault: boolean };
   /** Absolute. */
   readonly state: string;
   readonly fresh: boolean;
@@ -19,10 +21,14 @@ export interface LaunchOptions {
 }
 
 const CRON_SECONDS_MAX = 3_600;
+const PORT_MAX = 65_535;
+const PORT = /^\d{1,5}$/;
+const TCP_PORT_DEFAULT = 3_101;
 
-export const USAGE = `npm start -- [--port 8787] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--redis] [--var NAME:VALUE …]
+export const USAGE = `npm start -- [--port 8787] [--tcp-port 3101] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--redis] [--var NAME:VALUE …]
 
   --port N               where the gateway listens on 127.0.0.1 and ::1 (0: a free port)
+  --tcp-port N           where goim's own clients are listened to over TCP on 127.0.0.1 (0: nowhere)
   --state DIR            where databases, secrets and logs are kept
   --fresh                forget everything in that folder first: accounts, history, secrets, logs
   --crons-every SECONDS  fire every cron this often instead of on its minute (1 … 3600)
@@ -43,9 +49,7 @@ export function readOptions(
   caller: string,
 ): LaunchOptions {
   const { values } = parse(args);
-  const port = Number(values.port);
-  if (!/^\d{1,5}$/.test(values.port) || port > 65_535)
-    throw usageError(`--port must be in 0 … 65535, got ${values.port}`);
+  const port = portIn("--port", values.port);
   const vars: Record<string, string> = {};
   for (const text of values.var) {
     const colon = text.indexOf(":");
@@ -64,6 +68,7 @@ export function readOptions(
   const cronSeconds = cronsEvery === undefined ? null : Number(cronsEvery);
   return {
     port,
+    tcp: tcpIn(values["tcp-port"], port),
     state: statePath(values.state, caller),
     fresh: values.fresh,
     cronSeconds,
@@ -73,11 +78,27 @@ export function readOptions(
   };
 }
 
+function portIn(option: string, text: string): number {
+  const port = Number(text);
+  if (!PORT.test(text) || port > PORT_MAX)
+    throw usageError(`${option} must be in 0 … ${PORT_MAX}, got ${text}`);
+  return port;
+}
+
+/** The default yields to the gateway; a port that both are named is a mistake. */
+function tcpIn(text: string | undefined, gatewayPort: number): LaunchOptions["tcp"] {
+  if (text === undefined)
+    return { port: gatewayPort === TCP_PORT_DEFAULT ? null : TCP_PORT_DEFAULT, isDefault: true };
+  const port = portIn("--tcp-port", text);
+  if (port !== 0 && port === gatewayPort) throw usageError(`--tcp-port must be another than --port, ${port}`);
+  return { port: port === 0 ? null : port, isDefault: false };
+}
+
 function unknownVar(name: string, knownVars: ReadonlySet<string>): string {
   const instead = Object.entries(GONE_VARS).find(([gone]) => gone === name)?.[1];
   return instead === undefined
     ? `no worker has a var ${name}; there are ${[...knownVars].sort().join(", ")}`
-    : `the var ${name} is gone; there are ${instead} instead`;
+    : `the var ${name} is gone; in its place: ${instead}`;
 }
 
 /**
@@ -106,6 +127,7 @@ function parse(args: readonly string[]) {
       allowPositionals: false,
       options: {
         port: { type: "string", default: "8787" },
+        "tcp-port": { type: "string" },
         state: { type: "string" },
         fresh: { type: "boolean", default: false },
         "crons-every": { type: "string" },

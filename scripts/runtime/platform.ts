@@ -56,6 +56,8 @@ export interface StartOptions {
   readonly port: number;
   /** Whether it listens on the same port of ::1, too; `port` must then be one that is free. */
   readonly alsoOnIpv6?: boolean;
+  /** Where a worker with a `connect` handler listens on 127.0.0.1; nowhere if absent or null. */
+  readonly tcpPort?: number | null;
   /** Folder for databases, objects and queues; nothing is kept if absent. */
   readonly persistTo?: string;
   readonly onLog?: (log: WorkerdStructuredLog) => void;
@@ -84,9 +86,10 @@ export interface RunningPlatform {
  * workerd's own.
  */
 export async function startPlatform(options: StartOptions): Promise<RunningPlatform> {
-  const { workers, entry = GATEWAY, port, alsoOnIpv6 = false, persistTo, onLog, onRuntimeDeath } = options;
-  const withSocket = workers.map((worker) =>
-    worker.name === entry ? listening(worker, port, alsoOnIpv6) : worker,
+  const { entry = GATEWAY, port, alsoOnIpv6 = false, tcpPort = null, persistTo } = options;
+  const { onLog, onRuntimeDeath } = options;
+  const workers = options.workers.map((worker) =>
+    connectable(worker.name === entry ? listening(worker, port, alsoOnIpv6) : worker, tcpPort),
   );
   const before = { SIGINT: process.listeners("SIGINT"), SIGTERM: process.listeners("SIGTERM") };
   const miniflare = new Miniflare(
@@ -95,7 +98,7 @@ export async function startPlatform(options: StartOptions): Promise<RunningPlatf
       port: 0,
       cf: false,
       unsafeTriggerHandlers: true,
-      workers: withSocket,
+      workers,
       ...(persistTo === undefined ? {} : { resourcePersistencePath: persistTo }),
       handleStructuredLogs: onLog ?? (() => undefined),
       ...(onRuntimeDeath === undefined ? {} : { unsafeHandleRuntimeRestart: onRuntimeDeath }),
@@ -149,6 +152,16 @@ function listening(worker: RunnableWorker, port: number, alsoOnIpv6: boolean): R
       { ...main, path: "worker.js" },
     ],
     unsafeDirectSockets: [onIpv4, { host: "::1", port, entrypoint: "OnIpv6" }],
+  };
+}
+
+/** A worker that takes TCP connections as its config says takes them at this port, or none. */
+function connectable(worker: RunnableWorker, port: number | null): RunnableWorker {
+  const { connectHandlers = [] } = worker;
+  return {
+    ...worker,
+    connectHandlers:
+      port === null ? [] : connectHandlers.map(({ protocol }) => ({ protocol, port, address: "127.0.0.1" })),
   };
 }
 

@@ -1,28 +1,25 @@
 import { readBffConfig } from "../../src/platform/bff/bff-config.ts";
 import { readGatewayConfig } from "../../src/gateway/config.ts";
-import { parseBucketRanges } from "../../src/history/biz/buckets.ts";
 import { readHistoryConfig } from "../../src/history/config.ts";
 import { readIdentityConfig } from "../../src/identity/config.ts";
 import { readLedgerConfig } from "../../src/ledger/config.ts";
+import { readRealtimeConfig } from "../../src/realtime/config.ts";
 import { LaunchError } from "./launch-error.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
-type ConfigReader = (env: object, databases: number) => object;
+type ConfigReader = (env: object) => object;
 
-/** By worker what reads its vars and secrets when it starts, given how many databases it has. */
+/** By worker what reads its vars and secrets when it starts. */
 export const CONFIG_READERS: Readonly<Record<string, ConfigReader>> = {
   "playhead-gateway": readGatewayConfig,
   "playhead-account-bff": readBffConfig,
   "playhead-app-bff": readBffConfig,
   "playhead-ops-bff": readBffConfig,
   "playhead-identity": readIdentityConfig,
-  "playhead-history": (env, databases) => {
-    const config = readHistoryConfig(env);
-    explained("HISTORY_BUCKETS", () => parseBucketRanges(config.HISTORY_BUCKETS, databases));
-    return config;
-  },
+  "playhead-history": readHistoryConfig,
   "playhead-wallet": readLedgerConfig,
   "playhead-savings": readLedgerConfig,
+  "playhead-realtime": readRealtimeConfig,
   "playhead-durable": () => ({}),
 };
 
@@ -43,7 +40,7 @@ export function refuseBadVars(
     );
     const given: Readonly<Record<string, unknown>> = { ...config.vars, ...Object.fromEntries(known) };
     try {
-      CONFIG_READERS[name]?.({ ...given, ...secrets }, config.d1_databases.length);
+      CONFIG_READERS[name]?.({ ...given, ...secrets });
       explained("BREAKER_ENGINES", () => requireCallers(String(given["BREAKER_ENGINES"] ?? ""), configs));
     } catch (error) {
       reasons.add(error instanceof Error ? error.message : String(error));

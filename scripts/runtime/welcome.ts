@@ -4,6 +4,8 @@ import type { WorkerConfig } from "./worker-configs.ts";
 
 interface Welcome {
   readonly url: string;
+  /** Where goim's clients are listened to over TCP; null: nowhere. */
+  readonly tcpPort: number | null;
   readonly stateDir: string;
   readonly logPath: string;
   readonly configs: readonly WorkerConfig[];
@@ -19,13 +21,14 @@ export const TRANSCRIPT_END = "# --- to here ---";
 
 /** What a new user reads before `ready`: what is where, who may do what, and something to try. */
 export function welcomeText(welcome: Welcome): string {
-  const { url, stateDir, logPath, configs } = welcome;
+  const { url, tcpPort, stateDir, logPath, configs } = welcome;
   const workers = configs.map(({ name, path }) => `  ${name.padEnd(24)} ${path}`).join("\n");
   return `
 Playhead runs on ${url}
 
 ${workers}
 
+  goim      ${url.replace("http", "ws")}/sub${tcpPort === null ? "" : `  and over TCP 127.0.0.1:${tcpPort}`}
   state     ${stateDir}
   log       ${logPath}
   operator  ${operatorLine(welcome)}

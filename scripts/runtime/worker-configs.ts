@@ -1,4 +1,5 @@
 import { globSync } from "node:fs";
+import { join, relative } from "node:path";
 import { unstable_readConfig, type Unstable_Config } from "wrangler";
 import { PROJECT_ROOT } from "./project-root.ts";
 
@@ -13,10 +14,14 @@ export interface WorkerConfig {
 /** The worker that owns the port. */
 export const GATEWAY = "playhead-gateway";
 
-/** Every worker of the project, the gateway first, the others by path. */
-export function readWorkerConfigs(): readonly WorkerConfig[] {
-  const paths = ["wrangler.toml", ...globSync("src/**/wrangler.toml", { cwd: PROJECT_ROOT }).sort()];
-  return paths.map((path) => {
+/**
+ * Every worker of the project, the gateway first, the others by path; or of another folder that is
+ * laid out like it.
+ */
+export function readWorkerConfigs(folder: string = PROJECT_ROOT): readonly WorkerConfig[] {
+  const found = ["wrangler.toml", ...globSync("src/**/wrangler.toml", { cwd: folder }).sort()];
+  return found.map((file) => {
+    const path = relative(PROJECT_ROOT, join(folder, file));
     const config = unstable_readConfig({ config: PROJECT_ROOT + path }, { hideWarnings: true });
     if (config.name === undefined) throw new Error(`${path} names no worker`);
     return { name: config.name, path, config };

@@ -1,0 +1,230 @@
+import { ClientRules, type ClientAction, type ClientEvent, type ClientOptions, type Told } from "./rules.ts";
+import type { DeviceCommand, ProblemBody, Report } from "./wire.ts";
+
+/** The part of a WebSocket that is used, whosever it is. */
+export interface SocketLike {
+  binaryType?: string;
+  addEventListener(type: string, listen: (event: never) => void): void;
+  send(data: Uint8Array<ArrayBuffer> | string): void;
+  close(code?: number): void;
+}
+
+/** What lets a socket in: for 30 seconds, or as the header `Authorization` where one can be set. */
+export type Credentials = { readonly ticket: string } | { readonly token: string };
+
+/** Thrown by `signIn`: when to come back, or `unauthenticated` where there is no use in it. */
+export class SignInFailed extends Error {
+  override readonly name = "SignInFailed";
+  readonly why: "unauthenticated" | "unavailable";
+  readonly retryAfterMs: number;
+
+  constructor(why: "unauthenticated" | "unavailable", retryAfterMs = 0) {
+    super(`could not sign in: ${why}`);
+    this.why = why;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export interface PlayheadClientOptions extends Omit<ClientOptions, "random"> {
+  /** Such as `wss://api.example.com`. */
+  readonly url: string;
+  /** Asked before each attempt; {@link ticketFrom} makes one. */
+  readonly signIn: () => Promise<Credentials>;
+  readonly onTold?: (told: Told) => void;
+  readonly openSocket?: (url: string, headers: Readonly<Record<string, string>>) => SocketLike;
+  readonly random?: () => number;
+  readonly now?: () => number;
+}
+
+/** The reports were not taken, nor will be. */
+export class NotReported extends Error {
+  override readonly name = "NotReported";
+  /** Null where too many waited to be sent. */
+  readonly problem: ProblemBody | null;
+
+  constructor(problem: ProblemBody | null) {
+    super(problem === null ? "too many reports are waiting" : `refused as ${problem.code}`);
+    this.problem = problem;
+  }
+}
+
+interface Pending {
+  left: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/**
+ * {@link ClientRules} with a socket and a timer.
+ *
+ * @example
+ * const client = new PlayheadClient({
+ *   url: "wss://api.example.com",
+ *   key: crypto.randomUUID(),
+ *   signIn: ticketFrom("https://api.example.com", async () => session.accessToken),
+ *   onTold: (told) => console.log(told.type),
+ * });
+ * client.start();
+ * await client.report([{ kind: "video", itemId: "film", positionMs: 5_000, at: Date.now() }]);
+ */
+export class PlayheadClient {
+  readonly rules: ClientRules;
+  readonly #options: PlayheadClientOptions;
+  readonly #now: () => number;
+  readonly #pending = new Map<Report, Pending>();
+  #socket: SocketLike | null = null;
+  /** Whatever an earlier attempt says is of no interest any more. */
+  #attempt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: PlayheadClientOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+    this.rules = new ClientRules({ ...options, random: options.random ?? Math.random });
+  }
+
+  start(): void {
+    this.#step({ type: "start" });
+  }
+
+  stop(): void {
+    this.#step({ type: "stop" });
+  }
+
+  /**
+   * Ends when all are durable, however often the socket is cut meanwhile. Throws
+   * {@link NotReported}.
+   */
+  report(reports: readonly Report[]): Promise<void> {
+    if (reports.length === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const pending = { left: reports.length, resolve, reject };
+      // Each is told from its equals by being another object.
+      const own = reports.map((report) => ({ ...report }));
+      for (const report of own) this.#pending.set(report, pending);
+      this.#step({ type: "report", reports: own });
+    });
+  }
+
+  /** Enters a room, or leaves the one that it is in. */
+  enter(room: string | null): void {
+    this.#step({ type: "room", room });
+  }
+
+  /** Ops of the pushes that are to come. */
+  accept(ops: readonly number[]): void {
+    this.#step({ type: "accept", ops });
+  }
+
+  /** Tells another device what to do; false where that can't be said now. */
+  command(command: DeviceCommand): boolean {
+    if (!this.rules.isLive) return false;
+    this.#step({ type: "command", command });
+    return true;
+  }
+
+  #step(event: ClientEvent): void {
+    for (const action of this.rules.step(event, this.#now())) this.#act(action);
+    clearTimeout(this.#timer);
+    const { wakeAtMs } = this.rules;
+    if (Number.isFinite(wakeAtMs))
+      this.#timer = setTimeout(() => this.#step({ type: "time" }), Math.max(0, wakeAtMs - this.#now()));
+  }
+
+  #act(action: ClientAction): void {
+    switch (action.type) {
+      case "connect":
+        return void this.#connect();
+      case "send":
+        return this.#socket?.send(action.data);
+      case "close":
+        return this.#drop(action.code);
+      case "tell":
+        this.#settle(action.told);
+        this.#options.onTold?.(action.told);
+    }
+  }
+
+  /** Ends the present attempt, whatever it is at. */
+  #drop(code: number): void {
+    this.#attempt += 1;
+    this.#socket?.close(code);
+    this.#socket = null;
+  }
+
+  async #connect(): Promise<void> {
+    this.#socket = null;
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    const happened = (event: ClientEvent): void => {
+      if (this.#attempt === attempt) this.#step(event);
+    };
+    try {
+      const credentials = await this.#options.signIn();
+      if (this.#attempt !== attempt) return;
+      const socket = this.#open(credentials);
+      this.#socket = socket;
+      socket.binaryType = "arraybuffer";
+      socket.addEventListener("open", () => happened({ type: "opened" }));
+      socket.addEventListener("close", ({ code }: { readonly code: number }) =>
+        happened({ type: "closed", code }),
+      );
+      // A close follows, which says all there is to know.
+      socket.addEventListener("error", () => undefined);
+      socket.addEventListener("message", ({ data }: { readonly data: string | ArrayBuffer }) =>
+        happened(
+          typeof data === "string"
+            ? { type: "text", text: data }
+            : { type: "bytes", bytes: new Uint8Array(data) },
+        ),
+      );
+    } catch (error) {
+      const { why, retryAfterMs } = error instanceof SignInFailed ? error : new SignInFailed("unavailable");
+      happened({ type: "refused", why, retryAfterMs });
+    }
+  }
+
+  #open(credentials: Credentials): SocketLike {
+    const { url, openSocket = platformSocket } = this.#options;
+    return "ticket" in credentials
+      ? openSocket(`${url}/v1/realtime?ticket=${encodeURIComponent(credentials.ticket)}`, {})
+      : openSocket(`${url}/v1/realtime`, { authorization: `Bearer ${credentials.token}` });
+  }
+
+  #settle(told: Told): void {
+    if (told.type !== "reported" && told.type !== "not reported") return;
+    for (const report of told.reports) {
+      const pending = this.#pending.get(report);
+      this.#pending.delete(report);
+      if (pending === undefined) continue;
+      pending.left -= 1;
+      if (told.type === "not reported") pending.reject(new NotReported(told.problem));
+      else if (pending.left === 0) pending.resolve();
+    }
+  }
+}
+
+/** The platform's own can set no header: it takes tickets alone. */
+function platformSocket(url: string): SocketLike {
+  return new WebSocket(url) as unknown as SocketLike;
+}
+
+/** Asks for a ticket with the access token that the app has at that moment. */
+export function ticketFrom(url: string, accessToken: () => Promise<string>): () => Promise<Credentials> {
+  return async () => {
+    const response = await fetch(`${url}/v1/realtime/tickets`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${await accessToken()}` },
+    });
+    if (response.status === 401) throw new SignInFailed("unauthenticated");
+    if (!response.ok)
+      throw new SignInFailed("unavailable", secondsOf(response.headers.get("retry-after")) * 1_000);
+    const { ticket } = (await response.json()) as { readonly ticket: string };
+    return { ticket };
+  };
+}
+
+/** Who is in between may give a date, which says nothing here: our own gives seconds. */
+function secondsOf(retryAfter: string | null): number {
+  return Number(retryAfter ?? 0) || 0;
+}
