@@ -39,7 +39,7 @@ function surfaceOf(config: WorkerConfig): {
   const body = /export default \{([\s\S]*)\}/.exec(source)?.[1] ?? "";
   return {
     exports: exported,
-    handlers: [...body.matchAll(/(?:^|\s)(fetch|queue|scheduled)\b/g)].map(([, name = ""]) => name),
+    handlers: [...body.matchAll(/(?:^|\s)(fetch|queue|scheduled|connect)\b/g)].map(([, name = ""]) => name),
   };
 }
 
@@ -67,6 +67,17 @@ describe("the platform", () => {
     );
     expect(open.map(({ name }) => name)).toEqual([GATEWAY]);
     expect(byName.get(GATEWAY)?.config.preview_urls).toBe(false);
+  });
+
+  it("places what is one for all cells near its database, and all else where it is asked", () => {
+    const placed = configs.flatMap(({ name, config: { placement } }) =>
+      placement === undefined ? [] : [[name, placement]],
+    );
+    expect(Object.fromEntries(placed)).toEqual({
+      "playhead-identity": { mode: "smart" },
+      "playhead-wallet": { mode: "smart" },
+      "playhead-savings": { mode: "smart" },
+    });
   });
 
   it("runs on one compatibility date", () => {
@@ -156,6 +167,7 @@ describe.each(each)("%s", (name, worker) => {
     const { handlers } = surfaceOf(worker);
     expect(handlers).toContain("fetch");
     expect(handlers.includes("scheduled")).toBe((config.triggers.crons ?? []).length > 0);
+    expect(handlers.includes("connect")).toBe((config.connect ?? []).length > 0);
     expect(handlers.includes("queue")).toBe((config.queues.consumers ?? []).length > 0);
   });
 
@@ -178,11 +190,7 @@ describe.each(each)("%s", (name, worker) => {
     const all = makeSecrets();
     const secrets = Object.entries(all).filter(([key]) => (config.secrets?.required ?? []).includes(key));
     expect(secrets.map(([key]) => key).toSorted()).toEqual([...(config.secrets?.required ?? [])].toSorted());
-    const known =
-      CONFIG_READERS[name]?.(
-        { ...config.vars, ...Object.fromEntries(secrets) },
-        config.d1_databases.length,
-      ) ?? {};
+    const known = CONFIG_READERS[name]?.({ ...config.vars, ...Object.fromEntries(secrets) }) ?? {};
     expect(Object.keys(known).toSorted()).toEqual(
       [...Object.keys(config.vars), ...secrets.map(([key]) => key)].toSorted(),
     );

@@ -6,7 +6,7 @@ import { addHomeRoute } from "../../src/bff/app/home-route.ts";
 import { addMoneyRoutes } from "../../src/bff/app/money-routes.ts";
 import { createOpsApp } from "../../src/bff/ops/ops-app.ts";
 import type { Principal } from "../../src/contracts/call-context.ts";
-import type { BffName } from "../../src/contracts/internal-request.ts";
+import { BFF_NAMES, type BffName } from "../../src/contracts/internal-request.ts";
 import type { Role } from "../../src/contracts/permissions.ts";
 import { ROUTES } from "../../src/gateway/routes.ts";
 import { createBff, type BffFetch } from "../../src/platform/bff/bff-app.ts";
@@ -44,11 +44,12 @@ function bffs(principal: Principal | null) {
     }),
     ops: createOpsApp({
       ...options,
-      services: { history: rpc, identity: rpc, ledgers },
+      services: { history: rpc, identity: rpc, ledgers, realtime: rpc },
       reconciliation: { ledgersOf: () => ledgers, sleep: async () => undefined },
       availability: {
         guard: testGuard(),
         breakerOf: () => service as never,
+        upstreamsOfHistory: async () => [],
         windowOf: () => service as never,
         faults: null,
       },
@@ -57,15 +58,18 @@ function bffs(principal: Principal | null) {
   return { all, called };
 }
 
-const rows = ROUTES.flatMap(({ path, methods, upstream, permission }) =>
-  methods.map((method) => ({
+/** Every route of a BFF; who else answers one is asked by tests of their own. */
+const rows = ROUTES.flatMap(({ path, methods, upstream: name, permission }) => {
+  const upstream = BFF_NAMES.find((bff) => bff === name);
+  if (upstream === undefined) return [];
+  return methods.map((method) => ({
     key: `${method} ${path}`,
     method,
     path: path.replaceAll(/:\w+/g, "x"),
     upstream,
     permission,
-  })),
-);
+  }));
+});
 
 async function statuses(
   principal: Principal | null,

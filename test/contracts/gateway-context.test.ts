@@ -6,6 +6,7 @@ import {
   writeGatewayContext,
   type GatewayContext,
 } from "../../src/contracts/gateway-context.ts";
+import { CONTINENTS } from "../../src/contracts/continent.ts";
 import { CONTEXT_HEADER } from "../../src/contracts/internal-request.ts";
 
 const NOTHING_SAID: GatewayContext = {
@@ -16,6 +17,7 @@ const NOTHING_SAID: GatewayContext = {
   clientKind: null,
   quota: null,
   clientAddress: null,
+  continent: null,
   logWeight: null,
 };
 const read = (text: string): GatewayContext => readGatewayContext(new Headers({ [CONTEXT_HEADER]: text }));
@@ -31,6 +33,7 @@ const contexts: fc.Arbitrary<GatewayContext> = fc.record({
   clientKind: fc.constantFrom(null, ...CLIENT_KINDS),
   quota: fc.option(fc.record({ policy: visible, limit: visible })),
   clientAddress: fc.option(visible),
+  continent: fc.constantFrom(null, ...CONTINENTS),
   logWeight: fc.option(fc.integer({ min: 1, max: 10_000 })),
 });
 
@@ -60,6 +63,7 @@ describe("the gateway's context", () => {
       attempt: 0,
       clientKind: "watch",
       quota: { policy: 1 },
+      continent: "na",
       logWeight: 0,
     };
     for (const [name, value] of Object.entries(odd)) {
@@ -97,6 +101,7 @@ describe("the gateway's context", () => {
       clientKind: "tv",
       quota: { policy: "p", limit: "r" },
       clientAddress: "10.0.0.1",
+      continent: null,
       logWeight: null,
     });
     expect(readGatewayContext(new Headers())).toEqual(NOTHING_SAID);

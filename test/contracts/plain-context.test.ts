@@ -22,6 +22,7 @@ const principals = fc.oneof(
   fc.record({
     userId: texts,
     sessionId: texts,
+    cell: optional(fc.constantFrom("main", "us", "shard", "US", "", 7, null)),
     roles: fc.oneof(
       fc.array(texts, { maxLength: 2 }),
       fc.constantFrom(
@@ -41,6 +42,7 @@ const contexts = fc.record(
     isHurried: optional(fc.constantFrom(true, false, 1, null)),
     attempt: optional(numbers),
     clientAddress: optional(texts),
+    continent: optional(fc.constantFrom("NA", "EU", "XX", "na", "", 7, null)),
     logWeight: optional(numbers),
     later: fc.constant(true),
   },
@@ -68,6 +70,7 @@ describe("a call's context that is let pass without its schema", () => {
         isHurried: true,
         attempt: 2,
         clientAddress: "::1",
+        continent: "NA",
         logWeight: 100,
       }),
     ).toBe(true);

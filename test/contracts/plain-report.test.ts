@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { PLAYBACK_EVENTS, POSITION_MS_MAX, reportSchema } from "../../src/contracts/history.ts";
-import { plainReport } from "../../src/contracts/plain-report.ts";
+import {
+  datedReportSchema,
+  PLAYBACK_EVENTS,
+  POSITION_MS_MAX,
+  reportSchema,
+} from "../../src/contracts/history.ts";
+import { plainDatedReport, plainReport } from "../../src/contracts/plain-report.ts";
 
 const names = fc.constantFrom(
   "video",
@@ -49,6 +54,7 @@ const reports = fc.record(
     event: fc.constantFrom(...PLAYBACK_EVENTS, "slept", undefined, null, 1),
     deviceId: fc.oneof(devices, fc.constant(undefined)),
     at: fc.oneof(times, fc.constant(undefined)),
+    rawAt: fc.oneof(times, fc.constant(undefined)),
     later: fc.constant(true),
   },
   { requiredKeys: ["kind", "itemId", "positionMs"] },
@@ -64,6 +70,21 @@ describe("a report that is told good without its schema", () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  it("is so between workers too, with what its client's clock said", () => {
+    fc.assert(
+      fc.property(fc.oneof({ weight: 20, arbitrary: reports }, fc.anything()), (given) => {
+        const plain = plainDatedReport(given);
+        if (plain === null) return;
+        expect(datedReportSchema.safeParse(given)).toEqual({ success: true, data: plain });
+      }),
+      { numRuns: 20_000 },
+    );
+    const sent = { kind: "video", itemId: "movie-1", positionMs: 61_000, event: "ended" };
+    const dated = { ...sent, at: 1_795_408_805_919, rawAt: 1_795_408_800_000 };
+    expect(plainDatedReport(dated)).toEqual(dated);
+    expect(plainDatedReport(sent)).toEqual(sent);
   });
 
   it("is every one that players send", () => {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hintsOf } from "../../src/contracts/errors.ts";
 import { lookupSchema } from "../../src/contracts/history.ts";
-import { readReportBatch } from "../../src/contracts/report-batch.ts";
+import { readDatedBatch, readReportBatch } from "../../src/contracts/report-batch.ts";
 
 const GOOD = { kind: "video", itemId: "film", positionMs: 1 };
 const BAD: readonly unknown[] = [
@@ -80,6 +80,27 @@ describe("the reports of one call", () => {
   it("are a list of one to a hundred", () => {
     for (const given of [undefined, {}, [], Array.from({ length: 101 }, () => GOOD)])
       expect(refused(given)).toEqual([{ path: "reports", message: expect.any(String) as string }]);
+  });
+
+  // Quickly read or by the schema, which is asked about what is odd.
+  it.each([{}, { durationMs: undefined }, { deviceId: undefined }])(
+    "say how they were dated between workers only: no client is believed that",
+    (more) => {
+      const dated = { ...GOOD, ...more, at: Date.UTC(2026, 0), rawAt: Date.UTC(2025, 0) };
+      expect(readReportBatch([dated]).reports[0]).not.toHaveProperty("rawAt");
+      expect(readReportBatch([{ ...dated, rawAt: "x" }]).reports[0]).not.toHaveProperty("rawAt");
+      expect(readDatedBatch([dated]).reports).toMatchObject([{ at: dated.at, rawAt: dated.rawAt }]);
+      expect(readDatedBatch([GOOD]).reports[0]).not.toHaveProperty("rawAt");
+    },
+  );
+
+  it("are sorted alike between workers", () => {
+    const { reports, places, rejected } = readDatedBatch([{ ...GOOD, rawAt: 5 }, GOOD, BAD[4]]);
+    expect([reports.length, places]).toEqual([1, [1]]);
+    expect(rejected.map(({ index, path }) => [index, path])).toEqual([
+      [0, "rawAt"],
+      [2, "positionMs"],
+    ]);
   });
 
   it("may have members that nobody knows: a player of tomorrow is not refused", () => {

@@ -242,7 +242,7 @@ describe("operators", () => {
 
 it(
   "limits hold over HTTP, with their headers, and faults don't exist where they are off",
-  { timeout: 90_000 },
+  { timeout: 300_000 },
   async () => {
     const strict = await startE2ePlatform({ RATE_LIMIT_SCALE: "1", FAULTS: "off" });
     try {

@@ -6,6 +6,7 @@ import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
 import { makeSecrets, type LocalSecrets } from "../../scripts/runtime/secrets.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { startPlatformOn } from "../support/platforms/e2e-platform.ts";
+import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 
 /*
  * One platform, started three times: with its secrets, with other ones, and on until a signing key
@@ -38,6 +39,7 @@ async function start(secrets: LocalSecrets): Promise<void> {
 }
 
 beforeAll(async () => {
+  copyMigratedState(state);
   await start(first);
   const { body } = await login(first.ADMIN_PASSWORD);
   before = {

@@ -63,9 +63,17 @@ interface Found {
   refusedForNow: number;
 }
 
+/** Routes that open sockets, and answer nothing else. */
+const OF_SOCKETS = new Set(
+  ROUTES.flatMap(({ path, isUpgrade = false }) => (isUpgrade ? [`GET ${path}`] : [])),
+);
+/** What the gateway answers itself. */
+const OWN = new Set(ROUTES.flatMap(({ path, upstream }) => (upstream === "gateway" ? [path] : [])));
+
 /** Whether a BFF has answered: only what nobody else says is counted, so that it may be more. */
 function isFromBff({ status, body }: RawAnswer, path: string): boolean {
-  if (status < 300 || status === 409 || status === 422) return path.startsWith("/v1/") && status !== 204;
+  if (status < 300 || status === 409 || status === 422)
+    return path.startsWith("/v1/") && !OWN.has(path) && status !== 204;
   return /"detail":"(The body is not (JSON|UTF-8)|Idempotency-Key must|An Idempotency-Key|No such (?!route)|There is no such)/.test(
     body,
   );
@@ -73,10 +81,14 @@ function isFromBff({ status, body }: RawAnswer, path: string): boolean {
 
 const portOf = (): number => Number(new URL(platform.url).port);
 
+/** What a problem says that a busy machine makes, and no request by what is in it. */
+const FOR_NOW = /"code":"(OVERLOADED|UNAVAILABLE|DEADLINE_EXCEEDED)"/;
+
 /**
- * The answer to a request. A shard refuses reads while a queue stands before it, and on a machine
- * that others use as well one may: who says so, and when to come back, is asked again then. Few may
- * say so, and nobody twice.
+ * The answer to a request. A shard refuses reads while a queue stands before it, a database may be
+ * late, and on a machine that others use as well so may anybody: who says so is asked again a
+ * little later. Few may say so, and nobody twice: what a request itself brings about it would bring
+ * about again.
  */
 async function answerTo(request: RawRequest, found: Found): Promise<RawAnswer | null> {
   // Who is still sending when they are refused may have the answer swept away by a reset of the
@@ -84,9 +96,10 @@ async function answerTo(request: RawRequest, found: Found): Promise<RawAnswer | 
   const answer =
     (await exchange(portOf(), request)) ??
     (await exchange(portOf(), { ...request, pieces: [Buffer.concat(request.pieces)] }));
-  if (answer?.status !== 503 || !answer.body.includes('"code":"OVERLOADED"')) return answer;
+  if (answer === null || answer.status <= 500 || !FOR_NOW.test(answer.body)) return answer;
   found.refusedForNow += 1;
-  await new Promise((resolve) => setTimeout(resolve, Number(answer.headers.get("retry-after")) * 1_000));
+  const waitMs = Number(answer.headers.get("retry-after") ?? 1) * 1_000;
+  await new Promise((resolve) => setTimeout(resolve, waitMs));
   return exchange(portOf(), request);
 }
 
@@ -109,13 +122,22 @@ async function tryOne(sample: RouteSample, request: RawRequest, found: Found): P
   if (isFromBff(answer, sample.path)) found.reachedBff += 1;
 }
 
+/** The right answer to who asks for no upgrade where there are only sockets. */
+function isSocketless({ status }: RawAnswer, { route }: RouteSample): boolean {
+  return status === 426 && OF_SOCKETS.has(route);
+}
+
+/** The only answer to a GET of a BFF that is no JSON. */
+const NO_JSON = "/v1/history/export";
+
 describe("every JSON answer to a GET", () => {
   it("is trimmed to the members that `fields` names, on each route of a BFF", async () => {
-    const gets = samples.filter(({ method, path }) => method === "GET" && path.startsWith("/v1/"));
-    expect(new Set(gets.map(({ route }) => route)).size).toBe(
-      ROUTES.flatMap(({ methods }) => methods).filter((method) => method === "GET").length,
+    const gets = samples.filter(
+      ({ method, path, route }) => method === "GET" && path.startsWith("/v1/") && !OF_SOCKETS.has(route),
     );
-    for (const sample of gets) {
+    const routes = ROUTES.filter(({ isUpgrade = false, methods }) => !isUpgrade && methods.includes("GET"));
+    expect(new Set(gets.map(({ route }) => route)).size).toBe(routes.length);
+    for (const sample of gets.filter(({ path }) => path !== NO_JSON)) {
       const asked = plainRequest({ ...sample, query: `${sample.query}&fields=notThere` });
       const answer = await exchange(portOf(), asked);
       expect([sample.route, answer?.status, answer?.body]).toEqual([sample.route, 200, "{}"]);
@@ -138,7 +160,8 @@ describe(`${REQUESTS} requests of any kind to every route`, () => {
       for (const sample of samples) {
         const answer = await answerTo(plainRequest(sample), found);
         found.sent += 1;
-        if (answer !== null && answer.status < 300) found.succeeded.add(sample.route);
+        if (answer !== null && (answer.status < 300 || isSocketless(answer, sample)))
+          found.succeeded.add(sample.route);
         if (answer !== null && isFromBff(answer, sample.path)) found.reachedBff += 1;
       }
       const all = [

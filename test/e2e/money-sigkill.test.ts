@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { launchScript, runtimeOf } from "../support/platforms/launched-script.ts";
+import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-money-"));
 const OPERATOR = { ADMIN_EMAIL: "operator@example.com", ADMIN_PASSWORD: "operator's password" };
@@ -21,6 +22,8 @@ const TRANSFERS = 40;
 const AMOUNT = 7;
 const WITHIN_MS = 40_000;
 
+beforeAll(() => copyMigratedState(join(folder, "state")));
+
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Sends one transfer; null where no answer came. */
@@ -35,7 +38,7 @@ async function send(api: ApiClient, token: string, key: string): Promise<string 
 // I33, I37
 it(
   "every acknowledged transfer arrives once, though the receiver was down and the runtime was killed with all of them under way",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const acked = new Map<string, string>();
     const first = launchScript(ARGS, OPERATOR);

@@ -55,7 +55,7 @@ async function atRest(token: string): Promise<void> {
 describe("what a user sees", () => {
   it(
     `of their money adds up in each of ${READS} reads while it goes both ways`,
-    { timeout: 60_000 },
+    { timeout: 300_000 },
     async () => {
       const { token } = await userWith(1_000);
       await transfer(token, "first", 500);

@@ -11,13 +11,17 @@ import { runRecipes } from "../support/platforms/http-recipes.ts";
 
 let platform: E2ePlatform;
 
-beforeAll(async () => {
-  platform = await startE2ePlatform();
-});
-
-afterAll(() => platform.stop());
+// A fresh one for each: what the breakers remember of recipes is no newcomer's.
+const onAFreshPlatform = (): void => {
+  beforeAll(async () => {
+    platform = await startE2ePlatform();
+  });
+  afterAll(() => platform.stop());
+};
 
 describe("the recipes in docs/http", () => {
+  onAFreshPlatform();
+
   it.each(globSync("docs/http/*.http", { cwd: PROJECT_ROOT }).sort())(
     "%s answers what it says",
     async (path) => {
@@ -33,6 +37,8 @@ describe("the recipes in docs/http", () => {
 });
 
 describe("README", () => {
+  onAFreshPlatform();
+
   const readme = readFileSync(`${PROJECT_ROOT}README.md`, "utf8");
   const blocks = [...readme.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block = ""]) => block);
 
@@ -44,11 +50,12 @@ describe("README", () => {
   it("shows transcripts that work as they stand, one after the other", async () => {
     const transcript = blocks.find((block) => block.includes("API=http://localhost:8787")) ?? "exit 9";
     const money = blocks.find((block) => block.includes("/v1/transfers")) ?? "exit 9";
+    const sockets = blocks.find((block) => block.includes("/v1/realtime/tickets")) ?? "exit 9";
     const trouble = blocks.find((block) => block.includes("/v1/ops/faults")) ?? "exit 9";
     const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = platform.secrets;
     const folder = mkdtempSync(join(tmpdir(), "playhead-readme-"));
     writeOperatorEnv(folder, { email, password }, "operator");
-    const script = `${transcript}\n${money}\n${trouble}`
+    const script = `${transcript}\n${money}\n${sockets}\n${trouble}`
       .replace("http://localhost:8787", platform.url)
       .replace(".wrangler/state", folder);
     // As a newcomer's terminal is: nobody has set the operator's login there.
@@ -57,10 +64,12 @@ describe("README", () => {
     ) as NodeJS.ProcessEnv;
     const { stdout } = await promisify(execFile)("bash", ["-euo", "pipefail", "-c", script], { env });
     rmSync(folder, { recursive: true });
-    expect(stdout).toContain('{"accepted":1,"ignored":0}');
+    expect(stdout).toContain('{"accepted":1,"ignored":0,');
     expect(stdout).toContain('"itemId":"big-buck-bunny","positionMs":61000');
     expect(stdout).toContain('{"wallet":{"balance":7500},"savings":{"balance":2500},"inFlight":0}');
     expect(stdout).toContain('{"ok":true,"ledgers":');
+    expect(stdout).toMatch(/^\{"ticket":"eyJ$/m);
+    expect(stdout).toContain("\ntv: is told by phone to pause\n");
     expect(stdout).toMatch(/"continue":null,"wallet":\{[^[]*,"degraded":\["continue"\]/);
     expect(stdout).toMatch(/"upstream":"history","state":"(open|half_open)"/);
     expect(stdout.trim().endsWith('{"faults":[]}')).toBe(true);

@@ -42,7 +42,7 @@ function runtimeBytes(): number {
 
 it(
   "a shard that starts after two minutes of 2,000 reports a second takes less than 25 MB",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const contents = await bundleWorker(`${PROJECT_ROOT}test/history/support/shard-without-a-job.ts`);
     const busy = await start(contents);

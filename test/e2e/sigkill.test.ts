@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { launchScript, runtimeOf } from "../support/platforms/launched-script.ts";
+import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-sigkill-"));
 /** One user plays more than a user may. */
@@ -13,6 +14,8 @@ const PLAYERS = 12;
 const HEARTBEATS_BEFORE_KILL = 400;
 const EMAIL = "viewer@example.com";
 const PASSWORD = "correct horse battery";
+
+beforeAll(() => copyMigratedState(join(folder, "state")));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -44,7 +47,7 @@ async function play(
 
 it(
   "loses no acknowledged report when the runtime is killed, again and again, in the middle of the traffic",
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const acked = new Map<string, number>();
     for (let round = 0; round < ROUNDS; round += 1) {

@@ -1,17 +1,20 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchScript } from "../support/platforms/launched-script.ts";
+import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-without-redis-"));
+
+beforeAll(() => copyMigratedState(join(folder, "state")));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe("a machine without redis-server", () => {
   it(
     "starts all else with --redis, and says in one line what was left out",
-    { timeout: 120_000 },
+    { timeout: 300_000 },
     async () => {
       const script = launchScript(["--port", "0", "--state", join(folder, "state"), "--redis"], {
         PATH: dirname(process.execPath),

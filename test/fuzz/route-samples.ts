@@ -1,7 +1,9 @@
 import { OWN_PATHS } from "../../src/gateway/own-routes.ts";
 import type { ApiClient } from "../../testbed/clients/api-client.ts";
 
-/** A request that its route answers with 2xx, the first time at least. */
+/**
+ * A request that its route answers with 2xx, the first time at least; 426 where it opens sockets.
+ */
 export interface RouteSample {
   /** As the route table writes it. */
   readonly route: string;
@@ -118,6 +120,13 @@ export async function prepareSamples({ api, admin, eventually }: Prepared): Prom
     mine("GET", "/v1/history?limit=20&kind=video"),
     mine("GET", "/v1/history/continue?limit=20"),
     mine("POST", "/v1/history/lookup", { items: [{ kind: "video", itemId: "film-1" }] }),
+    mine("GET", "/v1/history/changes?limit=20"),
+    mine("GET", "/v1/history/export"),
+    mine("GET", "/v1/history/settings"),
+    mine("PUT", "/v1/history/settings", { paused: false }),
+    mine("PUT", "/v1/history/video/film-1", { watched: true }, { route: "PUT /v1/history/:kind/:itemId" }),
+    mine("DELETE", "/v1/history/video/film-2", undefined, { route: "DELETE /v1/history/:kind/:itemId" }),
+    mine("DELETE", "/v1/history"),
     mine("GET", "/v1/home"),
     mine("GET", "/v1/wallet"),
     mine("GET", "/v1/wallet/entries?ledger=wallet&limit=20"),
@@ -129,6 +138,10 @@ export async function prepareSamples({ api, admin, eventually }: Prepared): Prom
     ),
     mine("GET", "/v1/transfers?limit=20"),
     mine("GET", `/v1/transfers/${parked}`, undefined, { route: "GET /v1/transfers/:id" }),
+    // What opens a socket is 426 to whoever asks for no upgrade, which raw requests don't.
+    mine("GET", "/v1/realtime"),
+    mine("POST", "/v1/realtime/tickets"),
+    open("GET", "/sub"),
     ops("GET", "/overview"),
     ops("POST", "/history/flush", undefined, grave),
     ops("GET", "/rejected?limit=20"),
@@ -165,6 +178,10 @@ export async function prepareSamples({ api, admin, eventually }: Prepared): Prom
     ops("GET", "/audit?limit=20"),
     ops("POST", `/transfers/${parked}/refund`, undefined, { route: "POST /v1/ops/transfers/:id/refund" }),
     ops("GET", "/reconcile", undefined, grave),
+    ops("POST", `/push/users?operation=1000&ids=${ada.userId}`, "hello"),
+    ops("POST", "/push/room?operation=1000&id=live://1", "hello"),
+    ops("POST", "/push/all?operation=1000", "hello"),
+    ops("GET", "/online?room=live://1"),
     ops("GET", "/changes?ledger=wallet&after=0"),
     ops("POST", "/keys/rotate", undefined, grave),
   ];

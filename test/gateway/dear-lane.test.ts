@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bffGuards, bffLimiters } from "../../src/gateway/bff-guards.ts";
+import { upstreamGuards, upstreamLimiters } from "../../src/gateway/upstream-guards.ts";
 import { requestTimer } from "../../src/platform/guard/call-timer.ts";
 import { guardKit } from "../../src/platform/guard/guard-kit.ts";
 import { testGateway } from "../support/workers/test-gateway.ts";
@@ -33,7 +33,7 @@ async function gatewayBeforeFullLane() {
       await all;
       return Response.json({});
     },
-    { guards: bffGuards(makeGuard, bffLimiters("bbr")), now: Date.now },
+    { guards: upstreamGuards(makeGuard, upstreamLimiters("bbr")), now: Date.now },
   );
   const post = (path: string, number: number): Promise<Response> =>
     call(`/v1/account/${path}`, {

@@ -140,14 +140,14 @@ describe("limits' headers", () => {
   it("are on the 405 of a limited path, which counts like any request of its sender", async () => {
     const { call, get, clock, identityKey } = await withBff();
     const stranger = { method: "DELETE", headers: { "cf-connecting-ip": "198.51.100.9" } };
-    const refused = await call("/v1/history", stranger);
+    const refused = await call("/v1/history/continue", stranger);
     expect([refused.status, refused.headers.get(POLICY)]).toEqual([405, '"anonymous";q=60;w=60']);
     const authorization = `Bearer ${await accessToken({ key: identityKey, nowMs: clock.now() })}`;
-    const known = await call("/v1/history", { method: "DELETE", headers: { authorization } });
+    const known = await call("/v1/history/continue", { method: "DELETE", headers: { authorization } });
     expect([known.status, known.headers.get(POLICY)]).toEqual([405, '"default";q=120;w=60']);
     for (let request = 1; request < 60; request += 1)
-      expect((await call("/v1/history", stranger)).status).toBe(405);
-    expect((await call("/v1/history", stranger)).status).toBe(429);
+      expect((await call("/v1/history/continue", stranger)).status).toBe(405);
+    expect((await call("/v1/history/continue", stranger)).status).toBe(429);
     expect((await get("/v1/history")).status).toBe(200);
   });
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { bffGuards, bffLimiters } from "../../src/gateway/bff-guards.ts";
+import { ofEachUpstream } from "../../src/contracts/internal-request.ts";
+import { upstreamGuards, upstreamLimiters } from "../../src/gateway/upstream-guards.ts";
 import type { Guard } from "../../src/platform/guard/guard.ts";
 import type { MakeGuard } from "../../src/platform/guard/guard-kit.ts";
 import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
@@ -19,7 +20,7 @@ async function heardOf(status: number, headers: Readonly<Record<string, string>>
   const guard = testGuard({ breaker, overload, now: Date.now });
   const { call } = await testGateway(
     () => new Response("{}", { status, headers: { "content-type": "application/problem+json", ...headers } }),
-    { guards: { account: guard, app: guard, ops: guard }, now: Date.now },
+    { guards: ofEachUpstream(() => guard), now: Date.now },
   );
   for (let number = 0; number < 30; number += 1)
     await call("/v1/account/refresh", {
@@ -47,13 +48,13 @@ it.each([
 });
 
 it("each BFF's guard has the limiters that its readiness looks at", () => {
-  const limiters = bffLimiters("bbr");
+  const limiters = upstreamLimiters("bbr");
   const given: Record<string, unknown> = {};
   const makeGuard: MakeGuard = (upstream, { overload }) => {
     given[upstream] = { read: overload?.("read"), write: overload?.("write") };
     return {} as Guard;
   };
-  bffGuards(makeGuard, limiters);
+  upstreamGuards(makeGuard, limiters);
   expect(given).toEqual(limiters);
   for (const name of ["account", "app", "ops"] as const)
     expect(given[name]).toEqual({ read: limiters[name].read, write: limiters[name].write });

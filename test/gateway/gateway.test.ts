@@ -59,7 +59,11 @@ describe("the gateway refuses", () => {
 
   it.each([
     ["DELETE", "/v1/history/reports", "POST"],
-    ["POST", "/v1/history", "GET, HEAD"],
+    ["POST", "/v1/history", "GET, DELETE, HEAD"],
+    ["POST", "/v1/history/export", "GET, HEAD"],
+    ["DELETE", "/v1/history/changes", "GET, HEAD"],
+    ["DELETE", "/v1/history/settings", "GET, PUT, HEAD"],
+    ["GET", "/v1/history/video/m1", "PUT, DELETE"],
     ["PUT", "/v1/account/me", "GET, DELETE, HEAD"],
     ["POST", "/healthz", "GET, HEAD"],
   ])("%s %s with 405 and Allow: %s", async (method, path, allow) => {
@@ -316,12 +320,12 @@ describe("the gateway's own routes", () => {
     expect(response.status).toBe(503);
     expect(await response.json()).toMatchObject({
       code: "UNAVAILABLE",
-      upstreams: { account: "ok", app: "failed", ops: "ok" },
+      upstreams: { account: "ok", app: "failed", ops: "ok", realtime: "ok" },
     });
     const { call: healthy } = await testGateway();
     expect(await (await healthy("/readyz")).json()).toEqual({
       status: "ready",
-      upstreams: { account: "ok", app: "ok", ops: "ok" },
+      upstreams: { account: "ok", app: "ok", ops: "ok", realtime: "ok" },
     });
   });
 

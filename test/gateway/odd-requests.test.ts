@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
+import { ofEachUpstream } from "../../src/contracts/internal-request.ts";
 import { readGatewayContext } from "../../src/contracts/gateway-context.ts";
 import { HystrixBreaker } from "../../src/resilience/breaker/hystrix-breaker.ts";
 import { accessToken } from "../support/workers/ed25519.ts";
@@ -56,7 +57,7 @@ describe("a host that makes no URL", () => {
     const breaker = new HystrixBreaker();
     const guard = testGuard({ upstream: "account", breaker });
     const { send, lines, forwarded, clock } = await testGateway(undefined, {
-      guards: { account: guard, app: guard, ops: guard },
+      guards: ofEachUpstream(() => guard),
     });
     for (const host of ["a b", "[::1", "a:99999", "%zz", "a%2fb"]) {
       for (const path of ["/healthz", "/nowhere", REGISTER, "/readyz"]) {
@@ -108,7 +109,7 @@ describe("a body", () => {
     const breaker = new HystrixBreaker();
     const guard = testGuard({ upstream: "account", breaker });
     const { call, forwarded, lines } = await testGateway(undefined, {
-      guards: { account: guard, app: guard, ops: guard },
+      guards: ofEachUpstream(() => guard),
       now: Date.now,
     });
     for (let request = 0; request < 10; request += 1) {
@@ -125,7 +126,7 @@ describe("a body", () => {
   it("that took a good part of the route's time leaves its client in a hurry: nobody below is blamed for the rest", async () => {
     const guard = testGuard({ upstream: "account" });
     const { call, forwarded } = await testGateway(undefined, {
-      guards: { account: guard, app: guard, ops: guard },
+      guards: ofEachUpstream(() => guard),
       now: Date.now,
     });
     await call("/v1/account/refresh", body(["{", "}"], 400));
@@ -185,7 +186,7 @@ describe("a client who hangs up", () => {
     const guard = testGuard({ upstream: "account", maxConcurrent: 1 });
     let hangs = true;
     const { call, forwarded } = await testGateway(() => (hangs ? never : Response.json({})), {
-      guards: { account: guard, app: guard, ops: guard },
+      guards: ofEachUpstream(() => guard),
       now: Date.now,
     });
     const client = new AbortController();

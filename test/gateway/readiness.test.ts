@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
-import { bffLimiters, readyGuards } from "../../src/gateway/bff-guards.ts";
+import { ofEachUpstream, UPSTREAM_NAMES } from "../../src/contracts/internal-request.ts";
+import { upstreamLimiters, readyGuards } from "../../src/gateway/upstream-guards.ts";
 import type { Guard } from "../../src/platform/guard/guard.ts";
 import type { MakeGuard, UpstreamOptions } from "../../src/platform/guard/guard-kit.ts";
 import { OVERLOAD_LIMITERS } from "../../src/resilience/overload/overload-limiters.ts";
@@ -9,8 +10,10 @@ import { testGateway } from "../support/workers/test-gateway.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 import { VirtualTime } from "../../testbed/virtual-time.ts";
 
-const READY = { status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok" } };
-const UNKNOWN = { account: "unknown", app: "unknown", ops: "unknown" };
+const READY = { status: "ready", upstreams: { account: "ok", app: "ok", ops: "ok", realtime: "ok" } };
+/** As many are asked. */
+const ALL = UPSTREAM_NAMES.length;
+const UNKNOWN = { account: "unknown", app: "unknown", ops: "unknown", realtime: "unknown" };
 
 /** A gateway that has so many places to ask each BFF from, under a clock that a test turns. */
 async function withReadyPlaces(maxConcurrent: number, upstream: () => Response | Promise<Response>) {
@@ -19,7 +22,7 @@ async function withReadyPlaces(maxConcurrent: number, upstream: () => Response |
     testGuard({ now: clock.now, maxConcurrent, timer: { withTimeout: (answer) => answer } });
   const gateway = await testGateway(upstream, {
     now: clock.now,
-    readyGuards: { account: guard(), app: guard(), ops: guard() },
+    readyGuards: ofEachUpstream(guard),
     sleep: () => new Promise((resolve) => void setImmediate(resolve)),
   });
   return { ...gateway, clock };
@@ -41,7 +44,7 @@ describe("readiness", () => {
       const answers = await Promise.all(Array.from({ length: 50 }, () => call("/readyz")));
       for (const answer of answers) expect([answer.status, await answer.json()]).toEqual([200, READY]);
       for (let request = 0; request < 50; request += 1) expect((await call("/readyz")).status).toBe(200);
-      expect(forwarded).toHaveLength(second * 3);
+      expect(forwarded).toHaveLength(second * ALL);
       clock.turn(1_000);
     }
   });
@@ -67,7 +70,7 @@ describe("readiness", () => {
     const { call, forwarded } = await testGateway(
       (request) => (request.url.endsWith("/refresh") ? never : Response.json({})),
       {
-        guards: { account: full, app: full, ops: full },
+        guards: ofEachUpstream(() => full),
         now: Date.now,
       },
     );
@@ -87,7 +90,7 @@ describe("readiness", () => {
       return Response.json({});
     });
     const answers = Array.from({ length: 20 }, () => call("/readyz"));
-    await vi.waitFor(() => expect(forwarded).toHaveLength(3));
+    await vi.waitFor(() => expect(forwarded).toHaveLength(ALL));
     isLost = false;
     clock.turn(2_500);
     // All of them have looked by then.
@@ -95,7 +98,7 @@ describe("readiness", () => {
     answer();
     for (const told of await Promise.all(answers.slice(1)))
       expect([told.status, await told.json()]).toEqual([200, READY]);
-    expect(forwarded).toHaveLength(6);
+    expect(forwarded).toHaveLength(2 * ALL);
   });
 
   it("that comes late is an answer too, and ends nobody's asking but its own", async () => {
@@ -105,16 +108,16 @@ describe("readiness", () => {
       () => new Promise((resolve) => void answers.push(() => resolve(Response.json({})))),
     );
     const first = call("/readyz");
-    await vi.waitFor(() => expect(forwarded).toHaveLength(3));
+    await vi.waitFor(() => expect(forwarded).toHaveLength(ALL));
     clock.turn(2_500);
     void call("/readyz");
-    await vi.waitFor(() => expect(forwarded).toHaveLength(6));
-    for (const answer of answers.splice(0, 3)) answer();
+    await vi.waitFor(() => expect(forwarded).toHaveLength(2 * ALL));
+    for (const answer of answers.splice(0, ALL)) answer();
     expect((await first).status).toBe(200);
     // It is old by now; who asks is told all the same, since the second is on its way.
     clock.turn(1_500);
     expect((await call("/readyz")).status).toBe(200);
-    expect(forwarded).toHaveLength(6);
+    expect(forwarded).toHaveLength(2 * ALL);
   });
 
   it("is not waited for without end where all who asked were lost", async () => {
@@ -122,27 +125,27 @@ describe("readiness", () => {
     const told: number[] = [];
     for (let client = 0; client < 20; client += 1)
       void call("/readyz").then(({ status }) => void told.push(status));
-    for (const asked of [3, 6]) {
+    for (const asked of [ALL, 2 * ALL]) {
       await vi.waitFor(() => expect(forwarded).toHaveLength(asked));
       clock.turn(2_500);
     }
     // All but the three who asked.
     await vi.waitFor(() => expect(told).toEqual(Array.from({ length: 17 }, () => 503)));
-    expect(forwarded).toHaveLength(9);
+    expect(forwarded).toHaveLength(3 * ALL);
   });
 
   it("that its own full lane could not ask for is no failure of a BFF's, and is not asked for by each", async () => {
     let isLost = true;
     const { call, clock, forwarded } = await withReadyPlaces(1, () => (isLost ? never : Response.json({})));
     void call("/readyz");
-    await vi.waitFor(() => expect(forwarded).toHaveLength(3));
+    await vi.waitFor(() => expect(forwarded).toHaveLength(ALL));
     isLost = false;
     clock.turn(2_500);
     for (let request = 0; request < 20; request += 1) {
       const answer = await call("/readyz");
       expect([answer.status, await answer.json()]).toMatchObject([503, { upstreams: UNKNOWN }]);
     }
-    expect(forwarded).toHaveLength(3);
+    expect(forwarded).toHaveLength(ALL);
     clock.turn(1_000);
     expect((await call("/readyz")).status).toBe(200);
   });
@@ -150,7 +153,7 @@ describe("readiness", () => {
   it.each(OVERLOAD_LIMITERS)(
     "is the first to be shed while %s sheds a BFF's work, and touches nothing of it",
     async (kind) => {
-      const limiters = bffLimiters(kind);
+      const limiters = upstreamLimiters(kind);
       const work = limiters.app.read;
       overload(work);
       const makeGuard: MakeGuard = (upstream, { overload: limiterOf }) => {
@@ -164,8 +167,10 @@ describe("readiness", () => {
       });
       const before = work.view(Date.now());
       const answer = await call("/readyz");
-      expect(await answer.json()).toMatchObject({ upstreams: { account: "ok", app: "unknown", ops: "ok" } });
-      expect(forwarded).toHaveLength(2);
+      expect(await answer.json()).toMatchObject({
+        upstreams: { account: "ok", app: "unknown", ops: "ok", realtime: "ok" },
+      });
+      expect(forwarded).toHaveLength(ALL - 1);
       expect(work.view(Date.now())).toEqual(before);
     },
   );
@@ -185,11 +190,12 @@ describe("readiness", () => {
     readyGuards((name, { faultsOf, maxConcurrent }) => {
       made.push({ name, faultsOf, maxConcurrent });
       return testGuard();
-    }, bffLimiters("bbr"));
+    }, upstreamLimiters("bbr"));
     expect(made).toEqual([
       { name: "account-ready", faultsOf: "account", maxConcurrent: { reads: 2, writes: 1 } },
       { name: "app-ready", faultsOf: "app", maxConcurrent: { reads: 2, writes: 1 } },
       { name: "ops-ready", faultsOf: undefined, maxConcurrent: { reads: 2, writes: 1 } },
+      { name: "realtime-ready", faultsOf: undefined, maxConcurrent: { reads: 2, writes: 1 } },
     ]);
   });
 });

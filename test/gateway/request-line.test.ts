@@ -17,6 +17,9 @@ const OUT = `00-${"f".repeat(18)}${"0".repeat(14)}-${"b".repeat(16)}-01`;
 
 type Line = Awaited<ReturnType<typeof testGateway>>["lines"][number];
 
+/** What opens a socket says so, and means nothing elsewhere. */
+const UPGRADE = { upgrade: "websocket" };
+
 const pathOf = ({ path }: Route): string => path.replaceAll(/:\w+/g, "0190a1b2-0000-7000-8000-00000000000a");
 
 /** The lines about one request, and what of it the BFF was told. */
@@ -34,7 +37,7 @@ async function linesOf(
   const token = await accessToken({ key: gateway.identityKey, nowMs: gateway.clock.now(), roles });
   const body = method === "GET" ? {} : { body: "{}" };
   const type = "application/json";
-  const all = { authorization: `Bearer ${token}`, traceparent, "content-type": type, ...headers };
+  const all = { authorization: `Bearer ${token}`, traceparent, "content-type": type, ...UPGRADE, ...headers };
   await gateway.call(path, { ...body, method, headers: all });
   return {
     lines: gateway.lines,
@@ -42,14 +45,19 @@ async function linesOf(
   };
 }
 
-const HOT = ROUTES.filter(({ isHot }) => isHot);
+const HOT = ROUTES.filter(({ isHot, upstream }) => isHot && upstream !== "gateway");
 const COLD = ROUTES.filter(({ isHot }) => !isHot);
 const each = (routes: readonly Route[]): [string, Route][] =>
   routes.map((route) => [`${route.methods.join()} ${route.path}`, route]);
 
-it("hot are the history and the home screen, and nothing of money, accounts and operators", () => {
-  const isOften = ({ permission }: Route): boolean =>
-    permission === "history:own" || permission === "home:own";
+it("hot are what players and screens ask of history and home, and sockets; nothing of money, accounts and operators", () => {
+  // Nobody is told of what people do by hand by a hundredth of it.
+  const isByHand = ({ path, methods }: Route): boolean =>
+    methods.some((method) => method === "PUT" || method === "DELETE") || path === "/v1/history/export";
+  const isOften = (route: Route): boolean =>
+    (route.permission === "history:own" && !isByHand(route)) ||
+    route.permission === "home:own" ||
+    route.isUpgrade === true;
   expect(HOT).toEqual(ROUTES.filter(isOften));
   expect(HOT.length).toBeGreaterThanOrEqual(5);
   for (const part of ["/wallet", "/transfers", "/account/", "/ops/"])
@@ -113,12 +121,20 @@ describe("what the gateway answers itself", () => {
     }
   });
 
+  it("is sampled where it is a ticket, which is in no line", async () => {
+    const path = "/v1/realtime/tickets";
+    expect((await linesOf(path, { method: "POST", traceparent: OUT })).lines).toEqual([]);
+    const { lines } = await linesOf(path, { method: "POST", traceparent: IN });
+    expect(lines).toMatchObject([{ route: path, status: 201, sample: SAMPLE }]);
+    expect(JSON.stringify(lines)).not.toMatch(/eyJ/);
+  });
+
   it("is always logged where it is a refusal", async () => {
     const refused = async (path: string, more: Parameters<typeof linesOf>[1]) =>
       (await linesOf(path, { traceparent: OUT, ...more })).lines;
     expect(await refused("/nowhere", {})).toMatchObject([{ status: 404, path: "/nowhere" }]);
     expect(await refused("/healthz", { method: "DELETE" })).toMatchObject([{ status: 405 }]);
-    expect(await refused("/v1/history", { method: "DELETE" })).toMatchObject([{ status: 405 }]);
+    expect(await refused("/v1/home", { method: "DELETE" })).toMatchObject([{ status: 405 }]);
     const badToken = { headers: { authorization: "Bearer none" } };
     expect(await refused("/v1/history", badToken)).toMatchObject([{ status: 401, code: "UNAUTHENTICATED" }]);
     expect(await refused("/v1/ops/audit", { roles: ["user"] })).toMatchObject([{ code: "FORBIDDEN" }]);

@@ -7,41 +7,46 @@ import {
 import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { HistoryErasure } from "../../src/contracts/history.ts";
+import type { HistoryErasure, HistoryPlayback } from "../../src/contracts/history.ts";
+import type { HistorySockets } from "../../src/contracts/realtime.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
+import { newUserState } from "../../src/history/biz/user-state.ts";
 import worker from "../../src/history/worker.ts";
 import { recordOf } from "../support/databases/history-records.ts";
+import { everyTable } from "./support/stores.ts";
 import { plainPromises } from "../support/workers/plain-promises.ts";
 
+/** docs/design/history.md */
+const { STATEMENTS_DOC } = env as unknown as { readonly STATEMENTS_DOC: string };
+const SHARDS = 4;
 const databases = [env.HISTORY_DB_0, env.HISTORY_DB_1];
 const ctx: CallContext = { requestId: "r", traceparent: "", remainingMs: 10_000, principal: null };
 const erasure = plainPromises((exports as unknown as { Erasure: HistoryErasure }).Erasure);
 
-/** Every cell of every table of every database that holds `text`: `table.column`. */
+/** Every column of every table of every database that holds `text`: `table.column`. */
 async function placesOf(text: string): Promise<readonly string[]> {
+  return placesIn(await everyTable(0), text);
+}
+
+async function placesIn(tables: Awaited<ReturnType<typeof everyTable>>, text: string) {
   const places: string[] = [];
-  for (const db of databases) {
-    const tables = await db
-      .prepare(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE '\\_cf%' ESCAPE '\\'",
-      )
-      .all<{ name: string }>();
-    expect(tables.results.length).toBeGreaterThanOrEqual(7);
-    for (const { name: table } of tables.results) {
-      const { results: columns } = await db
-        .prepare("SELECT name FROM pragma_table_info(?)")
-        .bind(table)
-        .all<{ name: string }>();
-      for (const { name: column } of columns) {
-        const found = await db
-          .prepare(`SELECT count(*) AS n FROM "${table}" WHERE instr(CAST("${column}" AS TEXT), ?) > 0`)
-          .bind(text)
-          .first<number>("n");
-        if (found !== 0) places.push(`${table}.${column}`);
-      }
-    }
-  }
+  for (const { table, columnsWith } of tables)
+    for (const column of await columnsWith(text)) places.push(`${table}.${column}`);
   return places;
+}
+
+/**
+ * What docs/design/history.md says of each table: `store table`, and what is left of a user there.
+ */
+function whatErasureMustReach(): ReadonlyMap<string, string> {
+  const [, rest = ""] = STATEMENTS_DOC.split("### What erasure must reach");
+  const [section = ""] = rest.split("\n## ");
+  const rows = section.matchAll(/^\| ([a-z ]+) \| `?([a-z0-9_-]+)`? \| ([^|]+) \|$/gm);
+  return new Map(
+    Array.from(rows, ([, store = "", table = "", left = ""]) => [`${store} ${table}`, left] as const).filter(
+      ([place]) => place !== "store table",
+    ),
+  );
 }
 
 async function bring(queue: string, bodies: readonly unknown[]): Promise<void> {
@@ -59,6 +64,73 @@ async function sweep(): Promise<void> {
   await worker.scheduled(createScheduledController(), env);
   await waitOnExecutionContext(execution);
 }
+
+const playback = plainPromises((exports as unknown as { Playback: HistoryPlayback }).Playback);
+const sockets = plainPromises((exports as unknown as { Sockets: HistorySockets }).Sockets);
+
+describe("what erasure must reach", () => {
+  it("is every table that a store has, and nowhere is the user afterwards but in the marks", async () => {
+    const userId = crypto.randomUUID();
+    const own: CallContext = { ...ctx, principal: { userId, sessionId: "s", roles: ["user"] } };
+    const report = { kind: "video", positionMs: 60_000, event: "playing", at: Date.now() - 1_000 } as const;
+    await playback.report(own, [
+      { ...report, itemId: "m1" },
+      { ...report, itemId: "m2", deviceId: "tv" },
+    ]);
+    await playback.mark(own, { kind: "video", itemId: "m1" }, { watched: true });
+    await playback.remove(own, { kind: "video", itemId: "m2" });
+    await playback.setSettings(own, { paused: true });
+    await sockets.join(own, { comet: "shard-0", sockets: 1, version: 1 });
+    const state = { ...newUserState(userId), paused: true, pausedFromMs: 5, settingsRev: 7 };
+    for (const db of databases) {
+      const writer = d1HistoryWriter(db, Date.now);
+      await writer.writeStates([state]);
+      await writer.upsert([recordOf({ userId })]);
+      await writer.reject(recordOf({ userId, positionMs: -1 }), "why");
+    }
+    const tables = await everyTable(SHARDS);
+    expect(new Set(tables.map(({ store, table }) => `${store} ${table}`))).toEqual(
+      new Set(whatErasureMustReach().keys()),
+    );
+    expect(new Set(await placesIn(tables, userId))).toEqual(
+      new Set([
+        "history.user_id",
+        "history_user.user_id",
+        "history_rejected.user_id",
+        "history_rejected.record",
+        "log.payload",
+        "user_state.user_id",
+        "user_state.state",
+        "listener.user_id",
+      ]),
+    );
+
+    await erasure.erase(ctx, userId);
+    const marked = Array.from(whatErasureMustReach()).filter(([, left]) => left === "the mark");
+    expect(new Set(await placesIn(await everyTable(SHARDS), userId))).toEqual(
+      new Set(marked.map(([place]) => `${place.split(" ").at(-1)}.user_id`)),
+    );
+    // What comes late finds nothing to change.
+    for (const db of databases)
+      await d1HistoryWriter(db, Date.now).writeStates([{ ...state, settingsRev: 9 }]);
+    await bring("playhead-history-flush", [{ type: "flush", shard: 0, users: [], states: [userId] }]);
+    await Promise.allSettled([
+      playback.report(own, [{ ...report, itemId: "m3", at: Date.now() }]),
+      playback.mark(own, { kind: "video", itemId: "m1" }, { watched: true }),
+      playback.remove(own, { kind: "video", itemId: "m1" }),
+      playback.setSettings(own, { paused: true }),
+      playback.clear(own),
+      playback.changes(own, { limit: 100 }),
+    ]);
+    expect(new Set(await placesIn(await everyTable(SHARDS), userId))).toEqual(
+      new Set(marked.map(([place]) => `${place.split(" ").at(-1)}.user_id`)),
+    );
+    for (const db of databases)
+      expect(
+        await db.prepare("SELECT * FROM history_user WHERE user_id = ?").bind(userId).first(),
+      ).toMatchObject({ erased: 1, paused: 0, paused_from: null, settings_rev: 0, forgotten_rev: 0 });
+  });
+});
 
 describe("an erased user", () => {
   it("is found in no table of any database, but for the mark that refuses them, whatever comes late", async () => {

@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import { Erasure, HistoryMapping, Operations, Playback } from "../../src/history/worker.ts";
+import { Erasure, HistoryMapping, Operations, Playback, Sockets } from "../../src/history/worker.ts";
 import { testGarbageCalls } from "../support/workers/garbage-calls.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
@@ -40,6 +40,13 @@ describe("what is asked of history", () => {
       list: { ctx, query: { limit: 20, kind: "video" } },
       continueWatching: { ctx, limit: 20 },
       lookup: { ctx, items: [ITEM] },
+      mark: { ctx, item: ITEM, mark: { watched: true } },
+      remove: { ctx, item: ITEM },
+      clear: { ctx },
+      settings: { ctx },
+      setSettings: { ctx, settings: { paused: false } },
+      changes: { ctx, query: { since: "z9", limit: 20 } },
+      exportAll: { ctx },
       ready: { ctx },
     },
     bad: {
@@ -53,6 +60,8 @@ describe("what is asked of history", () => {
           { ...REPORT, itemId: ".." },
         ],
         [{ ...REPORT, at: 1_700_000_000 }],
+        [{ ...REPORT, rawAt: 1_700_000_000 }],
+        [{ ...REPORT, rawAt: "then" }],
         [{ ...REPORT, event: "slept" }],
       ],
       "list query": [{ limit: 0 }, { limit: 101 }, { limit: 20, cursor: "?" }, { limit: 20, kind: "Video" }],
@@ -63,6 +72,80 @@ describe("what is asked of history", () => {
         [{ kind: "video", itemId: "." }],
         Array.from({ length: 101 }, () => ITEM),
       ],
+      "mark item": [{ kind: "video" }, { kind: "video", itemId: ".." }, { kind: "Video", itemId: "m1" }],
+      "mark mark": [
+        { watched: "yes" },
+        { dismissed: false },
+        { at: 1_700_000_000_000 },
+        { watched: true, at: 1_700_000_000 },
+      ],
+      "remove item": [{ itemId: "m1" }, { kind: "video", itemId: "a/b" }],
+      "setSettings settings": [{ paused: 1 }, { paused: "true" }],
+      "changes query": [
+        { limit: 0 },
+        { limit: 101 },
+        { since: "z9" },
+        { since: "A", limit: 1 },
+        { since: 5, limit: 1 },
+      ],
+    },
+  });
+
+  testGarbageCalls({
+    name: "Sockets",
+    entrypoint: Sockets,
+    remote: remote("Sockets"),
+    world,
+    calls: {
+      mapping: { ctx, "cell?": "main" },
+      join: { ctx, order: { comet: "shard-0", sockets: 1, version: 1, since: "z9", limit: 20 } },
+      leave: {
+        ctx,
+        comet: "shard-0",
+        listeners: [{ userId: "ada", sockets: 0, version: 2 }],
+        "cell?": "main",
+      },
+      report: {
+        ctx,
+        comet: "shard-0",
+        batch: [{ userId: "ada", socket: "phone", reports: [REPORT], others: false, version: 1 }],
+        "cell?": "main",
+      },
+    },
+    bad: {
+      "mapping cell": ["", "US", "shard", "a-cell"],
+      "join order": [
+        { comet: "shard-0", sockets: 0, version: 1 },
+        { comet: "shard-0", sockets: 1, version: -1 },
+        { comet: "shard-0", sockets: 1, version: 1.5 },
+        { comet: "../x", sockets: 1, version: 1 },
+        { comet: "shard-0", sockets: 1, version: 1, since: "A" },
+        { comet: "shard-0", sockets: 1, version: 1, limit: 101 },
+      ],
+      "leave comet": ["", "shard", "shard-01", "x".repeat(99)],
+      "leave listeners": [
+        [{ userId: "two words", sockets: 0, version: 1 }],
+        [{ userId: "ada", sockets: -1, version: 1 }],
+        Array.from({ length: 1_001 }, () => ({ userId: "ada", sockets: 0, version: 1 })),
+      ],
+      "leave cell": ["", "US", "shard"],
+      "report comet": ["", "shard", "shard-01"],
+      "report batch": [
+        [],
+        [{ userId: "", socket: "phone", reports: [REPORT], others: false, version: 1 }],
+        [{ userId: "ada", socket: "", reports: [REPORT], others: false, version: 1 }],
+        [{ userId: "ada", socket: "phone", reports: [], others: false, version: 1 }],
+        [{ userId: "ada", socket: "phone", reports: [REPORT], version: 1 }],
+        [{ userId: "ada", socket: "phone", reports: [REPORT], others: false, version: -1 }],
+        Array.from({ length: 2 }, () => ({
+          userId: "ada",
+          socket: "phone",
+          reports: Array.from({ length: 51 }, () => REPORT),
+          others: false,
+          version: 1,
+        })),
+      ],
+      "report cell": ["", "US", "shard"],
     },
   });
 
@@ -76,6 +159,7 @@ describe("what is asked of history", () => {
       rejected: { ctx, query: { limit: 20 } },
       redriveRejected: { ctx, order: { all: true, dryRun: true } },
       flush: { ctx },
+      upstreams: { ctx },
     },
     bad: {
       "rejected query": [{ limit: 0 }, { limit: 101 }, { limit: 20, cursor: "?" }],
@@ -92,12 +176,15 @@ describe("what is asked of history", () => {
     entrypoint: Erasure,
     remote: remote("Erasure"),
     world,
-    calls: { erase: { ctx, userId: "eve" } },
-    bad: { "erase userId": ["", "x".repeat(65), "two words"] },
+    calls: { erase: { ctx, userId: "eve", "cell?": "main" } },
+    bad: {
+      "erase userId": ["", "x".repeat(65), "two words"],
+      "erase cell": ["", "US", "shard", "a-cell"],
+    },
   });
 
   // The first answer is kept for good: garbage in it would be every shard's copy.
-  const mapping = env.MAPPING.getByName("garbage");
+  const mapping = env.MAPPING.getByName("main");
   testGarbageCalls({
     name: "HistoryMapping",
     entrypoint: HistoryMapping,
@@ -106,7 +193,7 @@ describe("what is asked of history", () => {
       runInDurableObject(mapping, (_object, state) =>
         JSON.stringify(state.storage.kv.get("mapping") ?? null),
       ),
-    calls: { current: { buckets: 7 } },
-    bad: { "current buckets": [-1, 0.5, 2 ** 32, "7", null] },
+    calls: { current: { buckets: 7, "takesMap?": true } },
+    bad: { "current buckets": [-1, 0.5, 2 ** 32, "7", null], "current takesMap": ["yes", 1, null] },
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createHistoryJob, type HistoryJobDeps } from "../../src/history/biz/history-job.ts";
 import type { Failures } from "../../src/history/biz/ports.ts";
 import type { QueueMessage } from "../../src/history/biz/flush-message.ts";
+import { confirmationOfState, newUserState, type UserState } from "../../src/history/biz/user-state.ts";
 import type { Confirmation, HistoryRecord } from "../../src/history/biz/record.ts";
 import { d1HistoryReader } from "../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
@@ -11,6 +12,7 @@ import { guardedD1 } from "../../src/platform/guard/guarded-d1.ts";
 import { ENDLESS } from "../../src/platform/call/patience.ts";
 import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
 import { recordOf as dullRecord } from "../support/databases/history-records.ts";
+import { DULL_WRITER, EMPTY_SHARDS, jobParts } from "./support/job-parts.ts";
 import { testGuard } from "../support/workers/test-guard.ts";
 
 const db = env.HISTORY_DB_0;
@@ -33,25 +35,25 @@ function jobOver(records: readonly HistoryRecord[], more: Partial<HistoryJobDeps
   const confirmed: Confirmation[] = [];
   const failures: string[] = [];
   const counted: Failures["counts"][] = [];
-  const run = createHistoryJob({
-    shards: {
-      collect: async () => records,
-      confirm: async (_shard, confirmations) => void confirmed.push(...confirmations),
-      refill: async () => undefined,
-    },
-    writers: [d1HistoryWriter(db, now)],
-    databaseOf: () => 0,
-    entriesPerUserMax: 1_000,
-    random: () => 1,
-    onFailure: (what) => void failures.push(what),
-    failures: { note: async ({ counts }) => void counted.push(counts) },
-    ...more,
-  });
+  const run = createHistoryJob(
+    jobParts({
+      shards: {
+        ...EMPTY_SHARDS,
+        collect: async () => records,
+        confirm: async (_shard, confirmations) => void confirmed.push(...confirmations),
+      },
+      writers: [d1HistoryWriter(db, now)],
+      onFailure: (what) => void failures.push(what),
+      failures: { note: async ({ counts }) => void counted.push(counts) },
+      now,
+      ...more,
+    }),
+  );
   return { run, confirmed, failures, counted };
 }
 
 const stored = async (userId: string): Promise<readonly HistoryRecord[]> =>
-  d1HistoryReader([db], () => 0).newestOf(userId, 2_000);
+  d1HistoryReader(() => db).newestOf(userId, 2_000);
 
 /** Rows D1 says it wrote for an upsert of `records`. */
 async function rowsWritten(records: readonly HistoryRecord[]): Promise<number> {
@@ -318,9 +320,8 @@ describe("the history job", () => {
     const good = recordOf(freshUser());
     const { run } = jobOver([], {
       shards: {
+        ...EMPTY_SHARDS,
         collect: async (shard) => (shard === 0 ? [good] : ("nonsense" as unknown as HistoryRecord[])),
-        confirm: async () => undefined,
-        refill: async () => undefined,
       },
     });
     expect(await run([flushOf([good]), { ...flushOf([recordOf(freshUser())]), shard: 1 }])).toEqual([
@@ -363,11 +364,7 @@ describe("the history job", () => {
     const lost = recordOf(freshUser());
     const { run, failures } = jobOver([], {
       databaseOf: (userId) => (userId === good.userId ? 0 : 7),
-      shards: {
-        collect: async (shard) => (shard === 0 ? [good] : [lost]),
-        confirm: async () => undefined,
-        refill: async () => undefined,
-      },
+      shards: { ...EMPTY_SHARDS, collect: async (shard) => (shard === 0 ? [good] : [lost]) },
     });
     expect(await run([flushOf([good]), { ...flushOf([lost]), shard: 1 }])).toEqual(["done", "again"]);
     expect(failures).toEqual(["write database 7"]);
@@ -375,11 +372,7 @@ describe("the history job", () => {
 
   it("asks for a message again if its shard or its database fails, and confirms nothing unwritten", async () => {
     const record = recordOf(freshUser());
-    const broken = {
-      upsert: async () => Promise.reject(new Error("D1 is away")),
-      reject: async () => undefined,
-      trim: async () => undefined,
-    };
+    const broken = { ...DULL_WRITER, upsert: async () => Promise.reject(new Error("D1 is away")) };
     const { run, confirmed, failures } = jobOver([record], { writers: [broken] });
     expect(await run([flushOf([record])])).toEqual(["again"]);
     expect(confirmed).toEqual([]);
@@ -389,11 +382,7 @@ describe("the history job", () => {
   it("asks for a message again if its shard gives nothing, or does not hear what is safe", async () => {
     const record = recordOf(freshUser());
     const failing = async () => Promise.reject(new Error("the shard is away"));
-    const shards = {
-      collect: async () => [record],
-      confirm: async () => undefined,
-      refill: async () => undefined,
-    };
+    const shards = { ...EMPTY_SHARDS, collect: async () => [record] };
     const deaf = jobOver([], { shards: { ...shards, confirm: failing } });
     expect(await deaf.run([flushOf([record])])).toEqual(["again"]);
     expect(await stored(record.userId)).toEqual([record]);
@@ -405,31 +394,72 @@ describe("the history job", () => {
   it("lets a broken database hold up only the shards that need it", async () => {
     const onGood = recordOf(freshUser());
     const onBroken = recordOf(freshUser());
-    const broken = {
-      upsert: async () => Promise.reject(new Error("D1 is away")),
-      reject: async () => undefined,
-      trim: async () => undefined,
-    };
+    const broken = { ...DULL_WRITER, upsert: async () => Promise.reject(new Error("D1 is away")) };
     const { run } = jobOver([], {
       writers: [d1HistoryWriter(db, now), broken],
       databaseOf: (userId) => (userId === onGood.userId ? 0 : 1),
-      shards: {
-        collect: async (shard) => (shard === 0 ? [onGood] : [onBroken]),
-        confirm: async () => undefined,
-        refill: async () => undefined,
-      },
+      shards: { ...EMPTY_SHARDS, collect: async (shard) => (shard === 0 ? [onGood] : [onBroken]) },
     });
     expect(await run([flushOf([onGood]), { ...flushOf([onBroken]), shard: 1 }])).toEqual(["done", "again"]);
     expect(await stored(onGood.userId)).toEqual([onGood]);
   });
 
-  it("keeps the newest entries of a user and deletes the rest", async () => {
+  it("has a user settled who has too much, and deletes what their state says then, and nothing else", async () => {
     const userId = freshUser();
     const records = Array.from({ length: 12 }, (_, index) =>
       recordOf(userId, { itemId: `m${index}`, atMs: index, rev: index + 1 }),
     );
-    const { run } = jobOver(records, { entriesPerUserMax: 5, random: () => 0 });
-    await run([flushOf(records)]);
+    const states: UserState[] = [];
+    const shards = {
+      ...EMPTY_SHARDS,
+      collect: async () => records,
+      collectStates: async () => states,
+      settle: async (_shard: number, settled: string) =>
+        void states.push({ ...newUserState(settled), floor: { atMs: 6, rev: 7 }, floorRev: 20 }),
+    };
+    const { run } = jobOver([], { shards, entriesPerUserMax: 5, random: () => 0 });
+    expect(await run([flushOf(records)])).toEqual(["done"]);
+    expect(await stored(userId)).toHaveLength(12);
+    expect(states.map((state) => state.userId)).toEqual([userId]);
+    expect(await run([{ type: "flush", shard: 0, users: [], states: [userId] }])).toEqual(["done"]);
     expect((await stored(userId)).map(({ itemId }) => itemId)).toEqual(["m11", "m10", "m9", "m8", "m7"]);
+  });
+
+  it("settles nobody who has as much as is kept", async () => {
+    const userId = freshUser();
+    const records = Array.from({ length: 5 }, (_, index) =>
+      recordOf(userId, { itemId: `m${index}`, atMs: index, rev: index + 1 }),
+    );
+    const settled: string[] = [];
+    const shards = {
+      ...EMPTY_SHARDS,
+      collect: async () => records,
+      settle: async (_shard: number, user: string) => void settled.push(user),
+    };
+    const { run } = jobOver([], { shards, entriesPerUserMax: 5, random: () => 0 });
+    await run([flushOf(records)]);
+    expect(settled).toEqual([]);
+  });
+
+  it("confirms a state that the database has, and brings nothing back that it says is cleared", async () => {
+    const old = recordOf(freshUser(), { atMs: 5_000, rev: 5 });
+    const { userId } = old;
+    await rowsWritten([old]);
+    const state = { ...newUserState(userId), cleared: { atMs: 6_000, rev: 60 } };
+    const confirmed: unknown[] = [];
+    const shards = {
+      ...EMPTY_SHARDS,
+      // A job that was stalled has collected it before the clear.
+      collect: async () => [{ ...old, atMs: 5_500, rev: 6 }],
+      collectStates: async () => [state],
+      confirmStates: async (_shard: number, states: readonly unknown[]) => void confirmed.push(...states),
+    };
+    const { run } = jobOver([], { shards });
+    const message = { type: "flush", shard: 0, users: [[userId, ["video/m1"]]], states: [userId] } as const;
+    expect(await run([message])).toEqual(["done"]);
+    expect(await stored(userId)).toEqual([]);
+    expect(confirmed).toEqual([confirmationOfState(state)]);
+    expect(await run([message])).toEqual(["done"]);
+    expect(await stored(userId)).toEqual([]);
   });
 });

@@ -4,12 +4,13 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { HistoryOperations, HistoryPlayback } from "../../src/contracts/history.ts";
 import type { RejectedKey, RejectedQuery, RejectedRecord } from "../../src/contracts/rejected.ts";
-import { bucketOf } from "../../src/history/biz/buckets.ts";
+import { bucketOf, BUCKETS } from "../../src/history/biz/buckets.ts";
 import { Operators } from "../../src/history/biz/operators.ts";
 import { redriveRejected } from "../../src/history/biz/redrive.ts";
 import type { RejectedStore } from "../../src/history/biz/ports.ts";
 import { listRejected } from "../../src/history/biz/rejected.ts";
 import type { HistoryRecord } from "../../src/history/biz/record.ts";
+import { onlyMain } from "./support/only-main.ts";
 import { ShardDirectory } from "../../src/history/biz/shard-directory.ts";
 import type { ShardRpc } from "../../src/history/biz/shard-rpc.ts";
 import { d1Erasure } from "../../src/history/data/d1-erasure.ts";
@@ -22,7 +23,7 @@ import { recordOf } from "../support/databases/history-records.ts";
 
 const databases = [env.HISTORY_DB_0, env.HISTORY_DB_1] as const;
 const NOW_MS = 1_700_000_000_000;
-const stores = databases.map((db) => d1Rejected(db, () => NOW_MS));
+const stores = databases.map((db, database) => d1Rejected(db, () => NOW_MS, { cell: "main", database }));
 
 let users = 0;
 const freshUser = (): string => `user-${(users += 1)}`;
@@ -36,7 +37,7 @@ async function setAside(
   return record;
 }
 
-const stored = (userId: string) => d1HistoryReader(databases, () => 0).newestOf(userId, 10);
+const stored = (userId: string) => d1HistoryReader(() => databases[0]).newestOf(userId, 10);
 
 async function listed(): Promise<readonly RejectedRecord[]> {
   return (await listRejected(stores, { limit: 100 })).items;
@@ -112,6 +113,20 @@ describe("a redrive", () => {
     });
     expect(await stored(record.userId)).toEqual([record]);
     expect((await listed()).map(({ userId }) => userId)).toEqual([other.userId]);
+  });
+
+  it("takes what the release before has set aside, which says nothing of marks and deletions", async () => {
+    const record = recordOf({ userId: freshUser() });
+    const { rawAtMs: _raw, watched: _watched, dismissed: _dismissed, deleted: _deleted, ...before } = record;
+    await setAside(before as HistoryRecord);
+    expect((await redriveRejected(stores, { all: true })).redriven).toEqual([keyOf(record)]);
+    expect(await stored(record.userId)).toEqual([record]);
+  });
+
+  it("writes a deletion that was set aside as what it is", async () => {
+    const record = await setAside(recordOf({ userId: freshUser(), deleted: true, rawAtMs: 5 }));
+    await redriveRejected(stores, { all: true });
+    expect(await stored(record.userId)).toEqual([record]);
   });
 
   it("never covers what is newer, and brings nobody back who is erased; their rows go", async () => {
@@ -230,17 +245,25 @@ describe("operators", () => {
       rejected: stores,
       flushWindowMs: 1,
       readFailures: () => Promise.reject(new Error("nobody asks")),
-      directory: new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) }),
-      callShard: (_shard, _what, _how, call) =>
-        call(
-          {
-            forgetView: (userId: string) => (told.push(userId), forgetView()),
-          } as Partial<ShardRpc> as ShardRpc,
-          1_000,
-        ),
+      cells: onlyMain({
+        name: "main",
+        directory: new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) }),
+        callShard: (_shard, _what, _how, call) =>
+          call(
+            {
+              forgetView: (userId: string) => (told.push(userId), forgetView()),
+            } as Partial<ShardRpc> as ShardRpc,
+            1_000,
+          ),
+      }),
     });
     const logger = { info: write, warn: write } as Partial<Logger> as Logger;
-    const Operations = operationsEntrypoint<typeof env>(() => ({ now: Date.now, operators, logger }));
+    const Operations = operationsEntrypoint<typeof env>(() => ({
+      now: Date.now,
+      upstreams: [],
+      operators,
+      logger,
+    }));
     return { service: new Operations(createExecutionContext(), env), lines, told };
   }
 
@@ -282,7 +305,7 @@ describe("operators", () => {
     };
     for (const userId of [freshUser(), freshUser(), freshUser(), freshUser()]) {
       expect((await Playback.list(ctx(userId), { limit: 10 })).items).toEqual([]);
-      await setAside(recordOf({ userId }), { database: bucketOf(userId) < 512 ? 0 : 1 });
+      await setAside(recordOf({ userId }), { database: bucketOf(userId) < BUCKETS / 2 ? 0 : 1 });
       await Operations.redriveRejected(ctx("admin-1"), { all: true });
       expect((await Playback.list(ctx(userId), { limit: 10 })).items).toMatchObject([{ itemId: "m1" }]);
     }

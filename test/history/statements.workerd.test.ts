@@ -3,9 +3,11 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { createHistoryJob } from "../../src/history/biz/history-job.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
+import { newUserState } from "../../src/history/biz/user-state.ts";
 import { wire } from "../../src/history/wire.ts";
 import { recordOf } from "../support/databases/history-records.ts";
 import { meteredD1 } from "../../testbed/databases/metered-d1.ts";
+import { EMPTY_SHARDS, jobParts } from "./support/job-parts.ts";
 import { disagreements } from "../support/databases/statement-bounds.ts";
 
 /** docs/design/history.md */
@@ -25,7 +27,8 @@ async function fill(): Promise<void> {
   const old = `CASE WHEN i < 2000 THEN 0 ELSE ${nowMs} END`;
   const statements = [
     `INSERT INTO history (user_id, kind, item_id, position_ms, event, at, rev)
-      ${numbers} SELECT 'user-' || (i / ${ENTRIES_PER_USER}), 'video', 'm-' || i, 0, 'playing', i, 1 FROM n`,
+      ${numbers} SELECT 'user-' || (i / ${ENTRIES_PER_USER}), 'video', 'm-' || i, 0, 'playing', i, i + 1 FROM n`,
+    `UPDATE history SET deleted = rev WHERE at >= ${ROWS - 3 * ENTRIES_PER_USER}`,
     `INSERT INTO history_user (user_id) ${numbers} SELECT 'user-' || i FROM n`,
     `INSERT INTO history_rejected (user_id, kind, item_id, rev, record, reason, rejected_at)
       ${numbers} SELECT 'user-' || i, 'video', 'm1', 1, '{}', 'why', ${old} FROM n`,
@@ -46,23 +49,25 @@ describe("what the history does in a database by itself", () => {
       ]),
     );
     const good = Array.from({ length: 1_000 }, (_, index) =>
-      recordOf({ userId: "user-1", itemId: `new-${index}`, rev: 9 }),
+      recordOf({ userId: "user-1", itemId: `new-${index}`, rev: ROWS + 1 }),
     );
     const refused = recordOf({ userId: "user-2", positionMs: -1, rev: 9 });
-    const runJob = createHistoryJob({
-      shards: {
-        collect: async () => [...good, refused],
-        confirm: async () => undefined,
-        refill: async () => undefined,
-      },
-      writers: [d1HistoryWriter(metered, Date.now)],
-      databaseOf: () => 0,
-      entriesPerUserMax: ENTRIES_PER_USER,
-      random: () => 0,
-      onFailure: () => undefined,
-      failures: { note: async () => undefined },
-    });
-    await runJob([{ type: "flush", shard: 0, users: [["user-1", ["video/m1"]]] }]);
+    const tombstone = recordOf({ userId: "user-2500", deleted: true, rev: 9 });
+    const state = { ...newUserState("user-1"), cleared: { atMs: 1_500, rev: 1_501 } };
+    const runJob = createHistoryJob(
+      jobParts({
+        shards: {
+          ...EMPTY_SHARDS,
+          collect: async () => [...good, refused, tombstone],
+          collectStates: async () => [state],
+        },
+        writers: [d1HistoryWriter(metered, Date.now)],
+        entriesPerUserMax: ENTRIES_PER_USER,
+        now: Date.now,
+        random: () => 0,
+      }),
+    );
+    await runJob([{ type: "flush", shard: 0, users: [["user-1", ["video/m1"]]], states: ["user-1"] }]);
     await own.sweep(Date.now());
     expect(disagreements(STATEMENTS_DOC, statements)).toEqual([]);
   });

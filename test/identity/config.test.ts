@@ -5,6 +5,9 @@ const KEY = "A".repeat(43);
 const VARS = {
   LOG_LEVEL: "info",
   SESSION_AGE_MS_MAX: "15552000000",
+  REFRESH_LEEWAY_MS: "10000",
+  CELLS: "main",
+  CELL_OF: "*=main",
   RATE_LIMIT_SCALE: "1",
   BREAKER_ENGINES: "",
   HEDGED_UPSTREAMS: "",
@@ -38,6 +41,18 @@ describe("identity's config", () => {
     expect(keysIn(`${next}, ${KEY}`)).toEqual([1, 0]);
     for (const bad of ["", `${KEY},`, `${KEY} ${KEY}`, [KEY, KEY, KEY, KEY, KEY].join(",")])
       expect(() => keysIn(bad)).toThrow(/KEY_ENCRYPTION_KEY/);
+  });
+
+  it("has homes for all continents, in cells that there are", () => {
+    const read = (vars: Readonly<Record<string, string>>) =>
+      readIdentityConfig({ ...VARS, KEY_ENCRYPTION_KEY: KEY, ...vars });
+    const { CELLS, CELL_OF } = read({ CELLS: "main:weur,us:enam", CELL_OF: "NA=us,*=main" });
+    expect(CELLS.map(({ name }) => name)).toEqual(["main", "us"]);
+    expect(Object.fromEntries(CELL_OF)).toEqual({ NA: "us", "*": "main" });
+    expect(() => read({ CELL_OF: "NA=us,*=main" })).toThrow("CELL_OF: must name cells that are in CELLS");
+    expect(() => read({ CELL_OF: "NA=main" })).toThrow("CELL_OF: *=<cell> is missing");
+    expect(() => read({ CELLS: "main,shard" })).toThrow(/CELLS: "shard" is no cell/);
+    expect(() => read({ CELLS: "us" })).toThrow("CELLS: the cell main is missing");
   });
 
   it("takes a password of the operator's only if it may be one, and tells the rule and never the password", () => {

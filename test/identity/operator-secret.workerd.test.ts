@@ -9,6 +9,8 @@ import {
   bearerOf,
   db,
   logIn,
+  newAccount,
+  PASSWORD,
   revokedSessions,
   sessionOf,
   stolenDatabase,
@@ -56,8 +58,9 @@ describe("KEY_ENCRYPTION_KEY, changed", () => {
     // Made a while ago, as keys are whose secret is changed.
     await db.prepare("UPDATE signing_key SET created_at = created_at - 60000").run();
     const next = deployedWith({ KEY_ENCRYPTION_KEY: SEALED_NEXT ?? "", ADMIN_PASSWORD: "" });
-    const grant = await next.sessions.refresh(before.refreshToken);
-    expect(bearerOf(grant).principal?.userId).toBe(before.userId);
+    const { email } = await newAccount();
+    const grant = await next.signIn({ email, password: PASSWORD }, "192.0.2.2");
+    expect(bearerOf(grant).principal?.roles).toEqual(["user"]);
     const kids = (await next.keys.publicKeys()).map(({ kid }) => kid);
     expect(kids).toHaveLength(2);
     const { results } = await db
@@ -65,7 +68,16 @@ describe("KEY_ENCRYPTION_KEY, changed", () => {
       .all();
     expect(results).toEqual([{ actor: "system", action: "replace-keys", target: kids[1] }]);
     const both = deployedWith({ KEY_ENCRYPTION_KEY: `${SEALED_NEXT},${SEALS_NOW}`, ADMIN_PASSWORD: "" });
-    expect(await both.sessions.refresh(grant.refreshToken)).toMatchObject({ userId: before.userId });
+    for (const { refreshToken, userId } of [before, grant])
+      expect(await both.sessions.refresh(refreshToken)).toMatchObject({ userId });
     expect(await both.keys.publicKeys()).toHaveLength(2);
+  });
+
+  it("without the one before in the list believes no refresh token that it has made, and ends no session by that", async () => {
+    const { refreshToken, userId } = await logIn((await newAccount()).email);
+    const without = deployedWith({ KEY_ENCRYPTION_KEY: SEALED_NEXT ?? "", ADMIN_PASSWORD: "" });
+    await expect(without.sessions.refresh(refreshToken)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    const withIt = deployedWith({ KEY_ENCRYPTION_KEY: `${SEALED_NEXT},${SEALS_NOW}`, ADMIN_PASSWORD: "" });
+    expect(await withIt.sessions.refresh(refreshToken)).toMatchObject({ userId });
   });
 });

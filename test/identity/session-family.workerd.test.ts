@@ -69,6 +69,7 @@ describe("a session", () => {
     expect(await sessions.open({ ...account, passwordHash: "plain:before" })).toBeNull();
     await accountStore.erase({
       userId: account.id,
+      cell: null,
       knownHash: account.passwordHash,
       nowMs: 1,
       retryAtMs: 1,

@@ -6,6 +6,8 @@ import { AGE_MS_MAX, newFamily, REFRESH_LIMIT, sessionIdOf } from "./support/ses
 
 const db = env.IDENTITY_DB;
 const refused = { code: "UNAUTHENTICATED" };
+/** Rows, as docs/design/identity.md has them. */
+const READ_A_REFRESH = 10;
 
 describe("a session's age", () => {
   /** Refreshes every 29 days until it is refused. Answers the session's age then. */
@@ -31,7 +33,7 @@ describe("a session's age", () => {
     expect(ageMs).toBeLessThan(AGE_MS_MAX + SESSION_TTL_MS);
   });
 
-  it("ends it to the ms, and is written down as the end of session and token", async () => {
+  it("ends it to the ms, and is written down as the end of the session", async () => {
     const { clock, sessions, open } = await newFamily();
     const openedAtMs = clock.now();
     let grant = await open();
@@ -40,13 +42,11 @@ describe("a session's age", () => {
       grant = await sessions.refresh(grant.refreshToken);
     }
     expect(clock.now() - openedAtMs).toBe(AGE_MS_MAX - 1);
-    const row = await db
-      .prepare(
-        "SELECT max(t.expires_at) AS token, s.expires_at AS session FROM session s JOIN refresh_token t ON t.session_id = s.id WHERE s.id = ?",
-      )
+    const endsAtMs = await db
+      .prepare("SELECT expires_at FROM session WHERE id = ?")
       .bind(sessionIdOf(grant))
-      .first();
-    expect(row).toEqual({ token: openedAtMs + AGE_MS_MAX, session: openedAtMs + AGE_MS_MAX });
+      .first("expires_at");
+    expect(endsAtMs).toBe(openedAtMs + AGE_MS_MAX);
     clock.turn(1);
     await expect(sessions.refresh(grant.refreshToken)).rejects.toMatchObject(refused);
   });
@@ -62,18 +62,13 @@ describe("a session's age", () => {
 
   it("counts too where a release that knows none has extended the session, or the var was higher then", async () => {
     const { clock, sessions, open } = await newFamily();
-    const { refreshToken, ...grant } = await open();
-    const laterMs = clock.now() + 10 * AGE_MS_MAX;
-    await db.batch([
-      db
-        .prepare("UPDATE session SET expires_at = ?2 WHERE id = ?1")
-        .bind(sessionIdOf({ ...grant, refreshToken }), laterMs),
-      db
-        .prepare("UPDATE refresh_token SET expires_at = ?2 WHERE session_id = ?1")
-        .bind(sessionIdOf({ ...grant, refreshToken }), laterMs),
-    ]);
+    const grant = await open();
+    await db
+      .prepare("UPDATE session SET expires_at = ?2 WHERE id = ?1")
+      .bind(sessionIdOf(grant), clock.now() + 10 * AGE_MS_MAX)
+      .run();
     clock.turn(AGE_MS_MAX - 1);
-    const { refreshToken: next } = await sessions.refresh(refreshToken);
+    const { refreshToken: next } = await sessions.refresh(grant.refreshToken);
     clock.turn(1);
     await expect(sessions.refresh(next)).rejects.toMatchObject(refused);
   });
@@ -155,31 +150,17 @@ describe("refreshes of one session", () => {
     await expect(sessions.refresh(refreshToken)).resolves.toBeDefined();
   });
 
-  it("read no more rows in a session of thousands of tokens", async () => {
+  it("read no more rows in a session that has been refreshed many times", async () => {
     const { metered, rowsRead } = meteredD1(db);
-    const { sessions, open } = await newFamily({ database: metered });
-    const costOf = async (refreshToken: string): Promise<number> => {
+    const { clock, sessions, open } = await newFamily({ database: metered });
+    let { refreshToken } = await open();
+    const costs: number[] = [];
+    for (let number = 0; number < 60; number += 1) {
+      clock.turn(number < 30 ? 6_000 : 600_000);
       const before = rowsRead();
-      await sessions.refresh(refreshToken);
-      return rowsRead() - before;
-    };
-    const young = await costOf((await open()).refreshToken);
-    const grant = await open();
-    const numbers = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)";
-    await db.batch([
-      db
-        .prepare(
-          `INSERT INTO refresh_token (hash, session_id, issued_at, expires_at, used_at, used_by)
-          ${numbers} SELECT ?1 || i, ?1, 0, 9e15, 1, 'x' FROM n`,
-        )
-        .bind(sessionIdOf(grant)),
-      // The newest of a session is the one that is not used.
-      db
-        .prepare(
-          "UPDATE refresh_token SET rowid = (SELECT max(rowid) + 1 FROM refresh_token) WHERE used_at IS NULL AND session_id = ?",
-        )
-        .bind(sessionIdOf(grant)),
-    ]);
-    expect((await costOf(grant.refreshToken)) - young).toBeLessThanOrEqual(2 * (limit + 1));
+      ({ refreshToken } = await sessions.refresh(refreshToken));
+      costs.push(rowsRead() - before);
+    }
+    expect(new Set(costs)).toEqual(new Set([READ_A_REFRESH]));
   });
 });

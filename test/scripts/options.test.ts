@@ -39,7 +39,10 @@ describe("--var", () => {
 
   it("says of one that an earlier release had what has taken its place", () => {
     expect(() => read("--var", "COMMIT_SPACING_MS:50")).toThrow(
-      "the var COMMIT_SPACING_MS is gone; there are COMMIT_GROUP, COMMIT_WAIT_MS_MAX instead",
+      "the var COMMIT_SPACING_MS is gone; in its place: COMMIT_GROUP, COMMIT_WAIT_MS_MAX",
+    );
+    expect(() => read("--var", "HISTORY_BUCKETS:0-1023=0")).toThrow(
+      "the var HISTORY_BUCKETS is gone; in its place: the map that is stored with the shards",
     );
   });
 });
@@ -52,5 +55,26 @@ describe("--crons-every", () => {
 
   it.each(["0", "3601", "1.5", "", "often"])("refuses %j with its range", (seconds) => {
     expect(() => read("--crons-every", seconds)).toThrow("--crons-every must be in 1 … 3600");
+  });
+});
+
+describe("--tcp-port", () => {
+  it("is 3101 unless given, and nowhere if 0", () => {
+    expect(read().tcp).toEqual({ port: 3_101, isDefault: true });
+    expect(read("--tcp-port", "4000").tcp).toEqual({ port: 4_000, isDefault: false });
+    expect(read("--tcp-port", "3101").tcp).toEqual({ port: 3_101, isDefault: false });
+    expect(read("--tcp-port", "0").tcp).toEqual({ port: null, isDefault: false });
+  });
+
+  it("yields to the gateway's port, and is refused where both are named the same", () => {
+    expect(read("--port", "3101").tcp).toEqual({ port: null, isDefault: true });
+    expect(() => read("--port", "4000", "--tcp-port", "4000")).toThrow(
+      "--tcp-port must be another than --port, 4000",
+    );
+    expect(read("--port", "0", "--tcp-port", "0").tcp.port).toBeNull();
+  });
+
+  it.each(["65536", "-1", "any"])("refuses %j with its range", (port) => {
+    expect(() => read(`--tcp-port=${port}`)).toThrow("--tcp-port must be in 0 … 65535");
   });
 });

@@ -10,12 +10,13 @@ const holdersOf = (secret: string): readonly string[] =>
   configs.filter((config: WorkerConfig) => secret in secretsFor(config, secrets)).map(({ name }) => name);
 
 describe("the secrets of a deployment", () => {
-  it("give the signing key to the gateway alone, and only public keys to the BFFs", () => {
+  it("give the signing key to the gateway alone, and only public keys to whom it calls", () => {
     expect(holdersOf("GATEWAY_SIGNING_KEY")).toEqual(["playhead-gateway"]);
     expect(holdersOf("INTERNAL_JWKS").toSorted()).toEqual([
       "playhead-account-bff",
       "playhead-app-bff",
       "playhead-ops-bff",
+      "playhead-realtime",
     ]);
     expect(secrets.INTERNAL_JWKS).not.toContain('"d"');
   });

@@ -11,9 +11,10 @@ import { welcomeText } from "../../scripts/runtime/welcome.ts";
 const PASSWORD = `it's "a" $HOME \`id\` \\ ! %s é #;&`;
 const operator = { email: "o'neil@example.com", password: PASSWORD };
 
-const told = (standing: OperatorStanding): string =>
+const told = (standing: OperatorStanding, tcpPort: number | null = null): string =>
   welcomeText({
     url: "http://localhost:1",
+    tcpPort,
     stateDir: "/state",
     logPath: "/log",
     configs: [],
@@ -55,4 +56,13 @@ describe("an operator's login", () => {
       expect(text).not.toContain("/v1/ops/");
     },
   );
+});
+
+describe("the doors for goim's clients", () => {
+  it("are told, with the one over TCP where there is one", () => {
+    expect(told("operator")).toMatch(/goim {6}ws:\/\/localhost:1\/sub\n/);
+    expect(told("operator", 3_101)).toMatch(
+      /goim {6}ws:\/\/localhost:1\/sub {2}and over TCP 127\.0\.0\.1:3101\n/,
+    );
+  });
 });

@@ -6,20 +6,16 @@ import type { BffFetch } from "../../src/platform/bff/bff-app.ts";
 import { internalTokenMinter } from "../../src/platform/bff/internal-token.ts";
 import { testKey } from "../support/workers/ed25519.ts";
 import { guardBindings, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
-import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
+import { forgetGuards, guardsMade, opens, wasAsked } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
 vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "Date"] }));
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
-  const kit = await original();
-  return {
-    ...kit,
-    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
-  };
-});
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) =>
+  (await import("../support/workers/wired-guards.ts")).recordingKit(await original()),
+);
 
 const ADA = "0190a1b2-0000-7000-8000-000000000001";
 
@@ -64,6 +60,10 @@ const ASKS: Readonly<Record<string, Readonly<Record<string, readonly Ask[]>>>> =
     identity: [() => ({ route: `PUT /v1/ops/users/${ADA}/roles`, ms: 4_970, body: { roles: ["user"] } })],
     wallet: [() => ({ route: "GET /v1/ops/outbox?ledger=wallet", ms: 4_970 })],
     savings: [() => ({ route: "GET /v1/ops/outbox?ledger=savings", ms: 4_970 })],
+    "realtime-pushes": [
+      () => ({ route: "GET /v1/ops/online", ms: 4_970 }),
+      () => ({ route: "POST /v1/ops/push/all?operation=1000", ms: 4_970, body: {} }),
+    ],
     durable: [(index) => ({ route: `GET /v1/ops/limits?client=address:192.0.2.${index}`, ms: 4_970 })],
   },
 };
@@ -73,7 +73,7 @@ const gatewayKey = await testKey("gateway-1");
 /**
  * A BFF as it is deployed, all of whose upstreams hang, and a way to ask it as the gateway does.
  */
-async function bff(name: string) {
+async function bff(name: string, more: Readonly<Record<string, object>> = {}) {
   const { kty, crv, x, kid } = gatewayKey.publicJwk;
   const service = hungService();
   const env = {
@@ -83,7 +83,9 @@ async function bff(name: string) {
     IDENTITY: service,
     WALLET: service,
     SAVINGS: service,
+    REALTIME: service,
     RATE_WINDOW: hungObjects(),
+    ...more,
   };
   const wires: Readonly<Record<string, (from: never) => BffFetch>> = {
     account: wireAccount,
@@ -101,7 +103,7 @@ async function bff(name: string) {
   await fetchBff(new Request("http://bff/nowhere", { headers: { "x-internal-token": token } }), {});
   return function ask(
     { route, ms, body }: ReturnType<Ask>,
-    more: Readonly<Record<string, string>> = {},
+    moreHeaders: Readonly<Record<string, string>> = {},
   ): Promise<Response> {
     const [method = "", path = ""] = route.split(" ");
     const headers = {
@@ -109,7 +111,7 @@ async function bff(name: string) {
       "x-deadline-ms": String(ms),
       "content-type": "application/json",
       "idempotency-key": "0190a1b2-0000-7000-8000-00000000000a",
-      ...more,
+      ...moreHeaders,
     };
     return fetchBff(
       new Request(`http://bff${path}`, {
@@ -155,4 +157,13 @@ describe.each(Object.entries(ASKS))("in the %s BFF", (name, byUpstream) => {
       false,
     );
   });
+});
+
+it("a history of the release before, which can't say what it has, isn't left alone for that by operators who look", async () => {
+  const upstreams = async (): Promise<never> => {
+    throw new TypeError('The RPC receiver does not implement the method "upstreams".');
+  };
+  const ask = await bff("ops", { HISTORY: { upstreams } });
+  expect(await opens("history", () => ask({ route: "GET /v1/ops/breakers", ms: 4_970 }))).toBe(false);
+  expect(wasAsked("history")).toBe(true);
 });

@@ -10,13 +10,9 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
-  const kit = await original();
-  return {
-    ...kit,
-    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
-  };
-});
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) =>
+  (await import("../support/workers/wired-guards.ts")).recordingKit(await original()),
+);
 
 const gatewayKey = await testKey("gateway-1");
 const identityKey = await testKey("identity-1");
@@ -63,6 +59,7 @@ async function gateway({
     ...guardBindings(),
     CORS_ORIGINS: "",
     LOG_SAMPLE: "100",
+    TEST_CONTINENT: "off",
     RATE_LIMIT_SCALE: "100",
     LIMIT_MODES: "",
     OVERLOAD_LIMITER: "bbr",
@@ -70,6 +67,7 @@ async function gateway({
     ACCOUNT_BFF: bff,
     APP_BFF: bff,
     OPS_BFF: bff,
+    REALTIME: bff,
     IDENTITY: identityHangs ? hungService() : { snapshot: async () => snapshotOf([identityKey.publicJwk]) },
     RATE_WINDOW: {
       idFromName: (name: string) => ({ name }),
@@ -90,6 +88,8 @@ async function gateway({
       authorization,
       "cf-connecting-ip": addressOf(client),
       "content-type": "application/json",
+      // Means nothing where there are no sockets.
+      upgrade: "websocket",
       ...more,
     };
     return fetchGateway(new Request(`http://gateway${path}`, { ...init, headers }), {}, ctx);
@@ -124,6 +124,10 @@ const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: Wo
     ["GET /v1/ops/overview", {}],
     ["GET /v1/ops/reconcile", {}],
   ],
+  realtime: [
+    ["GET /v1/realtime", {}],
+    ["GET /sub", {}],
+  ],
   "rate-window": [
     ["POST /v1/account/login", {}],
     ["POST /v1/transfers", {}],
@@ -134,6 +138,7 @@ const ROWS: Readonly<Record<string, readonly (readonly [route: string, world: Wo
   "account-ready": [],
   "app-ready": [],
   "ops-ready": [],
+  "realtime-ready": [],
 };
 const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
   rows.map(([route, world]) => [upstream, route, world] as const),

@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
-import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
+import { spreadEvenly } from "../../src/history/biz/bucket-map.ts";
+import { isSharedUpstream } from "../../src/contracts/durable.ts";
 import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
-import { guardBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
+import { historyBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
 import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -12,19 +13,18 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
-  const kit = await original();
-  return {
-    ...kit,
-    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
-  };
-});
-
-const BUCKETS = "0-511=0,512-1023=1";
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) =>
+  (await import("../support/workers/wired-guards.ts")).recordingKit(await original()),
+);
 
 /** The object that keeps the mapping: one shard. */
 const ONE_SHARD = {
-  current: async () => ({ version: 1, shards: 1, buckets: fingerprintOf(parseBucketRanges(BUCKETS, 2)) }),
+  current: async () => ({
+    version: 1,
+    shards: 1,
+    buckets: 0,
+    map: spreadEvenly(["HISTORY_DB_0", "HISTORY_DB_1"]),
+  }),
 };
 
 /** As much of an object's state as a shard uses. */
@@ -47,19 +47,16 @@ function stateOf(shard: number): DurableObjectState {
  * The history worker as it is deployed, all of whose upstreams hang but for the mapping: its
  * entrypoints, and its shards.
  */
-function history(mapping: object = ONE_SHARD) {
+function history(mapping: object = ONE_SHARD, more: object = {}) {
   const env = {
-    ...guardBindings(),
-    FLUSH_WINDOW_MS: "300000",
-    COMMIT_GROUP: "20",
-    COMMIT_WAIT_MS_MAX: "250",
-    HISTORY_SHARDS: "1",
-    HISTORY_BUCKETS: BUCKETS,
+    ...historyBindings(),
     SHARD: namespaceOf(hungService()),
     MAPPING: namespaceOf(mapping),
     HISTORY_DB_0: hungD1(),
     HISTORY_DB_1: hungD1(),
     FLUSH_QUEUE: hungService(),
+    COMET: namespaceOf(hungService()),
+    ...more,
   } as unknown as HistoryEnv;
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
   return {
@@ -141,6 +138,18 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       },
     },
   ],
+  "history-comet": [
+    {
+      what: "news",
+      // Nobody waits for one: what is told is told again by whoever comes next.
+      call: async ({ shard }, index) => {
+        const one = await shard(index);
+        await one.join(`shard-${index}`, { userId: "ada", sockets: 2, version: 1 }, null);
+        await one.report("ada", [REPORT]);
+        await new Promise((resolve) => setTimeout(resolve, 2 * CALL_TIMEOUT_MS.comet));
+      },
+    },
+  ],
 };
 const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
   rows.map((row) => [upstream, row.what, row] as const),
@@ -149,6 +158,31 @@ const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
 beforeEach(() => {
   vi.clearAllTimers();
   forgetGuards();
+});
+
+describe("in a second cell", () => {
+  it("every upstream has a guard of its own, named after the cell, and main's keep their names", async () => {
+    const { playback, operations } = history(ONE_SHARD, {
+      CELLS: "main,us:enam",
+      HISTORY_DB_US_0: hungD1(),
+      FLUSH_QUEUE_US: hungService(),
+    });
+    const us = contextOf(CALL_TIMEOUT_MS.rpc);
+    const principal = { userId: "ada", sessionId: "s", roles: [], cell: "us" } as const;
+    void operations.overview(contextOf(CALL_TIMEOUT_MS.operatorRpc)).catch(() => undefined);
+    void playback.list({ ...us, principal }, { limit: 20 }).catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(CALL_TIMEOUT_MS.operatorRpc);
+    const ofMain = ["comet", "db-0", "db-1", "mapping", "queue", "shard"].map((what) => `history-${what}`);
+    const ofUs = ["comet", "db-0", "mapping", "queue", "shard"].map((what) => `history-us-${what}`);
+    expect(guardsMade()).toEqual([...ofMain, ...ofUs].toSorted());
+    for (const name of ["history-us-db-0", "history-us-queue", "history-db-7"])
+      expect(isSharedUpstream(name)).toBe(true);
+    for (const name of ["history-us-shard-1", "history-shard-1", "history-us-mapping", "history-US-queue"])
+      expect(isSharedUpstream(name)).toBe(false);
+    const shared = [...ofMain, ...ofUs].filter(isSharedUpstream);
+    const shown = await operations.upstreams(contextOf(CALL_TIMEOUT_MS.rpc));
+    expect(shown.toSorted()).toEqual(shared.toSorted());
+  });
 });
 
 describe("in history", () => {
@@ -162,11 +196,14 @@ describe("in history", () => {
     },
   );
 
-  it.each(EACH.filter(([, what]) => what === "reports" || what === "reads"))(
-    "%s is not taken for ill by clients in a hurry: %s",
-    async (upstream, _what, { call }) => {
-      const one = history();
-      expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
-    },
-  );
+  const hurried = EACH.filter(([, what]) => what === "reports" || what === "reads");
+
+  it("both what is reported and what is read has a row, for the clients in a hurry below", () => {
+    expect(new Set(hurried.map(([, what]) => what)).size).toBe(2);
+  });
+
+  it.each(hurried)("%s is not taken for ill by clients in a hurry: %s", async (upstream, _what, { call }) => {
+    const one = history();
+    expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
+  });
 });

@@ -18,13 +18,9 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
-  const kit = await original();
-  return {
-    ...kit,
-    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
-  };
-});
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) =>
+  (await import("../support/workers/wired-guards.ts")).recordingKit(await original()),
+);
 
 /**
  * The identity worker as it is deployed, all of whose upstreams hang, by its entrypoints. Whoever
@@ -40,6 +36,9 @@ function identity({
     ADMIN_EMAIL: "",
     ADMIN_PASSWORD: "",
     SESSION_AGE_MS_MAX: "15552000000",
+    REFRESH_LEEWAY_MS: "10000",
+    CELLS: "main",
+    CELL_OF: "*=main",
     RATE_LIMIT_SCALE: "1",
     IDENTITY_DB: database,
     RATE_WINDOW: windows,
@@ -108,7 +107,13 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       rounds: 3,
     },
   ],
-  history: [{ what: "an erasure", call: ({ wired }) => wired.erasures.attempt("ada"), stepMs: 1_000 }],
+  history: [
+    {
+      what: "an erasure",
+      call: ({ wired }) => wired.erasures.attempt({ userId: "ada", cell: null }),
+      stepMs: 1_000,
+    },
+  ],
 };
 const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
   rows.map((row) => [upstream, row.what, row] as const),

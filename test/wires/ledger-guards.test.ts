@@ -19,13 +19,9 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
-  const kit = await original();
-  return {
-    ...kit,
-    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
-  };
-});
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) =>
+  (await import("../support/workers/wired-guards.ts")).recordingKit(await original()),
+);
 
 const CALLS = 40;
 
@@ -44,6 +40,7 @@ function wallet({ databaseHangs = false, sink = "queue" } = {}) {
     PEER_QUEUE: hungService(),
     CHANGES_QUEUE: hungService(),
     PUBLISHER: hungObjects(),
+    REALTIME: hungService(),
   } as unknown as LedgerEnv;
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
   const funds = new Funds(ctx, env);
@@ -131,6 +128,18 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       driving: { atOnce: 4 },
     },
   ],
+  "realtime-pushes": [
+    {
+      what: "what is told of a settled transfer, by which no report is late",
+      call: async ({ wired, transferOf }, index) => {
+        const { transferId } = await transferOf(index);
+        await wired.settlement.report({ transferId, result: "credited" });
+        await new Promise((resolve) => void setTimeout(resolve, CALL_TIMEOUT_MS.push));
+      },
+      // As many at once as may be, and once more.
+      driving: { rounds: 2 },
+    },
+  ],
   "wallet-changes": [
     {
       what: "changes",
@@ -176,7 +185,15 @@ describe("in a ledger", () => {
     },
   );
 
-  it.each(EACH.filter(([upstream, what]) => upstream.startsWith("wallet-db") && what !== "the publisher"))(
+  const hurried = EACH.filter(
+    ([upstream, what]) => upstream.startsWith("wallet-db") && what !== "the publisher",
+  );
+
+  it("a database of clients in a hurry has rows here, for what is below", () => {
+    expect(hurried.length).toBeGreaterThan(0);
+  });
+
+  it.each(hurried)(
     "%s is not taken for ill by clients in a hurry: %s",
     async (upstream, _what, { databaseHangs = false, call }) => {
       const one = wallet({ databaseHangs });

@@ -13,13 +13,9 @@ vi.hoisted(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", 
 vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
-vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) => {
-  const kit = await original();
-  return {
-    ...kit,
-    guardKit: (await import("../support/workers/wired-guards.ts")).recordingKit(kit.guardKit),
-  };
-});
+vi.mock(import("../../src/platform/guard/guard-kit.ts"), async (original) =>
+  (await import("../support/workers/wired-guards.ts")).recordingKit(await original()),
+);
 
 const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;
 const gatewayKey = await testKey("gateway-1");
@@ -30,6 +26,9 @@ function identity(): object {
     ADMIN_EMAIL: "",
     ADMIN_PASSWORD: "",
     SESSION_AGE_MS_MAX: "15552000000",
+    REFRESH_LEEWAY_MS: "10000",
+    CELLS: "main",
+    CELL_OF: "*=main",
     RATE_LIMIT_SCALE: "1",
   };
   const bindings = { IDENTITY_DB: hungD1(), RATE_WINDOW: hungObjects(), HISTORY: hungService() };

@@ -23,6 +23,7 @@ function gateway() {
     ...guardBindings(),
     CORS_ORIGINS: "",
     LOG_SAMPLE: "100",
+    TEST_CONTINENT: "off",
     RATE_LIMIT_SCALE: "1",
     LIMIT_MODES: "",
     OVERLOAD_LIMITER: "bbr",
@@ -30,6 +31,7 @@ function gateway() {
     ACCOUNT_BFF: bff,
     APP_BFF: bff,
     OPS_BFF: bff,
+    REALTIME: bff,
     IDENTITY: { snapshot: async () => snapshotOf([identityKey.publicJwk]) },
     RATE_WINDOW: {
       idFromName: (name: string) => ({ name }),

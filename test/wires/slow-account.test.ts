@@ -87,6 +87,31 @@ describe("with a database that is slow", () => {
     expect((await refresh(refreshToken)).status).toBe(200);
   });
 
+  it.each([
+    [310, 0],
+    [1_000, 1],
+    // Keys are read every five seconds, and beside a trade there is no time for that.
+    [1_900, 11],
+  ])(
+    "an isolate that has just begun signs nobody out: whoever comes back when told to goes on, at %d ms after %d refusals of twenty at most",
+    async (ms, refusalsMax) => {
+      const { database, refreshToken } = await signedIn();
+      const { slowness, ask } = await slowIdentity(database);
+      slowness.ms = ms;
+      const told: unknown[] = [];
+      let newest = refreshToken;
+      for (let number = 0; number < 20; number += 1) {
+        const { status, retryAfter, body } = await ask("POST /v1/account/refresh", { refreshToken: newest });
+        told.push(status === 200 ? 200 : [status, retryAfter]);
+        if (status === 200) newest = body["refreshToken"];
+        vi.advanceTimersByTime(1_000);
+      }
+      const puttingOff = told.filter((one) => one !== 200);
+      expect(puttingOff.filter((one) => JSON.stringify(one) !== '[503,"1"]')).toEqual([]);
+      expect(puttingOff.length).toBeLessThanOrEqual(refusalsMax);
+    },
+  );
+
   it.each(SLOW_MS)("a logout works: %d ms", async (ms) => {
     const { slowness, ask, refresh, refreshToken, token } = await signedIn();
     slowness.ms = ms;

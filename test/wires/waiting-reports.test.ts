@@ -2,11 +2,17 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { wire as wireApp } from "../../src/bff/app/wire.ts";
 import { wire as wireGateway } from "../../src/gateway/wire.ts";
-import { fingerprintOf, parseBucketRanges } from "../../src/history/biz/buckets.ts";
+import { spreadEvenly } from "../../src/history/biz/bucket-map.ts";
 import { HistoryShard, Playback } from "../../src/history/worker.ts";
 import { OVERLOAD_LIMITERS } from "../../src/resilience/overload/overload-limiters.ts";
 import { accessToken, testKey } from "../support/workers/ed25519.ts";
-import { guardBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
+import {
+  guardBindings,
+  historyBindings,
+  hungD1,
+  hungService,
+  namespaceOf,
+} from "../support/workers/hung-bindings.ts";
 import { snapshotOf } from "../support/workers/test-gateway.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -15,7 +21,6 @@ vi.mock("cloudflare:workers", async () =>
   (await import("../support/workers/wired-guards.ts")).runtimeModule(),
 );
 
-const BUCKETS = "0-1023=0";
 const CTX = { waitUntil: () => undefined } as unknown as ExecutionContext;
 const gatewayKey = await testKey("gateway-1");
 const identityKey = await testKey("identity-1");
@@ -61,15 +66,11 @@ function shardsOver(env: () => HistoryEnv, world: World) {
 }
 
 function history(world: World): Playback {
-  const mapping = { version: 1, shards: world.shards, buckets: fingerprintOf(parseBucketRanges(BUCKETS, 1)) };
+  const mapping = { version: 1, shards: world.shards, buckets: 0, map: spreadEvenly(["HISTORY_DB_0"]) };
   const shard = shardsOver(() => env, world);
   const env = {
-    ...guardBindings(),
-    FLUSH_WINDOW_MS: "300000",
-    COMMIT_GROUP: "20",
-    COMMIT_WAIT_MS_MAX: "250",
+    ...historyBindings(),
     HISTORY_SHARDS: String(world.shards),
-    HISTORY_BUCKETS: BUCKETS,
     SHARD: {
       idFromName: (name: string) => ({ name }),
       get: ({ name }: { readonly name: string }) => shard(name),
@@ -96,6 +97,7 @@ function platform(world: World) {
     ...guardBindings(),
     CORS_ORIGINS: "",
     LOG_SAMPLE: "100",
+    TEST_CONTINENT: "off",
     RATE_LIMIT_SCALE: "100",
     LIMIT_MODES: "",
     OVERLOAD_LIMITER: world.overloadLimiter,
@@ -103,6 +105,7 @@ function platform(world: World) {
     ACCOUNT_BFF: hungService(),
     APP_BFF: { fetch: (request: Request) => app(request, {}) },
     OPS_BFF: hungService(),
+    REALTIME: hungService(),
     IDENTITY: { snapshot: async () => snapshotOf([identityKey.publicJwk]) },
     RATE_WINDOW: namespaceOf(WINDOW),
   } as unknown as GatewayEnv);

@@ -98,11 +98,13 @@ function platform(): (request: Request) => Promise<Response> {
   const fetchGateway = wireGateway({
     ...varsOf("playhead-gateway"),
     LOG_SAMPLE: String(SAMPLE),
+    TEST_CONTINENT: "off",
     RATE_LIMIT_SCALE: "100",
     GATEWAY_SIGNING_KEY: JSON.stringify({ kty, crv, x, d, kid }),
     ACCOUNT_BFF: hungService(),
     APP_BFF: { fetch: (request: Request) => fetchApp(request, {}, CTX) },
     OPS_BFF: hungService(),
+    REALTIME: hungService(),
     IDENTITY: { snapshot: async () => snapshotOf([IDENTITY_KEY.publicJwk]) },
     RATE_WINDOW: namespaceOf({ ask: async (asks: readonly unknown[]) => asks.map(() => QUOTA) }),
   } as unknown as GatewayEnv);

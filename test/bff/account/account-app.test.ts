@@ -128,6 +128,17 @@ describe("the account BFF", () => {
     },
   );
 
+  it("tells identity on which continent the client is, where the gateway knows, and no other word of it", async () => {
+    const { call, calls } = await accountBff();
+    const [register = "", body] = PUBLIC_ROUTES[0] ?? [];
+    for (const context of ['{"continent":"NA"}', '{"continent":"na"}', "{}"])
+      await call(register, body, undefined, { "x-context": context });
+    // As a gateway of the release before tells of it, and a client that would like to.
+    await call(register, body, undefined, { "x-request-id": "request-1", "x-test-continent": "NA" });
+    expect(calls.map(({ ctx }) => ctx.continent)).toEqual(["NA", undefined, undefined, undefined]);
+    expect(calls.filter(({ ctx }) => "continent" in ctx)).toHaveLength(1);
+  });
+
   it.each([...PUBLIC_ROUTES, ...OWN_ROUTES])(
     "refuses %s without a token of the gateway, or with one for another worker",
     async (route, body) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { addHomeRoute } from "../../../src/bff/app/home-route.ts";
 import { homeScreenOf } from "../../../src/bff/app/home-screen.ts";
 import { CLIENT_KINDS } from "../../../src/contracts/client-kind.ts";
-import { CodedError } from "../../../src/contracts/errors.ts";
+import { CodedError, type ErrorCode } from "../../../src/contracts/errors.ts";
 import { pageLimitSchema } from "../../../src/contracts/history.ts";
 import { createBff } from "../../../src/platform/bff/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
@@ -21,7 +21,11 @@ type Service = "history" | "identity" | "wallet" | "savings";
 /** The home screen over services of which some are down, and what it asks them. */
 async function home(
   kind: string | null,
-  { down = [], query = "" }: { down?: Service[]; query?: string } = {},
+  {
+    down = [],
+    query = "",
+    code = "UNAVAILABLE",
+  }: { down?: Service[]; query?: string; code?: ErrorCode } = {},
 ) {
   const asked: string[] = [];
   const serviceOf = (name: Service, answers: Readonly<Record<string, unknown>>) => {
@@ -32,7 +36,7 @@ async function home(
           (_target, method) =>
           async (_ctx: unknown, ...args: readonly unknown[]) => {
             asked.push([name, String(method), ...args].join(" "));
-            if (down.includes(name)) throw new CodedError("UNAVAILABLE", "away", { mustNotRetry: true });
+            if (down.includes(name)) throw new CodedError(code, "away", { mustNotRetry: true });
             return answers[String(method)];
           },
       },
@@ -82,6 +86,13 @@ describe("the home screen", () => {
   it("is an error where all of its parts are missing, whatever else there would be", async () => {
     expect((await home("tv", { down: ["history", "identity"] })).status).toBe(503);
     expect((await home("phone", { down: ["history", "identity"] })).status).toBe(200);
+  });
+
+  it("says so where the account may spend no more, and is there in part while a part can be had", async () => {
+    const code = "SPENDING_CAP";
+    const { status, body } = await home("tv", { down: ["history", "identity"], code });
+    expect([status, body]).toMatchObject([503, { code }]);
+    expect((await home("tv", { down: ["history"], code })).status).toBe(200);
   });
 
   it("is trimmed like every answer, whatever it is made of", async () => {

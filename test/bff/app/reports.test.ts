@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from "vitest";
 import { addHistoryRoutes } from "../../../src/bff/app/history-routes.ts";
-import type { HistoryPlayback, Report } from "../../../src/contracts/history.ts";
+import type { DatedReport, HistoryPlayback, Report, ReportReceipt } from "../../../src/contracts/history.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
+import { onlyMain } from "../../history/support/only-main.ts";
 import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
 import { playbackEntrypoint } from "../../../src/history/service/playback-entrypoint.ts";
 import { createBff } from "../../../src/platform/bff/bff-app.ts";
@@ -33,7 +34,7 @@ function wayOfReports(
   meanwhile: (taken: Report[]) => void = () => undefined,
 ) {
   const clock = new VirtualTime();
-  const taken: Report[] = [];
+  const taken: DatedReport[] = [];
   const state = { attempts: 0, stubs: 0 };
   const attempt = (take: () => void): void => {
     state.attempts += 1;
@@ -45,7 +46,7 @@ function wayOfReports(
     throw new Error("Durable Object reset because its code was updated.");
   };
   const stub = {
-    report: async (_userId: string, reports: readonly Report[]) => {
+    report: async (_userId: string, reports: readonly DatedReport[]) => {
       const take = (): void => void taken.push(...reports);
       if (failing === "the object") attempt(take);
       else take();
@@ -58,9 +59,7 @@ function wayOfReports(
   const Playback = playbackEntrypoint(() => ({
     now: Date.now,
     logger,
-    directory: oneShard(),
-    callShard,
-    reportToShard: callShard,
+    cells: onlyMain({ name: "main", directory: oneShard(), callShard, reportToShard: callShard }),
   }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
@@ -71,7 +70,9 @@ function wayOfReports(
   } as unknown as HistoryPlayback;
   const bff = bffOver(service, clock);
   const post = (...reports: readonly object[]): Promise<Response> => postTo(bff, reports);
-  return { post, playback, clock, taken, state };
+  const postSentAt = (sentAt: unknown, ...reports: readonly object[]): Promise<Response> =>
+    postTo(bff, reports, { sentAt });
+  return { post, postSentAt, playback, clock, taken, state };
 }
 
 type Bff = ReturnType<typeof createBff>;
@@ -89,11 +90,9 @@ function bffOver(service: HistoryPlayback, clock: VirtualTime): Bff {
   });
 }
 
-async function postTo(bff: Bff, reports: readonly object[]): Promise<Response> {
-  return bff(
-    new Request("http://bff/v1/history/reports", { method: "POST", body: JSON.stringify({ reports }) }),
-    {},
-  );
+async function postTo(bff: Bff, reports: readonly object[], more: object = {}): Promise<Response> {
+  const body = JSON.stringify({ reports, ...more });
+  return bff(new Request("http://bff/v1/history/reports", { method: "POST", body }), {});
 }
 
 const beat = (positionMs: number, more: object = {}) => ({
@@ -119,7 +118,10 @@ describe("a report without a date", () => {
       const { post, clock, taken, state } = wayOfReports(failing, hasTaken);
       const startedAtMs = clock.now();
       const response = await post(beat(1));
-      expect([response.status, await response.json()]).toEqual([200, { accepted: 1, ignored: 0 }]);
+      expect([response.status, await response.json()]).toEqual([
+        200,
+        { accepted: 1, ignored: 0, now: clock.now() },
+      ]);
       expect(state.attempts).toBe(2);
       expect(new Set(taken.map(({ at }) => at))).toEqual(new Set([startedAtMs]));
     },
@@ -160,17 +162,72 @@ describe("reports of one batch", () => {
   });
 });
 
+describe("what a clock says that is off", () => {
+  it("is corrected by when its client sent it, on the first attempt, and goes along as it was", async () => {
+    const { postSentAt, clock, taken } = wayOfReports("the object", true);
+    const nowMs = clock.now();
+    const sentAt = nowMs - 3_600_000;
+    await postSentAt(sentAt, beat(1, { at: sentAt - 40_000 }), beat(2));
+    expect(taken.map(({ at, rawAt }) => [at, rawAt])).toEqual([
+      [nowMs - 40_000, sentAt - 40_000],
+      [nowMs, undefined],
+      [nowMs - 40_000, sentAt - 40_000],
+      [nowMs, undefined],
+    ]);
+  });
+
+  it("is never believed of what a client says was corrected", async () => {
+    const { post, clock, taken } = wayOfReports("the service", true);
+    await post(beat(1, { at: clock.now() - 1, rawAt: clock.now() - 60_000 }));
+    expect(taken[0]).not.toHaveProperty("rawAt");
+  });
+
+  it.each([1_700_000_000, "now", -1, 1.5, null])(
+    "is refused where %s is when it was sent",
+    async (sentAt) => {
+      const { postSentAt, state } = wayOfReports("the service", true);
+      const response = await postSentAt(sentAt, beat(1));
+      const { errors } = (await response.json()) as { readonly errors: readonly { readonly path: string }[] };
+      expect([response.status, errors.map(({ path }) => path)]).toEqual([422, ["sentAt"]]);
+      expect(state.attempts).toBe(0);
+    },
+  );
+});
+
+describe("the receipt", () => {
+  const winner = {
+    kind: "video",
+    itemId: "film",
+    positionMs: 9,
+    event: "paused",
+    watchedAt: 5,
+    watched: false,
+  } as const;
+
+  it.each<[string, ReportReceipt]>([
+    ["of a history of the release before", { accepted: 1, ignored: 0 }],
+    ["of this one", { accepted: 1, ignored: 0, superseded: [winner], nextReportMs: 10_000 }],
+  ])("%s says what history says, and when it is now", async (_name, receipt) => {
+    const clock = new VirtualTime();
+    const history = { report: async () => (clock.turn(7), receipt) };
+    const bff = bffOver(history as unknown as HistoryPlayback, clock);
+    const startedAtMs = clock.now();
+    expect(await (await postTo(bff, [beat(1)])).json()).toEqual({ ...receipt, now: startedAtMs + 7 });
+  });
+});
+
 describe("a bad report of a batch", () => {
   const seconds = { at: 1_700_000_000 };
 
   it("is named with its place, and holds up no other", async () => {
-    const { post, taken } = wayOfReports("the service", false);
+    const { post, taken, clock } = wayOfReports("the service", false);
     const response = await post(beat(1, { positionMs: -1 }), beat(2), beat(3, seconds), beat(4));
     expect([response.status, await response.json()]).toEqual([
       200,
       {
         accepted: 2,
         ignored: 0,
+        now: clock.now(),
         rejected: [
           { index: 0, path: "positionMs", message: expect.any(String) as string },
           { index: 2, path: "at", message: "at is in milliseconds" },
@@ -240,9 +297,7 @@ describe("a report that an older BFF has not dated", () => {
     const Playback = playbackEntrypoint(() => ({
       now: Date.now,
       logger,
-      directory: oneShard(),
-      callShard,
-      reportToShard: callShard,
+      cells: onlyMain({ name: "main", directory: oneShard(), callShard, reportToShard: callShard }),
     }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };

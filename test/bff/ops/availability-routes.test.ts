@@ -4,7 +4,11 @@ import {
   addAvailabilityRoutes,
   type AvailabilityRoutesDeps,
 } from "../../../src/bff/ops/availability-routes.ts";
-import type { BreakerStateRpc, SharedBreakerView } from "../../../src/contracts/durable.ts";
+import {
+  SHARED_UPSTREAMS,
+  type BreakerStateRpc,
+  type SharedBreakerView,
+} from "../../../src/contracts/durable.ts";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { createBff } from "../../../src/platform/bff/bff-app.ts";
 import { createLogger } from "../../../src/platform/logger.ts";
@@ -31,6 +35,7 @@ function opsBff(maxConcurrent: number, more: Partial<AvailabilityRoutesDeps> = {
       addAvailabilityRoutes(app, {
         guard: testGuard({ maxConcurrent }),
         breakerOf: () => hung,
+        upstreamsOfHistory: async () => [],
         windowOf: () => hung,
         faults: { board: hung as never, bootId: "boot" },
         now: Date.now,
@@ -82,7 +87,7 @@ const VIEWS: Readonly<Record<string, SharedBreakerView>> = {
   },
 };
 
-it("operators see of every shared upstream who calls it, and which engine decides for whom", async () => {
+function readBreakers(upstreamsOfHistory: AvailabilityRoutesDeps["upstreamsOfHistory"]): Promise<Response> {
   const bff = createBff({
     verifyInternalToken: async () => ({ userId: "op", sessionId: "s", roles: ["operator"] }),
     logger: createLogger({ worker: "playhead-ops-bff", level: "silent" }),
@@ -93,12 +98,35 @@ it("operators see of every shared upstream who calls it, and which engine decide
         guard: testGuard(),
         breakerOf: (upstream) =>
           ({ view: async () => VIEWS[upstream] ?? CLOSED }) as unknown as BreakerStateRpc,
+        upstreamsOfHistory,
         windowOf: () => ({}) as never,
         faults: null,
         now: () => 1_000,
       }),
   });
-  const response = await bff(new Request("https://bff.internal/v1/ops/breakers"), {});
+  return bff(new Request("https://bff.internal/v1/ops/breakers"), {});
+}
+
+const NONE = async (): Promise<readonly string[]> => [];
+
+it("operators see the breakers of whatever databases and queues history has, of each cell", async () => {
+  const upstreams = ["history-db-0", "history-db-7", "history-us-queue", "history-us-shard-0"];
+  const response = await readBreakers(async () => upstreams);
+  const { breakers } = await response.json<{ breakers: { upstream: string }[] }>();
+  const names = breakers.map(({ upstream }) => upstream);
+  expect(names).toEqual([...SHARED_UPSTREAMS, "history-db-7", "history-us-queue"]);
+});
+
+it("operators see all other breakers while history can't say what it has, or is of the release before", async () => {
+  const response = await readBreakers(async () => {
+    throw new TypeError("The RPC receiver does not implement the method");
+  });
+  const { breakers } = await response.json<{ breakers: { upstream: string }[] }>();
+  expect(breakers.map(({ upstream }) => upstream)).toEqual([...SHARED_UPSTREAMS]);
+});
+
+it("operators see of every shared upstream who calls it, and which engine decides for whom", async () => {
+  const response = await readBreakers(NONE);
   const { at, breakers } = await response.json<{ at: number; breakers: { upstream: string }[] }>();
   expect(at).toBe(1_000);
   expect(breakers.find(({ upstream }) => upstream === "history")).toEqual({

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { beat, confirmAll, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { beat, confirmAll, keyOf, lastSeqOf, positions, shardOver } from "../support/shard-over.ts";
 import { SqliteShardSql } from "../../../testbed/databases/sqlite-shard-sql.ts";
 import { encodeRow } from "../../../src/history/data/log-codec.ts";
 import { ProtobufWriter } from "../../../src/protocol/protobuf.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
+import { stateOf } from "../../support/databases/user-states.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -118,7 +119,7 @@ describe("a shard's log", () => {
     const { sql, start } = shardOver();
     await start().report("ada", beat("film", 1));
     const later = new ProtobufWriter();
-    later.text(4, "a delete of a later release");
+    later.text(99, "a word of a later release");
     const [row] = sql.exec("SELECT payload FROM log").toArray();
     const known = new Uint8Array(row?.["payload"] as ArrayBuffer);
     const payload = new Uint8Array([...known, ...later.finish()]);
@@ -174,6 +175,27 @@ describe("a shard's log", () => {
     }
   });
 
+  it("takes nothing that was cleared from a row that it can read only now, whatever that says", async () => {
+    const { clock, sql, start } = shardOver();
+    const [old, paused] = [
+      recordOf({ userId: "ada", itemId: "film", atMs: clock.now(), rev: clock.now() * 1024 }),
+      stateOf({
+        userId: "ada",
+        paused: true,
+        pausedFromMs: clock.now(),
+        settingsRev: clock.now() * 1024 + 1,
+      }),
+    ];
+    clock.turn(1);
+    start().clear("ada");
+    const row = encodeRow([old], [paused]).buffer;
+    sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[]', ?)", row);
+    const shard = start();
+    expect(shard.status()).toMatchObject({ unreadRows: 0, pending: 0 });
+    expect(shard.settings("ada")).toEqual({ paused: true });
+    expect(shard.collectStates(["ada"])).toMatchObject([{ paused: true, cleared: { atMs: clock.now() } }]);
+  });
+
   it("starts with a row of garbage in it", async () => {
     const { sql, start } = shardOver();
     await start().report("ada", beat("film", 1));
@@ -223,7 +245,10 @@ describe("an erased user", () => {
       shard = restarted;
       expect(shard.status().pending).toBe(23);
       expect(await positions(shard, "eve-the-erased")).toEqual({});
-      expect(await shard.report("eve-the-erased", beat("later", 1))).toEqual({ accepted: 0, ignored: 1 });
+      expect(await shard.report("eve-the-erased", beat("later", 1))).toMatchObject({
+        accepted: 0,
+        ignored: 1,
+      });
     }
     expect(copiesOf(sql, "eve-the-erased")).toEqual(["erased_user"]);
   });
@@ -289,18 +314,18 @@ describe("a shard whose records are all in D1", () => {
     expect(sent).toHaveLength(1);
   });
 
-  it("writes one row for it, and none while anything is pending", async () => {
+  it("writes one row for each confirmation that takes something away, and none for another", async () => {
     const { sql, start } = shardOver();
-    const written = () => Number(sql.exec("SELECT max(seq) AS seq FROM log").toArray()[0]?.["seq"]);
+    const written = () => lastSeqOf(sql);
     const shard = start();
     await shard.report("ada", [...beat("film", 1), ...beat("series", 1)]);
     confirmAll(shard, [keyOf("film")]);
-    expect(written()).toBe(1);
-    confirmAll(shard, [keyOf("series")]);
     expect(written()).toBe(2);
+    confirmAll(shard, [keyOf("series")]);
+    expect(written()).toBe(3);
     confirmAll(shard, [keyOf("series")]);
     confirmAll(start(), [keyOf("series")]);
-    expect(written()).toBe(2);
+    expect(written()).toBe(3);
   });
 
   it("is confirmed though that can't be written", async () => {
@@ -309,7 +334,7 @@ describe("a shard whose records are all in D1", () => {
     await shard.report("ada", beat("film", 1));
     sql.writesLeft = 0;
     confirmAll(shard, [keyOf("film")]);
-    expect(failures).toEqual(["note that nothing is pending"]);
+    expect(failures).toEqual(["note what is confirmed"]);
     sql.writesLeft = Number.POSITIVE_INFINITY;
     expect(shard.status().pending).toBe(0);
     // What was not noted is found again, and flushed once more.

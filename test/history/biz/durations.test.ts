@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Entry, Report } from "../../../src/contracts/history.ts";
 import { confirmationOf, type HistoryRecord } from "../../../src/history/biz/record.ts";
-import type { Shard, ShardLimits } from "../../../src/history/biz/shard.ts";
+import type { Shard } from "../../../src/history/biz/shard.ts";
+import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { d1HistoryWriter } from "../../../src/history/data/d1-history-writer.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
@@ -10,6 +11,7 @@ import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import { migrationsOf } from "../../support/databases/migrations.ts";
 import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
+import { BETWEEN } from "../support/between.ts";
 import { keyOf, shardOver } from "../support/shard-over.ts";
 
 /*
@@ -24,7 +26,7 @@ const INSERT = "INSERT INTO history (user_id, kind, item_id, position_ms, durati
 /** A shard, its database, and the job's steps one by one. */
 function history(limits: Partial<ShardLimits> = {}) {
   const db = sqliteD1(migrationsOf("history"));
-  const over = shardOver({ reader: d1HistoryReader([db], () => 0), liveRowsMax: 4, ...limits });
+  const over = shardOver({ reader: d1HistoryReader(() => db), liveRowsMax: 4, ...limits });
   const writer = d1HistoryWriter(db, over.clock.now);
   const startMs = over.clock.now();
   const report = (
@@ -52,41 +54,21 @@ const UNKNOWN: readonly (readonly [string, Partial<Report>])[] = [
   ["a duration of 0", { durationMs: 0 }],
 ];
 
-/**
- * What happens between the report that knows the duration and the one that doesn't; the answer is
- * the shard that the latter comes to.
- */
-const BETWEEN: readonly (readonly [
-  string,
-  (of: ReturnType<typeof history>, shard: Shard) => Promise<Shard>,
-])[] = [
-  ["it follows at once", async (_of, shard) => shard],
-  ["after a restart", async ({ start }) => start()],
+/** What happens between the report that knows the duration and the one that doesn't. */
+const WAYS: readonly (readonly [string, (of: ReturnType<typeof history>, shard: Shard) => Promise<Shard>])[] =
   [
-    "while the job has the item",
-    async ({ writer }, shard) => {
-      await writer.upsert(shard.collect([KEY]));
-      return shard;
-    },
-  ],
-  [
-    "after it was written back",
-    async ({ writeBack }, shard) => {
-      await writeBack(shard);
-      return shard;
-    },
-  ],
-  [
-    "after it was written back and forgotten",
-    async ({ writeBack, start }, shard) => {
-      await writeBack(shard);
-      return start();
-    },
-  ],
-];
+    ...BETWEEN,
+    [
+      "while the job has the item",
+      async ({ writer }, shard) => {
+        await writer.upsert(shard.collect([KEY]));
+        return shard;
+      },
+    ],
+  ];
 
 describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
-  it.each(BETWEEN)("keeps the known one and brings no finished item back: %s", async (_way, between) => {
+  it.each(WAYS)("keeps the known one and brings no finished item back: %s", async (_way, between) => {
     const of = history();
     const first = of.start();
     await of.report(first, 9_600, { durationMs: DURATION_MS });
@@ -151,6 +133,7 @@ describe.each(UNKNOWN)("a heartbeat with %s", (_name, unknown) => {
       );
       const shard = start();
       expect(await shown(shard)).toEqual({
+        watched: false,
         kind: "video",
         itemId: "film",
         positionMs: 9_999,
@@ -186,8 +169,8 @@ describe("a duration that comes with a report that loses", () => {
     const { sql, start, shown } = history();
     const known = recordOf({ itemId: "film", atMs: 1_000, rev: 1_000, durationMs: DURATION_MS });
     const log = new SqliteShardLog(sql);
-    log.append([{ seq: 1, records: [known] }], 1);
-    log.append([{ seq: 2, records: [{ ...known, atMs: 2_000, rev: 2_000, durationMs: 0 }] }], 1);
+    log.append([{ seq: 1, records: [known], users: [] }], 1);
+    log.append([{ seq: 2, records: [{ ...known, atMs: 2_000, rev: 2_000, durationMs: 0 }], users: [] }], 1);
     expect(await shown(start())).toMatchObject({ durationMs: DURATION_MS, watchedAt: 2_000 });
   });
 
@@ -273,7 +256,7 @@ it("a duration that comes after its record was set aside is set aside with it, a
 
 it("a duration that comes while its record is redriven is not removed with it", async () => {
   const { db, writer, clock, stored } = history();
-  const rejected = d1Rejected(db, clock.now);
+  const rejected = d1Rejected(db, clock.now, { cell: "main", database: 0 });
   const unsure = recordOf({ rev: 7, durationMs: null });
   await writer.reject(unsure, "too large");
   const [row] = await rejected.oldest(1);

@@ -7,6 +7,7 @@ describe("the outline of a message", () => {
     expect(outlineOf({ type: "flush", shard: 3, users: [["ada-lovelace", ["video/m1", "video/m2"]]] })).toBe(
       "{3: type: string(5), shard: number, users: [1: [2: string(12), [2: string(8), string(8)]]]}",
     );
+    expect(outlineOf({ states: ["ada"] })).toBe("{1: states: [1: string(3)]}");
     expect(outlineOf({ "ada-lovelace": null, type: true })).toBe("{2: name(12): null, type: boolean}");
   });
 

@@ -17,13 +17,14 @@ const MINUTE = 60_000;
 const key = ({ userId, kind, itemId }: HistoryRecord) => ({ userId, kind, itemId });
 
 /** A set over two databases: users whose name begins with "b" are in the second. */
-function pendingSet({ recordsPerUserMax = 1_000, windowMs = 300_000 } = {}) {
+function pendingSet({ entriesPerUserMax = 1_000, windowMs = 300_000 } = {}) {
   const rows = new LogRows();
   const pending = new PendingSet({
     rows,
     windowMs,
-    recordsPerUserMax,
+    entriesPerUserMax,
     databaseOf: (userId) => (userId.startsWith("b") ? 1 : 0),
+    onBeyond: () => undefined,
   });
   let seq = 0;
   let rev = T0 * 1024;
@@ -48,7 +49,7 @@ const confirm = (pending: PendingSet, record: HistoryRecord, nowMs: number): voi
 
 describe("a user who has as much pending as is kept of them", () => {
   it("costs no walk over what everybody has, report by report, and is sent when it is due", () => {
-    const { pending, put } = pendingSet({ recordsPerUserMax: 3 });
+    const { pending, put } = pendingSet({ entriesPerUserMax: 3 });
     for (let item = 0; item < 3; item += 1) put("ada", `film-${item}`, {}, T0 + item);
     put("bob", "film", {}, T0 + 9);
     expect(pending.nextDueMs()).toBe(T0 + 300_000);
@@ -70,12 +71,63 @@ describe("a record that was reported again while the job had it", () => {
     const { pending, put } = pendingSet({ windowMs: 5_000 });
     const first = put("ada", "film");
     pending.lease(T0, T0);
-    pending.collect([key(first)]);
+    pending.collect([key(first)], () => true);
     put("ada", "film", {}, T0 + 1_000);
     put("ada", "film", {}, T0 + 30_000);
     expect(pending.nextDueMs()).toBe(T0 + MINUTE);
     confirm(pending, first, T0 + 50_000);
     expect(pending.nextDueMs()).toBe(T0 + 1_000 + 5_000);
+  });
+
+  it("waits since what came after the first job had it, where a second one has it too", async () => {
+    const { pending, put } = pendingSet({ windowMs: 5_000 });
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    pending.collect([key(first)], () => true);
+    put("ada", "film", {}, T0 + 1_000);
+    put("ada", "film", {}, T0 + 2_000);
+    pending.collect([key(first)], () => true);
+    confirm(pending, first, T0 + 50_000);
+    expect(pending.nextDueMs()).toBe(T0 + 1_000 + 5_000);
+  });
+
+  it("waits no less for it where a second job confirms the same", () => {
+    const { pending, put } = pendingSet({ windowMs: 5_000 });
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    for (let job = 0; job < 2; job += 1) pending.collect([key(first)], () => true);
+    for (const afterMs of [1_000, 2_000, 3_000])
+      put("ada", "film", { rev: (T0 + afterMs) * 1024 }, T0 + afterMs);
+    for (const afterMs of [3_500, 4_000]) confirm(pending, first, T0 + afterMs);
+    expect(pending.nextDueMs()).toBe(T0 + 1_000 + 5_000);
+  });
+
+  it("waits since what came after a later job had it, once that one has confirmed it", () => {
+    const { pending, put } = pendingSet({ windowMs: 5_000 });
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    pending.collect([key(first)], () => true);
+    const second = put("ada", "film", {}, T0 + 1_000);
+    pending.lease(T0, T0 + MINUTE);
+    pending.collect([key(first)], () => true);
+    put("ada", "film", {}, T0 + 70_000);
+    confirm(pending, second, T0 + 80_000);
+    expect(pending.nextDueMs()).toBe(T0 + 70_000 + 5_000);
+  });
+
+  it.each([
+    ["since it came in, where only the first of two jobs has confirmed", 1_000, 1_000],
+    ["since now, where the revision is of a clock that was ahead", 86_400_000, 80_000],
+  ])("waits %s", (_since, revAfterMs, sinceAfterMs) => {
+    const { pending, put } = pendingSet({ windowMs: 5_000 });
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    pending.collect([key(first)], () => true);
+    put("ada", "film", { rev: (T0 + revAfterMs) * 1024 }, T0 + 1_000);
+    pending.lease(T0, T0 + MINUTE);
+    pending.collect([key(first)], () => true);
+    confirm(pending, first, T0 + 80_000);
+    expect(pending.nextDueMs()).toBe(T0 + sinceAfterMs + 5_000);
   });
 });
 
@@ -139,6 +191,34 @@ describe("leases", () => {
     expect(pending.nextDueMs()).toBe(nowMs + 1_000 + 2 * MINUTE);
   });
 
+  it("are not cut short where they are the first, when the database takes something again", () => {
+    const { pending, put } = pendingSet();
+    const first = put("ada", "film");
+    pending.lease(T0, T0);
+    pending.lease(T0, T0 + MINUTE);
+    expect(pending.shareFor(0).isFailing).toBe(true);
+    put("ada", "series", {}, T0 + MINUTE);
+    pending.lease(T0 + MINUTE, T0 + MINUTE);
+    confirm(pending, first, T0 + MINUTE + 1_000);
+    expect(pending.lease(Number.POSITIVE_INFINITY, T0 + MINUTE + 1_000)).toEqual([]);
+  });
+
+  it("tell of a database that takes nothing also where an operator ends them", () => {
+    const { pending, put } = pendingSet();
+    const [waits, written] = [put("ada", "film"), put("ada", "series")];
+    pending.lease(Number.POSITIVE_INFINITY, T0);
+    // The database takes one thing, then nothing any more.
+    confirm(pending, written, T0 + 59_000);
+    expect(pending.lease(Number.POSITIVE_INFINITY, T0 + MINUTE)).toEqual([key(waits)]);
+    pending.endLongLeases(T0 + MINUTE + 1_000);
+    // Who was asked a second ago has not failed to answer.
+    expect(pending.shareFor(0).isFailing).toBe(false);
+    expect(pending.lease(Number.POSITIVE_INFINITY, T0 + MINUTE + 1_000)).toEqual([key(waits)]);
+    pending.endLongLeases(T0 + 3 * MINUTE);
+    expect(pending.lease(Number.POSITIVE_INFINITY, T0 + 3 * MINUTE)).toEqual([key(waits)]);
+    expect(pending.shareFor(0).isFailing).toBe(true);
+  });
+
   it("that run out because one message got lost are no fault of the database's", () => {
     const { pending, put } = pendingSet();
     const [lost, written] = [put("ada", "film"), put("ada", "series")];
@@ -164,7 +244,7 @@ describe("a user's pending records", () => {
     const reports = fc.array(fc.record({ item: fc.nat(12), atMs: fc.nat(50) }), { maxLength: 80 });
     fc.assert(
       fc.property(reports, (given) => {
-        const { pending, put } = pendingSet({ recordsPerUserMax: 5 });
+        const { pending, put } = pendingSet({ entriesPerUserMax: 5 });
         const newest = new Map<string, HistoryRecord>();
         for (const { item, atMs } of given) {
           const record = put("ada", `film-${item}`, { atMs });
@@ -177,6 +257,25 @@ describe("a user's pending records", () => {
         for (const record of kept) expect(pending.get(key(record))).toEqual(record);
       }),
     );
+  });
+
+  it("make room for an item that was deleted and is an entry again", () => {
+    const { pending, put } = pendingSet({ entriesPerUserMax: 2 });
+    const oldest = put("ada", "film", { atMs: T0 });
+    put("ada", "series", { atMs: T0 + 1 });
+    put("ada", "short", { atMs: T0 + 2, deleted: true });
+    expect(pending.countOf("ada")).toBe(3);
+    put("ada", "short", { atMs: T0 + 3 });
+    expect([pending.entriesOf("ada"), pending.get(key(oldest))]).toEqual([2, undefined]);
+  });
+
+  it("are gone from every row that names them, also one of the release before that had been overtaken", () => {
+    const { pending, rows, put } = pendingSet();
+    const newer = put("ada", "film", { atMs: T0 + 1 });
+    put("ada", "film", { atMs: T0 });
+    confirm(pending, newer, T0);
+    confirm(pending, { ...newer, rev: newer.rev + 1 }, T0);
+    expect([pending.count, rows.goneUpTo]).toEqual([0, 2]);
   });
 
   it("are found by user, and cost no memory and no row when they are gone", () => {

@@ -1,7 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { comparePositions, entryOf, isUnfinished, mergeRecords } from "../../../src/history/biz/record.ts";
+import { comparePositions, entryOf, mergeRecords } from "../../../src/history/biz/record.ts";
 import { anyRecord, recordOf } from "../../support/databases/history-records.ts";
+
+const UNWATCHED = { isWatched: () => false };
 
 describe("the order of reports", () => {
   const merged = (records: readonly ReturnType<typeof recordOf>[]) => records.reduce(mergeRecords);
@@ -42,7 +44,7 @@ describe("the order of reports", () => {
         const winner = records.toSorted(comparePositions).at(-1);
         for (const order of [records, records.toReversed(), records.toSorted(comparePositions)]) {
           const stands = merged(order);
-          expect(entryOf(stands).durationMs).toBe(known);
+          expect(entryOf(stands, UNWATCHED).durationMs).toBe(known);
           expect({ ...stands, durationMs: 0 }).toEqual({ ...winner, durationMs: 0 });
         }
       }),
@@ -64,29 +66,33 @@ describe("the order of reports", () => {
   });
 });
 
-describe("what to continue", () => {
-  it.each([
-    ["started", { positionMs: 1, durationMs: 100 }, true],
-    ["just below 95 %", { positionMs: 94, durationMs: 100 }, true],
-    ["at 95 %", { positionMs: 95, durationMs: 100 }, false],
-    ["of unknown duration", { positionMs: 5_000 }, true],
-    ["of duration 0, which is unknown", { positionMs: 5_000, durationMs: 0 }, true],
-    ["not begun", { positionMs: 0 }, false],
-    ["ended", { positionMs: 10, durationMs: 100, event: "ended" as const }, false],
-  ])("an item %s", (_name, more, expected) => {
-    expect(isUnfinished(recordOf(more))).toBe(expected);
-  });
-});
-
 describe("an entry", () => {
+  const BARE = {
+    kind: "video",
+    itemId: "m1",
+    positionMs: 1_000,
+    event: "playing",
+    watchedAt: 1_700_000_000_000,
+    watched: false,
+  };
+
   it("leaves out what is not known", () => {
-    expect(entryOf(recordOf({ durationMs: 0 }))).toEqual(entryOf(recordOf()));
-    expect(entryOf(recordOf())).toEqual({
-      kind: "video",
-      itemId: "m1",
-      positionMs: 1_000,
-      event: "playing",
-      watchedAt: 1_700_000_000_000,
+    expect(entryOf(recordOf({ durationMs: 0 }), UNWATCHED)).toEqual(BARE);
+    expect(entryOf(recordOf(), UNWATCHED)).toEqual(BARE);
+  });
+
+  it("says whether it is watched, by the rules, and that it was dismissed", () => {
+    const rules = { isWatched: ({ itemId }: { readonly itemId: string }) => itemId === "m1" };
+    expect(entryOf(recordOf({ dismissed: true }), rules)).toEqual({
+      ...BARE,
+      watched: true,
+      dismissed: true,
     });
+    expect(entryOf(recordOf({ itemId: "m2" }), rules).watched).toBe(false);
+  });
+
+  it("tells neither its revision nor what the client's own clock said", () => {
+    const entry = entryOf(recordOf({ rawAtMs: 1_600_000_000_000 }), UNWATCHED);
+    expect(Object.keys(entry).toSorted()).toEqual(Object.keys(BARE).toSorted());
   });
 });

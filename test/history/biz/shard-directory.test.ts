@@ -1,13 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
-import { fingerprintOf, parseBucketRanges } from "../../../src/history/biz/buckets.ts";
+import { spreadEvenly } from "../../../src/history/biz/bucket-map.ts";
+import type { MapBefore } from "../../../src/history/biz/buckets-of-before.ts";
 import { MappingCopy } from "../../../src/history/biz/mapping-copy.ts";
-import { MappingKeeper } from "../../../src/history/biz/mapping-keeper.ts";
-import type { StoredMapping } from "../../../src/history/biz/shard-mapping.ts";
+import { MappingKeeper, type MappingInD1 } from "../../../src/history/biz/mapping-keeper.ts";
+import type { KeptMapping } from "../../../src/history/biz/shard-mapping.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { shardOf, type Elsewhere, type ShardMapping } from "../../../src/history/biz/shard-mapping.ts";
 
-const BUCKETS = 7;
+const DATABASES = ["HISTORY_DB_0", "HISTORY_DB_1"];
 const away = (): Promise<never> => Promise.reject(new CodedError("UNAVAILABLE", "away"));
 
 /** A platform of shards that know the mapping only as the mapping object gives it to them. */
@@ -17,26 +18,38 @@ function platform({
   d1IsAway = false,
   keeperIsAway = false,
   oldShards = false,
-  buckets = BUCKETS,
+  before = null as MapBefore | null,
+  databases = DATABASES,
 } = {}) {
-  const world = { d1IsAway, keeperIsAway, d1Reads: 0, keeperCalls: 0, stored: null as StoredMapping | null };
+  const world = {
+    d1IsAway,
+    keeperIsAway,
+    d1Reads: 0,
+    keeperCalls: 0,
+    stored: null as KeptMapping | null,
+    before,
+  };
   const startKeeper = () =>
     new MappingKeeper({
       store: { read: () => world.stored, write: (mapping) => void (world.stored = mapping) },
-      readFromD1: async () => {
+      readFromD1: async (): Promise<MappingInD1> => {
         world.d1Reads += 1;
-        return world.d1IsAway ? away() : (inD1 ?? { version: 1, shards: seedShards });
+        if (world.d1IsAway) return away();
+        return { ...(inD1 ?? { version: 1, shards: seedShards }), isSeeded: inD1 === null };
       },
       isOldShard: async () => oldShards,
       seedShards,
+      databases,
+      usersIn: async () => [],
+      before: world.before,
       onBackgroundFailure: () => undefined,
     });
   let keeper = startKeeper();
-  const askMapping = (): Promise<StoredMapping> => {
+  const askMapping = (): Promise<KeptMapping> => {
     world.keeperCalls += 1;
-    return world.keeperIsAway ? away() : keeper.current(buckets);
+    return world.keeperIsAway ? away() : keeper.current();
   };
-  const copies = new Map<number, StoredMapping>();
+  const copies = new Map<number, KeptMapping>();
   const landed: { readonly user: string; readonly shard: number }[] = [];
   const copyOf = (shard: number): MappingCopy =>
     new MappingCopy({
@@ -44,8 +57,9 @@ function platform({
         readMapping: () => copies.get(shard) ?? null,
         writeMapping: (mapping) => void copies.set(shard, mapping),
       },
-      buckets,
+      before: world.before,
       askMapping,
+      onLearned: () => undefined,
     });
   /** A shard that has just been woken, as far as memory goes. */
   const ask =
@@ -66,6 +80,7 @@ function platform({
     copyOf,
     ask,
     directory,
+    keeper: () => keeper,
     restartKeeper: () => void (keeper = startKeeper()),
   };
 }
@@ -79,7 +94,7 @@ describe("finding a user's shard", () => {
     for (const user of USERS) await from.ofUser(user, ask(user));
     for (const { user, shard } of landed) expect(shard).toBe(shardOf(user, { version: 1, shards: 4 }));
     expect(landed).toHaveLength(USERS.length);
-    expect(world.stored).toEqual({ version: 1, shards: 4, buckets: BUCKETS });
+    expect(world.stored).toMatchObject({ version: 1, shards: 4, map: spreadEvenly(DATABASES) });
   });
 
   it("takes over the mapping that D1 holds, once, whatever the seed says", async () => {
@@ -133,18 +148,33 @@ describe("finding a user's shard", () => {
       // Each shard answers only every fourth time.
       isOldShard: async () => ((asked += 1) % 4 === 0 ? false : away()),
       seedShards: 4,
+      databases: DATABASES,
+      usersIn: async () => [],
+      before: null,
       onBackgroundFailure: () => undefined,
     });
     let attempts = 0;
     for (; attempts < 20; attempts += 1)
       if (
-        await keeper.current(BUCKETS).then(
+        await keeper.current().then(
           () => true,
           () => false,
         )
       )
         break;
     expect(attempts).toBeLessThan(20);
+  });
+
+  it("tells a shard by which mapping it came, and never the map of buckets: calls carry it", async () => {
+    const { directory, ask } = platform({ inD1: { version: 2, shards: 16 } });
+    const from = directory();
+    await from.mapping();
+    const told: ShardMapping[] = [];
+    await from.ofUser("ada", (shard, mapping) => {
+      told.push(mapping);
+      return ask("ada")(shard, mapping);
+    });
+    expect(told).toEqual([{ version: 2, shards: 16 }]);
   });
 
   it("leaves the mapping object alone once a shard has its copy, also over a restart", async () => {
@@ -170,7 +200,7 @@ describe("finding a user's shard", () => {
 
   it("puts a caller right who goes by another mapping, be its version lower or higher", async () => {
     const { copyOf, copies } = platform();
-    copies.set(0, { version: 5, shards: 8, buckets: BUCKETS });
+    copies.set(0, { version: 5, shards: 8, buckets: 7, map: spreadEvenly(DATABASES) });
     const copy = copyOf(0);
     for (const callers of [
       { version: 0, shards: 8 },
@@ -202,26 +232,5 @@ describe("finding a user's shard", () => {
     world.keeperIsAway = true;
     expect(await from.mapping()).toEqual({ version: 2, shards: 16 });
     await expect(directory().mapping()).rejects.toSatisfy((error) => isCode(error, "UNAVAILABLE"));
-  });
-});
-
-describe("a changed map of buckets", () => {
-  it("has another fingerprint, however it is spelled", () => {
-    const map = parseBucketRanges("0-511=0,512-1023=1", 2);
-    expect(fingerprintOf(parseBucketRanges("512-1023=1, 0-511=0", 2))).toBe(fingerprintOf(map));
-    expect(fingerprintOf(parseBucketRanges("0-510=0,511-1023=1", 2))).not.toBe(fingerprintOf(map));
-  });
-
-  it("is refused by every shard, those that have a copy and those that ask for one", async () => {
-    const before = platform();
-    await before.directory().ofUser("ada", before.ask("ada"));
-    const changed = platform({ buckets: BUCKETS + 1 });
-    changed.world.stored = before.world.stored;
-    for (const [shard, mapping] of before.copies) changed.copies.set(shard, mapping);
-    for (const user of USERS)
-      await expect(changed.directory().ofUser(user, changed.ask(user))).rejects.toThrow(
-        "HISTORY_BUCKETS is not the map",
-      );
-    expect(changed.landed).toEqual([]);
   });
 });

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { CodedError, isCode } from "../../../src/contracts/errors.ts";
 import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
+import type { HistoryReader } from "../../../src/history/biz/ports.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import type { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { EMPTY_DATABASE } from "../support/shard-parts.ts";
 
 const T0 = 1_600_000_000_000;
 
@@ -12,7 +14,12 @@ const T0 = 1_600_000_000_000;
 function storedEntries(count: number) {
   const asked: number[] = [];
   const records = Array.from({ length: count }, (_, index): HistoryRecord =>
-    recordOf({ itemId: `film-${index}`, positionMs: index, atMs: T0 + index, rev: (T0 + index) * 1024 }),
+    recordOf({
+      itemId: `film-${index}`,
+      positionMs: 60_000 + index,
+      atMs: T0 + index,
+      rev: (T0 + index) * 1024,
+    }),
   );
   const newestOf = async (userId: string, limit: number): Promise<readonly HistoryRecord[]> => {
     asked.push(limit);
@@ -21,7 +28,7 @@ function storedEntries(count: number) {
       .slice(0, limit)
       .map((record) => ({ ...record, userId }));
   };
-  return { asked, records, reader: { newestOf } };
+  return { asked, records, reader: { ...EMPTY_DATABASE, newestOf } };
 }
 
 /** A database whose answers a test gives when it likes. */
@@ -35,9 +42,16 @@ function heldBack() {
     new Promise((answer, reject) => {
       waiting.push({ userId, answer, fail: () => reject(new CodedError("UNAVAILABLE", "D1 is away")) });
     });
-  return { waiting, reader: { newestOf } };
+  return { waiting, reader: { ...EMPTY_DATABASE, newestOf } };
 }
 
+/** A database that is away. */
+function databaseAway(): HistoryReader {
+  const refuse = (): Promise<never> => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away"));
+  return { newestOf: refuse, find: refuse };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 const ids = (items: readonly { readonly itemId: string }[]): readonly string[] =>
   items.map(({ itemId }) => itemId);
 
@@ -61,7 +75,7 @@ describe("a user who is not in memory", () => {
       cursor = page.nextCursor;
     } while (cursor !== undefined);
     expect(pages).toEqual(Array.from({ length: 600 }, (_, index) => `film-${599 - index}`));
-    expect(asked).toEqual([101, 1_000]);
+    expect(asked).toEqual([101, 5_000]);
   });
 
   it("is loaded once for the largest page there is, and what follows it is known", async () => {
@@ -92,9 +106,9 @@ describe("a user who is not in memory", () => {
     ]);
     expect(items.map(({ itemId, positionMs }) => [itemId, positionMs])).toEqual([
       ["film-3", 77],
-      ["film-4", 4],
+      ["film-4", 60_004],
     ]);
-    expect(asked).toEqual([101, 1_000]);
+    expect(asked).toEqual([101, 5_000]);
   });
 
   it("is loaded whole for a lookup also while rows of a later release can't be read", async () => {
@@ -104,7 +118,7 @@ describe("a user who is not in memory", () => {
     sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[3]', x'ffffffff')");
     const answer = await start().lookup("ada", [{ kind: "video", itemId: "film-3" }]);
     expect(answer).toMatchObject({ degraded: true, items: [{ itemId: "film-3" }] });
-    expect(asked).toEqual([101, 1_000]);
+    expect(asked).toEqual([101, 5_000]);
   });
 
   it("has what comes in while either query is under way", async () => {
@@ -132,9 +146,58 @@ describe("a user who is not in memory", () => {
   });
 });
 
-describe("what is remembered of a user is forgotten while they are loaded", () => {
-  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+describe("many readers of one user", () => {
+  it("share one query, those of the whole another one, and nobody's answer is short of what they asked for", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const heads = Array.from({ length: 200 }, () => shard.list("ada", { limit: 10 }));
+    await turn();
+    expect(waiting).toHaveLength(1);
+    waiting[0]?.answer(
+      Array.from({ length: 101 }, (_, index) => recordOf({ itemId: `film-${index}`, atMs: T0 - index })),
+    );
+    for (const { items } of await Promise.all(heads)) expect(items).toHaveLength(10);
+    const missing = [{ kind: "video", itemId: "missing" }];
+    const wholes = Array.from({ length: 200 }, () => shard.lookup("ada", missing));
+    await turn();
+    expect(waiting).toHaveLength(2);
+    waiting[1]?.answer([recordOf({ itemId: "missing", atMs: T0 - 500 })]);
+    for (const { items } of await Promise.all(wholes)) expect(items).toHaveLength(1);
+    expect((await shard.lookup("ada", [{ kind: "video", itemId: "not-there" }])).items).toEqual([]);
+    expect(waiting).toHaveLength(2);
+  });
 
+  it("of whom one wants all don't give them the newest hundred for it", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const head = shard.list("ada", { limit: 10 });
+    const whole = shard.exportAll("ada");
+    await turn();
+    const stored = Array.from({ length: 150 }, (_, index) =>
+      recordOf({ itemId: `film-${index}`, atMs: T0 - index }),
+    );
+    waiting[0]?.answer(stored.slice(0, 101));
+    waiting[1]?.answer(stored);
+    expect([(await head).items.length, (await whole).entries.length]).toEqual([10, 150]);
+  });
+
+  it("share a query that fails, which is not remembered: the next asks again", async () => {
+    const { waiting, reader } = heldBack();
+    const shard = shardOver({ reader }).start();
+    const reads = Array.from({ length: 50 }, () => shard.list("ada", { limit: 10 }));
+    await turn();
+    waiting[0]?.fail();
+    for (const { degraded } of await Promise.all(reads)) expect(degraded).toBe(true);
+    expect(waiting).toHaveLength(1);
+    const later = shard.list("ada", { limit: 10 });
+    await turn();
+    waiting[1]?.answer([recordOf({ itemId: "film" })]);
+    const page = await later;
+    expect([ids(page.items), page.degraded]).toEqual([["film"], undefined]);
+  });
+});
+
+describe("what is remembered of a user is forgotten while they are loaded", () => {
   it("and whoever asks from then on is not given the old answer", async () => {
     const { waiting, reader } = heldBack();
     const shard = shardOver({ reader }).start();
@@ -169,21 +232,29 @@ describe("what is remembered of a user is forgotten while they are loaded", () =
 });
 
 describe("a user without a history", () => {
-  it("is believed to have none for half a minute, and asked for again after that", async () => {
+  it("is believed to have none for about half a minute, and asked for again after that", async () => {
     const { asked, reader } = storedEntries(0);
     const { clock, start } = shardOver({ reader });
     const shard = start();
-    for (const passedMs of [0, 29_000, 2_000]) {
+    for (const passedMs of [0, 22_000, 16_000]) {
       clock.turn(passedMs);
       await positions(shard);
     }
     expect(asked).toHaveLength(2);
   });
+
+  it("is no longer taken for one as soon as something is reported", async () => {
+    const { asked, reader } = storedEntries(0);
+    const { clock, start } = shardOver({ reader });
+    const shard = start();
+    expect(await positions(shard)).toEqual({});
+    await shard.report("ada", beat("film", 7));
+    clock.turn(3_600_000);
+    expect([await positions(shard), asked]).toEqual([{ film: 7 }, [101]]);
+  });
 });
 
 describe("a user who is loading", () => {
-  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
-
   it("is shown nothing if they are erased before D1 has answered", async () => {
     const { waiting, reader } = heldBack();
     const shard = shardOver({ reader }).start();
@@ -209,6 +280,22 @@ describe("a user who is loading", () => {
     waiting[0]?.answer([]);
     await early;
     expect(await own).toEqual({ film: 3 });
+  });
+});
+
+describe("an item that was deleted", () => {
+  it("is neither listed nor found, though it is remembered", async () => {
+    const shard = shardOver().start();
+    await shard.report("ada", [...beat("film", 60_000), ...beat("kept", 60_000)]);
+    await shard.remove("ada", { kind: "video", itemId: "film" });
+    const { items } = await shard.lookup("ada", [
+      { kind: "video", itemId: "film" },
+      { kind: "video", itemId: "kept" },
+    ]);
+    expect([ids(items), await positions(shard)]).toEqual([["kept"], { kept: 60_000 }]);
+    expect((await shard.changes("ada", { limit: 100 })).changes).toContainEqual({
+      removed: { kind: "video", itemId: "film", at: expect.any(Number) },
+    });
   });
 });
 
@@ -247,7 +334,7 @@ describe("a database that hangs", () => {
       await new Promise<void>((resolve) => timers[0]?.after(ms, resolve));
       return answer(userId);
     };
-    const over = shardOver({ reader: { newestOf } });
+    const over = shardOver({ reader: { ...EMPTY_DATABASE, newestOf } });
     timers.push(over.clock);
     return over;
   }
@@ -257,7 +344,7 @@ describe("a database that hangs", () => {
     const startMs = clock.now();
     const took = reads.map((read) => read.then(() => clock.now() - startMs));
     for (let step = 0; step < 40; step += 1) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       clock.turn(50);
     }
     return Promise.all(took);
@@ -274,7 +361,7 @@ describe("a database that hangs", () => {
   it("keeps no reader longer than their caller has time left, and shows them what is in memory", async () => {
     const { clock, start } = slowBy(300, () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")));
     const shard = start();
-    await shard.report("ada", beat("m1", 1));
+    await shard.report("ada", beat("m1", 60_000));
     const reads = [
       shard.list("ada", { limit: 10 }, 120),
       shard.continueWatching("ada", 10, 120),
@@ -301,10 +388,10 @@ describe("a database that hangs", () => {
     const { waiting, reader } = heldBack();
     const shard = shardOver({ reader }).start();
     const before = shard.list("ada", { limit: 10 });
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     shard.forgetView("ada");
     const after = shard.list("ada", { limit: 10 });
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     waiting[0]?.fail();
     await before;
     await shard.report("ada", beat("film", 7));
@@ -332,13 +419,13 @@ describe("a database that hangs", () => {
       waiting[index]?.fail();
       await Promise.resolve();
       await Promise.resolve();
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
     for (const answer of await Promise.all(stuck.slice(0, 80))) expect(answer.degraded).toBe(true);
   });
 
   it("is asked for a refill ever more seldom, however many users are read", async () => {
-    const reader = { newestOf: () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) };
+    const reader = databaseAway();
     const { clock, sent, start } = shardOver({ reader });
     const shard = start();
     for (let second = 0; second < 3_600; second += 1) {
@@ -350,8 +437,24 @@ describe("a database that hangs", () => {
     expect(new Set(sent.map(({ type }) => type))).toEqual(new Set(["refill"]));
   });
 
+  it("is asked at once again when it goes away once more, having answered between", async () => {
+    const away = { isAway: true };
+    const newestOf = async (): Promise<never[]> => {
+      if (away.isAway) throw new Error("the database is away");
+      return [];
+    };
+    const { clock, sent, start } = shardOver({ reader: { newestOf, find: newestOf } });
+    const shard = start();
+    for (const [index, isAway] of [true, false, true].entries()) {
+      away.isAway = isAway;
+      await shard.list(`ada-${index}`, { limit: 10 });
+      clock.turn(1_000);
+    }
+    expect(sent).toMatchObject([{ userId: "ada-0" }, { userId: "ada-2" }]);
+  });
+
   it("leaves what is pending of a user visible, and of nobody else", async () => {
-    const reader = { newestOf: () => Promise.reject(new CodedError("UNAVAILABLE", "D1 is away")) };
+    const reader = databaseAway();
     const shard = shardOver({ reader, pendingRecordsMax: 30_000, pendingBytesMax: 50_000_000 }).start();
     await shard.report("ada", beat("film", 1));
     expect(await positions(shard)).toEqual({ film: 1 });

@@ -11,10 +11,28 @@ describe("asking for the shard mapping", () => {
     for (let call = 0; call < 100; call += 1) breaker.record(0, "failure", "admitted");
     const guard = testGuard({ now: () => 1, timeoutMs: 300, breaker, afterAttempt: () => NEVER });
     const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ({}) };
-    const refused = mappingStub(namespace, guard, 7)().catch(
+    const cell = { name: "main", locationHint: null };
+    const refused = mappingStub({ namespace, guard, cell, buckets: 7 })().catch(
       (error: { readonly code: string }) => error.code,
     );
     expect(await Promise.race([refused, later()])).toBe("CIRCUIT_OPEN");
+  });
+
+  it("takes nothing from an object of the release before for another cell than main, of which that knows nothing", async () => {
+    const ofMain = { version: 1, shards: 16, buckets: 7 };
+    const namespace = {
+      idFromName: () => ({}) as DurableObjectId,
+      get: () => ({ current: async () => ofMain }),
+    };
+    const ask = (name: string) =>
+      mappingStub({
+        namespace,
+        guard: testGuard({ now: () => 1, timeoutMs: 300 }),
+        cell: { name, locationHint: null },
+        buckets: 7,
+      })();
+    expect(await ask("main")).toEqual(ofMain);
+    await expect(ask("us")).rejects.toMatchObject({ code: "UNAVAILABLE" });
   });
 });
 

@@ -1,7 +1,5 @@
-import { readFileSync, readdirSync } from "node:fs";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
+import { beforeEach, describe, expect, it } from "vitest";
 import {
   itemName,
   knownDuration,
@@ -10,20 +8,23 @@ import {
 } from "../../../src/history/biz/record.ts";
 import { d1HistoryReader } from "../../../src/history/data/d1-history-reader.ts";
 import { upsertRecords } from "../../../src/history/data/record-upsert.ts";
-import { anyRecord } from "../../support/databases/history-records.ts";
+import { anyRecord, recordOf } from "../../support/databases/history-records.ts";
+import { migrationsOf } from "../../support/databases/migrations.ts";
 import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 
-const folder = `${PROJECT_ROOT}migrations/history`;
-const MIGRATIONS = readdirSync(folder)
-  .toSorted()
-  .map((name) => readFileSync(`${folder}/${name}`, "utf8"))
-  .join("\n");
+const db = sqliteD1(migrationsOf("history"));
 
-/** What a new database has of one user when these were written one after the other. */
+beforeEach(emptied);
+
+function emptied(): void {
+  db.sqlite.exec("DELETE FROM history; DELETE FROM history_user");
+}
+
+/** What an empty database has of one user when these were written one after the other. */
 async function written(...statements: readonly (readonly HistoryRecord[])[]) {
-  const db = sqliteD1(MIGRATIONS);
+  emptied();
   for (const records of statements) await upsertRecords(db, records).run();
-  return d1HistoryReader([db], () => 0).newestOf("ada", 100);
+  return d1HistoryReader(() => db).newestOf("ada", 100);
 }
 
 const ofAda = anyRecord.map((record): HistoryRecord => ({ ...record, userId: "ada" }));
@@ -56,5 +57,44 @@ describe("a record in the database", () => {
         expect(await written([a, b])).toEqual(standing);
       }),
     );
+  });
+
+  it("is no tombstone any more when a job of the release before has written a newer report over it", async () => {
+    await upsertRecords(db, [recordOf({ rev: 5, deleted: true, watched: true })]).run();
+    db.sqlite.exec("UPDATE history SET position_ms = 7, rev = 6");
+    const [record] = await d1HistoryReader(() => db).newestOf("ada", 10);
+    expect(record).toMatchObject({ positionMs: 7, rev: 6, deleted: false });
+  });
+
+  it.each([
+    { watched: true, dismissed: true },
+    { watched: false, dismissed: false },
+  ])("is marked by hand no more when one has written a newer report over it: %o", async (marks) => {
+    await upsertRecords(db, [recordOf({ rev: 5, ...marks })]).run();
+    const read = async () => (await d1HistoryReader(() => db).newestOf("ada", 10))[0];
+    expect(await read()).toMatchObject(marks);
+    db.sqlite.exec("UPDATE history SET position_ms = 7, rev = 6");
+    expect(await read()).toMatchObject({ rev: 6, watched: null, dismissed: false });
+  });
+
+  it("is read as a plain report where a job of the release before has made its row", async () => {
+    db.sqlite.exec(`INSERT INTO history (user_id, kind, item_id, position_ms, event, at, rev)
+      VALUES ('ada', 'video', 'm1', 1000, 'playing', 1700000000000, 1740800000000000)`);
+    expect(await d1HistoryReader(() => db).newestOf("ada", 10)).toEqual([recordOf()]);
+  });
+});
+
+describe("items of a user", () => {
+  it("are found by their keys, tombstones too, and nobody else's", async () => {
+    const items = ["a", "b", "c"].map((itemId) => recordOf({ itemId, deleted: itemId === "b" }));
+    await upsertRecords(db, [...items, recordOf({ userId: "bob", itemId: "z" })]).run();
+    const found = await d1HistoryReader(() => db).find("ada", [
+      { kind: "video", itemId: "a" },
+      { kind: "video", itemId: "b" },
+      { kind: "music", itemId: "c" },
+      { kind: "video", itemId: "z" },
+    ]);
+    expect(found.toSorted(byName)).toEqual(items.slice(0, 2));
+    expect(await d1HistoryReader(() => db).find("ada", [])).toEqual([]);
   });
 });

@@ -4,15 +4,14 @@ import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { decodeRow } from "../../../src/history/data/log-codec.ts";
 import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
+import { KEPT_RELEASES } from "../../fixtures/kept-releases.ts";
 import { readShardLogFixture, unpacked, type KeptLog } from "../../fixtures/shard-log-fixture.ts";
 import { EDGES, regularRecords } from "../../fixtures/shard-log-records.ts";
 
 /*
- * What release 0.1.0 wrote into a shard's own storage (test/fixtures/make-shard-log.ts): a later
+ * What earlier releases wrote into a shard's own storage (test/fixtures/make-shard-log.ts): a later
  * one must read it, or lose what is pending.
  */
-
-const { payloads, logs } = readShardLogFixture("state-0.1");
 
 function recordsOf({
   list,
@@ -54,10 +53,19 @@ function replay(log: SqliteShardLog) {
   return { rows, ...end };
 }
 
-describe("the log of release 0.1.0", () => {
+describe.each(KEPT_RELEASES)("the log of %s", (fixture) => {
+  const { payloads, logs } = readShardLogFixture(fixture);
+
+  it("has rows of both kinds, logs that hold some, and somebody who was erased", () => {
+    expect(new Set(payloads.map(({ list }) => list))).toEqual(new Set(["edges", "regular"]));
+    expect(logs.filter(({ replayed }) => replayed.rows.length > 0).length).toBeGreaterThan(1);
+    expect(logs.flatMap(({ replayed }) => replayed.erased)).not.toEqual([]);
+  });
+
   it.each(payloads)("has rows that are read as what they were: $list $from to $to", ({ base64, ...part }) => {
     expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual({
       records: recordsOf(part),
+      users: [],
       unknown: 0,
     });
   });
@@ -70,6 +78,7 @@ describe("the log of release 0.1.0", () => {
       rows: rows.map((row) => ({ seq: row.seq, records: recordsOf(row) })),
       lastSeq,
       revHighWater,
+      toldRev: null,
       isDamaged: false,
     });
     for (const userId of erased) expect(log.isErased(userId)).toBe(true);
@@ -84,7 +93,7 @@ describe("the log of release 0.1.0", () => {
     const lowWater = rows[0]?.seq ?? 0;
     const seqs = [lastSeq + 1, lastSeq + 2, lastSeq + 3];
     written.append(
-      seqs.map((seq) => ({ seq, records: EDGES })),
+      seqs.map((seq) => ({ seq, records: EDGES, users: [] })),
       lowWater,
     );
     const replayed = replay(new SqliteShardLog(sql));

@@ -18,6 +18,24 @@ function toldOf(within: <T>(work: () => T) => T, timeoutMs?: number): Promise<nu
   return within(() => callShard(3, "ask", { kind: "read" }, async (_stub, remainingMs) => remainingMs));
 }
 
+describe("a shard is reached", () => {
+  it("by the name it has in its cell, which is made where the cell is", async () => {
+    const reached: unknown[] = [];
+    const namespace = {
+      idFromName: (name: string) => name as unknown as DurableObjectId,
+      get: (...call: readonly unknown[]) => (reached.push(call), {}),
+    };
+    const guardOf = () => testGuard({ now });
+    const main = shardStubs({ namespace, guardOf });
+    const us = shardStubs({ namespace, guardOf, cell: { name: "us", locationHint: "enam" } });
+    for (const call of [main, us]) await call(3, "ask", { kind: "read" }, async () => null);
+    expect(reached).toEqual([
+      ["shard-3", undefined],
+      ["us-3", { locationHint: "enam" }],
+    ]);
+  });
+});
+
 describe("a call of a shard says how much time it has left", () => {
   it("which is its request's, less the way back, and at most the quota", async () => {
     expect(await toldOf((work) => withinTimeOf(ctx(100), now, work))).toBe(95);

@@ -14,7 +14,8 @@ const refill = { type: "refill", shard: 1, userId: "ada" };
 function consumer({
   outcome = "done",
   failing = false,
-}: { outcome?: MessageOutcome | Error; failing?: boolean } = {}) {
+  failure = new Error("D1 is away"),
+}: { outcome?: MessageOutcome | Error; failing?: boolean; failure?: Error } = {}) {
   const noted: Failures[] = [];
   const ran: QueueMessage[] = [];
   const errors: string[] = [];
@@ -28,7 +29,7 @@ function consumer({
     },
     failures: {
       note: async (failures) => {
-        if (failing) throw new Error("D1 is away");
+        if (failing) throw failure;
         noted.push(failures);
       },
     },
@@ -55,6 +56,16 @@ function consumer({
 }
 
 describe("dead letters", () => {
+  it("are counted with their cell; what nobody can read, with main", async () => {
+    const { run, noted, fates } = consumer();
+    await run(DEAD, [refill, { ...refill, shard: "us-1" }, "nothing of ours", { ...refill, shard: "us-2" }]);
+    expect(noted.map(({ cell, counts }) => ({ cell, counts }))).toEqual([
+      { cell: undefined, counts: { dead_refill: 1, unreadable: 1 } },
+      { cell: "us", counts: { dead_refill: 2 } },
+    ]);
+    expect(fates).toEqual(["ack", "ack", "ack", "ack"]);
+  });
+
   it("are counted by kind in one write a batch, and nothing of what they say is kept", async () => {
     const { run, noted, fates, ran } = consumer();
     await run(DEAD, [
@@ -139,5 +150,26 @@ describe("the flush queue's messages", () => {
     const failing = consumer({ failing: true });
     await failing.run(FLUSH, ["ada-lovelace", flushOf("bob")]);
     expect([failing.fates, failing.ran]).toEqual([["again in 2 s", "ack"], [flushOf("bob")]]);
+  });
+});
+
+describe("at the account's spending cap", () => {
+  const failure = new Error("D1_ERROR: Exceeded the account's spending cap for D1");
+
+  it.each([
+    ["a message that the job could not do for it", FLUSH, [refill], { outcome: "at the cap" }],
+    ["a batch that ended with it", FLUSH, [refill], { outcome: failure }],
+    ["a dead letter that can't be counted", DEAD, [refill], { failing: true, failure }],
+    ["a message nobody can read", FLUSH, ["nonsense"], { failing: true, failure }],
+  ] as const)("%s is neither done nor used up: it comes in five minutes, then ever later", async (...row) => {
+    const [, queue, bodies, options] = row;
+    for (const [attempts, delayS] of [
+      [1, 300],
+      [3, 4_800],
+    ] as const) {
+      const { run, fates } = consumer(options);
+      await run(queue, bodies, attempts);
+      expect(fates).toEqual([`again in ${delayS} s`]);
+    }
   });
 });

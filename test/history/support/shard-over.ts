@@ -1,17 +1,27 @@
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
-import type { HistoryReader } from "../../../src/history/biz/ports.ts";
-import { Shard, type ShardLimits } from "../../../src/history/biz/shard.ts";
+import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
+import type { HistoryReader, TellComet } from "../../../src/history/biz/ports.ts";
+import { Shard } from "../../../src/history/biz/shard.ts";
+import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
+import { ShardListeners } from "../../../src/history/data/shard-listeners.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { SqliteShardSql } from "../../../testbed/databases/sqlite-shard-sql.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
+import { EMPTY_DATABASE, formatStore, RULES } from "./shard-parts.ts";
 
 interface ShardOverOptions extends Partial<ShardLimits> {
   readonly sql?: SqliteShardSql;
   readonly databases?: number;
   readonly databaseOf?: (userId: string) => number;
   readonly reader?: HistoryReader;
+  /** What comets are told goes here; without it they take it all. */
+  readonly tellComet?: TellComet;
   /** Whether the queue refuses what it is sent now. */
   readonly queueFails?: () => boolean;
+  /** What the platform says to a new alarm, if it refuses it: at once, or a moment later. */
+  readonly refusesAlarm?: () => Error | Promise<never> | null;
+  /** The format of the log that the object writes to begin with. */
+  readonly format?: number;
   /** How late the object's timers go off, as they do behind other work. */
   readonly timersLateMs?: number;
 }
@@ -21,9 +31,12 @@ export function shardOver(options: ShardOverOptions = {}) {
   const {
     databases = 1,
     databaseOf = () => 0,
-    reader = { newestOf: async () => [] },
+    reader = EMPTY_DATABASE,
+    tellComet = async () => [],
+    format,
     timersLateMs = 0,
     queueFails = () => false,
+    refusesAlarm = () => null,
     ...limits
   } = options;
   const { sql = new SqliteShardSql() } = options;
@@ -31,10 +44,11 @@ export function shardOver(options: ShardOverOptions = {}) {
   const sent: QueueMessage[] = [];
   const alarms: number[] = [];
   const failures: string[] = [];
+  const formats = formatStore(format);
   const start = (): Shard =>
     new Shard({
       shard: 0,
-      databases,
+      databases: () => databases,
       databaseOf,
       limits: {
         flushWindowMs: 300_000,
@@ -47,11 +61,24 @@ export function shardOver(options: ShardOverOptions = {}) {
         entriesPerUserMax: 1_000,
         headEntries: 101,
         liveRowsMax: 1_000,
+        tombstonesKeptMs: 30 * 86_400_000,
+        reportPaceMs: 10_000,
         ...limits,
       },
+      formats,
+      rules: RULES,
       log: new SqliteShardLog(sql),
+      listeners: new ShardListeners(sql),
+      tellComet,
       alarmAtMs: null,
-      alarm: { set: (atMs) => void alarms.push(atMs) },
+      alarm: {
+        set: (atMs) => {
+          const refusal = refusesAlarm();
+          if (refusal instanceof Error) throw refusal;
+          if (refusal !== null) return refusal;
+          return void alarms.push(atMs);
+        },
+      },
       queue: {
         send: async (messages) => {
           if (queueFails()) throw new Error("the queue is away");
@@ -63,7 +90,7 @@ export function shardOver(options: ShardOverOptions = {}) {
       schedule: (delayMs, callback) => clock.after(delayMs + timersLateMs, callback),
       onBackgroundFailure: (what) => void failures.push(what),
     });
-  return { clock, sql, sent, alarms, failures, start };
+  return { clock, sql, sent, alarms, failures, formats, start };
 }
 
 /** Others have called lately, and often enough that a commit waits for company. */
@@ -85,10 +112,20 @@ export async function positions(shard: Shard, userId = "ada"): Promise<Record<st
   return Object.fromEntries(items.map(({ itemId, positionMs }) => [itemId, positionMs]));
 }
 
+/** The number of the row of the log, or of the snapshot, that was written last. */
+export function lastSeqOf(sql: SqliteShardSql): number {
+  const [row] = sql
+    .exec("SELECT max(seq) AS seq FROM (SELECT seq FROM log UNION ALL SELECT seq FROM snapshot)")
+    .toArray();
+  return Number(row?.["seq"]);
+}
+
 /** What the job does with everything that was sent: the database takes it all. */
 export function confirmAll(
   shard: Shard,
   keys: readonly { userId: string; kind: string; itemId: string }[],
 ): void {
-  shard.confirm(shard.collect(keys).map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev })));
+  shard.confirm(
+    shard.collect(keys, LOG_FORMAT).map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev })),
+  );
 }

@@ -1,6 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
 import { Shard } from "../../../src/history/biz/shard.ts";
+import { ShardListeners } from "../../../src/history/data/shard-listeners.ts";
+import type { ShardSql } from "../../../src/history/data/shard-sql.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
+import { EMPTY_DATABASE, formatStore, RULES } from "./shard-parts.ts";
 
 interface Env {
   readonly SHARD: DurableObjectNamespace<LonelyShard>;
@@ -20,9 +23,13 @@ export class LonelyShard extends DurableObject<Env> {
   constructor(state: DurableObjectState, env: Env) {
     super(state, env);
     const { storage } = state;
+    const sql: ShardSql = {
+      exec: (query, ...bindings) => storage.sql.exec(query, ...bindings),
+      transaction: (work) => storage.transactionSync(work),
+    };
     this.#shard = new Shard({
       shard: 0,
-      databases: 1,
+      databases: () => 1,
       databaseOf: () => 0,
       limits: {
         flushWindowMs: 300_000,
@@ -35,15 +42,18 @@ export class LonelyShard extends DurableObject<Env> {
         entriesPerUserMax: 1_000,
         headEntries: 101,
         liveRowsMax: 8_192,
+        tombstonesKeptMs: 30 * 86_400_000,
+        reportPaceMs: 10_000,
       },
-      log: new SqliteShardLog({
-        exec: (query, ...bindings) => storage.sql.exec(query, ...bindings),
-        transaction: (work) => storage.transactionSync(work),
-      }),
+      formats: formatStore(),
+      rules: RULES,
+      log: new SqliteShardLog(sql),
+      listeners: new ShardListeners(sql),
+      tellComet: async () => [],
       alarmAtMs: null,
       alarm: { set: () => undefined },
       queue: { send: async () => undefined },
-      reader: { newestOf: async () => [] },
+      reader: EMPTY_DATABASE,
       now: Date.now,
       schedule: (delayMs, callback) => {
         const timer = setTimeout(callback, delayMs);

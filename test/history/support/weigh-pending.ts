@@ -23,7 +23,13 @@ function usedBytes(): number {
 /** Records as they come out of a log row: with texts and numbers of their own. */
 function fill(users: number, items: number): PendingSet {
   const rows = new LogRows();
-  const pending = new PendingSet({ rows, windowMs: 300_000, recordsPerUserMax: 1_000, databaseOf: () => 0 });
+  const pending = new PendingSet({
+    rows,
+    windowMs: 300_000,
+    entriesPerUserMax: 1_000,
+    databaseOf: () => 0,
+    onBeyond: () => undefined,
+  });
   for (let user = 0; user < users; user += 1) {
     const userId = `018f0000-0000-7000-8000-${String(user).padStart(12, "0")}`;
     const records = Array.from({ length: items }, (_, item) =>

@@ -60,6 +60,7 @@ function bookWith({ accounts = [ADA] as readonly Account[] } = {}) {
     failures,
     operator,
     secrets: plainSecrets,
+    homeOf: () => null,
     now: () => 1,
   });
   const workFor = async (email: string) => {

@@ -1,7 +1,8 @@
+import { CodedError } from "../../../src/contracts/errors.ts";
 import { describe, expect, it } from "vitest";
 import { Erasures } from "../../../src/identity/biz/erasures.ts";
 import { erasureRetryMs } from "../../../src/identity/biz/lifetimes.ts";
-import type { DueErasure, ErasureStore } from "../../../src/identity/biz/ports.ts";
+import type { DueErasure, EraseHistory, ErasureStore, UserToErase } from "../../../src/identity/biz/ports.ts";
 
 class MemoryErasures implements ErasureStore {
   readonly dueNow: DueErasure[] = [];
@@ -21,12 +22,14 @@ class MemoryErasures implements ErasureStore {
   async done(userId: string) {
     this.finished.push(userId);
   }
-  async failed(userId: string, reason: string) {
+  readonly soonerMs: (number | undefined)[] = [];
+  async failed(userId: string, reason: string, nextAtMs?: number) {
     this.reasons.set(userId, reason);
+    this.soonerMs.push(nextAtMs);
   }
 }
 
-function erasuresWith(eraseHistory: (userId: string) => Promise<void>) {
+function erasuresWith(eraseHistory: EraseHistory) {
   const store = new MemoryErasures();
   const failures: string[] = [];
   const erasures = new Erasures({
@@ -41,7 +44,7 @@ function erasuresWith(eraseHistory: (userId: string) => Promise<void>) {
 describe("an erasure", () => {
   it("that fails is written down with its reason, told once, and never thrown", async () => {
     const { store, failures, erasures } = erasuresWith(() => Promise.reject(new Error("history is away")));
-    await erasures.attempt("ada");
+    await erasures.attempt({ userId: "ada", cell: null });
     expect(store.reasons.get("ada")).toContain("history is away");
     expect(store.finished).toEqual([]);
     expect(failures).toEqual(["erase a history"]);
@@ -49,26 +52,51 @@ describe("an erasure", () => {
 
   it("is tried by the sweep only if the turn could be taken, and the next turn is set before", async () => {
     const tried: string[] = [];
-    const { store, erasures } = erasuresWith(async (userId) => void tried.push(userId));
-    store.dueNow.push({ userId: "ada", attempts: 3 }, { userId: "taken", attempts: 1 });
+    const { store, erasures } = erasuresWith(async ({ userId }) => void tried.push(userId));
+    store.dueNow.push(
+      { userId: "ada", cell: null, attempts: 3 },
+      { userId: "taken", cell: null, attempts: 1 },
+    );
     await erasures.sweep();
     expect(tried).toEqual(["ada"]);
     expect(store.claims[0]).toEqual({ userId: "ada", nextAtMs: 1_000 + erasureRetryMs(4) });
     expect(store.finished).toEqual(["ada"]);
   });
 
+  it("goes to the user's own cell, whenever it is tried", async () => {
+    const tried: UserToErase[] = [];
+    const { store, erasures } = erasuresWith(async (user) => void tried.push(user));
+    await erasures.attempt({ userId: "ada", cell: "us" });
+    store.dueNow.push({ userId: "eve", cell: "jp", attempts: 1 }, { userId: "bob", cell: null, attempts: 1 });
+    await erasures.sweep();
+    expect(tried).toEqual([
+      { userId: "ada", cell: "us" },
+      { userId: "eve", cell: "jp" },
+      { userId: "bob", cell: null },
+    ]);
+  });
+
+  it("that is refused at the spending cap is due again at the next cron, however often it was tried", async () => {
+    const errors = [new CodedError("SPENDING_CAP", "erase"), new Error("history is away")];
+    const { store, erasures } = erasuresWith(() => Promise.reject(errors.shift()));
+    await erasures.attempt({ userId: "ada", cell: null });
+    await erasures.attempt({ userId: "eve", cell: null });
+    expect(store.soonerMs).toEqual([1_000 + erasureRetryMs(1), undefined]);
+  });
+
   it("does not stop the others when it fails", async () => {
-    const { store, erasures } = erasuresWith((userId) =>
+    const { store, erasures } = erasuresWith(({ userId }) =>
       userId === "u3" ? Promise.reject(new Error("no")) : Promise.resolve(),
     );
-    for (let user = 0; user < 12; user += 1) store.dueNow.push({ userId: `u${user}`, attempts: 1 });
+    for (let user = 0; user < 12; user += 1)
+      store.dueNow.push({ userId: `u${user}`, cell: null, attempts: 1 });
     await erasures.sweep();
     expect(store.finished).toHaveLength(11);
   });
 
   it("does not break the sweep when its turn can't be written down", async () => {
     const { store, failures, erasures } = erasuresWith(() => Promise.resolve());
-    store.dueNow.push({ userId: "ada", attempts: 1 });
+    store.dueNow.push({ userId: "ada", cell: null, attempts: 1 });
     store.broken = true;
     await erasures.sweep();
     expect(failures).toEqual(["claim an erasure"]);

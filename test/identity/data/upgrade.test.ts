@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { signingKeyAt } from "../../../src/identity/biz/signing-key-at.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
+import { d1Cells } from "../../../src/identity/data/d1-cells.ts";
+import { d1Erasures } from "../../../src/identity/data/d1-erasures.ts";
 import { d1SigningKeys } from "../../../src/identity/data/d1-signing-keys.ts";
 import { migrationsOf, migrationsAfter } from "../../support/databases/migrations.ts";
 import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
@@ -27,6 +29,19 @@ describe("identity's database of the release before", () => {
     expect(await accounts.setRoles({ userId: "new", roles: ["user"], audit: { ...audit, id: "a-2" } })).toBe(
       "last admin",
     );
+  });
+
+  it("has all its users in main, and so is whoever that release registers or erases beside this one", async () => {
+    const db = sqliteD1(migrationsOf("identity", "0002"));
+    db.sqlite.exec(account("old"));
+    db.sqlite.exec(migrationsAfter("identity", "0002"));
+    db.sqlite.exec(account("new"));
+    const accounts = d1Accounts(db);
+    for (const id of ["old", "new"])
+      expect(await accounts.byEmail(`${id}@example.com`)).toMatchObject({ id, cell: null });
+    expect(await d1Cells(db).inUse()).toEqual([]);
+    db.sqlite.exec("INSERT INTO erasure (user_id, requested_at, attempts, next_at) VALUES ('gone', 1, 1, 2)");
+    expect(await d1Erasures(db).due(10, 5)).toEqual([{ userId: "gone", cell: null, attempts: 1 }]);
   });
 
   it("has a retired key that begins to sign behind its successor, and that one doesn't sign", async () => {

@@ -75,7 +75,7 @@ export const sessionOf = (grant: TokenGrant): string => bearerOf(grant).principa
 
 /** Every value of every table as one text: what somebody who has stolen the database can read. */
 export async function stolenDatabase(): Promise<string> {
-  const tables = ["account", "session", "refresh_token", "signing_key", "erasure", "audit"];
+  const tables = ["account", "session", "refresh_token", "signing_key", "erasure", "audit", "cell"];
   const dumps = await db.batch(tables.map((table) => db.prepare(`SELECT * FROM ${table}`)));
   return JSON.stringify(dumps.map(({ results }) => results));
 }

@@ -25,7 +25,6 @@ let made = 0;
 /** Secrets that are unique and can be read in a failure message. */
 export const plainSecrets: SecretSource = {
   newId: () => `id-${String((made += 1)).padStart(6, "0")}`,
-  newRefreshToken: () => `token-${(made += 1)}`,
   digest: async (token) => `digest of ${token}`,
 };
 

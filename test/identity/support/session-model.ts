@@ -5,8 +5,10 @@ import { SESSION_TTL_MS } from "../../../src/identity/biz/lifetimes.ts";
 import type { Account } from "../../../src/identity/biz/ports.ts";
 import { Sessions } from "../../../src/identity/biz/sessions.ts";
 import { d1Accounts } from "../../../src/identity/data/d1-accounts.ts";
+import { d1Exchanges } from "../../../src/identity/data/d1-exchanges.ts";
 import { d1Sessions } from "../../../src/identity/data/d1-sessions.ts";
 import { d1Trades } from "../../../src/identity/data/d1-trades.ts";
+import { refreshTokens } from "../../../src/identity/data/refresh-tokens.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { plainSecrets, readPlainToken } from "./plain-parts.ts";
 
@@ -18,8 +20,8 @@ export const AGE_MS_MAX = 3 * SESSION_TTL_MS;
 export const REFRESH_LIMIT = { limit: 10, windowMs: 60_000 } as const;
 
 /**
- * An account of its own over the real tables, with a clock that can be turned and tokens that can
- * be read.
+ * An account of its own over the real tables, with a clock that can be turned and access tokens
+ * that can be read. There is no leeway: it is of the database's clock, which nobody can turn here.
  */
 export async function newFamily({
   ageMsMax = AGE_MS_MAX,
@@ -35,13 +37,15 @@ export async function newFamily({
   };
   await accountStore.add(account);
   const keys = { signer: async () => async (claims: object) => JSON.stringify(claims) };
-  const store = { ...d1Sessions(database), ...d1Trades(database) };
+  const store = { ...d1Sessions(database), ...d1Trades(database), ...d1Exchanges(database) };
   const sessions = new Sessions({
     store,
     keys,
     secrets: plainSecrets,
+    tokens: refreshTokens([new Uint8Array(32)]),
     ageMsMax,
     refreshLimit: REFRESH_LIMIT,
+    leewayMs: 0,
     now: clock.now,
   });
   const open = async (passwordHash = account.passwordHash): Promise<TokenGrant> => {

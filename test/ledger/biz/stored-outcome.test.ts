@@ -16,14 +16,17 @@ import { ledgerD1 } from "../support/ledger-d1.ts";
 const ID = "01920000-0000-7000-8000-000000000001";
 const SCHEDULE = { pausesMs: [2_000], slowMs: 300_000, givesUpAfterMs: 86_400_000 };
 const UNKNOWN = "credited_v2" as unknown as StoredOutcome;
-const common = { wakePublisher: () => undefined, ids, now: Date.now };
+const common = { wakePublisher: () => undefined, tellSettled: () => undefined, ids, now: Date.now };
 
 describe("a word that this release doesn't know, of a delivery", () => {
   it("ends no transfer where the other ledger reports it, and is told back", async () => {
     const ended: string[] = [];
     const outbox = {
       ...d1Outbox(ledgerD1()),
-      settle: async () => void ended.push("settled"),
+      settle: async () => {
+        ended.push("settled");
+        return null;
+      },
       reverse: async () => void ended.push("refunded"),
     };
     const settlement = new Settlement({

@@ -40,7 +40,14 @@ async function setUp({ reporterAheadMs = 0 } = {}) {
     now: clock.now,
   });
   const reporter = (): number => clock.now() + reporterAheadMs;
-  const settlement = new Settlement({ outbox, inbox: d1Inbox(db), wakePublisher, ...common, now: reporter });
+  const settlement = new Settlement({
+    outbox,
+    inbox: d1Inbox(db),
+    wakePublisher,
+    tellSettled: () => undefined,
+    ...common,
+    now: reporter,
+  });
   const sweep = createSweep({
     publisher,
     outbox,

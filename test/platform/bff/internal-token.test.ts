@@ -1,5 +1,6 @@
 import { decodeJwt, decodeProtectedHeader, SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
+import type { Principal } from "../../../src/contracts/call-context.ts";
 import { internalTokenMinter, internalTokenVerifier } from "../../../src/platform/bff/internal-token.ts";
 import { testKey } from "../../support/workers/ed25519.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
@@ -18,15 +19,41 @@ async function setUp(bffAheadMs = 0) {
     audience: AUDIENCE,
     now: () => clock.now() + bffAheadMs,
   });
-  /** One like the gateway's, of another kind. */
-  const like = async (header: object): Promise<string> =>
-    new SignJWT(decodeJwt(await mint(PRINCIPAL, AUDIENCE)))
+  /** One like the gateway's, of another kind or with other claims. */
+  const like = async (header: object, claims: object = {}): Promise<string> =>
+    new SignJWT({ ...decodeJwt(await mint(PRINCIPAL, AUDIENCE)), ...claims })
       .setProtectedHeader({ alg: "EdDSA", kid: "gateway-1", ...header })
       .sign(privateKey);
-  return { clock, mint: () => mint(PRINCIPAL, AUDIENCE), verify, like };
+  return {
+    clock,
+    mint: (principal: Principal = PRINCIPAL) => mint(principal, AUDIENCE),
+    verify,
+    like,
+  };
 }
 
 describe("an internal token", () => {
+  it("says which cell is the user's home, and of main nothing, as ever", async () => {
+    const { mint, verify } = await setUp();
+    const abroad = { ...PRINCIPAL, sessionId: "s-2", cell: "us" };
+    expect(await verify(await mint(abroad))).toEqual(abroad);
+    expect(decodeJwt(await mint())).not.toHaveProperty("cell");
+  });
+
+  it("says it at once of a session whose token said nothing of it a moment ago", async () => {
+    const { mint, verify } = await setUp();
+    await mint();
+    const abroad = { ...PRINCIPAL, cell: "us" };
+    expect(await verify(await mint(abroad))).toEqual(abroad);
+    expect(await verify(await mint())).toEqual(PRINCIPAL);
+  });
+
+  it.each(["shard", "US", "", 7, null])("that names %j as a cell is refused", async (cell) => {
+    const { verify, like } = await setUp();
+    const token = await like({ typ: "internal+jwt" }, { cell });
+    await expect(verify(token)).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+  });
+
   it("says what it is, and no other kind passes for one, whoever has signed it", async () => {
     const { mint, verify, like } = await setUp();
     expect(decodeProtectedHeader(await mint()).typ).toBe("internal+jwt");

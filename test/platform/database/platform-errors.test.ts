@@ -10,6 +10,20 @@ const guarded = (cause: Error): CodedError =>
     cause: new CodedError("INVALID", "the database refused the data", { cause }),
   });
 
+describe("the platform's words", () => {
+  it("are no words of ours: an error that has a code and repeats what somebody sent is not at the cap", () => {
+    const sent = "he exceeded the account's spending cap";
+    expect(codeOf(d1Error(new CodedError("CONFLICT", `"${sent}" is taken`), "write"))).toBe("CONFLICT");
+    expect(codeOf(objectError(new CodedError("NOT_FOUND", sent), "ask"))).toBe("NOT_FOUND");
+  });
+
+  it("are looked for so far down a chain of causes, and no further", () => {
+    const endless = new Error("away");
+    endless.cause = new Error("further down", { cause: endless });
+    expect(codeOf(objectError(endless, "ask"))).toBe("UNAVAILABLE");
+  });
+});
+
 describe("a failed D1 call", () => {
   it.each([
     ["D1_ERROR: CHECK constraint failed: total >= 0: SQLITE_CONSTRAINT_CHECK", "INVALID", true],
@@ -20,6 +34,7 @@ describe("a failed D1 call", () => {
     ["D1_ERROR: string or blob too big: SQLITE_TOOBIG", "INTERNAL", true],
     ["D1_ERROR: D1 DB is overloaded. Too many requests queued.", "UNAVAILABLE", false],
     ["Network connection lost.", "UNAVAILABLE", false],
+    ["D1_ERROR: Exceeded the account's spending cap for D1", "SPENDING_CAP", false],
   ])("that says %s is %s, behind a guard too", (message, code, isRefused) => {
     const cause = new Error(message);
     expect(isRefusedByD1(cause)).toBe(isRefused);
@@ -69,5 +84,11 @@ describe("a failed call of an object", () => {
     );
     expect(codeOf(objectError(new Error("reset"), "ask"))).toBe("UNAVAILABLE");
     expect(codeOf(objectError(null, "ask"))).toBe("UNAVAILABLE");
+  });
+
+  it("is SPENDING_CAP where the account may spend no more, also where its own SQL was refused", () => {
+    const refused = new Error("Exceeded the account's spending cap for Durable Objects");
+    expect(codeOf(objectError(refused, "ask"))).toBe("SPENDING_CAP");
+    expect(codeOf(objectError(new Error("write a row", { cause: refused }), "ask"))).toBe("SPENDING_CAP");
   });
 });

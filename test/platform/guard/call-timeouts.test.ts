@@ -22,6 +22,8 @@ const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
   ["moneyRpc", "operatorRpc"],
   ["operatorShard", "operatorRpc"],
   ["operatorDatabase", "operatorRpc"],
+  ["comet", "room"],
+  ["room", "push"],
   ["queue", "operatorShard"],
   ["job", "erasureRpc"],
   ["rpc", "readyCheck"],
@@ -33,7 +35,7 @@ const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
 const FROM_ROUTES: ReadonlyMap<number, readonly CallKind[]> = new Map([
   [1_000, ["rpc", "reportRpc"]],
   [3_000, ["moneyRpc", "sessionRpc"]],
-  [5_000, ["passwordRpc", "operatorRpc"]],
+  [5_000, ["passwordRpc", "operatorRpc", "push"]],
   [20_000, ["operatorRpc"]],
 ]);
 

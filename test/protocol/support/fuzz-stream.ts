@@ -61,11 +61,14 @@ export function fuzzStream(
   };
 }
 
-function memoryOf([first]: readonly Uint8Array[]): string {
+export function memoryOf([first]: readonly Uint8Array[]): string {
   return first === undefined ? "" : hex(new Uint8Array(first.buffer));
 }
 
-function anyStream(dice: Dice, { frame }: FuzzCase): { readonly title: string; readonly stream: Uint8Array } {
+export function anyStream(
+  dice: Dice,
+  { frame }: Pick<FuzzCase, "frame">,
+): { readonly title: string; readonly stream: Uint8Array } {
   if (dice.chance(0.25))
     return { title: "random bytes", stream: dice.bytes(dice.between(0, RANDOM_BYTES_MAX)) };
   if (dice.chance(0.1))
@@ -99,7 +102,7 @@ function mutated(dice: Dice, frames: Uint8Array): Uint8Array {
 }
 
 /** The stream in chunks, all of them views into one memory, with something between them. */
-function anyPieces(dice: Dice, stream: Uint8Array): readonly Uint8Array[] {
+export function anyPieces(dice: Dice, stream: Uint8Array): readonly Uint8Array[] {
   const pieceMax = dice.pick([1, 3, 9, 40, 1_000]);
   const lengths: number[] = dice.chance(0.1) ? [0] : [];
   for (let left = stream.length; left > 0;) {

@@ -62,6 +62,14 @@ describe("the next attempt", () => {
     expect(nextAttempt({ ...TRY, retryAfterMs: 991 })).toBeNull();
   });
 
+  it("is not made where the upstream asks for more than 2 s and no deadline bounds the pause", () => {
+    const endless = { ...TRY, remainingMs: Number.POSITIVE_INFINITY };
+    expect(nextAttempt({ ...endless, retryAfterMs: 2_000 })).toBe(2_000);
+    expect(nextAttempt({ ...endless, retryAfterMs: 2_001 })).toBeNull();
+    expect(nextAttempt({ ...endless, retryAfterMs: 300_000 })).toBeNull();
+    expect(nextAttempt({ ...TRY, remainingMs: 10_000, retryAfterMs: 5_000 })).toBe(5_000);
+  });
+
   it("waits for nothing where the upstream asked for less than that, and is not made where it asked for nonsense", () => {
     expect(nextAttempt({ ...TRY, retryAfterMs: -5 })).toBe(0);
     expect(nextAttempt({ ...TRY, retryAfterMs: Number.NaN })).toBeNull();

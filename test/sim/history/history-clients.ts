@@ -1,27 +1,43 @@
-import { codeOf } from "../../../src/contracts/errors.ts";
-import type { EntryPage, Report } from "../../../src/contracts/history.ts";
-import { isUnfinished } from "../../../src/history/biz/record.ts";
-import { beforeRead, checkAnswer } from "./history-invariants.ts";
+import { codeOf, hintsOf, SPENDING_CAP_RETRY_MS } from "../../../src/contracts/errors.ts";
+import type { DatedReport, EntryPage, Report, ReportReceipt } from "../../../src/contracts/history.ts";
+import { dateReports } from "../../../src/contracts/date-reports.ts";
 import type { Elsewhere, ShardMapping } from "../../../src/history/biz/shard-mapping.ts";
-import type { SimShard } from "./history-shard.ts";
+import { isToContinue } from "../../../src/history/biz/watch-rules.ts";
+import { checkReceipt } from "./history-acknowledged.ts";
+import { HistoryCalls, type SendReports } from "./history-calls.ts";
+import { HistoryComets } from "./history-comets.ts";
+import { HistoryHands } from "./history-hands.ts";
+import { beforeRead, checkAnswer } from "./history-invariants.ts";
+import { RULES, type SimShard } from "./history-shard.ts";
 import type { HistoryWorld } from "./history-world.ts";
-import { SimProcess, type Kernel } from "../kernel/kernel.ts";
+import type { Kernel } from "../kernel/kernel.ts";
 
-const TIMEOUT_MS = 6_000;
 const RETRY_MS = 2_000;
-const RETRY_MS_MAX = 30_000;
 const READ_TRIES_MAX = 4;
 const CLIENT_SKEW_MS_MAX = 7_200_000;
 const PAGE_MAX = 100;
 /** Share of acknowledged reports that are read back at once. */
 const READS_OWN = 0.1;
-const DURATION_MS_MIN = 20;
-const DURATION_MS_STEP = 5;
+/** From one report's place to the next's: far enough apart to be another place to anybody. */
+const STEP_MS = 7_000;
+const DURATION_STEPS_MIN = 20;
+const DURATION_STEPS = 5;
+/** Share of reports that say once more where the last one of the same item was. */
+const LAST_WORDS = 0.08;
+const LAST_WORDS_MAX = 1_000;
 const DEVICES = ["phone", "tv"] as const;
 
 /** How long an item is, whoever reports it: so short that some reports are near its end. */
 function durationOf(itemId: string): number {
-  return DURATION_MS_MIN + DURATION_MS_STEP * itemId.length + (itemId.codePointAt(itemId.length - 1) ?? 0);
+  const steps =
+    DURATION_STEPS_MIN + DURATION_STEPS * itemId.length + (itemId.codePointAt(itemId.length - 1) ?? 0);
+  return steps * STEP_MS;
+}
+
+/** A device's clock: how wrong it is, and whether it says so with what it sends. */
+interface DeviceClock {
+  readonly skewMs: number;
+  readonly saysSentAt: boolean;
 }
 
 /**
@@ -29,76 +45,107 @@ function durationOf(itemId: string): number {
  * identity, which erases until it is done.
  */
 export class HistoryClients {
+  readonly calls: HistoryCalls;
+  readonly hands: HistoryHands;
+  readonly comets: HistoryComets;
   readonly #world: HistoryWorld;
   readonly #kernel: Kernel;
-  readonly #process = new SimProcess("client");
-  /** How wrong the clock of each device is. */
-  readonly #skewMs = new Map<string, number>();
-  #reports = 0;
+  /** The clock of each device. */
+  readonly #clocks = new Map<string, DeviceClock>();
+  /** Where each item was last, and how often that was said again. */
+  readonly #lastPlaces = new Map<string, { readonly positionMs: number; again: number }>();
+  /** How many were made. */
+  reports = 0;
   /** Users beside the usual ones. */
   readonly others: string[] = [];
-  /** Calls that still wait for their end. */
-  open = 0;
 
   constructor(world: HistoryWorld) {
     this.#world = world;
     this.#kernel = world.options.kernel;
+    this.calls = new HistoryCalls(world);
+    this.hands = new HistoryHands(this.calls);
+    this.comets = new HistoryComets(world, this.calls);
+  }
+
+  /** Calls that still wait for their end. */
+  get open(): number {
+    return this.calls.open;
   }
 
   /**
    * One report call for the given items, made again until it is answered, always with the same
-   * times.
+   * times; each try is dated by the BFF as it comes.
    */
   report(
     userId: string,
     itemIds: readonly string[],
     deviceId: string = this.#kernel.pick(DEVICES),
-    more: Partial<Report> = {},
+    more: Partial<Report> | null = null,
+    send: SendReports = (shard, dated, mapping) => shard.report(userId, dated, mapping),
   ): readonly Report[] {
-    const reports = itemIds.map((itemId) => ({ ...this.#reportOf(userId, itemId, deviceId), ...more }));
-    this.#run(async () => {
-      for (let tries = 0; ; tries += 1) {
-        try {
-          const receipt = await this.#world.ofUser(userId, (shard, mapping) =>
-            this.#ask(`report ${userId} ${itemIds.join()}`, () => shard.report(userId, reports, mapping)),
+    const reports = itemIds.map((itemId) => ({
+      ...this.#reportOf(userId, itemId, deviceId, more === null),
+      ...more,
+    }));
+    const { skewMs, saysSentAt } = this.#clockOf(userId, deviceId);
+    this.calls.run(async () => {
+      const sinceMs = this.#kernel.nowMs;
+      let version = 0;
+      let dated: readonly DatedReport[] = [];
+      const receipt = await this.calls.untilDone(
+        () => {
+          const { nowMs } = this.#kernel;
+          ({ version } = this.#world.model.user(userId));
+          dated = dateReports(reports, nowMs, saysSentAt ? nowMs + skewMs : undefined);
+          return this.calls.ask(userId, `report ${userId} ${itemIds.join()}`, (shard, mapping) =>
+            send(shard, dated, mapping),
           );
-          return this.#acknowledged(userId, reports, receipt.accepted);
-        } catch (error) {
+        },
+        (error) => {
           this.#refused(userId, error);
-        }
-        await this.#kernel.pause(this.#process, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** tries));
-      }
+          return "again";
+        },
+      );
+      if (receipt !== undefined) this.#acknowledged(userId, dated, receipt, { sinceMs, version });
     });
     return reports;
   }
 
   /** A report that breaks the contract, from a caller with a bug. */
   reportBadly(userId: string): void {
-    const bad = { ...this.#reportOf(userId, "film-0", "tv"), positionMs: -1 };
-    this.#world
-      .ofUser(userId, (shard, mapping) =>
-        this.#ask(`bad report ${userId}`, () => shard.report(userId, [bad], mapping)),
-      )
+    const bad = { ...this.#reportOf(userId, "film-0", "tv", false), positionMs: -1 };
+    this.calls
+      .ask(userId, `bad report ${userId}`, (shard, mapping) => shard.report(userId, [bad], mapping))
       .catch(() => undefined);
   }
 
   /** Reads a user's history in one of the ways there are. */
   read(userId: string, itemIds: readonly string[]): void {
-    const way = this.#kernel.pick(["list", "list", "pages", "lookup", "continue"]);
-    this.#run(async () => {
+    const way = this.#kernel.pick(["list", "list", "pages", "lookup", "continue", "export"]);
+    this.calls.run(async () => {
       for (let tries = 0; tries < READ_TRIES_MAX; tries += 1) {
         try {
           if (way === "list") await this.readAll(userId);
           else if (way === "pages") await this.#readPages(userId);
+          else if (way === "export") await this.#export(userId);
           else if (way === "continue") await this.#readUnfinished(userId);
           else await this.#lookup(userId, itemIds);
           return;
         } catch (error) {
           if ((error as Error).name === "BrokenInvariant") throw error;
         }
-        await this.#kernel.pause(this.#process, RETRY_MS);
+        await this.calls.pause(RETRY_MS);
       }
     });
+  }
+
+  async #export(userId: string): Promise<void> {
+    const before = beforeRead(this.#world, userId);
+    const { entries } = await this.calls.ask(userId, `export ${userId}`, (shard, mapping) =>
+      shard.exportAll(userId, mapping),
+    );
+    this.#world.counters.note("history exported");
+    checkAnswer(this.#world, userId, before, { items: entries });
   }
 
   /**
@@ -117,16 +164,10 @@ export class HistoryClients {
     const user = this.#world.model.user(userId);
     if (user.erasure !== "none") return;
     user.erasure = "begun";
-    this.#run(async () => {
-      for (let tries = 0; ; tries += 1) {
-        try {
-          await this.#world.erase(userId);
-          user.erasure = "done";
-          return this.#world.counters.note("user erased");
-        } catch {
-          await this.#kernel.pause(this.#process, Math.min(RETRY_MS_MAX, RETRY_MS * 2 ** tries));
-        }
-      }
+    this.calls.run(async () => {
+      await this.calls.untilDone(() => this.#world.erase(userId));
+      user.erasure = "done";
+      this.#world.counters.note("user erased");
     });
   }
 
@@ -154,7 +195,7 @@ export class HistoryClients {
     this.#readAnswered(degraded);
     checkAnswer(this.#world, userId, before, {
       items,
-      accept: isUnfinished,
+      accept: (record) => isToContinue(record, RULES),
       ...(degraded === true && { degraded }),
     });
   }
@@ -186,9 +227,7 @@ export class HistoryClients {
     ask: (shard: SimShard, mapping: ShardMapping) => Promise<EntryPage | Elsewhere>,
   ): Promise<EntryPage> {
     try {
-      return await this.#world.ofUser(userId, (shard, mapping) =>
-        this.#ask(`${what} ${userId}`, () => ask(shard, mapping)),
-      );
+      return await this.calls.ask(userId, `${what} ${userId}`, ask);
     } catch (error) {
       // A crowd that reads at once may find all places of its database taken.
       this.#world.hold(
@@ -203,19 +242,20 @@ export class HistoryClients {
     this.#world.counters.note(degraded === true ? "read answered degraded" : "read answered");
   }
 
-  #reportOf(userId: string, itemId: string, deviceId: string): Report {
+  #reportOf(userId: string, itemId: string, deviceId: string, mayRepeat: boolean): Report {
     const kernel = this.#kernel;
-    const device = `${userId} ${deviceId}`;
-    let skewMs = this.#skewMs.get(device);
-    if (skewMs === undefined) {
-      skewMs = kernel.chance(0.5) ? 0 : Math.floor((2 * kernel.random() - 1) * CLIENT_SKEW_MS_MAX);
-      this.#skewMs.set(device, skewMs);
-    }
-    this.#reports += 1;
+    const { skewMs } = this.#clockOf(userId, deviceId);
+    const item = `${userId} ${itemId}`;
+    const last = this.#lastPlaces.get(item);
+    const isAgain =
+      mayRepeat && last !== undefined && last.again < LAST_WORDS_MAX && kernel.chance(LAST_WORDS);
+    if (isAgain) last.again += 1;
+    else this.#lastPlaces.set(item, { positionMs: (this.reports += 1) * STEP_MS, again: 0 });
+    const place = this.#lastPlaces.get(item);
     return {
       kind: "video",
       itemId,
-      positionMs: this.#reports,
+      positionMs: (place?.positionMs ?? 0) + (place?.again ?? 0),
       ...kernel.pick([{}, {}, {}, {}, { durationMs: 0 }, { durationMs: durationOf(itemId) }]),
       event: kernel.pick(["playing", "playing", "paused", "ended"]),
       deviceId,
@@ -224,9 +264,32 @@ export class HistoryClients {
     };
   }
 
+  #clockOf(userId: string, deviceId: string): DeviceClock {
+    const kernel = this.#kernel;
+    const device = `${userId} ${deviceId}`;
+    let clock = this.#clocks.get(device);
+    if (clock === undefined) {
+      const isRight = kernel.chance(0.5);
+      const skewMs = isRight ? 0 : Math.floor((2 * kernel.random() - 1) * CLIENT_SKEW_MS_MAX);
+      // A client that gives no time of its reports has none to be corrected.
+      const saysSentAt = kernel.chance(0.5) && !this.#world.options.faults.has("report-without-at");
+      clock = { skewMs, saysSentAt };
+      this.#clocks.set(device, clock);
+    }
+    return clock;
+  }
+
   #refused(userId: string, error: unknown): void {
     const { counters, hold, options } = this.#world;
     const code = codeOf(error);
+    if (code === "SPENDING_CAP") {
+      hold(options.kernel.cap.beganAtMs !== null, `${userId}: there is a cap where it is said`);
+      hold(
+        (hintsOf(error).retryAfterMs ?? 0) >= SPENDING_CAP_RETRY_MS,
+        `${userId}: nobody is to come back soon`,
+      );
+      return counters.note("report refused at the spending cap");
+    }
     counters.note(code === "OVERLOADED" ? "report refused as overloaded" : "report sent again");
     hold(
       code === "OVERLOADED" || code === "UNAVAILABLE",
@@ -237,38 +300,18 @@ export class HistoryClients {
     hold(!isStarved, `${userId}: who has a healthy database is not refused for another's`);
   }
 
-  #acknowledged(userId: string, reports: readonly Report[], accepted: number): void {
-    const { model, counters, hold } = this.#world;
-    const { erasure } = model.user(userId);
-    if (accepted < reports.length) {
-      hold(erasure !== "none", `${userId}: only reports of erased users are ignored`);
-      return counters.note("report of an erased user ignored");
-    }
-    counters.note("report acknowledged", reports.length);
-    if (erasure !== "none") return;
-    for (const { positionMs, durationMs = 0 } of reports) {
-      const durable = model.reportAt(positionMs);
-      hold(durable !== undefined, `${userId}: what is acknowledged is durable`);
-      hold(durationMs === 0 || durable?.durationMs === durationMs, `${userId}: and so is its duration`);
-    }
+  #acknowledged(
+    userId: string,
+    reports: readonly DatedReport[],
+    receipt: ReportReceipt,
+    since: { readonly sinceMs: number; readonly version: number },
+  ): void {
+    checkReceipt(this.#world, userId, reports, receipt, since);
     // Whoever has reported looks at it.
-    if (this.#kernel.chance(READS_OWN))
+    if (this.#world.model.user(userId).erasure === "none" && this.#kernel.chance(READS_OWN))
       this.read(
         userId,
         reports.map(({ itemId }) => itemId),
       );
-  }
-
-  #ask<T>(what: string, effect: () => Promise<T>): Promise<T> {
-    return this.#kernel.ask(this.#process, what, TIMEOUT_MS, effect);
-  }
-
-  #run(task: () => Promise<void>): void {
-    this.open += 1;
-    task()
-      .catch((error: unknown) =>
-        this.#world.hold(false, error instanceof Error ? error.message : String(error)),
-      )
-      .finally(() => (this.open -= 1));
   }
 }

@@ -14,10 +14,12 @@ export type FaultName =
   | "bad-report"
   | "report-without-at"
   | "lookup-beyond-list"
-  | "late-duration";
+  | "late-duration"
+  | "spending-cap";
 
 /**
- * Faults that issues 8 and 11 named and that the simulator found in the code before them, each with
+ * Faults that issues 8 and 11 named and that the simulator found in the code before them, and the
+ * account's spending cap, each with
  * the share of worlds that suffer its trouble: 1 where it is a check or one more trouble among
  * others, less where it needs limits or quiet of its own (history-fault-troubles.ts) or is dear. At
  * most one of the latter is on in a world.
@@ -66,4 +68,9 @@ export const FAULTS_MENDED: readonly {
   },
   { name: "log-outgrows-pending", share: 0.01, tells: "the log is bounded by what is pending in it" },
   { name: "half-snapshot", share: 0.005, tells: "a snapshot of several chunks is there whole or not at all" },
+  {
+    name: "spending-cap",
+    share: 0.06,
+    tells: "an hour at the account's spending cap loses nothing acknowledged, and heals within five minutes",
+  },
 ];

@@ -1,4 +1,12 @@
-import type { HistoryReader, HistoryWriter, ShardLog, ShardPort } from "../../../src/history/biz/ports.ts";
+import type {
+  HistoryReader,
+  HistoryWriter,
+  ShardAlarm,
+  ShardLog,
+  ShardPort,
+  TellComet,
+} from "../../../src/history/biz/ports.ts";
+import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
@@ -12,10 +20,14 @@ export interface Mutation {
   /** Rewrites the SQL of the shards. */
   readonly shardSql?: (query: string) => string;
   readonly log?: (log: ShardLog, kernel: Kernel) => ShardLog;
+  /** How a shard tells comets. */
+  readonly tellComet?: (tell: TellComet, kernel: Kernel) => TellComet;
+  readonly alarm?: (alarm: ShardAlarm) => ShardAlarm;
   /** The shards as the job calls them. */
   readonly shards?: (shards: ShardPort) => ShardPort;
   readonly writer?: (writer: HistoryWriter) => HistoryWriter;
   readonly reader?: (reader: HistoryReader) => HistoryReader;
+  readonly limits?: Partial<ShardLimits>;
   readonly hasSweep?: boolean;
   /** Whether an object writes what belongs together in a transaction. */
   readonly hasTransactions?: boolean;
@@ -67,6 +79,9 @@ export function differing(log: ShardLog, methods: Partial<ShardLog>): ShardLog {
     writeSnapshot: (seq, records) => log.writeSnapshot(seq, records),
     unreadIds: () => log.unreadIds(),
     readUnread: (id) => log.readUnread(id),
+    userState: (userId) => log.userState(userId),
+    unconfirmedStates: (limit) => log.unconfirmedStates(limit),
+    confirmState: (confirmed) => log.confirmState(confirmed),
     isErased: (userId) => log.isErased(userId),
     erase: (userId, atMs, seq, pending) => log.erase(userId, atMs, seq, pending),
     ...methods,

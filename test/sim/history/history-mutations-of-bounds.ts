@@ -1,4 +1,5 @@
 import { DatabaseShare } from "../../../src/history/biz/database-share.ts";
+import { LogRows } from "../../../src/history/biz/log-rows.ts";
 import { PendingIndex } from "../../../src/history/biz/pending-index.ts";
 import { PendingSet } from "../../../src/history/biz/pending-set.ts";
 import { RefillRequests } from "../../../src/history/biz/refill-requests.ts";
@@ -23,6 +24,14 @@ export const MUTATIONS_OF_BOUNDS: readonly Mutation[] = [
         return false;
       };
     }),
+  },
+  {
+    name: "what is confirmed is forgotten in memory alone",
+    patch: method(LogRows, "gone", () => () => undefined),
+  },
+  {
+    name: "a restart takes what has waited for new",
+    patch: method(PendingSet, "logged", () => (record) => record),
   },
   { name: "a snapshot frees no rows", patch: method(PendingSet, "moveAllTo", () => () => undefined) },
   {

@@ -1,4 +1,3 @@
-import { PendingSet } from "../../../src/history/biz/pending-set.ts";
 import { comparePositions, itemName, type HistoryRecord } from "../../../src/history/biz/record.ts";
 import { UserView } from "../../../src/history/biz/user-view.ts";
 import { instead, method, type Mutation } from "./history-mutation.ts";
@@ -34,28 +33,6 @@ function newestReportAlone(): () => void {
  */
 export const MUTATIONS_OF_DURATIONS: readonly Mutation[] = [
   { name: "a view shows a duration of the newest report only", patch: newestReportAlone },
-  {
-    name: "a record without duration is written down as it came, in the place of one that knew it",
-    patch: method(PendingSet, "durationOf", () => () => null),
-  },
-  {
-    name: "an older record's duration is not added to what is pending",
-    patch: method(PendingSet, "put", (put) => {
-      return function (this: PendingSet, record, seq, nowMs) {
-        const known = this.get(record);
-        if (known === undefined || comparePositions(record, known) >= 0) put.call(this, record, seq, nowMs);
-      };
-    }),
-  },
-  {
-    name: "a confirmation does not ask for the duration",
-    under: "late-duration",
-    patch: method(PendingSet, "confirm", (confirm) => {
-      return function (this: PendingSet, { userId, kind, itemId, rev }, nowMs) {
-        confirm.call(this, { userId, kind, itemId, rev }, nowMs);
-      };
-    }),
-  },
   {
     name: "the upsert takes a duration away",
     d1: instead("coalesce(excluded.duration_ms, nullif(history.duration_ms, 0))", "excluded.duration_ms"),

@@ -1,5 +1,6 @@
 import { codeOf } from "../../../src/contracts/errors.ts";
 import type { ReportReceipt } from "../../../src/contracts/history.ts";
+import { spreadEvenly } from "../../../src/history/biz/bucket-map.ts";
 import { FlushSchedule } from "../../../src/history/biz/flush-schedule.ts";
 import { GroupCommit } from "../../../src/history/biz/group-commit.ts";
 import { HybridClock } from "../../../src/history/biz/hybrid-clock.ts";
@@ -18,6 +19,8 @@ import { WRONG_SEED } from "./history-world.ts";
 import { InjectedError } from "../kernel/kernel.ts";
 import { differing, instead, method, type Mutation } from "./history-mutation.ts";
 
+/** Another map of buckets than worlds go by. */
+const ANEW = spreadEvenly(["HISTORY_DB_0", "HISTORY_DB_1"]);
 const EVER = Number.POSITIVE_INFINITY;
 const NEWER = "(excluded.at, excluded.rev) > (history.at, history.rev)";
 
@@ -56,9 +59,9 @@ function alarmBelieved(): () => void {
   const undo = [
     method(FlushSchedule, "rearm", (rearm) => {
       return function (this: FlushSchedule) {
-        if (believed.has(this)) return;
+        if (believed.has(this)) return undefined;
         believed.add(this);
-        rearm.call(this);
+        return rearm.call(this);
       };
     }),
     method(FlushSchedule, "onAlarm", (onAlarm) => {
@@ -165,8 +168,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a record is forgotten when it is collected",
     patch: method(PendingSet, "collect", (collect) => {
-      return function (this: PendingSet, keys) {
-        const records = collect.call(this, keys);
+      return function (this: PendingSet, keys, takes) {
+        const records = collect.call(this, keys, takes);
         for (const record of records) this.confirm(record, 0);
         return records;
       };
@@ -176,8 +179,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "the job confirms before it writes",
     shards: (shards) => ({
       ...shards,
-      collect: async (shard, keys) => {
-        const records = await shards.collect(shard, keys);
+      collect: async (shard, keys, format) => {
+        const records = await shards.collect(shard, keys, format);
         await shards.confirm(shard, records);
         return records;
       },
@@ -219,15 +222,6 @@ export const MUTATIONS: readonly Mutation[] = [
     log: (log) => differing(log, { isErased: () => false }),
   },
   {
-    name: "the oldest are kept of a user, not the newest",
-    d1: instead("ORDER BY at DESC, rev DESC", "ORDER BY at, rev"),
-  },
-  { name: "a user's excess is counted among everybody's", d1: instead("PARTITION BY user_id ", "") },
-  {
-    name: "a user is read from the oldest entry on",
-    d1: instead("ORDER BY at DESC, rev DESC", "ORDER BY at ASC, rev DESC"),
-  },
-  {
     name: "an erasure marks and deletes nothing",
     d1: instead("DELETE FROM history WHERE", "DELETE FROM history WHERE 0 AND"),
   },
@@ -235,7 +229,10 @@ export const MUTATIONS: readonly Mutation[] = [
   { name: "a refill overwrites what is newer", patch: lastOneWins },
   {
     name: "a user whom D1 could not give is taken for one without a history",
-    reader: (reader) => ({ newestOf: (userId, limit) => reader.newestOf(userId, limit).catch(() => []) }),
+    reader: (reader) => ({
+      ...reader,
+      newestOf: (userId, limit) => reader.newestOf(userId, limit).catch(() => []),
+    }),
   },
   {
     name: "a report is acknowledged before its commit",
@@ -275,8 +272,16 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a mapping that can't be found is guessed, older shards or not",
     patch: method(MappingKeeper, "current", (current) => {
-      return function (this: MappingKeeper, buckets) {
-        return current.call(this, buckets).catch(() => ({ version: 1, shards: WRONG_SEED, buckets }));
+      return function (this: MappingKeeper) {
+        return current.call(this).catch(() => ({ version: 1, shards: WRONG_SEED, buckets: 0, map: ANEW }));
+      };
+    }),
+  },
+  {
+    name: "users of an older platform are spread anew",
+    patch: method(MappingKeeper, "current", (current) => {
+      return async function (this: MappingKeeper) {
+        return { ...(await current.call(this)), map: ANEW };
       };
     }),
   },

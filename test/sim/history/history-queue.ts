@@ -1,8 +1,8 @@
-import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import type { JobProcess } from "./history-job.ts";
 import type { Counters } from "./history-counters.ts";
 import { SimProcess, type Kernel } from "../kernel/kernel.ts";
-import { SimQueue } from "../kernel/sim-queue.ts";
+import { AgainLater, SimQueue } from "../kernel/sim-queue.ts";
+import { NO_TROUBLE } from "../kernel/trouble.ts";
 
 /** In the words of the worker's wrangler.toml, which `test/config.test.ts` holds it to. */
 export const FLUSH_CONSUMER = {
@@ -62,8 +62,8 @@ export class HistoryQueue {
     });
   }
 
-  send(messages: readonly QueueMessage[]): void {
-    this.#queue.send(messages);
+  send(bodies: readonly object[]): void {
+    this.#queue.send(bodies);
   }
 
   #deliver(
@@ -90,13 +90,21 @@ export class HistoryQueue {
       const alive = (then: () => void) => (): void => {
         if (process.life === life) then();
       };
+      const { cap, trouble } = this.#kernel;
+      const isCapAlone = cap.isOn && trouble === NO_TROUBLE;
       const messages = deliveries.map(({ id, body, attempts, ack, retry }) => ({
         id,
         body,
         attempts,
         timestamp: new Date(this.#kernel.nowMs),
         ack: alive(ack),
-        retry: alive(() => retry(new Error("to be delivered again"))),
+        // In other worlds the queue's own pauses do: they are as long, and drawn from nothing.
+        retry: (options?: { readonly delaySeconds?: number }) =>
+          alive(() => {
+            const later = new AgainLater(options);
+            if (isCapAlone) cap.broughtAgain(later.delayMs);
+            retry(cap.beganAtMs === null ? new Error("to be delivered again") : later);
+          })(),
       }));
       this.#consumerOf(process)({ queue, messages } as unknown as MessageBatch).catch((error: Error) => {
         // What throws out of the consumer is retried as a whole.

@@ -1,3 +1,5 @@
+import type { Confirmation } from "../../../src/history/biz/record.ts";
+import type { UserState } from "../../../src/history/biz/user-state.ts";
 import type { HistoryScene } from "./history-scene.ts";
 
 /** What is remembered about one shard beside it. */
@@ -10,11 +12,17 @@ export interface Watch {
   durableRev: number;
   /** How often each key has been sent in this life since its database confirmed anything. */
   readonly sent: Map<string, { readonly times: number; readonly database: number }>;
+  /** The format that the shard writes. */
+  format: number;
+  /** What holds for users as a whole, as the shard has written it in this life or before. */
+  readonly states: Map<string, UserState>;
   /** Users whom the shard has erased. */
   readonly erased: Set<string>;
   readonly erasedDurably: Set<string>;
   /** Rows written in this life since its last snapshot; null before the first. */
   rowsSinceSnapshot: number | null;
+  /** What databases were durably said to hold, by the record's name. */
+  readonly confirmed: Map<string, Confirmation>;
   /**
    * When a load of each database was last asked for anew in this life, with no load since that
    * succeeded.

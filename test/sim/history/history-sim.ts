@@ -1,17 +1,22 @@
+import { MAP_BEFORE } from "../../../src/history/biz/buckets-of-before.ts";
+import { watchClasses } from "./history-class-watch.ts";
 import { BrokenInvariant, must } from "../kernel/broken-invariant.ts";
 import { HistoryClients } from "./history-clients.ts";
 import type { Counts } from "../kernel/counts.ts";
-import { hardshipUnder, limitsUnder, planFaults } from "./history-fault-troubles.ts";
+import { sitOutCap } from "./history-cap.ts";
+import { hardshipUnder, limitsUnder, mayBeAway, mayBeOld, planFaults } from "./history-fault-troubles.ts";
 import { checkAlarm, checkBusy, checkDatabase, checkLog } from "./history-invariants.ts";
 import { FAULTS_MENDED, type FaultName } from "./history-known-faults.ts";
-import { drawHardship, drawLimits, planTrouble, USERS, TROUBLE_MS } from "./history-trouble.ts";
+import { drawHardship, drawLimits, planOutages, planTrouble, USERS } from "./history-trouble.ts";
 import { CALM, type Hardship } from "./history-hardship.ts";
 import { HEALTHY, type Mutation } from "./history-mutation.ts";
+import { LONG_MS, troubleMsOf } from "./history-span.ts";
 import { HistoryWorld, seedOf } from "./history-world.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { NO_TROUBLE } from "../kernel/trouble.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 
+/** What the release before went by. */
 const START_MS = 1_800_000_000_000;
 const CRON_MS = 300_000;
 /**
@@ -27,9 +32,17 @@ const OLD = 0.3;
  * From the first confirmation after an outage to the last: two alarms, a batch, and a message that
  * waits for its next attempt.
  */
-const RESUMED_MS_MAX = 90_000;
+const RESUMED_MS_MAX = 180_000;
+/**
+ * Of so many reports in the first half of a short world one is acknowledged in it, if of its calls
+ * no more fail than that.
+ */
+const REPORTS_MIN = 12;
+const FAILS_MAX = 0.1;
 const BEATS = 16;
 const BEAT_MS = 10_000;
+/** Share of worlds in which a shard is evicted between two of them. */
+const EVICTED = 0.5;
 /** From the last beat to the end of it all: the longest window, and what a flush takes. */
 const QUIET_MS = 150_000;
 
@@ -55,18 +68,20 @@ export interface SimResult {
   readonly counts: Counts;
 }
 
-/** One world from one seed: ten minutes of trouble, then healing, then everything must be in D1. */
+/** One world from one seed: minutes of trouble, then healing, then everything must be in D1. */
 export async function simulateHistory(
   seed: number,
   { mutation = HEALTHY, faults = [] }: SimOptions = {},
 ): Promise<SimResult> {
+  let sim: HistorySim | null = null;
+  const undoWatch = watchClasses(() => sim?.world ?? null);
   const undo = mutation.patch?.();
   try {
     const asked = mutation.under === undefined ? faults : [...faults, mutation.under];
-    const sim = new HistorySim(
+    sim = new HistorySim(
       seed,
       mutation,
-      new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed)),
+      new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed, mutation)),
     );
     let failure: string | null = null;
     try {
@@ -81,6 +96,7 @@ export async function simulateHistory(
     return { seed, steps: kernel.steps, failure, trace: kernel.trace, counts: world.counters.counts };
   } finally {
     undo?.();
+    undoWatch();
   }
 }
 
@@ -88,11 +104,13 @@ export async function simulateHistory(
  * The mended faults whose trouble is part of this world: those of every world, and at most one of
  * those that need a world of their own.
  */
-function mendedIn(seed: number): readonly FaultName[] {
+function mendedIn(seed: number, mutation: Mutation): readonly FaultName[] {
   let luck = mulberry32(seed)();
   for (const { name, share } of FAULTS_MENDED) {
     if (share === 1) continue;
-    if (luck < share) return [...EVERYWHERE, name];
+    // What is broken on purpose has its hour at the cap where it asks for one: an hour is dear.
+    const isOnlyAsked = name === "spending-cap" && mutation !== HEALTHY;
+    if (luck < share && !isOnlyAsked) return [...EVERYWHERE, name];
     luck -= share;
   }
   return EVERYWHERE;
@@ -107,15 +125,18 @@ class HistorySim {
   constructor(seed: number, mutation: Mutation, faults: ReadonlySet<FaultName>) {
     this.kernel = new Kernel(seed, START_MS, () => this.#check());
     this.#hardship = hardshipUnder(faults, drawHardship(this.kernel));
-    const isOld = this.kernel.chance(OLD) && !faults.has("reports-need-d1");
+    const isOld = this.kernel.chance(OLD) && mayBeOld(faults);
     this.world = new HistoryWorld({
       kernel: this.kernel,
       mutation,
       faults,
-      limits: limitsUnder(faults, drawLimits(this.kernel)),
+      limits: { ...limitsUnder(faults, drawLimits(this.kernel)), ...mutation.limits },
       hardship: this.#hardship,
+      troubleMs: troubleMsOf(seed, faults),
       isOld,
       seedShards: seedOf(isOld),
+      // What has older shards has its map by default; the others would spread their users anew.
+      before: isOld ? null : MAP_BEFORE,
     });
     this.#clients = new HistoryClients(this.world);
   }
@@ -124,11 +145,14 @@ class HistorySim {
     const { kernel, world } = this;
     kernel.trouble = this.#hardship.trouble;
     planTrouble(kernel, world, this.#clients);
+    if (mayBeAway(world.options.faults)) planOutages(kernel, world);
     planFaults(kernel, world, this.#clients);
-    this.#cron();
-    await this.#runFor(TROUBLE_MS);
-    const { isOld, faults } = world.options;
-    if (!isOld)
+    this.#cron(Math.floor(kernel.random() * CRON_MS));
+    const { isOld, faults, troubleMs } = world.options;
+    await this.#runFor(troubleMs / 2);
+    const mustBeTaken = this.#isLong || (this.#clients.reports >= REPORTS_MIN && this.#isMild);
+    await this.#runFor(troubleMs / 2);
+    if (!isOld && mustBeTaken)
       must(
         (world.counters.counts.get("report acknowledged") ?? 0) > 0,
         "reports are taken, whatever D1 does",
@@ -139,30 +163,49 @@ class HistorySim {
     Object.assign(this.#hardship, CALM);
     for (const database of world.databases) database.state = "well";
     if (faults.has("unknown-row")) world.rollForward();
+    if (faults.has("spending-cap")) await sitOutCap(world, (ms) => this.#runFor(ms));
     this.#redrive();
     this.#watchOn();
     if (faults.has("resends-without-backoff")) this.#resume();
     await this.#runFor(HEALED_MS);
     must(this.#clients.open === 0, "every caller has an answer");
-    for (const { object, pending } of world.shards)
+    for (const { object, pending, pendingStates } of world.shards) {
       must(pending === 0, `${object.process.name}: nothing is pending any more`);
+      must(pendingStates === 0, `${object.process.name}: no state of a user is pending any more`);
+    }
     const users = [...USERS, ...this.#clients.others];
     for (const userId of users) checkDatabase(world, userId);
 
     let unread = users.length;
     for (const [place, userId] of users.entries()) {
       this.kernel.after(place * READ_SPACING_MS, "", () => {
-        this.#clients.readAll(userId).then(
-          (isDegraded) => {
-            world.hold(!isDegraded, `${userId}: nothing is degraded when all is well`);
-            unread -= 1;
-          },
+        this.#readAtTheEnd(userId).then(
+          () => (unread -= 1),
           (error: unknown) => world.hold(false, error instanceof Error ? error.message : String(error)),
         );
       });
     }
     await this.#runFor(READ_MS);
     must(unread === 0, "every reader has an answer");
+    // Whoever reads finds what is beyond what is kept, which is news.
+    this.#clients.comets.check();
+    if (world.broken !== null) throw world.broken;
+  }
+
+  get #isLong(): boolean {
+    return this.world.options.troubleMs === LONG_MS;
+  }
+
+  /** Whether calls mostly come to something. */
+  get #isMild(): boolean {
+    const { failsBefore, failsAfter, storageThrows } = this.kernel.trouble;
+    return failsBefore + failsAfter <= FAILS_MAX && storageThrows === 0 && !this.kernel.cap.isOn;
+  }
+
+  async #readAtTheEnd(userId: string): Promise<void> {
+    const isDegraded = await this.#clients.readAll(userId);
+    this.world.hold(!isDegraded, `${userId}: nothing is degraded when all is well`);
+    await this.#clients.hands.poll(userId);
   }
 
   /**
@@ -176,9 +219,11 @@ class HistorySim {
     const { nowMs: resumedAtMs } = kernel;
     for (const userId of USERS) this.#clients.report(userId, ["after-the-outage"], "tv");
     kernel.after(flushWindowMs + RESUMED_MS_MAX, "", () => {
-      for (const { object, status } of world.shards)
+      for (const { object, status, pendingStates } of world.shards)
         world.hold(
           status === null ||
+            // What came after a clear waits for that, which is sent again in its own time.
+            pendingStates > 0 ||
             status.pending === 0 ||
             status.failingDatabases.length > 0 ||
             status.oldestPendingMs < kernel.nowMs - resumedAtMs,
@@ -195,21 +240,36 @@ class HistorySim {
       });
   }
 
-  /** Somebody watches one film for minutes, when all has been well for long. */
+  /**
+   * Somebody watches one film for minutes, when all has been well for long; nobody else comes, so
+   * their shard may be evicted between their reports.
+   */
   #watchOn(): void {
     const { kernel, world } = this;
-    const userId = USERS.find((user) => world.model.user(user).erasure === "none");
+    const userId = USERS.find((user) => {
+      const { erasure, state } = world.model.user(user);
+      return erasure === "none" && state?.paused !== true;
+    });
     if (userId === undefined) return;
     const key = { userId, kind: "video", itemId: "busy" };
     const beats: { positionMs: number; atMs: number }[] = [];
+    // What a later release writes at the end would be found by nobody else.
+    const isEvicted = kernel.chance(EVICTED) && !world.options.faults.has("unknown-row");
     for (let beat = 0; beat < BEATS; beat += 1) {
-      kernel.after(HEALED_MS - QUIET_MS - (BEATS - beat) * BEAT_MS, "", () => {
-        for (const { positionMs } of this.#clients.report(userId, [key.itemId], "tv"))
+      const inMs = HEALED_MS - QUIET_MS - (BEATS - beat) * BEAT_MS;
+      kernel.after(inMs, "", () => {
+        for (const { positionMs } of this.#clients.report(userId, [key.itemId], "tv", { event: "playing" }))
           beats.push({ positionMs, atMs: kernel.nowMs });
       });
+      if (isEvicted)
+        kernel.after(inMs + BEAT_MS / 2, "", () => {
+          world.counters.note("shard evicted between reports");
+          kernel.crash(world.shardOf(userId).object.process);
+        });
     }
     kernel.after(HEALED_MS - QUIET_MS, "", () => {
-      if (world.model.user(userId).erasure !== "none") return;
+      const { erasure, state } = world.model.user(userId);
+      if (erasure !== "none" || state?.paused === true) return;
       try {
         checkBusy(world, key, beats);
       } catch (error) {
@@ -226,10 +286,10 @@ class HistorySim {
     for (const shard of this.world.shards) checkAlarm(shard);
   }
 
-  #cron(): void {
-    this.kernel.after(CRON_MS, "cron", () => {
-      this.world.sweep().catch(() => undefined);
-      this.#cron();
+  #cron(inMs: number): void {
+    this.kernel.after(inMs, "cron", () => {
+      if (!this.kernel.cap.skipsCron()) this.world.sweep().catch(() => undefined);
+      this.#cron(CRON_MS);
     });
   }
 

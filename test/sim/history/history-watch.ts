@@ -1,20 +1,30 @@
 import { unpackFlushMessage } from "../../../src/history/biz/flush-message.ts";
 import type { FlushQueue, HistoryReader, HistoryWriter, ShardLog } from "../../../src/history/biz/ports.ts";
 import { comparePositions, type HistoryRecord } from "../../../src/history/biz/record.ts";
+import { revOfState } from "../../../src/history/biz/user-state.ts";
 import { recordName } from "../../support/databases/history-records.ts";
 import type { SqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { SET_ASIDE_MAX } from "../../../src/history/biz/write-database.ts";
 import type { HistoryScene } from "./history-scene.ts";
-import { checkRefill, checkShares, isNamedIn } from "./history-shard-checks.ts";
+import { isReport } from "./history-model.ts";
+import {
+  checkRefill,
+  checkShares,
+  checkWritten,
+  FORMAT_OF_STATES,
+  isKnown,
+  isNamedIn,
+  NAMING_TABLES,
+} from "./history-shard-checks.ts";
 import type { Watch } from "./history-shard-watch.ts";
 import type { SimStorage } from "../kernel/sim-storage.ts";
 
 /**
- * Share of the rows that a newer release has written a mutation to (field 4) that this one does not
+ * Share of the rows that a newer release has written a mutation to (field 7) that this one does not
  * know.
  */
-const UNKNOWN_ROW = 0.02;
-export const UNKNOWN_MUTATION = "2001";
+const UNKNOWN_ROW = 0.06;
+export const UNKNOWN_MUTATION = "3801";
 const ADD_UNKNOWN_MUTATION = `UPDATE log SET payload = CAST(payload || x'${UNKNOWN_MUTATION}' AS BLOB) WHERE seq = ?`;
 /** With leases that double, a key is sent four times in ten minutes. */
 const SENDS_MAX = 5;
@@ -39,7 +49,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
       const unknown = new Set<number>();
       const end = log.replay((part) => {
         if (watch.unknown.has(part.seq)) unknown.add(part.seq);
-        if (part.records.length > 0) isEmpty = false;
+        if (part.records.length + part.users.length > 0) isEmpty = false;
         take(part);
       });
       if (!isEmpty) counters.note("shard started over a log with pending records");
@@ -56,26 +66,37 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
       if (faults.has("unknown-row") && kernel.chance(UNKNOWN_ROW))
         addUnknown(storage, watch, rows.at(-1)?.seq ?? 0);
       const records = rows.flatMap((row) => row.records);
+      checkWritten(rows, watch);
+      // What is cleared leaves, and begins anew when it is reported again.
+      for (const { userId } of rows.flatMap((row) => row.users))
+        for (const name of watch.sent.keys()) if (name.startsWith(`${userId}/`)) watch.sent.delete(name);
       watch.rowsSinceSnapshot =
         watch.rowsSinceSnapshot === null ? null : watch.rowsSinceSnapshot + rows.length;
       // A machine whose readings jump by a month may date by any of them.
       if (!faults.has("month-ahead")) {
         const latestMs = watch.now() + DATED_AHEAD_MS_MAX;
         for (const record of records)
-          hold(record.atMs <= latestMs, `${recordName(record)}: nothing is dated ahead of the wall`);
+          hold(
+            record.atMs <= latestMs || isKnown(record, watch),
+            `${recordName(record)}: nothing is dated ahead of the wall`,
+          );
       }
       for (const { rev } of records)
         hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
+      const { format } = watch;
       storage.whenDurable(() => {
         for (const record of records) {
           watch.durableRev = Math.max(watch.durableRev, record.rev);
           const twin = model.reportAt(record.positionMs);
-          if (faults.has("report-without-at"))
+          if (faults.has("report-without-at") && isReport(record))
             hold(
               twin === undefined || twin.atMs === record.atMs,
               `${recordName(record)}: a report made again keeps its time`,
             );
-          model.persisted(record);
+        }
+        for (const row of rows) {
+          for (const state of row.users) watch.durableRev = Math.max(watch.durableRev, revOfState(state) - 1);
+          model.persisted(row, format >= FORMAT_OF_STATES);
         }
       });
       return bytes;
@@ -95,13 +116,16 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
     },
     unreadIds: () => log.unreadIds(),
     readUnread: (id) => log.readUnread(id),
+    userState: (userId) => log.userState(userId),
+    unconfirmedStates: (limit) => log.unconfirmedStates(limit),
+    confirmState: (confirmed) => log.confirmState(confirmed),
     isErased: (userId) => log.isErased(userId),
     erase: (userId, atMs, seq, pending) => {
       checkShares(pending, watch);
       const bytes = log.erase(userId, atMs, seq, pending);
       watch.erased.add(userId);
       storage.whenDurable(() => void watch.erasedDurably.add(userId));
-      for (const table of ["log", "snapshot", "unread_row"])
+      for (const table of NAMING_TABLES)
         hold(
           !isNamedIn(storage, table, userId),
           `${userId}: no row of the shard's ${table} names who is erased`,
@@ -114,7 +138,12 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
 
 /** A later release wrote this row, and something into it that this one does not know. */
 function addUnknown(storage: SimStorage, watch: Watch, seq: number): void {
-  storage.sql.exec(ADD_UNKNOWN_MUTATION, seq);
+  try {
+    storage.sql.exec(ADD_UNKNOWN_MUTATION, seq);
+  } catch {
+    // The storage failed, which is another trouble: the row stays as it is.
+    return;
+  }
   storage.whenDurable(() => void watch.unknown.add(seq));
 }
 
@@ -126,6 +155,8 @@ export function watchedQueue(queue: FlushQueue, watch: Watch): FlushQueue {
       for (const message of messages) {
         if (message.type === "refill") checkRefill(watch, world.databaseOf(message.userId));
         else {
+          if (message.states !== undefined)
+            world.counters.note("state of a user sent", message.states.length);
           for (const key of unpackFlushMessage(message)) {
             const times = sent.get(recordName(key))?.times ?? 0;
             if (times > 0) world.counters.note("lease expired: key sent again");
@@ -155,6 +186,11 @@ export function watchedReader(reader: HistoryReader, { world, refilledAtMs }: Wa
       refilledAtMs.delete(world.databaseOf(userId));
       if (records.length === limit && limit < world.options.limits.entriesPerUserMax)
         world.counters.note("newest entries loaded, not all");
+      return records;
+    },
+    find: async (userId, items) => {
+      const records = await reader.find(userId, items);
+      world.counters.note("items of late reports looked for in D1");
       return records;
     },
   };
@@ -197,9 +233,15 @@ export function watchedWriter(
       await writer.reject(record, reason);
       counters.note("record set aside");
     },
-    trim: async (userIds, keep) => {
-      await writer.trim(userIds, keep);
-      counters.note("histories trimmed");
+    writeStates: async (states) => {
+      await stall();
+      await writer.writeStates(states);
+      counters.note("state of a user written", states.length);
+    },
+    overfull: async (userIds, keep, tombstonesBeforeMs) => {
+      const overfull = await writer.overfull(userIds, keep, tombstonesBeforeMs);
+      counters.note("history found too long", overfull.length);
+      return overfull;
     },
   };
 }

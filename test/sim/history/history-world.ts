@@ -1,7 +1,11 @@
 import { bucketOf } from "../../../src/history/biz/buckets.ts";
+import { BUCKETS_BEFORE } from "../../../src/history/biz/buckets-of-before.ts";
 import { eraseUser } from "../../../src/history/biz/erasure.ts";
 import { redriveRejected } from "../../../src/history/biz/redrive.ts";
+import { everyOne } from "../../../src/history/biz/every-one.ts";
 import { everyShard } from "../../../src/history/biz/every-shard.ts";
+import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
+import { wakeAndRaiseFormat } from "../../../src/history/biz/raise-format.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { d1Erasure } from "../../../src/history/data/d1-erasure.ts";
 import { d1Rejected } from "../../../src/history/data/d1-rejected.ts";
@@ -21,7 +25,8 @@ import { jobConsumer, JobProcess } from "./history-job.ts";
 import { HistoryModel } from "./history-model.ts";
 import { HistoryQueue } from "./history-queue.ts";
 import { UNKNOWN_MUTATION } from "./history-watch.ts";
-import { SimMapping } from "./history-mapping.ts";
+import { cellOf, CELLS, DATABASES, inWorld, MAIN, SHARDS, type SimCell } from "./history-cells.ts";
+import { seedOf as seedShardsOf, SimMapping } from "./history-mapping.ts";
 import type { HistoryScene, WorldOptions } from "./history-scene.ts";
 import { SimShard } from "./history-shard.ts";
 import { SimProcess } from "../kernel/kernel.ts";
@@ -33,7 +38,6 @@ import type { RemoteCall } from "../kernel/remote-d1.ts";
  */
 
 const MIGRATIONS = migrationsOf("history");
-const SHARDS = 3;
 /**
  * What a worker begins with where the platform has been there before: it is wrong until a shard has
  * said so.
@@ -42,9 +46,11 @@ export const WRONG_SEED = 2;
 /** Isolates that call shards, each with what it has learned. */
 const ISOLATES = 2;
 const JOBS = 2;
+/** In what part of the time of trouble the last shard has the code of this release. */
+const ROLLOUT = 0.7;
 
 export function seedOf(isOld: boolean): number {
-  return isOld ? WRONG_SEED : SHARDS;
+  return isOld ? WRONG_SEED : MAIN.shards.length;
 }
 
 /** Shards, queue, job and databases of the real classes over the real SQL, in a simulated world. */
@@ -56,17 +62,17 @@ export class HistoryWorld implements HistoryScene {
   readonly shards: readonly SimShard[];
   readonly jobs: readonly JobProcess[];
   readonly queue: HistoryQueue;
-  readonly mapping: SimMapping;
+  readonly mappings: ReadonlyMap<SimCell, SimMapping>;
   /** The first thing that did not hold. */
   broken: BrokenInvariant | null = null;
   readonly #operator = new SimProcess("operator");
-  #directories: readonly ShardDirectory[] = [];
+  #directories: ReadonlyMap<SimCell, readonly ShardDirectory[]> = new Map();
 
   constructor(options: WorldOptions) {
     const { kernel, hardship } = options;
     this.options = options;
-    this.model = new HistoryModel(options.limits.entriesPerUserMax);
-    this.databases = [0, 1].map(() => new SimDatabase(kernel, MIGRATIONS));
+    this.model = new HistoryModel(options.limits.entriesPerUserMax, kernel.now);
+    this.databases = Array.from({ length: DATABASES }, () => new SimDatabase(kernel, MIGRATIONS));
     this.jobs = Array.from({ length: JOBS }, (_, job) => {
       return new JobProcess(`job-${job}`, (steps) => {
         for (const step of steps) this.counters.note(`consumer died while it ${step}`);
@@ -80,27 +86,41 @@ export class HistoryWorld implements HistoryScene {
       this.counters,
     );
     this.shards = Array.from({ length: SHARDS }, (_, number) => new SimShard(this, number));
-    this.mapping = new SimMapping(this);
+    this.mappings = new Map(CELLS.map((cell) => [cell, new SimMapping(this, cell)]));
+    const startMs = kernel.nowMs;
+    this.#oldUntilMs = this.shards.map((_shard, number) =>
+      options.isOld && MAIN.shards.includes(number)
+        ? startMs + Math.floor(kernel.random() * ROLLOUT * options.troubleMs)
+        : 0,
+    );
     if (options.isOld) this.#leaveFromBefore();
     this.freshIsolates();
   }
 
   #leaveFromBefore(): void {
     this.database(0).db.sqlite.exec(
-      `INSERT INTO shard_mapping (version, shards, created_at) VALUES (1, ${SHARDS}, 0)`,
+      `INSERT INTO shard_mapping (version, shards, created_at) VALUES (1, ${MAIN.shards.length}, 0)`,
     );
-    for (const [number, { object }] of this.shards.entries()) object.storage.plant("shard", number);
+    // The other cell is new with this release.
+    for (const number of MAIN.shards) this.shard(number).object.storage.plant("shard", number);
   }
 
   /** Isolates begin anew: they know the seed and nothing else. */
   freshIsolates(): void {
-    const { seedShards } = this.options;
     const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.database);
-    const askMapping = (): Promise<ShardMapping> => call("ask for the mapping", () => this.mapping.current());
-    this.#directories = Array.from(
-      { length: ISOLATES },
-      () => new ShardDirectory({ seedShards, askMapping }),
-    );
+    const directoriesOf = (cell: SimCell): readonly ShardDirectory[] => {
+      const seedShards = seedShardsOf(cell, this.options);
+      const askMapping = (): Promise<ShardMapping> =>
+        call("ask for the mapping", () => this.mappingOf(cell).current());
+      return Array.from({ length: ISOLATES }, () => new ShardDirectory({ seedShards, askMapping }));
+    };
+    this.#directories = new Map(CELLS.map((cell) => [cell, directoriesOf(cell)]));
+  }
+
+  mappingOf(cell: SimCell): SimMapping {
+    const mapping = this.mappings.get(cell);
+    if (mapping === undefined) throw new RangeError(`there is no cell ${cell.name}`);
+    return mapping;
   }
 
   /**
@@ -116,9 +136,10 @@ export class HistoryWorld implements HistoryScene {
     userId: string,
     ask: (shard: SimShard, mapping: ShardMapping) => Promise<T | Elsewhere>,
   ): Promise<T> {
-    const directory = this.options.kernel.pick(this.#directories);
+    const cell = cellOf(userId);
+    const directory = this.options.kernel.pick(this.#directories.get(cell) ?? []);
     return directory.ofUser(userId, async (number, mapping) => {
-      const answer = await ask(this.shard(number), mapping);
+      const answer = await ask(this.shard(inWorld(cell.shards, number)), mapping);
       if (isElsewhere(answer)) this.counters.note("caller sent to another shard");
       return answer;
     });
@@ -126,7 +147,8 @@ export class HistoryWorld implements HistoryScene {
 
   /** Where a user belongs. */
   shardOf(userId: string): SimShard {
-    return this.shard(shardOf(userId, { version: 1, shards: SHARDS }));
+    const { shards } = cellOf(userId);
+    return this.shard(inWorld(shards, shardOf(userId, { version: 1, shards: shards.length })));
   }
 
   shard(number: number): SimShard {
@@ -135,8 +157,11 @@ export class HistoryWorld implements HistoryScene {
     return shard;
   }
 
+  /** By the map of the release before, which this one goes on with. */
   databaseOf(userId: string): number {
-    return bucketOf(userId) < 512 ? 0 : 1;
+    const { databases } = cellOf(userId);
+    if (databases.length === 1) return inWorld(databases, 0);
+    return bucketOf(userId) % BUCKETS_BEFORE < BUCKETS_BEFORE / 2 ? 0 : 1;
   }
 
   database(number: number): SimDatabase {
@@ -145,9 +170,9 @@ export class HistoryWorld implements HistoryScene {
     return database;
   }
 
-  /** The databases as seen by whoever makes `call`s. */
-  databasesFor(call: RemoteCall): readonly D1Database[] {
-    return this.databases.map((database) => this.reached(database, call));
+  /** The databases of a cell as seen by whoever makes `call`s. */
+  databasesFor(call: RemoteCall, cell: SimCell): readonly D1Database[] {
+    return cell.databases.map((number) => this.reached(this.database(number), call));
   }
 
   reached(database: SimDatabase, call: RemoteCall): D1Database {
@@ -167,7 +192,7 @@ export class HistoryWorld implements HistoryScene {
   /** What identity does until it has worked. Throws where it has to be done again. */
   async erase(userId: string): Promise<void> {
     const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
-    const databases = this.databasesFor(call);
+    const databases = this.databasesFor(call, cellOf(userId));
     const letters = oldLetters(this.reached(this.database(0), call));
     await eraseUser(
       {
@@ -183,10 +208,38 @@ export class HistoryWorld implements HistoryScene {
     );
   }
 
+  /** Until somebody listens nobody is told. */
+  onNews: HistoryScene["onNews"] = () => {
+    throw new Error("nobody listens");
+  };
+
+  /** The account reaches its spending cap as soon as a shard has sent keys. */
+  capAtNextSend: (() => void) | null = null;
+
+  sent(): void {
+    this.capAtNextSend?.();
+  }
+
   /** The cron: whoever has lost its alarm sets it again. */
   async sweep(): Promise<void> {
     if (this.options.mutation.hasSweep === false) return;
-    await this.#everyShard("wake a shard", (shard) => shard.wake());
+    const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
+    await everyOne(CELLS, ({ shards }) => {
+      const shardOf = (number: number): SimShard => this.shard(inWorld(shards, number));
+      return wakeAndRaiseFormat({
+        shards: shards.length,
+        format: LOG_FORMAT,
+        wake: (number) => call("wake a shard", () => shardOf(number).wake()),
+        raiseFormat: (number, format) => call("raise a format", () => shardOf(number).raiseFormat(format)),
+      });
+    });
+  }
+
+  /** Until when shards, and jobs that ask them, are of the release before, in ms. */
+  readonly #oldUntilMs: readonly number[];
+
+  isOldCode(shard: number): boolean {
+    return this.options.kernel.nowMs < (this.#oldUntilMs[shard] ?? 0);
   }
 
   async flush(): Promise<void> {
@@ -196,7 +249,11 @@ export class HistoryWorld implements HistoryScene {
   /** Whatever was set aside is tried again. */
   async redrive(): Promise<void> {
     const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
-    const stores = this.databasesFor(call).map((db) => d1Rejected(db, this.options.kernel.now));
+    const stores = CELLS.flatMap((cell) =>
+      this.databasesFor(call, cell).map((db, database) =>
+        d1Rejected(db, this.options.kernel.now, { cell: cell.name, database }),
+      ),
+    );
     const { redriven, refused } = await redriveRejected(stores, { all: true });
     for (const { userId } of redriven)
       await this.ofUser(userId, (shard, mapping) =>

@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
+import { SimCap } from "./sim-cap.ts";
 import { NO_TROUBLE, type Trouble } from "./trouble.ts";
 
 /**
@@ -25,6 +26,14 @@ export class InjectedError extends Error {
   readonly code = "UNAVAILABLE";
 }
 
+/**
+ * Ends when whatever promises do among themselves has happened: a tick that a microtask asks for
+ * comes after the last microtask, and without a round of the event loop, which is dear.
+ */
+function followUps(): Promise<void> {
+  return new Promise((resolve) => process.nextTick(resolve));
+}
+
 const TRACE_MAX = 40;
 const RPC_TIMEOUT_MS = 10_000;
 /**
@@ -43,6 +52,7 @@ export class Kernel {
   readonly trace: string[] = [];
   /** Effects that came late, and those among them whose callers had died. */
   readonly late = { effects: 0, orphans: 0 };
+  readonly cap: SimCap;
   readonly #time: VirtualTime;
   readonly #turnEnds: (() => void)[] = [];
   readonly #check: () => void;
@@ -58,6 +68,11 @@ export class Kernel {
     this.random = mulberry32(seed);
     this.#time = new VirtualTime(startMs);
     this.#check = check;
+    this.cap = new SimCap({
+      after: (delayMs, what, run) => this.after(delayMs, what, run),
+      random: this.random,
+      now: this.now,
+    });
   }
 
   readonly now = (): number => this.#time.now();
@@ -188,10 +203,12 @@ export class Kernel {
 
   /** Runs until nothing is planned before `untilMs`. */
   async runUntil(untilMs: number): Promise<void> {
+    // From here on each step begins in a microtask: `followUps` needs that.
+    await Promise.resolve();
     for (let step = this.#time.next(untilMs); step !== null; step = this.#time.next(untilMs)) {
       void step();
       // Everything that follows from this step without a further call happens now.
-      await setImmediate();
+      await followUps();
       if (this.#turnEnds.length > 0) for (const end of this.#turnEnds.splice(0)) end();
       if (this.#dirty) {
         this.#dirty = false;
@@ -199,6 +216,8 @@ export class Kernel {
       }
     }
     this.#time.turn(untilMs - this.nowMs);
+    // Others of this thread have their turn, too.
+    await setImmediate();
   }
 
   #answer(caller: SimProcess, life: number, what: string, answer: () => void): void {

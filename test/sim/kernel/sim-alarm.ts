@@ -55,8 +55,8 @@ export class SimAlarm {
     const lateMs = Math.floor(
       isLate ? kernel.random() * LATE_MS_MAX : kernel.random() ** 3 * kernel.trouble.delayMsMax,
     );
-    kernel.after(Math.max(0, atMs - now()) + lateMs, `${name}: alarm`, () => {
-      if (this.#number !== number) return;
+    const goOff = (): void => {
+      if (this.#number !== number || kernel.cap.holds("alarms", goOff)) return;
       if (kernel.chance(kernel.trouble.alarmsLost)) {
         // As if it had been given up: in one half of the cases the platform still says that it is
         // set.
@@ -68,12 +68,21 @@ export class SimAlarm {
       void this.#ring(1);
       if (!kernel.chance(kernel.trouble.duplicates)) return;
       note("alarm went off twice");
-      kernel.after(
-        Math.floor(kernel.random() * TWICE_MS_MAX),
-        `${name}: alarm again`,
-        () => void this.#ring(1),
+      kernel.after(Math.floor(kernel.random() * TWICE_MS_MAX), `${name}: alarm again`, () =>
+        this.#ringAgain(1),
       );
-    });
+    };
+    kernel.after(Math.max(0, atMs - now()) + lateMs, `${name}: alarm`, goOff);
+  }
+
+  /** What the platform owes is held at the spending cap, too. */
+  #ringAgain(tries: number, then: () => void = () => undefined): void {
+    const ring = (): void => {
+      if (this.#options.kernel.cap.holds("alarms", ring)) return;
+      then();
+      void this.#ring(tries);
+    };
+    ring();
   }
 
   async #ring(tries: number): Promise<void> {
@@ -85,10 +94,11 @@ export class SimAlarm {
       if (tries >= TRIES_MAX) return note("alarm abandoned");
       note("alarm was tried again");
       this.#underWay += 1;
-      kernel.after(RETRY_MS * 2 ** tries, "", () => {
-        this.#underWay -= 1;
-        void this.#ring(tries + 1);
-      });
+      kernel.after(RETRY_MS * 2 ** tries, "", () =>
+        this.#ringAgain(tries + 1, () => {
+          this.#underWay -= 1;
+        }),
+      );
     } finally {
       this.#underWay -= 1;
     }

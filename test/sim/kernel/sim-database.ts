@@ -27,6 +27,7 @@ export class SimDatabase {
   }
 
   async #serve<T>(what: string, effect: () => T | Promise<T>): Promise<T> {
+    this.#kernel.cap.refuse("queries");
     if (this.state === "away")
       throw new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.");
     if (this.state === "hangs") {

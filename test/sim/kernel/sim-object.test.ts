@@ -38,7 +38,7 @@ class Notes {
   }
 }
 
-function notes(trouble: Partial<Trouble> = {}) {
+function notes(trouble: Partial<Trouble> = {}, onAlarm = async (): Promise<void> => undefined) {
   const kernel = new Kernel(1, START_MS, () => undefined);
   kernel.trouble = { ...NO_TROUBLE, ...trouble };
   const rung: number[] = [];
@@ -47,7 +47,10 @@ function notes(trouble: Partial<Trouble> = {}) {
     name: "notes",
     now: kernel.now,
     build: ({ storage }) => new Notes(storage),
-    onAlarm: async () => void rung.push(kernel.nowMs),
+    onAlarm: async () => {
+      rung.push(kernel.nowMs);
+      await onAlarm();
+    },
     onCrash: () => undefined,
     hasOutputGate: true,
     note: () => undefined,
@@ -159,5 +162,37 @@ describe("a simulated object", () => {
     await ask(() => object.storage.setAlarm(START_MS + 15_000));
     await kernel.runUntil(START_MS + 60_000);
     expect(rung).toHaveLength(1);
+  });
+
+  it("refuses calls, SQL and alarms at the spending cap, and has its alarm after it", async () => {
+    const { kernel, object, ask, rung } = notes();
+    const said = "Exceeded the account's spending cap for Durable Objects";
+    await ask(() => object.storage.setAlarm(START_MS + 5_000));
+    kernel.cap.begin(true);
+    expect(await ask((instance) => instance.all())).toBe(said);
+    expect(() => object.storage.sql.exec("SELECT 1")).toThrow(said);
+    await expect(object.storage.setAlarm(START_MS + 6_000)).rejects.toThrow(said);
+    await kernel.runUntil(START_MS + 60_000);
+    expect([rung.length, kernel.cap.seen.alarms]).toEqual([0, 1]);
+    kernel.cap.end();
+    await kernel.runUntil(START_MS + 120_000);
+    expect(rung).toHaveLength(1);
+    expect(await ask((instance) => instance.all())).toEqual([]);
+  });
+
+  it("has an alarm that failed at the spending cap brought again after it, however many tries that takes", async () => {
+    let isFailing = true;
+    const { kernel, object, ask, rung } = notes({}, async () => {
+      if (isFailing) throw new InjectedError("the next alarm was refused");
+    });
+    await ask(() => object.storage.setAlarm(START_MS + 5_000));
+    await kernel.runUntil(START_MS + 6_000);
+    kernel.cap.begin(false);
+    await kernel.runUntil(START_MS + 3_600_000);
+    expect([rung.length, object.willWake]).toEqual([1, true]);
+    isFailing = false;
+    kernel.cap.end();
+    await kernel.runUntil(START_MS + 3_660_000);
+    expect([rung.length, object.willWake]).toEqual([2, false]);
   });
 });

@@ -55,7 +55,7 @@ export class SimObject<T> {
     this.#alarm = new SimAlarm({
       ...options,
       storage: this.storage,
-      ring: () => this.enter(options.onAlarm),
+      ring: () => this.#deliver(options.onAlarm),
     });
   }
 
@@ -74,6 +74,15 @@ export class SimObject<T> {
    * that.
    */
   enter<R>(run: (instance: T) => R | Promise<R>): Promise<R> {
+    try {
+      this.#options.kernel.cap.refuse("requests");
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#deliver(run);
+  }
+
+  #deliver<R>(run: (instance: T) => R | Promise<R>): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       const { life } = this.process;
       this.#callers.add(reject);

@@ -1,4 +1,5 @@
 import type { Kernel, SimProcess } from "./kernel.ts";
+import { NO_TROUBLE } from "./trouble.ts";
 
 interface QueueOptions {
   readonly kernel: Kernel;
@@ -24,6 +25,16 @@ const RETRY_BASE_MS = 1_000;
 const RETRY_MS_MAX = 300_000;
 /** How late the second copy of a message may be. */
 const DUPLICATE_MS_MAX = 120_000;
+
+/** A message is to come again, and not before this time is over, in ms. */
+export class AgainLater extends Error {
+  readonly delayMs: number;
+
+  constructor({ delaySeconds = 0 }: { readonly delaySeconds?: number } = {}) {
+    super(`to be delivered again in ${delaySeconds} s`);
+    this.delayMs = delaySeconds * 1_000;
+  }
+}
 
 /**
  * A queue that promises little: at least once, in no order, to several consumers at once, and to
@@ -64,8 +75,11 @@ export class SimQueue {
   }
 
   #deliver(id: string, body: unknown, attempts: number): void {
+    if (this.#options.kernel.cap.holds("deliveries", () => this.#deliver(id, body, attempts))) return;
     const { kernel, consume, bury, consumer, retriesMax, note } = this.#options;
     const isDead = attempts > retriesMax + 1;
+    // Who dies with a message in hand has it come again soon: that is another trouble.
+    if (kernel.trouble === NO_TROUBLE) kernel.cap.delivered(id);
     if (attempts > 1) note(isDead ? "queue gave a message up" : "message delivered again");
     const { life } = consumer;
     let isDone = false;
@@ -80,8 +94,9 @@ export class SimQueue {
       () => {
         if (consumer.life === life) isDone = true;
       },
-      () => {
-        if (consumer.life === life) again(Math.min(RETRY_MS_MAX, RETRY_BASE_MS * 2 ** attempts));
+      (error: unknown) => {
+        const askedMs = error instanceof AgainLater ? error.delayMs : null;
+        if (consumer.life === life) again(askedMs ?? Math.min(RETRY_MS_MAX, RETRY_BASE_MS * 2 ** attempts));
       },
     );
   }

@@ -36,6 +36,8 @@ export class SimStorage {
   #outermost: string | null = null;
   #names = 0;
   #durableAlarmAtMs: number | null = null;
+  /** How often something was written or taken back: as long as it stays, so does what is stored. */
+  writes = 0;
   rewrite: (query: string) => string = (query) => query;
 
   constructor(options: SimStorageOptions) {
@@ -47,7 +49,7 @@ export class SimStorage {
   readonly kv: KvPort = {
     get: (key) => {
       this.#mayThrow("kv.get");
-      const row = this.#db.prepare("SELECT value FROM _kv WHERE key = ?").get(key);
+      const row = this.#prepared("SELECT value FROM _kv WHERE key = ?").get(key);
       return row === undefined ? undefined : JSON.parse(String(row["value"]));
     },
     put: (key, value) => {
@@ -71,7 +73,7 @@ export class SimStorage {
 
   /** Puts a value there as if it had always been. */
   plant(key: string, value: unknown): void {
-    this.#db.prepare("INSERT OR REPLACE INTO _kv (key, value) VALUES (?, ?)").run(key, JSON.stringify(value));
+    this.#prepared("INSERT OR REPLACE INTO _kv (key, value) VALUES (?, ?)").run(key, JSON.stringify(value));
   }
 
   readonly sql: SqlPort = {
@@ -91,10 +93,10 @@ export class SimStorage {
     const savepoint = this.#savepoint();
     try {
       const result = run();
-      this.#db.exec(`RELEASE ${savepoint}`);
+      this.#run(`RELEASE ${savepoint}`);
       return result;
     } catch (error) {
-      this.#db.exec(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`);
+      this.#takeBack(savepoint, savepoint);
       throw error;
     }
   };
@@ -136,8 +138,9 @@ export class SimStorage {
     return () => {
       const turns = this.#volatile.splice(0, upTo);
       if (this.#volatile.length === 0 && this.#outermost !== null) {
-        this.#db.exec(`RELEASE ${this.#outermost}`);
+        this.#run(`RELEASE ${this.#outermost}`);
         this.#outermost = null;
+        this.#names = 0;
       }
       for (const { alarmAtMs, whenDurable } of turns) {
         if (alarmAtMs !== undefined) this.#alarmIsDurable(alarmAtMs);
@@ -147,9 +150,10 @@ export class SimStorage {
   }
 
   crash(): void {
+    this.writes += 1;
     const first = this.#volatile[0];
-    if (first !== undefined)
-      this.#db.exec(`ROLLBACK TO ${first.savepoint}; RELEASE ${this.#outermost ?? first.savepoint}`);
+    if (first !== undefined) this.#takeBack(first.savepoint, this.#outermost ?? first.savepoint);
+    this.#names = 0;
     this.#volatile = [];
     this.#open = null;
     this.#outermost = null;
@@ -157,7 +161,7 @@ export class SimStorage {
 
   /** What is stored, seen from outside of the simulation. */
   inspect(query: string): Record<string, SQLOutputValue>[] {
-    return this.#db.prepare(query).all();
+    return this.#prepared(query).all();
   }
 
   #alarmIsDurable(atMs: number | null): void {
@@ -166,6 +170,7 @@ export class SimStorage {
   }
 
   #write(): Turn {
+    this.writes += 1;
     if (this.#open !== null) return this.#open;
     const turn: Turn = { savepoint: this.#savepoint(), whenDurable: [], alarmAtMs: undefined };
     this.#outermost ??= turn.savepoint;
@@ -179,17 +184,34 @@ export class SimStorage {
     return turn;
   }
 
+  /** Names are used again when there is none any more: each is a statement to be prepared once. */
   #savepoint(): string {
     const name = `s${(this.#names += 1)}`;
-    this.#db.exec(`SAVEPOINT ${name}`);
+    this.#run(`SAVEPOINT ${name}`);
     return name;
+  }
+
+  #takeBack(to: string, release: string): void {
+    this.#run(`ROLLBACK TO ${to}`);
+    this.#run(`RELEASE ${release}`);
+  }
+
+  #run(query: string): void {
+    this.#prepared(query).run();
   }
 
   #mayThrow(what: string): void {
     const { kernel, onThrow } = this.#options;
+    kernel.cap.refuse("storage");
     if (!kernel.chance(kernel.trouble.storageThrows)) return;
     onThrow();
     throw new InjectedError(`${what} failed`);
+  }
+
+  #prepared(query: string): StatementSync {
+    let statement = this.#statements.get(query);
+    if (statement === undefined) this.#statements.set(query, (statement = this.#db.prepare(query)));
+    return statement;
   }
 
   #exec(
@@ -201,8 +223,7 @@ export class SimStorage {
       this.#db.exec(query);
       return [];
     }
-    let statement = this.#statements.get(query);
-    if (statement === undefined) this.#statements.set(query, (statement = this.#db.prepare(query)));
+    const statement = this.#prepared(query);
     const values = bindings.map((value): SQLInputValue =>
       value instanceof ArrayBuffer ? new Uint8Array(value) : value,
     );

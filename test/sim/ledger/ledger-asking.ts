@@ -1,4 +1,4 @@
-import { codeOf, ERROR_CATALOGUE, hintsOf } from "../../../src/contracts/errors.ts";
+import { codeOf, ERROR_CATALOGUE, hintsOf, SPENDING_CAP_RETRY_MS } from "../../../src/contracts/errors.ts";
 import { BrokenInvariant } from "../kernel/broken-invariant.ts";
 import type { Kernel } from "../kernel/kernel.ts";
 
@@ -24,6 +24,8 @@ export class Asking {
   readonly #kernel: Kernel;
   /** The first thing that did not hold. */
   broken: BrokenInvariant | null = null;
+  /** How often somebody was refused at the account's spending cap. */
+  cappedTimes = 0;
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -32,16 +34,28 @@ export class Asking {
   async untilTold<T>(promised: Promised, { ask, told, refused }: Asked<T>): Promise<void> {
     promised.open += 1;
     for (let tries = 0; ; tries += 1) {
+      let waitMs = 0;
       try {
         told(await ask());
         break;
       } catch (error) {
+        if (codeOf(error) === "SPENDING_CAP") waitMs = this.#cappedFor(error);
         if (refusalOf(error) !== null && refused(error) !== "again") break;
       }
-      const pauseMs = Math.floor(Math.min(RETRY_MS_MAX, RETRY_MS * RETRY_GROWTH ** tries));
+      const usualMs = Math.floor(Math.min(RETRY_MS_MAX, RETRY_MS * RETRY_GROWTH ** tries));
+      const pauseMs = Math.max(usualMs, waitMs);
       await new Promise<void>((resolve) => this.#kernel.after(pauseMs, "", resolve));
     }
     promised.open -= 1;
+  }
+
+  /** How long whoever is refused at the spending cap stays away, in ms. */
+  #cappedFor(error: unknown): number {
+    const { retryAfterMs = 0 } = hintsOf(error);
+    this.cappedTimes += 1;
+    this.hold(this.#kernel.cap.beganAtMs !== null, "there is a cap where it is said");
+    this.hold(retryAfterMs >= SPENDING_CAP_RETRY_MS, "nobody refused at the cap is to come back soon");
+    return retryAfterMs;
   }
 
   hold(holds: boolean, what: string): void {

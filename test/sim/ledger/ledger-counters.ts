@@ -55,6 +55,13 @@ export const LEDGER_COUNTERS = [
   "alarm lost",
   "alarm late",
   "alarm went off twice",
+  "transfer taken before the spending cap",
+  "request refused at the spending cap",
+  "alarm held at the spending cap",
+  "query refused at the spending cap",
+  "delivery held at the spending cap",
+  "message under way at the end of the spending cap",
+  "message arrived within five minutes after the spending cap",
 ] as const;
 
 /** What must have happened among those of the long one. */

@@ -34,6 +34,10 @@ export interface Mutation {
   readonly changeStore?: (store: ChangeStore) => ChangeStore;
   readonly deadLetters?: (store: DeadLetterStore) => DeadLetterStore;
   readonly peer?: (peer: PeerLedger) => PeerLedger;
+  /** Whether it shows only at the account's spending cap. */
+  readonly isAtCap?: true;
+  /** Changes classes for the time of one run; the answer puts them back. */
+  readonly patch?: () => () => void;
   readonly hasAlarm?: boolean;
   readonly hasCron?: boolean;
 }

@@ -2,6 +2,7 @@ import { LEDGERS } from "../../../src/contracts/ledger.ts";
 import { BrokenInvariant, must } from "../kernel/broken-invariant.ts";
 import type { Counts } from "../kernel/counts.ts";
 import { Kernel } from "../kernel/kernel.ts";
+import { hasUnkept, isCappedIn, LAST_DELIVERY_MS, planCap, sitOutCap } from "./ledger-cap.ts";
 import { Asking } from "./ledger-asking.ts";
 import { accountsOf, LedgerClients } from "./ledger-clients.ts";
 import { LedgerCounters } from "./ledger-counters.ts";
@@ -73,6 +74,7 @@ export interface SimResult {
  * everybody have what they were promised.
  */
 export async function simulateLedgers(seed: number, options: SimOptions = {}): Promise<SimResult> {
+  const undo = options.mutation?.patch?.();
   const sim = new LedgerSim(seed, options);
   let failure: string | null = null;
   try {
@@ -80,6 +82,8 @@ export async function simulateLedgers(seed: number, options: SimOptions = {}): P
   } catch (error) {
     failure =
       error instanceof BrokenInvariant ? error.message : String(error instanceof Error ? error.stack : error);
+  } finally {
+    undo?.();
   }
   const { kernel, counters } = sim;
   return { seed, steps: kernel.steps, failure, trace: kernel.trace, counts: counters.counts };
@@ -94,6 +98,7 @@ class LedgerSim {
   /** Null where something is broken on purpose: what is told then is not told wrongly. */
   readonly #rounds: LedgerRounds | null;
   readonly #profile: "usual" | "long";
+  readonly #isCapped: boolean;
   readonly #judge: Judge;
   readonly #seed: number;
   #changes = -1;
@@ -106,6 +111,8 @@ class LedgerSim {
     this.kernel = new Kernel(seed, START_MS, () => this.#check());
     const { kernel, counters } = this;
     this.#profile = profile;
+    const mayBeCapped = profile === "usual" && stream === "on";
+    this.#isCapped = mayBeCapped && (mutation === HEALTHY ? isCappedIn(seed) : mutation.isAtCap === true);
     this.#judge = judge;
     this.#asking = new Asking(kernel);
     const { skewMsMax, jumps } = drawClocks(kernel);
@@ -131,7 +138,13 @@ class LedgerSim {
       kernel.trouble = drawTrouble(kernel);
       planTrouble(kernel, this.#cast);
       if (world.stream === "switched") planSwitches(world, this.#seed);
+      if (this.#isCapped) planCap(kernel, this.#cast, this.#seed);
       await this.#runFor(TROUBLE_MS);
+      if (this.#isCapped) {
+        this.#calm();
+        const must = (holds: boolean, what: string): void => this.#must(holds, what);
+        await sitOutCap(this.#cast, { asking: this.#asking, must, runFor: (ms) => this.#runFor(ms) });
+      }
     }
     await this.#heal();
     this.#must(model.isQuiet, "every caller has an answer");
@@ -148,15 +161,20 @@ class LedgerSim {
     await this.#judge(world, this.#cast.model);
   }
 
-  async #heal(): Promise<void> {
-    const { world, model, operators } = this.#cast;
+  /** Nothing goes wrong from now on. */
+  #calm(): void {
+    const { world } = this.#cast;
     this.kernel.trouble = NO_TROUBLE;
     world.hardship.skewMsMax = 0;
-    for (const name of LEDGERS) {
-      endOutages(world.ledgers[name]);
-    }
+    for (const name of LEDGERS) endOutages(world.ledgers[name]);
+  }
+
+  async #heal(): Promise<void> {
+    const { world, model, operators } = this.#cast;
+    this.#calm();
     await this.#runFor(LATE_MS);
     world.cronMs = QUIET_CRON_MS;
+    if (this.#isCapped && hasUnkept(world)) await this.#runFor(LAST_DELIVERY_MS);
     for (const { ledger, user } of accountsOf(model.users))
       if (model.everClosed.has(`${ledger} ${user}`)) operators.setState(ledger, user, "open");
     await this.#runFor(HEALED_MS);

@@ -151,7 +151,15 @@ export function ledgerIsolate(place: LedgerPlace, process: SimProcess, now: () =
   const deadLetters = mutation.deadLetters?.(plainLetters) ?? plainLetters;
   const ids = { id: () => place.world.newId(now()), token: () => place.world.newId(now()) };
   const schedule = SCHEDULE;
-  const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, ids, now });
+  const settlement = new Settlement({
+    outbox,
+    inbox,
+    schedule,
+    wakePublisher,
+    tellSettled: () => undefined,
+    ids,
+    now,
+  });
   const publisher = new Publisher({
     ledger,
     outbox,

@@ -8,7 +8,7 @@ import { SimPublisher } from "./ledger-publisher.ts";
 import { ledgerIsolate, type LedgerIsolate } from "./ledger-world.ts";
 import { SimClock } from "../kernel/sim-clock.ts";
 import { SimDatabase } from "../kernel/sim-database.ts";
-import { SimQueue } from "../kernel/sim-queue.ts";
+import { AgainLater, SimQueue } from "../kernel/sim-queue.ts";
 
 const QUEUE_RETRIES_MAX = 10;
 const CRON_MS = 60_000;
@@ -123,7 +123,9 @@ export class SimLedger implements LedgerPlace {
     message: { readonly id: string; readonly body: unknown; readonly attempts: number },
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const retry = (): void => reject(new InjectedError("it is to come again"));
+      const isCapped = this.world.kernel.cap.beganAtMs !== null;
+      const retry = (options?: { readonly delaySeconds?: number }): void =>
+        reject(isCapped ? new AgainLater(options) : new InjectedError("it is to come again"));
       void this.#isolate.consume({
         queue,
         messages: [{ ...message, ack: resolve, retry }],
@@ -134,7 +136,7 @@ export class SimLedger implements LedgerPlace {
   #tick(): void {
     const { kernel, cronMs } = this.world;
     kernel.after(cronMs, "", () => {
-      void this.#isolate.sweep(kernel.nowMs);
+      if (!kernel.cap.skipsCron()) void this.#isolate.sweep(kernel.nowMs);
       this.#tick();
     });
   }

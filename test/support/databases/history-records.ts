@@ -19,11 +19,15 @@ export function recordOf(more: Partial<HistoryRecord> = {}): HistoryRecord {
     deviceId: null,
     atMs: 1_700_000_000_000,
     rev: 1_700_000_000_000 * 1024,
+    rawAtMs: null,
+    watched: null,
+    dismissed: false,
+    deleted: false,
     ...more,
   };
 }
 
-/** Any record that a valid report can become. */
+/** Any record that a valid report, a mark or a deletion can become. */
 export const anyRecord: fc.Arbitrary<HistoryRecord> = fc.record({
   userId: fc.uuid(),
   kind: fc.stringMatching(/^[a-z][a-z0-9_-]{0,15}$/),
@@ -34,4 +38,8 @@ export const anyRecord: fc.Arbitrary<HistoryRecord> = fc.record({
   deviceId: fc.option(fc.stringMatching(/^[\x21-\x7e]{1,64}$/)),
   atMs: fc.integer({ min: 0, max: 2_000_000_000_000 }),
   rev: fc.integer({ min: 1, max: 2_000_000_000_000 * 1024 }),
+  rawAtMs: fc.option(fc.integer({ min: 0, max: 2_000_000_000_000 })),
+  watched: fc.option(fc.boolean()),
+  dismissed: fc.boolean(),
+  deleted: fc.boolean(),
 });

@@ -14,14 +14,22 @@ interface Prepared {
 
 const STATEMENTS_MAX = 500;
 
+/** Databases as their migrations leave them: many are made of the same. */
+const images = new Map<string, Uint8Array>();
+
 /**
  * As much of a D1 database as our code uses, on Node's SQLite: the same SQL by the same engine,
  * with `batch` as the only transaction. Everything takes effect when it is called; what is awaited
  * is only the answer.
+ *
+ * @param nowMs the database's own clock, as `unixepoch('subsec')` reads it; the machine's if absent
  */
-export function sqliteD1(migrations: string): SqliteD1 {
-  const sqlite = new DatabaseSync(":memory:");
-  sqlite.exec(migrations);
+export function sqliteD1(migrations: string, nowMs?: () => number): SqliteD1 {
+  const sqlite = nowMs === undefined ? migrated(migrations) : new DatabaseSync(":memory:");
+  if (nowMs !== undefined) {
+    sqlite.function("unixepoch", { varargs: true }, () => nowMs() / 1_000);
+    sqlite.exec(migrations);
+  }
   const statements = new Map<string, StatementSync>();
   const prepared = new WeakMap<object, Prepared>();
 
@@ -73,4 +81,16 @@ export function sqliteD1(migrations: string): SqliteD1 {
       }
     },
   } as unknown as SqliteD1;
+}
+
+/** A new database with these migrations, copied from one that had them. */
+function migrated(migrations: string): DatabaseSync {
+  const sqlite = new DatabaseSync(":memory:");
+  const image = images.get(migrations);
+  if (image !== undefined) sqlite.deserialize(image);
+  else {
+    sqlite.exec(migrations);
+    images.set(migrations, sqlite.serialize());
+  }
+  return sqlite;
 }

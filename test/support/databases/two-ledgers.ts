@@ -71,8 +71,8 @@ export class TwoLedgers {
     await d1Inbox(this.db[peerOf(from)]).credit(message, this.newId(), this.nowMs);
   }
 
-  settle({ id, from }: Sent): Promise<void> {
-    return d1Outbox(this.db[from]).settle(id, this.nowMs);
+  async settle({ id, from }: Sent): Promise<void> {
+    await d1Outbox(this.db[from]).settle(id, this.nowMs);
   }
 
   refund({ id, from }: Sent): Promise<void> {

@@ -2,7 +2,7 @@
 const NAMES_BY_OWNER: Readonly<Record<string, readonly string[]>> = {
   "JavaScript and the Web": ["EventSource"],
   "HTTP's headers and OAuth's errors": ["Vary", "invalid_grant"],
-  "a hash's name, as RFCs write it": ["HMAC-SHA-256"],
+  "a hash's name, as RFCs write it": ["HMAC-SHA-256", "MAC"],
   "a test of the W3C's trace-context suite": ["test/test.py"],
   "Cloudflare's types": ["SqlStorage"],
   "vitest's matchers, which only tests call": ["toBe", "toThrow"],

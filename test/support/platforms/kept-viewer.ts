@@ -6,6 +6,8 @@ import { HistoryClient } from "./history-client.ts";
 /** Entries kept of one user. */
 const KEPT = 1_000;
 const UNFINISHED_MAX = 100;
+/** As the history's config has it. */
+const STARTED_AT_MS = 10_000;
 
 /** What a user finds, in each of the ways there are to look. */
 interface Findings {
@@ -69,12 +71,11 @@ export class KeptViewer {
     };
   }
 
-  /**
-   * All of what is kept and nothing else. In a kept state folder an item is finished by an `ended`
-   * only.
-   */
+  /** All of what is kept and nothing else. */
   mustFind(): Findings {
-    const unfinished = this.kept.filter(({ event }) => event !== "ended").slice(0, UNFINISHED_MAX);
+    const unfinished = this.kept
+      .filter(({ watched, positionMs }) => !watched && positionMs >= STARTED_AT_MS)
+      .slice(0, UNFINISHED_MAX);
     return { listed: this.kept, strange: [], lookedUp: this.kept, unfinished };
   }
 

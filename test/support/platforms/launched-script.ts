@@ -20,6 +20,9 @@ export interface LaunchedScript {
 
 const READY_LINE = /^ready (http:\/\/localhost:\d+)$/m;
 
+/** Several tests at once would want the port for TCP that a start has by default. */
+const NO_TCP = ["--tcp-port", "0"];
+
 /**
  * Runs `scripts/start.ts` with the given arguments. Of the operator's login only what is given is
  * in its environment.
@@ -30,7 +33,8 @@ export function launchScript(
 ): LaunchedScript {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ADMIN_"));
   const env = { ...Object.fromEntries(inherited), ...login } as NodeJS.ProcessEnv;
-  const child = spawn(process.execPath, ["scripts/start.ts", ...args], {
+  const where = args.includes("--tcp-port") ? [] : NO_TCP;
+  const child = spawn(process.execPath, ["scripts/start.ts", ...where, ...args], {
     cwd: PROJECT_ROOT,
     env,
     stdio: ["ignore", "pipe", "pipe"],

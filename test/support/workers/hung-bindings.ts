@@ -55,3 +55,18 @@ export function guardBindings(): object {
     FAULT_BOARD: hungObjects(),
   };
 }
+
+/** What the history worker is told by vars, and its guards. */
+export function historyBindings(): object {
+  return {
+    ...guardBindings(),
+    FLUSH_WINDOW_MS: "300000",
+    COMMIT_GROUP: "20",
+    COMMIT_WAIT_MS_MAX: "250",
+    FINISHED_AT: "*=0.95",
+    STARTED_AT_MS: "10000",
+    REPORT_PACE_MS: "10000",
+    CELLS: "main",
+    HISTORY_SHARDS: "1",
+  };
+}

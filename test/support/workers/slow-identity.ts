@@ -42,8 +42,10 @@ export interface Told {
 /**
  * Gateway, account BFF and identity as they are deployed, over a database that a test makes slow.
  * Timers and the clock are vitest's.
+ *
+ * @param database what is stored already; an empty one if absent
  */
-export async function slowIdentity() {
+export async function slowIdentity(database = sqliteD1(migrationsOf("identity"))) {
   const slowness: Slowness = { ms: 0, loses: false };
   /**
    * What is to fail in between: the BFF after it has called identity, or the isolate that
@@ -62,7 +64,10 @@ export async function slowIdentity() {
     ADMIN_PASSWORD: "",
     RATE_LIMIT_SCALE: "1000",
     SESSION_AGE_MS_MAX: "15552000000",
-    IDENTITY_DB: slowD1(sqliteD1(migrationsOf("identity")), slowness),
+    REFRESH_LEEWAY_MS: "10000",
+    CELLS: "main",
+    CELL_OF: "*=main",
+    IDENTITY_DB: slowD1(database, slowness),
     RATE_WINDOW: windowsOf,
     HISTORY: hungService(),
   } as unknown as IdentityEnv;
@@ -102,11 +107,13 @@ export async function slowIdentity() {
     RATE_LIMIT_SCALE: "1000",
     LIMIT_MODES: "",
     LOG_SAMPLE: "100",
+    TEST_CONTINENT: "off",
     OVERLOAD_LIMITER: "bbr",
     GATEWAY_SIGNING_KEY: JSON.stringify({ kty, crv, x, d, kid }),
     ACCOUNT_BFF: bff,
     APP_BFF: bff,
     OPS_BFF: bff,
+    REALTIME: bff,
     IDENTITY: new Trust(CTX, identityEnv),
     RATE_WINDOW: windowsOf,
   } as unknown as GatewayEnv);
@@ -129,5 +136,5 @@ export async function slowIdentity() {
   }
   const ask = (route: string, body?: object, token?: string): Promise<Told> =>
     slowly(send(route, body, token));
-  return { slowness, lost, ask };
+  return { slowness, lost, ask, database };
 }

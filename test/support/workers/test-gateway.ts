@@ -1,9 +1,11 @@
 import { createGateway, type GatewayDeps } from "../../../src/gateway/app.ts";
-import { accessTokenAuthenticator } from "../../../src/gateway/authenticate.ts";
+import { accessTokenAuthenticator } from "../../../src/platform/trust/authenticate.ts";
 import { ClientLimits } from "../../../src/gateway/client-limits.ts";
 import { limitPolicies } from "../../../src/gateway/limit-policies.ts";
+import { socketTickets } from "../../../src/gateway/tickets.ts";
+import { ofEachUpstream } from "../../../src/contracts/internal-request.ts";
 import { ROUTES } from "../../../src/gateway/routes.ts";
-import { TrustStore } from "../../../src/gateway/trust-store.ts";
+import { TrustStore } from "../../../src/platform/trust/trust-store.ts";
 import type { TrustSnapshot } from "../../../src/contracts/identity.ts";
 import { internalTokenMinter } from "../../../src/platform/bff/internal-token.ts";
 import type { Logger } from "../../../src/platform/logger.ts";
@@ -18,6 +20,8 @@ interface FakeIdentity {
   snapshot: TrustSnapshot;
   pulls: number;
   failing: boolean;
+  /** With what. */
+  failure: Error;
   hanging: boolean;
   /** What an answer waits for on its way, after it was read. */
   before: Promise<void> | null;
@@ -37,6 +41,7 @@ export async function testGateway(
     snapshot: snapshotOf([identityKey.publicJwk]),
     pulls: 0,
     failing: false,
+    failure: new Error("identity is away"),
     hanging: false,
     before: null,
   };
@@ -47,7 +52,7 @@ export async function testGateway(
   const trust = new TrustStore({
     pull: async () => {
       identity.pulls += 1;
-      if (identity.failing) throw new Error("identity is away");
+      if (identity.failing) throw identity.failure;
       if (identity.hanging) await new Promise(() => undefined);
       const { snapshot } = identity;
       await identity.before;
@@ -76,18 +81,21 @@ export async function testGateway(
     background: inBackground,
     logger,
   });
+  const trustDeps = { trust, now: clock.now, background: inBackground };
   const guard = (upstream: string) => testGuard({ now: clock.now, upstream });
   const gateway = createGateway({
     routes: ROUTES,
-    upstreams: { account: bff, app: bff, ops: bff },
-    guards: { account: guard("account"), app: guard("app"), ops: guard("ops") },
-    readyGuards: { account: guard("account-ready"), app: guard("app-ready"), ops: guard("ops-ready") },
+    upstreams: ofEachUpstream(() => bff),
+    guards: ofEachUpstream(guard),
+    readyGuards: ofEachUpstream((name) => guard(`${name}-ready`)),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    authenticate: accessTokenAuthenticator({ trust, now: clock.now, background: inBackground }),
+    authenticate: accessTokenAuthenticator(trustDeps),
+    tickets: socketTickets(gatewayKey.privateJwk, trustDeps),
     limits,
     policies: limitPolicies({}),
     trust,
     mintInternalToken: internalTokenMinter(gatewayKey.privateJwk, clock.now),
+    takesContinent: false,
     corsOrigins: ["https://app.example.com"],
     logger,
     logSample: 1,

@@ -1,7 +1,7 @@
 import type { TrustSnapshot } from "../../../src/contracts/identity.ts";
-import { TrustCache, type TrustCacheDeps } from "../../../src/gateway/trust-cache.ts";
-import type { TrustSeal } from "../../../src/gateway/trust-seal.ts";
-import { TrustStore } from "../../../src/gateway/trust-store.ts";
+import { TrustCache, type TrustCacheDeps } from "../../../src/platform/trust/trust-cache.ts";
+import type { TrustSeal } from "../../../src/platform/trust/trust-seal.ts";
+import { TrustStore } from "../../../src/platform/trust/trust-store.ts";
 import { pullRevocations } from "../../../src/identity/biz/revocation-list.ts";
 import type { CallTimer } from "../../../src/platform/guard/call-timer.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";

@@ -1,7 +1,7 @@
 import { vi } from "vitest";
 import { codeOf } from "../../../src/contracts/errors.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
-import type { guardKit as realKit } from "../../../src/platform/guard/guard-kit.ts";
+import type * as GuardKit from "../../../src/platform/guard/guard-kit.ts";
 
 /** As much of the runtime's module as wires and entrypoints take from it. */
 export function runtimeModule(): object {
@@ -31,10 +31,10 @@ export function guardsMade(): readonly string[] {
   return [...new Set([...made.keys()].map((name) => name.replace(/-shard-\d+$/, "-shard")))].sort();
 }
 
-/** The real kit, which writes down what it makes. */
-export function recordingKit(guardKit: typeof realKit): typeof realKit {
-  return function recorded(deps) {
-    const makeGuard = guardKit(deps);
+/** The module of the real kit, which writes down what it makes. */
+export function recordingKit(real: typeof GuardKit): typeof GuardKit {
+  const guardKit: typeof real.guardKit = function recorded(deps) {
+    const makeGuard = real.guardKit(deps);
     return function makeRecorded(upstream, options) {
       const guard = makeGuard(upstream, options);
       const call = vi.spyOn(guard, "call");
@@ -46,6 +46,7 @@ export function recordingKit(guardKit: typeof realKit): typeof realKit {
       return guard;
     };
   };
+  return { ...real, guardKit };
 }
 
 function madeFor(upstream: string) {
@@ -72,6 +73,15 @@ export async function isOpen(upstream: string): Promise<boolean> {
 }
 
 const STEPS_MAX = 10_000;
+/** Threads that cryptography runs on, in Node's default. */
+const THREADS = 4;
+const SOME_BYTES = new Uint8Array(4_096);
+
+/** Returns when the cryptography that was asked for before is done, or nearly. */
+async function threadsTurn(): Promise<void> {
+  await Promise.all(Array.from({ length: THREADS }, () => crypto.subtle.digest("SHA-256", SOME_BYTES)));
+  await new Promise((resolve) => void setImmediate(resolve));
+}
 
 /**
  * Turns the faked clock on, a step at a time, until the work has ended. What is real (cryptography,
@@ -82,8 +92,7 @@ async function settled(work: Promise<unknown>, stepMs: number): Promise<void> {
   const state = { hasEnded: false };
   void work.finally(() => void (state.hasEnded = true));
   for (let step = 0; step < STEPS_MAX; step += 1) {
-    for (let turn = 0; turn < 5 && !state.hasEnded; turn += 1)
-      await new Promise((resolve) => void setImmediate(resolve));
+    for (let turn = 0; turn < 5 && !state.hasEnded; turn += 1) await threadsTurn();
     if (state.hasEnded) return;
     if (vi.getTimerCount() > 0) vi.advanceTimersByTime(stepMs);
   }

@@ -14,14 +14,25 @@ const priceSchema = z.strictObject({
   publishedAt: z.url().startsWith("https://developers.cloudflare.com/"),
   counts: z.string().min(1),
 });
+const priceElsewhereSchema = priceSchema.extend({
+  per: z.union([z.literal(1), z.literal(100_000)]),
+  publishedAt: z.url().startsWith("https://upstash.com/"),
+});
 
 describe("bench/prices.json", () => {
-  const { prices } = z
-    .object({ prices: z.record(z.string(), priceSchema) })
+  const { prices, elsewhere } = z
+    .object({
+      prices: z.record(z.string(), priceSchema),
+      elsewhere: z.record(z.string(), priceElsewhereSchema),
+    })
     .parse(JSON.parse(readFileSync(`${PROJECT_ROOT}bench/prices.json`, "utf8")));
 
   it("has a price for each meter, with its date and where it is published", () => {
     expect(Object.keys(prices)).toEqual([...METER_NAMES]);
+  });
+
+  it("has likewise the prices of what is sold elsewhere", () => {
+    expect(Object.keys(elsewhere)).toEqual(["upstashCommands", "upstashGigabytes", "qstashMessages"]);
   });
 
   it("has the price of logs for every day, and two on none", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { TrustStore } from "../../src/gateway/trust-store.ts";
-import { testKey } from "../support/workers/ed25519.ts";
-import { VirtualTime } from "../../testbed/virtual-time.ts";
+import { TrustStore } from "../../../src/platform/trust/trust-store.ts";
+import { testKey } from "../../support/workers/ed25519.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const PAGES = 25;
 

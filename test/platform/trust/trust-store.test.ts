@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { TrustStore } from "../../src/gateway/trust-store.ts";
-import { testKey } from "../support/workers/ed25519.ts";
-import { VirtualTime } from "../../testbed/virtual-time.ts";
+import { TrustStore } from "../../../src/platform/trust/trust-store.ts";
+import { testKey } from "../../support/workers/ed25519.ts";
+import { VirtualTime } from "../../../testbed/virtual-time.ts";
 
 const MONTH_MS = 30 * 86_400_000;
 const SKEW_MS = 300_000;
@@ -15,10 +15,11 @@ async function setUp(identityAheadMs = 0) {
   const { publicJwk } = await testKey("identity-1");
   const log: { readonly sessionId: string; readonly revokedAtMs: number }[] = [];
   const asked: number[] = [];
-  const identity = { hanging: false };
+  const identity = { hanging: false, failing: false };
   const trust = new TrustStore({
     pull: async (sinceMs) => {
       asked.push(sinceMs);
+      if (identity.failing) throw new Error("identity is down");
       if (identity.hanging) await new Promise(() => undefined);
       const revoked = log.filter(({ revokedAtMs }) => revokedAtMs >= sinceMs);
       return {
@@ -105,4 +106,28 @@ describe("a revoked session", () => {
       expect(trust.isRevoked("s-1")).toBe(false);
     },
   );
+});
+
+describe("sessions that have ended", () => {
+  it("are known by a word that is young enough, and asked for where it isn't", async () => {
+    const { clock, trust, revoke, asked } = await setUp();
+    await trust.ended([], 2_000);
+    revoke("s-1");
+    clock.turn(2_000);
+    expect(await trust.ended(["s-1", "s-2"], 2_000)).toEqual([]);
+    clock.turn(1);
+    expect(await trust.ended(["s-1", "s-2"], 2_000)).toEqual(["s-1"]);
+    expect(asked.length).toBe(2);
+  });
+
+  it("are those of the last word while identity fails, which is not asked by each of a crowd", async () => {
+    const { clock, trust, revoke, asked, identity } = await setUp();
+    revoke("s-1");
+    await trust.ended([], 2_000);
+    identity.failing = true;
+    clock.turn(12_000);
+    expect(await trust.ended(["s-1"], 2_000)).toEqual(["s-1"]);
+    expect(await trust.ended(["s-1"], 2_000)).toEqual(["s-1"]);
+    expect(asked.length).toBe(2);
+  });
 });

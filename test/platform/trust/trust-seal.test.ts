@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { trustSeal } from "../../src/gateway/trust-seal.ts";
-import { internalTokenMinter } from "../../src/platform/bff/internal-token.ts";
-import { testKey } from "../support/workers/ed25519.ts";
+import { trustSeal } from "../../../src/platform/trust/trust-seal.ts";
+import { internalTokenMinter } from "../../../src/platform/bff/internal-token.ts";
+import { testKey } from "../../support/workers/ed25519.ts";
 
 const ours = await testKey("gateway-1");
 const theirs = await testKey("gateway-1");
