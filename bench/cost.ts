@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
 import { makeSecrets } from "../scripts/runtime/secrets.ts";
 import { billOf } from "../testbed/cost/bill.ts";
 import {
@@ -7,7 +5,6 @@ import {
   dollarsTable,
   usageTable,
   USED_BY_ONE,
-  withTable,
   type Billed,
 } from "../testbed/cost/bill-table.ts";
 import { measureCpuBeside } from "./support/cost/cpu-beside.ts";
@@ -27,6 +24,7 @@ import {
   isolatesTable,
   type Named,
 } from "./support/cost/tables.ts";
+import { quote } from "./support/quote.ts";
 
 const VIEWERS = Number(process.env["BENCH_VIEWERS"] ?? 2_000);
 /** `BENCH_WRITE=1` writes the tables where they are quoted. */
@@ -71,10 +69,4 @@ function namedOf(all: AllMetered): readonly (Named<Metered> & { readonly cpuOf: 
     { name: "sign-in", metered: all.signIn, cpuOf: "signIn" },
     { name: "transfer", metered: all.transfer, cpuOf: "transfer" },
   ];
-}
-
-function quote(path: string, tables: Readonly<Record<string, string>>): void {
-  let text = readFileSync(PROJECT_ROOT + path, "utf8");
-  for (const [head, table] of Object.entries(tables)) text = withTable(text, head, table);
-  writeFileSync(PROJECT_ROOT + path, text);
 }

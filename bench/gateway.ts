@@ -1,6 +1,6 @@
 import type { RunningPlatform } from "../scripts/runtime/platform.ts";
 import { startBareChain, startMetered, startWhole } from "./support/measured-platforms.ts";
-import { cpuMsOf, runtimes } from "./support/cpu-time.ts";
+import { cpuMsOf, runtimes } from "./support/process-use.ts";
 import { load, type LoadRequest } from "./support/load.ts";
 import { median } from "./support/median.ts";
 import { PARTS } from "./support/parts.ts";

@@ -4,9 +4,11 @@ import {
   startWhole,
   startWriteThrough,
 } from "./support/measured-platforms.ts";
+import { printBeside } from "./support/beside/print-beside.ts";
 import { load, type LoadRequest, type LoadResult } from "./support/load.ts";
 import { median } from "./support/median.ts";
 import { signedInUsers } from "./support/signed-in-users.ts";
+import { priceOfTrace } from "./support/viewing/price-of-trace.ts";
 
 const CONNECTIONS = 256;
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
@@ -20,10 +22,26 @@ interface Candidate {
   readonly results: LoadResult[];
 }
 
+/** What of it is run, separated by commas. */
+const PARTS = new Set((process.env["BENCH_PARTS"] ?? "speed,trace,beside").split(","));
+const VIEWERS = Number(process.env["BENCH_VIEWERS"] ?? 200);
+/** `BENCH_WRITE=1` writes the trace's table where it is quoted. */
+const WRITES = process.env["BENCH_WRITE"] === "1";
+
+/**
+ * What reports of a trace of viewing cost, what reads and exports take beside them, and how fast
+ * they are.
+ */
+export async function run(): Promise<void> {
+  if (PARTS.has("trace")) await priceOfTrace(VIEWERS, WRITES);
+  if (PARTS.has("beside")) await printBeside();
+  if (PARTS.has("speed")) await measureSpeed();
+}
+
 /**
  * Reports through the whole path beside three baselines in the same run.
  */
-export async function run(): Promise<void> {
+async function measureSpeed(): Promise<void> {
   console.log(
     `reports of one heartbeat each, ${CONNECTIONS} connections, medians of ${ROUNDS} interleaved rounds of ${SECONDS} s\n`,
   );

@@ -11,6 +11,7 @@ import {
 } from "../../scripts/runtime/platform.ts";
 import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
 import { makeSecrets } from "../../scripts/runtime/secrets.ts";
+import { withSocketDriver } from "../../testbed/sockets/socket-workers.ts";
 import { replaceModules, type Part } from "./parts.ts";
 import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 
@@ -56,8 +57,9 @@ async function realWorkers({
   without = [],
   logLevel = "warn",
   rateLimitScale = 10_000,
+  moreVars = {},
 }: WholeOptions = {}): Promise<RunnableWorker[]> {
-  const vars = { LOG_LEVEL: logLevel, RATE_LIMIT_SCALE: String(rateLimitScale) };
+  const vars = { LOG_LEVEL: logLevel, RATE_LIMIT_SCALE: String(rateLimitScale), ...moreVars };
   const plugins = without.length === 0 ? [] : [replaceModules(without)];
   return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })));
 }
@@ -69,11 +71,18 @@ export interface WholeOptions {
   readonly logLevel?: "warn" | "info";
   /** 1 where the limits are what is measured; 10,000 if absent. */
   readonly rateLimitScale?: number;
+  readonly moreVars?: Readonly<Record<string, string>>;
 }
 
 /** The product as deployed, on disk. */
 export async function startWhole(options: WholeOptions = {}): Promise<RunningPlatform> {
   return startPlatform({ workers: await realWorkers(options), port: 0, persistTo: await freshState() });
+}
+
+/** The product with comets and rooms counting, and a worker that drives sockets from within. */
+export async function startWithSocketDriver(options: WholeOptions = {}): Promise<RunningPlatform> {
+  const workers = await withSocketDriver(await realWorkers(options));
+  return startPlatform({ workers, port: 0, persistTo: await freshState() });
 }
 
 /**
@@ -106,9 +115,31 @@ export async function startBeforeNarrowUpstream(options: WholeOptions = {}): Pro
 
 /** The same gateway and BFF over a history service that writes every report to D1 at once. */
 export async function startWriteThrough(options: WholeOptions = {}): Promise<RunningPlatform> {
-  const history = await benchWorker("write-through-history", {
+  return startWithHistory("write-through-history", {}, options);
+}
+
+/** Likewise without comparing what it writes with what is there. */
+export async function startUnguarded(options: WholeOptions = {}): Promise<RunningPlatform> {
+  return startWithHistory("unguarded-history", {}, options);
+}
+
+/** The same gateway and BFF over a history service that writes every report to this Redis. */
+export async function startUpstash(redisUrl: string, options: WholeOptions = {}): Promise<RunningPlatform> {
+  const bindings = { UPSTASH_REDIS_REST_URL: redisUrl };
+  const queueProducers = { FLUSH_QUEUE: "playhead-history-flush" };
+  const queueConsumers = { "playhead-history-flush": { maxBatchSize: 20, maxBatchTimeout: 1 } };
+  return startWithHistory("upstash-history", { bindings, queueProducers, queueConsumers }, options);
+}
+
+async function startWithHistory(
+  file: string,
+  more: Partial<RunnableWorker>,
+  options: WholeOptions,
+): Promise<RunningPlatform> {
+  const history = await benchWorker(file, {
     name: "playhead-history",
     d1Databases: { HISTORY_DB_0: { id: "HISTORY_DB_0" } },
+    ...more,
   });
   const workers = (await realWorkers(options)).map((worker) =>
     worker.name === "playhead-history" ? history : worker,

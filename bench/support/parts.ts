@@ -7,10 +7,10 @@ import { PROJECT_ROOT } from "../../scripts/runtime/project-root.ts";
  */
 const REPLACEMENTS = {
   "client limits": { "src/gateway/client-limits.ts": "no-client-limits.ts" },
-  "overload protection": { "src/gateway/bff-guards.ts": "no-overload-protection.ts" },
+  "overload protection": { "src/gateway/upstream-guards.ts": "no-overload-protection.ts" },
   "guards, all": { "src/platform/guard/guard.ts": "no-guard.ts" },
   "time limits": { "src/platform/guard/call-timer.ts": "no-call-timer.ts" },
-  authentication: { "src/gateway/authenticate.ts": "no-authentication.ts" },
+  authentication: { "src/platform/trust/authenticate.ts": "no-authentication.ts" },
   "password hashing": {
     "src/identity/data/scrypt-hasher.ts": "no-password-cost.ts",
     "src/identity/biz/paced-hasher.ts": "no-password-pace.ts",

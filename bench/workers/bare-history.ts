@@ -15,6 +15,7 @@ const ENTRIES = [
     durationMs: 596_000,
     event: "playing",
     watchedAt: 1_795_408_805_919,
+    watched: false,
   },
 ] as const;
 

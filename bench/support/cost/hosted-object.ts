@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { BilledTime } from "../../../testbed/cost/billed-time.ts";
+import { HeldSockets } from "./held-sockets.ts";
 import { runningObject } from "./isolate.ts";
 import type { RunningIsolate } from "./isolate-pool.ts";
 import { ObjectStorage } from "./object-storage.ts";
@@ -9,6 +10,8 @@ import type { PlatformParts } from "./platform-parts.ts";
 const OBJECT_GB = 0.128;
 /** An object that could hibernate for so long does: its memory goes. */
 const HIBERNATES_AFTER_MS = 10_000;
+/** So many messages that come in at an object's sockets are billed as one request. */
+const MESSAGES_PER_REQUEST = 20;
 
 interface HostedObjectDeps extends PlatformParts {
   readonly worker: string;
@@ -30,6 +33,7 @@ export class HostedObject {
   readonly storage: ObjectStorage;
   readonly #deps: HostedObjectDeps;
   readonly #billed: BilledTime;
+  readonly #sockets: HeldSockets;
   #instance: Promise<Methods> | null = null;
 
   constructor(deps: HostedObjectDeps) {
@@ -44,13 +48,29 @@ export class HostedObject {
       confirmMs: distances.confirmMs,
       onAlarm: () => void this.call("alarm", []),
     });
+    this.#sockets = new HeldSockets({
+      stage,
+      durableAtMs: () => this.storage.durableAtMs,
+      onMessage: (socket, data) => {
+        meters.add("objectRequests", 1 / MESSAGES_PER_REQUEST, `messages of ${className}, a twentieth each`);
+        const given = typeof data === "string" ? data : data.slice().buffer;
+        void this.#invoke("webSocketMessage", [socket, given]);
+      },
+      onClose: (socket, code, reason) => void this.#invoke("webSocketClose", [socket, code, reason, true]),
+    });
   }
 
   /** A call of a method, or its alarm: each is a billed request. */
   async call(method: string, given: readonly unknown[]): Promise<unknown> {
-    const { stage, meters, distances, worker, className } = this.#deps;
-    const { time } = stage;
+    const { meters, className } = this.#deps;
     meters.add("objectRequests", 1, `${className}.${method}`);
+    return this.#invoke(method, given);
+  }
+
+  /** Whatever has the object do something. */
+  async #invoke(method: string, given: readonly unknown[]): Promise<unknown> {
+    const { stage, meters, distances, worker } = this.#deps;
+    const { time } = stage;
     meters.invoked(worker);
     if (this.#billed.isIdle && time.now() - this.#billed.idleSinceMs >= HIBERNATES_AFTER_MS)
       this.#instance = null;
@@ -85,6 +105,7 @@ export class HostedObject {
       {
         id: { name, toString: () => name },
         storage: this.storage,
+        ...this.#sockets.state,
         blockConcurrencyWhile: (work: () => Promise<unknown>) => (ready = work()),
         waitUntil: (work: Promise<unknown>) => void work.catch(() => undefined),
       },

@@ -1,5 +1,5 @@
 import { bundleWorker } from "../../../scripts/runtime/bundle.ts";
-import { workerCode, type WorkerCode, type WorkerModule } from "./isolate.ts";
+import { workerCode, type Internet, type WorkerCode, type WorkerModule } from "./isolate.ts";
 import { NamedCaches } from "./named-caches.ts";
 import type { PlatformParts } from "./platform-parts.ts";
 
@@ -19,6 +19,7 @@ interface IsolatePoolDeps {
   readonly parts: PlatformParts;
   readonly codes: ReadonlyMap<string, WorkerCode>;
   readonly envOf: (worker: string, place: Place) => object;
+  readonly internet: Internet;
 }
 
 const codes = new Map<string, Promise<WorkerCode>>();
@@ -55,7 +56,7 @@ export class IsolatePool {
 
   /** Another isolate of a worker, which nobody else finds. */
   fresh(worker: string, place: Place): RunningIsolate {
-    const { parts, codes: codeByWorker, envOf } = this.#deps;
+    const { parts, codes: codeByWorker, envOf, internet } = this.#deps;
     const code = codeByWorker.get(worker);
     if (code === undefined) throw new Error(`there is no worker ${worker}`);
     const caches = this.#caches.get(place) ?? new NamedCaches(parts.stage.time.now);
@@ -65,6 +66,8 @@ export class IsolatePool {
       stage: parts.stage,
       caches,
       seed: this.#started,
+      internet,
+      socketMs: parts.distances.objectMs,
       onLine: (line) => parts.meters.wrote(worker, line),
     });
     return { module, env: envOf(worker, place) };

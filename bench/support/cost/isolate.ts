@@ -6,6 +6,8 @@ import { transform } from "esbuild";
 import type { BilledTime } from "../../../testbed/cost/billed-time.ts";
 import { mulberry32 } from "../../../testbed/mulberry32.ts";
 import type { Stage } from "./stage.ts";
+import { VirtualResponse } from "./virtual-response.ts";
+import { VirtualSocket } from "./virtual-socket.ts";
 
 /** A worker's module: its default handlers, and the classes that it exports. */
 export interface WorkerModule {
@@ -19,12 +21,18 @@ export interface WorkerModule {
 
 type Evaluate = (...globals: unknown[]) => void;
 
+/** Answers what code asks of hosts outside of the platform. */
+export type Internet = (request: Request) => Promise<Response>;
+
 interface IsolateDeps {
   readonly stage: Stage;
   readonly onLine: (line: string) => void;
   /** The named caches of where the isolate is. */
   readonly caches: object;
   readonly seed: number;
+  readonly internet: Internet;
+  /** There and back between a client and an object. */
+  readonly socketMs: number;
 }
 
 /** The code of a worker, compiled once however many isolates run it. */
@@ -35,7 +43,7 @@ export interface WorkerCode {
 
 /** What is given to a module in the place of what the runtime would give it. */
 const GLOBALS = ["module", "require", "Date", "Math", "setTimeout", "clearTimeout", "console", "crypto"];
-const MORE_GLOBALS = ["caches", "fetch"];
+const MORE_GLOBALS = ["caches", "fetch", "Response", "WebSocketPair", "WebSocketRequestResponsePair"];
 
 /** Whose time the running code spends: an object that waits for something can't hibernate. */
 export const runningObject = new AsyncLocalStorage<BilledTime>();
@@ -64,7 +72,7 @@ export async function workerCode(bundle: string): Promise<WorkerCode> {
 }
 
 /** In the order of {@link GLOBALS}. */
-function globalsOf({ stage, onLine, caches, seed }: IsolateDeps) {
+function globalsOf({ stage, onLine, caches, seed, internet, socketMs }: IsolateDeps) {
   const line = (...parts: readonly unknown[]): void => onLine(parts.map(String).join(" "));
   return {
     require: modulesOf(stage),
@@ -74,8 +82,24 @@ function globalsOf({ stage, onLine, caches, seed }: IsolateDeps) {
     console: { debug: line, log: line, info: line, warn: line, error: line },
     crypto: waitedFor(stage),
     caches,
-    fetch: () => Promise.reject(new Error("no worker of ours calls the internet")),
+    fetch: (asked: Request | string, init?: RequestInit) => internet(new Request(asked, init)),
+    Response: VirtualResponse,
+    WebSocketPair: function WebSocketPair() {
+      const [client, server] = VirtualSocket.pair(stage, socketMs / 2);
+      return { 0: client, 1: server };
+    },
+    WebSocketRequestResponsePair,
   };
+}
+
+class WebSocketRequestResponsePair {
+  readonly request: string;
+  readonly response: string;
+
+  constructor(request: string, response: string) {
+    this.request = request;
+    this.response = response;
+  }
 }
 
 /** Passwords are hashed cheaply: what that costs is CPU time, and that is measured elsewhere. */

@@ -36,9 +36,12 @@ export class ObjectHost {
       meters.called(caller);
       await stage.time.sleep(distances.objectMs / 2);
       onCall?.(className, method, given);
-      const answer = await this.#objectOf(worker, className, name).call(method, structuredClone(given));
+      // A request and its answer, with a socket in it perhaps, are handed over as they are.
+      const isFetch = method === "fetch";
+      const passed = isFetch ? [new Request(...(given as [Request]))] : structuredClone(given);
+      const answer = await this.#objectOf(worker, className, name).call(method, passed);
       await stage.time.sleep(distances.objectMs / 2);
-      return structuredClone(answer);
+      return isFetch ? answer : structuredClone(answer);
     };
     const stubOf = (name: string): object =>
       methodsBy((method, given) => awaited(parts, () => call(name, method, given)));

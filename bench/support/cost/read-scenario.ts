@@ -86,6 +86,10 @@ function recordsOf(userId: string, nowMs: number): HistoryRecord[] {
     durationMs: null,
     event: "playing",
     deviceId: null,
+    rawAtMs: null,
+    watched: null,
+    dismissed: false,
+    deleted: false,
   } as const;
   return Array.from({ length: COLD_ENTRIES }, (_, index) => ({
     ...record,

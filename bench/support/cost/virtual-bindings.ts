@@ -1,4 +1,5 @@
 import type { WorkerConfig } from "../../../scripts/runtime/worker-configs.ts";
+import { runningObject } from "./isolate.ts";
 import type { IsolatePool, Place } from "./isolate-pool.ts";
 import type { ObjectHost } from "./object-host.ts";
 import type { Databases } from "./open-databases.ts";
@@ -68,7 +69,9 @@ function entrypointOf(
   place: Place,
   { parts, isolates }: BindingsDeps,
 ): object {
-  return methodsBy(async (method, given) => {
+  // A worker that an object calls runs on its own: the object waits, and not for what it leaves.
+  const outside = (call: () => Promise<unknown>) => awaited(parts, () => runningObject.exit(call));
+  const run = async (method: string, given: readonly unknown[]): Promise<unknown> => {
     parts.meters.called(caller);
     const { module, env } = isolates.at(target, place);
     parts.meters.invoked(target);
@@ -81,7 +84,8 @@ function entrypointOf(
       structuredClone([...given]),
     );
     return structuredClone(answer);
-  });
+  };
+  return methodsBy((method, given) => outside(() => run(method, given)));
 }
 
 function database(caller: string, name: string, { parts, databases }: BindingsDeps): object {

@@ -1,6 +1,6 @@
 import { GATEWAY, readWorkerConfigs, type WorkerConfig } from "../../../scripts/runtime/worker-configs.ts";
 import { DISTANCES } from "./distances.ts";
-import type { WorkerCode } from "./isolate.ts";
+import type { Internet, WorkerCode } from "./isolate.ts";
 import { codeOf, HOME, IsolatePool } from "./isolate-pool.ts";
 import { Meters } from "./meters.ts";
 import { ObjectHost, type OnCall } from "./object-host.ts";
@@ -9,6 +9,7 @@ import { openQueues } from "./open-queues.ts";
 import { contextOf, type PlatformParts } from "./platform-parts.ts";
 import type { RecordedSql } from "./recorded-sql.ts";
 import { Stage } from "./stage.ts";
+import type { VirtualSocket } from "./virtual-socket.ts";
 import { bindingsOf, fetchOf, type BindingsDeps } from "./virtual-bindings.ts";
 
 export interface VirtualPlatformOptions {
@@ -22,8 +23,11 @@ export interface VirtualPlatformOptions {
   /** Begins where this one has ended: with its time and its databases. */
   readonly after?: VirtualPlatform;
   readonly onCall?: OnCall;
+  /** What workers reach beside the platform; nothing if absent, as it is with ours. */
+  readonly internet?: Internet;
 }
 
+const NO_INTERNET: Internet = () => Promise.reject(new Error("no worker of ours calls the internet"));
 const ORIGIN = "https://api.playhead.example";
 
 /**
@@ -46,7 +50,7 @@ export class VirtualPlatform {
     configs: readonly WorkerConfig[],
     codes: ReadonlyMap<string, WorkerCode>,
   ) {
-    const { after, vars = {}, secrets, onCall } = options;
+    const { after, vars = {}, secrets, onCall, internet = NO_INTERNET } = options;
     this.#options = options;
     this.#configs = configs;
     this.stage = new Stage(after?.stage.time.now());
@@ -58,6 +62,7 @@ export class VirtualPlatform {
     const isolates: IsolatePool = new IsolatePool({
       parts,
       codes,
+      internet,
       envOf: (worker, place) => bindingsOf(this.#configOf(worker), place, bindings),
     });
     const callsNobody = (worker: string): boolean => hasNobodyToCall(this.#configOf(worker));
@@ -94,6 +99,20 @@ export class VirtualPlatform {
     const text = await response.text();
     // Some answers may have no body at all.
     return new Response(text === "" ? null : text, response);
+  }
+
+  /** Likewise a request for a socket, which must be answered with one. */
+  async connect(
+    client: number,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+  ): Promise<VirtualSocket> {
+    this.meters.add("workerRequests", 1, "upgrades from outside");
+    const place = client % this.#options.places;
+    const request = new Request(ORIGIN + path, { headers: { ...headers, upgrade: "websocket" } });
+    const response = await fetchOf(this.#isolates, this.#parts, GATEWAY, place, request);
+    if (response.status !== 101) throw new Error(`an upgrade was answered ${response.status}`);
+    return response.webSocket as unknown as VirtualSocket;
   }
 
   async fireCron(worker: string, cron: string): Promise<void> {

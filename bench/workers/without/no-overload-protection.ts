@@ -1,3 +1,4 @@
+import { ofEachUpstream, type UpstreamName } from "../../../src/contracts/internal-request.ts";
 import { requestTimer } from "../../../src/platform/guard/call-timer.ts";
 import type { Attempt, CallPlan } from "../../../src/platform/guard/call-plan.ts";
 import type { Guard } from "../../../src/platform/guard/guard.ts";
@@ -13,16 +14,16 @@ const unprotected = {
   },
 } as unknown as Guard;
 
-type UnprotectedBffs = Readonly<Record<"account" | "app" | "ops", Guard>>;
+type Unprotected = Readonly<Record<UpstreamName, Guard>>;
 
-export function bffLimiters(): null {
+export function upstreamLimiters(): null {
   return null;
 }
 
-export function bffGuards(): UnprotectedBffs {
-  return { account: unprotected, app: unprotected, ops: unprotected };
+export function upstreamGuards(): Unprotected {
+  return ofEachUpstream(() => unprotected);
 }
 
-export function readyGuards(): UnprotectedBffs {
-  return bffGuards();
+export function readyGuards(): Unprotected {
+  return upstreamGuards();
 }
