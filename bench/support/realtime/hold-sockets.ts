@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { SESSION_ROUND_MS } from "../../../src/realtime/biz/session-watch.ts";
 import { GOIM_OPS } from "../../../src/protocol/goim-packet.ts";
 import type { ObjectCounts } from "../../../testbed/sockets/driven-sockets.ts";
 import { NOTE_OP } from "../../../testbed/sockets/push-note.ts";
@@ -21,8 +20,8 @@ const DESCRIPTORS_PER_SOCKET = 2;
 const DESCRIPTORS_KEPT = 1_500;
 /** Over TCP, beside the rooms of one: each room that is awake takes three descriptors. */
 const TCP_BESIDE_ROOMS = 1_000;
-/** Twice from one of the comet's own alarms to the next: each leaves ten seconds to hibernate. */
-const SILENCE_MS = 2 * SESSION_ROUND_MS + 2_000;
+/** A comet that falls silent has hibernated by then, and is made anew by its own alarm. */
+const SILENCE_MS = 15_000;
 const PUSH_EVERY_MS = 500;
 
 const EVERYBODY: Aim = { kind: "room", args: ["live://everybody"] };
