@@ -6,10 +6,11 @@ import { measureReportCpu } from "./support/realtime/report-cpu.ts";
 import { meterReportPrices } from "./support/realtime/report-prices.ts";
 import { measureReportRates, timesHttp } from "./support/realtime/report-rates.ts";
 import { OVER_SOCKETS, socketBillTable } from "./support/realtime/socket-bill-table.ts";
-import { HELD, heldTable, RATES, ratesTable } from "./support/realtime/tables.ts";
+import { pushToRoomsOfOne } from "./support/realtime/rooms-of-one.ts";
+import { HELD, heldTable, RATES, ratesTable, ROOMS_OF_ONE, roomsTable } from "./support/realtime/tables.ts";
 
 /** What of it is run, separated by commas. */
-const PARTS = new Set((process.env["BENCH_PARTS"] ?? "hold,reports,cost").split(","));
+const PARTS = new Set((process.env["BENCH_PARTS"] ?? "hold,rooms,reports,cost").split(","));
 const VIEWERS = Number(process.env["BENCH_VIEWERS"] ?? 2_000);
 /** `BENCH_WRITE=1` writes the tables where they are quoted. */
 const WRITES = process.env["BENCH_WRITE"] === "1";
@@ -21,8 +22,12 @@ const DOLLARS_OF = "sockets, 200/s";
 /** What sockets hold, how fast they are, and what reports over them cost beside HTTP. */
 export async function run(): Promise<void> {
   if (PARTS.has("hold")) {
-    const held = heldTable(await holdSockets());
-    tell(HELD, held);
+    const held = await holdSockets();
+    tell(HELD, heldTable(held));
+  }
+  if (PARTS.has("rooms")) {
+    const rooms = await pushToRoomsOfOne();
+    tell(ROOMS_OF_ONE, roomsTable(rooms));
   }
   if (PARTS.has("reports")) {
     const rates = await measureReportRates();

@@ -12,11 +12,16 @@ export interface HolderArrivals {
 
 /** Of one holder: each is an object, with a thread of its own. */
 const PER_HOLDER = 500;
+/**
+ * An object without a call under way loses its memory after ten seconds, and its sockets with it.
+ */
+const STAYS_MS = 60_000;
 
 /** Clients that a driver holds within the runtime, and what else it can do there. */
 export class DrivenSockets {
   readonly #url: string;
   readonly #sizes: number[] = [];
+  #timer: NodeJS.Timeout | null = null;
 
   /** @param url - where the driver answers */
   constructor(url: string) {
@@ -29,11 +34,16 @@ export class DrivenSockets {
 
   /** Opens clients beside those that are open. Throws where one can't be. */
   async open(clients: readonly DrivenClient[]): Promise<void> {
+    this.#timer ??= setInterval(
+      () => this.#sizes.forEach((_, holder) => void this.#stay(holder)),
+      STAYS_MS / 2,
+    );
     for (let from = 0; from < clients.length; from += PER_HOLDER) {
       const part = clients.slice(from, from + PER_HOLDER);
       const failures = await this.#holder<readonly string[]>(this.#sizes.length, "open", [part]);
+      if (process.env["DEBUG_DRIVER"]) console.error(new Date().toISOString(), "opened", from, failures.length);
       if (failures.length > 0) throw new Error(`${failures.length} sockets failed, first: ${failures[0]}`);
-      this.#sizes.push(part.length);
+      void this.#stay(this.#sizes.push(part.length) - 1);
     }
   }
 
@@ -47,7 +57,8 @@ export class DrivenSockets {
     for (const [holder, size] of this.#sizes.entries()) {
       const from = first;
       const bodies = Array.from({ length: size }, (_, place) => bodyOf(from + place));
-      await this.#holder(holder, "ask", [op, bodies]);
+      const answered = await this.#holder<number>(holder, "ask", [op, bodies]);
+      if (answered !== size) throw new Error(`holder ${holder} asked by ${answered} of its ${size} sockets`);
       first += size;
       const earlyMs = (first / perSecond) * 1_000 - (performance.now() - startedAtMs);
       await new Promise((resolve) => setTimeout(resolve, Math.max(0, earlyMs)));
@@ -59,8 +70,18 @@ export class DrivenSockets {
   }
 
   async closeAll(): Promise<void> {
+    clearInterval(this.#timer ?? undefined);
+    this.#timer = null;
     for (const holder of this.#sizes.keys()) await this.#holder(holder, "closeAll", []);
     this.#sizes.length = 0;
+  }
+
+  /** Throws where a holder has lost its sockets: what is measured then says nothing. */
+  async #stay(holder: number): Promise<void> {
+    const held = await this.#holder<number>(holder, "stay", [STAYS_MS]);
+    const size = this.#sizes[holder] ?? held;
+    if (this.#timer !== null && held !== size)
+      throw new Error(`holder ${holder} has ${held} of its ${size} sockets`);
   }
 
   /** Pushes a text by the realtime worker's RPC. */

@@ -34,6 +34,7 @@ interface DrivenSocket {
 export class SocketHolder extends DurableObject<DriverEnv> {
   readonly #sockets: DrivenSocket[] = [];
   readonly #arrivals = new Arrivals();
+  readonly #left = Promise.withResolvers<void>();
   #closed = 0;
 
   /** Opens clients and signs them in. Answers why some could not. */
@@ -72,7 +73,14 @@ export class SocketHolder extends DurableObject<DriverEnv> {
     return { ms, closed: this.#closed };
   }
 
+  /** Keeps the object's memory so long, since a call is under way. Answers how many it has. */
+  async stay(ms: number): Promise<number> {
+    await Promise.race([new Promise((resolve) => setTimeout(resolve, ms)), this.#left.promise]);
+    return this.#sockets.length;
+  }
+
   closeAll(): void {
+    this.#left.resolve();
     for (const { socket } of this.#sockets.splice(0)) socket.close();
   }
 
@@ -144,5 +152,11 @@ async function carryOut(order: DriverOrder, { HOLDER, PUSHES, COUNTS }: DriverEn
 }
 
 export default {
-  fetch: async (request, env) => Response.json((await carryOut(await request.json(), env)) ?? null),
+  async fetch(request, env) {
+    try {
+      return Response.json((await carryOut(await request.json(), env)) ?? null);
+    } catch (error) {
+      return new Response(String(error), { status: 500 });
+    }
+  },
 } satisfies ExportedHandler<DriverEnv>;

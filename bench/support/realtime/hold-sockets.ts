@@ -1,25 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { GOIM_OPS } from "../../../src/protocol/goim-packet.ts";
 import type { ObjectCounts } from "../../../testbed/sockets/driven-sockets.ts";
 import { NOTE_OP } from "../../../testbed/sockets/push-note.ts";
 import type { DrivenClient } from "../../../testbed/workers/socket-driver.ts";
-import { realApi } from "../cost/clients.ts";
-import { signedIn } from "../cost/measured-cpu.ts";
-import { startWithSocketDriver } from "../measured-platforms.ts";
 import { descriptorsMaxOf, memoryBytesOf, runtimes } from "../process-use.ts";
 import { quantilesOf, type Quantiles } from "../../../testbed/sockets/quantiles.ts";
-import { pushToRoomsOfOne, type RoomsOfOne } from "./rooms-of-one.ts";
 import { SocketCrowd, type Aim } from "../../../testbed/sockets/socket-crowd.ts";
+import { COMETS, progress, signedInClients, SOCKETS, startWithComets } from "./socket-clients.ts";
 
-const SOCKETS = Number(process.env["BENCH_SOCKETS"] ?? 10_000);
-const COMETS = Number(process.env["BENCH_COMETS"] ?? 16);
 const PUSHES = Number(process.env["BENCH_PUSHES"] ?? 10);
-const SOCKETS_PER_USER = 8;
 /** The runtime takes two for each socket over TCP; the rest is for its databases. */
 const DESCRIPTORS_PER_SOCKET = 2;
 const DESCRIPTORS_KEPT = 1_500;
-/** Over TCP, beside the rooms of one: each room that is awake takes three descriptors. */
-const TCP_BESIDE_ROOMS = 1_000;
 /** A comet that falls silent has hibernated by then, and is made anew by its own alarm. */
 const SILENCE_MS = 15_000;
 const PUSH_EVERY_MS = 500;
@@ -38,7 +29,6 @@ export interface Held {
   readonly roomPush: Quantiles;
   readonly roomPushMissed: number;
   readonly afterSilence: AfterSilence;
-  readonly roomsOfOne: RoomsOfOne;
   /** Sockets that anybody has closed who was not told to. */
   readonly lost: number;
 }
@@ -57,14 +47,13 @@ export interface AfterSilence {
 /** Opens as many sockets as asked for, over TCP as far as descriptors go, and pushes to them. */
 export async function holdSockets(): Promise<Held> {
   const before = runtimes();
-  const platform = await startWithSocketDriver({
-    without: ["password hashing"],
-    moreVars: { HISTORY_SHARDS: String(COMETS) },
-  });
+  const platform = await startWithComets();
   const pid = runtimes().find((running) => !before.includes(running)) ?? 0;
   try {
-    const users = await signedIn(realApi(platform.url), Math.ceil(SOCKETS / SOCKETS_PER_USER));
-    const clients = Array.from({ length: SOCKETS }, (_, number) => clientOf(number, users));
+    const clients = await signedInClients(platform.url, (number) => ({
+      room_id: "live://everybody",
+      accepts: number % 2 === 1 ? [NOTE_OP, EVERY_SECOND_OP] : [NOTE_OP],
+    }));
     const crowd = await SocketCrowd.of(platform);
     const overTcp = Math.min(
       SOCKETS,
@@ -78,7 +67,7 @@ export async function holdSockets(): Promise<Held> {
     const afterSilence = await pushAfterSilence(crowd);
     progress("after silence", afterSilence);
     const lost = crowd.closed;
-    const roomsOfOne = await aloneInRooms(crowd, clients);
+    await crowd.driven.closeAll();
     return {
       tcp: overTcp,
       within: SOCKETS - overTcp,
@@ -87,29 +76,11 @@ export async function holdSockets(): Promise<Held> {
       roomPush: roomPush.waitedMs,
       roomPushMissed: roomPush.missed,
       afterSilence,
-      roomsOfOne,
       lost,
     };
   } finally {
     await platform.stop();
   }
-}
-
-/** A line on its way, since minutes may pass. */
-function progress(what: string, found: object): void {
-  process.stderr.write(`${what}: ${JSON.stringify(found)}\n`);
-}
-
-function clientOf(number: number, users: readonly Readonly<Record<string, string>>[]): DrivenClient {
-  const isSecond = number % 2 === 1;
-  return {
-    headers: users[number % users.length] ?? {},
-    auth: {
-      device: { id: `device-${number}` },
-      room_id: "live://everybody",
-      accepts: isSecond ? [NOTE_OP, EVERY_SECOND_OP] : [NOTE_OP],
-    },
-  };
 }
 
 async function openAll(crowd: SocketCrowd, clients: readonly DrivenClient[], overTcp: number, pid: number) {
@@ -156,22 +127,6 @@ async function pushAfterSilence(crowd: SocketCrowd): Promise<AfterSilence> {
     subscribed: { got: (await crowd.waitedFor([toSecond], expected)).length, expected },
     online: await crowd.online("live://everybody", SOCKETS),
   };
-}
-
-/**
- * Sockets over TCP make way for such within, since rooms take descriptors, and each gets a room.
- */
-async function aloneInRooms(crowd: SocketCrowd, clients: readonly DrivenClient[]): Promise<RoomsOfOne> {
-  const staying = Math.min(TCP_BESIDE_ROOMS, crowd.tcp.open.length);
-  const leaving = crowd.tcp.open.length - staying;
-  await crowd.tcp.closeAll(leaving);
-  await crowd.driven.open(
-    clients.slice(0, leaving).map(({ headers, auth }, number) => ({
-      headers,
-      auth: { ...auth, device: { id: `another-${number}` } },
-    })),
-  );
-  return pushToRoomsOfOne(crowd, GOIM_OPS.changeRoom);
 }
 
 export function countOf(counts: ObjectCounts, name: string): number {

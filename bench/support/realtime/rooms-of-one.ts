@@ -1,7 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { quantilesOf, type Quantiles } from "../../../testbed/sockets/quantiles.ts";
-import type { SocketCrowd } from "../../../testbed/sockets/socket-crowd.ts";
+import { GOIM_OPS } from "../../../src/protocol/goim-packet.ts";
+import { NOTE_OP } from "../../../testbed/sockets/push-note.ts";
+import { SocketCrowd } from "../../../testbed/sockets/socket-crowd.ts";
+import { progress, signedInClients, SOCKETS, startWithComets } from "./socket-clients.ts";
 
+/** Over TCP: each room that is awake takes three descriptors, too. */
+const OVER_TCP = 1_000;
 /** A room that is awake takes three descriptors for ten seconds. */
 const ROOMS_PER_SECOND = Number(process.env["BENCH_ROOMS_PER_SECOND"] ?? 250);
 const TICK_MS = 10;
@@ -22,11 +27,27 @@ export interface RoomsOfOne {
 }
 
 /** Each socket goes into a room of its own, and each room gets a push. */
-export async function pushToRoomsOfOne(crowd: SocketCrowd, changeRoom: number): Promise<RoomsOfOne> {
-  const tcp = crowd.tcp.open.length;
-  const rooms = crowd.size;
-  await crowd.tcp.ask(changeRoom, (number) => roomOf(number));
-  await crowd.driven.ask(changeRoom, (number) => roomOf(tcp + number), ROOMS_PER_SECOND);
+export async function pushToRoomsOfOne(): Promise<RoomsOfOne> {
+  const platform = await startWithComets();
+  try {
+    const clients = await signedInClients(platform.url, () => ({ accepts: [NOTE_OP] }));
+    const crowd = await SocketCrowd.of(platform);
+    const tcp = Math.min(OVER_TCP, SOCKETS);
+    await crowd.tcp.openAll(clients.slice(0, tcp));
+    await crowd.driven.open(clients.slice(tcp));
+    progress("held", { tcp, within: crowd.driven.count });
+    await crowd.tcp.ask(GOIM_OPS.changeRoom, (number) => roomOf(number));
+    await crowd.driven.ask(GOIM_OPS.changeRoom, (number) => roomOf(tcp + number), ROOMS_PER_SECOND);
+    progress("in their rooms", { rooms: SOCKETS });
+    const pushed = await pushToEach(crowd, SOCKETS);
+    await crowd.driven.closeAll();
+    return { tcp, within: SOCKETS - tcp, ...pushed };
+  } finally {
+    await platform.stop();
+  }
+}
+
+async function pushToEach(crowd: SocketCrowd, rooms: number): Promise<Omit<RoomsOfOne, "tcp" | "within">> {
   const before = await crowd.counts();
   const startedAtMs = performance.now();
   const pushes = await atRate(rooms, (number) => crowd.push({ kind: "room", args: [roomOf(number)] }));
@@ -35,8 +56,6 @@ export async function pushToRoomsOfOne(crowd: SocketCrowd, changeRoom: number): 
   const after = await crowd.counts();
   return {
     rooms,
-    tcp,
-    within: rooms - tcp,
     perSecond: (rooms * 1_000) / tookMs,
     waitedMs: quantilesOf(waitedMs),
     missed: rooms - waitedMs.length,

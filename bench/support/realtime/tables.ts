@@ -2,10 +2,12 @@ import { markdownTable } from "../../../testbed/cost/bill-table.ts";
 import { median } from "../median.ts";
 import type { Held } from "./hold-sockets.ts";
 import type { Quantiles } from "../../../testbed/sockets/quantiles.ts";
+import type { RoomsOfOne } from "./rooms-of-one.ts";
 import type { ReportRate } from "./report-rates.ts";
 
 /** First cells, by which documents find their tables. */
 export const HELD = "sockets held";
+export const ROOMS_OF_ONE = "rooms of one";
 export const RATES = "reports in closed loops";
 
 const count = (value: number): string => Math.round(value).toLocaleString("en");
@@ -14,9 +16,7 @@ const times = ({ p50, p99, max }: Quantiles): string =>
 
 /** What was held, and how pushes fared. */
 export function heldTable(held: Held): string {
-  const { afterSilence, roomsOfOne } = held;
-  const calls = Object.entries(roomsOfOne.callsPerPush).filter(([, perPush]) => perPush > 0);
-  const sum = calls.reduce((total, [, perPush]) => total + perPush, 0);
+  const { afterSilence } = held;
   return markdownTable(
     [HELD, `${count(held.tcp + held.within)}, in ${held.comets} comets`],
     [
@@ -27,7 +27,7 @@ export function heldTable(held: Held): string {
       ["a push to one room with all of them", times(held.roomPush)],
       ["… missed", count(held.roomPushMissed)],
       [
-        "how often comets were made anew in 26 s of silence and by the push after it",
+        "how often comets were made anew in 15 s of silence and by the push after it",
         `${count(afterSilence.madeAnew)} times, by ${count(afterSilence.alarms)} alarms and the push`,
       ],
       ["the push after it", times(afterSilence.roomPush)],
@@ -39,11 +39,21 @@ export function heldTable(held: Held): string {
         "a push to all with an op that half of them take: got by, meant for",
         `${count(afterSilence.subscribed.got)}, ${count(afterSilence.subscribed.expected)}`,
       ],
-      [
-        `${count(roomsOfOne.rooms)} rooms of one, ${count(roomsOfOne.perSecond)} pushes/s (${count(roomsOfOne.tcp)} over TCP)`,
-        times(roomsOfOne.waitedMs),
-      ],
-      ["… missed", count(roomsOfOne.missed)],
+    ],
+  );
+}
+
+/** A room for each socket, and a push to each room. */
+export function roomsTable(rooms: RoomsOfOne): string {
+  const calls = Object.entries(rooms.callsPerPush).filter(([, perPush]) => perPush > 0);
+  const sum = calls.reduce((total, [, perPush]) => total + perPush, 0);
+  return markdownTable(
+    [ROOMS_OF_ONE, count(rooms.rooms)],
+    [
+      ["over TCP, within the runtime", `${count(rooms.tcp)}, ${count(rooms.within)}`],
+      ["a push to each of them, pushes/s", count(rooms.perSecond)],
+      ["… until it is there", times(rooms.waitedMs)],
+      ["… missed", count(rooms.missed)],
       [
         "… calls of objects a push",
         `${sum.toFixed(2)}: ${calls.map(([name, perPush]) => `${name} ${perPush.toFixed(2)}`).join(", ")}`,
