@@ -1,27 +1,31 @@
-import { Admin, type ClusterTopicMetadata } from "@platformatic/kafka";
+import { Admin } from "@platformatic/kafka";
 import { FrontError } from "../shared/front-error.ts";
 import { clientOptions, type KafkaAddress } from "./kafka-address.ts";
 import { failureOf, isNamed, refusalOf } from "./kafka-failure.ts";
+import { limited } from "./limited.ts";
 import { byTopic, type TopicPartition, type TopicPartitionOffset } from "./topic-partition.ts";
 
 /** How many partitions a topic has changes about never; others of Kafka's clients ask as seldom. */
 const FRESH_MS = 30_000;
 const REMEMBERED_MAX = 1_000;
+/** A question that takes longer is answered with 503, and the next goes another way. */
+const ANSWER_MS_MAX = 5_000;
 /** Kafka's own words for "before all" and "after all", as timestamps. */
 export const EARLIEST = -2n;
 export const LATEST = -1n;
 
 /** Everything about topics and offsets that is neither produced nor read. */
 export class Catalogue {
-  readonly #admin: Admin;
+  readonly #address: KafkaAddress;
+  #admin: Admin;
   /** Of a topic that isn't there; null: it stays so. */
   readonly #createPartitions: number | null;
   readonly #known = new Map<string, { readonly partitions: number; readonly atMs: number }>();
   #asked: Promise<boolean> | null = null;
 
   constructor(address: KafkaAddress, createPartitions: number | null) {
-    this.#admin = new Admin(clientOptions(address, "catalogue"));
-    this.#admin.setMaxListeners(0);
+    this.#address = address;
+    this.#admin = this.#make();
     this.#createPartitions = createPartitions;
   }
 
@@ -56,18 +60,16 @@ export class Catalogue {
 
   /** Every topic that is not Kafka's own, with its number of partitions. */
   async topics(): Promise<Readonly<Record<string, number>>> {
-    try {
-      const names = await this.#admin.listTopics();
-      const { topics } = await this.#admin.metadata({ topics: names, forceUpdate: true });
+    return await this.#ask(async (admin) => {
+      const names = await admin.listTopics();
+      const { topics } = await admin.metadata({ topics: [...names], forceUpdate: true });
       return Object.fromEntries(
         names.flatMap((name) => {
           const count = topics.get(name)?.partitionsCount;
           return count === undefined ? [] : [[name, count] as const];
         }),
       );
-    } catch (error) {
-      throw failureOf(error);
-    }
+    });
   }
 
   /** The first offset in each partition that is of that time or later; -1 where there is none. */
@@ -76,8 +78,8 @@ export class Catalogue {
     wanted: readonly TopicPartition[],
   ): Promise<readonly TopicPartitionOffset[]> {
     await this.requirePartitions(wanted);
-    try {
-      const listed = await this.#admin.listOffsets({
+    return await this.#ask(async (admin) => {
+      const listed = await admin.listOffsets({
         topics: [...byTopic(wanted)].map(([name, partitions]) => ({
           name,
           partitions: partitions.map(({ partition }) => ({ partitionIndex: partition, timestamp })),
@@ -93,9 +95,7 @@ export class Catalogue {
           })),
         ),
       );
-    } catch (error) {
-      throw failureOf(error);
-    }
+    });
   }
 
   /** What a group has committed; -1 for a partition of which it has nothing. All of it for null. */
@@ -107,8 +107,8 @@ export class Catalogue {
       name,
       partitionIndexes: partitions.map(({ partition }) => partition),
     }));
-    try {
-      const [group] = await this.#admin.listConsumerGroupOffsets({
+    return await this.#ask(async (admin) => {
+      const [group] = await admin.listConsumerGroupOffsets({
         groups: [wanted === null ? groupId : { groupId, topics }],
       });
       const found = (group?.topics ?? []).flatMap(({ name, partitions }) =>
@@ -119,16 +119,14 @@ export class Catalogue {
         })),
       );
       return wanted === null ? found : asAsked(wanted, found);
-    } catch (error) {
-      throw failureOf(error);
-    }
+    });
   }
 
   /** Commits for a group that has no member; Kafka refuses it for one that has. */
   async commit(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void> {
     await this.requirePartitions(offsets);
-    try {
-      await this.#admin.alterConsumerGroupOffsets({
+    await this.#ask(async (admin) => {
+      await admin.alterConsumerGroupOffsets({
         groupId,
         topics: [...byTopic(offsets)].map(([name, partitions]) => ({
           name,
@@ -138,15 +136,12 @@ export class Catalogue {
           })),
         })),
       });
-    } catch (error) {
-      throw failureOf(error);
-    }
+    });
   }
 
   /** Whether Kafka answers at all. Those who ask at once cost it one question. */
   async ping(): Promise<boolean> {
-    this.#asked ??= this.#admin
-      .metadata({ topics: [], forceUpdate: true })
+    this.#asked ??= this.#ask((admin) => admin.metadata({ topics: [], forceUpdate: true }))
       .then(() => true)
       .catch(() => false)
       .finally(() => (this.#asked = null));
@@ -158,29 +153,33 @@ export class Catalogue {
   }
 
   async #askPartitions(topic: string): Promise<number> {
-    const ask = async (): Promise<ClusterTopicMetadata | undefined> =>
-      (await this.#admin.metadata({ topics: [topic], forceUpdate: true })).topics.get(topic);
-    let found: ClusterTopicMetadata | undefined;
-    try {
-      found = await ask();
-    } catch (error) {
-      if (refusalOf(error)?.status !== 404) throw error;
-    }
-    if (found === undefined && this.#createPartitions !== null) {
-      await this.#create(topic, this.#createPartitions);
-      found = await ask();
-    }
-    if (found === undefined) throw new FrontError(404, `there is no topic ${topic}`);
-    return found.partitionsCount;
+    return await this.#ask(async (admin) => {
+      const count =
+        (await countIn(admin, topic)) ??
+        (this.#createPartitions === null ? null : await create(admin, topic, this.#createPartitions));
+      if (count === null) throw new FrontError(404, `there is no topic ${topic}`);
+      return count;
+    });
   }
 
-  async #create(topic: string, partitions: number): Promise<void> {
+  /** Throws {@link FrontError}. A client that doesn't answer in time is left for a new one. */
+  async #ask<Value>(work: (admin: Admin) => Promise<Value>): Promise<Value> {
+    const admin = this.#admin;
     try {
-      await this.#admin.createTopics({ topics: [topic], partitions, replicas: -1 });
+      return await limited(work(admin), ANSWER_MS_MAX);
     } catch (error) {
-      // Another request, or another bridge, was first.
-      if (!isNamed(error, "TOPIC_ALREADY_EXISTS")) throw error;
+      if (error instanceof FrontError && error.status === 503 && this.#admin === admin) {
+        this.#admin = this.#make();
+        void admin.close().catch(() => undefined);
+      }
+      throw failureOf(error);
     }
+  }
+
+  #make(): Admin {
+    const admin = new Admin(clientOptions(this.#address, "catalogue"));
+    admin.setMaxListeners(0);
+    return admin;
   }
 
   #remember(topic: string, partitions: number): void {
@@ -191,6 +190,27 @@ export class Catalogue {
       this.#known.delete(oldest);
     }
   }
+}
+
+/** Null where there is no such topic. */
+async function countIn(admin: Admin, topic: string): Promise<number | null> {
+  try {
+    const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true });
+    return topics.get(topic)?.partitionsCount ?? null;
+  } catch (error) {
+    if (refusalOf(error)?.status === 404) return null;
+    throw error;
+  }
+}
+
+async function create(admin: Admin, topic: string, partitions: number): Promise<number | null> {
+  try {
+    await admin.createTopics({ topics: [topic], partitions, replicas: -1 });
+  } catch (error) {
+    // Another request, or another bridge, was first.
+    if (!isNamed(error, "TOPIC_ALREADY_EXISTS")) throw error;
+  }
+  return await countIn(admin, topic);
 }
 
 /** Kafka answers by broker; clients find their question by its place. */

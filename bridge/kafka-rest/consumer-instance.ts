@@ -9,6 +9,7 @@ import {
 import { FrontError } from "../shared/front-error.ts";
 import { clientOptions, type KafkaAddress } from "./kafka-address.ts";
 import { failureOf } from "./kafka-failure.ts";
+import { limited } from "./limited.ts";
 import { messageJson, type MessageJson } from "./message-json.ts";
 import type { TopicPartitionOffset } from "./topic-partition.ts";
 
@@ -22,6 +23,7 @@ const TRY_DELAY_MS = 250;
 const MESSAGES_MAX = 500;
 const RESPONSE_BYTES_MAX = 1_048_576;
 const FETCH_WAIT_MS = 1_000;
+const COMMIT_TIMEOUT_MS = 5_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface InstanceSettings {
@@ -145,7 +147,7 @@ export class ConsumerInstance {
     const offsets = named ?? [...this.#delivered.values()].filter((item) => this.#ours.has(keyOf(item)));
     if (offsets.length === 0) return;
     try {
-      await this.#consumer.commit({
+      const committed = this.#consumer.commit({
         offsets: offsets.map(({ topic, partition, offset }) => ({
           topic,
           partition,
@@ -153,6 +155,7 @@ export class ConsumerInstance {
           leaderEpoch: -1,
         })),
       });
+      await limited(committed, COMMIT_TIMEOUT_MS);
     } catch (error) {
       throw failureOf(error);
     }

@@ -1,12 +1,15 @@
 import { FrontError } from "../shared/front-error.ts";
 import type { KafkaAddress } from "./kafka-address.ts";
 import { failureOf } from "./kafka-failure.ts";
+import { limited } from "./limited.ts";
 import type { MessageJson } from "./message-json.ts";
 import { PartitionReader } from "./partition-reader.ts";
 import type { TopicPartitionOffset } from "./topic-partition.ts";
 
 const IDLE_MS_MAX = 60_000;
 const LOOK_MS = 10_000;
+/** Beyond what a client wants to wait for something to come. */
+const ANSWER_MS_MAX = 5_000;
 
 /** Readers, as many as there are requests at once, up to a bound; closed when nobody needs them. */
 export class PartitionReaders {
@@ -30,13 +33,13 @@ export class PartitionReaders {
     this.#busy += 1;
     const reader = this.#idle.pop()?.reader ?? new PartitionReader(this.#address);
     try {
-      const messages = await reader.read(from, waitMs);
+      const messages = await limited(reader.read(from, waitMs), waitMs + ANSWER_MS_MAX);
       if (this.#closed) await reader.close();
       else this.#idle.push({ reader, sinceMs: Date.now() });
       return messages;
     } catch (error) {
       // Its connections may be what is wrong with it.
-      await reader.close();
+      void reader.close();
       throw failureOf(error);
     } finally {
       this.#busy -= 1;

@@ -1,9 +1,10 @@
 import { Admission } from "../shared/admission.ts";
-import { closeDoor, openDoor } from "../shared/http-door.ts";
+import { openDoor } from "../shared/http-door.ts";
 import { basicCheck, type BasicLogin } from "./basic-auth.ts";
 import { handle, WORDS, type BridgeParts } from "./bridge-handler.ts";
 import { Catalogue } from "./catalogue.ts";
 import { ConsumerInstances } from "./consumer-instances.ts";
+import { hearErrors } from "./hear-errors.ts";
 import type { KafkaAddress } from "./kafka-address.ts";
 import type { Log } from "./log.ts";
 import { PartitionReaders } from "./partition-readers.ts";
@@ -73,7 +74,8 @@ export async function startBridge({
 }: BridgeOptions): Promise<Bridge> {
   const bounds = { ...LIMITS, ...limits };
   const isAuthorized = basicCheck(login);
-  const { server, url } = await openDoor({ host, port, connectionsMax: bounds.connectionsMax });
+  const door = await openDoor({ host, port, connectionsMax: bounds.connectionsMax });
+  hearErrors();
   const stop = new AbortController();
   const catalogue = new Catalogue(kafka, createPartitions);
   const parts: BridgeParts = {
@@ -92,16 +94,16 @@ export async function startBridge({
     log,
     stopping: stop.signal,
   };
-  server.on("request", (request, response) => void handle(parts, request, response));
+  door.server.on("request", (request, response) => void handle(parts, request, response));
   return {
-    url,
+    url: door.url,
     /**
      * What is being written is written and answered; who waits for messages is told that there are
      * none; what clients were given is committed; then Kafka is left.
      */
     close: async () => {
       stop.abort();
-      await closeDoor(server, bounds.stopMsMax);
+      await door.close(bounds.stopMsMax);
       await Promise.all([parts.instances.close(), parts.readers.close(), parts.produce.close()]);
       await catalogue.close();
     },

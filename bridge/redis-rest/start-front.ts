@@ -1,6 +1,5 @@
-import type { Server } from "node:http";
 import { Admission } from "../shared/admission.ts";
-import { closeDoor, openDoor } from "../shared/http-door.ts";
+import { openDoor, type Door } from "../shared/http-door.ts";
 import { bearerCheck } from "./bearer-token.ts";
 import { handle, WORDS, type FrontParts } from "./front-handler.ts";
 import { RedisLink, type RedisAddress } from "./redis-link.ts";
@@ -57,7 +56,7 @@ export async function startFront({
 }: FrontOptions): Promise<Front> {
   const { commandsMax, heldBytesMax, subscriptionsMax, connectionsMax, ...bytes } = { ...LIMITS, ...limits };
   const isAuthorized = bearerCheck(token);
-  const { server, url } = await openDoor({ host, port, connectionsMax });
+  const door = await openDoor({ host, port, connectionsMax });
   const link = new RedisLink(redis, (state, why) =>
     tell(
       `redis-server at ${redis.host}:${redis.port} is ${state}${why === undefined || state === "ready" ? "" : `: ${why}`}`,
@@ -72,16 +71,16 @@ export async function startFront({
     onBug: (error) =>
       tell(`a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   };
-  server.on("request", (request, response) => void handle(parts, request, response));
-  return { url, close: () => close(server, parts) };
+  door.server.on("request", (request, response) => void handle(parts, request, response));
+  return { url: door.url, close: () => close(door, parts) };
 }
 
 /**
  * What is being answered is answered, which the connection's own limit on silence bounds; then
  * Redis is left.
  */
-async function close(server: Server, { subscriptions, link }: FrontParts): Promise<void> {
+async function close(door: Door, { subscriptions, link }: FrontParts): Promise<void> {
   subscriptions.close();
-  await closeDoor(server, CLOSE_TIMEOUT_MS);
+  await door.close(CLOSE_TIMEOUT_MS);
   link.close();
 }

@@ -115,7 +115,9 @@ async function format(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const id = randomBytes(16).toString("base64url");
-  const args = [QUIET, ...classes, "kafka.tools.StorageTool", "format", "-t", id, "-c", settingsPath];
+  // In one word: an id may begin with a dash.
+  const what = ["format", `--cluster-id=${id}`, "--config", settingsPath];
+  const args = [QUIET, ...classes, "kafka.tools.StorageTool", ...what];
   try {
     await promisify(execFile)("java", args, { cwd: dir, timeout: TIMEOUT_MS, ...(signal && { signal }) });
   } catch (cause) {
