@@ -11,6 +11,7 @@ import {
   type DatedReport,
   type ReportReceipt,
 } from "./history.ts";
+import { OBJECT_NAME } from "./shard-name.ts";
 
 export { PUSH_BODY_BYTES_MAX, REALTIME_OPS } from "./realtime-ops.ts";
 
@@ -83,7 +84,7 @@ export const keySchema = z
   .refine(isWellFormed, ILL_FORMED)
   .refine(utf8Max(KEY_BYTES_MAX), `must have at most ${KEY_BYTES_MAX} bytes`);
 /** A comet's: of a shard, or of guests. */
-export const cometNameSchema = z.string().regex(/^[a-z][a-z0-9]{0,15}-(0|[1-9]\d{0,3})$/);
+export const cometNameSchema = z.string().regex(OBJECT_NAME);
 /** Where a client has got to in a room. */
 export const roomPlaceSchema = z.object({
   epoch: z.string().regex(/^[0-9a-z]{1,32}$/),

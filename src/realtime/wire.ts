@@ -93,16 +93,15 @@ const cometsOf = oncePerEnv((env: RealtimeEnv) => {
     ]),
   );
   const anywhere = objectsOf<CometDoor & CometRpc>(env.COMET);
-  return (name: string, cell: string = MAIN_CELL) => (byCell.get(cell) ?? anywhere)(name);
+  return (name: string) => (byCell.get(cellOfComet(name)) ?? anywhere)(name);
 });
 
 /** How an isolate calls the objects of this worker, but for how it opens sockets. */
 const callsOf = oncePerEnv((env: RealtimeEnv) => {
   const { cometGuard, roomGuard } = workerOf(env);
-  const cometNamed = cometsOf(env);
   return {
     callComet: objectCalls<CometRpc>({
-      named: (name) => cometNamed(name, cellOfComet(name)),
+      named: cometsOf(env),
       guard: cometGuard,
       timeoutMs: CALL_TIMEOUT_MS.comet,
     }),
