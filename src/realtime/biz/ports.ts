@@ -4,6 +4,7 @@ import type {
   Listener,
   RoomMessage,
   RoomPlace,
+  RoomRpc,
   SocketReceipt,
   SocketReports,
 } from "../../contracts/realtime.ts";
@@ -102,15 +103,8 @@ export type CallOff = () => void;
 
 /** Rooms, as a comet asks them. */
 export interface RoomsPort {
-  members(
-    room: string,
-    count: number,
-    since?: RoomPlace,
-  ): Promise<{
-    readonly place: RoomPlace;
-    readonly online: number;
-    readonly missed?: readonly RoomMessage[] | null;
-  }>;
+  /** See {@link RoomRpc.members}. */
+  members(room: string, count: number, since?: RoomPlace): ReturnType<RoomRpc["members"]>;
 }
 
 /** Which of these sessions have ended. May be as old as the time given, in ms. */
