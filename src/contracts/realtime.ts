@@ -4,6 +4,7 @@ import type { CallContext } from "./call-context.ts";
 import {
   DEVICE_ID,
   itemKeySchema,
+  placeSchema,
   PLAYBACK_EVENTS,
   POSITION_MS_MAX,
   type Change,
@@ -96,20 +97,18 @@ export const roomPlaceSchema = z.object({
 
 /** Body of op 7: goim's, and ours beside it. */
 export const authSchema = z.object({
-  key: keySchema.optional(),
-  /** goim sends an empty text for no room. */
+  /** goim sends an empty text for none. */
+  key: keySchema.transform((key) => (key === "" ? undefined : key)).optional(),
+  /** The same for no room. */
   room_id: z.union([z.literal(""), roomIdSchema]).optional(),
   accepts: z.array(opSchema).max(OPS_PER_SOCKET_MAX).nullish(),
   platform: z.string().max(64).optional(),
   /** goim's user id: a number or a text that says nothing here. */
   mid: z.unknown().optional(),
   token: z.string().max(4_096).optional(),
-  device: z.object({ id: z.string().regex(DEVICE_ID), name: z.string().max(64).optional() }).optional(),
+  device: z.object({ id: z.string().regex(DEVICE_ID), name: z.string().max(64).exactOptional() }).optional(),
   /** The last cursor of `changes` that this device has: what came after it is sent first. */
-  since: z
-    .string()
-    .regex(/^[0-9a-z]{1,12}(?:\.[0-9a-z]{1,12})?$/, "is not a cursor of ours")
-    .optional(),
+  since: placeSchema.optional(),
   /** What this device has of its room. */
   room_since: roomPlaceSchema.optional(),
 });

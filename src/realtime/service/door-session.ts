@@ -150,8 +150,7 @@ export class DoorSession {
     if (auth.token === undefined && !hasGuests)
       return { reason: "forbidden", detail: "guests have no place here: op 7 needs a token" };
     const user = auth.token === undefined ? null : await authenticate(`Bearer ${auth.token}`, deadlineAtMs);
-    // goim's clients send an empty key where they have none.
-    const comet = await cometOf(user, auth.key === "" ? undefined : auth.key);
+    const comet = await cometOf(user, auth.key);
     const { webSocket } = await openSocket(
       comet,
       { door: "goim", isTcp: this.#isTcp, user },
