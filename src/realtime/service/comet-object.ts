@@ -22,6 +22,7 @@ import { PING, PONG } from "../biz/packets.ts";
 import type { CometSocket } from "../biz/ports.ts";
 import { readSocketOrigin } from "../biz/socket-origin.ts";
 import type { SocketState } from "../biz/socket-state.ts";
+import { STANDARD_CLOSE_CODES } from "./standard-close-codes.ts";
 import { userNewsSchema } from "./user-news-schema.ts";
 
 /** The sockets of a comet as the object hands them to its rules. */
@@ -53,9 +54,6 @@ const ROOM_MESSAGES_MAX = 1_000;
 const roomMessagesSchema = z
   .array(z.object({ op: opSchema, offset: offsetSchema, body: pushMessageSchema.shape.body }))
   .max(ROOM_MESSAGES_MAX);
-/** A close frame of the client's is answered by this; one that never came is of the other code. */
-const ANSWERED = 1_000;
-const CUT = 1_006;
 /** After an alarm that failed, in ms. */
 const ALARM_RETRY_MS = 12_000;
 
@@ -101,7 +99,7 @@ export function cometObject<E extends object>(wireComet: WireComet<E>, { logger,
 
     override webSocketClose(webSocket: WebSocket, code: number): void {
       // The client waits for an answer, which the platform leaves to us.
-      if (code !== CUT) webSocket.close(ANSWERED);
+      if (code !== STANDARD_CLOSE_CODES.cut) webSocket.close(STANDARD_CLOSE_CODES.normal);
       this.#closed(webSocket);
     }
 
