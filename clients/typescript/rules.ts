@@ -6,6 +6,9 @@ import { RoomFollower } from "./room-follower.ts";
 import {
   BEGINNING,
   OPS,
+  PING,
+  PONG,
+  PUSH_OP_MIN,
   type Change,
   type ChangedBody,
   type Device,
@@ -74,7 +77,7 @@ export type Told =
 export type ClientAction =
   /** Gets a ticket or a token and opens a socket with it; what it had open is gone. */
   | { readonly type: "connect" }
-  | { readonly type: "send"; readonly data: Uint8Array<ArrayBuffer> | "ping" }
+  | { readonly type: "send"; readonly data: Uint8Array<ArrayBuffer> | typeof PING }
   | { readonly type: "close"; readonly code: number }
   | { readonly type: "tell"; readonly told: Told };
 
@@ -101,7 +104,6 @@ type State =
 
 const CONNECT_MS_MAX = 20_000;
 const SIGN_IN_MS_MAX = 10_000;
-/** The text `ping` wakes no object and costs nothing. */
 const PING_MS = 30_000;
 const PONG_MS_MAX = 10_000;
 /** So long reports wait for what was missed, so that their place is after it. */
@@ -267,13 +269,13 @@ export class ClientRules {
       if (nowMs >= state.untilMs) this.#cut(nowMs);
     } else if (nowMs >= state.pongByMs || this.#reports.isLate(nowMs)) this.#cut(nowMs);
     else if (nowMs >= state.pingAtMs) {
-      this.#actions.push({ type: "send", data: "ping" });
+      this.#actions.push({ type: "send", data: PING });
       this.#state = { ...state, pingAtMs: nowMs + PING_MS, pongByMs: nowMs + PONG_MS_MAX };
     }
   }
 
   #beaten(text: string): void {
-    if (this.#state.name === "live" && text === "pong") this.#state = { ...this.#state, pongByMs: NEVER_MS };
+    if (this.#state.name === "live" && text === PONG) this.#state = { ...this.#state, pongByMs: NEVER_MS };
   }
 
   /** Gives up on a socket that is of no use any more. */
@@ -366,7 +368,7 @@ export class ClientRules {
           if (this.#room?.placed(place) === false) this.#tell({ type: "room missed" });
         });
       default:
-        if (op >= PUSHED_FROM) this.#pushed(op, seq, body);
+        if (op >= PUSH_OP_MIN) this.#pushed(op, seq, body);
         return true;
     }
   }
@@ -439,8 +441,6 @@ export class ClientRules {
   }
 }
 
-/** Ops of business, which pushes carry. */
-const PUSHED_FROM = 1_000;
 const TEXT = new TextEncoder();
 
 function read<T extends object>(body: Uint8Array, take: (value: T) => void): boolean {
