@@ -1,6 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import { MAIN_CELL } from "../contracts/cell.ts";
-import type { CometRpc, HistorySockets, RoomRpc } from "../contracts/realtime.ts";
+import type { CometRpc, HistorySockets, RoomRpc } from "../contracts/realtime-rpc.ts";
 import { audienceOf } from "../contracts/internal-request.ts";
 import { createBff } from "../platform/bff/bff-app.ts";
 import { internalTokenVerifier } from "../platform/bff/internal-token.ts";

@@ -12,9 +12,9 @@ import {
 } from "../../clients/typescript/wire.ts";
 import type { Change, ChangePage, Entry, Report, ReportReceipt } from "../../src/contracts/history.ts";
 import { REPORTS_PER_CALL_MAX } from "../../src/contracts/history.ts";
+import { pushOpSchema } from "../../src/contracts/realtime-rpc.ts";
 import {
   authSchema,
-  pushOpSchema,
   REALTIME_OPS,
   type ChangedBody,
   type DeviceCommand,

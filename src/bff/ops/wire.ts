@@ -4,7 +4,7 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
-import type { RealtimePushes } from "../../contracts/realtime.ts";
+import type { RealtimePushes } from "../../contracts/realtime-rpc.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../../platform/guard/call-timeouts.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";

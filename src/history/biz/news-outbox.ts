@@ -1,5 +1,5 @@
 import { codeOf } from "../../contracts/errors.ts";
-import type { UserNews } from "../../contracts/realtime.ts";
+import type { UserNews } from "../../contracts/realtime-rpc.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { STALE_MS, type Listeners, type Listening } from "./listeners.ts";
 import type { TellComet } from "./ports.ts";

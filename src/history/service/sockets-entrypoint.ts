@@ -18,7 +18,7 @@ import {
   type Listener,
   type SocketReceipt,
   type SocketReports,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
 import { readDatedBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";

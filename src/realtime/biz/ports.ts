@@ -1,13 +1,12 @@
 import type { ChangePage } from "../../contracts/history.ts";
 import type {
-  CloseReason,
   Listener,
   RoomMessage,
-  RoomPlace,
   RoomRpc,
   SocketReceipt,
   SocketReports,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import type { CloseReason, RoomPlace } from "../../contracts/realtime.ts";
 import type { Principal } from "../../contracts/call-context.ts";
 import type { SocketState } from "./socket-state.ts";
 

@@ -1,9 +1,5 @@
-import {
-  REALTIME_OPS,
-  type RoomMessage,
-  type RoomPlace,
-  type RoomPlaceBody,
-} from "../../contracts/realtime.ts";
+import type { RoomMessage } from "../../contracts/realtime-rpc.ts";
+import { REALTIME_OPS, type RoomPlace, type RoomPlaceBody } from "../../contracts/realtime.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { Connection } from "./connection.ts";

@@ -2,18 +2,14 @@ import { DurableObject } from "cloudflare:workers";
 import * as z from "zod";
 import { ID_LENGTH_MAX } from "../../contracts/call-context.ts";
 import {
-  CLOSE_CODES,
-  keySchema,
-  opSchema,
   pushMessageSchema,
-  roomIdSchema,
-  roomPlaceSchema,
   TARGETS_PER_PUSH_MAX,
   type CometRpc,
   type PushMessage,
   type RoomMessage,
   type UserNews,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import { CLOSE_CODES, keySchema, opSchema, roomIdSchema, roomPlaceSchema } from "../../contracts/realtime.ts";
 import { failureFields, type Logger } from "../../platform/logger.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

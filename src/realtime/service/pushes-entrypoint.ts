@@ -3,13 +3,12 @@ import * as z from "zod";
 import { ID_LENGTH_MAX, type CallContext } from "../../contracts/call-context.ts";
 import { isCellName } from "../../contracts/cell.ts";
 import {
-  keySchema,
   pushMessageSchema,
-  roomIdSchema,
   TARGETS_PER_PUSH_MAX,
   type PushMessage,
   type RealtimePushes,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import { keySchema, roomIdSchema } from "../../contracts/realtime.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Pushes as PushRules } from "../biz/pushes.ts";

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { ID_LENGTH_MAX } from "../../contracts/call-context.ts";
 import { settingsSchema, storedItemKeySchema, type Change } from "../../contracts/history.ts";
-import type { UserNews } from "../../contracts/realtime.ts";
+import type { UserNews } from "../../contracts/realtime-rpc.ts";
 
 /** More than a shard tells in one call. */
 const NEWS_MAX = 10_000;

@@ -1,5 +1,6 @@
 import type { ChangePage } from "../../../src/contracts/history.ts";
-import type { RoomMessage, RoomPlace, SocketReceipt } from "../../../src/contracts/realtime.ts";
+import type { RoomMessage, SocketReceipt } from "../../../src/contracts/realtime-rpc.ts";
+import type { RoomPlace } from "../../../src/contracts/realtime.ts";
 import { Comet } from "../../../src/realtime/biz/comet.ts";
 import { packet } from "../../../src/realtime/biz/packets.ts";
 import type { HistoryPort, RoomsPort } from "../../../src/realtime/biz/ports.ts";
