@@ -1,12 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { ClientAction, ClientEvent, Told } from "../../clients/typescript/client-events.ts";
 import { decodeJson, decodePackets, encodeJson, encodePacket } from "../../clients/typescript/packets.ts";
 import { REPORTS_KEPT_MAX } from "../../clients/typescript/report-queue.ts";
-import {
-  ClientRules,
-  type ClientAction,
-  type ClientEvent,
-  type Told,
-} from "../../clients/typescript/rules.ts";
+import { ClientRules } from "../../clients/typescript/rules.ts";
 import { BODY_BYTES_MAX, OPS, type Entry, type Report } from "../../clients/typescript/wire.ts";
 import { mulberry32 } from "../../testbed/mulberry32.ts";
 
