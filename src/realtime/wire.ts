@@ -9,7 +9,7 @@ import { bindRpc } from "../platform/call/rpc.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer } from "../platform/guard/call-timer.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
-import { continueTrace, formatTraceparent } from "../platform/http/trace.ts";
+import { newTraceparent } from "../platform/http/trace.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { randomHex } from "../platform/random-hex.ts";
@@ -115,7 +115,7 @@ const callsOf = oncePerEnv((env: RealtimeEnv) => {
 
 /** The scope of a call that is no single request's, by what it is for. */
 function scopeFor(what: string, patienceMs: number): RequestScope {
-  const traceparent = formatTraceparent(continueTrace(null, randomHex));
+  const traceparent = newTraceparent(randomHex);
   return {
     requestId: `${what}-${randomHex(8)}`,
     traceparent,
