@@ -1,7 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod";
-import type { CallContext } from "../../contracts/call-context.ts";
-import { isCellName } from "../../contracts/cell.ts";
+import { cellNameSchema, type CallContext } from "../../contracts/call-context.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import {
   changesCallSchema,
@@ -37,7 +36,7 @@ export interface SocketsDeps extends RpcDeps {
 /** Users that one call may say have left. */
 const LEAVES_PER_CALL_MAX = 1_000;
 
-const cellSchema = z.string().refine(isCellName).optional();
+const cellSchema = cellNameSchema.optional();
 const socketsSchema = z.int().min(0).max(1_000);
 const versionSchema = z.int().min(0);
 const joinSchema = z.object({

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import * as z from "zod";
-import { ID_LENGTH_MAX } from "../../contracts/call-context.ts";
+import { idSchema } from "../../contracts/call-context.ts";
 import {
   pushMessageSchema,
   TARGETS_PER_PUSH_MAX,
@@ -41,8 +41,8 @@ interface CometFrame {
 
 type WireComet<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null) => WiredComet;
 
-const usersSchema = z.array(z.string().min(1).max(ID_LENGTH_MAX)).max(TARGETS_PER_PUSH_MAX);
-const userSchema = z.string().min(1).max(ID_LENGTH_MAX).nullable();
+const usersSchema = z.array(idSchema).max(TARGETS_PER_PUSH_MAX);
+const userSchema = idSchema.nullable();
 const keysSchema = z.array(keySchema).max(TARGETS_PER_PUSH_MAX);
 const { epoch: epochSchema, offset: offsetSchema } = roomPlaceSchema.shape;
 /** More than a room sends at once. */
