@@ -9,7 +9,7 @@ import {
   REPORTS_PER_CALL_MAX,
   type ChangePage,
   type ChangesQuery,
-  type RejectedReport,
+  type DatedReport,
 } from "../../contracts/history.ts";
 import {
   cometNameSchema,
@@ -18,14 +18,14 @@ import {
   type SocketReceipt,
   type SocketReports,
 } from "../../contracts/realtime-rpc.ts";
-import { readDatedBatch } from "../../contracts/report-batch.ts";
+import { readDatedBatch, receiptOf, type ReportBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Cells } from "../biz/cells.ts";
 import { failedReceipt, type FailedReceipt } from "../biz/failed-receipt.ts";
 import { historyUserIdSchema } from "../biz/record-schema.ts";
-import type { Incoming } from "../biz/incoming.ts";
+import type { Incoming, SocketSource } from "../biz/incoming.ts";
 import { NO_TIME_AT_ALL } from "../biz/shard-rpc.ts";
 import type { PlaybackCell } from "./playback-entrypoint.ts";
 
@@ -68,8 +68,9 @@ const batchSchema = z
   );
 
 /** What one socket has sent, where any of it is good. */
-interface Readable extends Incoming {
-  readonly rejected: readonly RejectedReport[];
+interface Readable extends ReportBatch<DatedReport> {
+  readonly userId: string;
+  readonly source: SocketSource;
 }
 
 /**
@@ -147,7 +148,7 @@ export function socketsEntrypoint<E extends object>(wire: (env: E) => SocketsDep
           failedReceipt,
         );
         const byReports = new Map(good.map((one, index) => [one, receipts[index]]));
-        return batch.map((one) => ("failure" in one ? one : withRejected(one, byReports.get(one))));
+        return batch.map((one) => ("failure" in one ? one : receiptFor(one, byReports.get(one))));
       });
     }
   };
@@ -169,7 +170,7 @@ function readable({
 }
 
 function incoming({ userId, reports, source }: Readable): Incoming {
-  return { userId, reports, ...(source !== undefined && { source }) };
+  return { userId, reports, source };
 }
 
 /** Dated, a report twice is as good as once. */
@@ -178,8 +179,7 @@ function howOf(own: readonly Readable[]) {
   return { kind: "write", idempotent: areDated } as const;
 }
 
-function withRejected({ rejected }: Readable, receipt: SocketReceipt | undefined): SocketReceipt {
+function receiptFor(one: Readable, receipt: SocketReceipt | undefined): SocketReceipt {
   if (receipt === undefined) return failedReceipt(new CodedError("INTERNAL", "a shard answers each socket"));
-  if ("failure" in receipt || rejected.length === 0) return receipt;
-  return { receipt: { ...receipt.receipt, rejected } };
+  return "failure" in receipt ? receipt : { receipt: receiptOf(one, receipt.receipt) };
 }
