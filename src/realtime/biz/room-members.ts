@@ -4,6 +4,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { Connection } from "./connection.ts";
 import { Envelope } from "./envelope.ts";
+import { isSamePlace, missedBy, oldestOf, type RoomAnswer } from "./missed-in-room.ts";
 import { jsonPacket, packet } from "./packets.ts";
 import type { BackgroundFailure, RoomsPort, Schedule } from "./ports.ts";
 
@@ -13,8 +14,6 @@ export interface RoomMembersDeps {
   readonly schedule: Schedule;
   readonly onBackgroundFailure: BackgroundFailure;
 }
-
-type RoomAnswer = Awaited<ReturnType<RoomsPort["members"]>>;
 
 /** How long changes of a room's members are gathered, in ms, where it has some before and after. */
 export const MEMBERS_WAIT_MS = 4_000;
@@ -83,7 +82,8 @@ export class RoomMembers {
     room.members.add(connection);
     if (connection.state.door === "own") {
       const { place } = room;
-      if (place !== null && (since === undefined || isSame(place, since))) sendPlace(connection, name, place);
+      if (place !== null && (since === undefined || isSamePlace(place, since)))
+        sendPlace(connection, name, place);
       else room.waiting.set(connection, since ?? null);
     }
     this.#changed(room);
@@ -245,7 +245,7 @@ export class RoomMembers {
     for (const [connection, since] of asked) {
       // What has left meanwhile, or come anew, is not among those who asked.
       if (room.waiting.get(connection) !== since) continue;
-      const verdict = after === undefined ? "lost" : verdictOn(since, askedSince, place, missed);
+      const verdict = after === undefined ? "lost" : missedBy(since, askedSince, place, missed);
       if (verdict === "ask again") continue;
       room.waiting.delete(connection);
       if (verdict === "lost") sendPlace(connection, room.name, room.place ?? place, true);
@@ -269,34 +269,6 @@ export class RoomMembers {
 /** Somebody waits for an answer, or the room doesn't know that it has members here, or none. */
 function isUrgent({ toldCount, members, waiting }: Room): boolean {
   return waiting.size > 0 || (members.size === 0 ? toldCount !== 0 : toldCount === 0);
-}
-
-function isSame(one: RoomPlace, other: RoomPlace): boolean {
-  return one.epoch === other.epoch && one.offset === other.offset;
-}
-
-/** A room is asked once for all who have been away: for what came after the oldest place. */
-function oldestOf(places: Iterable<RoomPlace | null>): RoomPlace | undefined {
-  let oldest: RoomPlace | undefined;
-  for (const place of places) {
-    if (place === null || (oldest !== undefined && place.epoch !== oldest.epoch)) continue;
-    if (oldest === undefined || place.offset < oldest.offset) oldest = place;
-  }
-  return oldest;
-}
-
-/** What this one has missed; or that nobody can say, or that it must be asked for itself. */
-function verdictOn(
-  since: RoomPlace | null,
-  askedSince: RoomPlace | undefined,
-  place: RoomPlace,
-  missed: RoomAnswer["missed"],
-): readonly RoomMessage[] | "lost" | "ask again" {
-  if (since === null || isSame(since, place)) return [];
-  if (since.epoch !== place.epoch || since.offset > place.offset) return "lost";
-  if (missed !== undefined && missed !== null && askedSince?.epoch === since.epoch)
-    return missed.filter(({ offset }) => offset > since.offset);
-  return askedSince !== undefined && isSame(since, askedSince) ? "lost" : "ask again";
 }
 
 function hold(room: Room, messages: readonly RoomMessage[], isNewEpoch: boolean): void {
