@@ -32,8 +32,8 @@ export const HELD_MAX = 256;
 interface Room {
   readonly name: string;
   readonly members: Set<Connection>;
-  /** Since when calls of it fail; null where the last one didn't. */
-  failsSinceMs: number | null;
+  /** For how long its calls have failed, in ms, the pauses between them included; turns are not. */
+  failedMs: number;
   /** Whether it knows for sure that it has members here. */
   knowsUs: boolean;
   /** How many members it knows of; null where that isn't sure. */
@@ -104,7 +104,9 @@ export class RoomMembers {
   online(name: string): number {
     const room = this.#rooms.get(name);
     if (room === undefined) return 0;
-    if (this.#deps.now() - room.askedAtMs >= ONLINE_MS_MAX && !room.isBeingTold) {
+    const agoMs = this.#deps.now() - room.askedAtMs;
+    // One that is to come was told by a clock that has been set back since.
+    if ((agoMs >= ONLINE_MS_MAX || agoMs < 0) && !room.isBeingTold) {
       room.toldCount = null;
       this.#tickLater();
     }
@@ -141,7 +143,7 @@ export class RoomMembers {
     const room: Room = {
       name,
       members: new Set(),
-      failsSinceMs: null,
+      failedMs: 0,
       knowsUs: false,
       toldCount: 0,
       isBeingTold: false,
@@ -176,7 +178,6 @@ export class RoomMembers {
   async #tell(room: Room): Promise<void> {
     if (room.isBeingTold || room.isResting) return;
     room.isBeingTold = true;
-    const begunAtMs = this.#deps.now();
     try {
       do {
         const asked = new Map(room.waiting);
@@ -185,13 +186,11 @@ export class RoomMembers {
         this.#settle(room, asked, since, answer);
       } while (isUrgent(room));
       room.isBeingTold = false;
-      room.failsSinceMs = null;
       this.#changed(room);
     } catch (error) {
       this.#deps.onBackgroundFailure("tell a room of its members", error);
       room.toldCount = null;
-      room.failsSinceMs ??= begunAtMs;
-      if (this.#deps.now() - room.failsSinceMs >= TELL_MS_MAX) this.#giveUp(room);
+      if (room.failedMs >= TELL_MS_MAX) this.#giveUp(room);
       else this.#tellAgain(room);
       room.isBeingTold = false;
       this.#forgetIfEmpty(room);
@@ -200,6 +199,7 @@ export class RoomMembers {
 
   #tellAgain(room: Room): void {
     room.isResting = true;
+    if (room.failedMs > 0) room.failedMs += TELL_AGAIN_MS;
     this.#deps.schedule(TELL_AGAIN_MS, () => {
       room.isResting = false;
       void this.#tell(room);
@@ -211,7 +211,7 @@ export class RoomMembers {
    * back. A room finds out by itself who has gone. Whatever changes next is said of all.
    */
   #giveUp(room: Room): void {
-    room.failsSinceMs = null;
+    room.failedMs = 0;
     for (const member of room.members)
       if (!room.knowsUs || room.waiting.has(member)) member.close("restarting", "the room can't be reached");
   }
@@ -219,14 +219,23 @@ export class RoomMembers {
   async #ask(room: Room, since: RoomPlace | undefined): Promise<RoomAnswer> {
     await this.#calls.enter();
     const count = room.members.size;
-    room.askedAtMs = this.#deps.now();
-    if (count === 0) room.knowsUs = false;
+    const askedAtMs = this.#deps.now();
+    room.askedAtMs = askedAtMs;
+    // From now on it may send us nothing: whoever comes in meanwhile has to ask where it is.
+    if (count === 0) {
+      room.knowsUs = false;
+      room.place = room.pushed = null;
+    }
     try {
       const answer = await this.#deps.rooms.members(room.name, count, since);
+      room.failedMs = 0;
       room.toldCount = count;
       room.knowsUs = count > 0;
       room.online = answer.online;
       return answer;
+    } catch (error) {
+      room.failedMs += Math.max(1, this.#deps.now() - askedAtMs);
+      throw error;
     } finally {
       this.#calls.leave();
     }
@@ -256,7 +265,8 @@ export class RoomMembers {
     }
     const { pushed } = room;
     const latest = isOfEpoch && pushed !== null && pushed.offset > place.offset ? pushed : place;
-    if (!isOfEpoch || (room.place?.offset ?? -1) < latest.offset) room.place = latest;
+    const isLater = !isOfEpoch || (room.place?.offset ?? -1) < latest.offset;
+    if (isLater && room.knowsUs) room.place = latest;
     if (room.waiting.size === 0) room.held = [];
   }
 
