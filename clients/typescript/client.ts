@@ -62,6 +62,9 @@ export class PlayheadClient {
   /** Whatever an earlier attempt says is of no interest any more. */
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What is still to be done, while it is: the app may call us from where it is told something. */
+  readonly #actions: ClientAction[] = [];
+  #isActing = false;
 
   constructor(options: PlayheadClientOptions) {
     this.#options = options;
@@ -110,11 +113,28 @@ export class PlayheadClient {
   }
 
   #step(event: ClientEvent): void {
-    for (const action of this.rules.step(event, this.#now())) this.#act(action);
+    this.#actions.push(...this.rules.step(event, this.#now()));
+    if (this.#isActing) return;
+    this.#isActing = true;
+    const failures = this.#actAll();
+    this.#isActing = false;
     clearTimeout(this.#timer);
     const { wakeAtMs } = this.rules;
     if (Number.isFinite(wakeAtMs))
       this.#timer = setTimeout(() => this.#step({ type: "time" }), Math.max(0, wakeAtMs - this.#now()));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** One after the other, whichever of them throws. Answers what was thrown. */
+  #actAll(): readonly unknown[] {
+    const failures: unknown[] = [];
+    for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift())
+      try {
+        this.#act(action);
+      } catch (error) {
+        failures.push(error);
+      }
+    return failures;
   }
 
   #act(action: ClientAction): void {

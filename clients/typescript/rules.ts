@@ -2,7 +2,7 @@ import { afterClose, waitMs, type AfterClose } from "./after-close.ts";
 import type { ClientAction, ClientEvent, ClientOptions, StopReason, Told } from "./client-events.ts";
 import { HistoryCopy } from "./history-copy.ts";
 import { decodeJson, decodePackets, encodeJson, encodePacket, type Packet } from "./packets.ts";
-import { ReportQueue } from "./report-queue.ts";
+import { isSendable, ReportQueue, TOO_LONG } from "./report-queue.ts";
 import { RoomFollower } from "./room-follower.ts";
 import {
   BEGINNING,
@@ -147,7 +147,7 @@ export class ClientRules {
       case "time":
         return this.#timePassed(nowMs);
       case "report":
-        return this.#tellUnlessNone(this.#reports.add(event.reports));
+        return this.#report(event.reports);
       case "room":
         if (this.#room?.room !== event.room)
           this.#room = event.room === null ? null : new RoomFollower(event.room);
@@ -328,8 +328,7 @@ export class ClientRules {
     const acked = this.#reports.acked(seq, body, nowMs);
     if (acked === null || acked.outcome === "again") return;
     const { reports } = acked;
-    if (acked.outcome === "refused")
-      return this.#tell({ type: "not reported", reports, problem: acked.problem });
+    if (acked.outcome === "refused") return this.#notReported(reports, acked.problem);
     const { receipt, winners } = acked;
     const rejected = new Set(receipt.rejected?.map(({ index }) => index));
     this.#tell({ type: "reported", reports: reports.filter((_, index) => !rejected.has(index)), receipt });
@@ -374,8 +373,17 @@ export class ClientRules {
     this.#actions.push({ type: "send", data: encodePacket(op, this.#seq, body) });
   }
 
-  #tellUnlessNone(reports: readonly Report[]): void {
-    if (reports.length > 0) this.#tell({ type: "not reported", reports, problem: null });
+  #report(reports: readonly Report[]): void {
+    const beyond = this.#reports.add(reports.filter(isSendable));
+    this.#notReported(beyond, null);
+    this.#notReported(
+      reports.filter((report) => !isSendable(report)),
+      TOO_LONG,
+    );
+  }
+
+  #notReported(reports: readonly Report[], problem: ProblemBody | null): void {
+    if (reports.length > 0) this.#tell({ type: "not reported", reports, problem });
   }
 
   #tell(told: Told): void {

@@ -381,6 +381,16 @@ describe("reports", () => {
     }
   });
 
+  it("that no packet holds end no socket, and keep back none of the others", () => {
+    const device = new Device().live();
+    device.take();
+    const [first, long, last] = [report("a"), report("b".repeat(BODY_BYTES_MAX)), report("c")];
+    const { told, sent } = device.do({ type: "report", reports: [first, long, last] }).take();
+    const problem = { code: "TOO_LARGE", status: 413 };
+    expect(told).toEqual([{ type: "not reported", reports: [long], problem }]);
+    expect(sent.map(({ body }) => body)).toEqual([{ reports: [first, last], sentAt: START_MS }]);
+  });
+
   it("are sent again later where the server can't take them, and never where it never will", () => {
     const device = new Device().live().do({ type: "report", reports: [report("a")] });
     const { seq } = device.sent.at(-1) ?? {};
