@@ -1,5 +1,5 @@
 import type { Principal } from "../../contracts/call-context.ts";
-import { isCode, publicDetail } from "../../contracts/errors.ts";
+import { codeOf, isCode, isRefusal, publicDetail } from "../../contracts/errors.ts";
 import { AUTH_MS_MAX, authSchema, CLOSE_CODES, type SocketAuth } from "../../contracts/realtime.ts";
 import type { Patience } from "../../platform/call/patience.ts";
 import type { CallTimer } from "../../platform/guard/call-timer.ts";
@@ -81,7 +81,8 @@ export class DoorSession {
     } catch (error) {
       if (isCode(error, "UNAUTHENTICATED"))
         return this.fail({ reason: "unauthenticated", detail: publicDetail(error) });
-      this.#deps.logger.error("socket not opened", failureFields(error));
+      // Whoever refuses has told why, and there are thousands of such calls in a second then.
+      if (!isRefusal(codeOf(error))) this.#deps.logger.error("socket not opened", failureFields(error));
       this.fail(LOST);
     }
   }
