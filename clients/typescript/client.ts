@@ -105,11 +105,11 @@ export class PlayheadClient {
     this.#step({ type: "accept", ops });
   }
 
-  /** Tells another device what to do; false where that can't be said now. */
+  /** Tells another device what to do; false where that can't be said now, or was said too often. */
   command(command: DeviceCommand): boolean {
-    if (!this.rules.isLive) return false;
+    const { commandsSent } = this.rules;
     this.#step({ type: "command", command });
-    return true;
+    return this.rules.commandsSent > commandsSent;
   }
 
   #step(event: ClientEvent): void {

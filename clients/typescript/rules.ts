@@ -50,6 +50,9 @@ const PING_MS = 30_000;
 const PONG_MS_MAX = 10_000;
 /** So long reports wait for what was missed, so that their place is after it. */
 const CATCH_UP_MS_MAX = 3_000;
+/** Commands at once, and how often there is one more: a socket may send twenty packets a second. */
+const COMMANDS_AT_ONCE = 4;
+const COMMAND_MS = 200;
 /** A socket that was live for so long has been well: the next attempt is the first again. */
 const WELL_MS = 10_000;
 const NEVER_MS = Number.POSITIVE_INFINITY;
@@ -75,6 +78,9 @@ export class ClientRules {
   /** What the socket has been told of the two. */
   #told: { room: string | null; accepts: readonly number[] } = { room: null, accepts: [] };
   #seq = 0;
+  #commandsSent = 0;
+  /** When all commands that were sent have had their time, in ms. */
+  #commandsUntilMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #refusals = 0;
   /** What the clock said last, and by how much it has been set back so far. */
@@ -102,6 +108,11 @@ export class ClientRules {
   /** Reports that are not acked. */
   get unacked(): number {
     return this.#reports.size;
+  }
+
+  /** Commands that were sent so far: one that comes while there are too many isn't. */
+  get commandsSent(): number {
+    return this.#commandsSent;
   }
 
   /** When it wants to know the time next, in ms; infinite: never. */
@@ -156,7 +167,7 @@ export class ClientRules {
         this.#accepts = [...new Set([OPS.transferSettled, ...event.ops])];
         return;
       case "command":
-        if (this.#state.name === "live") this.#send(OPS.command, encodeJson(event.command));
+        return this.#command(event.command, nowMs);
     }
   }
 
@@ -366,6 +377,14 @@ export class ClientRules {
     if (reports === null) return;
     this.#hasReported = true;
     this.#send(OPS.report, reports);
+  }
+
+  #command(command: DeviceCommand, nowMs: number): void {
+    const untilMs = Math.max(this.#commandsUntilMs, nowMs) + COMMAND_MS;
+    if (this.#state.name !== "live" || untilMs - nowMs > COMMANDS_AT_ONCE * COMMAND_MS) return;
+    this.#commandsUntilMs = untilMs;
+    this.#commandsSent += 1;
+    this.#send(OPS.command, encodeJson(command));
   }
 
   #send(op: number, body: Uint8Array): void {

@@ -3,6 +3,7 @@ import { PlayheadClient, type SocketLike } from "../../clients/typescript/client
 import { decodePackets, encodeJson, encodePacket } from "../../clients/typescript/packets.ts";
 import type { Told } from "../../clients/typescript/rules.ts";
 import { OPS } from "../../clients/typescript/wire.ts";
+import { MESSAGES_PER_SECOND_MAX } from "../../src/contracts/realtime.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -53,6 +54,28 @@ async function opened(onTold: (told: Told, client: PlayheadClient) => void) {
   socket.happens("open");
   return { client, socket };
 }
+
+describe("commands to another device", () => {
+  it("end no socket, however many: what is too much isn't sent, and the app hears so", async () => {
+    const { client, socket } = await opened(() => undefined);
+    socket.says(OPS.authReply);
+    const seek = (positionMs: number) => client.command({ to: "tv", command: "seek", positionMs });
+    const sent: number[] = [];
+    for (let second = 0; second < 5; second += 1) {
+      let inSecond = 0;
+      for (let frame = 0; frame < 60; frame += 1) {
+        if (seek(second * 60 + frame)) inSecond += 1;
+        await vi.advanceTimersByTimeAsync(1_000 / 60);
+      }
+      sent.push(inSecond);
+    }
+    const commands = socket.sent.filter(({ op }) => op === OPS.command);
+    expect(commands).toHaveLength(sent.reduce((sum, count) => sum + count, 0));
+    // With ten packets of reports a second a socket has not twenty yet.
+    expect(Math.max(...sent)).toBeLessThan(MESSAGES_PER_SECOND_MAX - 10);
+    expect(Math.min(...sent)).toBeGreaterThanOrEqual(4);
+  });
+});
 
 describe("what the app does while it is told something", () => {
   it("comes after what was to be done before", async () => {
