@@ -14,6 +14,7 @@ import {
   type ChangedBody,
   type Device,
   type DeviceCommand,
+  type ProblemBody,
   type Report,
   type RoomPlaceBody,
   type TransferSettled,

@@ -27,7 +27,7 @@ export type LocationHint = (typeof LOCATION_HINTS)[number];
 
 /** It is part of objects' names and, in upper case, of bindings' names. */
 const CELL_NAME = /^[a-z][a-z0-9]{0,15}$/;
-/** What stands for the cell in the names of `main`'s shards and comets: no other may be so named. */
+/** Stands for the cell in the names of `main`'s shards and comets: no other may be so named. */
 export const NAME_OF_MAIN = "shard";
 /** What stands there in the names of guests' comets, which are of no cell. */
 export const NAME_OF_GUESTS = "sub";

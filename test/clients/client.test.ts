@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { PlayheadClient, type SocketLike } from "../../clients/typescript/client.ts";
 import { decodePackets, encodeJson, encodePacket } from "../../clients/typescript/packets.ts";
-import type { Told } from "../../clients/typescript/rules.ts";
+import type { Told } from "../../clients/typescript/client-events.ts";
 import { OPS } from "../../clients/typescript/wire.ts";
 import { MESSAGES_PER_SECOND_MAX } from "../../src/contracts/realtime.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import { Listeners, STALE_MS } from "../../../src/history/biz/listeners.ts";
 import { NewsOutbox } from "../../../src/history/biz/news-outbox.ts";
 
