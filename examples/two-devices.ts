@@ -1,5 +1,6 @@
-import { PlayheadClient, ticketFrom } from "../clients/typescript/client.ts";
-import type { Told } from "../clients/typescript/rules.ts";
+import { PlayheadClient } from "../clients/typescript/client.ts";
+import { ticketFrom } from "../clients/typescript/sign-in.ts";
+import type { Told } from "../clients/typescript/client-events.ts";
 
 /*
  * Two devices of one user: what the television reports the phone hears of, and the phone has the

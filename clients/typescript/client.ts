@@ -1,4 +1,6 @@
-import { ClientRules, type ClientAction, type ClientEvent, type ClientOptions, type Told } from "./rules.ts";
+import type { ClientAction, ClientEvent, ClientOptions, Told } from "./client-events.ts";
+import { ClientRules } from "./rules.ts";
+import { SignInFailed, type Credentials } from "./sign-in.ts";
 import type { DeviceCommand, ProblemBody, Report } from "./wire.ts";
 
 /** The part of a WebSocket that is used, whosever it is. */
@@ -9,26 +11,10 @@ export interface SocketLike {
   close(code?: number): void;
 }
 
-/** What lets a socket in: for 30 seconds, or as the header `Authorization` where one can be set. */
-export type Credentials = { readonly ticket: string } | { readonly token: string };
-
-/** Thrown by `signIn`: when to come back, or `unauthenticated` where there is no use in it. */
-export class SignInFailed extends Error {
-  override readonly name = "SignInFailed";
-  readonly why: "unauthenticated" | "unavailable";
-  readonly retryAfterMs: number;
-
-  constructor(why: "unauthenticated" | "unavailable", retryAfterMs = 0) {
-    super(`could not sign in: ${why}`);
-    this.why = why;
-    this.retryAfterMs = retryAfterMs;
-  }
-}
-
 export interface PlayheadClientOptions extends Omit<ClientOptions, "random"> {
   /** Such as `wss://api.example.com`. */
   readonly url: string;
-  /** Asked before each attempt; {@link ticketFrom} makes one. */
+  /** Asked before each attempt; `ticketFrom` makes one. Throws {@link SignInFailed}. */
   readonly signIn: () => Promise<Credentials>;
   readonly onTold?: (told: Told) => void;
   readonly openSocket?: (url: string, headers: Readonly<Record<string, string>>) => SocketLike;
@@ -76,6 +62,9 @@ export class PlayheadClient {
   /** Whatever an earlier attempt says is of no interest any more. */
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What is still to be done, while it is: the app may call us from where it is told something. */
+  readonly #actions: ClientAction[] = [];
+  #isActing = false;
 
   constructor(options: PlayheadClientOptions) {
     this.#options = options;
@@ -116,19 +105,36 @@ export class PlayheadClient {
     this.#step({ type: "accept", ops });
   }
 
-  /** Tells another device what to do; false where that can't be said now. */
+  /** Tells another device what to do; false where that can't be said now, or was said too often. */
   command(command: DeviceCommand): boolean {
-    if (!this.rules.isLive) return false;
+    const { commandsSent } = this.rules;
     this.#step({ type: "command", command });
-    return true;
+    return this.rules.commandsSent > commandsSent;
   }
 
   #step(event: ClientEvent): void {
-    for (const action of this.rules.step(event, this.#now())) this.#act(action);
+    this.#actions.push(...this.rules.step(event, this.#now()));
+    if (this.#isActing) return;
+    this.#isActing = true;
+    const failures = this.#actAll();
+    this.#isActing = false;
     clearTimeout(this.#timer);
     const { wakeAtMs } = this.rules;
     if (Number.isFinite(wakeAtMs))
       this.#timer = setTimeout(() => this.#step({ type: "time" }), Math.max(0, wakeAtMs - this.#now()));
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** One after the other, whichever of them throws. Answers what was thrown. */
+  #actAll(): readonly unknown[] {
+    const failures: unknown[] = [];
+    for (let action = this.#actions.shift(); action !== undefined; action = this.#actions.shift())
+      try {
+        this.#act(action);
+      } catch (error) {
+        failures.push(error);
+      }
+    return failures;
   }
 
   #act(action: ClientAction): void {
@@ -207,24 +213,4 @@ export class PlayheadClient {
 /** The platform's own can set no header: it takes tickets alone. */
 function platformSocket(url: string): SocketLike {
   return new WebSocket(url) as unknown as SocketLike;
-}
-
-/** Asks for a ticket with the access token that the app has at that moment. */
-export function ticketFrom(url: string, accessToken: () => Promise<string>): () => Promise<Credentials> {
-  return async () => {
-    const response = await fetch(`${url}/v1/realtime/tickets`, {
-      method: "POST",
-      headers: { authorization: `Bearer ${await accessToken()}` },
-    });
-    if (response.status === 401) throw new SignInFailed("unauthenticated");
-    if (!response.ok)
-      throw new SignInFailed("unavailable", secondsOf(response.headers.get("retry-after")) * 1_000);
-    const { ticket } = (await response.json()) as { readonly ticket: string };
-    return { ticket };
-  };
-}
-
-/** Who is in between may give a date, which says nothing here: our own gives seconds. */
-function secondsOf(retryAfter: string | null): number {
-  return Number(retryAfter ?? 0) || 0;
 }

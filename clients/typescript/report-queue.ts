@@ -20,6 +20,8 @@ const RETRY_MS_MAX = 30_000;
 const DOUBLINGS_MAX = 5;
 /** What is around the reports in a packet's body. */
 const AROUND_BYTES = encodeJson({ reports: [], sentAt: Number.MAX_SAFE_INTEGER }).length;
+/** Of a report that no packet holds: to send it would end the socket. */
+export const TOO_LONG: ProblemBody = { code: "TOO_LARGE", status: 413 };
 /** Another attempt would end the same. */
 const FOR_GOOD: ReadonlySet<string> = new Set(["MALFORMED", "INVALID", "TOO_LARGE"]);
 
@@ -150,12 +152,21 @@ export class ReportQueue {
   }
 }
 
+/** Whether a packet holds it. */
+export function isSendable(report: Report): boolean {
+  return AROUND_BYTES + bytesOf(report) <= BODY_BYTES_MAX;
+}
+
+function bytesOf(report: Report): number {
+  return encodeJson(report).length + 1;
+}
+
 /** How many of these, from the first on, one packet holds: one at least. */
 function fitting(reports: readonly Report[]): number {
   let bytes = AROUND_BYTES;
   let count = 0;
   for (const report of reports) {
-    bytes += encodeJson(report).length + 1;
+    bytes += bytesOf(report);
     if (count > 0 && (bytes > BODY_BYTES_MAX || count === REPORTS_PER_PACKET_MAX)) break;
     count += 1;
   }

@@ -1,17 +1,20 @@
 import { afterClose, waitMs, type AfterClose } from "./after-close.ts";
+import type { ClientAction, ClientEvent, ClientOptions, StopReason, Told } from "./client-events.ts";
 import { HistoryCopy } from "./history-copy.ts";
 import { decodeJson, decodePackets, encodeJson, encodePacket, type Packet } from "./packets.ts";
-import { ReportQueue } from "./report-queue.ts";
+import { isSendable, ReportQueue, TOO_LONG } from "./report-queue.ts";
 import { RoomFollower } from "./room-follower.ts";
 import {
   BEGINNING,
   OPS,
+  PING,
+  PONG,
+  PUSH_OP_MIN,
   type Change,
   type ChangedBody,
   type Device,
   type DeviceCommand,
   type ProblemBody,
-  type ReceiptBody,
   type Report,
   type RoomPlaceBody,
   type TransferSettled,
@@ -29,63 +32,6 @@ import {
  * C4: No message of a room is shown twice, and none is skipped without a word.
  */
 
-/** What has happened. */
-export type ClientEvent =
-  | { readonly type: "start" | "stop" | "opened" | "time" }
-  /** The last `connect` has come to nothing. */
-  | {
-      readonly type: "refused";
-      readonly why: "unauthenticated" | "unavailable";
-      readonly retryAfterMs?: number;
-    }
-  | { readonly type: "closed"; readonly code: number }
-  | { readonly type: "bytes"; readonly bytes: Uint8Array }
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "report"; readonly reports: readonly Report[] }
-  | { readonly type: "room"; readonly room: string | null }
-  | { readonly type: "accept"; readonly ops: readonly number[] }
-  | { readonly type: "command"; readonly command: DeviceCommand };
-
-export type StopReason = "asked" | "unauthenticated" | "given up";
-
-/** What the app is told. */
-export type Told =
-  | { readonly type: "live" }
-  | { readonly type: "stopped"; readonly why: StopReason; readonly code?: number }
-  /** `isAnew`: what was there before is gone. */
-  | { readonly type: "changed"; readonly changes: readonly Change[]; readonly isAnew: boolean }
-  | { readonly type: "reported"; readonly reports: readonly Report[]; readonly receipt: ReceiptBody }
-  /** None of these was taken, nor will be: the server's reason, or null where too many waited. */
-  | {
-      readonly type: "not reported";
-      readonly reports: readonly Report[];
-      readonly problem: ProblemBody | null;
-    }
-  | { readonly type: "pace"; readonly nextReportMs: number }
-  | { readonly type: "devices"; readonly devices: readonly Device[] }
-  | { readonly type: "command"; readonly command: DeviceCommand & { readonly from?: string } }
-  | { readonly type: "settled"; readonly transfer: TransferSettled }
-  | { readonly type: "room message"; readonly op: number; readonly body: Uint8Array }
-  /** Messages of the room are missing before what follows. */
-  | { readonly type: "room missed" }
-  | { readonly type: "pushed"; readonly op: number; readonly body: Uint8Array };
-
-/** What is to be done. */
-export type ClientAction =
-  /** Gets a ticket or a token and opens a socket with it; what it had open is gone. */
-  | { readonly type: "connect" }
-  | { readonly type: "send"; readonly data: Uint8Array<ArrayBuffer> | "ping" }
-  | { readonly type: "close"; readonly code: number }
-  | { readonly type: "tell"; readonly told: Told };
-
-export interface ClientOptions {
-  /** Unique among this user's connections: a second one with it closes the first. */
-  readonly key: string;
-  readonly device?: { readonly id: string; readonly name?: string };
-  /** In [0, 1). */
-  readonly random: () => number;
-}
-
 /** Each state with the time at which something must have happened. */
 type State =
   | { readonly name: "stopped" }
@@ -101,11 +47,13 @@ type State =
 
 const CONNECT_MS_MAX = 20_000;
 const SIGN_IN_MS_MAX = 10_000;
-/** The text `ping` wakes no object and costs nothing. */
 const PING_MS = 30_000;
 const PONG_MS_MAX = 10_000;
 /** So long reports wait for what was missed, so that their place is after it. */
 const CATCH_UP_MS_MAX = 3_000;
+/** Commands at once, and how often there is one more: a socket may send twenty packets a second. */
+const COMMANDS_AT_ONCE = 4;
+const COMMAND_MS = 200;
 /** A socket that was live for so long has been well: the next attempt is the first again. */
 const WELL_MS = 10_000;
 const NEVER_MS = Number.POSITIVE_INFINITY;
@@ -131,6 +79,9 @@ export class ClientRules {
   /** What the socket has been told of the two. */
   #told: { room: string | null; accepts: readonly number[] } = { room: null, accepts: [] };
   #seq = 0;
+  #commandsSent = 0;
+  /** When all commands that were sent have had their time, in ms. */
+  #commandsUntilMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #refusals = 0;
   /** What the clock said last, and by how much it has been set back so far. */
@@ -158,6 +109,11 @@ export class ClientRules {
   /** Reports that are not acked. */
   get unacked(): number {
     return this.#reports.size;
+  }
+
+  /** Commands that were sent so far: one that comes while there are too many isn't. */
+  get commandsSent(): number {
+    return this.#commandsSent;
   }
 
   /** When it wants to know the time next, in ms; infinite: never. */
@@ -203,7 +159,7 @@ export class ClientRules {
       case "time":
         return this.#timePassed(nowMs);
       case "report":
-        return this.#tellUnlessNone(this.#reports.add(event.reports));
+        return this.#report(event.reports);
       case "room":
         if (this.#room?.room !== event.room)
           this.#room = event.room === null ? null : new RoomFollower(event.room);
@@ -212,7 +168,7 @@ export class ClientRules {
         this.#accepts = [...new Set([OPS.transferSettled, ...event.ops])];
         return;
       case "command":
-        if (this.#state.name === "live") this.#send(OPS.command, encodeJson(event.command));
+        return this.#command(event.command, nowMs);
     }
   }
 
@@ -267,13 +223,13 @@ export class ClientRules {
       if (nowMs >= state.untilMs) this.#cut(nowMs);
     } else if (nowMs >= state.pongByMs || this.#reports.isLate(nowMs)) this.#cut(nowMs);
     else if (nowMs >= state.pingAtMs) {
-      this.#actions.push({ type: "send", data: "ping" });
+      this.#actions.push({ type: "send", data: PING });
       this.#state = { ...state, pingAtMs: nowMs + PING_MS, pongByMs: nowMs + PONG_MS_MAX };
     }
   }
 
   #beaten(text: string): void {
-    if (this.#state.name === "live" && text === "pong") this.#state = { ...this.#state, pongByMs: NEVER_MS };
+    if (this.#state.name === "live" && text === PONG) this.#state = { ...this.#state, pongByMs: NEVER_MS };
   }
 
   /** Gives up on a socket that is of no use any more. */
@@ -366,7 +322,7 @@ export class ClientRules {
           if (this.#room?.placed(place) === false) this.#tell({ type: "room missed" });
         });
       default:
-        if (op >= PUSHED_FROM) this.#pushed(op, seq, body);
+        if (op >= PUSH_OP_MIN) this.#pushed(op, seq, body);
         return true;
     }
   }
@@ -384,8 +340,7 @@ export class ClientRules {
     const acked = this.#reports.acked(seq, body, nowMs);
     if (acked === null || acked.outcome === "again") return;
     const { reports } = acked;
-    if (acked.outcome === "refused")
-      return this.#tell({ type: "not reported", reports, problem: acked.problem });
+    if (acked.outcome === "refused") return this.#notReported(reports, acked.problem);
     const { receipt, winners } = acked;
     const rejected = new Set(receipt.rejected?.map(({ index }) => index));
     this.#tell({ type: "reported", reports: reports.filter((_, index) => !rejected.has(index)), receipt });
@@ -425,13 +380,30 @@ export class ClientRules {
     this.#send(OPS.report, reports);
   }
 
+  #command(command: DeviceCommand, nowMs: number): void {
+    const untilMs = Math.max(this.#commandsUntilMs, nowMs) + COMMAND_MS;
+    if (this.#state.name !== "live" || untilMs - nowMs > COMMANDS_AT_ONCE * COMMAND_MS) return;
+    this.#commandsUntilMs = untilMs;
+    this.#commandsSent += 1;
+    this.#send(OPS.command, encodeJson(command));
+  }
+
   #send(op: number, body: Uint8Array): void {
     this.#seq += 1;
     this.#actions.push({ type: "send", data: encodePacket(op, this.#seq, body) });
   }
 
-  #tellUnlessNone(reports: readonly Report[]): void {
-    if (reports.length > 0) this.#tell({ type: "not reported", reports, problem: null });
+  #report(reports: readonly Report[]): void {
+    const beyond = this.#reports.add(reports.filter(isSendable));
+    this.#notReported(beyond, null);
+    this.#notReported(
+      reports.filter((report) => !isSendable(report)),
+      TOO_LONG,
+    );
+  }
+
+  #notReported(reports: readonly Report[], problem: ProblemBody | null): void {
+    if (reports.length > 0) this.#tell({ type: "not reported", reports, problem });
   }
 
   #tell(told: Told): void {
@@ -439,8 +411,6 @@ export class ClientRules {
   }
 }
 
-/** Ops of business, which pushes carry. */
-const PUSHED_FROM = 1_000;
 const TEXT = new TextEncoder();
 
 function read<T extends object>(body: Uint8Array, take: (value: T) => void): boolean {

@@ -23,6 +23,11 @@ export const OPS = {
   roomPlace: 2007,
 } as const;
 
+/** The heartbeat of a connection, as texts: it wakes no object and costs nothing. */
+export const PING = "ping";
+export const PONG = "pong";
+/** Ops from here on are of business: pushes carry them. */
+export const PUSH_OP_MIN = 1_000;
 /** Most bytes of the body of a packet that is sent. */
 export const BODY_BYTES_MAX = 4_096;
 export const REPORTS_PER_PACKET_MAX = 100;

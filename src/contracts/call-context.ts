@@ -11,7 +11,10 @@ export const ROLES_MAX = 16;
 /** Longer than anybody waits for a call between workers. */
 export const REMAINING_MS_MAX = 300_000;
 
-const idSchema = z.string().min(1).max(ID_LENGTH_MAX);
+/** An id of a user, a session or a socket, as one worker takes it from another. */
+export const idSchema = z.string().min(1).max(ID_LENGTH_MAX);
+/** A cell's name, whether this release has the cell or not. */
+export const cellNameSchema = z.string().refine(isCellName);
 
 /**
  * A {@link CallContext} as another worker's word for it. Roles that this version doesn't know are
@@ -26,7 +29,7 @@ export const callContextSchema = z.object({
       userId: idSchema,
       sessionId: idSchema,
       roles: z.array(z.string().max(ID_LENGTH_MAX)).max(ROLES_MAX),
-      cell: z.string().refine(isCellName).optional(),
+      cell: cellNameSchema.optional(),
     })
     .nullable(),
   isHurried: z.boolean().optional(),

@@ -27,11 +27,11 @@ export type LocationHint = (typeof LOCATION_HINTS)[number];
 
 /** It is part of objects' names and, in upper case, of bindings' names. */
 const CELL_NAME = /^[a-z][a-z0-9]{0,15}$/;
-/**
- * The first parts of the names of objects that are no cell's: shards and comets of `main`, comets
- * of guests.
- */
-const RESERVED_NAMES: readonly string[] = ["shard", "sub"];
+/** Stands for the cell in the names of `main`'s shards and comets: no other may be so named. */
+export const NAME_OF_MAIN = "shard";
+/** What stands there in the names of guests' comets, which are of no cell. */
+export const NAME_OF_GUESTS = "sub";
+const RESERVED_NAMES: readonly string[] = [NAME_OF_MAIN, NAME_OF_GUESTS];
 const CELLS_MAX = 32;
 
 /** Whether a cell may be so named, be there one or not. */

@@ -97,7 +97,9 @@ export const continueQuerySchema = z.object({ limit: limitSchema });
  * A place in a user's own order: the revision up to which a client has everything, and where it
  * began, in base 36. Opaque to clients.
  */
-const placeSchema = z.string().regex(/^[0-9a-z]{1,12}(?:\.[0-9a-z]{1,12})?$/, "is not a cursor of ours");
+export const placeSchema = z
+  .string()
+  .regex(/^[0-9a-z]{1,12}(?:\.[0-9a-z]{1,12})?$/, "is not a cursor of ours");
 
 export const changesQuerySchema = z.object({
   since: placeSchema.optional(),

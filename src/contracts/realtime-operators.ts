@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { userIdSchema } from "./identity.ts";
-import { pushOpSchema, REALTIME_OPS, roomIdSchema } from "./realtime.ts";
+import { pushOpSchema } from "./realtime-rpc.ts";
+import { REALTIME_OPS, roomIdSchema } from "./realtime.ts";
 
 /** Users that an operator's push may name: more make a URL too long. */
 const IDS_MAX = 100;

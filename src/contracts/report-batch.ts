@@ -51,8 +51,9 @@ export function readDatedBatch(given: unknown): ReportBatch<DatedReport> {
 }
 
 /**
- * What history says of the reports it was given, and what it was not given. A history of a later
- * version may reject some more, by their places among those.
+ * What is said of all reports of a call: of those that were handed on, which is the receipt, and of
+ * those that were not. Who got them may be of a later version and reject some more, by their places
+ * among those.
  */
 export function receiptOf(
   { places, rejected }: ReportBatch,

@@ -1,7 +1,7 @@
 import { waitUntil } from "cloudflare:workers";
 import { peerOf, type LedgerName } from "../contracts/ledger.ts";
 import type { LedgerSettlement } from "../contracts/ledger-entrypoints.ts";
-import type { RealtimePushes } from "../contracts/realtime.ts";
+import type { RealtimePushes } from "../contracts/realtime-rpc.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer } from "../platform/guard/call-timer.ts";
 import { faultInjector } from "../platform/guard/faults.ts";

@@ -7,7 +7,7 @@ export interface GoimPacket {
   readonly ver: number;
   /** One of GOIM_OPS, or from 1000 on whatever business agrees on. */
   readonly op: number;
-  /** Given by the client and echoed in the reply to it; 0 in pushes. */
+  /** Given by the client and echoed in the reply to it; 0 in goim's pushes. */
   readonly seq: number;
   readonly body: Uint8Array;
 }

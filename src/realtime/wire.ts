@@ -1,6 +1,6 @@
 import { waitUntil } from "cloudflare:workers";
 import { MAIN_CELL } from "../contracts/cell.ts";
-import type { CometRpc, HistorySockets, RoomRpc } from "../contracts/realtime.ts";
+import type { CometRpc, HistorySockets, RoomRpc } from "../contracts/realtime-rpc.ts";
 import { audienceOf } from "../contracts/internal-request.ts";
 import { createBff } from "../platform/bff/bff-app.ts";
 import { internalTokenVerifier } from "../platform/bff/internal-token.ts";
@@ -9,7 +9,7 @@ import { bindRpc } from "../platform/call/rpc.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer } from "../platform/guard/call-timer.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
-import { continueTrace, formatTraceparent } from "../platform/http/trace.ts";
+import { newTraceparent } from "../platform/http/trace.ts";
 import { objectsOf } from "../platform/objects.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { randomHex } from "../platform/random-hex.ts";
@@ -93,16 +93,15 @@ const cometsOf = oncePerEnv((env: RealtimeEnv) => {
     ]),
   );
   const anywhere = objectsOf<CometDoor & CometRpc>(env.COMET);
-  return (name: string, cell: string = MAIN_CELL) => (byCell.get(cell) ?? anywhere)(name);
+  return (name: string) => (byCell.get(cellOfComet(name)) ?? anywhere)(name);
 });
 
 /** How an isolate calls the objects of this worker, but for how it opens sockets. */
 const callsOf = oncePerEnv((env: RealtimeEnv) => {
   const { cometGuard, roomGuard } = workerOf(env);
-  const cometNamed = cometsOf(env);
   return {
     callComet: objectCalls<CometRpc>({
-      named: (name) => cometNamed(name, cellOfComet(name)),
+      named: cometsOf(env),
       guard: cometGuard,
       timeoutMs: CALL_TIMEOUT_MS.comet,
     }),
@@ -116,7 +115,7 @@ const callsOf = oncePerEnv((env: RealtimeEnv) => {
 
 /** The scope of a call that is no single request's, by what it is for. */
 function scopeFor(what: string, patienceMs: number): RequestScope {
-  const traceparent = formatTraceparent(continueTrace(null, randomHex));
+  const traceparent = newTraceparent(randomHex);
   return {
     requestId: `${what}-${randomHex(8)}`,
     traceparent,

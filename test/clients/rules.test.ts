@@ -1,12 +1,8 @@
 import { describe, expect, it } from "vitest";
+import type { ClientAction, ClientEvent, Told } from "../../clients/typescript/client-events.ts";
 import { decodeJson, decodePackets, encodeJson, encodePacket } from "../../clients/typescript/packets.ts";
 import { REPORTS_KEPT_MAX } from "../../clients/typescript/report-queue.ts";
-import {
-  ClientRules,
-  type ClientAction,
-  type ClientEvent,
-  type Told,
-} from "../../clients/typescript/rules.ts";
+import { ClientRules } from "../../clients/typescript/rules.ts";
 import { BODY_BYTES_MAX, OPS, type Entry, type Report } from "../../clients/typescript/wire.ts";
 import { mulberry32 } from "../../testbed/mulberry32.ts";
 
@@ -383,6 +379,16 @@ describe("reports", () => {
       // Ten packets a second at the most.
       expect(device.nowMs - START_MS).toBeGreaterThanOrEqual(100 * (reports.length / 100 - 1));
     }
+  });
+
+  it("that no packet holds end no socket, and keep back none of the others", () => {
+    const device = new Device().live();
+    device.take();
+    const [first, long, last] = [report("a"), report("b".repeat(BODY_BYTES_MAX)), report("c")];
+    const { told, sent } = device.do({ type: "report", reports: [first, long, last] }).take();
+    const problem = { code: "TOO_LARGE", status: 413 };
+    expect(told).toEqual([{ type: "not reported", reports: [long], problem }]);
+    expect(sent.map(({ body }) => body)).toEqual([{ reports: [first, last], sentAt: START_MS }]);
   });
 
   it("are sent again later where the server can't take them, and never where it never will", () => {

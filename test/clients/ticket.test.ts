@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { ticketFrom } from "../../clients/typescript/client.ts";
+import { ticketFrom } from "../../clients/typescript/sign-in.ts";
 
 afterEach(() => {
   vi.unstubAllGlobals();

@@ -1,13 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { afterClose } from "../../clients/typescript/after-close.ts";
 import { decodePackets, encodePacket } from "../../clients/typescript/packets.ts";
 import type * as wire from "../../clients/typescript/wire.ts";
-import { BEGINNING, BODY_BYTES_MAX, OPS, REPORTS_PER_PACKET_MAX } from "../../clients/typescript/wire.ts";
+import {
+  BEGINNING,
+  BODY_BYTES_MAX,
+  OPS,
+  PING,
+  PONG,
+  PUSH_OP_MIN,
+  REPORTS_PER_PACKET_MAX,
+} from "../../clients/typescript/wire.ts";
 import type { Change, ChangePage, Entry, Report, ReportReceipt } from "../../src/contracts/history.ts";
 import { REPORTS_PER_CALL_MAX } from "../../src/contracts/history.ts";
+import { pushOpSchema } from "../../src/contracts/realtime-rpc.ts";
 import {
   authSchema,
-  CLOSE_CODES,
   REALTIME_OPS,
   type ChangedBody,
   type DeviceCommand,
@@ -18,6 +25,7 @@ import {
 import { GoimDecoder } from "../../src/protocol/goim-decoder.ts";
 import { GoimEncoder } from "../../src/protocol/goim-encoder.ts";
 import { GOIM_BODY_LENGTH_MAX, GOIM_OPS } from "../../src/protocol/goim-packet.ts";
+import * as packets from "../../src/realtime/biz/packets.ts";
 import { historyOver } from "../history/support/history-over.ts";
 import { beat } from "../history/support/shard-over.ts";
 
@@ -62,27 +70,8 @@ describe("the TypeScript client", () => {
     });
     expect(BODY_BYTES_MAX).toBe(GOIM_BODY_LENGTH_MAX);
     expect(REPORTS_PER_PACKET_MAX).toBe(REPORTS_PER_CALL_MAX);
-  });
-
-  it("knows what to do after each close code of the server's", () => {
-    const todo = Object.entries(CLOSE_CODES).map(([reason, code]) => [reason, afterClose(code)]);
-    expect(Object.fromEntries(todo)).toEqual({
-      malformed: "give up",
-      tooLong: "give up",
-      restarting: "spread",
-      unauthenticated: "sign in",
-      forbidden: "give up",
-      authTimeout: "again",
-      replaced: "give up",
-      idle: "again",
-      stalled: "again",
-      invalid: "give up",
-      flooding: "slowly",
-      tooMany: "slowly",
-    });
-    expect([1000, 1001, 1005, 1006, 1011, 1013].map(afterClose)).toEqual(
-      Array.from({ length: 6 }, () => "again"),
-    );
+    expect(pushOpSchema.minValue).toBe(PUSH_OP_MIN);
+    expect([PING, PONG]).toEqual([packets.PING, packets.PONG]);
   });
 
   it("speaks goim's packets", () => {

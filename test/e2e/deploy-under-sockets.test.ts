@@ -6,7 +6,7 @@ import { afterAll, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { PlayheadClient, type SocketLike } from "../../clients/typescript/client.ts";
 import { nameOf } from "../../clients/typescript/history-copy.ts";
-import type { Told } from "../../clients/typescript/rules.ts";
+import type { Told } from "../../clients/typescript/client-events.ts";
 import type { Report } from "../../clients/typescript/wire.ts";
 import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
 import { makeSecrets } from "../../scripts/runtime/secrets.ts";

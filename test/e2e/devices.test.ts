@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
-import { PlayheadClient, ticketFrom } from "../../clients/typescript/client.ts";
-import type { Told } from "../../clients/typescript/rules.ts";
+import { PlayheadClient } from "../../clients/typescript/client.ts";
+import { ticketFrom } from "../../clients/typescript/sign-in.ts";
+import type { Told } from "../../clients/typescript/client-events.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { startE2ePlatform, type E2ePlatform } from "../support/platforms/e2e-platform.ts";
 

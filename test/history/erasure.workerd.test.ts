@@ -8,7 +8,7 @@ import { env, exports } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { HistoryErasure, HistoryPlayback } from "../../src/contracts/history.ts";
-import type { HistorySockets } from "../../src/contracts/realtime.ts";
+import type { HistorySockets } from "../../src/contracts/realtime-rpc.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { newUserState } from "../../src/history/biz/user-state.ts";
 import worker from "../../src/history/worker.ts";

@@ -3,7 +3,7 @@ import { env, exports } from "cloudflare:workers";
 import { describe, expect, it, vi } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
 import type { HistoryErasure, HistoryPlayback } from "../../src/contracts/history.ts";
-import type { CometRpc, HistorySockets, UserNews } from "../../src/contracts/realtime.ts";
+import type { CometRpc, HistorySockets, UserNews } from "../../src/contracts/realtime-rpc.ts";
 
 const { Sockets, Playback, Erasure } = exports as unknown as {
   readonly Sockets: HistorySockets;

@@ -29,4 +29,8 @@ describe("the table of close codes", () => {
     const told = rows.map(({ code, advice }) => `${code}: ${said(advice)}`);
     expect(told).toEqual(rows.map(({ code }) => `${code}: ${afterClose(code)}`));
   });
+
+  it("leaves whoever is closed with another one to come back", () => {
+    for (const code of [1000, 1001, 1005, 1006, 1011, 1013, 4000]) expect(afterClose(code)).toBe("again");
+  });
 });

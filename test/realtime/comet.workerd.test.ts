@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
-import type { CometRpc } from "../../src/contracts/realtime.ts";
+import type { CometRpc } from "../../src/contracts/realtime-rpc.ts";
 import { ClientSocket } from "./support/client-socket.ts";
 import { until } from "./support/until.ts";
 

@@ -41,7 +41,7 @@ export class DrivenSockets {
     for (let from = 0; from < clients.length; from += PER_HOLDER) {
       const part = clients.slice(from, from + PER_HOLDER);
       const failures = await this.#holder<readonly string[]>(this.#sizes.length, "open", [part]);
-      if (process.env["DEBUG_DRIVER"]) console.error(new Date().toISOString(), "opened", from, failures.length);
+      console.error(new Date().toISOString(), "opened", from, failures.length);
       if (failures.length > 0) throw new Error(`${failures.length} sockets failed, first: ${failures[0]}`);
       void this.#stay(this.#sizes.push(part.length) - 1);
     }

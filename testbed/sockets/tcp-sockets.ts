@@ -1,7 +1,7 @@
 import { GOIM_OPS } from "../../src/protocol/goim-packet.ts";
 import type { DrivenClient } from "../workers/socket-driver.ts";
 import { GoimSocket, type Closed } from "./goim-socket.ts";
-import { untilTaken } from "./until-taken.ts";
+import { untilTaken } from "../until-taken.ts";
 import { Arrivals, noteIn } from "./push-note.ts";
 
 const AT_ONCE = 64;

@@ -1,7 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { GOIM_OPS } from "../../src/protocol/goim-packet.ts";
 import { answerNameOf, packetOf, ServerPackets } from "../sockets/goim-packets.ts";
-import { untilTaken } from "../sockets/until-taken.ts";
+import { untilTaken } from "../until-taken.ts";
 import { Arrivals, noteIn } from "../sockets/push-note.ts";
 
 /** A client to be opened: its headers of the upgrade, and the body of its op 7. */

@@ -1,3 +1,4 @@
+import { untilTaken } from "../../../testbed/until-taken.ts";
 import { OPERATOR, startWhole, startWriteThrough } from "../measured-platforms.ts";
 import {
   payer,
@@ -10,7 +11,7 @@ import {
   type Api,
   type Headers,
 } from "./clients.ts";
-import { measured, PRODUCTION, signedIn, untilTaken, WITHOUT_HASHING, type CpuOf } from "./measured-cpu.ts";
+import { measured, PRODUCTION, signedIn, WITHOUT_HASHING, type CpuOf } from "./measured-cpu.ts";
 
 /** CPU time a request takes of the runtime, all workers and objects of its path together, in ms. */
 export interface CpuMs {

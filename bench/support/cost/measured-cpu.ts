@@ -1,4 +1,5 @@
 import type { RunningPlatform } from "../../../scripts/runtime/platform.ts";
+import { untilTaken } from "../../../testbed/until-taken.ts";
 import { cpuMsOf, runtimes } from "../process-use.ts";
 import type { WholeOptions } from "../measured-platforms.ts";
 import { realApi, signIn, signUp, type Api, type Headers } from "./clients.ts";
@@ -6,9 +7,7 @@ import { steadyCrowd } from "./steady-crowd.ts";
 
 /** Signing in is shed early. */
 const AT_ONCE = 4;
-/** What is refused is tried again. */
 const TRIES = 20;
-const PAUSE_MS = 100;
 const WARM_UP_SECONDS = 2;
 const IDLE_SECONDS = 2;
 const GOOD_SHARE = 0.95;
@@ -96,16 +95,4 @@ export async function signedIn(api: Api, count: number): Promise<readonly Header
     viewers.push(...(await Promise.all(turn)));
   }
   return viewers;
-}
-
-/** Does it again where it is refused. */
-export async function untilTaken<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (tries === TRIES) throw error;
-      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-    }
-  }
 }

@@ -1,7 +1,7 @@
 import { REALTIME_OPS } from "../../../src/contracts/realtime.ts";
 import { GOIM_OPS } from "../../../src/protocol/goim-packet.ts";
 import { GoimSocket } from "../../../testbed/sockets/goim-socket.ts";
-import { untilTaken } from "../../../testbed/sockets/until-taken.ts";
+import { untilTaken } from "../../../testbed/until-taken.ts";
 import { report, type Headers } from "../cost/clients.ts";
 import { signedIn, startMeasured, WITHOUT_HASHING } from "../cost/measured-cpu.ts";
 import { startWhole } from "../measured-platforms.ts";

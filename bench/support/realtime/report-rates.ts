@@ -1,7 +1,7 @@
 import { REALTIME_OPS } from "../../../src/contracts/realtime.ts";
 import { GOIM_OPS } from "../../../src/protocol/goim-packet.ts";
 import { GoimSocket } from "../../../testbed/sockets/goim-socket.ts";
-import { untilTaken } from "../../../testbed/sockets/until-taken.ts";
+import { untilTaken } from "../../../testbed/until-taken.ts";
 import { realApi } from "../cost/clients.ts";
 import { signedIn } from "../cost/measured-cpu.ts";
 import { load, type LoadRequest } from "../load.ts";

@@ -6,7 +6,8 @@ import {
   pushRoomQuerySchema,
   pushUsersQuerySchema,
 } from "../../contracts/realtime-operators.ts";
-import { PUSH_BODY_BYTES_MAX, type PushMessage, type RealtimePushes } from "../../contracts/realtime.ts";
+import type { PushMessage, RealtimePushes } from "../../contracts/realtime-rpc.ts";
+import { PUSH_BODY_BYTES_MAX } from "../../contracts/realtime.ts";
 import { answerJson } from "../../platform/bff/answer-json.ts";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";

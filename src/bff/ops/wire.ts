@@ -4,7 +4,7 @@ import type { HistoryOperations } from "../../contracts/history.ts";
 import type { LedgerName } from "../../contracts/ledger.ts";
 import type { LedgerOperations } from "../../contracts/ledger-entrypoints.ts";
 import type { IdentityOperations } from "../../contracts/identity.ts";
-import type { RealtimePushes } from "../../contracts/realtime.ts";
+import type { RealtimePushes } from "../../contracts/realtime-rpc.ts";
 import { backgroundScope, type RequestScope } from "../../platform/call/request-scope.ts";
 import { CALL_TIMEOUT_MS } from "../../platform/guard/call-timeouts.ts";
 import { guardedRpc } from "../../platform/guard/guarded-rpc.ts";
@@ -13,7 +13,7 @@ import { oncePerEnv } from "../../platform/once-per-env.ts";
 import { randomHex } from "../../platform/random-hex.ts";
 import { bindRpc, isUnknownMethod } from "../../platform/call/rpc.ts";
 import { sleep } from "../../platform/sleep.ts";
-import { continueTrace, formatTraceparent } from "../../platform/http/trace.ts";
+import { newTraceparent } from "../../platform/http/trace.ts";
 import { wireBff } from "../../platform/bff/wire-bff.ts";
 import { createOpsApp } from "./ops-app.ts";
 import { reconcilableLedger } from "./reconcilable-ledger.ts";
@@ -60,12 +60,7 @@ export const wire = oncePerEnv((env: OpsBffEnv) => {
     savings: reconcilableLedger(ledgers.savings, scope),
   });
   const scopeOfRun = (): RequestScope =>
-    backgroundScope(
-      `reconcile-${randomHex(8)}`,
-      formatTraceparent(continueTrace(null, randomHex)),
-      now(),
-      SWEEP_MS,
-    );
+    backgroundScope(`reconcile-${randomHex(8)}`, newTraceparent(randomHex), now(), SWEEP_MS);
   const sweep = createReconcileSweep({ ledgersOfRun: () => bothOf(scopeOfRun()), now, sleep, logger });
   const fetch = createOpsApp({
     ...shared,

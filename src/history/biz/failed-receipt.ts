@@ -1,5 +1,5 @@
 import { codeOf, hintsOf } from "../../contracts/errors.ts";
-import type { SocketReceipt } from "../../contracts/realtime.ts";
+import type { SocketReceipt } from "../../contracts/realtime-rpc.ts";
 
 /** What a socket is told of which no report was taken. */
 export type FailedReceipt = Extract<SocketReceipt, { readonly failure: unknown }>;

@@ -1,5 +1,6 @@
 import { CodedError } from "../../contracts/errors.ts";
-import { SOCKET_AGE_MS_MAX, type Listener } from "../../contracts/realtime.ts";
+import type { Listener } from "../../contracts/realtime-rpc.ts";
+import { SOCKET_AGE_MS_MAX } from "../../contracts/realtime.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { ListenerRow, ListenerStore } from "./ports.ts";
 

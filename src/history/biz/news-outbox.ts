@@ -1,5 +1,5 @@
 import { codeOf } from "../../contracts/errors.ts";
-import type { UserNews } from "../../contracts/realtime.ts";
+import type { UserNews } from "../../contracts/realtime-rpc.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { STALE_MS, type Listeners, type Listening } from "./listeners.ts";
 import type { TellComet } from "./ports.ts";
@@ -243,7 +243,7 @@ export class NewsOutbox {
         (gone) => this.#told(lane, sending, new Set(gone)),
         (error: unknown) => this.#failed(lane, sending, error),
       )
-      .catch((error: unknown) => this.#deps.onBackgroundFailure("note what was told", error));
+      .catch((error: unknown) => this.#deps.onBackgroundFailure("tell a comet", error));
   }
 
   /** Those who wait longest, as many as one call tells; who has left meanwhile is told nothing. */
@@ -278,6 +278,16 @@ export class NewsOutbox {
   #told(lane: Lane, sending: ReadonlyMap<Listening, Sending>, gone: ReadonlySet<string>): void {
     lane.sending = null;
     lane.failures = 0;
+    try {
+      this.#noteTold(lane, sending, gone);
+    } catch (error) {
+      // It is told once more after a restart; whatever has come meanwhile waits for nothing.
+      this.#deps.onBackgroundFailure("note what was told", error);
+    }
+    this.#send(lane);
+  }
+
+  #noteTold(lane: Lane, sending: ReadonlyMap<Listening, Sending>, gone: ReadonlySet<string>): void {
     for (const [listening, { joinedAtMs, version }] of sending) {
       // Whoever has joined since the call was sent is there.
       const hasJoined = listening.joinedAtMs !== joinedAtMs || listening.version !== version;
@@ -286,7 +296,6 @@ export class NewsOutbox {
       this.#take(lane, listening);
     }
     this.#settled(lane, sending);
-    this.#send(lane);
   }
 
   /** What was told is not behind any more; what has come since is pending. */
@@ -312,11 +321,20 @@ export class NewsOutbox {
       const isGone = listening.joinedAtMs < staleMs;
       if (telling === "erased" && !isGone) this.#put(listening, telling);
       else if (telling === "erased" || listening.hasLeft) continue;
-      else if (isGone) this.#deps.listeners.remove(listening);
+      else if (isGone) this.#forget(listening);
       else this.#add(listening, isUnknown ? untoldSince(telling.fromRev) : telling);
     }
     this.#deps.onBackgroundFailure("tell a comet", error);
     this.#deps.onFailed();
+  }
+
+  /** Where that can't be written down, they are forgotten the next time. */
+  #forget(listening: Listening): void {
+    try {
+      this.#deps.listeners.remove(listening);
+    } catch (error) {
+      this.#deps.onBackgroundFailure("forget who is gone", error);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FailureCount, ItemKey } from "../../contracts/history.ts";
-import type { UserNews } from "../../contracts/realtime.ts";
+import type { UserNews } from "../../contracts/realtime-rpc.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import type { FlushMessage, QueueMessage } from "./flush-message.ts";
 import type { KeptMapping, StoredMapping } from "./shard-mapping.ts";

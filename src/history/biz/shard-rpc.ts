@@ -1,4 +1,4 @@
-import type { Listener, SocketReceipt } from "../../contracts/realtime.ts";
+import type { Listener, SocketReceipt } from "../../contracts/realtime-rpc.ts";
 import type {
   ChangePage,
   ChangesQuery,

@@ -18,7 +18,7 @@
  *     pending nor shown from that turn on, whichever copy of it comes back.
  */
 
-import type { SocketReceipt, Listener } from "../../contracts/realtime.ts";
+import type { SocketReceipt, Listener } from "../../contracts/realtime-rpc.ts";
 import type {
   ChangePage,
   ChangesQuery,

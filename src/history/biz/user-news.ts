@@ -1,4 +1,4 @@
-import type { UserNews } from "../../contracts/realtime.ts";
+import type { UserNews } from "../../contracts/realtime-rpc.ts";
 import type { DurablePending } from "./durable-pending.ts";
 import { newestOf } from "./known-state.ts";
 import { encodePlace, placeAt } from "./place.ts";

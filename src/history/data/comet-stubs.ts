@@ -1,6 +1,6 @@
 import type { Cell } from "../../contracts/cell.ts";
 import { CodedError } from "../../contracts/errors.ts";
-import type { CometRpc } from "../../contracts/realtime.ts";
+import type { CometRpc } from "../../contracts/realtime-rpc.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import { callAcrossReleases } from "../../platform/call/rpc.ts";

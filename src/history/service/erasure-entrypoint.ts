@@ -1,7 +1,5 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
-import * as z from "zod";
-import type { CallContext } from "../../contracts/call-context.ts";
-import { isCellName } from "../../contracts/cell.ts";
+import { cellNameSchema, type CallContext } from "../../contracts/call-context.ts";
 import type { HistoryErasure } from "../../contracts/history.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
@@ -12,7 +10,7 @@ export interface ErasureDeps extends RpcDeps {
 }
 
 /** Identity of the release before names none: nobody had another home than `main`. */
-const cellSchema = z.string().refine(isCellName).optional();
+const cellSchema = cellNameSchema.optional();
 
 /** What identity reaches when an account is closed. */
 export function erasureEntrypoint<E extends object>(wire: (env: E) => ErasureDeps) {

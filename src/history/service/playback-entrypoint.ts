@@ -20,7 +20,7 @@ import {
   type Mark,
   type ReportReceipt,
 } from "../../contracts/history.ts";
-import { readDatedBatch } from "../../contracts/report-batch.ts";
+import { readDatedBatch, receiptOf } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { failureFields } from "../../platform/logger.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
@@ -81,14 +81,15 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
       return run(this.env, ctx, async (deps) => {
         // Again, though the BFF has done it: one of an older version sends what this one refuses,
         // and passes on what is said of it.
-        const { reports, rejected } = readDatedBatch(given);
+        const batch = readDatedBatch(given);
+        const { reports } = batch;
         // Dated, a report twice is as good as once, and a shard that a deploy resets is asked
         // again. A BFF of an older version may leave the date to the shard.
         const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
         const ask: AskOwnShard<ReportReceipt> = (shard, userId, call) =>
           shard.report(userId, reports, ...call);
         const receipt = await ofCaller(deps, ctx, how, "report to a shard", ask, "reportToShard");
-        return rejected.length === 0 ? receipt : { ...receipt, rejected };
+        return receiptOf(batch, receipt);
       });
     }
 

@@ -13,7 +13,7 @@ import type {
   ReportReceipt,
   ShardStatus,
 } from "../../contracts/history.ts";
-import type { Listener, SocketReceipt } from "../../contracts/realtime.ts";
+import type { Listener, SocketReceipt } from "../../contracts/realtime-rpc.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../biz/record.ts";
 import type { Incoming } from "../biz/incoming.ts";

@@ -1,7 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod";
-import type { CallContext } from "../../contracts/call-context.ts";
-import { isCellName } from "../../contracts/cell.ts";
+import { cellNameSchema, type CallContext } from "../../contracts/call-context.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import {
   changesCallSchema,
@@ -10,7 +9,7 @@ import {
   REPORTS_PER_CALL_MAX,
   type ChangePage,
   type ChangesQuery,
-  type RejectedReport,
+  type DatedReport,
 } from "../../contracts/history.ts";
 import {
   cometNameSchema,
@@ -18,15 +17,15 @@ import {
   type Listener,
   type SocketReceipt,
   type SocketReports,
-} from "../../contracts/realtime.ts";
-import { readDatedBatch } from "../../contracts/report-batch.ts";
+} from "../../contracts/realtime-rpc.ts";
+import { readDatedBatch, receiptOf, type ReportBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Cells } from "../biz/cells.ts";
 import { failedReceipt, type FailedReceipt } from "../biz/failed-receipt.ts";
 import { historyUserIdSchema } from "../biz/record-schema.ts";
-import type { Incoming } from "../biz/incoming.ts";
+import type { Incoming, SocketSource } from "../biz/incoming.ts";
 import { NO_TIME_AT_ALL } from "../biz/shard-rpc.ts";
 import type { PlaybackCell } from "./playback-entrypoint.ts";
 
@@ -37,7 +36,7 @@ export interface SocketsDeps extends RpcDeps {
 /** Users that one call may say have left. */
 const LEAVES_PER_CALL_MAX = 1_000;
 
-const cellSchema = z.string().refine(isCellName).optional();
+const cellSchema = cellNameSchema.optional();
 const socketsSchema = z.int().min(0).max(1_000);
 const versionSchema = z.int().min(0);
 const joinSchema = z.object({
@@ -69,8 +68,9 @@ const batchSchema = z
   );
 
 /** What one socket has sent, where any of it is good. */
-interface Readable extends Incoming {
-  readonly rejected: readonly RejectedReport[];
+interface Readable extends ReportBatch<DatedReport> {
+  readonly userId: string;
+  readonly source: SocketSource;
 }
 
 /**
@@ -148,7 +148,7 @@ export function socketsEntrypoint<E extends object>(wire: (env: E) => SocketsDep
           failedReceipt,
         );
         const byReports = new Map(good.map((one, index) => [one, receipts[index]]));
-        return batch.map((one) => ("failure" in one ? one : withRejected(one, byReports.get(one))));
+        return batch.map((one) => ("failure" in one ? one : receiptFor(one, byReports.get(one))));
       });
     }
   };
@@ -170,7 +170,7 @@ function readable({
 }
 
 function incoming({ userId, reports, source }: Readable): Incoming {
-  return { userId, reports, ...(source !== undefined && { source }) };
+  return { userId, reports, source };
 }
 
 /** Dated, a report twice is as good as once. */
@@ -179,8 +179,7 @@ function howOf(own: readonly Readable[]) {
   return { kind: "write", idempotent: areDated } as const;
 }
 
-function withRejected({ rejected }: Readable, receipt: SocketReceipt | undefined): SocketReceipt {
+function receiptFor(one: Readable, receipt: SocketReceipt | undefined): SocketReceipt {
   if (receipt === undefined) return failedReceipt(new CodedError("INTERNAL", "a shard answers each socket"));
-  if ("failure" in receipt || rejected.length === 0) return receipt;
-  return { receipt: { ...receipt.receipt, rejected } };
+  return "failure" in receipt ? receipt : { receipt: receiptOf(one, receipt.receipt) };
 }

@@ -1,7 +1,8 @@
 import { codeOf, isRefusal } from "../../contracts/errors.ts";
 import type { LedgerName } from "../../contracts/ledger.ts";
 import { REALTIME_OPS } from "../../contracts/realtime-ops.ts";
-import type { RealtimePushes, TransferSettledBody } from "../../contracts/realtime.ts";
+import type { RealtimePushes } from "../../contracts/realtime-rpc.ts";
+import type { TransferSettledBody } from "../../contracts/realtime.ts";
 import { backgroundScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import type { Clock } from "../../resilience/clock.ts";

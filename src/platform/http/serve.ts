@@ -3,7 +3,7 @@ import { prepareEveryResponse } from "./every-response.ts";
 import { oncePerEnv } from "../once-per-env.ts";
 import { problemResponse } from "./problem.ts";
 import { randomHex } from "../random-hex.ts";
-import { continueTrace, formatTraceparent } from "./trace.ts";
+import { newTraceparent } from "./trace.ts";
 
 type FetchLike = (request: Request, env: never, ctx: ExecutionContext) => Response | Promise<Response>;
 
@@ -33,7 +33,7 @@ export function serve<E extends object>(
 /** Made of nothing that the request brought, since something of it may be what went wrong. */
 async function lastResort(request: Request, error: unknown): Promise<Response> {
   const requestId = randomHex(16);
-  const traceparent = formatTraceparent(continueTrace(null, randomHex));
+  const traceparent = newTraceparent(randomHex);
   const every = await prepareEveryResponse();
   const problem = problemResponse(error, { requestId, instance: URL.parse(request.url)?.pathname ?? "/" });
   return every.complete(problem, { requestId, traceparent, quota: null });

@@ -43,6 +43,11 @@ export function continueTrace(
   return { traceId: parent?.traceId ?? randomHex(16), spanId: randomHex(8), flags: parent?.flags ?? "01" };
 }
 
+/** The `traceparent` of a new trace, for what belongs to no request's. */
+export function newTraceparent(randomHex: (bytes: number) => string): string {
+  return formatTraceparent(continueTrace(null, randomHex));
+}
+
 export function formatTraceparent(trace: TraceContext): string {
   return `${OWN_VERSION}-${trace.traceId}-${trace.spanId}-${trace.flags}`;
 }

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { PublicJwk, TrustSnapshot } from "../../contracts/identity.ts";
 import { REVOCATIONS_PER_PULL_MAX } from "../../contracts/revocations-per-pull.ts";
 
-/** What of identity's answer the gateway lives by. */
+/** What of identity's answer a worker lives by. */
 export interface TrustPage {
   readonly keys: readonly PublicJwk[];
   /** The ids of revoked sessions, oldest first. */
@@ -43,7 +43,7 @@ export function writePage(page: TrustPage): string {
   return JSON.stringify({ format: FORMAT, ...page });
 }
 
-/** The page, or null where the text is none: it decides whom the gateway believes. */
+/** The page, or null where the text is none: it decides whom a worker believes. */
 export function readPage(text: string): TrustPage | null {
   try {
     const read = pageSchema.safeParse(JSON.parse(text));

@@ -20,7 +20,7 @@ export interface TrustSourceDeps {
 export interface Reading {
   /** Up to where the list is known, in identity's time; 0 where nothing is. */
   readonly knownMs: number;
-  /** Under which host the gateway was reached; null where that isn't known. */
+  /** Under which host the worker was reached; null where that isn't known. */
   readonly host: string | null;
   /** Whether to leave the question to another isolate of this place that has just begun to ask. */
   readonly mayLeaveIt?: boolean;

@@ -56,9 +56,9 @@ interface Waiting extends Pick<Pulling, "mustAsk"> {
 }
 
 /**
- * Whom the gateway believes: identity's public keys and the sessions that are revoked. Pulled in
- * the background by the traffic itself. Where identity can't be reached, the last word holds:
- * tokens live ten minutes at most, and an outage of identity must not end playback.
+ * Whom a worker believes: identity's public keys and the sessions that are revoked. Pulled in the
+ * background by the traffic itself. Where identity can't be reached, the last word holds: tokens
+ * live ten minutes at most, and an outage of identity must not end playback.
  *
  * Ages are measured on a steady clock: one reading far ahead must not make the last pull look fresh
  * for as long.
@@ -81,7 +81,7 @@ export class TrustStore {
   #heardAtMs = Number.NEGATIVE_INFINITY;
   /** Which of the questions to identity was answered last. */
   #heard = 0;
-  /** Under which name the gateway was last reached when a pull was due. */
+  /** Under which host the worker was last reached when a pull was due. */
   #host: string | null = null;
   /** The last pull went well and was not enough. */
   #isHalfRead = false;

@@ -4,7 +4,7 @@ import { bindRpc } from "../call/rpc.ts";
 import { CALL_TIMEOUT_MS } from "../guard/call-timeouts.ts";
 import type { MakeGuard } from "../guard/guard-kit.ts";
 import { guardedRpc } from "../guard/guarded-rpc.ts";
-import { continueTrace, formatTraceparent } from "../http/trace.ts";
+import { newTraceparent } from "../http/trace.ts";
 import { failureFields, type Logger } from "../logger.ts";
 import { randomHex } from "../random-hex.ts";
 import { sleep } from "../sleep.ts";
@@ -25,11 +25,7 @@ export function wireTrust({ identity, makeGuard, logger, now, shared }: WireTrus
   );
   return new TrustStore({
     pull: (sinceMs) => {
-      const scope = backgroundScope(
-        `trust-${randomHex(8)}`,
-        formatTraceparent(continueTrace(null, randomHex)),
-        now(),
-      );
+      const scope = backgroundScope(`trust-${randomHex(8)}`, newTraceparent(randomHex), now());
       return trust.read(scope, "pull keys and revocations", (service, ctx) => service.snapshot(ctx, sinceMs));
     },
     ...(shared !== undefined && { shared }),

@@ -1,7 +1,8 @@
 import type { Principal } from "../../contracts/call-context.ts";
 import { codeOf, type ErrorCode } from "../../contracts/errors.ts";
 import type { ChangePage } from "../../contracts/history.ts";
-import { REALTIME_OPS, revOf, type ChangedBody, type CloseReason } from "../../contracts/realtime.ts";
+import { revOf } from "../../contracts/realtime-rpc.ts";
+import { REALTIME_OPS, type ChangedBody, type CloseReason } from "../../contracts/realtime.ts";
 import { backoffMs } from "../../resilience/retry/retry-policy.ts";
 import type { Connection } from "./connection.ts";
 import { jsonPacket } from "./packets.ts";

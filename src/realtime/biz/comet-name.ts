@@ -1,4 +1,4 @@
-import { MAIN_CELL } from "../../contracts/cell.ts";
+import { MAIN_CELL, NAME_OF_GUESTS } from "../../contracts/cell.ts";
 import type { Principal } from "../../contracts/call-context.ts";
 import { shardName, shardNamed } from "../../contracts/shard-name.ts";
 import { jumpHash, jumpKey } from "../../resilience/hash/jump-hash.ts";
@@ -16,7 +16,7 @@ export function cometOfUser(
 
 /** The comet of a guest, by their key: two connections with the same meet in one. */
 export function cometOfGuest(key: string, subComets: number): string {
-  return `sub-${jumpHash(jumpKey(key), subComets)}`;
+  return guestsComet(jumpHash(jumpKey(key), subComets));
 }
 
 /** All comets of a cell's users. */
@@ -26,7 +26,11 @@ export function cometsOfCell(cell: string, shards: number): readonly string[] {
 
 /** All comets of guests. */
 export function cometsOfGuests(subComets: number): readonly string[] {
-  return Array.from({ length: subComets }, (_, index) => `sub-${index}`);
+  return Array.from({ length: subComets }, (_, index) => guestsComet(index));
+}
+
+function guestsComet(index: number): string {
+  return `${NAME_OF_GUESTS}-${index}`;
 }
 
 /** The cell whose users a comet holds; of guests' comets the one that has no cell. */

@@ -1,10 +1,5 @@
-import {
-  AUTH_MS_MAX,
-  SOCKETS_PER_COMET_MAX,
-  type PushMessage,
-  type RoomMessage,
-  type UserNews,
-} from "../../contracts/realtime.ts";
+import type { PushMessage, RoomMessage, UserNews } from "../../contracts/realtime-rpc.ts";
+import { AUTH_MS_MAX, SOCKETS_PER_COMET_MAX } from "../../contracts/realtime.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { CatchUp } from "./catch-up.ts";
 import { CometIndex } from "./comet-index.ts";

@@ -11,6 +11,8 @@ import { isFault } from "./packet-stream.ts";
 import type { CallOff, CometSocket } from "./ports.ts";
 import type { SocketState } from "./socket-state.ts";
 
+/** The time stands still while an object works: the platform's may be that much later, in ms. */
+const CLOCK_SLACK_MS = 10_000;
 const OWN_OPS: ReadonlySet<number> = new Set(Object.values(REALTIME_OPS));
 
 /**
@@ -153,7 +155,10 @@ export class Connection {
   /** What the platform has answered by itself is a sign of life, too. */
   #hasPinged(): boolean {
     const pingedAtMs = this.#socket.pingedAtMs() ?? 0;
-    if (pingedAtMs <= this.#aliveAtMs) return false;
+    // What lies ahead was said by a clock that has been set back since.
+    const latestMs = this.#now() + CLOCK_SLACK_MS;
+    const aliveAtMs = this.#aliveAtMs > latestMs ? 0 : this.#aliveAtMs;
+    if (pingedAtMs <= aliveAtMs || pingedAtMs > latestMs) return false;
     this.#aliveAtMs = pingedAtMs;
     this.#unreadBytes = 0;
     return true;

@@ -1,6 +1,6 @@
 import type { Principal } from "../../contracts/call-context.ts";
 import type { ChangePage } from "../../contracts/history.ts";
-import type { Listener } from "../../contracts/realtime.ts";
+import type { Listener } from "../../contracts/realtime-rpc.ts";
 import { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { CometIndex } from "./comet-index.ts";

@@ -1,12 +1,12 @@
 import type { ChangePage } from "../../contracts/history.ts";
 import type {
-  CloseReason,
   Listener,
   RoomMessage,
-  RoomPlace,
+  RoomRpc,
   SocketReceipt,
   SocketReports,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import type { CloseReason, RoomPlace } from "../../contracts/realtime.ts";
 import type { Principal } from "../../contracts/call-context.ts";
 import type { SocketState } from "./socket-state.ts";
 
@@ -102,15 +102,8 @@ export type CallOff = () => void;
 
 /** Rooms, as a comet asks them. */
 export interface RoomsPort {
-  members(
-    room: string,
-    count: number,
-    since?: RoomPlace,
-  ): Promise<{
-    readonly place: RoomPlace;
-    readonly online: number;
-    readonly missed?: readonly RoomMessage[] | null;
-  }>;
+  /** See {@link RoomRpc.members}. */
+  members(room: string, count: number, since?: RoomPlace): ReturnType<RoomRpc["members"]>;
 }
 
 /** Which of these sessions have ended. May be as old as the time given, in ms. */

@@ -1,4 +1,4 @@
-import type { CometRpc, PushMessage, RoomRpc } from "../../contracts/realtime.ts";
+import type { CometRpc, PushMessage, RoomRpc } from "../../contracts/realtime-rpc.ts";
 import { TaskGroup } from "../../resilience/task-group.ts";
 import type { CometDirectory } from "./comet-directory.ts";
 import { cometOfGuest, cometOfUser, cometsOfCell, cometsOfGuests } from "./comet-name.ts";

@@ -1,6 +1,6 @@
 import { CodedError, isCode, wrap } from "../../contracts/errors.ts";
 import type { DatedReport } from "../../contracts/history.ts";
-import type { SocketReceipt, SocketReports } from "../../contracts/realtime.ts";
+import type { SocketReceipt, SocketReports } from "../../contracts/realtime-rpc.ts";
 import type { CallOff, HistoryPort, Schedule } from "./ports.ts";
 
 export interface ReportGatherDeps {

@@ -1,10 +1,12 @@
 import type { Clock } from "../../resilience/clock.ts";
+import { SteadyTime } from "../../resilience/steady-time.ts";
 import type { MemberComets, MembersOfComet, Schedule } from "./ports.ts";
 import type { RoomRing } from "./room-ring.ts";
 
 interface RoomLanesDeps {
   readonly ring: RoomRing;
   readonly comets: MemberComets;
+  /** Writes it down; where that throws it is as if nobody had said it. */
   readonly onCount: (members: MembersOfComet) => void;
   /** A comet has no members any more. */
   readonly onGone: (comet: string) => void;
@@ -66,6 +68,7 @@ const BELIEVED_MS = 5_000;
  */
 export class RoomLanes {
   readonly #deps: RoomLanesDeps;
+  readonly #time = new SteadyTime(BELIEVED_MS);
   readonly #lanes = new Map<string, Lane>();
   /** Lanes that wait for a call. */
   readonly #queue: Lane[] = [];
@@ -109,15 +112,15 @@ export class RoomLanes {
     if (known !== undefined && count < known.count && version < known.toldVersion) return;
     if (count === 0) return void (known !== undefined && this.#forget(known));
     const lane = known ?? this.#laneOf(comet, 0, version);
+    this.#setCount(lane, count, version);
     this.#lanes.set(comet, lane);
-    const nowMs = this.#deps.now();
+    const nowMs = this.#nowMs();
     lane.told += 1;
     lane.toldAtMs = nowMs;
     lane.toldVersion = version;
     lane.heardAtMs = nowMs;
     // It is there: what it lacks need not wait.
     lane.failures = 0;
-    this.#setCount(lane, count);
     this.#wake(lane);
   }
 
@@ -138,9 +141,9 @@ export class RoomLanes {
 
   /** Asks comets for their count that haven't told it for so long. */
   async recount(maxAgeMs: number): Promise<void> {
-    const nowMs = this.#deps.now();
+    const nowMs = this.#nowMs();
     const asked = [...this.#lanes.values()]
-      .filter(({ heardAtMs }) => heardAtMs <= nowMs - maxAgeMs || heardAtMs > nowMs)
+      .filter(({ heardAtMs }) => heardAtMs <= nowMs - maxAgeMs)
       .map((lane) => {
         lane.wantsCount = true;
         const { promise } = (lane.asked ??= Promise.withResolvers());
@@ -176,10 +179,14 @@ export class RoomLanes {
     };
   }
 
-  #setCount(lane: Lane, count: number): void {
+  #setCount(lane: Lane, count: number, version = lane.toldVersion): void {
     if (lane.count === count) return;
+    this.#deps.onCount({ comet: lane.comet, count, version });
     lane.count = count;
-    this.#deps.onCount({ comet: lane.comet, count, version: lane.toldVersion });
+  }
+
+  #nowMs(): number {
+    return this.#time.at(this.#deps.now());
   }
 
   #forget(lane: Lane): void {
@@ -248,7 +255,7 @@ export class RoomLanes {
   }
 
   #correct(lane: Lane, count: number): void {
-    const nowMs = this.#deps.now();
+    const nowMs = this.#nowMs();
     if (count < lane.count && nowMs - lane.toldAtMs < BELIEVED_MS) return;
     lane.heardAtMs = nowMs;
     if (count === 0) this.#forget(lane);

@@ -1,13 +1,10 @@
-import {
-  REALTIME_OPS,
-  type RoomMessage,
-  type RoomPlace,
-  type RoomPlaceBody,
-} from "../../contracts/realtime.ts";
+import type { RoomMessage } from "../../contracts/realtime-rpc.ts";
+import { REALTIME_OPS, type RoomPlace, type RoomPlaceBody } from "../../contracts/realtime.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { Bulkhead } from "../../resilience/overload/bulkhead.ts";
 import type { Connection } from "./connection.ts";
 import { Envelope } from "./envelope.ts";
+import { isSamePlace, missedBy, oldestOf, type RoomAnswer } from "./missed-in-room.ts";
 import { jsonPacket, packet } from "./packets.ts";
 import type { BackgroundFailure, RoomsPort, Schedule } from "./ports.ts";
 
@@ -17,8 +14,6 @@ export interface RoomMembersDeps {
   readonly schedule: Schedule;
   readonly onBackgroundFailure: BackgroundFailure;
 }
-
-type RoomAnswer = Awaited<ReturnType<RoomsPort["members"]>>;
 
 /** How long changes of a room's members are gathered, in ms, where it has some before and after. */
 export const MEMBERS_WAIT_MS = 4_000;
@@ -37,8 +32,8 @@ export const HELD_MAX = 256;
 interface Room {
   readonly name: string;
   readonly members: Set<Connection>;
-  /** Since when calls of it fail; null where the last one didn't. */
-  failsSinceMs: number | null;
+  /** For how long its calls have failed, in ms, the pauses between them included; turns are not. */
+  failedMs: number;
   /** Whether it knows for sure that it has members here. */
   knowsUs: boolean;
   /** How many members it knows of; null where that isn't sure. */
@@ -87,7 +82,8 @@ export class RoomMembers {
     room.members.add(connection);
     if (connection.state.door === "own") {
       const { place } = room;
-      if (place !== null && (since === undefined || isSame(place, since))) sendPlace(connection, name, place);
+      if (place !== null && (since === undefined || isSamePlace(place, since)))
+        sendPlace(connection, name, place);
       else room.waiting.set(connection, since ?? null);
     }
     this.#changed(room);
@@ -108,7 +104,9 @@ export class RoomMembers {
   online(name: string): number {
     const room = this.#rooms.get(name);
     if (room === undefined) return 0;
-    if (this.#deps.now() - room.askedAtMs >= ONLINE_MS_MAX && !room.isBeingTold) {
+    const agoMs = this.#deps.now() - room.askedAtMs;
+    // One that is to come was told by a clock that has been set back since.
+    if ((agoMs >= ONLINE_MS_MAX || agoMs < 0) && !room.isBeingTold) {
       room.toldCount = null;
       this.#tickLater();
     }
@@ -145,7 +143,7 @@ export class RoomMembers {
     const room: Room = {
       name,
       members: new Set(),
-      failsSinceMs: null,
+      failedMs: 0,
       knowsUs: false,
       toldCount: 0,
       isBeingTold: false,
@@ -180,7 +178,6 @@ export class RoomMembers {
   async #tell(room: Room): Promise<void> {
     if (room.isBeingTold || room.isResting) return;
     room.isBeingTold = true;
-    const begunAtMs = this.#deps.now();
     try {
       do {
         const asked = new Map(room.waiting);
@@ -189,13 +186,11 @@ export class RoomMembers {
         this.#settle(room, asked, since, answer);
       } while (isUrgent(room));
       room.isBeingTold = false;
-      room.failsSinceMs = null;
       this.#changed(room);
     } catch (error) {
       this.#deps.onBackgroundFailure("tell a room of its members", error);
       room.toldCount = null;
-      room.failsSinceMs ??= begunAtMs;
-      if (this.#deps.now() - room.failsSinceMs >= TELL_MS_MAX) this.#giveUp(room);
+      if (room.failedMs >= TELL_MS_MAX) this.#giveUp(room);
       else this.#tellAgain(room);
       room.isBeingTold = false;
       this.#forgetIfEmpty(room);
@@ -204,6 +199,7 @@ export class RoomMembers {
 
   #tellAgain(room: Room): void {
     room.isResting = true;
+    if (room.failedMs > 0) room.failedMs += TELL_AGAIN_MS;
     this.#deps.schedule(TELL_AGAIN_MS, () => {
       room.isResting = false;
       void this.#tell(room);
@@ -215,7 +211,7 @@ export class RoomMembers {
    * back. A room finds out by itself who has gone. Whatever changes next is said of all.
    */
   #giveUp(room: Room): void {
-    room.failsSinceMs = null;
+    room.failedMs = 0;
     for (const member of room.members)
       if (!room.knowsUs || room.waiting.has(member)) member.close("restarting", "the room can't be reached");
   }
@@ -223,14 +219,23 @@ export class RoomMembers {
   async #ask(room: Room, since: RoomPlace | undefined): Promise<RoomAnswer> {
     await this.#calls.enter();
     const count = room.members.size;
-    room.askedAtMs = this.#deps.now();
-    if (count === 0) room.knowsUs = false;
+    const askedAtMs = this.#deps.now();
+    room.askedAtMs = askedAtMs;
+    // From now on it may send us nothing: whoever comes in meanwhile has to ask where it is.
+    if (count === 0) {
+      room.knowsUs = false;
+      room.place = room.pushed = null;
+    }
     try {
       const answer = await this.#deps.rooms.members(room.name, count, since);
+      room.failedMs = 0;
       room.toldCount = count;
       room.knowsUs = count > 0;
       room.online = answer.online;
       return answer;
+    } catch (error) {
+      room.failedMs += Math.max(1, this.#deps.now() - askedAtMs);
+      throw error;
     } finally {
       this.#calls.leave();
     }
@@ -249,7 +254,7 @@ export class RoomMembers {
     for (const [connection, since] of asked) {
       // What has left meanwhile, or come anew, is not among those who asked.
       if (room.waiting.get(connection) !== since) continue;
-      const verdict = after === undefined ? "lost" : verdictOn(since, askedSince, place, missed);
+      const verdict = after === undefined ? "lost" : missedBy(since, askedSince, place, missed);
       if (verdict === "ask again") continue;
       room.waiting.delete(connection);
       if (verdict === "lost") sendPlace(connection, room.name, room.place ?? place, true);
@@ -260,7 +265,8 @@ export class RoomMembers {
     }
     const { pushed } = room;
     const latest = isOfEpoch && pushed !== null && pushed.offset > place.offset ? pushed : place;
-    if (!isOfEpoch || (room.place?.offset ?? -1) < latest.offset) room.place = latest;
+    const isLater = !isOfEpoch || (room.place?.offset ?? -1) < latest.offset;
+    if (isLater && room.knowsUs) room.place = latest;
     if (room.waiting.size === 0) room.held = [];
   }
 
@@ -273,34 +279,6 @@ export class RoomMembers {
 /** Somebody waits for an answer, or the room doesn't know that it has members here, or none. */
 function isUrgent({ toldCount, members, waiting }: Room): boolean {
   return waiting.size > 0 || (members.size === 0 ? toldCount !== 0 : toldCount === 0);
-}
-
-function isSame(one: RoomPlace, other: RoomPlace): boolean {
-  return one.epoch === other.epoch && one.offset === other.offset;
-}
-
-/** A room is asked once for all who have been away: for what came after the oldest place. */
-function oldestOf(places: Iterable<RoomPlace | null>): RoomPlace | undefined {
-  let oldest: RoomPlace | undefined;
-  for (const place of places) {
-    if (place === null || (oldest !== undefined && place.epoch !== oldest.epoch)) continue;
-    if (oldest === undefined || place.offset < oldest.offset) oldest = place;
-  }
-  return oldest;
-}
-
-/** What this one has missed; or that nobody can say, or that it must be asked for itself. */
-function verdictOn(
-  since: RoomPlace | null,
-  askedSince: RoomPlace | undefined,
-  place: RoomPlace,
-  missed: RoomAnswer["missed"],
-): readonly RoomMessage[] | "lost" | "ask again" {
-  if (since === null || isSame(since, place)) return [];
-  if (since.epoch !== place.epoch || since.offset > place.offset) return "lost";
-  if (missed !== undefined && missed !== null && askedSince?.epoch === since.epoch)
-    return missed.filter(({ offset }) => offset > since.offset);
-  return askedSince !== undefined && isSame(since, askedSince) ? "lost" : "ask again";
 }
 
 function hold(room: Room, messages: readonly RoomMessage[], isNewEpoch: boolean): void {

@@ -1,10 +1,5 @@
-import {
-  ROOM_RING_MAX,
-  ROOM_RING_MS,
-  type PushMessage,
-  type RoomMessage,
-  type RoomPlace,
-} from "../../contracts/realtime.ts";
+import type { PushMessage, RoomMessage } from "../../contracts/realtime-rpc.ts";
+import { ROOM_RING_MAX, ROOM_RING_MS, type RoomPlace } from "../../contracts/realtime.ts";
 import type { KeptMessage } from "./ports.ts";
 
 /** The largest `seq` of a packet: offsets are sent as that. */

@@ -1,11 +1,6 @@
 import { CodedError } from "../../contracts/errors.ts";
-import {
-  ROOM_RING_MAX,
-  ROOM_RING_MS,
-  type PushMessage,
-  type RoomPlace,
-  type RoomRpc,
-} from "../../contracts/realtime.ts";
+import type { PushMessage, RoomRpc } from "../../contracts/realtime-rpc.ts";
+import { ROOM_RING_MAX, ROOM_RING_MS, type RoomPlace } from "../../contracts/realtime.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { MemberComets, MembersOfComet, RoomStore, Schedule, StoredRoom } from "./ports.ts";
 import { RoomLanes } from "./room-lanes.ts";

@@ -46,12 +46,13 @@ export class SessionWatch {
 
   /**
    * Something happens here. Where the alarm would come before the object has fallen asleep after
-   * it, it is run ahead: alarms alone would else keep a comet awake that is silent.
+   * it, it is run ahead: alarms alone would else keep a comet awake that is silent. Where there is
+   * none, it has been lost.
    */
   touch(): void {
-    const { now } = this.#deps;
-    if (this.#alarmAtMs === null) return;
-    const inMs = this.#alarmAtMs - now();
+    const { now, index } = this.#deps;
+    if (this.#alarmAtMs === null && index.size === 0) return;
+    const inMs = (this.#alarmAtMs ?? 0) - now();
     // One that is farther away was set by a clock that was ahead.
     if (inMs < FALLS_ASLEEP_MS || inMs > IDLE_ROUND_MS) void this.run();
   }

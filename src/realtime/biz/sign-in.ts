@@ -24,15 +24,14 @@ export function signIn(
     connection.close("unauthenticated", "the token is not of the user who opened the socket");
     return null;
   }
-  // goim's clients send an empty key where they have none.
-  const key = auth.key === undefined || auth.key === "" ? id : auth.key;
+  const key = auth.key ?? id;
   index.withKey(user?.userId ?? null, key)?.close("replaced", "another connection has taken the key");
   if (user !== null) makeRoom(index, user.userId);
   connection.save({
     isSignedIn: true,
     key,
     accepts: [...new Set(auth.accepts ?? [])],
-    device: isOwn && auth.device !== undefined ? deviceOf(auth.device) : null,
+    device: isOwn ? (auth.device ?? null) : null,
     beatAtMs: now(),
   });
   index.add(connection);
@@ -61,10 +60,6 @@ function makeRoom(index: CometIndex, userId: string): void {
   if (sockets.size < SOCKETS_PER_USER_MAX) return;
   const [quietest] = [...sockets].sort((one, other) => one.aliveAtMs - other.aliveAtMs);
   quietest?.close("tooMany", `a user may have ${SOCKETS_PER_USER_MAX} sockets`);
-}
-
-function deviceOf({ id, name }: NonNullable<SocketAuth["device"]>): { id: string; name?: string } {
-  return name === undefined ? { id } : { id, name };
 }
 
 /**

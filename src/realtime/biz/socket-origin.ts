@@ -1,6 +1,5 @@
 import * as z from "zod";
-import { ID_LENGTH_MAX, ROLES_MAX } from "../../contracts/call-context.ts";
-import { isCellName } from "../../contracts/cell.ts";
+import { cellNameSchema, ID_LENGTH_MAX, idSchema, ROLES_MAX } from "../../contracts/call-context.ts";
 import type { SocketState } from "./socket-state.ts";
 
 /** By which a door says to a comet whose socket it is. Nobody else reaches a comet. */
@@ -8,8 +7,6 @@ export const SOCKET_HEADER = "x-socket";
 
 /** What is known of a socket before its first packet. */
 export type SocketOrigin = Pick<SocketState, "door" | "isTcp" | "user">;
-
-const idSchema = z.string().min(1).max(ID_LENGTH_MAX);
 
 const originSchema = z.object({
   door: z.enum(["own", "goim"]),
@@ -19,7 +16,7 @@ const originSchema = z.object({
       userId: idSchema,
       sessionId: idSchema,
       roles: z.array(z.string().max(ID_LENGTH_MAX)).max(ROLES_MAX),
-      cell: z.string().refine(isCellName).exactOptional(),
+      cell: cellNameSchema.exactOptional(),
     })
     .nullable(),
 });

@@ -1,4 +1,5 @@
-import { REALTIME_OPS, revOf, type ChangedBody, type UserNews } from "../../contracts/realtime.ts";
+import { revOf, type UserNews } from "../../contracts/realtime-rpc.ts";
+import { REALTIME_OPS, type ChangedBody } from "../../contracts/realtime.ts";
 import type { CatchUp } from "./catch-up.ts";
 import type { CometIndex } from "./comet-index.ts";
 import { jsonPacket } from "./packets.ts";

@@ -1,5 +1,5 @@
 import type { Principal } from "../../contracts/call-context.ts";
-import type { HistorySockets } from "../../contracts/realtime.ts";
+import type { HistorySockets } from "../../contracts/realtime-rpc.ts";
 import type { RequestScope } from "../../platform/call/request-scope.ts";
 import type { GuardedRpc } from "../../platform/guard/guarded-rpc.ts";
 import type { HistoryPort } from "../biz/ports.ts";

@@ -1,4 +1,4 @@
-import type { RoomRpc } from "../../contracts/realtime.ts";
+import type { RoomRpc } from "../../contracts/realtime-rpc.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import type { CallObject, RoomsPort } from "../biz/ports.ts";
 

@@ -9,8 +9,7 @@ export interface CometDoor {
 }
 
 interface CometUpgradesDeps {
-  /** A comet by its name, made near the users of that cell if it isn't there yet. */
-  readonly cometNamed: (name: string, cell?: string) => CometDoor;
+  readonly cometNamed: (name: string) => CometDoor;
   readonly guard: Guard;
 }
 
@@ -36,7 +35,7 @@ export function cometUpgrades({ cometNamed, guard }: CometUpgradesDeps): OpenSoc
     } as const;
     return guard.call(WHAT, plan, async () => {
       try {
-        return await cometNamed(comet, origin.user?.cell).fetch(new Request(COMET_URL, { headers }));
+        return await cometNamed(comet).fetch(new Request(COMET_URL, { headers }));
       } catch (cause) {
         throw objectError(cause, WHAT);
       }

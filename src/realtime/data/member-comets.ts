@@ -1,4 +1,4 @@
-import type { CometRpc } from "../../contracts/realtime.ts";
+import type { CometRpc } from "../../contracts/realtime-rpc.ts";
 import type { CallObject, MemberComets } from "../biz/ports.ts";
 
 /** Comets as a room calls them. */

@@ -1,19 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import * as z from "zod";
-import { ID_LENGTH_MAX } from "../../contracts/call-context.ts";
+import { idSchema } from "../../contracts/call-context.ts";
 import {
-  CLOSE_CODES,
-  keySchema,
-  opSchema,
   pushMessageSchema,
-  roomIdSchema,
-  roomPlaceSchema,
   TARGETS_PER_PUSH_MAX,
   type CometRpc,
   type PushMessage,
   type RoomMessage,
   type UserNews,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import { CLOSE_CODES, keySchema, opSchema, roomIdSchema, roomPlaceSchema } from "../../contracts/realtime.ts";
 import { failureFields, type Logger } from "../../platform/logger.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";
@@ -22,6 +18,7 @@ import { PING, PONG } from "../biz/packets.ts";
 import type { CometSocket } from "../biz/ports.ts";
 import { readSocketOrigin } from "../biz/socket-origin.ts";
 import type { SocketState } from "../biz/socket-state.ts";
+import { STANDARD_CLOSE_CODES } from "./standard-close-codes.ts";
 import { userNewsSchema } from "./user-news-schema.ts";
 
 /** The sockets of a comet as the object hands them to its rules. */
@@ -44,8 +41,8 @@ interface CometFrame {
 
 type WireComet<E> = (state: DurableObjectState, env: E, alarmAtMs: number | null) => WiredComet;
 
-const usersSchema = z.array(z.string().min(1).max(ID_LENGTH_MAX)).max(TARGETS_PER_PUSH_MAX);
-const userSchema = z.string().min(1).max(ID_LENGTH_MAX).nullable();
+const usersSchema = z.array(idSchema).max(TARGETS_PER_PUSH_MAX);
+const userSchema = idSchema.nullable();
 const keysSchema = z.array(keySchema).max(TARGETS_PER_PUSH_MAX);
 const { epoch: epochSchema, offset: offsetSchema } = roomPlaceSchema.shape;
 /** More than a room sends at once. */
@@ -53,9 +50,6 @@ const ROOM_MESSAGES_MAX = 1_000;
 const roomMessagesSchema = z
   .array(z.object({ op: opSchema, offset: offsetSchema, body: pushMessageSchema.shape.body }))
   .max(ROOM_MESSAGES_MAX);
-/** A close frame of the client's is answered by this; one that never came is of the other code. */
-const ANSWERED = 1_000;
-const CUT = 1_006;
 /** After an alarm that failed, in ms. */
 const ALARM_RETRY_MS = 12_000;
 
@@ -101,7 +95,7 @@ export function cometObject<E extends object>(wireComet: WireComet<E>, { logger,
 
     override webSocketClose(webSocket: WebSocket, code: number): void {
       // The client waits for an answer, which the platform leaves to us.
-      if (code !== CUT) webSocket.close(ANSWERED);
+      if (code !== STANDARD_CLOSE_CODES.cut) webSocket.close(STANDARD_CLOSE_CODES.normal);
       this.#closed(webSocket);
     }
 

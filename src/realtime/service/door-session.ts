@@ -1,5 +1,5 @@
 import type { Principal } from "../../contracts/call-context.ts";
-import { isCode, publicDetail } from "../../contracts/errors.ts";
+import { codeOf, isCode, isRefusal, publicDetail } from "../../contracts/errors.ts";
 import { AUTH_MS_MAX, authSchema, CLOSE_CODES, type SocketAuth } from "../../contracts/realtime.ts";
 import type { Patience } from "../../platform/call/patience.ts";
 import type { CallTimer } from "../../platform/guard/call-timer.ts";
@@ -13,6 +13,7 @@ import { isFault, PacketStream, type PacketFault } from "../biz/packet-stream.ts
 import { joined, packet, PING, PONG } from "../biz/packets.ts";
 import { readBody } from "../biz/read-body.ts";
 import type { SocketOrigin } from "../biz/socket-origin.ts";
+import { isSendable, STANDARD_CLOSE_CODES } from "./standard-close-codes.ts";
 
 /** What the doors need where nobody is known before the first packet. */
 export interface DoorDeps {
@@ -39,9 +40,7 @@ const OPEN_MS_MAX = 5_000;
 /** What may have come from the client before its comet is reached. */
 const HELD_BYTES_MAX = 65_536;
 const LOST = { reason: "restarting", detail: "the socket's place can't be reached now" } as const;
-const CLOSED_NORMALLY = 1_000;
-const CLIENT_IS_GONE = 1_001;
-const NO_CODE = 1_005;
+const { normal, goingAway, noCode } = STANDARD_CLOSE_CODES;
 
 /**
  * One connection of a client of goim's, from its first byte to its end. The first packet says whose
@@ -82,7 +81,8 @@ export class DoorSession {
     } catch (error) {
       if (isCode(error, "UNAUTHENTICATED"))
         return this.fail({ reason: "unauthenticated", detail: publicDetail(error) });
-      this.#deps.logger.error("socket not opened", failureFields(error));
+      // Whoever refuses has told why, and there are thousands of such calls in a second then.
+      if (!isRefusal(codeOf(error))) this.#deps.logger.error("socket not opened", failureFields(error));
       this.fail(LOST);
     }
   }
@@ -119,7 +119,7 @@ export class DoorSession {
     if (this.#isOver) return;
     this.#finish();
     if (isSendable(code)) this.#comet?.close(code, detail);
-    else this.#comet?.close(code === NO_CODE ? CLOSED_NORMALLY : CLIENT_IS_GONE, detail);
+    else this.#comet?.close(code === noCode ? normal : goingAway, detail);
   }
 
   /** Closes both ends. */
@@ -150,8 +150,7 @@ export class DoorSession {
     if (auth.token === undefined && !hasGuests)
       return { reason: "forbidden", detail: "guests have no place here: op 7 needs a token" };
     const user = auth.token === undefined ? null : await authenticate(`Bearer ${auth.token}`, deadlineAtMs);
-    // goim's clients send an empty key where they have none.
-    const comet = await cometOf(user, auth.key === "" ? undefined : auth.key);
+    const comet = await cometOf(user, auth.key);
     const { webSocket } = await openSocket(
       comet,
       { door: "goim", isTcp: this.#isTcp, user },
@@ -165,7 +164,7 @@ export class DoorSession {
   #carry(comet: WebSocket): void {
     comet.binaryType = "arraybuffer";
     comet.accept();
-    if (this.#isOver) return comet.close(CLIENT_IS_GONE, "the client is gone");
+    if (this.#isOver) return comet.close(goingAway, "the client is gone");
     this.#comet = comet;
     comet.addEventListener("message", ({ data }) => {
       if (!this.#isOver) this.#client.send(typeof data === "string" ? data : new Uint8Array(data));
@@ -197,13 +196,6 @@ export class DoorSession {
     this.#held = [];
     this.#first.resolve(null);
   }
-}
-
-/** Whether a close frame may have the code; another says only that no such frame has come. */
-function isSendable(code: number): boolean {
-  const isPrivate = code >= 3_000 && code <= 4_999;
-  const isStandard = code >= 1_000 && code <= 1_013 && code !== 1_004 && code !== 1_005 && code !== 1_006;
-  return isPrivate || isStandard;
 }
 
 function readAuth(body: Uint8Array): SocketAuth | PacketFault {

@@ -1,15 +1,13 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod";
-import { ID_LENGTH_MAX, type CallContext } from "../../contracts/call-context.ts";
-import { isCellName } from "../../contracts/cell.ts";
+import { cellNameSchema, idSchema, type CallContext } from "../../contracts/call-context.ts";
 import {
-  keySchema,
   pushMessageSchema,
-  roomIdSchema,
   TARGETS_PER_PUSH_MAX,
   type PushMessage,
   type RealtimePushes,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import { keySchema, roomIdSchema } from "../../contracts/realtime.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Pushes as PushRules } from "../biz/pushes.ts";
@@ -20,11 +18,10 @@ export interface PushesDeps extends RpcDeps {
   readonly checkHistory: () => Promise<void>;
 }
 
-const userSchema = z.string().min(1).max(ID_LENGTH_MAX);
-const usersSchema = z.array(userSchema).min(1).max(TARGETS_PER_PUSH_MAX);
-const ownerSchema = userSchema.optional();
+const usersSchema = z.array(idSchema).min(1).max(TARGETS_PER_PUSH_MAX);
+const ownerSchema = idSchema.optional();
 const keysSchema = z.array(keySchema).min(1).max(TARGETS_PER_PUSH_MAX);
-const cellSchema = z.string().refine(isCellName).optional();
+const cellSchema = cellNameSchema.optional();
 const anyRoomSchema = roomIdSchema.optional();
 
 /** What services and the ops BFF reach, which has checked the permission. */

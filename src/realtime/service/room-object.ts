@@ -3,12 +3,10 @@ import * as z from "zod";
 import {
   cometNameSchema,
   pushMessageSchema,
-  roomPlaceSchema,
-  SOCKETS_PER_COMET_MAX,
   type PushMessage,
-  type RoomPlace,
   type RoomRpc,
-} from "../../contracts/realtime.ts";
+} from "../../contracts/realtime-rpc.ts";
+import { roomPlaceSchema, SOCKETS_PER_COMET_MAX, type RoomPlace } from "../../contracts/realtime.ts";
 import { failureFields, type Logger } from "../../platform/logger.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Clock } from "../../resilience/clock.ts";

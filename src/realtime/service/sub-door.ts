@@ -1,10 +1,11 @@
 import type { Hono } from "hono";
 import type { BffEnv } from "../../platform/bff/bff-app.ts";
 import { DoorSession, type DoorDeps } from "./door-session.ts";
+import { STANDARD_CLOSE_CODES } from "./standard-close-codes.ts";
 
 /**
- * `/sub`: goim's own clients, which say who they are in their first packet. Of what the gateway
- * lets through to it all are upgrades.
+ * `/sub`: goim's own clients, which say who they are in their first packet. The gateway lets
+ * nothing through to it but upgrades.
  */
 export function addSubDoor(app: Hono<BffEnv>, deps: DoorDeps): void {
   app.get("/sub", function openSubSocket() {
@@ -32,6 +33,6 @@ export function serveSocket(socket: WebSocket, deps: DoorDeps): void {
     typeof data === "string" ? session.takeText(data) : session.take(new Uint8Array(data)),
   );
   socket.addEventListener("close", ({ code, reason }) => session.end(code, reason));
-  socket.addEventListener("error", () => session.end(1_006, "the client is gone"));
+  socket.addEventListener("error", () => session.end(STANDARD_CLOSE_CODES.cut, "the client is gone"));
   void session.open();
 }

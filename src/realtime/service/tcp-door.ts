@@ -1,6 +1,7 @@
 import { UNREAD_BYTES_MAX } from "../../contracts/realtime.ts";
 import type { CallTimer } from "../../platform/guard/call-timer.ts";
 import { DoorSession, type ClientEnd, type DoorDeps } from "./door-session.ts";
+import { STANDARD_CLOSE_CODES } from "./standard-close-codes.ts";
 
 /** How long a client that is being closed may take to read what was sent before. */
 const LINGER_MS_MAX = 1_000;
@@ -20,9 +21,9 @@ export async function serveTcp(socket: Socket, deps: DoorDeps): Promise<void> {
   const opened = session.open();
   try {
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) session.take(piece.value);
-    session.end(1_000, "the client has ended");
+    session.end(STANDARD_CLOSE_CODES.normal, "the client has ended");
   } catch {
-    session.end(1_006, "the client is gone");
+    session.end(STANDARD_CLOSE_CODES.cut, "the client is gone");
   }
   await opened;
   end.close();

@@ -1,7 +1,7 @@
 import * as z from "zod";
-import { ID_LENGTH_MAX } from "../../contracts/call-context.ts";
+import { ID_LENGTH_MAX, idSchema } from "../../contracts/call-context.ts";
 import { settingsSchema, storedItemKeySchema, type Change } from "../../contracts/history.ts";
-import type { UserNews } from "../../contracts/realtime.ts";
+import type { UserNews } from "../../contracts/realtime-rpc.ts";
 
 /** More than a shard tells in one call. */
 const NEWS_MAX = 10_000;
@@ -9,7 +9,6 @@ const CHANGES_MAX = 10_000;
 
 const atSchema = z.int().min(0);
 const placeSchema = z.string().max(ID_LENGTH_MAX);
-const userIdSchema = z.string().min(1).max(ID_LENGTH_MAX);
 const beforeSchema = z.object({ before: atSchema });
 
 /** An entry goes to clients as it is: a later release of the history may tell more of it. */
@@ -26,13 +25,13 @@ export const userNewsSchema: z.ZodType<readonly UserNews[]> = z
   .array(
     z.union([
       z.object({
-        userId: userIdSchema,
+        userId: idSchema,
         changes: z.array(changeSchema).max(CHANGES_MAX),
         cursor: placeSchema,
         except: z.string().max(ID_LENGTH_MAX).exactOptional(),
       }),
-      z.object({ userId: userIdSchema, behind: placeSchema }),
-      z.object({ userId: userIdSchema, erased: z.literal(true) }),
+      z.object({ userId: idSchema, behind: placeSchema }),
+      z.object({ userId: idSchema, erased: z.literal(true) }),
     ]),
   )
   .max(NEWS_MAX);

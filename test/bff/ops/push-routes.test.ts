@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { addPushRoutes } from "../../../src/bff/ops/push-routes.ts";
-import type { PushMessage, RealtimePushes } from "../../../src/contracts/realtime.ts";
+import type { PushMessage, RealtimePushes } from "../../../src/contracts/realtime-rpc.ts";
 import { createBff } from "../../../src/platform/bff/bff-app.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { createLogger } from "../../../src/platform/logger.ts";

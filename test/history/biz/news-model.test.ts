@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../../src/contracts/history.ts";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import { decodePlace } from "../../../src/history/biz/place.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
 import { HistoryDevice } from "../../sim/history/history-device.ts";

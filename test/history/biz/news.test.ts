@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
 import { ITEMS_PER_USER_MAX } from "../../../src/history/biz/untold.ts";
 import { CometDouble, settled } from "../support/comet-double.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
+import type { RejectedReport } from "../../../src/contracts/history.ts";
 import { Cells } from "../../../src/history/biz/cells.ts";
 import type { ShardCall } from "../../../src/history/biz/ports.ts";
 import type { Incoming } from "../../../src/history/biz/incoming.ts";
@@ -44,6 +45,7 @@ function sockets({
   guess = 4,
   theirs = { version: 1, shards: 4 },
   away = (_shard: number): Error | null => null,
+  refused = [] as readonly RejectedReport[],
 } = {}) {
   const calls: { readonly shard: number; readonly how: unknown; readonly args: readonly unknown[] }[] = [];
   const cellOf = (name: string) => {
@@ -61,7 +63,14 @@ function sockets({
         };
       const stub = {
         reportMany: answered(2, (batch: readonly Incoming[]) =>
-          batch.map(({ userId }) => ({ receipt: { accepted: 1, ignored: 0, of: userId } })),
+          batch.map(({ userId }) => ({
+            receipt: {
+              accepted: 1,
+              ignored: 0,
+              of: userId,
+              ...(refused.length > 0 && { rejected: refused }),
+            },
+          })),
         ),
         join: answered(4, () => ({ page: null })),
         leave: answered(2, () => null),
@@ -135,6 +144,20 @@ describe("reports of many sockets", () => {
     expect(calls[0]?.args[1]).toEqual([
       { userId: "ada", reports: [REPORT], source: { socket: "ada's", others: true, version: 7 } },
     ]);
+  });
+
+  it("name with them what a shard of a later release refuses, each by its place among those sent", async () => {
+    const { service } = sockets({ refused: [{ index: 1, path: "kind", message: "is unknown" }] });
+    const bad = { ...REPORT, positionMs: -1 };
+    const [receipt] = await service.report(ctx, "shard-0", [sent("ada", [bad, REPORT, REPORT])]);
+    expect(receipt).toMatchObject({
+      receipt: {
+        rejected: [
+          { index: 0, path: "positionMs" },
+          { index: 2, path: "kind" },
+        ],
+      },
+    });
   });
 
   it("are made again only where all are dated", async () => {

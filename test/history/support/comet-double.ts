@@ -1,4 +1,4 @@
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { TellComet } from "../../../src/history/biz/ports.ts";
 

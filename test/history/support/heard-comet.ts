@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 
 /** A comet that keeps what it is told, beside the history worker under test. */
 export class Comet extends DurableObject {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { CallContext } from "../../../src/contracts/call-context.ts";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { PushMessage, RealtimePushes } from "../../../src/contracts/realtime.ts";
+import type { PushMessage, RealtimePushes } from "../../../src/contracts/realtime-rpc.ts";
 import { settledNews } from "../../../src/ledger/data/settled-news.ts";
 import { guardedRpc } from "../../../src/platform/guard/guarded-rpc.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";

@@ -236,6 +236,24 @@ describe("a socket that doesn't read", () => {
     expect(world.comet.pushRoom("live://1", "e", [messageOf(1)])).toBe(1);
   });
 
+  it("is alive by its pings also where the clock was set back since its last message", async () => {
+    const world = cometWorld();
+    world.setClock(3_600_000);
+    const [well, stalled] = [
+      await world.guest({ accepts: [1_000] }),
+      await world.guest({ accepts: [1_000] }),
+    ];
+    await world.pass(1);
+    stalled.pingedMs = world.time.now() + 3_600_000;
+    world.send(stalled, 4);
+    world.setClock(0);
+    well.pingedMs = world.time.now();
+    fill(world);
+    expect([well.closed, stalled.closed?.code]).toEqual([null, 4413]);
+    fill(world);
+    expect(well.closed?.code).toBe(4413);
+  });
+
   it("is alive by any message that it sends", async () => {
     const world = cometWorld();
     const socket = await world.guest({ accepts: [1_000] });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { ReportReceipt } from "../../../src/contracts/history.ts";
-import type { SocketReceipt } from "../../../src/contracts/realtime.ts";
+import type { SocketReceipt } from "../../../src/contracts/realtime-rpc.ts";
 import {
   GATHER_MS,
   REPORTS_PER_GATHER,

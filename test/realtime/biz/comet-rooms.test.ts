@@ -92,6 +92,44 @@ describe("a room's members", () => {
     expect(world.time.next()).toBeNull();
   });
 
+  it("are not let go of because a room's turn came late: only calls count that have failed", async () => {
+    const world = cometWorld();
+    const gate = Promise.withResolvers<void>();
+    let isAway = true;
+    world.rooms.onMembers = async (room, count) => {
+      if (room !== ROOM) await gate.promise;
+      else if (isAway) throw new Error("away for a moment");
+      return { place: placeIn(3), online: count };
+    };
+    for (let others = 0; others < 32; others += 1) await world.guest({ room_id: `others://${others}` });
+    const [goim, own] = [await world.guest({ room_id: ROOM }), await world.signIn("a", { room_id: ROOM })];
+    await world.pass(3_500);
+    gate.resolve();
+    await world.settle();
+    isAway = false;
+    await world.pass(1_000);
+    expect([goim.closed, own.closed]).toEqual([null, null]);
+    expect(told(own)).toEqual([{ room: ROOM, ...placeIn(3) }]);
+  });
+
+  it("are let go of in time where the room stays away, also where the clock is set back meanwhile", async () => {
+    const world = cometWorld();
+    world.rooms.onMembers = () => Promise.reject(new Error("away"));
+    const own = await world.signIn("a", { room_id: ROOM });
+    world.setClock(-3_600_000);
+    await world.pass(5_000);
+    expect(own.closed?.code).toBe(1012);
+  });
+
+  it("are counted anew while somebody beats, also where the clock is set back", async () => {
+    const world = cometWorld();
+    const socket = await world.guest({ room_id: ROOM });
+    world.setClock(-3_600_000);
+    world.send(socket, 2);
+    await world.pass(10_000);
+    expect(calls(world)).toEqual([1, 1]);
+  });
+
   it("are known after hibernation, without telling anybody", async () => {
     const world = cometWorld();
     const [first, second] = [await world.guest({ room_id: ROOM }), await world.guest({ room_id: ROOM })];
@@ -224,6 +262,32 @@ describe("a client of ours in a room", () => {
     // What was pushed while the room answered counts, too.
     world.comet.pushRoom(ROOM, "e", messages(7, 7));
     expect(told(await world.signIn("c", { room_id: ROOM }))).toEqual([{ room: ROOM, ...placeIn(7) }]);
+  });
+
+  it("is asked for where it comes while the room is told that nobody is left: it may miss something then", async () => {
+    const world = cometWorld();
+    let offset = 6;
+    const gates: (() => void)[] = [];
+    world.rooms.onMembers = async (_, count, since) => {
+      const place = placeIn(offset);
+      await new Promise<void>((resolve) => void gates.push(resolve));
+      return { place, online: count, ...(since && { missed: messages(since.offset + 1, place.offset) }) };
+    };
+    const answer = async (): Promise<void> => {
+      gates.shift()?.();
+      await world.settle();
+    };
+    const first = await world.guest({ room_id: ROOM });
+    world.hangUp(first);
+    await answer();
+    expect(calls(world)).toEqual([1, 0]);
+    // The room sends us nothing any more.
+    offset = 8;
+    const back = await world.signIn("b", { room_id: ROOM, room_since: placeIn(6) });
+    await answer();
+    await answer();
+    await answer();
+    expect(told(back)).toEqual([{ room: ROOM, ...placeIn(8) }, 7, 8]);
   });
 
   it("is told that it can't have it: too old, of another life, or too much meanwhile", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CodedError } from "../../../src/contracts/errors.ts";
-import type { CometRpc, RoomRpc } from "../../../src/contracts/realtime.ts";
+import type { CometRpc, RoomRpc } from "../../../src/contracts/realtime-rpc.ts";
 import { cometOfGuest, cometOfUser } from "../../../src/realtime/biz/comet-name.ts";
 import { Pushes } from "../../../src/realtime/biz/pushes.ts";
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { letPass } from "../../support/let-pass.ts";
 import { CALL_MS, roomWorld } from "../support/room-world.ts";
 
@@ -200,6 +200,31 @@ describe("a room's members", () => {
     world.room.members("shard-1", 1, undefined);
     await after(world, 10, world.push("a"));
     expect(world.store.read()?.members).toMatchObject([{ comet: "shard-1", count: 1 }]);
+  });
+
+  it("are corrected by what a comet answers, also where the clock was set back since it told them", async () => {
+    const world = roomWorld();
+    world.join("shard-1", 3);
+    world.time.stepBack(HOUR_MS);
+    world.comet("shard-1").count = 1;
+    await after(world, 10, world.push("a"));
+    await letPass(world.time, 6_000);
+    expect(await after(world, 10, world.push("b"))).toEqual({ delivered: 1 });
+  });
+
+  it("are as they were where their row can't be written, and are written when they are told again", () => {
+    const world = roomWorld();
+    world.join("shard-1", 1);
+    const failing = vi.spyOn(world.store, "setMembers").mockImplementation(() => {
+      throw new Error("the disk is full");
+    });
+    expect(() => world.join("shard-2", 4)).toThrow("the disk is full");
+    expect(() => world.join("shard-1", 2)).toThrow("the disk is full");
+    failing.mockRestore();
+    expect(world.join("shard-1", 2).online).toBe(2);
+    expect(world.join("shard-2", 4).online).toBe(6);
+    world.restart();
+    expect(world.store.read()?.members).toMatchObject([{ count: 2 }, { count: 4 }]);
   });
 });
 

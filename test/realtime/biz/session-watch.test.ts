@@ -92,6 +92,18 @@ describe("sessions that have ended", () => {
     expect(silent.closed?.code).toBe(4410);
   });
 
+  it("are looked for also where the alarm was lost with the memory, from the next that happens on", async () => {
+    const world = cometWorld();
+    const [ended, other] = [await world.signIn("a"), await world.signIn("b")];
+    world.loseAlarm();
+    world.hibernate();
+    world.ended.add("session of a");
+    world.send(other, 2);
+    await world.settle();
+    expect(ended.closed?.code).toBe(4401);
+    expect(world.alarmAtMs).toBe(world.time.now() + 12_000);
+  });
+
   it("are looked for also where an alarm was lost", async () => {
     const world = cometWorld();
     await world.signIn("a");

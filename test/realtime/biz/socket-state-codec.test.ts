@@ -31,6 +31,26 @@ const states: fc.Arbitrary<SocketState> = fc.record({
   toldRev: timeMs,
 });
 
+const USUAL: SocketState = {
+  id: "0199c7f2-1111-7000-8000-000000000001",
+  door: "own",
+  isTcp: false,
+  user: {
+    userId: "0199c7f2-1111-7000-8000-000000000002",
+    sessionId: "0199c7f2-1111-7000-8000-000000000003",
+    roles: ["user"],
+  },
+  openedAtMs: 1_790_000_000_000,
+  isSignedIn: true,
+  key: "0199c7f2-1111-7000-8000-000000000004",
+  room: "live://102",
+  accepts: [1_000, 1_001],
+  device: { id: "phone" },
+  beatAtMs: 1_790_000_000_000,
+  toldReportMs: 10_000,
+  toldRev: 1_832_960_000_000_000,
+};
+
 describe("the state attached to a socket", () => {
   it("comes back as it was, whatever is in it", () => {
     fc.assert(
@@ -67,26 +87,17 @@ describe("the state attached to a socket", () => {
   });
 
   it("is small as most are", () => {
-    const usual: SocketState = {
-      id: "0199c7f2-1111-7000-8000-000000000001",
-      door: "own",
-      isTcp: false,
-      user: {
-        userId: "0199c7f2-1111-7000-8000-000000000002",
-        sessionId: "0199c7f2-1111-7000-8000-000000000003",
-        roles: ["user"],
-      },
-      openedAtMs: 1_790_000_000_000,
-      isSignedIn: true,
-      key: "0199c7f2-1111-7000-8000-000000000004",
-      room: "live://102",
-      accepts: [1_000, 1_001],
-      device: { id: "phone" },
-      beatAtMs: 1_790_000_000_000,
-      toldReportMs: 10_000,
-      toldRev: 1_832_960_000_000_000,
-    };
-    expect(encodeState(usual).length).toBeLessThan(400);
+    expect(encodeState(USUAL).length).toBeLessThan(400);
+  });
+
+  it("is stored as the release before stored it: sockets outlive a release", () => {
+    const stored =
+      '[1,"0199c7f2-1111-7000-8000-000000000001","own",false,{"userId":"0199c7f2-1111-7000-8000-000000000002",' +
+      '"sessionId":"0199c7f2-1111-7000-8000-000000000003","roles":["user"]},1790000000000,true,' +
+      '"0199c7f2-1111-7000-8000-000000000004","live://102",[1000,1001],{"id":"phone"},1790000000000,10000,' +
+      "1832960000000000]";
+    expect(new TextDecoder().decode(encodeState(USUAL))).toBe(stored);
+    expect(decodeState(new TextEncoder().encode(stored))).toEqual(USUAL);
   });
 
   it.each<[string, unknown]>([

@@ -114,6 +114,16 @@ describe("the first packet", () => {
     expect(seen.closed).toEqual({ code: 1_012, detail: "the socket's place can't be reached now" });
   });
 
+  it("has one line where it could not be told who it is, and none for each of a crowd that is refused", async () => {
+    for (const code of ["UNAVAILABLE", "CIRCUIT_OPEN", "OVERLOADED"] as const) {
+      fixture.authenticateError = new CodedError(code, "identity is away");
+      seen.closed = null;
+      await connected(auth({ token: TOKEN }));
+      expect(seen.closed).toMatchObject({ code: 1_012 });
+    }
+    expect(fixture.lines).toHaveLength(1);
+  });
+
   it("says so, too, where the comet takes no socket", async () => {
     fixture.status = 503;
     await connected();

@@ -1,5 +1,6 @@
 import type { ChangePage } from "../../../src/contracts/history.ts";
-import type { RoomMessage, RoomPlace, SocketReceipt } from "../../../src/contracts/realtime.ts";
+import type { RoomMessage, SocketReceipt } from "../../../src/contracts/realtime-rpc.ts";
+import type { RoomPlace } from "../../../src/contracts/realtime.ts";
 import { Comet } from "../../../src/realtime/biz/comet.ts";
 import { packet } from "../../../src/realtime/biz/packets.ts";
 import type { HistoryPort, RoomsPort } from "../../../src/realtime/biz/ports.ts";
@@ -61,6 +62,7 @@ export function cometWorld() {
   const failures: string[] = [];
   const ended = new Set<string>();
   let alarmAtMs: number | null = null;
+  let clockAheadMs = 0;
   let ids = 0;
   let life = 0;
 
@@ -73,11 +75,11 @@ export function cometWorld() {
       endedSessions: async (sessions) => sessions.filter((session) => ended.has(session)),
       alarm: {
         set: (atMs) => {
-          alarmAtMs = atMs;
+          alarmAtMs = atMs - clockAheadMs;
         },
       },
-      alarmAtMs,
-      now: time.now,
+      alarmAtMs: alarmAtMs === null ? null : alarmAtMs + clockAheadMs,
+      now: () => time.now() + clockAheadMs,
       random: () => 0.5,
       newId: () => `socket-${(ids += 1)}`,
       schedule: (delayMs, run) => time.after(delayMs, () => (own === life ? run() : undefined)),
@@ -111,6 +113,14 @@ export function cometWorld() {
     /** The object's memory is gone; its sockets are still there. */
     hibernate(): void {
       comet = start();
+    },
+    /** Sets the clock, on which timers don't depend. */
+    setClock(aheadMs: number): void {
+      clockAheadMs = aheadMs;
+    },
+    /** The platform has given up on the alarm, or could not set it. */
+    loseAlarm(): void {
+      alarmAtMs = null;
     },
     /** The alarm goes off when it is due, and all that is planned happens in between. */
     async pass(ms: number): Promise<void> {

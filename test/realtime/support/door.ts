@@ -21,6 +21,8 @@ export class DoorFixture {
   status = 101;
   hasGuests = true;
   authenticateError: Error | null = null;
+  /** Errors that were told. */
+  readonly lines: string[] = [];
 
   get deps(): DoorDeps {
     return {
@@ -45,7 +47,10 @@ export class DoorFixture {
           }),
       },
       now: () => this.nowMs,
-      logger: createLogger({ worker: "playhead-realtime", level: "silent" }),
+      logger: {
+        ...createLogger({ worker: "playhead-realtime", level: "silent" }),
+        error: (event) => void this.lines.push(event),
+      },
     };
   }
 

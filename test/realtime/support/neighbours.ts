@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { TrustSnapshot } from "../../../src/contracts/identity.ts";
-import type { HistorySockets } from "../../../src/contracts/realtime.ts";
+import type { HistorySockets } from "../../../src/contracts/realtime-rpc.ts";
 
 /* What history and identity answer in tests of the realtime worker alone. */
 

@@ -1,9 +1,5 @@
-import {
-  ROOM_RING_MAX,
-  ROOM_RING_MS,
-  type RoomMessage,
-  type RoomPlace,
-} from "../../../src/contracts/realtime.ts";
+import type { RoomMessage } from "../../../src/contracts/realtime-rpc.ts";
+import { ROOM_RING_MAX, ROOM_RING_MS, type RoomPlace } from "../../../src/contracts/realtime.ts";
 import type { roomWorld } from "./room-world.ts";
 
 /** How long a comet's question and the room's answer are each on their way, in ms. */

@@ -1,4 +1,4 @@
-import type { RoomMessage } from "../../../src/contracts/realtime.ts";
+import type { RoomMessage } from "../../../src/contracts/realtime-rpc.ts";
 import { Room } from "../../../src/realtime/biz/room.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { memoryRoomStore } from "./memory-room-store.ts";

@@ -1,5 +1,5 @@
 import type { ChangePage } from "../../../src/contracts/history.ts";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import { itemName } from "../../../src/history/biz/record.ts";
 import type { Elsewhere, ShardMapping } from "../../../src/history/biz/shard-mapping.ts";
 import { InjectedError, SimProcess, type Kernel } from "../kernel/kernel.ts";

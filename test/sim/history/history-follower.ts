@@ -1,5 +1,5 @@
 import type { ChangePage } from "../../../src/contracts/history.ts";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import { decodePlace } from "../../../src/history/biz/place.ts";
 import { HistoryDevice } from "./history-device.ts";
 

@@ -1,4 +1,4 @@
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import type { StoredMapping } from "../../../src/history/biz/shard-mapping.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../../../src/history/biz/record.ts";
 import type { StateConfirmation, UserState } from "../../../src/history/biz/user-state.ts";

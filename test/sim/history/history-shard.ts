@@ -12,7 +12,7 @@ import type {
   ReportReceipt,
   ShardStatus,
 } from "../../../src/contracts/history.ts";
-import type { Listener } from "../../../src/contracts/realtime.ts";
+import type { Listener } from "../../../src/contracts/realtime-rpc.ts";
 import { bodyOf } from "../../../src/history/biz/flush-message.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import { MappingCopy } from "../../../src/history/biz/mapping-copy.ts";

@@ -1,5 +1,5 @@
 import { nameOf } from "../../../clients/typescript/history-copy.ts";
-import type { Told } from "../../../clients/typescript/rules.ts";
+import type { Told } from "../../../clients/typescript/client-events.ts";
 import type { Change, Entry, ReceiptBody, Report } from "../../../clients/typescript/wire.ts";
 import type { DeviceScene, NamedDevice } from "./realtime-scene.ts";
 

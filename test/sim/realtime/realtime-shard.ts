@@ -1,5 +1,5 @@
 import type { Entry } from "../../../src/contracts/history.ts";
-import type { UserNews } from "../../../src/contracts/realtime.ts";
+import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import type { HistoryReader, ShardLog, TellComet, UnwrittenRow } from "../../../src/history/biz/ports.ts";
 import { itemName } from "../../../src/history/biz/record.ts";

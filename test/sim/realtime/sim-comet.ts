@@ -1,9 +1,5 @@
-import {
-  CLOSE_CODES,
-  type PushMessage,
-  type RoomMessage,
-  type UserNews,
-} from "../../../src/contracts/realtime.ts";
+import type { PushMessage, RoomMessage, UserNews } from "../../../src/contracts/realtime-rpc.ts";
+import { CLOSE_CODES } from "../../../src/contracts/realtime.ts";
 import { Comet } from "../../../src/realtime/biz/comet.ts";
 import type { CometSocket, HistoryPort, RoomsPort } from "../../../src/realtime/biz/ports.ts";
 import { SimClock } from "../kernel/sim-clock.ts";

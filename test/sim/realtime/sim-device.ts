@@ -1,9 +1,5 @@
-import {
-  ClientRules,
-  type ClientAction,
-  type ClientEvent,
-  type Told,
-} from "../../../clients/typescript/rules.ts";
+import type { ClientAction, ClientEvent, Told } from "../../../clients/typescript/client-events.ts";
+import { ClientRules } from "../../../clients/typescript/rules.ts";
 import type { Report } from "../../../clients/typescript/wire.ts";
 import { CLOSE_CODES } from "../../../src/contracts/realtime.ts";
 import type { Kernel } from "../kernel/kernel.ts";

@@ -1,4 +1,5 @@
-import type { PushMessage, RoomMessage, RoomPlace } from "../../../src/contracts/realtime.ts";
+import type { PushMessage, RoomMessage } from "../../../src/contracts/realtime-rpc.ts";
+import type { RoomPlace } from "../../../src/contracts/realtime.ts";
 import type { RoomStore } from "../../../src/realtime/biz/ports.ts";
 import { Room } from "../../../src/realtime/biz/room.ts";
 import { sqliteRoomStore } from "../../../src/realtime/data/sqlite-room-store.ts";

@@ -2,7 +2,7 @@
 const TRIES = 40;
 const PAUSE_MS = 250;
 
-/** Does it again where it is refused. */
+/** Does it again where it is refused. Throws what it was refused with last, after ten seconds. */
 export async function untilTaken<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
