@@ -31,7 +31,11 @@ describe("the secrets of a deployment", () => {
     const holders = configs.filter(
       (config) => "UPSTASH_KAFKA_REST_PASSWORD" in secretsFor(config, withKafka),
     );
-    expect(holders.map(({ name }) => name).toSorted()).toEqual(["playhead-savings", "playhead-wallet"]);
+    expect(holders.map(({ name }) => name).toSorted()).toEqual([
+      "playhead-history",
+      "playhead-savings",
+      "playhead-wallet",
+    ]);
     expect(holdersOf("UPSTASH_KAFKA_REST_PASSWORD")).toEqual([]);
   });
 

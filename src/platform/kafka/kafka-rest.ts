@@ -20,8 +20,8 @@ const REASON_MAX = 200;
 export interface KafkaMessage {
   readonly key: string;
   readonly value: string;
-  /** By which a reader knows it again. */
-  readonly id: string;
+  /** By which a reader knows it again, where it needs to. */
+  readonly id?: string;
 }
 
 /** Where a message was appended. */
@@ -74,7 +74,7 @@ export function kafkaRest(access: KafkaAccess): KafkaRest {
         topic,
         key,
         value,
-        headers: [{ key: "id", value: id }],
+        ...(id === undefined ? {} : { headers: [{ key: "id", value: id }] }),
       }));
       const answer = await within(access, limitMs).producer().produceMany(requests);
       const places = read(producedSchema, answer, "produce");
