@@ -32,7 +32,7 @@ export default defineConfig({
           hookTimeout: BUSY_MACHINE_MS,
           env: isUpdate ? { FIRST_SEEDS: "search" } : {},
           include: ["test/**/*.test.ts"],
-          exclude: ["test/**/*.workerd.test.ts", "test/e2e/**", "test/redis/**", ...SHARED],
+          exclude: ["test/**/*.workerd.test.ts", "test/e2e/**", "test/{redis,kafka}/**", ...SHARED],
         },
       },
       {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { startKafka } from "./runtime/kafka.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
 import { loopbackPort } from "./runtime/loopback-port.ts";
 import { localVars } from "./runtime/local-vars.ts";
@@ -60,16 +61,19 @@ async function main(): Promise<number> {
   const stateDir = options.state;
   const signal = stopSignal();
   const giveBack = claimStateFolder(stateDir, options);
-  let stopRedis = async (): Promise<void> => undefined;
+  const stops: (() => Promise<void>)[] = [];
   try {
     const secrets = localSecrets(stateDir, process.env);
-    const settings = { ...localVars(), ...options.vars };
-    refuseBadVars(configs, settings, secrets);
-    refuseBadCells(configs, settings);
-    const envFile = writeEnvFile(stateDir, secrets);
+    const asked = { ...localVars(), ...options.vars };
+    refuseBadVars(configs, asked, secrets);
+    refuseBadCells(configs, asked);
     await migrateLocally(databasesOf(configs), stateDir, signal);
-    if (options.redis)
-      stopRedis = await startRedis(stateDir, { say, complain, onDeath: (part) => complain(`${part} died`) });
+    const deps = { say, complain, onDeath: (part: string) => complain(`${part} died`), signal };
+    if (options.redis) stops.push(await startRedis(stateDir, deps));
+    const kafka = options.kafka ? await startKafka(stateDir, knownVars, deps) : null;
+    if (kafka !== null) stops.push(kafka.stop);
+    const settings = { ...localVars(), ...kafka?.vars, ...options.vars };
+    const envFile = writeEnvFile(stateDir, { ...secrets, ...kafka?.secrets });
     process.stdout.write(
       `operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}  (unless that account was there before as another)\n`,
     );
@@ -97,7 +101,7 @@ async function main(): Promise<number> {
     if (signal.aborted) return 0;
     throw error;
   } finally {
-    await stopRedis();
+    for (const stop of stops.toReversed()) await stop();
     giveBack();
   }
 }

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Admission } from "./admission.ts";
+import type { Admission } from "../shared/admission.ts";
 import { encodeReply, type ReplyEncoding } from "./encode-reply.ts";
-import { FrontError } from "./front-error.ts";
-import { readBody } from "./read-body.ts";
+import { FrontError } from "../shared/front-error.ts";
+import { readBody } from "../shared/read-body.ts";
 import { readCommand, readCommands } from "./read-commands.ts";
 import { readRequest } from "./read-request.ts";
 import type { RedisCommand } from "./redis-command.ts";
@@ -16,6 +16,8 @@ import type { Subscriptions } from "./subscriptions.ts";
  * writes before it, and no token need tell one state from another.
  */
 const HEADERS = { "upstash-sync-token": "one-server" };
+/** What the front says where all requests together ask for too much. */
+export const WORDS = { prefix: "ERR ", items: "commands", server: "Redis" } as const;
 const HEALTH_TIMEOUT_MS = 1_000;
 
 export interface FrontParts {
@@ -44,7 +46,11 @@ export async function handle(
     if (asked.what === "health") return await answerHealth(parts.link, response);
     if (!parts.isAuthorized(request.headers.authorization)) throw new FrontError(401, "Unauthorized");
     if (asked.what === "events") return await parts.subscriptions.stream(asked.topic, response, HEADERS);
-    const body = await readBody(request, parts.bodyBytesMax, held.take);
+    const body = await readBody(request, {
+      bytesMax: parts.bodyBytesMax,
+      prefix: WORDS.prefix,
+      take: held.take,
+    });
     const encoding = request.headers["upstash-encoding"] === "base64" ? "base64" : "plain";
     write(
       response,

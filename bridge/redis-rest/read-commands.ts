@@ -1,4 +1,4 @@
-import { FrontError } from "./front-error.ts";
+import { FrontError } from "../shared/front-error.ts";
 import type { RedisCommand } from "./redis-command.ts";
 
 /**

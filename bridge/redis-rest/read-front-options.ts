@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import type { RedisAddress } from "./redis-link.ts";
-import { tokenOfFile } from "./token-file.ts";
+import { secretOfFile } from "../shared/secret-file.ts";
 
 export const USAGE = `node bridge/redis-rest/main.ts --token-file FILE [--redis redis://127.0.0.1:6379] [--host 127.0.0.1] [--port 8079]
 
@@ -57,5 +57,5 @@ function readToken(
 ): string {
   if (REDIS_REST_TOKEN !== undefined) return REDIS_REST_TOKEN;
   if (file === undefined) throw new RangeError("--token-file or REDIS_REST_TOKEN must be given");
-  return tokenOfFile(file);
+  return secretOfFile(file);
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { FrontError } from "./front-error.ts";
+import { FrontError } from "../shared/front-error.ts";
 import type { Topic } from "./subscriptions.ts";
 
 /** What a request asks for, by its method and path. */

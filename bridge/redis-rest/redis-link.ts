@@ -1,5 +1,5 @@
 import { Command, Redis, ReplyError, type RedisOptions } from "ioredis";
-import { FrontError } from "./front-error.ts";
+import { FrontError } from "../shared/front-error.ts";
 import type { RedisCommand } from "./redis-command.ts";
 import type { RedisReply } from "./redis-reply.ts";
 

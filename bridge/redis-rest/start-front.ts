@@ -1,9 +1,7 @@
-import { once } from "node:events";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { Admission } from "./admission.ts";
+import { Admission } from "../shared/admission.ts";
+import { openDoor, type Door } from "../shared/http-door.ts";
 import { bearerCheck } from "./bearer-token.ts";
-import { handle, type FrontParts } from "./front-handler.ts";
+import { handle, WORDS, type FrontParts } from "./front-handler.ts";
 import { RedisLink, type RedisAddress } from "./redis-link.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
@@ -36,9 +34,6 @@ const LIMITS: FrontLimits = {
   subscriptionsMax: 200,
   connectionsMax: 2_000,
 };
-/** A connection on which nothing moves for so long is cut, whichever side has stopped. */
-const SILENCE_MS_MAX = 60_000;
-const BODY_TIMEOUT_MS = 30_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 /** A front that listens. */
@@ -61,10 +56,7 @@ export async function startFront({
 }: FrontOptions): Promise<Front> {
   const { commandsMax, heldBytesMax, subscriptionsMax, connectionsMax, ...bytes } = { ...LIMITS, ...limits };
   const isAuthorized = bearerCheck(token);
-  const server = createServer({ requestTimeout: BODY_TIMEOUT_MS, keepAliveTimeout: SILENCE_MS_MAX });
-  server.setTimeout(SILENCE_MS_MAX);
-  server.maxConnections = connectionsMax;
-  const at = await listen(server, host, port);
+  const door = await openDoor({ host, port, connectionsMax });
   const link = new RedisLink(redis, (state, why) =>
     tell(
       `redis-server at ${redis.host}:${redis.port} is ${state}${why === undefined || state === "ready" ? "" : `: ${why}`}`,
@@ -75,34 +67,20 @@ export async function startFront({
     link,
     isAuthorized,
     subscriptions: new Subscriptions(redis, subscriptionsMax),
-    admission: new Admission({ commandsMax, bytesMax: heldBytesMax }),
+    admission: new Admission({ itemsMax: commandsMax, bytesMax: heldBytesMax }, WORDS),
     onBug: (error) =>
       tell(`a request failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`),
   };
-  server.on("request", (request, response) => void handle(parts, request, response));
-  return {
-    url: `http://${host.includes(":") ? `[${host}]` : host}:${at}`,
-    close: () => close(server, parts),
-  };
-}
-
-async function listen(server: Server, host: string, port: number): Promise<number> {
-  server.listen(port, host);
-  await once(server, "listening");
-  return (server.address() as AddressInfo).port;
+  door.server.on("request", (request, response) => void handle(parts, request, response));
+  return { url: door.url, close: () => close(door, parts) };
 }
 
 /**
  * What is being answered is answered, which the connection's own limit on silence bounds; then
  * Redis is left.
  */
-async function close(server: Server, { subscriptions, link }: FrontParts): Promise<void> {
+async function close(door: Door, { subscriptions, link }: FrontParts): Promise<void> {
   subscriptions.close();
-  const closed = once(server, "close");
-  server.close();
-  server.closeIdleConnections();
-  const patience = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
-  await closed;
-  clearTimeout(patience);
+  await door.close(CLOSE_TIMEOUT_MS);
   link.close();
 }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { Redis, ReplyError } from "ioredis";
 import { EventStream } from "./event-stream.ts";
-import { FrontError } from "./front-error.ts";
+import { FrontError } from "../shared/front-error.ts";
 import { connectionOptions, type RedisAddress } from "./redis-link.ts";
 
 /** What a client listens to: a channel by its name, or all whose names match a pattern. */

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { fireCrons } from "./crons.ts";
+import { startKafka, type StartedKafka } from "./kafka.ts";
 import { LaunchError } from "./launch-error.ts";
 import { localVars } from "./local-vars.ts";
 import { LogFile } from "./log-file.ts";
@@ -59,12 +60,16 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
     const secrets = explainFailure(`the secrets in ${options.state}`, () =>
       localSecrets(options.state, deps.environment),
     );
-    const vars = { ...localVars(), ...options.vars };
-    refuseBadVars(deps.configs, vars, secrets);
-    refuseBadCells(deps.configs, vars);
+    const asked = { ...localVars(), ...options.vars };
+    refuseBadVars(deps.configs, asked, secrets);
+    refuseBadCells(deps.configs, asked);
     if (options.redis)
       undo.push(await startRedis(options.state, { ...deps.terminal, onDeath: deps.onDeath }));
-    const workers = await prepare(options, deps, { vars, secrets });
+    const kafka = options.kafka ? await withKafka(options, deps, undo) : null;
+    const vars = { ...localVars(), ...kafka?.vars, ...options.vars };
+    const settings = { vars, secrets: { ...secrets, ...kafka?.secrets } };
+    refuseBadVars(deps.configs, vars, settings.secrets);
+    const workers = await prepare(options, deps, settings);
     const refusals = new Refusals();
     const platform = await run(options, deps, undo, { workers, port, alsoOnIpv6, tcpPort: tcp, refusals });
     await untilReady(platform, refusals, deps.signal);
@@ -78,9 +83,21 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
   }
 }
 
+/** A broker and its front, and what workers are told of them. */
+async function withKafka(
+  { state }: LaunchOptions,
+  { configs, terminal, onDeath, signal }: LaunchDeps,
+  undo: Undo,
+): Promise<StartedKafka> {
+  const known = new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {})));
+  const kafka = await startKafka(state, known, { ...terminal, onDeath, signal });
+  undo.push(kafka.stop);
+  return kafka;
+}
+
 interface Settings {
   readonly vars: Readonly<Record<string, string>>;
-  readonly secrets: LocalSecrets;
+  readonly secrets: Readonly<Record<string, string>>;
 }
 
 /** The databases as the code expects them, and the code. */

@@ -17,6 +17,8 @@ export interface LaunchOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** Whether a redis-server and its REST front are started beside the platform. */
   readonly redis: boolean;
+  /** Whether a Kafka and its REST front are, and workers are told of them. */
+  readonly kafka: boolean;
   readonly help: boolean;
 }
 
@@ -25,7 +27,7 @@ const PORT_MAX = 65_535;
 const PORT = /^\d{1,5}$/;
 const TCP_PORT_DEFAULT = 3_101;
 
-export const USAGE = `npm start -- [--port 8787] [--tcp-port 3101] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--redis] [--var NAME:VALUE …]
+export const USAGE = `npm start -- [--port 8787] [--tcp-port 3101] [--state .wrangler/state] [--fresh] [--crons-every SECONDS] [--redis] [--kafka] [--var NAME:VALUE …]
 
   --port N               where the gateway listens on 127.0.0.1 and ::1 (0: a free port)
   --tcp-port N           where goim's own clients are listened to over TCP on 127.0.0.1 (0: nowhere)
@@ -33,6 +35,7 @@ export const USAGE = `npm start -- [--port 8787] [--tcp-port 3101] [--state .wra
   --fresh                forget everything in that folder first: accounts, history, secrets, logs
   --crons-every SECONDS  fire every cron this often instead of on its minute (1 … 3600)
   --redis                start Debian's redis-server too, its data in that folder, and a REST front for @upstash/redis
+  --kafka                start a Kafka too, its data in that folder, and a REST front for @upstash/kafka; needs Java 17 and mvn
   --var NAME:VALUE       set a var for every worker that knows it; may be repeated
   --help                 this text
 
@@ -74,6 +77,7 @@ export function readOptions(
     cronSeconds,
     vars,
     redis: values.redis,
+    kafka: values.kafka,
     help: values.help,
   };
 }
@@ -132,6 +136,7 @@ function parse(args: readonly string[]) {
         fresh: { type: "boolean", default: false },
         "crons-every": { type: "string" },
         redis: { type: "boolean", default: false },
+        kafka: { type: "boolean", default: false },
         var: { type: "string", multiple: true, default: [] as string[] },
         help: { type: "boolean", default: false },
       },

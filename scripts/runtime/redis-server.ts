@@ -1,14 +1,17 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, realpathSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { endIfThere } from "./end-if-there.ts";
+import { freePort } from "./free-port.ts";
 import { LaunchError } from "./launch-error.ts";
-import { runningProcesses } from "./process-table.ts";
+import { awaitEndOfLeftBehind, endLeftBehind, type OwnServer } from "./left-behind.ts";
 
 export const INSTALL_HINT = "redis-server isn't installed (Debian: apt-get install redis-server)";
-const PID_FILE = "redis.pid";
+const REDIS: OwnServer = {
+  name: "redis-server",
+  pidFile: "redis.pid",
+  isIts: (command) => command.startsWith("redis-server"),
+};
 const TIMEOUT_MS = 10_000;
 const POLL_MS = 25;
 /**
@@ -54,8 +57,8 @@ export async function startRedisServer({
   onDeath,
 }: RedisServerOptions): Promise<RunningRedis> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const pidFile = join(dir, PID_FILE);
-  await endOrphan(dir, pidFile);
+  const pidFile = join(dir, REDIS.pidFile);
+  await awaitEndOfLeftBehind(REDIS, dir);
   const at = port ?? (await freePort());
   // By its standard input: arguments can be read by every user of the machine, and one of these is
   // the password.
@@ -125,62 +128,9 @@ function configuration({
   ].join("\n");
 }
 
-/**
- * Ends a server that was left behind in this folder, whose data is about to be removed: with its
- * pid, nobody would find it again.
- */
+/** Ends a server that was left behind in this folder, whose data is about to be removed. */
 export function endRedisOf(dir: string): void {
-  const pid = pidIn(join(dir, PID_FILE));
-  if (isServerOf(dir, pid)) endIfThere(pid, "SIGKILL");
-}
-
-/**
- * A launcher that was killed leaves its server behind, and a second one on the same files would
- * spoil them. Ended only if it is that server still.
- */
-async function endOrphan(dir: string, pidFile: string): Promise<void> {
-  const pid = pidIn(pidFile);
-  if (!isServerOf(dir, pid)) return;
-  endIfThere(pid, "SIGTERM");
-  for (const deadline = Date.now() + TIMEOUT_MS; isServerOf(dir, pid); await pause()) {
-    if (Date.now() > deadline)
-      throw new LaunchError(`the redis-server of an earlier start, process ${pid}, does not end`);
-  }
-}
-
-function pidIn(pidFile: string): number {
-  return existsSync(pidFile) ? Number(readFileSync(pidFile, "utf8")) : 0;
-}
-
-/**
- * A number is given again, after a restart of the machine nearly at once: it may be the server of
- * another folder by now.
- */
-function isServerOf(dir: string, pid: number): boolean {
-  return (
-    pid > 0 &&
-    runningProcesses().some((process) => process.pid === pid && process.command.startsWith("redis-server")) &&
-    worksIn(dir, pid)
-  );
-}
-
-/** Where the system doesn't say where a process works, its name must do. */
-function worksIn(dir: string, pid: number): boolean {
-  if (!existsSync("/proc/self/cwd")) return true;
-  try {
-    return readlinkSync(`/proc/${pid}/cwd`) === realpathSync(dir);
-  } catch {
-    return false;
-  }
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
+  endLeftBehind(REDIS, dir);
 }
 
 async function pause(): Promise<void> {

@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startFront, type Front } from "../../bridge/redis-rest/start-front.ts";
-import { tokenOfFile } from "../../bridge/redis-rest/token-file.ts";
+import { secretOfFile } from "../../bridge/shared/secret-file.ts";
 import { INSTALL_HINT, isRedisInstalled, startRedisServer } from "./redis-server.ts";
 
 interface RedisDeps {
@@ -30,7 +30,7 @@ export async function startRedis(
   const dir = join(stateDir, "redis");
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const tokenFile = join(dir, "token");
-  const token = tokenOfFile(tokenFile);
+  const token = secretOfFile(tokenFile);
   const server = await startRedisServer({ dir, password: token, onDeath: () => onDeath("redis-server") });
   try {
     const address = { host: "127.0.0.1", port: server.port, password: token };

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { endIfThere } from "./end-if-there.ts";
+import { endKafkaOf } from "./kafka-server.ts";
 import { LaunchError } from "./launch-error.ts";
 import { descendantsOf, runningProcesses } from "./process-table.ts";
 import { endRedisOf } from "./redis-server.ts";
@@ -28,6 +29,7 @@ const OWN_FILES = [
   "operator.env",
   "migrated.json",
   "redis",
+  "kafka",
 ] as const;
 const LOCK = "launcher.pid";
 const OWNER_ONLY = { folder: 0o700, file: 0o600 } as const;
@@ -64,6 +66,7 @@ export function claimStateFolder(stateDir: string, { fresh }: { readonly fresh: 
   const lockPath = join(stateDir, LOCK);
   takeLock(stateDir, lockPath);
   if (fresh) endRedisOf(join(stateDir, "redis"));
+  if (fresh) endKafkaOf(join(stateDir, "kafka"));
   if (fresh) for (const name of OWN_FILES) rmSync(join(stateDir, name), { recursive: true, force: true });
   mkdirSync(join(stateDir, "logs"), { recursive: true });
   closeToOthers(stateDir);

@@ -55,6 +55,7 @@ async function start(configs: readonly WorkerConfig[], cellOf = "NA=us,*=main"):
       vars,
       tcp: { port: null, isDefault: false },
       redis: false,
+      kafka: false,
       help: false,
     },
     {

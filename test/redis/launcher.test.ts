@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { launchScript, type LaunchedScript } from "../support/platforms/launched-script.ts";
-import { until } from "./support/until.ts";
+import { until } from "../support/until.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-redis-launcher-"));
 const stateDir = join(folder, "state");

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
-import { until } from "./support/until.ts";
+import { until } from "../support/until.ts";
 
 let at: FrontAndServer;
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
-import { until } from "./support/until.ts";
+import { until } from "../support/until.ts";
 
 const SILENCE_MS_MAX = 10_000;
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { endRedisOf, startRedisServer } from "../../scripts/runtime/redis-server.ts";
-import { until } from "./support/until.ts";
+import { until } from "../support/until.ts";
 
 const password = "a-password-for-the-tests-only";
 const root = mkdtempSync(join(tmpdir(), "playhead-redis-process-"));

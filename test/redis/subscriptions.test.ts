@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startFront } from "../../bridge/redis-rest/start-front.ts";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
-import { until } from "./support/until.ts";
+import { until } from "../support/until.ts";
 
 let at: FrontAndServer;
 

@@ -2,8 +2,8 @@ import { createServer, request as send, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { once } from "node:events";
 import { afterEach, describe, expect, it } from "vitest";
-import { Admission } from "../../../bridge/redis-rest/admission.ts";
-import { handle, type FrontParts } from "../../../bridge/redis-rest/front-handler.ts";
+import { Admission } from "../../../bridge/shared/admission.ts";
+import { handle, WORDS, type FrontParts } from "../../../bridge/redis-rest/front-handler.ts";
 
 const servers: Server[] = [];
 
@@ -28,7 +28,7 @@ async function serve(bytesMax = 1_000) {
   };
   const parts = {
     link,
-    admission: new Admission({ commandsMax: 100, bytesMax }),
+    admission: new Admission({ itemsMax: 100, bytesMax }, WORDS),
     isAuthorized: () => true,
     bodyBytesMax: 1_000,
     replyBytesMax: 1_000,

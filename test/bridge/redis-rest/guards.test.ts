@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Admission } from "../../../bridge/redis-rest/admission.ts";
+import { Admission } from "../../../bridge/shared/admission.ts";
 import { bearerCheck } from "../../../bridge/redis-rest/bearer-token.ts";
 import { readRequest } from "../../../bridge/redis-rest/read-request.ts";
 import { refusal } from "../../../bridge/redis-rest/refusal.ts";
@@ -31,9 +31,11 @@ describe("the token", () => {
   });
 });
 
+const WORDS = { prefix: "", items: "commands", server: "Redis" };
+
 describe("admission", () => {
   it("gives back what it took, whoever leaves first", () => {
-    const admission = new Admission({ commandsMax: 10, bytesMax: 100 });
+    const admission = new Admission({ itemsMax: 10, bytesMax: 100 }, WORDS);
     const [first, second] = [admission.enter(4), admission.enter(6)];
     expect(() => admission.enter(1)).toThrow(expect.objectContaining({ status: 503 }));
     expect(() => admission.enter(11)).toThrow(expect.objectContaining({ status: 413 }));
@@ -45,7 +47,7 @@ describe("admission", () => {
   });
 
   it("counts a response that passes the bound, and refuses requests until it has gone", () => {
-    const admission = new Admission({ commandsMax: 10, bytesMax: 100 });
+    const admission = new Admission({ itemsMax: 10, bytesMax: 100 }, WORDS);
     const [one, two] = [admission.holder(), admission.holder()];
     one.take(60);
     one.count(500);

@@ -5,7 +5,7 @@ import { Redis as Native } from "ioredis";
 import { Redis } from "@upstash/redis";
 import { startFront, type FrontLimits } from "../../../bridge/redis-rest/start-front.ts";
 import { startRedisServer, type RunningRedis } from "../../../scripts/runtime/redis-server.ts";
-import { until } from "./until.ts";
+import { until } from "../../support/until.ts";
 
 const TOKEN = "a-token-for-the-tests-only";
 

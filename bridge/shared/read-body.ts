@@ -1,16 +1,20 @@
 import type { IncomingMessage } from "node:http";
 import { FrontError } from "./front-error.ts";
 
-/**
- * A request's body of `bytesMax` at most; `take` is asked before any of it is kept. Throws
- * {@link FrontError}.
- */
+interface BodyLimits {
+  readonly bytesMax: number;
+  /** Before the text of an error. */
+  readonly prefix: string;
+  /** Asked before any of it is kept. */
+  readonly take: (bytes: number) => void;
+}
+
+/** A request's body of `bytesMax` at most. Throws {@link FrontError}. */
 export async function readBody(
   request: IncomingMessage,
-  bytesMax: number,
-  take: (bytes: number) => void,
+  { bytesMax, prefix, take }: BodyLimits,
 ): Promise<Uint8Array> {
-  const tooLarge = (): FrontError => new FrontError(413, `ERR a request may have ${bytesMax} bytes`);
+  const tooLarge = (): FrontError => new FrontError(413, `${prefix}a request may have ${bytesMax} bytes`);
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) throw tooLarge();
   const chunks: Buffer[] = [];
   let length = 0;

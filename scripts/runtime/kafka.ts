@@ -1,0 +1,100 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { startBridge, type Bridge } from "../../bridge/kafka-rest/start-bridge.ts";
+import type { Log } from "../../bridge/kafka-rest/log.ts";
+import { secretOfFile } from "../../bridge/shared/secret-file.ts";
+import { kafkaJars, missingForKafka } from "./kafka-jars.ts";
+import { KAFKA_USERNAME, startKafkaServer } from "./kafka-server.ts";
+
+interface KafkaDeps {
+  readonly say: (text: string) => void;
+  readonly complain: (text: string) => void;
+  readonly onDeath: (part: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A broker with its front, and what workers are told of them. */
+export interface StartedKafka {
+  readonly vars: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+  readonly stop: () => Promise<void>;
+}
+
+/** The front's, if it is free, so that its URL can be written down somewhere. */
+const PORT_PREFERRED = 8078;
+/** Of each topic that somebody asks for: locally nobody makes them before. */
+const PARTITIONS = 4;
+/** Below what the launcher waits, together with the broker's. */
+const STOP_MS_MAX = 1_000;
+const NOTHING: StartedKafka = { vars: {}, secrets: {}, stop: async () => undefined };
+
+/**
+ * A Kafka with its data in the state folder, and the REST front before it; where Java or mvn isn't
+ * installed only a line that says so. The broker's password is the front's.
+ */
+export async function startKafka(
+  stateDir: string,
+  knownVars: ReadonlySet<string>,
+  { say, complain, onDeath, signal }: KafkaDeps,
+): Promise<StartedKafka> {
+  const missing = missingForKafka();
+  if (missing !== null) {
+    complain(`--kafka: left out, ${missing}`);
+    return NOTHING;
+  }
+  const jars = await kafkaJars(say, signal);
+  const dir = join(stateDir, "kafka");
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const passwordFile = join(dir, "password");
+  const password = secretOfFile(passwordFile);
+  say("starting Kafka …");
+  const server = await startKafkaServer({ dir, jars, password, onDeath: () => onDeath("Kafka"), signal });
+  try {
+    const log: Log = (level, event, fields) =>
+      void (level === "info" || complain(`kafka-rest: ${event} ${JSON.stringify(fields ?? {})}`));
+    const broker = `127.0.0.1:${server.ports.client}`;
+    const login = { username: KAFKA_USERNAME, password };
+    const open = (port: number): Promise<Bridge> =>
+      startBridge({
+        kafka: { brokers: [broker], login: { mechanism: "PLAIN", ...login } },
+        login,
+        port,
+        createPartitions: PARTITIONS,
+        limits: { stopMsMax: STOP_MS_MAX },
+        log,
+      });
+    const bridge = await open(PORT_PREFERRED).catch(() => open(0));
+    say(`Kafka runs on ${broker} (SASL PLAIN, as ${KAFKA_USERNAME}), its data is in ${dir}`);
+    say(
+      `its REST front for @upstash/kafka on ${bridge.url}, the username is ${KAFKA_USERNAME}, the password is in ${passwordFile}`,
+    );
+    return {
+      ...kafkaSettings(bridge.url, password, knownVars),
+      stop: async () => {
+        await bridge.close();
+        await server.stop();
+      },
+    };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+/** What workers are told, so that they use it: here, and nowhere else. */
+function kafkaSettings(
+  url: string,
+  password: string,
+  knownVars: ReadonlySet<string>,
+): Pick<StartedKafka, "vars" | "secrets"> {
+  // Whoever knows no address of a front takes no "kafka" either.
+  if (!knownVars.has("UPSTASH_KAFKA_REST_URL")) return { vars: {}, secrets: {} };
+  return {
+    vars: {
+      CHANGE_SINK: "kafka",
+      UPSTASH_KAFKA_REST_URL: url,
+      UPSTASH_KAFKA_REST_USERNAME: KAFKA_USERNAME,
+    },
+    secrets: { UPSTASH_KAFKA_REST_PASSWORD: password },
+  };
+}
