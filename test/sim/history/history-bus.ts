@@ -159,7 +159,7 @@ export class HistoryBus implements Queue {
     const { kernel, troubleMs } = this.#world.options;
     if (!kernel.chance(SWITCHED)) return;
     for (let count = 1 + Math.floor(kernel.random() * SWITCHES_MAX); count > 0; count -= 1)
-      kernel.after(kernel.random() * troubleMs, "the bus is switched", () => this.#switch());
+      kernel.after(Math.floor(kernel.random() * troubleMs), "the bus is switched", () => this.#switch());
   }
 
   #switch(): void {
