@@ -11,8 +11,8 @@ import { jobConsumer, JobProcess } from "./history-job.ts";
 import type { HistoryScene } from "./history-scene.ts";
 
 /*
- * PLACE OF CONSTRUCTION: here a puller is built, as `wirePuller` does it, over a Kafka that promises
- * little: what is appended may be there twice and late, partitions lose what they have.
+ * PLACE OF CONSTRUCTION: here a puller is built, as `wirePuller` does it, over a Kafka that
+ * promises little: what is appended may be there twice and late, partitions lose what they have.
  */
 
 const PARTITIONS: ReadonlyMap<SimCell, number> = new Map(CELLS.map((cell) => [cell, cell === MAIN ? 2 : 1]));
@@ -194,9 +194,9 @@ export class HistoryBus implements Queue {
   #produce(body: { readonly shard: number | string }): void {
     const { kernel, hardship } = this.#world.options;
     const { counters } = this.#world;
-    const isMain = typeof body.shard === "number";
-    const pullers = this.#pullers.get(cellNamed(isMain ? undefined : "us")) ?? [];
-    const puller = pullers[isMain ? Number(body.shard) % pullers.length : 0];
+    const { shard } = body;
+    const pullers = this.#pullers.get(cellNamed(typeof shard === "number" ? undefined : "us")) ?? [];
+    const puller = pullers[typeof shard === "number" ? shard % pullers.length : 0];
     if (puller === undefined) throw new RangeError("there is no partition");
     const { partition } = puller;
     if (kernel.chance(hardship.drops)) {
