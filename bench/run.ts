@@ -14,6 +14,7 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<voi
   primitives: () => import("./primitives.ts"),
   codec: () => import("./codec.ts"),
   redis: () => import("./redis.ts"),
+  kafka: () => import("./kafka.ts"),
   realtime: () => import("./realtime.ts"),
 };
 

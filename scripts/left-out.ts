@@ -1,3 +1,4 @@
+import { missingForKafka } from "./runtime/kafka-jars.ts";
 import { INSTALL_HINT, isRedisInstalled } from "./runtime/redis-server.ts";
 
 /*
@@ -10,3 +11,5 @@ process.stdout.write(
 );
 process.stdout.write("left out: npm run test:sessions, thirty days of refreshes\n");
 process.stdout.write(`left out: npm run test:redis, the front against a real redis-server; ${redis}\n`);
+const kafka = missingForKafka() ?? "Java and mvn are installed";
+process.stdout.write(`left out: npm run test:kafka, the front against a real Kafka; ${kafka}\n`);

@@ -125,7 +125,15 @@ async function fetchFrom(
 ): Promise<readonly MessageJson[]> {
   const { from, timeoutMs } = readFetch(body);
   await catalogue.requirePartitions(from);
-  return await readers.read(from, stopping.aborted ? 0 : waitOf(timeoutMs));
+  if (stopping.aborted) return [];
+  const stopped = Promise.withResolvers<readonly MessageJson[]>();
+  const stop = (): void => stopped.resolve([]);
+  stopping.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([readers.read(from, waitOf(timeoutMs)), stopped.promise]);
+  } finally {
+    stopping.removeEventListener("abort", stop);
+  }
 }
 
 async function consume(

@@ -258,18 +258,17 @@ export class ConsumerInstance {
     };
   }
 
+  /** Waits until something may have come, the time is over, or nobody waits any more. */
   async #until(deadlineMs: number, stopping: AbortSignal): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(0, deadlineMs - Date.now()));
-      const wake = (): void => {
-        clearTimeout(timer);
-        resolve();
-      };
-      this.#wake = wake;
-      stopping.addEventListener("abort", wake, { once: true });
-      timer.unref();
-      if (this.#failure !== null) wake();
-    });
+    if (this.#failure !== null) return;
+    const woken = Promise.withResolvers<void>();
+    const timer = setTimeout(() => woken.resolve(), Math.max(0, deadlineMs - Date.now()));
+    const wake = (): void => woken.resolve();
+    this.#wake = wake;
+    stopping.addEventListener("abort", wake, { once: true });
+    await woken.promise;
+    clearTimeout(timer);
+    stopping.removeEventListener("abort", wake);
   }
 
   #fail(error: unknown): void {

@@ -43,7 +43,10 @@ export async function startCuttingProxy(): Promise<CuttingProxy> {
       broker.write(data);
     });
     broker.on("data", (data: Buffer) => {
-      if (!cutNext) return void client.write(data);
+      if (!cutNext) {
+        client.write(data);
+        return;
+      }
       cuts += 1;
       client.destroy();
     });
