@@ -125,9 +125,9 @@ describe("the platform over Kafka", () => {
       const admin = (await api.signIn(secrets.ADMIN_EMAIL, secrets.ADMIN_PASSWORD)).token;
       const players = new Players(api, token);
       let deposits = 0;
-      let isOver = false;
+      const traffic = { isOver: false };
       const paying = (async () => {
-        while (!isOver) {
+        while (!traffic.isOver) {
           const { status } = await api.call("POST", `/v1/ops/wallets/${userId}/deposits`, {
             token: admin,
             body: { amount: 1 },
@@ -145,7 +145,7 @@ describe("the platform over Kafka", () => {
       await players.more(BEATS);
       await kafka.restartBridge();
       await players.more(BEATS);
-      isOver = true;
+      traffic.isOver = true;
       await Promise.all([players.stop(), paying]);
 
       const overview = async () =>
