@@ -11,7 +11,6 @@ import type { HistoryOverview } from "../../src/contracts/history.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { d1HistoryRows } from "../support/platforms/d1-history-rows.ts";
 import { startPlatformOn } from "../support/platforms/e2e-platform.ts";
-import { launchScript, runtimeOf } from "../support/platforms/launched-script.ts";
 import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 import { until } from "../support/until.ts";
 import { LOGIN, startOwnKafka, type OwnKafka } from "./support/own-kafka.ts";
@@ -190,36 +189,6 @@ describe("the platform over Kafka", () => {
       expect(taken).not.toContain("missed");
       expect(taken.filter((what) => what === "applied")).toHaveLength(deposits);
       expect(follower.state.accounts[userId]?.balance).toBe(deposits);
-    },
-  );
-});
-
-describe("npm start -- --kafka", () => {
-  it(
-    "loses no acked report when the runtime is killed in the middle of the traffic",
-    { timeout: 480_000 },
-    async () => {
-      const state = join(folder, "launched");
-      copyMigratedState(state);
-      const args = ["--port", "0", "--state", state, "--kafka", "--var", "RATE_LIMIT_SCALE:1000"];
-      const first = launchScript([...args, "--var", "FLUSH_WINDOW_MS:500"]);
-      const api = new ApiClient(await first.ready);
-      const { token } = await api.signUp("viewer@example.com", PASSWORD);
-      const players = new Players(api, token);
-      await players.more(2 * BEATS);
-      process.kill(runtimeOf(first), "SIGKILL");
-      await players.stop().catch(() => undefined);
-      await first.ended;
-
-      const second = launchScript([...args, "--var", "FLUSH_WINDOW_MS:500"]);
-      const again = new ApiClient(await second.ready);
-      const signedIn = await again.signIn("viewer@example.com", PASSWORD);
-      const { body } = await again.call("GET", "/v1/history?limit=100", { token: signedIn.token });
-      const items = body["items"] as { itemId: string; positionMs: number }[];
-      for (const [item, positionMs] of players.acked)
-        expect(items.find(({ itemId }) => itemId === item)?.positionMs).toBeGreaterThanOrEqual(positionMs);
-      second.process.kill("SIGTERM");
-      expect(await second.ended).toBe(0);
     },
   );
 });
