@@ -7,6 +7,7 @@ import {
 } from "miniflare";
 import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { bundleWorker } from "./bundle.ts";
+import { optionalSecretsOf } from "./optional-secrets.ts";
 import { GATEWAY, type WorkerConfig } from "./worker-configs.ts";
 
 /** A worker ready to run: its options for the runtime and its bundled code. */
@@ -15,7 +16,7 @@ export type RunnableWorker = V4WorkerOptions;
 interface PrepareOptions {
   /** Vars by name; each reaches every worker whose config knows it. */
   readonly vars?: Readonly<Record<string, string>>;
-  /** Secrets by name; each reaches only the workers whose config requires it. */
+  /** Secrets by name; each reaches only the workers that require it, or can use it. */
   readonly secrets?: Readonly<Record<string, string>>;
   /** For benchmarks: what to bundle otherwise. */
   readonly plugins?: readonly Plugin[];
@@ -44,6 +45,7 @@ export async function prepareWorker(
       ...(workerOptions.bindings as Record<string, string>),
       ...pick(known, vars),
       ...pick(required, secrets),
+      ...optionalSecretsOf(name, secrets),
     },
   };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { isOperatorPassword, OPERATOR_PASSWORD_RULE } from "../../src/contracts/identity.ts";
 import { LaunchError } from "../runtime/launch-error.ts";
+import { optionalSecretsOf } from "../runtime/optional-secrets.ts";
 import type { WorkerConfig } from "../runtime/worker-configs.ts";
 
 const secretsFileSchema = z.record(z.string(), z.string());
@@ -18,15 +19,15 @@ export function readSecretsFile(path: string): Readonly<Record<string, string>> 
 }
 
 /**
- * The secrets that one worker requires, and no other: nobody gets a key that isn't theirs. Throws
- * where one is missing, or would be refused by its worker.
+ * The secrets that one worker requires or can use, and no other: nobody gets a key that isn't
+ * theirs. Throws where a required one is missing, or would be refused by its worker.
  */
 export function secretsFor(
   { name, config }: WorkerConfig,
   all: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
   const required = config.secrets?.required ?? [];
-  return Object.fromEntries(
+  const given = Object.fromEntries(
     required.map((secret) => {
       const value = all[secret];
       if (value === undefined)
@@ -39,6 +40,7 @@ export function secretsFor(
       return [secret, value];
     }),
   );
+  return { ...optionalSecretsOf(name, all), ...given };
 }
 
 /**

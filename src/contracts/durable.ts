@@ -155,7 +155,7 @@ export const SHARED_UPSTREAMS = [
 ] as const;
 
 /** Of the history, whose cells, databases and queues config alone adds. */
-const SHARED_OF_HISTORY = /^history-(?:[a-z][a-z0-9]{0,15}-)?(?:db-\d{1,3}|queue)$/;
+const SHARED_OF_HISTORY = /^history-(?:[a-z][a-z0-9]{0,15}-)?(?:db-\d{1,3}|kafka|queue)$/;
 
 /** Whether all isolates share the breaker state of this upstream. */
 export function isSharedUpstream(upstream: string): boolean {

@@ -269,6 +269,17 @@ export interface CellOverview {
   readonly shards: number | null;
 }
 
+/** How far a partition of the bus between shards and job has been read. */
+export interface BusStatus {
+  /** Absent: of `main`. */
+  readonly cell?: string;
+  readonly partition: number;
+  /** Messages that are not done yet; null while the bus can't be asked. */
+  readonly lag: number | null;
+  /** So many of them were tried and come again. */
+  readonly late: number;
+}
+
 export interface HistoryOverview {
   readonly flushWindowMs: number;
   /** Of `main`; those of all cells are in `cells`. */
@@ -278,7 +289,12 @@ export interface HistoryOverview {
   /** Absent from a history of the release before. */
   readonly cells?: readonly CellOverview[];
   /**
-   * Messages the queue gave up on since ever (their records are still pending and will be sent
+   * Each partition of each cell, where Kafka is the bus; null while those can't be had. Absent
+   * where a queue is.
+   */
+  readonly bus?: readonly BusStatus[] | null;
+  /**
+   * Messages that were given up since ever (their records are still pending and will be sent
    * again). This and what follows is null while a database is away.
    */
   readonly deadLetters: number | null;

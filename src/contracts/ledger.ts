@@ -107,8 +107,19 @@ export interface LedgerChange {
   readonly at: number;
 }
 
-/** Where a ledger's changes go: nowhere, or to its queue. */
-export const CHANGE_SINKS = ["off", "queue"] as const;
+/**
+ * What Kafka and Pipelines are given for a change (docs/events.md). Fields are added and never
+ * change their meaning under one `v`.
+ */
+export interface ChangeEvent extends LedgerChange {
+  readonly v: typeof CHANGE_EVENT_VERSION;
+  /** The same for the same change, however often it is told; of no other in any ledger. */
+  readonly id: string;
+}
+export const CHANGE_EVENT_VERSION = 1;
+
+/** Where a ledger's changes go: nowhere, to its queue, to Kafka or into a pipeline. */
+export const CHANGE_SINKS = ["off", "queue", "kafka", "pipeline"] as const;
 export type ChangeSinkName = (typeof CHANGE_SINKS)[number];
 
 /** A page of the change stream, and where it goes now: `off`, and nothing is added to it. */

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { guardVars } from "../platform/guard/guard-config.ts";
+import { KAFKA_MISSING, kafkaAccess, kafkaVars } from "../platform/kafka/kafka-vars.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 import { cellsVar, parsedVar, readConfig, wholeNumberVar } from "../platform/config.ts";
 import { parseBucketRanges } from "./biz/buckets-of-before.ts";
@@ -15,19 +16,29 @@ const bucketRangesVar = z.string().transform((text, ctx) => {
   }
 });
 
-const schema = z.object({
-  LOG_LEVEL: z.enum(LOG_LEVELS),
-  FLUSH_WINDOW_MS: wholeNumberVar(100, 3_600_000),
-  COMMIT_GROUP: wholeNumberVar(1, 1_000),
-  COMMIT_WAIT_MS_MAX: wholeNumberVar(0, 400),
-  FINISHED_AT: parsedVar(parseFinishedAt),
-  STARTED_AT_MS: wholeNumberVar(1, 3_600_000),
-  REPORT_PACE_MS: wholeNumberVar(1_000, 600_000),
-  CELLS: cellsVar(),
-  HISTORY_SHARDS: wholeNumberVar(1, 4_096),
-  HISTORY_BUCKETS: z.optional(bucketRangesVar),
-  ...guardVars,
-});
+/** What carries keys from shards to the job. */
+const BUSES = ["queue", "kafka"] as const;
+
+const schema = z
+  .object({
+    LOG_LEVEL: z.enum(LOG_LEVELS),
+    FLUSH_WINDOW_MS: wholeNumberVar(100, 3_600_000),
+    COMMIT_GROUP: wholeNumberVar(1, 1_000),
+    COMMIT_WAIT_MS_MAX: wholeNumberVar(0, 400),
+    FINISHED_AT: parsedVar(parseFinishedAt),
+    STARTED_AT_MS: wholeNumberVar(1, 3_600_000),
+    REPORT_PACE_MS: wholeNumberVar(1_000, 600_000),
+    CELLS: cellsVar(),
+    HISTORY_SHARDS: wholeNumberVar(1, 4_096),
+    HISTORY_BUCKETS: z.optional(bucketRangesVar),
+    HISTORY_BUS: z.enum(BUSES).default("queue"),
+    ...kafkaVars,
+    ...guardVars,
+  })
+  .refine((config) => config.HISTORY_BUS !== "kafka" || kafkaAccess(config) !== null, {
+    path: ["HISTORY_BUS"],
+    message: KAFKA_MISSING,
+  });
 
 /** Vars of earlier releases, and what has taken their place. */
 export const GONE_VARS = {

@@ -2,11 +2,15 @@ import { waitUntil } from "cloudflare:workers";
 import { MAIN_CELL, type Cell } from "../contracts/cell.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer, requestTimer } from "../platform/guard/call-timer.ts";
+import { kafkaRest } from "../platform/kafka/kafka-rest.ts";
+import { kafkaAccess } from "../platform/kafka/kafka-vars.ts";
 import { tellGoneVars } from "../platform/gone-vars.ts";
 import { failureFields, failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/call/current-patience.ts";
 import { wireWorker } from "../platform/wire-worker.ts";
+import { BusPuller } from "./biz/bus-puller.ts";
+import { BusReader } from "./biz/bus-reader.ts";
 import { requireCellBindings } from "./biz/cell-bindings.ts";
 import { cellJob } from "./biz/cell-job.ts";
 import { Cells } from "./biz/cells.ts";
@@ -19,6 +23,7 @@ import { jobOfCells } from "./biz/job-of-cells.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
 import { databaseNumber } from "./biz/placement.ts";
+import { pullerName } from "./biz/puller-name.ts";
 import { Operators } from "./biz/operators.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
@@ -39,6 +44,7 @@ import { flushQueue } from "./data/flush-queue.ts";
 import { byNumber, databaseFinder, historyDatabases } from "./data/history-databases.ts";
 import { jobShards } from "./data/job-shards.ts";
 import { mappingSources } from "./data/mapping-sources.ts";
+import { pullerPartition, pullerPlaceStore } from "./data/puller-place.ts";
 import { readStoredMapping, ShardFacts, writeStoredMapping } from "./data/shard-facts.ts";
 import { ShardListeners } from "./data/shard-listeners.ts";
 import type { ShardSql } from "./data/shard-sql.ts";
@@ -56,8 +62,11 @@ const UPSTREAMS = {
   // One call of a shard at a time, sixteen shards in an isolate.
   comet: { timeoutMs: CALL_TIMEOUT_MS.comet, maxConcurrent: 64, failsApart: true },
   queue: { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: { reads: 1, writes: 64 } },
+  kafka: { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: 64 },
+  puller: { timeoutMs: CALL_TIMEOUT_MS.puller, maxConcurrent: 64 },
   // Shards are called from requests and jobs, and from the mapping object only until there is a
-  // mapping: what is left behind ends with them, and each report would pay for the clearing.
+  // mapping: what is left behind ends with them, and each report would pay for the clearing. A
+  // puller, which does jobs, is kept awake by it for 15 s, once in a flush.
   shard: { timeoutMs: CALL_TIMEOUT_MS.shard, maxConcurrent: 512, timer: requestTimer },
 } as const;
 
@@ -100,9 +109,15 @@ const workerOf = oncePerEnv((env: HistoryEnv) => {
 
 /** The cells of the platform, each with what it reaches. */
 const cellsOf = oncePerEnv((env: HistoryEnv) => {
-  const { CELLS, HISTORY_BUCKETS = null } = readHistoryConfig(env);
+  const config = readHistoryConfig(env);
+  const { CELLS, HISTORY_BUCKETS = null } = config;
   requireCellBindings(CELLS, Object.keys(env));
   const { logger, makeGuard } = workerOf(env);
+  const access = config.HISTORY_BUS === "kafka" ? kafkaAccess(config) : null;
+  const kafka =
+    access === null
+      ? null
+      : { rest: kafkaRest(access), pullers: env.PULLER, onFailure: failureLine(logger, "bus failed") };
   const upstreamsOf = (cell: Cell): CellUpstreams =>
     new CellUpstreams({
       cell,
@@ -110,6 +125,7 @@ const cellsOf = oncePerEnv((env: HistoryEnv) => {
       limits: UPSTREAMS,
       databases: historyDatabases(env, cell.name),
       queue: flushQueue(env, cell.name),
+      kafka,
       shards: env.SHARD,
       mapping: env.MAPPING,
       comets: env.COMET,
@@ -177,6 +193,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
   const { logger } = workerOf(env);
   const known = cellsOf(env);
   const cells = known.with((cell) => wireCell(env, cell));
+  const buses = known.all.flatMap(({ bus }) => bus ?? []);
   return {
     now,
     cells,
@@ -185,6 +202,10 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
       cells: cells.with(({ operators }) => operators),
       flushWindowMs: config.FLUSH_WINDOW_MS,
       readFailures: failuresOfCells(cells.all.map(({ readFailures }) => readFailures)),
+      readBus:
+        buses.length === 0
+          ? null
+          : async () => (await Promise.all(buses.map((bus) => bus.statuses()))).flat(),
       rejected: cells.all.flatMap(({ rejected }) => rejected),
     }),
     upstreams: known.all.flatMap(({ shared }) => shared),
@@ -199,6 +220,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
     }),
     sweep: createSweep({
       wakeShards: () => everyOne(cells.all, ({ wakeShards }) => wakeShards()),
+      wakePullers: buses.length === 0 ? null : () => everyOne(buses, (bus) => bus.wakeAll()),
       retentions: cells.all.flatMap(({ retentions }) => retentions),
       now,
       onFailure: failureLine(logger, "sweep failed"),
@@ -277,5 +299,34 @@ export function wireMapping(state: DurableObjectState, env: HistoryEnv): Mapping
     before: cell.before,
     onBackgroundFailure: (what, error) =>
       workerOf(env).logger.warn("mapping not read", { cell: cell.name, what, ...failureFields(error) }),
+  });
+}
+
+/** The object that reads a partition of the bus, and has the job do what it finds. */
+export function wirePuller(state: DurableObjectState, env: HistoryEnv): BusPuller {
+  const { storage } = state;
+  const { cell, partition } = pullerPartition(storage.kv, state.id.name);
+  const name = pullerName({ cell, partition });
+  const onFailure = failureLine(workerOf(env).logger, "bus failed", { puller: name });
+  const { bus } = cellsOf(env).of(cell);
+  const reader =
+    bus === null
+      ? null
+      : new BusReader({
+          name,
+          partition: bus.partition(partition),
+          store: pullerPlaceStore(storage.kv),
+          // As the queue and its dead letters are named, by which the consumer tells them apart.
+          handOver: (messages, isDead) => wire(env).consume({ queue: isDead ? "bus-dead" : "bus", messages }),
+          now,
+          onFailure,
+        });
+  return new BusPuller({
+    ...(cell !== MAIN_CELL && { cell }),
+    partition,
+    reader,
+    alarm: { at: () => storage.getAlarm(), set: (atMs) => storage.setAlarm(atMs) },
+    now,
+    onBackgroundFailure: onFailure,
   });
 }

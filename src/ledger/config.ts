@@ -2,6 +2,7 @@ import * as z from "zod";
 import { AMOUNT_MAX, CHANGE_SINKS, ledgerSchema } from "../contracts/ledger.ts";
 import { readConfig, wholeNumberVar } from "../platform/config.ts";
 import { guardVars } from "../platform/guard/guard-config.ts";
+import { KAFKA_MISSING, kafkaAccess, kafkaVars } from "../platform/kafka/kafka-vars.ts";
 import { LOG_LEVELS } from "../platform/logger.ts";
 
 const PAUSES_MAX = 20;
@@ -33,7 +34,12 @@ const schema = z
     CHANGE_STREAM: z.enum(["on", "off"]).optional(),
     DEPOSIT_MAX: amountVar,
     DEPOSITS_PER_DAY_MAX: amountVar,
+    ...kafkaVars,
     ...guardVars,
+  })
+  .refine((config) => config.CHANGE_SINK !== "kafka" || kafkaAccess(config) !== null, {
+    path: ["CHANGE_SINK"],
+    message: KAFKA_MISSING,
   })
   // Left over from a release before: whoever set it to something else would lose a stream that
   // somebody reads, or pay for one that nobody does.

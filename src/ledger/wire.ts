@@ -5,8 +5,11 @@ import type { RealtimePushes } from "../contracts/realtime-rpc.ts";
 import { CALL_TIMEOUT_MS } from "../platform/guard/call-timeouts.ts";
 import { clearingTimer } from "../platform/guard/call-timer.ts";
 import { faultInjector } from "../platform/guard/faults.ts";
+import type { Guard } from "../platform/guard/guard.ts";
 import { guardedD1 } from "../platform/guard/guarded-d1.ts";
 import { guardedRpc } from "../platform/guard/guarded-rpc.ts";
+import { kafkaRest } from "../platform/kafka/kafka-rest.ts";
+import { KAFKA_MISSING, kafkaAccess } from "../platform/kafka/kafka-vars.ts";
 import { createLogger, failureLine } from "../platform/logger.ts";
 import { oncePerEnv } from "../platform/once-per-env.ts";
 import { currentPatience } from "../platform/call/current-patience.ts";
@@ -17,7 +20,7 @@ import { ChangeTailer } from "./biz/change-tailer.ts";
 import { Deposits } from "./biz/deposits.ts";
 import { GIVES_UP_AFTER_MS, SLOW_LANE_MS } from "./biz/delivery-schedule.ts";
 import { Operators } from "./biz/operators.ts";
-import type { TellSettled } from "./biz/ports.ts";
+import type { ChangeSink, TellSettled } from "./biz/ports.ts";
 import { Publisher } from "./biz/publisher.ts";
 import { publishOnce } from "./biz/publish-once.ts";
 import { Receiver } from "./biz/receiver.ts";
@@ -26,6 +29,7 @@ import { Settlement } from "./biz/settlement.ts";
 import { createSweep } from "./biz/sweep.ts";
 import { Transfers } from "./biz/transfers.ts";
 import { readLedgerConfig } from "./config.ts";
+import { changePipeline, kafkaChangeSink, pipelineChangeSink } from "./data/change-sinks.ts";
 import { d1Audit } from "./data/d1-audit.ts";
 import { d1Changes } from "./data/d1-changes.ts";
 import { d1DeadLetters } from "./data/d1-dead-letters.ts";
@@ -93,8 +97,9 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
       env.PEER_QUEUE,
       makeGuard(`${peer}-queue`, { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
-    sink: queueChangeSink(
-      env.CHANGES_QUEUE,
+    sink: wireSink(
+      env,
+      config,
       makeGuard(`${ledger}-changes`, { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: MAX_CONCURRENT }),
     ),
     wakePublisher: publisherWaker({
@@ -111,6 +116,20 @@ function wireCalls(env: LedgerEnv, config: ReturnType<typeof readLedgerConfig>) 
     onFailure,
     logger,
   };
+}
+
+/** Where changes go; null: nowhere. */
+function wireSink(
+  env: LedgerEnv,
+  config: ReturnType<typeof readLedgerConfig>,
+  guard: Guard,
+): ChangeSink | null {
+  if (config.CHANGE_SINK === "off") return null;
+  if (config.CHANGE_SINK === "queue") return queueChangeSink(env.CHANGES_QUEUE, guard);
+  if (config.CHANGE_SINK === "pipeline") return pipelineChangeSink(changePipeline(env), guard);
+  const access = kafkaAccess(config);
+  if (access === null) throw new RangeError(`CHANGE_SINK ${KAFKA_MISSING}`);
+  return kafkaChangeSink(kafkaRest(access), guard, config.LEDGER);
 }
 
 /** Who tells users that their money has arrived; nobody where no sockets are bound. */
@@ -149,8 +168,8 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const outbox = d1Outbox(db);
   const operatorStore = d1Operators(db);
   const changes = d1Changes(db, ledger);
-  const isStreaming = config.CHANGE_SINK === "queue";
-  const tailer = isStreaming ? new ChangeTailer({ store: changes, sink }) : null;
+  const isStreaming = sink !== null;
+  const tailer = sink === null ? null : new ChangeTailer({ store: changes, sink });
   /** Of those who have nothing to be sent but their changes. */
   const wakeForChanges = isStreaming ? wakePublisher : () => undefined;
   const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, tellSettled, ids, now });

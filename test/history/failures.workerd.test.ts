@@ -91,6 +91,7 @@ describe("retention", () => {
     const failures: unknown[] = [];
     const sweep = createSweep({
       wakeShards: async () => undefined,
+      wakePullers: null,
       retentions: [oldUnreadable(db), oldRejected(db)],
       now,
       onFailure: (_what, error) => void failures.push(error),
@@ -116,6 +117,7 @@ describe("retention", () => {
     expect((await summary()).deadLetters).toBe(232);
     const sweep = createSweep({
       wakeShards: async () => undefined,
+      wakePullers: null,
       retentions: [oldLetters(db)],
       now,
       onFailure: (_what, error) => expect.unreachable(String(error)),

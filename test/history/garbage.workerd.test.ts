@@ -2,7 +2,14 @@ import { runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { describe } from "vitest";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import { Erasure, HistoryMapping, Operations, Playback, Sockets } from "../../src/history/worker.ts";
+import {
+  Erasure,
+  HistoryMapping,
+  HistoryPuller,
+  Operations,
+  Playback,
+  Sockets,
+} from "../../src/history/worker.ts";
 import { testGarbageCalls } from "../support/workers/garbage-calls.ts";
 
 const remotes = exports as unknown as Readonly<Record<string, object>>;
@@ -195,5 +202,16 @@ describe("what is asked of history", () => {
       ),
     calls: { current: { buckets: 7, "takesMap?": true } },
     bad: { "current buckets": [-1, 0.5, 2 ** 32, "7", null], "current takesMap": ["yes", 1, null] },
+  });
+
+  const puller = env.PULLER.getByName("main-0");
+  testGarbageCalls({
+    name: "HistoryPuller",
+    entrypoint: HistoryPuller,
+    remote: () => puller,
+    world: () =>
+      runInDurableObject(puller, (_object, state) => JSON.stringify(state.storage.kv.get("place") ?? null)),
+    calls: { wake: {}, status: {} },
+    bad: {},
   });
 });

@@ -45,3 +45,7 @@ describe("a shard", () => {
 describe("the mapping's object", () => {
   testEviction(env.MAPPING, () => "main", { current: [0] });
 });
+
+describe("a puller", () => {
+  testEviction(env.PULLER, (index) => `main-${index}`, { wake: [], status: [] });
+});

@@ -245,6 +245,7 @@ describe("operators", () => {
       rejected: stores,
       flushWindowMs: 1,
       readFailures: () => Promise.reject(new Error("nobody asks")),
+      readBus: null,
       cells: onlyMain({
         name: "main",
         directory: new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) }),

@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     name: "kafka",
     include: ["test/kafka/**/*.test.ts"],
-    globalSetup: ["test/kafka/support/one-broker.ts"],
+    globalSetup: ["test/kafka/support/one-broker.ts", "test/support/platforms/migrated-state.ts"],
     testTimeout: 60_000,
     hookTimeout: 90_000,
     fileParallelism: false,

@@ -26,6 +26,19 @@ describe("the secrets of a deployment", () => {
       expect(holdersOf(name)).toEqual(["playhead-identity"]);
   });
 
+  it("give what a worker can do without to those who can use it, where it is there", () => {
+    const withKafka = { ...secrets, UPSTASH_KAFKA_REST_PASSWORD: "secret" };
+    const holders = configs.filter(
+      (config) => "UPSTASH_KAFKA_REST_PASSWORD" in secretsFor(config, withKafka),
+    );
+    expect(holders.map(({ name }) => name).toSorted()).toEqual([
+      "playhead-history",
+      "playhead-savings",
+      "playhead-wallet",
+    ]);
+    expect(holdersOf("UPSTASH_KAFKA_REST_PASSWORD")).toEqual([]);
+  });
+
   it("are refused by worker and name where one is missing", () => {
     expect(() => configs.map((config) => secretsFor(config, {}))).toThrow(
       "playhead-gateway requires the secret GATEWAY_SIGNING_KEY",

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { COUNTERS } from "./history/history-counters.ts";
+import { BUS_COUNTERS, COUNTERS } from "./history/history-counters.ts";
 import { addCounts, type Counts } from "./kernel/counts.ts";
 import { FAULTS_MENDED } from "./history/history-known-faults.ts";
 import { simulateHistory } from "./history/history-sim.ts";
@@ -12,7 +12,8 @@ import { areTooManyAnew, REALTIME_COUNTERS } from "./realtime/realtime-counters.
 import { simulateRealtime } from "./realtime/realtime-sim.ts";
 
 /*
- * npm run test:sim [-- --only history|ledger|ledger-long|ledger-switched|realtime] [--seeds N]
+ * npm run test:sim
+ * [-- --only history|history-kafka|ledger|ledger-long|ledger-switched|realtime] [--seeds N]
  * [--from N] [--seed N [--fault NAME]]: simulates the history, the ledgers and realtime from many
  * seeds, one thread a core, or replays one, where NAME is a known fault of the history whose
  * trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed fails, if time ran out
@@ -26,6 +27,8 @@ import { simulateRealtime } from "./realtime/realtime-sim.ts";
 const SEEDS: Readonly<Record<Name, { readonly usual: number; readonly tell: number }>> = {
   // Most are short, and what is rare is rarer in them.
   history: { usual: 10_000, tell: 2_000 },
+  // Its keys go over Kafka.
+  "history-kafka": { usual: 10_000, tell: 300 },
   ledger: { usual: 10_000, tell: 150 },
   // Each lives for weeks.
   "ledger-long": { usual: 100, tell: 20 },
@@ -46,6 +49,7 @@ interface Outcome {
 
 const SIMULATORS = {
   history: simulateHistory,
+  "history-kafka": (seed: number) => simulateHistory(seed, { bus: "kafka" }),
   ledger: simulateLedgers,
   "ledger-long": (seed: number) => simulateLedgers(seed, { profile: "long" }),
   "ledger-switched": (seed: number) => simulateLedgers(seed, { stream: "switched" }),
@@ -53,6 +57,7 @@ const SIMULATORS = {
 } satisfies Record<string, (seed: number) => Promise<Outcome>>;
 const COUNTED: Readonly<Record<Name, readonly string[]>> = {
   history: COUNTERS,
+  "history-kafka": BUS_COUNTERS,
   ledger: LEDGER_COUNTERS,
   "ledger-long": LONG_COUNTERS,
   "ledger-switched": SWITCHED_COUNTERS,

@@ -1,11 +1,18 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { spreadEvenly } from "../../src/history/biz/bucket-map.ts";
 import { isSharedUpstream } from "../../src/contracts/durable.ts";
 import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
-import { Erasure, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
+import { Erasure, HistoryPuller, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
+import { KafkaStandIn } from "../support/kafka/kafka-stand-in.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
-import { historyBindings, hungD1, hungService, namespaceOf } from "../support/workers/hung-bindings.ts";
+import {
+  historyBindings,
+  hungD1,
+  hungService,
+  namespaceOf,
+  never,
+} from "../support/workers/hung-bindings.ts";
 import { forgetGuards, guardsMade, opens } from "../support/workers/wired-guards.ts";
 
 // Before anything is imported: modules keep `Date.now` as their clock.
@@ -28,7 +35,7 @@ const ONE_SHARD = {
 };
 
 /** As much of an object's state as a shard uses. */
-function stateOf(shard: number): DurableObjectState {
+function stateOf(shard: number, name = `shard-${shard}`): DurableObjectState {
   const storage = {
     sql: new SqliteShardSql(),
     kv: { get: (key: string) => (key === "shard" ? shard : undefined), put: () => undefined },
@@ -37,7 +44,7 @@ function stateOf(shard: number): DurableObjectState {
     transactionSync: (work: () => unknown) => work(),
   };
   return {
-    id: { name: `shard-${shard}` },
+    id: { name },
     storage,
     blockConcurrencyWhile: (work: () => Promise<unknown>) => work(),
   } as unknown as DurableObjectState;
@@ -56,10 +63,12 @@ function history(mapping: object = ONE_SHARD, more: object = {}) {
     HISTORY_DB_1: hungD1(),
     FLUSH_QUEUE: hungService(),
     COMET: namespaceOf(hungService()),
+    PULLER: namespaceOf(hungService()),
     ...more,
   } as unknown as HistoryEnv;
   const ctx = { waitUntil: () => undefined } as unknown as ExecutionContext;
   return {
+    puller: new HistoryPuller(stateOf(0, "main-0"), env),
     playback: new Playback(ctx, env),
     operations: new Operations(ctx, env),
     erasure: new Erasure(ctx, env),
@@ -78,7 +87,16 @@ interface Row {
   readonly call: (of: History, index: number, ms?: number) => Promise<unknown>;
   readonly driving?: Parameters<typeof opens>[2];
   readonly hungMapping?: boolean;
+  /** What Kafka answers, where it is the bus; hangs if absent. */
+  readonly kafka?: typeof fetch;
 }
+
+const OVER_KAFKA = {
+  HISTORY_BUS: "kafka",
+  UPSTASH_KAFKA_REST_URL: "https://kafka.example",
+  UPSTASH_KAFKA_REST_USERNAME: "user",
+  UPSTASH_KAFKA_REST_PASSWORD: "password",
+};
 
 const REPORT = { kind: "video", itemId: "m1", positionMs: 1, event: "playing" } as const;
 
@@ -87,6 +105,15 @@ const coldUsers: Row = {
   what: "users who are not in memory",
   call: async ({ shard }, index) => (await shard(index)).list(`user-${index}`, { limit: 20 }),
   driving: { atOnce: 80 },
+};
+
+const flushes: Row = {
+  what: "flushes",
+  call: async ({ shard }, index) => {
+    const one = await shard(index);
+    await one.report("ada", [REPORT]);
+    await one.flush();
+  },
 };
 
 /** For each upstream calls that need it, with the time that their caller grants. */
@@ -128,16 +155,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   ],
   "history-db-0": [coldUsers],
   "history-db-1": [coldUsers],
-  "history-queue": [
-    {
-      what: "flushes",
-      call: async ({ shard }, index) => {
-        const one = await shard(index);
-        await one.report("ada", [REPORT]);
-        await one.flush();
-      },
-    },
-  ],
+  "history-queue": [flushes],
   "history-comet": [
     {
       what: "news",
@@ -151,6 +169,22 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
     },
   ],
 };
+
+/** The same where Kafka is the bus, which is in the place of the queue. */
+const ROWS_OVER_KAFKA: Readonly<Record<string, readonly Row[]>> = {
+  "history-kafka": [
+    flushes,
+    { what: "a puller's alarm", call: ({ puller }) => puller.alarm(), driving: { atOnce: 8, rounds: 4 } },
+    { what: "a puller's status", call: ({ puller }) => puller.status() },
+  ],
+  "history-puller": [
+    {
+      ...flushes,
+      what: "flushes, which are sent all the same",
+      kafka: new KafkaStandIn({ topics: { "playhead-history-flush": 1 } }).fetch,
+    },
+  ],
+};
 const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
   rows.map((row) => [upstream, row.what, row] as const),
 );
@@ -159,6 +193,7 @@ beforeEach(() => {
   vi.clearAllTimers();
   forgetGuards();
 });
+afterEach(() => void vi.unstubAllGlobals());
 
 describe("in a second cell", () => {
   it("every upstream has a guard of its own, named after the cell, and main's keep their names", async () => {
@@ -195,6 +230,29 @@ describe("in history", () => {
       expect(Object.keys(ROWS)).toEqual(expect.arrayContaining([...guardsMade()]));
     },
   );
+
+  it.each(
+    Object.entries(ROWS_OVER_KAFKA).flatMap(([upstream, rows]) =>
+      rows.map((row) => [upstream, row.what, row] as const),
+    ),
+  )("%s that hangs is left alone over Kafka: %s", async (upstream, _what, { call, driving, kafka }) => {
+    vi.stubGlobal("fetch", kafka ?? (() => never));
+    const one = history(ONE_SHARD, OVER_KAFKA);
+    expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
+    const known = [...Object.keys(ROWS), ...Object.keys(ROWS_OVER_KAFKA)];
+    expect(known).toEqual(expect.arrayContaining([...guardsMade()]));
+    expect(guardsMade()).not.toContain("history-queue");
+  });
+
+  it("operators see the rest while Kafka hangs, in their time", async () => {
+    vi.stubGlobal("fetch", () => never);
+    const shard = { ...hungService(), status: async () => ({ shard: 0 }) };
+    const { operations } = history(ONE_SHARD, { ...OVER_KAFKA, SHARD: namespaceOf(shard) });
+    const overview = operations.overview(contextOf(CALL_TIMEOUT_MS.operatorRpc));
+    for (let step = 0; step < CALL_TIMEOUT_MS.operatorRpc; step += 100)
+      await vi.advanceTimersByTimeAsync(100);
+    expect(await overview).toMatchObject({ shards: [{ shard: 0 }], bus: null });
+  });
 
   const hurried = EACH.filter(([, what]) => what === "reports" || what === "reads");
 

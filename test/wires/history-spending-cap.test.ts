@@ -74,8 +74,8 @@ it("says so to each caller, opens no breaker, uses up no message's retries, and 
     await erasure.erase(contextOf(CALL_TIMEOUT_MS.erasureRpc), "ada").catch(note);
     await erasure.erase(contextOf(CALL_TIMEOUT_MS.erasureRpc), "ada", "us").catch(note);
     const messages = [message(call, FLUSH), message(call, OF_US), message(call, "nobody's")];
-    await wired.consume({ queue: "playhead-history-flush", messages } as never);
-    await wired.consume({ queue: "playhead-history-flush-dead", messages } as never);
+    await wired.consume({ queue: "playhead-history-flush", messages });
+    await wired.consume({ queue: "playhead-history-flush-dead", messages });
     await wired.sweep(Date.now());
   }
   await expectNoneIsOpen();

@@ -3,7 +3,7 @@ import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { wire } from "../../src/ledger/wire.ts";
 import { Funds, Operations } from "../../src/ledger/worker.ts";
 import { contextOf } from "../support/workers/call-contexts.ts";
-import { guardBindings, hungD1, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
+import { guardBindings, hungD1, hungObjects, hungService, never } from "../support/workers/hung-bindings.ts";
 import { ledgerD1 } from "../ledger/support/ledger-d1.ts";
 import {
   forgetCalls,
@@ -29,6 +29,10 @@ const CALLS = 40;
 function wallet({ databaseHangs = false, sink = "queue" } = {}) {
   const env = {
     ...guardBindings(),
+    UPSTASH_KAFKA_REST_URL: "https://kafka.example",
+    UPSTASH_KAFKA_REST_USERNAME: "wallet",
+    UPSTASH_KAFKA_REST_PASSWORD: "secret",
+    CHANGES_PIPELINE: hungService(),
     LEDGER: "wallet",
     DELIVERY_SCHEDULE_MS: "2000,4000",
     DELIVERIES_PER_SECOND: "50",
@@ -58,6 +62,7 @@ type Wallet = ReturnType<typeof wallet>;
 interface Row {
   readonly what: string;
   readonly databaseHangs?: boolean;
+  readonly sink?: string;
   readonly before?: (of: Wallet) => Promise<unknown>;
   readonly call: (of: Wallet, index: number, ms?: number) => Promise<unknown>;
   readonly driving?: Parameters<typeof opens>[2];
@@ -140,16 +145,15 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       driving: { rounds: 2 },
     },
   ],
-  "wallet-changes": [
-    {
-      what: "changes",
-      before: async ({ wired, transferOf }) => {
-        await wired.sweep(Date.now());
-        await transferOf(1);
-      },
-      call: ({ wired }) => wired.publishOnce(),
+  "wallet-changes": ["queue", "kafka", "pipeline"].map((sink) => ({
+    what: `changes to a ${sink}`,
+    sink,
+    before: async ({ wired, transferOf }) => {
+      await wired.sweep(Date.now());
+      await transferOf(1);
     },
-  ],
+    call: ({ wired }) => wired.publishOnce(),
+  })),
   "wallet-publisher": [
     {
       what: "its alarm",
@@ -168,6 +172,7 @@ const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
 beforeEach(() => {
   vi.clearAllTimers();
   forgetGuards();
+  vi.stubGlobal("fetch", () => never);
 });
 
 describe("in a ledger", () => {
@@ -178,8 +183,8 @@ describe("in a ledger", () => {
 
   it.each(EACH)(
     "%s that hangs is left alone: %s",
-    async (upstream, _what, { databaseHangs = false, before, call, driving }) => {
-      const one = wallet({ databaseHangs });
+    async (upstream, _what, { databaseHangs = false, sink = "queue", before, call, driving }) => {
+      const one = wallet({ databaseHangs, sink });
       await before?.(one);
       expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
     },
@@ -204,6 +209,8 @@ describe("in a ledger", () => {
   it.each([
     ["off", [false, false]],
     ["queue", [true, true]],
+    ["kafka", [true, true]],
+    ["pipeline", [true, true]],
   ] as const)(
     "a change stream that is %s costs a deposit and a credit no call that it doesn't need",
     async (sink, asked) => {

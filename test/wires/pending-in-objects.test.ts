@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CodedError } from "../../src/contracts/errors.ts";
 import { BreakerState, FaultBoard, RateWindow } from "../../src/durable/worker.ts";
 import { confirmationOfState, newUserState } from "../../src/history/biz/user-state.ts";
-import { HistoryMapping, HistoryShard } from "../../src/history/worker.ts";
+import { HistoryMapping, HistoryPuller, HistoryShard } from "../../src/history/worker.ts";
 import { OutboxPublisher } from "../../src/ledger/worker.ts";
 import { Room } from "../../src/realtime/worker.ts";
 import { testKey } from "../support/workers/ed25519.ts";
@@ -13,6 +13,7 @@ import {
   hungObjects,
   hungService,
   namespaceOf,
+  never,
 } from "../support/workers/hung-bindings.ts";
 import { objectState } from "../support/workers/object-state.ts";
 import { backgroundWork } from "../support/workers/background-work.ts";
@@ -45,6 +46,13 @@ const HISTORY = {
   SHARD: hungObjects(),
   MAPPING: hungObjects(),
   COMET: hungObjects(),
+  PULLER: hungObjects(),
+};
+const OVER_KAFKA = {
+  HISTORY_BUS: "kafka",
+  UPSTASH_KAFKA_REST_URL: "https://kafka.example",
+  UPSTASH_KAFKA_REST_USERNAME: "user",
+  UPSTASH_KAFKA_REST_PASSWORD: "password",
 };
 const LEDGER = {
   ...guardBindings(),
@@ -143,6 +151,8 @@ const SHARD_CALLS = {
   alarm: [],
 };
 
+const PULLER_CALLS = { wake: [], status: [], alarm: [] };
+
 const CASES: Readonly<Record<string, Case>> = {
   "HistoryShard, which knows no mapping": {
     made: HistoryShard,
@@ -154,6 +164,13 @@ const CASES: Readonly<Record<string, Case>> = {
     made: HistoryShard,
     name: "shard-1",
     env: { ...HISTORY, MAPPING },
+    calls: SHARD_CALLS,
+    before: ["report", "bob", [HEARTBEAT]],
+  },
+  "HistoryShard, which has something pending for a Kafka that hangs": {
+    made: HistoryShard,
+    name: "shard-1",
+    env: { ...HISTORY, ...OVER_KAFKA, MAPPING },
     calls: SHARD_CALLS,
     before: ["report", "bob", [HEARTBEAT]],
   },
@@ -169,6 +186,18 @@ const CASES: Readonly<Record<string, Case>> = {
     name: "shard-1",
     env: { ...HISTORY, MAPPING: MAPPING_LATER },
     calls: SHARD_CALLS,
+  },
+  "HistoryPuller, over a Kafka that hangs": {
+    made: HistoryPuller,
+    name: "main-0",
+    env: { ...HISTORY, ...OVER_KAFKA },
+    calls: PULLER_CALLS,
+  },
+  "HistoryPuller, where a queue is the bus": {
+    made: HistoryPuller,
+    name: "main-0",
+    env: HISTORY,
+    calls: PULLER_CALLS,
   },
   HistoryMapping: { made: HistoryMapping, name: "main", env: HISTORY, calls: { current: [1] } },
   OutboxPublisher: {
@@ -248,6 +277,7 @@ async function pendingOf({ made: Made, name, env, before }: Case, method: string
 }
 
 beforeEach(() => {
+  vi.stubGlobal("fetch", () => never);
   vi.clearAllTimers();
   backgroundWork.pending = 0;
 });

@@ -1,5 +1,5 @@
 import { MAIN_CELL } from "../../contracts/cell.ts";
-import type { CellOverview, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
+import type { BusStatus, CellOverview, HistoryOverview, ShardStatus } from "../../contracts/history.ts";
 import type {
   RedriveReceipt,
   RedriveRejected,
@@ -26,6 +26,8 @@ interface OperatorsDeps {
   readonly cells: Cells<OperatorsCell>;
   readonly flushWindowMs: number;
   readonly readFailures: FailureReader;
+  /** How far each partition of each cell's bus is read; null where the bus has none. */
+  readonly readBus: (() => Promise<readonly BusStatus[]>) | null;
   /** One for each database that is bound, of each cell. */
   readonly rejected: readonly RejectedStore[];
 }
@@ -63,6 +65,7 @@ export class Operators {
   async overview(onFailure: OnFailure): Promise<HistoryOverview> {
     const { cells, flushWindowMs } = this.#deps;
     const failures = this.#failures(onFailure);
+    const bus = this.#bus(onFailure);
     const main = cells.of();
     const others = cells.all.filter((cell) => cell !== main);
     const [ofMain, ...ofOthers] = await Promise.all([
@@ -75,6 +78,7 @@ export class Operators {
       mappingVersion: ofMain.mappingVersion,
       shards: read.flatMap(({ statuses }) => statuses),
       cells: read.map(({ cell, mappingVersion, shards }) => ({ cell, mappingVersion, shards })),
+      ...(await bus),
       ...(await failures),
     };
   }
@@ -97,6 +101,18 @@ export class Operators {
     } catch (error) {
       onFailure("failures not read", error);
       return UNKNOWN;
+    }
+  }
+
+  /** The same of Kafka. */
+  async #bus(onFailure: OnFailure): Promise<Pick<HistoryOverview, "bus">> {
+    const { readBus } = this.#deps;
+    if (readBus === null) return {};
+    try {
+      return { bus: await readBus() };
+    } catch (error) {
+      onFailure("bus not read", error);
+      return { bus: null };
     }
   }
 

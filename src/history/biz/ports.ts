@@ -1,4 +1,4 @@
-import type { FailureCount, ItemKey } from "../../contracts/history.ts";
+import type { BusStatus, FailureCount, ItemKey } from "../../contracts/history.ts";
 import type { UserNews } from "../../contracts/realtime-rpc.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 import type { FlushMessage, QueueMessage } from "./flush-message.ts";
@@ -146,6 +146,80 @@ export interface ShardAlarm {
 /** Sends messages to the history job. */
 export interface FlushQueue {
   send(messages: readonly QueueMessage[]): Promise<void>;
+}
+
+/** A message of a partition of the bus, as it is kept there. */
+export interface BusRecord {
+  readonly offset: number;
+  readonly value: string | null;
+}
+
+/** One partition of the bus between shards and job. */
+export interface BusPartition {
+  /**
+   * What there is from an offset on, as far as one answer carries. Throws where it can't be had.
+   */
+  fetch(offset: number): Promise<readonly BusRecord[]>;
+  /** Its first offset, and the one that comes next. */
+  ends(): Promise<{ readonly first: number; readonly next: number }>;
+}
+
+/** A message that was tried and comes again. */
+export interface LateMessage {
+  readonly offset: number;
+  /** Which delivery the next one is. */
+  readonly attempts: number;
+  readonly dueAtMs: number;
+}
+
+/** How far a partition was read: all before `nextOffset` is done, but what is late. */
+export interface BusPlace {
+  readonly nextOffset: number;
+  readonly late: readonly LateMessage[];
+}
+
+/** Where a puller keeps it: one row, whole or not at all. */
+export interface BusPlaceStore {
+  /** Null where nothing was read yet. */
+  read(): BusPlace | null;
+  write(place: BusPlace): void;
+}
+
+/** A message of the bus on its way to the job, which says what becomes of it. */
+export interface BusMessage {
+  readonly id: string;
+  readonly body: unknown;
+  /** Which delivery it is. */
+  readonly attempts: number;
+  ack(): void;
+  retry(options?: { readonly delaySeconds?: number }): void;
+}
+
+/** Has the job do messages, or counts those that were given up. */
+export type HandOver = (messages: readonly BusMessage[], isDead: boolean) => Promise<void>;
+
+/** What a puller's object is asked. */
+export interface PullerRpc {
+  /** There may be something to be read in its partition. */
+  wake(): Promise<void>;
+  status(): Promise<BusStatus>;
+}
+
+/** The bus of a cell, where it is a log that pullers read. */
+export interface Bus {
+  /** How shards send. */
+  readonly queue: FlushQueue;
+  /** Has every partition looked at. */
+  wakeAll(): Promise<void>;
+  /** Of every partition. Throws where one can't be asked. */
+  statuses(): Promise<readonly BusStatus[]>;
+  partition(partition: number): BusPartition;
+}
+
+/** The alarm clock of a puller. */
+export interface PullerAlarm {
+  at(): Promise<number | null>;
+  set(atMs: number): Promise<void>;
 }
 
 /** Reads what the job has written. */

@@ -5,6 +5,8 @@ import type { Retention } from "./ports.ts";
 interface SweepDeps {
   /** Calls every shard, also where one fails, and has all write the newest format they know. */
   readonly wakeShards: () => Promise<void>;
+  /** Has every partition of the bus looked at; null where the bus has none. */
+  readonly wakePullers: (() => Promise<void>) | null;
   readonly retentions: readonly Retention[];
   readonly now: Clock;
   readonly onFailure: (what: string, error: unknown) => void;
@@ -12,10 +14,12 @@ interface SweepDeps {
 
 /**
  * What the cron does: wakes every shard, so that one that has lost its alarm sets it again, and
- * raises the format that they write; then deletes what is old.
+ * raises the format that they write; wakes who reads the bus, for the same reason; then deletes
+ * what is old.
  */
 export function createSweep({
   wakeShards,
+  wakePullers,
   retentions,
   now,
   onFailure,
@@ -23,6 +27,7 @@ export function createSweep({
   return sweepOf({
     steps: [
       { what: "wake every shard", run: wakeShards },
+      ...(wakePullers === null ? [] : [{ what: "wake every puller", run: wakePullers }]),
       ...retentions.map(({ what, prune }) => ({ what: `prune ${what}`, run: prune })),
     ],
     now,

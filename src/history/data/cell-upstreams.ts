@@ -2,13 +2,15 @@ import { MAIN_CELL, type Cell } from "../../contracts/cell.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { guardedD1, type GuardedD1Options } from "../../platform/guard/guarded-d1.ts";
 import type { MakeGuard, UpstreamOptions } from "../../platform/guard/guard-kit.ts";
+import type { KafkaRest } from "../../platform/kafka/kafka-rest.ts";
 import type { ObjectNamespace } from "../../platform/objects.ts";
 import { fingerprintOf, MAP_BEFORE, type MapBefore } from "../biz/buckets-of-before.ts";
 import { databaseNumber } from "../biz/placement.ts";
-import type { FlushQueue, ShardCall, TellComet } from "../biz/ports.ts";
+import type { Bus, FlushQueue, ShardCall, TellComet } from "../biz/ports.ts";
 import type { KeptMapping } from "../biz/shard-mapping.ts";
 import { cometStubs } from "./comet-stubs.ts";
 import type { NamedDatabase } from "./history-databases.ts";
+import { kafkaBus } from "./kafka-bus.ts";
 import { mappingStub } from "./mapping-stub.ts";
 import { queueSender } from "./queue-sender.ts";
 import { shardStubs } from "./shard-stubs.ts";
@@ -17,9 +19,17 @@ interface CellUpstreamsDeps {
   readonly cell: Cell;
   readonly makeGuard: MakeGuard;
   /** What each kind of upstream needs. */
-  readonly limits: Readonly<Record<"comet" | "database" | "mapping" | "queue" | "shard", UpstreamOptions>>;
+  readonly limits: Readonly<
+    Record<"comet" | "database" | "kafka" | "mapping" | "puller" | "queue" | "shard", UpstreamOptions>
+  >;
   readonly databases: readonly NamedDatabase[];
   readonly queue: Queue;
+  /** Null where the queue is the bus. */
+  readonly kafka: {
+    readonly rest: KafkaRest;
+    readonly pullers: ObjectNamespace;
+    readonly onFailure: (what: string, error: unknown) => void;
+  } | null;
   readonly shards: ObjectNamespace;
   readonly mapping: ObjectNamespace;
   /** Absent where there is no realtime worker. */
@@ -37,6 +47,8 @@ export class CellUpstreams {
   readonly name: string;
   readonly before: MapBefore | null;
   readonly queue: FlushQueue;
+  /** Where Kafka is what `queue` sends to; null elsewhere. */
+  readonly bus: Bus | null;
   readonly tellComet: TellComet;
   readonly askMapping: () => Promise<KeptMapping>;
   /** Names of those whose breakers' state isolates share, for operators. */
@@ -58,9 +70,23 @@ export class CellUpstreams {
     const mapping = makeGuard(named("mapping"), limits.mapping);
     const buckets = fingerprintOf(deps.before ?? MAP_BEFORE);
     this.askMapping = mappingStub({ namespace: deps.mapping, cell, guard: mapping, buckets });
-    const queue = makeGuard(named("queue"), limits.queue);
-    this.queue = queueSender(deps.queue, queue, name);
-    this.shared = [...this.#databases.map(({ guard }) => guard), queue].map(({ upstream }) => upstream);
+    const { kafka } = deps;
+    const guard =
+      kafka === null ? makeGuard(named("queue"), limits.queue) : makeGuard(named("kafka"), limits.kafka);
+    this.bus =
+      kafka === null
+        ? null
+        : kafkaBus({
+            ...kafka,
+            kafka: kafka.rest,
+            guard,
+            pullersGuard: makeGuard(named("puller"), limits.puller),
+            cell,
+          });
+    this.queue = this.bus?.queue ?? queueSender(deps.queue, guard, name);
+    this.shared = [...this.#databases.map((database) => database.guard), guard].map(
+      ({ upstream }) => upstream,
+    );
     this.tellComet = cometStubs({
       namespace: deps.comets,
       guard: makeGuard(named("comet"), limits.comet),

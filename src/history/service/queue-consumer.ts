@@ -12,6 +12,15 @@ export interface QueueConsumerDeps {
   readonly logger: Logger;
 }
 
+/** As much of a message as is used; it may be a queue's, or come from another bus. */
+type Delivered = Pick<Message, "id" | "body" | "attempts" | "ack" | "retry">;
+
+/** Messages of a queue, or of its dead-letter queue. */
+interface Batch {
+  readonly queue: string;
+  readonly messages: readonly Delivered[];
+}
+
 /**
  * A message's keys are pending and their lease ends in a minute: it need not wait longer than that.
  */
@@ -27,21 +36,21 @@ const DEAD_RETRY_MAX_S = 600;
  * one. A dead one is counted and not kept: its keys are pending in their shard, which sends them
  * again, so an outage leaves one row written a batch and nothing that grows.
  */
-export function queueConsumer(deps: QueueConsumerDeps): (batch: MessageBatch) => Promise<void> {
+export function queueConsumer(deps: QueueConsumerDeps): (batch: Batch) => Promise<void> {
   return async function consume(batch) {
     await (isDeadLetterQueue(batch.queue) ? countDead(deps, batch.messages) : runBatch(deps, batch.messages));
   };
 }
 
 /** Each is counted with its cell; of what can't be read nobody knows one, so `main` keeps it. */
-async function countDead(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
+async function countDead(deps: QueueConsumerDeps, messages: readonly Delivered[]): Promise<void> {
   const byCell = Map.groupBy(messages, ({ body }) => readQueueMessage(body)?.message.cell);
   for (const [cell, ofCell] of byCell) await countDeadOf(deps, ofCell, cell);
 }
 
 async function countDeadOf(
   deps: QueueConsumerDeps,
-  messages: readonly Message[],
+  messages: readonly Delivered[],
   cell: string | undefined,
 ): Promise<void> {
   const counts: Partial<Record<FailureKind, number>> = {};
@@ -66,9 +75,9 @@ async function countDeadOf(
   for (const message of messages) bringBack(message, error.cause, DEAD_RETRY_MAX_S);
 }
 
-async function runBatch(deps: QueueConsumerDeps, messages: readonly Message[]): Promise<void> {
-  const readable: { readonly message: Message; readonly body: QueueMessage }[] = [];
-  const unreadable: Message[] = [];
+async function runBatch(deps: QueueConsumerDeps, messages: readonly Delivered[]): Promise<void> {
+  const readable: { readonly message: Delivered; readonly body: QueueMessage }[] = [];
+  const unreadable: Delivered[] = [];
   let badKeys = 0;
   for (const message of messages) {
     const read = readQueueMessage(message.body);
@@ -87,7 +96,7 @@ async function runBatch(deps: QueueConsumerDeps, messages: readonly Message[]): 
 
 async function runReadable(
   { runJob, logger }: QueueConsumerDeps,
-  readable: readonly { readonly message: Message; readonly body: QueueMessage }[],
+  readable: readonly { readonly message: Delivered; readonly body: QueueMessage }[],
 ): Promise<void> {
   let outcomes: readonly MessageOutcome[] = [];
   const error = await failureOf(async () => {
@@ -109,7 +118,7 @@ async function runReadable(
  */
 async function noteBad(
   { failures, logger }: QueueConsumerDeps,
-  unreadable: readonly Message[],
+  unreadable: readonly Delivered[],
   badKeys: number,
 ): Promise<void> {
   if (unreadable.length === 0 && badKeys === 0) return;
@@ -129,12 +138,12 @@ async function noteBad(
   }
 }
 
-function bringBack(message: Message, error: unknown, maxS: number): void {
+function bringBack(message: Delivered, error: unknown, maxS: number): void {
   if (isAtSpendingCap(error)) bringAfterCap(message);
   else bringAgain(message, maxS);
 }
 
-function outlined({ id, body, attempts }: Message): UnreadableMessage {
+function outlined({ id, body, attempts }: Delivered): UnreadableMessage {
   return { id, outline: outlineOf(body), attempts };
 }
 

@@ -43,6 +43,8 @@ export const CALL_TIMEOUT_MS = {
   push: 3_000,
   /** A queue's batch is sent while somebody waits for an alarm, or an operator for a flush. */
   queue: 3_500,
+  /** Who reads the bus is woken after a batch was sent, by somebody who waits for that. */
+  puller: 1_000,
   /**
    * Bulk writes of jobs, for which nobody waits, and an erasure, which is one of them from afar.
    */

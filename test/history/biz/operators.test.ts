@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { BusStatus } from "../../../src/contracts/history.ts";
 import { Cells } from "../../../src/history/biz/cells.ts";
 import { Operators } from "../../../src/history/biz/operators.ts";
 import type { ShardCall } from "../../../src/history/biz/ports.ts";
@@ -26,7 +27,7 @@ function cellOf(name: string, shards: number, asked: string[], isAway = false) {
   return { name, directory, callShard };
 }
 
-function operators(asked: string[], away = "") {
+function operators(asked: string[], away = "", readBus: (() => Promise<readonly BusStatus[]>) | null = null) {
   const cells = [cellOf("us", 2, asked, away === "us"), cellOf("main", 1, asked, away === "main")];
   const row = (userId: string) => ({
     userId,
@@ -50,11 +51,24 @@ function operators(asked: string[], away = "") {
     cells: new Cells({ parts: new Map(cells.map((cell) => [cell.name, cell])), onUnknown: () => undefined }),
     flushWindowMs: 1_000,
     readFailures: async () => ({ deadLetters: 0, rejected: 0, failures: [] }),
+    readBus,
     rejected: [storeOf("ada", 0), storeOf("eve", 1), storeOf("joe", 0, "us")],
   });
 }
 
 describe("operators of several cells", () => {
+  it("see how far each partition of the bus is read, or that it can't be had, and nothing where there is none", async () => {
+    const status = { partition: 0, lag: 3, late: 1 };
+    const told: string[] = [];
+    const busOf = async (readBus: (() => Promise<readonly BusStatus[]>) | null) =>
+      (await operators([], "", readBus).overview((what) => void told.push(what))).bus;
+    expect(await busOf(async () => [status])).toEqual([status]);
+    expect(await busOf(null)).toBeUndefined();
+    expect(told).toEqual([]);
+    expect(await busOf(() => Promise.reject(new Error("Kafka is away")))).toBeNull();
+    expect(told).toEqual(["bus not read"]);
+  });
+
   it("flush the shards of all of them", async () => {
     const asked: string[] = [];
     expect(await operators(asked).flush()).toEqual({ shards: 3 });

@@ -11,6 +11,8 @@ import { startCuttingProxy, type CuttingProxy } from "./cutting-proxy.ts";
 import { BROKER_PASSWORD } from "./one-broker.ts";
 
 const PASSWORD = "another-password-for-the-tests";
+/** Of the bridge. */
+export const LOGIN = { username: "playhead", password: PASSWORD } as const;
 export const AUTHORIZATION = `Basic ${Buffer.from(`playhead:${PASSWORD}`).toString("base64")}`;
 
 /** A broker of the test's own, what loses its answers, and a bridge that is a process. */

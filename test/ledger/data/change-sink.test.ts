@@ -128,8 +128,21 @@ describe("the var CHANGE_SINK", () => {
       ...vars,
     });
 
-  it.each(["off", "queue"])("is %s", (sink) => {
+  it.each(["off", "queue", "pipeline"])("is %s", (sink) => {
     expect(read({ CHANGE_SINK: sink })).toMatchObject({ CHANGE_SINK: sink });
+  });
+
+  it("is kafka where Kafka can be reached", () => {
+    const access = {
+      UPSTASH_KAFKA_REST_URL: "https://kafka.example",
+      UPSTASH_KAFKA_REST_USERNAME: "me",
+      UPSTASH_KAFKA_REST_PASSWORD: "secret",
+    };
+    expect(read({ CHANGE_SINK: "kafka", ...access })).toMatchObject({ CHANGE_SINK: "kafka" });
+    for (const missing of Object.keys(access))
+      expect(() => read({ CHANGE_SINK: "kafka", ...access, [missing]: "" })).toThrow(
+        "bad configuration: CHANGE_SINK: is kafka, and UPSTASH_KAFKA_REST_URL, _USERNAME or _PASSWORD is missing or empty",
+      );
   });
 
   it.each(["", "on", "kafka", "Queue"])("is refused by name: %j", (sink) => {

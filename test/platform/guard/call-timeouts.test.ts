@@ -25,6 +25,7 @@ const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
   ["comet", "room"],
   ["room", "push"],
   ["queue", "operatorShard"],
+  ["puller", "operatorShard"],
   ["job", "erasureRpc"],
   ["rpc", "readyCheck"],
   ["readyCheck", "readyCall"],

@@ -63,10 +63,7 @@ type States = Parameters<HistoryWriter["writeStates"]>[0];
 type JobStep = "collects" | "writes" | "confirms";
 
 /** The consumer in one isolate of the job. */
-export function jobConsumer(
-  world: HistoryScene,
-  process: JobProcess,
-): (batch: MessageBatch) => Promise<void> {
+export function jobConsumer(world: HistoryScene, process: JobProcess): ReturnType<typeof queueConsumer> {
   const { kernel, mutation, limits, hardship } = world.options;
   const call = world.callOf(process, RPC_MS);
   const rpc: typeof call = (what, effect) =>

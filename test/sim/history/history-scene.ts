@@ -20,6 +20,8 @@ export interface WorldOptions {
   readonly limits: ShardLimits;
   readonly faults: ReadonlySet<FaultName>;
   readonly hardship: Hardship;
+  /** What carries keys to the job. */
+  readonly bus: "queue" | "kafka";
   /** How long everything goes wrong, in ms. */
   readonly troubleMs: number;
   /** The release before has left its mapping in D1, and its shards. */

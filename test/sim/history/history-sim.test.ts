@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
-import { COUNTERS } from "./history-counters.ts";
+import { BUS_COUNTERS, COUNTERS } from "./history-counters.ts";
 import { addCounts } from "../kernel/counts.ts";
 import { documentedSeeds } from "../kernel/documented-seeds.ts";
 import { FAULTS_MENDED } from "./history-known-faults.ts";
@@ -15,6 +15,8 @@ import { simulateHistory } from "./history-sim.ts";
 
 /** A fixed set; `npm run test:sim` takes ten thousand. */
 const SEEDS = 120;
+/** Those whose bus is Kafka. */
+const BUS_SEEDS = 60;
 /** From here on so many seeds have everything in them, also what is rare. */
 const FIRST_SEED = 727;
 /** The seeds in which a broken guard must show: one world in nine is long. */
@@ -105,6 +107,20 @@ describe("the simulated history", () => {
         addCounts(sum, counts);
       }
       expect(COUNTERS.filter((counter) => !sum.has(counter))).toEqual([]);
+    },
+  );
+
+  it(
+    `keeps them from ${BUS_SEEDS} seeds over Kafka, which is switched in some`,
+    { timeout: 60_000 },
+    async () => {
+      const sum = new Map<string, number>();
+      for (let seed = 1; seed <= BUS_SEEDS; seed += 1) {
+        const { failure, counts } = await simulateHistory(seed, { bus: "kafka" });
+        expect({ seed, failure }).toEqual({ seed, failure: null });
+        addCounts(sum, counts);
+      }
+      expect(BUS_COUNTERS.filter((counter) => !sum.has(counter))).toEqual([]);
     },
   );
 

@@ -57,6 +57,8 @@ export interface SimOptions {
    * two of them would be in each other's way.
    */
   readonly faults?: readonly FaultName[];
+  /** What carries keys to the job; a queue if absent. */
+  readonly bus?: "queue" | "kafka";
 }
 
 /** What a seed came to. `failure` is what was broken, null if nothing was. */
@@ -71,7 +73,7 @@ export interface SimResult {
 /** One world from one seed: minutes of trouble, then healing, then everything must be in D1. */
 export async function simulateHistory(
   seed: number,
-  { mutation = HEALTHY, faults = [] }: SimOptions = {},
+  { mutation = HEALTHY, faults = [], bus = "queue" }: SimOptions = {},
 ): Promise<SimResult> {
   let sim: HistorySim | null = null;
   const undoWatch = watchClasses(() => sim?.world ?? null);
@@ -82,6 +84,7 @@ export async function simulateHistory(
       seed,
       mutation,
       new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed, mutation)),
+      bus,
     );
     let failure: string | null = null;
     try {
@@ -122,7 +125,7 @@ class HistorySim {
   readonly #clients: HistoryClients;
   readonly #hardship: Hardship;
 
-  constructor(seed: number, mutation: Mutation, faults: ReadonlySet<FaultName>) {
+  constructor(seed: number, mutation: Mutation, faults: ReadonlySet<FaultName>, bus: "queue" | "kafka") {
     this.kernel = new Kernel(seed, START_MS, () => this.#check());
     this.#hardship = hardshipUnder(faults, drawHardship(this.kernel));
     const isOld = this.kernel.chance(OLD) && mayBeOld(faults);
@@ -132,6 +135,7 @@ class HistorySim {
       faults,
       limits: { ...limitsUnder(faults, drawLimits(this.kernel)), ...mutation.limits },
       hardship: this.#hardship,
+      bus,
       troubleMs: troubleMsOf(seed, faults),
       isOld,
       seedShards: seedOf(isOld),
@@ -147,6 +151,7 @@ class HistorySim {
     planTrouble(kernel, world, this.#clients);
     if (mayBeAway(world.options.faults)) planOutages(kernel, world);
     planFaults(kernel, world, this.#clients);
+    world.bus?.planSwitches();
     this.#cron(Math.floor(kernel.random() * CRON_MS));
     const { isOld, faults, troubleMs } = world.options;
     await this.#runFor(troubleMs / 2);
@@ -169,6 +174,7 @@ class HistorySim {
     if (faults.has("resends-without-backoff")) this.#resume();
     await this.#runFor(HEALED_MS);
     must(this.#clients.open === 0, "every caller has an answer");
+    must((world.bus?.lag ?? 0) === 0, "nothing is left in the bus");
     for (const { object, pending, pendingStates } of world.shards) {
       must(pending === 0, `${object.process.name}: nothing is pending any more`);
       must(pendingStates === 0, `${object.process.name}: no state of a user is pending any more`);

@@ -23,6 +23,7 @@ import { Counters } from "./history-counters.ts";
 import { SimDatabase } from "../kernel/sim-database.ts";
 import { jobConsumer, JobProcess } from "./history-job.ts";
 import { HistoryModel } from "./history-model.ts";
+import { HistoryBus } from "./history-bus.ts";
 import { HistoryQueue } from "./history-queue.ts";
 import { UNKNOWN_MUTATION } from "./history-watch.ts";
 import { cellOf, CELLS, DATABASES, inWorld, MAIN, SHARDS, type SimCell } from "./history-cells.ts";
@@ -61,7 +62,9 @@ export class HistoryWorld implements HistoryScene {
   readonly databases: readonly SimDatabase[];
   readonly shards: readonly SimShard[];
   readonly jobs: readonly JobProcess[];
-  readonly queue: HistoryQueue;
+  readonly queue: { send(bodies: readonly object[]): void };
+  /** Null where the queue is the bus, as it is by default. */
+  readonly bus: HistoryBus | null;
   readonly mappings: ReadonlyMap<SimCell, SimMapping>;
   /** The first thing that did not hold. */
   broken: BrokenInvariant | null = null;
@@ -78,13 +81,15 @@ export class HistoryWorld implements HistoryScene {
         for (const step of steps) this.counters.note(`consumer died while it ${step}`);
       });
     });
-    this.queue = new HistoryQueue(
+    const queue = new HistoryQueue(
       kernel,
       this.jobs,
       (process) => jobConsumer(this, process),
       hardship,
       this.counters,
     );
+    this.bus = options.bus === "kafka" ? new HistoryBus(this, queue) : null;
+    this.queue = this.bus ?? queue;
     this.shards = Array.from({ length: SHARDS }, (_, number) => new SimShard(this, number));
     this.mappings = new Map(CELLS.map((cell) => [cell, new SimMapping(this, cell)]));
     const startMs = kernel.nowMs;
@@ -224,6 +229,7 @@ export class HistoryWorld implements HistoryScene {
   async sweep(): Promise<void> {
     if (this.options.mutation.hasSweep === false) return;
     const call = this.callOf(this.#operator, CALL_TIMEOUT_MS.job);
+    await this.bus?.sweep().catch(() => undefined);
     await everyOne(CELLS, ({ shards }) => {
       const shardOf = (number: number): SimShard => this.shard(inWorld(shards, number));
       return wakeAndRaiseFormat({

@@ -28,6 +28,7 @@ interface StartLone {
   /** A state folder whose databases are migrated. */
   readonly state: string;
   readonly vars: Readonly<Record<string, string>>;
+  readonly secrets?: Readonly<Record<string, string>>;
   /** Another release's worker as one module; absent: the present one's. */
   readonly bundle?: string;
 }
@@ -60,9 +61,14 @@ function withoutComets(worker: RunnableWorker): RunnableWorker {
 }
 
 /** Starts the history worker without the workers that ask it, with its present config. */
-export async function startLoneHistory({ state, vars, bundle }: StartLone): Promise<LoneHistory> {
+export async function startLoneHistory({
+  state,
+  vars,
+  secrets = {},
+  bundle,
+}: StartLone): Promise<LoneHistory> {
   const configs = readWorkerConfigs().filter(({ name }) => NEEDED.includes(name));
-  const workers = await Promise.all(configs.map((config) => prepareWorker(config, { vars })));
+  const workers = await Promise.all(configs.map((config) => prepareWorker(config, { vars, secrets })));
   const platform = await startPlatform({
     workers: [
       driverWorker({ entrypoints: ENTRYPOINTS }),
