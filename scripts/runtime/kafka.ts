@@ -91,6 +91,7 @@ function kafkaSettings(
   if (!knownVars.has("UPSTASH_KAFKA_REST_URL")) return { vars: {}, secrets: {} };
   return {
     vars: {
+      HISTORY_BUS: "kafka",
       CHANGE_SINK: "kafka",
       UPSTASH_KAFKA_REST_URL: url,
       UPSTASH_KAFKA_REST_USERNAME: KAFKA_USERNAME,
