@@ -3,16 +3,20 @@ import { instancesChannel } from "@platformatic/kafka";
 
 let isHearing = false;
 
+/** Those of the library's instances that may fail before, or after, somebody hears of it. */
+const UNHEARD: ReadonlySet<unknown> = new Set(["connection", "messages-stream"]);
+
 /**
- * Hears every connection's errors, of which each belongs to a request that fails by it. The library
- * hears the first of a connection only, and a second one, of a broker that dies while we sign in,
- * would end the process.
+ * Hears the errors of every connection and stream, of which each belongs to a request that fails by
+ * it: one that nobody hears would end the process. The library hears the first of a connection
+ * only, and a broker that dies while we sign in makes a second one; a stream that is closed while
+ * it is being opened fails before it is handed to anybody.
  */
 export function hearErrors(): void {
   if (isHearing) return;
   isHearing = true;
   instancesChannel.subscribe((message) => {
     const { type, instance } = message as { readonly type?: unknown; readonly instance?: unknown };
-    if (type === "connection" && instance instanceof EventEmitter) instance.on("error", () => undefined);
+    if (UNHEARD.has(type) && instance instanceof EventEmitter) instance.on("error", () => undefined);
   });
 }
