@@ -147,7 +147,6 @@ export class FlushSchedule {
   }
 }
 
-/** The earlier of two times, in ms, of which null is never. */
-export function earlierOf(aMs: number | null, bMs: number | null): number | null {
+function earlierOf(aMs: number | null, bMs: number | null): number | null {
   return aMs === null || bMs === null ? (aMs ?? bMs) : Math.min(aMs, bMs);
 }

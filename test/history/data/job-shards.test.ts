@@ -3,7 +3,6 @@ import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { jobShards } from "../../../src/history/data/job-shards.ts";
 import { confirmationOfState, newUserState } from "../../../src/history/biz/user-state.ts";
 import type { ShardRpc } from "../../../src/history/biz/shard-rpc.ts";
-import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 
 /** The shards of a cell, every one of which is this object. */
 function shardsOver(stub: Partial<ShardRpc>) {
@@ -47,7 +46,7 @@ describe("a shard of the release before", () => {
 
   it("is woken as ever, and has the others write what it can read", async () => {
     const raised: number[] = [];
-    let answers = [{ written: 1, known: LOG_FORMAT }, undefined];
+    let answers = [{ written: 1, known: 2 }, undefined];
     const shards = shardsOver({
       wake: async () => answers.shift(),
       raiseFormat: async (format) => void raised.push(format),
@@ -55,11 +54,11 @@ describe("a shard of the release before", () => {
     await shards.wakeAll();
     expect([answers, raised]).toEqual([[], []]);
     answers = [
-      { written: 1, known: LOG_FORMAT },
-      { written: LOG_FORMAT, known: LOG_FORMAT },
+      { written: 1, known: 2 },
+      { written: 2, known: 2 },
     ];
     await shards.wakeAll();
-    expect(raised).toEqual([LOG_FORMAT]);
+    expect(raised).toEqual([2]);
   });
 });
 
