@@ -16,7 +16,8 @@ const ARGS = [
   "--var",
   "RATE_LIMIT_SCALE:1000",
   "--var",
-  "DELIVERY_SCHEDULE_MS:300,600,1200",
+  // Longer than the first part takes anywhere: what has run through it waits for minutes.
+  "DELIVERY_SCHEDULE_MS:300,600,1200,2400,2400,2400,2400,2400",
 ];
 const TRANSFERS = 40;
 const AMOUNT = 7;
