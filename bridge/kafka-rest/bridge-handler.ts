@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { canBeRefused } from "../shared/can-be-refused.ts";
 import type { Admission } from "../shared/admission.ts";
 import { FrontError } from "../shared/front-error.ts";
 import { readBody } from "../shared/read-body.ts";
@@ -220,9 +221,7 @@ function writeError(
   response: ServerResponse,
   { status, message }: FrontError,
 ): void {
-  if (response.headersSent) return void response.destroy();
-  // What is left of a body that nobody will read must not be taken for the next request.
-  if (!request.complete) response.setHeader("connection", "close");
+  if (!canBeRefused(request, response)) return;
   if (status === 401) response.setHeader("www-authenticate", 'Basic realm="kafka-rest", charset="UTF-8"');
   write(response, status, Buffer.from(JSON.stringify({ result: "Error", error: message, status })));
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { canBeRefused } from "../shared/can-be-refused.ts";
 import type { Admission } from "../shared/admission.ts";
 import { encodeReply, type ReplyEncoding } from "./encode-reply.ts";
 import { FrontError } from "../shared/front-error.ts";
@@ -161,9 +162,7 @@ function writeError(
   response: ServerResponse,
   { status, message }: FrontError,
 ): void {
-  if (response.headersSent) return void response.destroy();
-  // What is left of a body that nobody will read must not be taken for the next request.
-  if (!request.complete) response.setHeader("connection", "close");
+  if (!canBeRefused(request, response)) return;
   if (status === 405) response.setHeader("allow", "POST");
   if (status === 401) response.setHeader("www-authenticate", "Bearer");
   write(response, status, JSON.stringify({ error: message }));
