@@ -16,9 +16,9 @@ const ARGS = [
   "--var",
   "RATE_LIMIT_SCALE:1000",
   "--var",
-  // Longer than a killed runtime's successor lives: Miniflare starts one, in which the fault is still
-  // in force, and the launcher stops it within seconds. What had run through its schedule there
-  // would wait for minutes.
+  // Longer than a killed runtime's successor lives: Miniflare starts one, in which the fault is
+  // still in force, and the launcher stops it within seconds. What had run through its schedule
+  // there would wait for minutes.
   "DELIVERY_SCHEDULE_MS:300,600,1200,2400,2400,2400,2400,2400",
 ];
 const TRANSFERS = 40;
