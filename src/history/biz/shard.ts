@@ -36,12 +36,14 @@ import { CodedError } from "../../contracts/errors.ts";
 import { ByHand } from "./by-hand.ts";
 import { DurablePending } from "./durable-pending.ts";
 import { failedReceipt } from "./failed-receipt.ts";
-import { FlushSchedule } from "./flush-schedule.ts";
+import { earlierOf, FlushSchedule } from "./flush-schedule.ts";
+import type { HotStore, MaybeLater } from "./hot-store.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";
 import { Listeners } from "./listeners.ts";
 import { NewsOutbox } from "./news-outbox.ts";
 import { notLoaded } from "./not-loaded.ts";
 import { LOG_FORMAT } from "./log-format.ts";
+import { OwnHotStore } from "./own-hot-store.ts";
 import { OwnLoad } from "./own-load.ts";
 import { PendingBudget } from "./pending-budget.ts";
 import { isPlain } from "./pending-set.ts";
@@ -52,6 +54,8 @@ import { ShardChanges } from "./shard-changes.ts";
 import type { ShardDeps } from "./shard-deps.ts";
 import { ShardReads } from "./shard-reads.ts";
 import type { LogFormats } from "./shard-rpc.ts";
+import { NO_VALUES } from "./remote-values.ts";
+import { RemoteHotStore } from "./remote-hot-store.ts";
 import { UserRetention } from "./user-retention.ts";
 import { admits, type StateConfirmation, type UserState } from "./user-state.ts";
 import { newsOf } from "./user-news.ts";
@@ -64,6 +68,8 @@ const BUSY_RETRY_MS = 1_000;
 const BUSY_PACE = 3;
 /** The first format of the log in which states of users, deletions and marks are written. */
 const FORMAT_OF_STATES = 2;
+/** And the first in which keys are, whose values are elsewhere. */
+const FORMAT_OF_KEYS = 3;
 
 /**
  * One shard of the history: makes reports durable, answers reads from memory, and hands what is
@@ -76,6 +82,7 @@ const FORMAT_OF_STATES = 2;
 export class Shard {
   readonly #deps: ShardDeps;
   readonly #durable: DurablePending;
+  readonly #hot: HotStore;
   readonly #views: UserViews;
   readonly #reads: ShardReads;
   readonly #intake: ReportIntake;
@@ -97,6 +104,8 @@ export class Shard {
     const durable = new DurablePending(deps);
     const { pending, states } = durable;
     this.#durable = durable;
+    const hot = hotStoreOf(deps, durable);
+    this.#hot = hot;
     this.#load = new OwnLoad(deps);
     const afterCommit = (): void => this.#flushes.rearmQuietly();
     this.#retention = new UserRetention({ ...deps, durable, views: () => this.#views, afterCommit });
@@ -140,6 +149,7 @@ export class Shard {
     this.#byHand = new ByHand(writing);
     this.#intake = new ReportIntake({
       ...writing,
+      hot,
       schedule: this.#load.schedule,
       nextReportMs: () => this.#nextReportMs(),
     });
@@ -148,7 +158,7 @@ export class Shard {
       pending,
       states,
       isFillingUp: () => this.#budget.isFillingUp,
-      otherDueMs: () => this.#news.dueMs(),
+      otherDueMs: () => earlierOf(this.#news.dueMs(), hot.dueMs),
     });
     clock.onSetBack((nowMs) => {
       pending.clampTo(nowMs);
@@ -175,8 +185,7 @@ export class Shard {
    * waits for company no longer than half of it.
    */
   report(userId: string, reports: readonly DatedReport[], remainingMs?: number): Promise<ReportReceipt> {
-    this.#entered();
-    return this.#intake.report(userId, reports, remainingMs);
+    return this.#serve(userId, () => this.#intake.report(userId, reports, remainingMs));
   }
 
   /**
@@ -185,7 +194,16 @@ export class Shard {
    */
   async reportMany(batch: readonly Incoming[], remainingMs?: number): Promise<readonly SocketReceipt[]> {
     this.#entered();
-    return Promise.all(this.#intake.reportGathered(batch, remainingMs).map(receiptOf));
+    const hot = this.#hot;
+    if (!hot.isRemote) return Promise.all(this.#intake.reportGathered(batch, remainingMs).map(receiptOf));
+    await hot.load(batch.map(({ userId }) => userId));
+    const loaded = batch.filter(({ userId }) => hot.isLoaded(userId));
+    const receipts = new Map<Incoming, Promise<ReportReceipt>>();
+    for (const [index, receipt] of this.#intake.reportGathered(loaded, remainingMs).entries()) {
+      const incoming = loaded[index];
+      if (incoming !== undefined) receipts.set(incoming, this.#answered(incoming.userId, receipt));
+    }
+    return Promise.all(batch.map((each) => receiptOf(receipts.get(each) ?? Promise.reject(valuesAway()))));
   }
 
   /**
@@ -198,11 +216,12 @@ export class Shard {
     query: ChangesQuery | null,
     remainingMs?: number,
   ): Promise<ChangePage | null> {
-    this.#entered();
-    if (this.#deps.log.isErased(listener.userId))
-      throw new CodedError("UNAUTHENTICATED", "This user has been erased");
-    this.#listeners.join(comet, listener);
-    return query === null ? null : this.#changes.changes(listener.userId, query, remainingMs);
+    return this.#serve(listener.userId, async () => {
+      if (this.#deps.log.isErased(listener.userId))
+        throw new CodedError("UNAUTHENTICATED", "This user has been erased");
+      this.#listeners.join(comet, listener);
+      return query === null ? null : this.#changes.changes(listener.userId, query, remainingMs);
+    });
   }
 
   /** Some listen there no more, or with fewer sockets. */
@@ -213,14 +232,12 @@ export class Shard {
 
   /** Marks an item by hand; see {@link ByHand.mark}. */
   mark(userId: string, item: ItemKey, mark: Mark, remainingMs?: number): Promise<Entry> {
-    this.#entered();
-    return this.#byHand.mark(userId, item, mark, remainingMs);
+    return this.#serve(userId, () => this.#byHand.mark(userId, item, mark, remainingMs));
   }
 
   /** Deletes an item: no report that is older brings it back. */
   remove(userId: string, item: ItemKey, remainingMs?: number): Promise<void> {
-    this.#entered();
-    return this.#byHand.remove(userId, item, remainingMs);
+    return this.#serve(userId, () => this.#byHand.remove(userId, item, remainingMs));
   }
 
   /** The same for everything. */
@@ -253,41 +270,36 @@ export class Shard {
 
   /** Newest first, after the cursor, of one kind or of all. */
   list(userId: string, query: ListQuery, remainingMs?: number): Promise<EntryPage> {
-    this.#entered();
-    return this.#reads.list(userId, query, remainingMs);
+    return this.#serve(userId, () => this.#reads.list(userId, query, remainingMs));
   }
 
   /** Started and not finished, newest first. */
   continueWatching(userId: string, limit: number, remainingMs?: number): Promise<EntryPage> {
-    this.#entered();
-    return this.#reads.continueWatching(userId, limit, remainingMs);
+    return this.#serve(userId, () => this.#reads.continueWatching(userId, limit, remainingMs));
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
   lookup(userId: string, items: readonly ItemKey[], remainingMs?: number): Promise<EntryPage> {
-    this.#entered();
-    return this.#reads.lookup(userId, items, remainingMs);
+    return this.#serve(userId, () => this.#reads.lookup(userId, items, remainingMs));
   }
 
   /** What has changed in the user's own order; see {@link ShardChanges.changes}. */
   changes(userId: string, query: ChangesQuery, remainingMs?: number): Promise<ChangePage> {
-    this.#entered();
-    return this.#changes.changes(userId, query, remainingMs);
+    return this.#serve(userId, () => this.#changes.changes(userId, query, remainingMs));
   }
 
   /** All entries as of one moment, newest first. */
   async exportAll(userId: string, remainingMs?: number): Promise<{ readonly entries: readonly Entry[] }> {
-    this.#entered();
-    return { entries: await this.#changes.exportAll(userId, remainingMs) };
+    return { entries: await this.#serve(userId, () => this.#changes.exportAll(userId, remainingMs)) };
   }
 
   /**
    * The newest state of each key that D1 has not confirmed; the job writes it. One that knows no
    * format of the log but the first would take a tombstone for an entry: it isn't given any.
    */
-  collect(keys: readonly RecordKey[], format = 1): readonly HistoryRecord[] {
+  collect(keys: readonly RecordKey[], format = 1): MaybeLater<readonly HistoryRecord[]> {
     this.#entered();
-    return this.#durable.collect(keys, format >= FORMAT_OF_STATES ? () => true : isPlain);
+    return this.#hot.collect(keys, format >= FORMAT_OF_STATES ? () => true : isPlain);
   }
 
   /** What holds for users as a whole, of those of them whose state D1 has not confirmed. */
@@ -309,8 +321,7 @@ export class Shard {
    * already. Throws if D1 can't be asked.
    */
   async settle(userId: string): Promise<void> {
-    this.#entered();
-    const { view, degraded, failure } = await this.#views.of(userId, "all");
+    const { view, degraded, failure } = await this.#serve(userId, () => this.#views.of(userId, "all"));
     if (degraded) throw notLoaded(failure);
     const nowMs = this.#deps.now();
     if (!this.#retention.settle(userId, view, nowMs)) this.#durable.sayAgain(userId, nowMs);
@@ -318,9 +329,10 @@ export class Shard {
   }
 
   /** D1 holds these revisions. */
-  confirm(confirmations: readonly Confirmation[]): void {
+  confirm(confirmations: readonly Confirmation[]): MaybeLater<void> {
     this.#news.beforeConfirmed(confirmations.map(({ userId }) => userId));
-    this.#durable.confirm(confirmations, this.#deps.now());
+    const dropped = this.#hot.drop(confirmations, this.#deps.now());
+    if (dropped !== undefined) return dropped.finally(() => this.#flushes.rearmQuietly());
     this.#flushes.rearmQuietly();
   }
 
@@ -328,17 +340,17 @@ export class Shard {
    * Forgets a user and refuses them from now on. What D1 holds is deleted by the caller,
    * afterwards.
    */
-  erase(userId: string): void {
-    this.#durable.erase(userId, this.#deps.now());
+  erase(userId: string): MaybeLater<void> {
+    const forgotten = this.#hot.forget(userId, this.#deps.now());
     this.#views.drop(userId);
     this.#news.erased(userId);
     this.#flushes.rearmQuietly();
+    return forgotten;
   }
 
   /** Loads a user whom D1 could not give before. Throws if it still can't. */
   async refill(userId: string): Promise<void> {
-    this.#entered();
-    const { degraded, failure } = await this.#views.of(userId, "head");
+    const { degraded, failure } = await this.#serve(userId, () => this.#views.of(userId, "head"));
     if (degraded) throw notLoaded(failure);
   }
 
@@ -356,6 +368,7 @@ export class Shard {
   /** The alarm went off: sends what is due. Throws only where the next alarm can't be set. */
   async onAlarm(): Promise<void> {
     this.#news.sendDue();
+    await this.#tend();
     await this.#flushes.onAlarm();
   }
 
@@ -373,6 +386,7 @@ export class Shard {
   /** Heals a lost or outdated alarm. Any entry into the shard does; the sweep does nothing else. */
   async wake(): Promise<void> {
     this.#news.sendDue();
+    await this.#tend();
     await this.#flushes.rearm();
   }
 
@@ -388,6 +402,7 @@ export class Shard {
 
   status(): ShardStatus {
     const { pending, clock, liveLogRows, liveLogBytes } = this.#durable;
+    const { losses } = this.#deps;
     const nowMs = this.#deps.now();
     return {
       shard: this.#deps.shard,
@@ -398,12 +413,40 @@ export class Shard {
       liveLogRows,
       liveLogBytes,
       unreadRows: this.#deps.log.unreadRows,
+      ...(this.#hot.unread > 0 && { unreadValues: this.#hot.unread }),
+      ...(losses !== undefined && losses.lostValues > 0 && { lostValues: losses.lostValues }),
       logFormat: this.#deps.formats.format,
       clockAheadMs: clock.driftMs(nowMs),
       failingDatabases: Array.from(pending.shares).flatMap(({ isFailing, database }) =>
         isFailing && database >= 0 ? [database] : [],
       ),
     };
+  }
+
+  /**
+   * Does what somebody has come for on behalf of a user. Where values are outside of the shard, all
+   * that is pending of the user is read first, and what the answer may rest on is durable before it
+   * is given. Throws `UNAVAILABLE` where it can't be read.
+   */
+  #serve<T>(userId: string, work: () => Promise<T>): Promise<T> {
+    this.#entered();
+    return this.#hot.isRemote ? this.#serveLoaded(userId, work) : work();
+  }
+
+  async #serveLoaded<T>(userId: string, work: () => Promise<T>): Promise<T> {
+    await this.#hot.load([userId]);
+    if (!this.#hot.isLoaded(userId)) throw valuesAway();
+    return this.#answered(userId, work());
+  }
+
+  async #answered<T>(userId: string, work: Promise<T>): Promise<T> {
+    const answer = await work;
+    await this.#hot.durable(userId);
+    return answer;
+  }
+
+  async #tend(): Promise<void> {
+    if (this.#hot.isRemote) await this.#hot.tend(this.#deps.now());
   }
 
   /** Whatever somebody has come for: what is due has its turn. */
@@ -430,6 +473,31 @@ export class Shard {
     const isHalfFull = count > pendingRecordsMax / 2 || bytes > pendingBytesMax / 2;
     return this.#load.isTooMuch || isHalfFull ? reportPaceMs * BUSY_PACE : reportPaceMs;
   }
+}
+
+function hotStoreOf(deps: ShardDeps, durable: DurablePending): HotStore {
+  const { values = null, losses, formats, onBackgroundFailure } = deps;
+  // Values that were once kept elsewhere are asked for as long as there are any.
+  if (values === null && durable.unloaded.count === 0) return new OwnHotStore(durable);
+  return new RemoteHotStore({
+    ...deps,
+    durable,
+    values: values ?? NO_VALUES,
+    mayWriteKeys: () => formats.format >= FORMAT_OF_KEYS,
+    onMissing: ({ lost, kept }) => {
+      if (lost > 0) losses?.countLost(lost);
+      onBackgroundFailure(
+        "find values that the hot store was to have",
+        new Error(`${lost} are nowhere, ${kept} were still in memory`),
+      );
+    },
+  });
+}
+
+function valuesAway(): CodedError {
+  return new CodedError("UNAVAILABLE", "What is pending of this user can't be read now", {
+    retryAfterMs: BUSY_RETRY_MS,
+  });
 }
 
 async function receiptOf(receipt: Promise<ReportReceipt>): Promise<SocketReceipt> {

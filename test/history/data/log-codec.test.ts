@@ -37,7 +37,7 @@ describe("the log codec", () => {
         fc.array(anyRecord, { maxLength: 30 }),
         fc.array(anyState, { maxLength: 3 }),
         (records, users) => {
-          expect(decodeRow(encodeRow(records, users))).toEqual({ records, users, unknown: 0 });
+          expect(decodeRow(encodeRow(records, users))).toEqual({ records, keys: [], users, unknown: 0 });
         },
       ),
     );
@@ -50,7 +50,7 @@ describe("the log codec", () => {
         const records = drawn.map(([record, waitsSinceMs]) =>
           waitsSinceMs === null ? record : { ...record, waitsSinceMs },
         );
-        expect(decodeRow(encodeRow(records))).toEqual({ records, users: [], unknown: 0 });
+        expect(decodeRow(encodeRow(records))).toEqual({ records, keys: [], users: [], unknown: 0 });
       }),
     );
   });
@@ -93,15 +93,21 @@ describe("the log codec", () => {
     const row = encodeRow([report, mark, tombstone], [stateOf({ forgottenRev: 1 })]);
     expect(decodeRow(row, [3])).toEqual({
       records: [mark, tombstone],
+      keys: [],
       users: [stateOf({ forgottenRev: 1 })],
       unknown: 0,
     });
-    expect(decodeRow(withUnknown(row), KINDS_READ)).toEqual({ records: [], users: [], unknown: 1 });
+    expect(decodeRow(withUnknown(row), KINDS_READ)).toEqual({ records: [], keys: [], users: [], unknown: 1 });
   });
 
   it("counts a mutation that it does not know, and gives the others", () => {
     const known = recordOf();
-    expect(decodeRow(withUnknown(encodeRow([known])))).toEqual({ records: [known], users: [], unknown: 1 });
+    expect(decodeRow(withUnknown(encodeRow([known])))).toEqual({
+      records: [known],
+      keys: [],
+      users: [],
+      unknown: 1,
+    });
   });
 
   it("answers any bytes with records or a ProtobufError, nothing else", () => {

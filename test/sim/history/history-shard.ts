@@ -50,6 +50,7 @@ import { watchedLog, watchedQueue, watchedReader } from "./history-watch.ts";
 import type { HistoryScene } from "./history-scene.ts";
 import type { RemoteCall } from "../kernel/remote-d1.ts";
 import { SimObject } from "../kernel/sim-object.ts";
+import { atOnce } from "../../history/support/at-once.ts";
 
 /*
  * PLACE OF CONSTRUCTION: here a shard is built and called, as `wireShard` and the shard object do
@@ -248,7 +249,7 @@ export class SimShard {
 
   collect(keys: readonly RecordKey[], format?: number): Promise<readonly HistoryRecord[]> {
     return this.#serve((shard) => {
-      const records = shard.collect(keys, format);
+      const records = atOnce(shard.collect(keys, format));
       checkHandedOut(records, this.#world);
       this.#world.hold(
         (format ?? 0) >= FORMAT_OF_STATES || records.every(isReport),
@@ -274,7 +275,7 @@ export class SimShard {
     return this.#serve((shard) => {
       // What is pending shrinks: the log may be too large for it at once, then and after it.
       this.watch.rowsSinceSnapshot = null;
-      shard.confirm(confirmations);
+      atOnce(shard.confirm(confirmations));
       this.watch.rowsSinceSnapshot = null;
       noteConfirmed(confirmations, this.object.storage, this.watch);
       // A database that takes something is asked again for all it has not taken.
@@ -291,7 +292,7 @@ export class SimShard {
   erase(userId: string, callers: ShardMapping): Promise<Elsewhere | null> {
     return this.object.enter(({ door }) =>
       door.forUser(callers, (shard) => {
-        shard.erase(userId);
+        atOnce(shard.erase(userId));
         return null;
       }),
     );
@@ -467,7 +468,7 @@ export class SimShard {
       schedule: (delayMs, callback) => object.schedule(delayMs, callback),
       onBackgroundFailure: () => undefined,
     });
-    checkForgotten(shard.collect([...this.watch.confirmed.values()], LOG_FORMAT), this.watch);
+    checkForgotten(atOnce(shard.collect([...this.watch.confirmed.values()], LOG_FORMAT)), this.watch);
     return { isFromBefore: facts.isFromBefore, facts, door: new ShardDoor(shard, mapping) };
   }
 

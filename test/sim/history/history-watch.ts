@@ -102,9 +102,9 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
       return bytes;
     },
     checkWritable: (records) => log.checkWritable(records),
-    writeSnapshot: (seq, records) => {
-      checkShares(records, watch);
-      const bytes = log.writeSnapshot(seq, records);
+    writeSnapshot: (seq, pending) => {
+      checkShares(pending.records, watch);
+      const bytes = log.writeSnapshot(seq, pending);
       const { rowsSinceSnapshot } = watch;
       hold(
         rowsSinceSnapshot === null || rowsSinceSnapshot >= ROWS_BETWEEN_SNAPSHOTS,
@@ -121,7 +121,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
     confirmState: (confirmed) => log.confirmState(confirmed),
     isErased: (userId) => log.isErased(userId),
     erase: (userId, atMs, seq, pending) => {
-      checkShares(pending, watch);
+      checkShares(pending.records, watch);
       const bytes = log.erase(userId, atMs, seq, pending);
       watch.erased.add(userId);
       storage.whenDurable(() => void watch.erasedDurably.add(userId));

@@ -1,0 +1,61 @@
+/*
+ * What runs in Redis as one step. A value begins with the time and the revision of its state, which
+ * are below 2^53, as Lua's numbers are; so every script compares (at, rev) as everything does.
+ */
+
+const POSITION = "'^(%d+):(%d+):'";
+
+/**
+ * Keeps each value unless a newer state is there, without a lifetime, and notes the item with its
+ * user's. KEYS: of each record the value's, the items of its user, the mark of an erased one. ARGV:
+ * of each record at, rev, value, item.
+ */
+export const PUT = `
+for i = 0, #KEYS / 3 - 1 do
+  local key, items = KEYS[3 * i + 1], KEYS[3 * i + 2]
+  local at, rev = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+  if redis.call('EXISTS', KEYS[3 * i + 3]) == 0 then
+    local known = redis.call('GET', key)
+    local a, r
+    if known then a, r = string.match(known, ${POSITION}) end
+    a, r = tonumber(a or -1), tonumber(r or -1)
+    if at > a or (at == a and rev > r) then
+      redis.call('SET', key, ARGV[4 * i + 3])
+      redis.call('ZADD', items, at, ARGV[4 * i + 4])
+      redis.call('PERSIST', items)
+    end
+  end
+end
+return 'OK'`;
+
+/** Values, which have no lifetime from now on. KEYS: theirs. */
+export const GET = `
+local values = {}
+for i = 1, #KEYS do
+  values[i] = redis.call('GET', KEYS[i])
+  if values[i] then redis.call('PERSIST', KEYS[i]) end
+end
+return values`;
+
+/**
+ * Gives a lifetime to each value that is of a state or of one before it. KEYS: of each state the
+ * value's, the items of its user. ARGV: of each at, rev, the lifetime in ms, item; the items live
+ * as long as any of the values.
+ */
+export const DROP = `
+for i = 0, #KEYS / 2 - 1 do
+  local key, items = KEYS[2 * i + 1], KEYS[2 * i + 2]
+  local at, rev = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+  local known = redis.call('GET', key)
+  local a, r
+  if known then a, r = string.match(known, ${POSITION}) end
+  if a then
+    a, r = tonumber(a), tonumber(r)
+    if a < at or (a == at and r <= rev) then
+      redis.call('PEXPIRE', key, ARGV[4 * i + 3])
+      redis.call('ZADD', items, a, ARGV[4 * i + 4])
+      redis.call('PEXPIRE', items, ARGV[4 * i + 3] * 2)
+    end
+  end
+end
+return 'OK'`;
