@@ -188,6 +188,8 @@ export class DurablePending {
   write(given: Mutations, nowMs: number, adopted?: number, untoldRev = Number.POSITIVE_INFINITY): void {
     const { endpointFor, keys = NO_KEYS } = given;
     const complete = completeRecords(given.records, (record) => this.pending.durationOf(record));
+    // Of a value that goes elsewhere the log has the key alone, which is always fit to be written.
+    if (endpointFor !== undefined) this.#deps.log.checkWritable(complete);
     const records = endpointFor === undefined ? complete : complete.map(withPlace(endpointFor));
     // Nothing names an erased user again, whoever has asked before the erasure and decides now.
     const users = given.users.filter(({ userId }) => !this.#deps.log.isErased(userId));
@@ -270,6 +272,11 @@ export class DurablePending {
       if (known !== undefined && this.pending.get(known) === undefined)
         this.#leftAtMs = Math.max(this.#leftAtMs, known.atMs);
     }
+    this.noteGone(nowMs);
+  }
+
+  /** The log says what is pending no more, where anything has left. */
+  noteGone(nowMs: number): void {
     // I8
     if (this.#rows.goneUpTo > 0) this.#noteConfirmed(nowMs);
   }

@@ -169,7 +169,8 @@ export class RemoteHotStore implements HotStore {
 
   async drop(confirmations: readonly Confirmation[], nowMs: number): Promise<void> {
     const { durable } = this.#deps;
-    // A value that is on its way would stay there for good.
+    // A value that is on its way, either way, would stay there for good.
+    await this.load(confirmations.map(({ userId }) => userId));
     await this.#settled(confirmations);
     const failed = new Set<Confirmation>();
     let failure: unknown = null;
@@ -338,7 +339,7 @@ export class RemoteHotStore implements HotStore {
         for (const chunk of chunksOf(ofEndpoint)) {
           if (!this.#isWell(endpoint, now())) return;
           try {
-            this.#found(chunk, await values.get(endpoint, chunk));
+            this.#found(endpoint, chunk, await values.recall(endpoint, chunk));
           } catch (error) {
             this.#failed(endpoint, "read values back", error);
           }
@@ -347,17 +348,28 @@ export class RemoteHotStore implements HotStore {
     );
   }
 
-  #found(wanted: readonly UnloadedValue[], values: readonly (HistoryRecord | null)[]): void {
-    const { durable, onMissing } = this.#deps;
+  #found(
+    endpoint: string,
+    wanted: readonly UnloadedValue[],
+    values: readonly (HistoryRecord | null)[],
+  ): void {
+    const { durable, onMissing, now } = this.#deps;
     let lost = 0;
     for (const [index, value] of wanted.entries()) {
       const known = durable.unloaded.get(value);
-      if (known === undefined || comparePositions(known, value) !== 0) continue;
+      if (known === undefined || comparePositions(known, value) !== 0) {
+        // It was recalled, and is pending no more: it may go after all.
+        this.#leave(value, endpoint);
+        continue;
+      }
       const record = values[index] ?? null;
       if (record === null || comparePositions(record, value) < 0) lost += 1;
       durable.loaded(known, record);
     }
-    if (lost > 0) onMissing({ lost, kept: 0 });
+    if (lost === 0) return;
+    onMissing({ lost, kept: 0 });
+    // Else the next restart would miss them again.
+    durable.noteGone(now());
   }
 
   async #loadSome(): Promise<void> {
@@ -427,6 +439,8 @@ export class RemoteHotStore implements HotStore {
     for (const [endpoint, left] of this.#left) {
       const states = left.slice(0, VALUES_PER_CALL);
       if (states.length === 0 || !this.#isWell(endpoint, this.#deps.now())) continue;
+      // Told before it is there, a value would stay for good.
+      await this.#settled(states);
       try {
         await this.#tell(endpoint, states);
       } catch (error) {

@@ -17,8 +17,13 @@ export interface RemoteValues {
   readonly takesNew: boolean;
   /** Keeps each record unless a newer one of its item is there, for as long as it takes. */
   put(endpoint: string, records: readonly HistoryRecord[]): Promise<void>;
-  /** What there is, from now on for as long as it takes; null where there is nothing. */
+  /** What there is; null where there is nothing. */
   get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]>;
+  /**
+   * The same of states that are pending: each, or what is there before it, is kept from now on for
+   * as long as it takes. What is there after it isn't pending, and goes when it was to go.
+   */
+  recall(endpoint: string, states: readonly ValueKey[]): Promise<readonly (HistoryRecord | null)[]>;
   /** These states, or older ones, may go: in a while, not all at once. */
   drop(endpoint: string, states: readonly ValueKey[]): Promise<void>;
   /** Removes all there is of a user, everywhere, and takes nothing more of them. */
@@ -33,6 +38,7 @@ export const NO_VALUES: RemoteValues = {
   has: () => false,
   put: () => Promise.reject(new RangeError("no hot store is configured")),
   get: () => Promise.reject(new RangeError("no hot store is configured")),
+  recall: () => Promise.reject(new RangeError("no hot store is configured")),
   drop: async () => undefined,
   forget: async () => undefined,
 };

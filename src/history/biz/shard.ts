@@ -18,7 +18,7 @@
  *     pending nor shown from that turn on, whichever copy of it comes back.
  */
 
-import type { SocketReceipt, Listener } from "../../contracts/realtime-rpc.ts";
+import type { Listener, SocketReceipt, UserNews } from "../../contracts/realtime-rpc.ts";
 import type {
   ChangePage,
   ChangesQuery,
@@ -132,7 +132,7 @@ export class Shard {
       ...deps,
       listeners: this.#listeners,
       newsOf: (userId, untold) => newsOf({ ...deps, durable, views }, userId, untold),
-      tell: deps.tellComet,
+      tell: (comet, news) => this.#tellDurable(comet, news),
       onFailed: afterCommit,
     });
     const writing = {
@@ -465,6 +465,12 @@ export class Shard {
     const view = this.#views.peek(userId);
     if (view !== undefined && view.newestBeyond() !== null)
       this.#retention.settle(userId, view, this.#deps.now());
+  }
+
+  /** What is in the log may wait for its value to be elsewhere as well: only then it is told. */
+  async #tellDurable(comet: string, news: readonly UserNews[]): Promise<readonly string[]> {
+    if (this.#hot.isRemote) await Promise.all(news.map(({ userId }) => this.#hot.durable(userId)));
+    return this.#deps.tellComet(comet, news);
   }
 
   #nextReportMs(): number {

@@ -53,10 +53,15 @@ export class UnloadedValues {
     return Array.from(this.#users.values(), (ofUser) => [...ofUser.values()]).flat();
   }
 
-  /** Takes a key that row `seq` says is pending, unless a newer one of its item is known. */
+  /**
+   * Takes a key that row `seq` says is pending, unless a newer one of its item is known at the same
+   * endpoint. An item stays where it is as long as it is pending: where a later row has it
+   * elsewhere, what the earlier one says was over, however it is dated.
+   */
   put(value: UnloadedValue): void {
     const known = this.get(value);
-    if (known !== undefined && comparePositions(value, known) < 0) return;
+    const isOlder = known !== undefined && comparePositions(value, known) < 0;
+    if (isOlder && (value.endpoint === known.endpoint || value.seq <= known.seq)) return;
     this.#rows.retain(value.seq);
     if (known !== undefined) this.#remove(known);
     const ofUser = this.#users.get(value.userId) ?? new Map<string, UnloadedValue>();

@@ -28,12 +28,21 @@ for i = 0, #KEYS / 3 - 1 do
 end
 return 'OK'`;
 
-/** Values, which have no lifetime from now on. KEYS: theirs. */
-export const GET = `
+/**
+ * Values, of which those have no lifetime from now on that are of a state or of one before it.
+ * KEYS: theirs. ARGV: of each state at and rev.
+ */
+export const RECALL = `
 local values = {}
 for i = 1, #KEYS do
-  values[i] = redis.call('GET', KEYS[i])
-  if values[i] then redis.call('PERSIST', KEYS[i]) end
+  local known = redis.call('GET', KEYS[i])
+  values[i] = known
+  if known then
+    local at, rev = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local a, r = string.match(known, ${POSITION})
+    a, r = tonumber(a), tonumber(r)
+    if not a or a < at or (a == at and r <= rev) then redis.call('PERSIST', KEYS[i]) end
+  end
 end
 return values`;
 

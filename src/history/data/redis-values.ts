@@ -6,7 +6,7 @@ import type { RedisEndpoint } from "../biz/redis-endpoints.ts";
 import type { RemoteValues, ValueKey } from "../biz/remote-values.ts";
 import { itemName, type HistoryRecord, type RecordKey } from "../biz/record.ts";
 import { decodeRow, encodeRow } from "./log-codec.ts";
-import { DROP, GET, PUT } from "./redis-scripts.ts";
+import { DROP, PUT, RECALL } from "./redis-scripts.ts";
 
 interface RedisValuesDeps {
   readonly endpoints: readonly (RedisEndpoint & { readonly token: string; readonly guard: Guard })[];
@@ -85,7 +85,19 @@ export class RedisValues implements RemoteValues {
   }
 
   async get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]> {
-    const found = await this.#call(endpoint, "read", (redis) => redis.eval(GET, keys.map(valueKey), []));
+    const found = await this.#call(endpoint, "read", (redis) => redis.mget(...keys.map(valueKey)));
+    return this.#readAll(keys, found);
+  }
+
+  async recall(endpoint: string, states: readonly ValueKey[]): Promise<readonly (HistoryRecord | null)[]> {
+    const positions = states.flatMap(({ atMs, rev }) => [String(atMs), String(rev)]);
+    const found = await this.#call(endpoint, "read", (redis) =>
+      redis.eval(RECALL, states.map(valueKey), positions),
+    );
+    return this.#readAll(states, found);
+  }
+
+  #readAll(keys: readonly RecordKey[], found: unknown): readonly (HistoryRecord | null)[] {
     if (!Array.isArray(found) || found.length !== keys.length)
       throw new CodedError("UNAVAILABLE", "Redis answered no list of values");
     return keys.map((key, index) => this.#read(key, (found as readonly unknown[])[index]));

@@ -1,17 +1,26 @@
 import { describe, expect, it } from "vitest";
+import type { DatedReport } from "../../../src/contracts/history.ts";
 import { confirmationOf } from "../../../src/history/biz/record.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
+import type { TellComet } from "../../../src/history/biz/ports.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
 import { ValuesInMemory } from "../support/values-in-memory.ts";
 
 /** A shard whose values are elsewhere, and that place. */
-function shardWithValues(format?: number) {
+function shardWithValues(format?: number, tellComet?: TellComet) {
   const values = new ValuesInMemory("a", "b");
   const beside = { values: values as ValuesInMemory | null };
-  const over = shardOver({ values: () => beside.values, ...(format !== undefined && { format }) });
+  const over = shardOver({
+    values: () => beside.values,
+    ...(format !== undefined && { format }),
+    ...(tellComet !== undefined && { tellComet }),
+  });
   return { ...over, values, beside };
 }
+
+/** So long that everything has happened which was not held up. */
+const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
 const away = (): Error => new Error("the endpoint is away");
 
@@ -44,13 +53,13 @@ describe("a shard whose values are elsewhere", () => {
       isAnswered = true;
       return answer;
     });
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await soon();
     expect([isAnswered, values.at().size]).toEqual([false, 0]);
     open();
     expect(await receipt).toMatchObject({ accepted: 1 });
     expect(values.at().get("ada/video/film")).toMatchObject({
       record: { positionMs: 77_777 },
-      hasLifetime: false,
+      endsAtMs: null,
     });
     const [own] = shardOverRow(sql);
     const plain = shardOver();
@@ -68,11 +77,58 @@ describe("a shard whose values are elsewhere", () => {
     await Promise.resolve();
     let shown: unknown = null;
     const read = positions(shard).then((answer) => (shown = answer));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await soon();
     expect(shown).toBeNull();
     open();
     await Promise.all([second, read]);
     expect(shown).toEqual({ film: 2 });
+  });
+
+  it("tells nobody of what would be lost if it died now", async () => {
+    const told: string[] = [];
+    const { start, values } = shardWithValues(undefined, async (comet) => {
+      told.push(comet);
+      return [];
+    });
+    const shard = start();
+    await shard.join("shard-0", { userId: "ada", sockets: 1, version: 1 }, null);
+    let open: () => void = () => undefined;
+    values.gate = new Promise((resolve) => (open = resolve));
+    const report = shard.report("ada", beat("film", 1));
+    await soon();
+    expect(told).toEqual([]);
+    open();
+    await report;
+    await soon();
+    expect(told).toEqual(["shard-0"]);
+  });
+
+  it("refuses what could not be kept anywhere, and that alone", async () => {
+    const { start, values } = shardWithValues();
+    const shard = start();
+    const answers = await Promise.allSettled([
+      shard.report("ada", beat("film", -1)),
+      shard.report("bob", beat("film", 2)),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+    expect([...values.at().keys()]).toEqual(["bob/video/film"]);
+  });
+
+  it("has what is acknowledged after a loss, wherever that is and however it is dated", async () => {
+    const { start, values, clock, losses } = shardWithValues();
+    values.gate = new Promise(() => undefined);
+    const [first] = beat("film", 1);
+    void start().report("ada", [{ ...first, at: clock.now() + 30_000 } as DatedReport]);
+    await soon();
+    values.gate = Promise.resolve();
+    values.acquire = () => "b";
+    const again = start();
+    await again.report("ada", beat("film", 2));
+    expect(values.at("b").size).toBe(1);
+    expect(await positions(start())).toEqual({ film: 2 });
+    expect(await positions(start())).toEqual({ film: 2 });
+    // What is told once is over.
+    expect(losses.lostValues).toBe(1);
   });
 
   it("finds after a restart what it has acknowledged", async () => {
@@ -112,7 +168,7 @@ describe("a shard whose values are elsewhere", () => {
     await shard.report("ada", beat("film", 1));
     values.gate = new Promise(() => undefined);
     void shard.report("ada", beat("film", 2));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await soon();
     values.gate = Promise.resolve();
     const again = start();
     expect(await pendingOf(again)).toEqual(["film 1"]);
@@ -169,6 +225,8 @@ describe("a shard whose values are elsewhere", () => {
     const again = start();
     expect(await positions(again)).toEqual({ series: 2 });
     expect([losses.lostValues, again.status().lostValues]).toEqual([1, 1]);
+    await positions(start());
+    expect(losses.lostValues).toBe(1);
     await writeBack(again, "series");
     expect(start().status()).toMatchObject({ pending: 0 });
     expect(start().status().unreadValues).toBeUndefined();
@@ -181,9 +239,9 @@ describe("a shard whose values are elsewhere", () => {
     const records = await shard.collect([keyOf("film")], LOG_FORMAT);
     await shard.report("ada", beat("film", 2));
     await shard.confirm(records.map(confirmationOf));
-    expect(values.at().get("ada/video/film")).toMatchObject({ hasLifetime: false });
+    expect(values.at().get("ada/video/film")).toMatchObject({ endsAtMs: null });
     await writeBack(shard, "film");
-    expect(values.at().get("ada/video/film")).toMatchObject({ hasLifetime: true });
+    expect(values.at().get("ada/video/film")).toMatchObject({ endsAtMs: expect.any(Number) });
     expect(await pendingOf(start())).toEqual([]);
   });
 
@@ -202,7 +260,7 @@ describe("a shard whose values are elsewhere", () => {
     values.fails = null;
     await writeBack(shard, "film", "series");
     expect(shard.status().pending).toBe(0);
-    expect(values.at().get("ada/video/film")).toMatchObject({ hasLifetime: true });
+    expect(values.at().get("ada/video/film")).toMatchObject({ endsAtMs: expect.any(Number) });
   });
 
   it("lets go of what was cleared", async () => {
@@ -211,7 +269,7 @@ describe("a shard whose values are elsewhere", () => {
     await shard.report("ada", beat("film", 1));
     shard.clear("ada");
     await shard.onAlarm();
-    expect(values.at().get("ada/video/film")).toMatchObject({ hasLifetime: true });
+    expect(values.at().get("ada/video/film")).toMatchObject({ endsAtMs: expect.any(Number) });
     expect(await positions(start())).toEqual({});
   });
 

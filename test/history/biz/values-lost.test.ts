@@ -48,17 +48,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 /** An endpoint whose connection fails on either side of a call, and that falls back to a copy. */
 class Failing extends ValuesInMemory {
   fault: Fault = "none";
-  #copy: typeof this.endpoints = new Map();
 
   copy(): void {
-    this.#copy = new Map(Array.from(this.endpoints, ([name, values]) => [name, new Map(values)]));
+    for (const endpoint of this.endpoints.values()) endpoint.copy();
   }
 
   failOver(): void {
-    for (const [name, values] of this.endpoints) {
-      values.clear();
-      for (const [key, kept] of this.#copy.get(name) ?? []) values.set(key, kept);
-    }
+    for (const endpoint of this.endpoints.values()) endpoint.failOver();
   }
 
   override async put(...call: Parameters<ValuesInMemory["put"]>): Promise<void> {

@@ -1,25 +1,25 @@
 import type { RemoteValues, ValueKey } from "../../../src/history/biz/remote-values.ts";
-import { comparePositions, type HistoryRecord, type RecordKey } from "../../../src/history/biz/record.ts";
-import { recordName } from "../../support/databases/history-records.ts";
+import type { HistoryRecord, RecordKey } from "../../../src/history/biz/record.ts";
+import { EndpointInMemory } from "./endpoint-in-memory.ts";
 
-interface Kept {
-  readonly record: HistoryRecord;
-  readonly hasLifetime: boolean;
-}
+type Call = "put" | "get" | "recall" | "drop" | "forget";
+
+/** Longer than any test looks. */
+const KEPT_MS = 3_600_000;
 
 /** Endpoints in memory, which fail as they are told to. */
 export class ValuesInMemory implements RemoteValues {
   takesNew = true;
-  readonly endpoints: Map<string, Map<string, Kept>>;
+  readonly endpoints: Map<string, EndpointInMemory>;
   /** Thrown by each call of an endpoint, before it does anything. */
-  fails: ((call: "put" | "get" | "drop" | "forget", endpoint: string) => unknown) | null = null;
+  fails: ((call: Call, endpoint: string) => unknown) | null = null;
   /** Calls wait for it before they do anything. */
   gate: Promise<void> = Promise.resolve();
   readonly calls: string[] = [];
-  readonly #forgotten = new Set<string>();
 
   constructor(...endpoints: readonly string[]) {
-    this.endpoints = new Map((endpoints.length === 0 ? ["a"] : endpoints).map((name) => [name, new Map()]));
+    const names = endpoints.length === 0 ? ["a"] : endpoints;
+    this.endpoints = new Map(names.map((name) => [name, new EndpointInMemory()]));
   }
 
   acquire(): string {
@@ -36,54 +36,45 @@ export class ValuesInMemory implements RemoteValues {
   }
 
   /** What an endpoint has, by the names of records. */
-  at(endpoint = "a"): Map<string, Kept> {
-    const values = this.endpoints.get(endpoint);
-    if (values === undefined) throw new RangeError(`there is no endpoint ${endpoint}`);
-    return values;
+  at(endpoint = "a"): EndpointInMemory["values"] {
+    return this.#endpoint(endpoint).values;
   }
 
   async put(endpoint: string, records: readonly HistoryRecord[]): Promise<void> {
-    const values = await this.#call("put", endpoint);
-    for (const record of records) {
-      const known = values.get(recordName(record))?.record;
-      if (this.#forgotten.has(record.userId)) continue;
-      if (known === undefined || comparePositions(record, known) > 0)
-        values.set(recordName(record), { record, hasLifetime: false });
-    }
+    (await this.#call("put", endpoint)).put(records);
   }
 
   async get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]> {
-    const values = await this.#call("get", endpoint);
-    return keys.map((key) => {
-      const kept = values.get(recordName(key));
-      if (kept === undefined) return null;
-      values.set(recordName(key), { ...kept, hasLifetime: false });
-      return kept.record;
-    });
+    return (await this.#call("get", endpoint)).get(keys, 0);
+  }
+
+  async recall(endpoint: string, states: readonly ValueKey[]): Promise<readonly (HistoryRecord | null)[]> {
+    return (await this.#call("recall", endpoint)).recall(states, 0);
   }
 
   async drop(endpoint: string, states: readonly ValueKey[]): Promise<void> {
-    const values = await this.#call("drop", endpoint);
-    for (const state of states) {
-      const kept = values.get(recordName(state));
-      if (kept !== undefined && comparePositions(kept.record, state) <= 0)
-        values.set(recordName(state), { ...kept, hasLifetime: true });
-    }
+    (await this.#call("drop", endpoint)).drop(states, KEPT_MS);
   }
 
   async forget(userId: string): Promise<void> {
     for (const endpoint of this.endpoints.keys()) {
       const values = await this.#call("forget", endpoint);
-      for (const name of values.keys()) if (name.startsWith(`${userId}/`)) values.delete(name);
+      values.refuse(userId);
+      values.remove(userId);
     }
-    this.#forgotten.add(userId);
   }
 
-  async #call(call: "put" | "get" | "drop" | "forget", endpoint: string): Promise<Map<string, Kept>> {
+  async #call(call: Call, endpoint: string): Promise<EndpointInMemory> {
     this.calls.push(call);
     await this.gate;
     const failure = this.fails?.(call, endpoint);
     if (failure instanceof Error) throw failure;
-    return this.at(endpoint);
+    return this.#endpoint(endpoint);
+  }
+
+  #endpoint(name: string): EndpointInMemory {
+    const endpoint = this.endpoints.get(name);
+    if (endpoint === undefined) throw new RangeError(`there is no endpoint ${name}`);
+    return endpoint;
   }
 }
