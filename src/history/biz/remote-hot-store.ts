@@ -294,13 +294,14 @@ export class RemoteHotStore implements HotStore {
   }
 
   async #saveOrLog(endpoint: string, records: readonly HistoryRecord[]): Promise<void> {
+    let refused = records;
     try {
-      await this.#deps.values.put(endpoint, records);
+      refused = await this.#deps.values.put(endpoint, records);
       this.#pauses.delete(endpoint);
     } catch (error) {
       this.#failed(endpoint, "keep values outside of the shard", error);
-      this.#takeIntoLog(records);
     }
+    if (refused.length > 0) this.#takeIntoLog(refused);
   }
 
   /**
@@ -359,10 +360,12 @@ export class RemoteHotStore implements HotStore {
       const known = durable.unloaded.get(value);
       if (known === undefined || comparePositions(known, value) !== 0) {
         // It was recalled, and is pending no more: it may go after all.
-        this.#leave(value, endpoint);
+        if (durable.pending.placeOf(value)?.copyAt !== endpoint) this.#leave(value, endpoint);
         continue;
       }
-      const record = values[index] ?? null;
+      const found = values[index] ?? null;
+      // What is newer than what the log says was pending once, and isn't.
+      const record = found !== null && comparePositions(found, value) > 0 ? null : found;
       if (record === null || comparePositions(record, value) < 0) lost += 1;
       durable.loaded(known, record);
     }

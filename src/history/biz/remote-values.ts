@@ -15,8 +15,11 @@ export interface RemoteValues {
   has(endpoint: string): boolean;
   /** Whether new values go anywhere: without it only what is there already is looked after. */
   readonly takesNew: boolean;
-  /** Keeps each record unless a newer one of its item is there, for as long as it takes. */
-  put(endpoint: string, records: readonly HistoryRecord[]): Promise<void>;
+  /**
+   * Keeps each record for as long as it takes, unless a newer one of its item is there that doesn't
+   * go: those are answered.
+   */
+  put(endpoint: string, records: readonly HistoryRecord[]): Promise<readonly HistoryRecord[]>;
   /** What there is; null where there is nothing. */
   get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]>;
   /**

@@ -122,6 +122,7 @@ export class Shard {
     this.#changes = new ShardChanges({ ...deps, durable, views, settle });
     this.#budget = new PendingBudget({
       pending,
+      unread: durable.unloaded,
       databases: deps.databases,
       recordsMax: deps.limits.pendingRecordsMax,
       bytesMax: deps.limits.pendingBytesMax,

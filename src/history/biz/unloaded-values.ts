@@ -12,6 +12,8 @@ export interface UnloadedValue extends LoggedKey {
 
 /** What a key takes in the log beside its texts, in bytes, at most. */
 const STORED_OVERHEAD_BYTES = 60;
+/** And what its record will take in memory beside that, with a user of its own, at most. */
+const VALUE_BYTES_MAX = 1_200;
 
 /**
  * What a restart has found pending whose values are outside of the shard, until they are read back.
@@ -34,6 +36,11 @@ export class UnloadedValues {
   /** What a snapshot of them takes, at most. */
   get storedBytes(): number {
     return this.#storedBytes;
+  }
+
+  /** The memory that their records will take, at most. */
+  get bytes(): number {
+    return this.#storedBytes + this.#count * VALUE_BYTES_MAX;
   }
 
   has(userId: string): boolean {

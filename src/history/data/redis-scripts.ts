@@ -6,27 +6,31 @@
 const POSITION = "'^(%d+):(%d+):'";
 
 /**
- * Keeps each value unless a newer state is there, without a lifetime, and notes the item with its
- * user's. KEYS: of each record the value's, the items of its user, the mark of an erased one. ARGV:
- * of each record at, rev, value, item.
+ * Keeps each value, without a lifetime, and notes the item with its user's; unless a newer state is
+ * there that is pending itself: one with a lifetime isn't. Answers the places of those that are not
+ * kept, from 0. KEYS: of each record the value's, the items of its user, the mark of an erased one.
+ * ARGV: of each record at, rev, value, item.
  */
 export const PUT = `
+local refused = {}
 for i = 0, #KEYS / 3 - 1 do
   local key, items = KEYS[3 * i + 1], KEYS[3 * i + 2]
   local at, rev = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
   if redis.call('EXISTS', KEYS[3 * i + 3]) == 0 then
-    local known = redis.call('GET', key)
+    local known = redis.call('PTTL', key) == -1 and redis.call('GET', key)
     local a, r
     if known then a, r = string.match(known, ${POSITION}) end
     a, r = tonumber(a or -1), tonumber(r or -1)
-    if at > a or (at == a and rev > r) then
+    if at > a or (at == a and rev >= r) then
       redis.call('SET', key, ARGV[4 * i + 3])
       redis.call('ZADD', items, at, ARGV[4 * i + 4])
       redis.call('PERSIST', items)
+    else
+      refused[#refused + 1] = i
     end
   end
 end
-return 'OK'`;
+return refused`;
 
 /**
  * Values, of which those have no lifetime from now on that are of a state or of one before it.

@@ -69,7 +69,7 @@ export class RedisValues implements RemoteValues {
     return this.#endpoints.has(endpoint);
   }
 
-  async put(endpoint: string, records: readonly HistoryRecord[]): Promise<void> {
+  async put(endpoint: string, records: readonly HistoryRecord[]): Promise<readonly HistoryRecord[]> {
     const keys = records.flatMap((record) => [
       valueKey(record),
       itemsKey(record.userId),
@@ -81,7 +81,9 @@ export class RedisValues implements RemoteValues {
       encodeValue(record),
       itemName(record),
     ]);
-    await this.#call(endpoint, "write", (redis) => redis.eval(PUT, keys, args));
+    const refused = await this.#call(endpoint, "write", (redis) => redis.eval(PUT, keys, args));
+    if (!Array.isArray(refused)) throw new CodedError("UNAVAILABLE", "Redis answered no list of places");
+    return refused.flatMap((place: unknown) => records[Number(place)] ?? []);
   }
 
   async get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]> {

@@ -41,14 +41,16 @@ function budgetOf(databases: number, recordsMax: number) {
     onBeyond: () => undefined,
   });
   const walks = vi.spyOn(pending, "shares", "get");
+  const unread = { count: 0, bytes: 0 };
   const budget = new PendingBudget({
+    unread,
     pending,
     recordsMax,
     bytesMax: 1_000 * recordsMax,
     entriesPerUserMax: 1_000,
     databases: () => databases,
   });
-  return { budget, pending, walks };
+  return { budget, pending, unread, walks };
 }
 
 describe("a shard's budget", () => {
@@ -89,6 +91,17 @@ describe("a shard's budget", () => {
     expect(atOnce(shard.collect([keyOf("film", "ada-3")]))[0]?.positionMs).toBe(49);
     confirmAll(shard, [keyOf("film", "ada-0")]);
     expect(await taken(shard, ["ada-15"])).toBe(1);
+  });
+
+  it("counts what will be in memory when it has been read back", () => {
+    const { budget, unread } = budgetOf(1, 10);
+    const one = { database: 0, records: 1, bytes: 400 };
+    unread.count = 10;
+    expect(budget.tryReserve(one)).toBe(false);
+    Object.assign(unread, { count: 1, bytes: 9_700 });
+    expect(budget.tryReserve(one)).toBe(false);
+    unread.bytes = 9_600;
+    expect(budget.tryReserve(one)).toBe(true);
   });
 
   it("counts what waits for its commit", async () => {

@@ -5,6 +5,7 @@ import type { Shard } from "../../../src/history/biz/shard.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import type { TellComet } from "../../../src/history/biz/ports.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { recordOf } from "../../support/databases/history-records.ts";
 import { ValuesInMemory } from "../support/values-in-memory.ts";
 
 /** A shard whose values are elsewhere, and that place. */
@@ -261,6 +262,34 @@ describe("a shard whose values are elsewhere", () => {
     await writeBack(shard, "film", "series");
     expect(shard.status().pending).toBe(0);
     expect(values.at().get("ada/video/film")).toMatchObject({ endsAtMs: expect.any(Number) });
+  });
+
+  it("keeps a value that is dated before one that D1 has, and finds that after a restart", async () => {
+    const { start, values, clock } = shardWithValues();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    await writeBack(shard, "film");
+    const [late] = beat("film", 2);
+    await shard.report("ada", [{ ...late, at: clock.now() - 600_000 } as DatedReport]);
+    expect(values.at().get("ada/video/film")).toMatchObject({ record: { positionMs: 2 }, endsAtMs: null });
+    expect(await pendingOf(start())).toEqual(["film 2"]);
+  });
+
+  it("has its log take what is dated before a value that nobody let go of, and never finds that", async () => {
+    const { start, values, clock } = shardWithValues();
+    const stray = recordOf({ userId: "ada", itemId: "film", positionMs: 9, atMs: clock.now() + 1 });
+    values.at().set("ada/video/film", { record: stray, endsAtMs: null });
+    await start().report("ada", beat("film", 2));
+    expect(await pendingOf(start())).toEqual(["film 2"]);
+  });
+
+  it("lets go of nothing that two have read back at once", async () => {
+    const { start, values } = shardWithValues();
+    await start().report("ada", beat("film", 1));
+    const again = start();
+    await Promise.all([again.onAlarm(), positions(again), pendingOf(again)]);
+    await again.onAlarm();
+    expect(values.at().get("ada/video/film")).toMatchObject({ endsAtMs: null });
   });
 
   it("lets go of what was cleared", async () => {

@@ -57,12 +57,13 @@ class Failing extends ValuesInMemory {
     for (const endpoint of this.endpoints.values()) endpoint.failOver();
   }
 
-  override async put(...call: Parameters<ValuesInMemory["put"]>): Promise<void> {
+  override async put(...call: Parameters<ValuesInMemory["put"]>): ReturnType<ValuesInMemory["put"]> {
     if (this.fault === "before") throw new Error("the connection was lost before the call");
-    await super.put(...call);
+    const refused = await super.put(...call);
     if (this.fault === "after") throw new Error("the connection was lost after the call");
     // Whoever waits dies before the answer.
     if (this.fault === "never") await new Promise(() => undefined);
+    return refused;
   }
 }
 

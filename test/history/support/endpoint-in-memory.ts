@@ -15,13 +15,14 @@ export class EndpointInMemory {
   readonly #erased = new Set<string>();
   #copy: ReadonlyMap<string, Kept> = new Map();
 
-  put(records: readonly HistoryRecord[]): void {
-    for (const record of records) {
-      const known = this.values.get(recordName(record))?.record;
-      if (this.#erased.has(record.userId)) continue;
-      if (known === undefined || comparePositions(record, known) > 0)
-        this.values.set(recordName(record), { record, endsAtMs: null });
-    }
+  put(records: readonly HistoryRecord[]): readonly HistoryRecord[] {
+    return records.filter((record) => {
+      if (this.#erased.has(record.userId)) return false;
+      const known = this.values.get(recordName(record));
+      const isOlder = known?.endsAtMs === null && comparePositions(record, known.record) < 0;
+      if (!isOlder) this.values.set(recordName(record), { record, endsAtMs: null });
+      return isOlder;
+    });
   }
 
   get(keys: readonly RecordKey[], nowMs: number): readonly (HistoryRecord | null)[] {

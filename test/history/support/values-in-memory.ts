@@ -40,8 +40,8 @@ export class ValuesInMemory implements RemoteValues {
     return this.#endpoint(endpoint).values;
   }
 
-  async put(endpoint: string, records: readonly HistoryRecord[]): Promise<void> {
-    (await this.#call("put", endpoint)).put(records);
+  async put(endpoint: string, records: readonly HistoryRecord[]): Promise<readonly HistoryRecord[]> {
+    return (await this.#call("put", endpoint)).put(records);
   }
 
   async get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]> {

@@ -126,6 +126,7 @@ export const REDIS_COUNTERS = [
   "report acknowledged",
   "value kept in Redis",
   "value given a lifetime",
+  "older value refused by Redis",
   "Redis away",
   "Redis full",
   "Redis failed over to an older copy",

@@ -27,6 +27,7 @@ export const MUTATIONS_OF_REDIS: readonly Mutation[] = [
     patch: method(EndpointInMemory, "put", () => {
       return function (this: EndpointInMemory, records) {
         for (const record of records) this.values.set(recordName(record), { record, endsAtMs: null });
+        return [];
       };
     }),
   },

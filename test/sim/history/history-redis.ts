@@ -100,8 +100,11 @@ export class HistoryRedis {
       has: (endpoint) => this.#endpoints.some(({ name }) => name === endpoint),
       put: (endpoint, records) =>
         call("write to", endpoint, (kept) => {
-          kept.put(records);
+          const refused = kept.put(records);
+          counters.note("older value refused by Redis", refused.length);
+          // What is refused was overtaken by what is there, or is in the log before it is answered.
           for (const record of records) this.#landed(record);
+          return refused;
         }).catch((error: unknown) => {
           // It may come yet, after all that follows.
           for (const record of records) this.#orphans.add(recordName(record));
