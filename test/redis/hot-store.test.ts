@@ -51,12 +51,17 @@ describe("values in Redis", () => {
     expect(await redis.native.pttl("hot:lifetimes:items")).toBe(-1);
   });
 
-  it("that are read back have no lifetime either", async () => {
-    const of = recordOf({ userId: "read-back" });
+  it("that are recalled have no lifetime either, but for those of a state that came later", async () => {
+    const of = recordOf({ userId: "recalled", rev: 5 });
     await values().put("a", [of]);
     await values().drop("a", [of]);
-    expect(await values().get("a", [of, { ...of, itemId: "other" }])).toEqual([of, null]);
-    expect(await redis.native.pttl(key("read-back"))).toBe(-1);
+    const asked = [of, { ...of, itemId: "other" }];
+    expect(await values().get("a", asked)).toEqual([of, null]);
+    expect(await redis.native.pttl(key("recalled"))).toBeGreaterThan(0);
+    expect(await values().recall("a", [{ ...of, rev: 4 }])).toEqual([of]);
+    expect(await redis.native.pttl(key("recalled"))).toBeGreaterThan(0);
+    expect(await values().recall("a", asked)).toEqual([of, null]);
+    expect(await redis.native.pttl(key("recalled"))).toBe(-1);
   });
 
   it("expire at different times", async () => {
@@ -69,10 +74,16 @@ describe("values in Redis", () => {
 
   it("of a later revision win only where they are not dated before", async () => {
     const of = recordOf({ userId: "order", atMs: 10, rev: 5 });
-    await values().put("a", [of]);
-    await values().put("a", [{ ...of, atMs: 9, rev: 9, positionMs: 1 }]);
+    expect(await values().put("a", [of])).toEqual([]);
+    const before = { ...of, atMs: 9, rev: 9, positionMs: 1 };
+    const other = recordOf({ userId: "order", itemId: "m3" });
+    expect(await values().put("a", [other, before])).toEqual([before]);
     await values().put("a", [{ ...of, rev: 4, positionMs: 2 }]);
     expect(await values().get("a", [of])).toEqual([of]);
+    // One that D1 has is in nobody's way.
+    await values().drop("a", [of]);
+    expect(await values().put("a", [before])).toEqual([]);
+    expect(await values().get("a", [of])).toEqual([before]);
     // Larger than what 32 bits, or six decimals, hold.
     const late = recordOf({ userId: "order", itemId: "m2", rev: 1_700_000_000_000 * 1_024 });
     await values().put("a", [late]);
