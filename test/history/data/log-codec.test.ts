@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { LogPart } from "../../../src/history/biz/ports.ts";
 import { storedBytes } from "../../../src/history/biz/record.ts";
 import { decodeRow, encodeRow, KINDS_READ } from "../../../src/history/data/log-codec.ts";
 import { ProtobufError, ProtobufReader, ProtobufWriter } from "../../../src/protocol/protobuf.ts";
@@ -30,7 +32,22 @@ function withUnknown(row: Uint8Array): Uint8Array {
   return new Uint8Array([...row, ...writer.finish()]);
 }
 
+const FORMAT_2 = JSON.parse(
+  readFileSync(new URL("../../fixtures/log-format-2.json", import.meta.url), "utf8"),
+) as Pick<LogPart, "records" | "users"> & { readonly base64: string };
+
 describe("the log codec", () => {
+  it("reads a row of the format before keys were in it, and writes it so where there is none", () => {
+    const { records, users, base64 } = FORMAT_2;
+    expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual({
+      records,
+      keys: [],
+      users,
+      unknown: 0,
+    });
+    expect(Buffer.from(encodeRow(records, users)).toString("base64")).toBe(base64);
+  });
+
   it("gives back every record and every user's state it was given", () => {
     fc.assert(
       fc.property(
