@@ -13,11 +13,11 @@ import { simulateRealtime } from "./realtime/realtime-sim.ts";
 
 /*
  * npm run test:sim
- * [-- --only history|history-kafka|history-redis|ledger|ledger-long|ledger-switched|realtime] [--seeds N]
- * [--from N] [--seed N [--fault NAME]]: simulates the history, the ledgers and realtime from many
- * seeds, one thread a core, or replays one, where NAME is a known fault of the history whose
- * trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed fails, if time ran out
- * before the seeds did, or if something never happened, or too often.
+ * [-- --only NAME] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history, alone,
+ * over Kafka and with values in Redis, the ledgers and realtime from many seeds, one thread a core,
+ * or replays one, where NAME is a known fault of the history whose trouble is to be on. Bounded in
+ * seeds and in time; ends with 1 if a seed fails, if time ran out before the seeds did, or if
+ * something never happened, or too often.
  */
 
 /**
