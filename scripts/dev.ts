@@ -11,7 +11,7 @@ import { PROJECT_ROOT } from "./runtime/project-root.ts";
 import { refuseBadCells } from "./runtime/refuse-bad-cells.ts";
 import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
 import { startRedis } from "./runtime/redis.ts";
-import { localSecrets } from "./runtime/secrets.ts";
+import { givenSecrets, localSecrets } from "./runtime/secrets.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
@@ -64,16 +64,25 @@ async function main(): Promise<number> {
   const stops: (() => Promise<void>)[] = [];
   try {
     const secrets = localSecrets(stateDir, process.env);
+    const given = givenSecrets(process.env);
     const asked = { ...localVars(), ...options.vars };
-    refuseBadVars(configs, asked, secrets);
+    refuseBadVars(configs, asked, { ...secrets, ...given });
     refuseBadCells(configs, asked);
     await migrateLocally(databasesOf(configs), stateDir, signal);
     const deps = { say, complain, onDeath: (part: string) => complain(`${part} died`), signal };
-    if (options.redis) stops.push(await startRedis(stateDir, deps));
+    const redis = options.redis ? await startRedis(stateDir, deps) : null;
+    if (redis !== null) stops.push(redis.stop);
     const kafka = options.kafka ? await startKafka(stateDir, knownVars, deps) : null;
     if (kafka !== null) stops.push(kafka.stop);
-    const settings = { ...localVars(), ...kafka?.vars, ...options.vars };
-    const envFile = writeEnvFile(stateDir, { ...secrets, ...kafka?.secrets });
+    // Who names another Redis means that.
+    const told = options.vars["UPSTASH_REDIS_REST_URL"] === undefined ? redis : null;
+    const settings = { ...localVars(), ...told?.vars, ...kafka?.vars, ...options.vars };
+    const envFile = writeEnvFile(stateDir, {
+      ...secrets,
+      ...given,
+      ...told?.secrets,
+      ...kafka?.secrets,
+    });
     process.stdout.write(
       `operator  ${secrets.ADMIN_EMAIL}  ${secrets.ADMIN_PASSWORD}  (unless that account was there before as another)\n`,
     );

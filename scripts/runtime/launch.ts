@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fireCrons } from "./crons.ts";
-import { startKafka, type StartedKafka } from "./kafka.ts";
+import { startKafka } from "./kafka.ts";
 import { LaunchError } from "./launch-error.ts";
 import { localVars } from "./local-vars.ts";
 import { LogFile } from "./log-file.ts";
@@ -14,7 +14,7 @@ import { startRedis } from "./redis.ts";
 import { prepareWorker, startPlatform, type RunningPlatform } from "./platform.ts";
 import { refuseBadCells } from "./refuse-bad-cells.ts";
 import { refuseBadVars } from "./refuse-bad-vars.ts";
-import { localSecrets, type LocalSecrets } from "./secrets.ts";
+import { givenSecrets, localSecrets, type LocalSecrets } from "./secrets.ts";
 import { claimStateFolder, recordRuntime } from "./state-folder.ts";
 import { tcpPort } from "./tcp-port.ts";
 import type { Terminal } from "./terminal.ts";
@@ -60,14 +60,13 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
     const secrets = explainFailure(`the secrets in ${options.state}`, () =>
       localSecrets(options.state, deps.environment),
     );
+    const given = givenSecrets(deps.environment);
     const asked = { ...localVars(), ...options.vars };
-    refuseBadVars(deps.configs, asked, secrets);
+    refuseBadVars(deps.configs, asked, { ...secrets, ...given });
     refuseBadCells(deps.configs, asked);
-    if (options.redis)
-      undo.push(await startRedis(options.state, { ...deps.terminal, onDeath: deps.onDeath }));
-    const kafka = options.kafka ? await withKafka(options, deps, undo) : null;
-    const vars = { ...localVars(), ...kafka?.vars, ...options.vars };
-    const settings = { vars, secrets: { ...secrets, ...kafka?.secrets } };
+    const beside = await serversBeside(options, deps, undo);
+    const vars = { ...localVars(), ...beside.vars, ...options.vars };
+    const settings = { vars, secrets: { ...secrets, ...given, ...beside.secrets } };
     refuseBadVars(deps.configs, vars, settings.secrets);
     const workers = await prepare(options, deps, settings);
     const refusals = new Refusals();
@@ -83,16 +82,29 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
   }
 }
 
-/** A broker and its front, and what workers are told of them. */
-async function withKafka(
-  { state }: LaunchOptions,
+/** Servers beside the platform, each with its front, and what workers are told of them. */
+async function serversBeside(
+  { state, redis, kafka, vars }: LaunchOptions,
   { configs, terminal, onDeath, signal }: LaunchDeps,
   undo: Undo,
-): Promise<StartedKafka> {
+): Promise<Settings> {
   const known = new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {})));
-  const kafka = await startKafka(state, known, { ...terminal, onDeath, signal });
-  undo.push(kafka.stop);
-  return kafka;
+  const started: (Settings & { readonly stop: () => Promise<void> })[] = [];
+  if (redis) {
+    const server = await startRedis(state, { ...terminal, onDeath });
+    undo.push(server.stop);
+    // Who names another one means that.
+    if (vars["UPSTASH_REDIS_REST_URL"] === undefined) started.push(server);
+  }
+  if (kafka) {
+    const server = await startKafka(state, known, { ...terminal, onDeath, signal });
+    undo.push(server.stop);
+    started.push(server);
+  }
+  return {
+    vars: Object.assign({}, ...started.map((server) => server.vars)),
+    secrets: Object.assign({}, ...started.map((server) => server.secrets)),
+  };
 }
 
 interface Settings {

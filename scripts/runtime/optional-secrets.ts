@@ -1,6 +1,6 @@
 /** By worker the secrets that it takes where they are given, and can do without. */
 const OPTIONAL_SECRETS: Readonly<Record<string, readonly string[]>> = {
-  "playhead-history": ["UPSTASH_KAFKA_REST_PASSWORD"],
+  "playhead-history": ["UPSTASH_KAFKA_REST_PASSWORD", "UPSTASH_REDIS_REST_TOKEN"],
   "playhead-wallet": ["UPSTASH_KAFKA_REST_PASSWORD"],
   "playhead-savings": ["UPSTASH_KAFKA_REST_PASSWORD"],
 };

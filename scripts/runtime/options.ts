@@ -34,12 +34,14 @@ export const USAGE = `npm start -- [--port 8787] [--tcp-port 3101] [--state .wra
   --state DIR            where databases, secrets and logs are kept
   --fresh                forget everything in that folder first: accounts, history, secrets, logs
   --crons-every SECONDS  fire every cron this often instead of on its minute (1 … 3600)
-  --redis                start Debian's redis-server too, its data in that folder, and a REST front for @upstash/redis
+  --redis                start Debian's redis-server too, its data in that folder, and a REST front for @upstash/redis,
+                         and keep what of the history is pending there (HOT_STORE)
   --kafka                start a Kafka too, its data in that folder, and a REST front for @upstash/kafka; needs Java 17 and mvn
   --var NAME:VALUE       set a var for every worker that knows it; may be repeated
   --help                 this text
 
-Environment: ADMIN_EMAIL and ADMIN_PASSWORD override the generated operator's login.`;
+Environment: ADMIN_EMAIL and ADMIN_PASSWORD override the generated operator's login; UPSTASH_REDIS_REST_TOKEN has
+the token of UPSTASH_REDIS_REST_URL.`;
 
 /**
  * Reads the command line. `knownVars` are the names that some worker's config has; others are

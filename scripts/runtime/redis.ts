@@ -13,19 +13,28 @@ interface RedisDeps {
 /** The front's, if it is free, so that its URL can be written down somewhere. */
 const PORT_PREFERRED = 8079;
 
+/** A Redis beside the platform, and what its workers are told of it. */
+export interface RedisBeside {
+  readonly stop: () => Promise<void>;
+  readonly vars: Readonly<Record<string, string>>;
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** What values that are in this Redis have written down with them. */
+const ENDPOINT = "local";
+
 /**
- * A redis-server with its data in the state folder, and the REST front before it; where none is
- * installed only a line that says so. The server's password is the front's token.
- *
- * @returns stops both
+ * A redis-server with its data in the state folder, and the REST front before it, as the history's
+ * hot store; where none is installed only a line that says so. The server's password is the front's
+ * token.
  */
 export async function startRedis(
   stateDir: string,
   { say, complain, onDeath }: RedisDeps,
-): Promise<() => Promise<void>> {
+): Promise<RedisBeside> {
   if (!isRedisInstalled()) {
     complain(`--redis: left out, ${INSTALL_HINT}`);
-    return async () => undefined;
+    return { stop: async () => undefined, vars: {}, secrets: {} };
   }
   const dir = join(stateDir, "redis");
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -39,9 +48,13 @@ export async function startRedis(
     const front = await open(PORT_PREFERRED).catch(() => open(0));
     say(`redis-server runs on 127.0.0.1:${server.port}, its data is in ${dir}`);
     say(`its REST front for @upstash/redis on ${front.url}, the token (and password) is in ${tokenFile}`);
-    return async () => {
-      await front.close();
-      await server.stop();
+    return {
+      stop: async () => {
+        await front.close();
+        await server.stop();
+      },
+      vars: { HOT_STORE: "redis", UPSTASH_REDIS_REST_URL: `${ENDPOINT}=${front.url}` },
+      secrets: { UPSTASH_REDIS_REST_TOKEN: `${ENDPOINT}=${token}` },
     };
   } catch (error) {
     await server.stop();

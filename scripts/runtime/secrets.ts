@@ -66,3 +66,11 @@ function readJson(path: string): object {
     throw new Error(`${path} is not JSON; remove it, or start with --fresh`);
   }
 }
+
+/** What the environment gives of the secrets that a worker may have and need not. */
+export function givenSecrets(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const { UPSTASH_REDIS_REST_TOKEN: tokens } = environment;
+  return tokens === undefined ? {} : { UPSTASH_REDIS_REST_TOKEN: tokens };
+}

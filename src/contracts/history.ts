@@ -251,6 +251,17 @@ export interface ShardStatus {
    * meanwhile.
    */
   readonly unreadRows: number;
+  /**
+   * Pending records whose values are in the hot store and were not read back since a restart: their
+   * users are refused. Absent where there are none.
+   */
+  readonly unreadValues?: number;
+  /**
+   * Values that the hot store was to have, and had not, and nobody else: what it has lost, and what
+   * was never acknowledged, since its shard died before the store had it. Absent where there are
+   * none.
+   */
+  readonly lostValues?: number;
   /** The format of the log that the shard writes. Absent from a shard of the release before. */
   readonly logFormat?: number;
   /**

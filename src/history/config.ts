@@ -4,6 +4,7 @@ import { KAFKA_MISSING, kafkaAccess, kafkaVars } from "../platform/kafka/kafka-v
 import { LOG_LEVELS } from "../platform/logger.ts";
 import { cellsVar, parsedVar, readConfig, wholeNumberVar } from "../platform/config.ts";
 import { parseBucketRanges } from "./biz/buckets-of-before.ts";
+import { parseRedisEndpoints, tokensOf, type RedisEndpoint } from "./biz/redis-endpoints.ts";
 import { parseFinishedAt } from "./biz/watch-rules.ts";
 
 /** Which database held which bucket in the release before: read once by what keeps it since. */
@@ -33,6 +34,10 @@ const schema = z
     HISTORY_BUCKETS: z.optional(bucketRangesVar),
     HISTORY_BUS: z.enum(BUSES).default("queue"),
     ...kafkaVars,
+    HOT_STORE: z.enum(["shard", "redis"]),
+    UPSTASH_REDIS_REST_URL: parsedVar(parseRedisEndpoints),
+    /** A secret, absent where there is no endpoint. */
+    UPSTASH_REDIS_REST_TOKEN: z.string().default(""),
     ...guardVars,
   })
   .refine((config) => config.HISTORY_BUS !== "kafka" || kafkaAccess(config) !== null, {
@@ -56,7 +61,21 @@ export const TOMBSTONES_KEPT_MS = 30 * 86_400_000;
 
 /** The history worker's vars, checked. */
 export function readHistoryConfig(env: object) {
-  return readConfig(schema, env);
+  const { UPSTASH_REDIS_REST_TOKEN: given, ...config } = readConfig(schema, env);
+  const { UPSTASH_REDIS_REST_URL: endpoints, HOT_STORE } = config;
+  if (HOT_STORE === "redis" && endpoints.length === 0)
+    throw new Error("bad configuration: UPSTASH_REDIS_REST_URL: HOT_STORE=redis needs one");
+  return Object.freeze({ ...config, UPSTASH_REDIS_REST_URL: withTokens(endpoints, given) });
+}
+
+function withTokens(endpoints: readonly RedisEndpoint[], given: string) {
+  try {
+    const tokens = tokensOf(endpoints, given);
+    return endpoints.map((endpoint) => ({ ...endpoint, token: tokens.get(endpoint.name) ?? "" }));
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new Error(`bad configuration: UPSTASH_REDIS_REST_TOKEN: ${error.message}`, { cause: error });
+  }
 }
 
 export type HistoryConfig = ReturnType<typeof readHistoryConfig>;

@@ -32,6 +32,7 @@ import { SHARD_LIMITS } from "./biz/shard-limits.ts";
 import { createSweep } from "./biz/sweep.ts";
 import { watchRules } from "./biz/watch-rules.ts";
 import { ENTRIES_PER_USER_MAX, GONE_VARS, readHistoryConfig, TOMBSTONES_KEPT_MS } from "./config.ts";
+import { checkHotStore } from "./data/check-hot-store.ts";
 import { cellErasure } from "./data/cell-erasure.ts";
 import { CellUpstreams } from "./data/cell-upstreams.ts";
 import { d1FailureLog, d1FailureSummary } from "./data/d1-failure-log.ts";
@@ -45,6 +46,7 @@ import { byNumber, databaseFinder, historyDatabases } from "./data/history-datab
 import { jobShards } from "./data/job-shards.ts";
 import { mappingSources } from "./data/mapping-sources.ts";
 import { pullerPartition, pullerPlaceStore } from "./data/puller-place.ts";
+import { RedisValues } from "./data/redis-values.ts";
 import { readStoredMapping, ShardFacts, writeStoredMapping } from "./data/shard-facts.ts";
 import { ShardListeners } from "./data/shard-listeners.ts";
 import type { ShardSql } from "./data/shard-sql.ts";
@@ -64,6 +66,8 @@ const UPSTREAMS = {
   queue: { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: { reads: 1, writes: 64 } },
   kafka: { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: 64 },
   puller: { timeoutMs: CALL_TIMEOUT_MS.puller, maxConcurrent: 64 },
+  // Sixteen shards' commits, and what their jobs collect.
+  redis: { timeoutMs: CALL_TIMEOUT_MS.cache, maxConcurrent: 512 },
   // Shards are called from requests and jobs, and from the mapping object only until there is a
   // mapping: what is left behind ends with them, and each report would pay for the clearing. A
   // puller, which does jobs, is kept awake by it for 15 s, once in a flush.
@@ -105,6 +109,24 @@ const workerOf = oncePerEnv((env: HistoryEnv) => {
   });
   tellGoneVars(env, GONE_VARS, worker.logger);
   return worker;
+});
+
+/** Values in Redis; null where there is no endpoint. */
+const redisOf = oncePerEnv((env: HistoryEnv) => {
+  const { HOT_STORE, UPSTASH_REDIS_REST_URL: endpoints } = readHistoryConfig(env);
+  if (endpoints.length === 0) return { values: null };
+  const { logger, makeGuard } = workerOf(env);
+  const values = new RedisValues({
+    endpoints: endpoints.map((endpoint) => ({
+      ...endpoint,
+      guard: makeGuard(`history-redis-${endpoint.name}`, UPSTREAMS.redis),
+    })),
+    takesNew: HOT_STORE === "redis",
+    timeoutMs: UPSTREAMS.redis.timeoutMs,
+    random: Math.random,
+    onUnreadable: (error) => logger.error("value not readable", failureFields(error)),
+  });
+  return { values };
 });
 
 /** The cells of the platform, each with what it reaches. */
@@ -222,6 +244,7 @@ export const wire = oncePerEnv((env: HistoryEnv) => {
       wakeShards: () => everyOne(cells.all, ({ wakeShards }) => wakeShards()),
       wakePullers: buses.length === 0 ? null : () => everyOne(buses, (bus) => bus.wakeAll()),
       retentions: cells.all.flatMap(({ retentions }) => retentions),
+      checkHotStore: () => checkHotStore(redisOf(env).values, logger),
       now,
       onFailure: failureLine(logger, "sweep failed"),
     }),
@@ -264,6 +287,8 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     },
     rules: watchRules({ finishedAt: config.FINISHED_AT, startedAtMs: config.STARTED_AT_MS }),
     formats: facts,
+    losses: facts,
+    values: redisOf(env).values,
     log: new SqliteShardLog(sql),
     listeners: new ShardListeners(sql),
     tellComet: cell.tellComet,

@@ -92,6 +92,7 @@ describe("retention", () => {
     const sweep = createSweep({
       wakeShards: async () => undefined,
       wakePullers: null,
+      checkHotStore: async () => undefined,
       retentions: [oldUnreadable(db), oldRejected(db)],
       now,
       onFailure: (_what, error) => void failures.push(error),
@@ -118,6 +119,7 @@ describe("retention", () => {
     const sweep = createSweep({
       wakeShards: async () => undefined,
       wakePullers: null,
+      checkHotStore: async () => undefined,
       retentions: [oldLetters(db)],
       now,
       onFailure: (_what, error) => expect.unreachable(String(error)),

@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
-import { BUS_COUNTERS, COUNTERS } from "./history/history-counters.ts";
+import { BUS_COUNTERS, COUNTERS, REDIS_COUNTERS } from "./history/history-counters.ts";
 import { addCounts, type Counts } from "./kernel/counts.ts";
 import { FAULTS_MENDED } from "./history/history-known-faults.ts";
 import { simulateHistory } from "./history/history-sim.ts";
@@ -13,11 +13,11 @@ import { simulateRealtime } from "./realtime/realtime-sim.ts";
 
 /*
  * npm run test:sim
- * [-- --only history|history-kafka|ledger|ledger-long|ledger-switched|realtime] [--seeds N]
- * [--from N] [--seed N [--fault NAME]]: simulates the history, the ledgers and realtime from many
- * seeds, one thread a core, or replays one, where NAME is a known fault of the history whose
- * trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed fails, if time ran out
- * before the seeds did, or if something never happened, or too often.
+ * [-- --only NAME] [--seeds N] [--from N] [--seed N [--fault NAME]]: simulates the history, alone,
+ * over Kafka and with values in Redis, the ledgers and realtime from many seeds, one thread a core,
+ * or replays one, where NAME is a known fault of the history whose trouble is to be on. Bounded in
+ * seeds and in time; ends with 1 if a seed fails, if time ran out before the seeds did, or if
+ * something never happened, or too often.
  */
 
 /**
@@ -29,6 +29,8 @@ const SEEDS: Readonly<Record<Name, { readonly usual: number; readonly tell: numb
   history: { usual: 10_000, tell: 2_000 },
   // Its keys go over Kafka.
   "history-kafka": { usual: 10_000, tell: 300 },
+  // Values are in Redis; in every other world its keys go over Kafka as well.
+  "history-redis": { usual: 10_000, tell: 300 },
   ledger: { usual: 10_000, tell: 150 },
   // Each lives for weeks.
   "ledger-long": { usual: 100, tell: 20 },
@@ -50,6 +52,8 @@ interface Outcome {
 const SIMULATORS = {
   history: simulateHistory,
   "history-kafka": (seed: number) => simulateHistory(seed, { bus: "kafka" }),
+  "history-redis": (seed: number) =>
+    simulateHistory(seed, { hotStore: "redis", bus: seed % 2 === 0 ? "kafka" : "queue" }),
   ledger: simulateLedgers,
   "ledger-long": (seed: number) => simulateLedgers(seed, { profile: "long" }),
   "ledger-switched": (seed: number) => simulateLedgers(seed, { stream: "switched" }),
@@ -58,6 +62,7 @@ const SIMULATORS = {
 const COUNTED: Readonly<Record<Name, readonly string[]>> = {
   history: COUNTERS,
   "history-kafka": BUS_COUNTERS,
+  "history-redis": REDIS_COUNTERS,
   ledger: LEDGER_COUNTERS,
   "ledger-long": LONG_COUNTERS,
   "ledger-switched": SWITCHED_COUNTERS,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteShardSql } from "../../testbed/databases/sqlite-shard-sql.ts";
 import { spreadEvenly } from "../../src/history/biz/bucket-map.ts";
+import { LOG_FORMAT } from "../../src/history/biz/log-format.ts";
 import { isSharedUpstream } from "../../src/contracts/durable.ts";
 import { CALL_TIMEOUT_MS } from "../../src/platform/guard/call-timeouts.ts";
 import { Erasure, HistoryPuller, HistoryShard, Operations, Playback } from "../../src/history/worker.ts";
@@ -38,7 +39,7 @@ const ONE_SHARD = {
 function stateOf(shard: number, name = `shard-${shard}`): DurableObjectState {
   const storage = {
     sql: new SqliteShardSql(),
-    kv: { get: (key: string) => (key === "shard" ? shard : undefined), put: () => undefined },
+    kv: { get: (key: string) => ({ shard, format: LOG_FORMAT })[key], put: () => undefined },
     getAlarm: async () => null,
     setAlarm: async () => undefined,
     transactionSync: (work: () => unknown) => work(),
@@ -89,6 +90,8 @@ interface Row {
   readonly hungMapping?: boolean;
   /** What Kafka answers, where it is the bus; hangs if absent. */
   readonly kafka?: typeof fetch;
+  /** What the worker is told beside its defaults. */
+  readonly env?: object;
 }
 
 const OVER_KAFKA = {
@@ -156,6 +159,20 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
   "history-db-0": [coldUsers],
   "history-db-1": [coldUsers],
   "history-queue": [flushes],
+  "history-redis-a": [
+    {
+      what: "reports whose values go there",
+      call: async ({ shard }, index, ms) => {
+        const one = await shard(index);
+        await one.report("ada", [REPORT], 0, undefined, ms);
+      },
+      env: {
+        HOT_STORE: "redis",
+        UPSTASH_REDIS_REST_URL: "a=http://redis.invalid",
+        UPSTASH_REDIS_REST_TOKEN: "a=token",
+      },
+    },
+  ],
   "history-comet": [
     {
       what: "news",
@@ -190,6 +207,7 @@ const EACH = Object.entries(ROWS).flatMap(([upstream, rows]) =>
 );
 
 beforeEach(() => {
+  vi.stubGlobal("fetch", () => new Promise(() => undefined));
   vi.clearAllTimers();
   forgetGuards();
 });
@@ -223,8 +241,8 @@ describe("in a second cell", () => {
 describe("in history", () => {
   it.each(EACH)(
     "%s that hangs is left alone: %s",
-    async (upstream, _what, { call, driving, hungMapping = false }) => {
-      const one = history(hungMapping ? hungService() : ONE_SHARD);
+    async (upstream, _what, { call, driving, hungMapping = false, env }) => {
+      const one = history(hungMapping ? hungService() : ONE_SHARD, env);
       expect(await opens(upstream, (index) => call(one, index), driving)).toBe(true);
       // Guards are made when they are needed, so here each row says which it made.
       expect(Object.keys(ROWS)).toEqual(expect.arrayContaining([...guardsMade()]));
@@ -260,8 +278,11 @@ describe("in history", () => {
     expect(new Set(hurried.map(([, what]) => what)).size).toBe(2);
   });
 
-  it.each(hurried)("%s is not taken for ill by clients in a hurry: %s", async (upstream, _what, { call }) => {
-    const one = history();
-    expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
-  });
+  it.each(hurried)(
+    "%s is not taken for ill by clients in a hurry: %s",
+    async (upstream, _what, { call, env }) => {
+      const one = history(ONE_SHARD, env);
+      expect(await opens(upstream, (index) => call(one, index, 130))).toBe(false);
+    },
+  );
 });

@@ -4,7 +4,7 @@ import { HybridClock } from "./hybrid-clock.ts";
 import { LogRows } from "./log-rows.ts";
 import { PendingSet } from "./pending-set.ts";
 import { PendingStates, STATES_MAX } from "./pending-states.ts";
-import type { LoggedRecord, LogPart, ShardLog, UnwrittenRow } from "./ports.ts";
+import type { AllPending, LoggedKey, LoggedRecord, LogPart, ShardLog, UnwrittenRow } from "./ports.ts";
 import {
   comparePositions,
   type Confirmation,
@@ -12,6 +12,7 @@ import {
   type Position,
   type RecordKey,
 } from "./record.ts";
+import { UnloadedValues, type UnloadedValue } from "./unloaded-values.ts";
 import { untoldRecords, untoldSince, type Untold } from "./untold.ts";
 import {
   joinStates,
@@ -28,7 +29,14 @@ export interface Mutations {
   readonly users: readonly UserState[];
   /** Whether somebody who listens is to be told of the records; of states they are always. */
   readonly isNews?: boolean;
+  /** Records of which the keys alone are known: a row that was read back late has them. */
+  readonly keys?: readonly LoggedKey[];
+  /** Which endpoint takes the value of a record; null: the log. Absent: the log takes them all. */
+  readonly endpointFor?: (record: HistoryRecord) => string | null;
 }
+
+/** Hears of values outside of the shard that are needed no more. */
+type OnCopyLeft = (state: RecordKey & Position, endpoint: string) => void;
 
 /** Who tells those who listen what has changed. */
 interface NewsSource {
@@ -75,6 +83,8 @@ const COMPACT_RETRY_MS = 10_000;
 export class DurablePending {
   readonly pending: PendingSet;
   readonly states: PendingStates;
+  /** Of what a restart has found pending, that of which only the key is known. */
+  readonly unloaded: UnloadedValues;
   readonly clock = new HybridClock();
   readonly #deps: DurablePendingDeps;
   readonly #rows = new LogRows();
@@ -90,6 +100,9 @@ export class DurablePending {
   #leftAtMs = Number.NEGATIVE_INFINITY;
   #replayedRev = 0;
   #news: NewsSource | null = null;
+  /** Until somebody looks after them, they are kept for whoever will. */
+  readonly #copiesLeft: Parameters<OnCopyLeft>[] = [];
+  #onCopyLeft: OnCopyLeft = (...copy) => void this.#copiesLeft.push(copy);
 
   /** Reads the log back. */
   constructor(deps: DurablePendingDeps) {
@@ -101,10 +114,12 @@ export class DurablePending {
       entriesPerUserMax: limits.entriesPerUserMax,
       databaseOf,
       onBeyond: (record) => this.#noteBeyond(record.userId, record),
+      onCopyLeft: (record, endpoint) => this.#onCopyLeft(record, endpoint),
       // What came after a clear waits for the user's state.
       onHealed: (nowMs) => this.states.endLongLeases(nowMs),
     });
     this.states = new PendingStates({ windowMs: limits.flushWindowMs });
+    this.unloaded = new UnloadedValues(this.#rows);
     this.#replay();
     this.#settleBeyond(deps.now());
   }
@@ -130,6 +145,12 @@ export class DurablePending {
     this.#news = news;
   }
 
+  /** From now on somebody looks after values outside of the shard. */
+  tellOfCopies(onCopyLeft: OnCopyLeft): void {
+    this.#onCopyLeft = onCopyLeft;
+    for (const copy of this.#copiesLeft.splice(0)) onCopyLeft(...copy);
+  }
+
   /**
    * What of a user may not have been told when the log was read back: what is pending and came
    * after what it says was told. Null: nothing.
@@ -137,6 +158,7 @@ export class DurablePending {
   untoldAtReplay(userId: string): Untold | null {
     const toldRev = this.#toldAtReplay;
     if (toldRev === null) return untoldSince(0);
+    if (this.unloaded.ofUser(userId).some(({ rev }) => rev > toldRev)) return untoldSince(toldRev);
     const records = this.pending.ofUser(userId).filter(({ rev }) => rev > toldRev);
     const state = this.stateOf(userId);
     const hasState =
@@ -164,20 +186,29 @@ export class DurablePending {
    * @param untoldRev - what came after it and is written already is still to be told
    */
   write(given: Mutations, nowMs: number, adopted?: number, untoldRev = Number.POSITIVE_INFINITY): void {
-    const records = completeRecords(given.records, (record) => this.pending.durationOf(record));
+    const { endpointFor, keys = NO_KEYS } = given;
+    const complete = completeRecords(given.records, (record) => this.pending.durationOf(record));
+    // Of a value that goes elsewhere the log has the key alone, which is always fit to be written.
+    if (endpointFor !== undefined) this.#deps.log.checkWritable(complete);
+    const records = endpointFor === undefined ? complete : complete.map(withPlace(endpointFor));
     // Nothing names an erased user again, whoever has asked before the erasure and decides now.
     const users = given.users.filter(({ userId }) => !this.#deps.log.isErased(userId));
     const rows: UnwrittenRow[] = [];
-    for (let from = 0; from < records.length || (from === 0 && users.length > 0); from += RECORDS_PER_ROW_MAX)
+    const rowCount = Math.max(
+      Math.ceil(records.length / RECORDS_PER_ROW_MAX),
+      users.length + keys.length > 0 ? 1 : 0,
+    );
+    for (let index = 0; index < rowCount; index += 1)
       rows.push({
-        seq: this.#rows.lastSeq + 1 + rows.length,
-        records: records.slice(from, from + RECORDS_PER_ROW_MAX),
-        users: from === 0 ? users : [],
+        seq: this.#rows.lastSeq + 1 + index,
+        records: records.slice(index * RECORDS_PER_ROW_MAX, (index + 1) * RECORDS_PER_ROW_MAX),
+        users: index === 0 ? users : [],
+        ...(index === 0 && keys.length > 0 && { keys }),
       });
     if (rows.length === 0 && adopted === undefined) return;
     const lowWater = this.#rows.lowWater();
     // Asked before, since it may throw: memory is merged whole or not at all.
-    const states = this.#statesAfter(records, users);
+    const states = this.#statesAfter(keys.length === 0 ? records : [...records, ...keys], users);
     const stateOf = (userId: string): UserState | null => states.get(userId) ?? null;
     const isNews = given.isNews === true || users.some(({ userId }) => this.#news?.isHeard(userId));
     const writtenRev = revAfter(this.#writtenRev, records, users);
@@ -192,7 +223,7 @@ export class DurablePending {
     this.#writtenRev = writtenRev;
     for (const { userId, cleared } of users) this.#noteState(userId, nowMs, cleared !== null);
     for (const [index, row] of rows.entries())
-      this.#take({ ...row, bytes: bytes[index] ?? 0 }, () => nowMs, stateOf);
+      this.#take({ keys: NO_KEYS, ...row, bytes: bytes[index] ?? 0 }, () => nowMs, stateOf);
     for (const state of users) this.#tellOf(state);
     if (rows.length > 0) this.#rows.written(lowWater);
     this.#settleBeyond(nowMs, beforeRev);
@@ -237,19 +268,47 @@ export class DurablePending {
     for (const confirmation of confirmations) {
       const known = this.pending.get(confirmation);
       this.pending.confirm(confirmation, nowMs);
+      this.unloaded.confirm(confirmation);
       if (known !== undefined && this.pending.get(known) === undefined)
         this.#leftAtMs = Math.max(this.#leftAtMs, known.atMs);
     }
+    this.noteGone(nowMs);
+  }
+
+  /** The log says what is pending no more, where anything has left. */
+  noteGone(nowMs: number): void {
     // I8
     if (this.#rows.goneUpTo > 0) this.#noteConfirmed(nowMs);
+  }
+
+  /**
+   * A value outside of the shard was read, or there is none: null. It is pending as it was, of what
+   * holds for its user as much as still does.
+   */
+  loaded(value: UnloadedValue, record: HistoryRecord | null): void {
+    if (record !== null && mayBePending(this.stateOf(value.userId), record))
+      this.pending.put(record, value.seq, value.sinceMs, { valueAt: value.endpoint });
+    if (record === null) this.unloaded.end(value);
+    else this.unloaded.remove(value);
+  }
+
+  /** The log takes the values of these pending records, wherever they were. */
+  takeIntoLog(keys: readonly RecordKey[], nowMs: number): void {
+    const records = keys.flatMap((key) =>
+      this.pending.placeOf(key)?.isElsewhere === true ? (this.pending.get(key) ?? []) : [],
+    );
+    this.write({ records, users: [] }, nowMs);
   }
 
   /** Forgets a user, in memory and in the log, and remembers that they are erased. */
   erase(userId: string, nowMs: number): void {
     const seq = this.#rows.lastSeq + 1;
-    const others = this.pending.all().filter((record) => record.userId !== userId);
+    const { records, keys } = this.#all();
+    const isOther = (one: RecordKey): boolean => one.userId !== userId;
+    const others = { records: records.filter(isOther), keys: keys.filter(isOther) };
     const bytes = this.#deps.log.erase(userId, nowMs, seq, others);
     this.pending.dropUser(userId);
+    this.unloaded.retain(userId, () => false);
     this.states.drop(userId);
     this.#movedInto(seq, bytes);
   }
@@ -277,7 +336,8 @@ export class DurablePending {
     const { liveBytes, liveCount } = this.#rows;
     const isLong = liveBytes > LIVE_BYTES_MAX || liveCount > this.#deps.limits.liveRowsMax;
     const isMostlyHistory =
-      liveBytes > Math.max(LIVE_BYTES_MIN, LIVE_TO_PENDING_MAX * this.pending.storedBytes);
+      liveBytes >
+      Math.max(LIVE_BYTES_MIN, LIVE_TO_PENDING_MAX * (this.pending.storedBytes + this.unloaded.storedBytes));
     // A pause longer than any was begun by a clock that has been set back since.
     const pauseMs = this.#compactNotBeforeMs - nowMs;
     if ((isLong || isMostlyHistory) && (pauseMs <= 0 || pauseMs > COMPACT_RETRY_MS)) this.#compact(nowMs);
@@ -290,7 +350,7 @@ export class DurablePending {
   #compact(nowMs: number): void {
     const seq = this.#rows.lastSeq + 1;
     try {
-      this.#movedInto(seq, this.#deps.log.writeSnapshot(seq, this.pending.all()));
+      this.#movedInto(seq, this.#deps.log.writeSnapshot(seq, this.#all()));
       this.#compactNotBeforeMs = 0;
     } catch (error) {
       this.#compactNotBeforeMs = nowMs + COMPACT_RETRY_MS;
@@ -301,11 +361,17 @@ export class DurablePending {
   #movedInto(seq: number, bytes: number): void {
     this.#rows.add(seq, bytes);
     this.pending.moveAllTo(seq);
+    this.unloaded.moveAllTo(seq);
     this.#rows.written(this.#rows.lowWater());
   }
 
-  #logged({ seq, records, users }: UnwrittenRow, toldRev: number | null): UnwrittenRow {
-    return { seq, records: records.map((record) => this.pending.logged(record)), users, toldRev };
+  #all(): AllPending {
+    const keys = this.unloaded.all().map(({ sinceMs, ...key }) => ({ ...key, waitsSinceMs: sinceMs }));
+    return { records: this.pending.all(), keys };
+  }
+
+  #logged({ records, ...row }: UnwrittenRow, toldRev: number | null): UnwrittenRow {
+    return { ...row, records: records.map((record) => this.pending.logged(record)), toldRev };
   }
 
   /** Up to where all has been told, given that nothing after a revision has been. */
@@ -324,8 +390,8 @@ export class DurablePending {
    * came.
    */
   #take(
-    { seq, bytes, records, users }: LogPart,
-    sinceMs: (record: LoggedRecord) => number,
+    { seq, bytes, records, keys, users }: LogPart,
+    sinceMs: (record: Pick<LoggedRecord, "rev" | "waitsSinceMs">) => number,
     stateOf: (userId: string) => UserState | null,
   ): void {
     if (seq === this.#rows.lastSeq) this.#rows.extend(seq, bytes);
@@ -334,14 +400,35 @@ export class DurablePending {
     for (const { userId } of users) {
       const state = stateOf(userId);
       this.pending.retain(userId, (record) => mayBePending(state, record));
+      const out = this.unloaded.retain(userId, (key) => mayBePending(state, { ...key, deleted: false }));
+      for (const value of out) this.#onCopyLeft(value, value.endpoint);
     }
     for (const record of records)
-      if (mayBePending(stateOf(record.userId), record)) this.pending.put(bare(record), seq, sinceMs(record));
+      if (mayBePending(stateOf(record.userId), record)) this.#put(record, seq, sinceMs(record));
+    for (const key of keys) this.#putKey({ ...key, seq, sinceMs: sinceMs(key) }, stateOf(key.userId));
+  }
+
+  #put(record: LoggedRecord, seq: number, sinceMs: number): void {
+    const { valueAt, copyAt } = record;
+    const unloaded = this.unloaded.get(record);
+    if (unloaded !== undefined && comparePositions(record, unloaded) >= 0) {
+      this.pending.put(bare(record), seq, Math.min(sinceMs, unloaded.sinceMs), {
+        copyAt: copyAt ?? unloaded.endpoint,
+        ...(valueAt !== undefined && { valueAt }),
+      });
+      this.unloaded.remove(unloaded);
+    } else this.pending.put(bare(record), seq, sinceMs, record);
+  }
+
+  #putKey(value: UnloadedValue, state: UserState | null): void {
+    if (!mayBePending(state, { ...value, deleted: false })) return this.#onCopyLeft(value, value.endpoint);
+    const known = this.pending.get(value);
+    if (known === undefined || comparePositions(value, known) > 0) this.unloaded.put(value);
   }
 
   /** What will hold for the users of a row once that is written. */
   #statesAfter(
-    records: readonly HistoryRecord[],
+    records: readonly RecordKey[],
     users: readonly UserState[],
   ): ReadonlyMap<string, UserState | null> {
     const states = new Map<string, UserState | null>();
@@ -410,13 +497,21 @@ export class DurablePending {
     const nowMs = now();
     // A revision says when its record came in, unless its clock had run ahead: nothing has waited
     // since the future.
-    const sinceMs = ({ rev, waitsSinceMs = nowMs }: LoggedRecord): number =>
+    const sinceMs = ({ rev, waitsSinceMs = nowMs }: Pick<LoggedRecord, "rev" | "waitsSinceMs">): number =>
       Math.min(waitsSinceMs, HybridClock.wallMsOf(rev), nowMs);
     const isKept = remembering((userId) => !log.isErased(userId));
     const stateOf = remembering((userId) => this.stateOf(userId));
     this.#loadStates(nowMs);
     const { lastSeq, revHighWater, toldRev, isDamaged } = log.replay((part) =>
-      this.#take({ ...part, records: part.records.filter(({ userId }) => isKept(userId)) }, sinceMs, stateOf),
+      this.#take(
+        {
+          ...part,
+          records: part.records.filter(({ userId }) => isKept(userId)),
+          keys: part.keys.filter(({ userId }) => isKept(userId)),
+        },
+        sinceMs,
+        stateOf,
+      ),
     );
     this.#rows.skipTo(lastSeq);
     this.clock.advanceTo(revHighWater);
@@ -443,12 +538,24 @@ export class DurablePending {
       const unread = this.#deps.log.readUnread(id);
       if (unread === null) return;
       const records = unread.records.filter(({ userId }) => isKept(userId)).map(bare);
+      const keys = unread.keys.filter(({ userId }) => isKept(userId));
       const users = unread.users.filter(({ userId }) => isKept(userId));
-      this.write({ records, users }, nowMs, id);
+      this.write({ records, keys, users }, nowMs, id);
     } catch (error) {
       this.#deps.onBackgroundFailure("adopt a row", error);
     }
   }
+}
+
+const NO_KEYS: readonly LoggedKey[] = [];
+
+function withPlace(
+  endpointFor: (record: HistoryRecord) => string | null,
+): (record: HistoryRecord) => LoggedRecord {
+  return (record) => {
+    const valueAt = endpointFor(record);
+    return valueAt === null ? record : { ...record, valueAt };
+  };
 }
 
 /** The largest revision once these are written. */
@@ -461,8 +568,9 @@ function revAfter(rev: number, records: readonly HistoryRecord[], users: readonl
 
 /** What leaves the log: a record, and nothing that only the log says of it. */
 function bare(logged: LoggedRecord): HistoryRecord {
-  if (logged.waitsSinceMs === undefined) return logged;
-  const { waitsSinceMs: _, ...record } = logged;
+  if (logged.waitsSinceMs === undefined && logged.valueAt === undefined && logged.copyAt === undefined)
+    return logged;
+  const { waitsSinceMs: _since, valueAt: _value, copyAt: _copy, ...record } = logged;
   return record;
 }
 

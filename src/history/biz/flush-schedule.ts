@@ -147,6 +147,7 @@ export class FlushSchedule {
   }
 }
 
-function earlierOf(aMs: number | null, bMs: number | null): number | null {
+/** The earlier of two times, in ms, of which null is never. */
+export function earlierOf(aMs: number | null, bMs: number | null): number | null {
   return aMs === null || bMs === null ? (aMs ?? bMs) : Math.min(aMs, bMs);
 }

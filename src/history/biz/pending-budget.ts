@@ -3,6 +3,8 @@ import type { PendingSet } from "./pending-set.ts";
 
 interface PendingBudgetDeps {
   readonly pending: PendingSet;
+  /** What is pending as well, and will be in memory when it has been read back. */
+  readonly unread: { readonly count: number; readonly bytes: number };
   /** Records and bytes that may be pending or on their way to be. */
   readonly recordsMax: number;
   readonly bytesMax: number;
@@ -110,9 +112,9 @@ export class PendingBudget {
 
   /** One walk over the databases, of which there may be a thousand, and not one for each. */
   #inUse(): InUse {
-    const { pending, recordsMax, bytesMax } = this.#deps;
+    const { pending, unread, recordsMax, bytesMax } = this.#deps;
     const [keptRecords, keptBytes] = [this.#keptOf(recordsMax), this.#keptOf(bytesMax)];
-    let [records, bytes] = [pending.count, pending.bytes];
+    let [records, bytes] = [pending.count + unread.count, pending.bytes + unread.bytes];
     for (const waiting of this.#waiting.values()) {
       records += waiting.records;
       bytes += waiting.bytes;

@@ -34,6 +34,20 @@ interface PendingSetDeps {
   readonly onHealed?: (nowMs: number) => void;
   /** The number of the database that holds a user. */
   readonly databaseOf: (userId: string) => number;
+  /** Hears of a record that is pending no longer, and of the endpoint that has a value of it. */
+  readonly onCopyLeft?: (record: HistoryRecord, endpoint: string) => void;
+}
+
+/** Where the value of a record is that comes into the set, as a row of the log says it. */
+type PutPlace = Pick<LoggedRecord, "valueAt" | "copyAt">;
+
+const IN_LOG: PutPlace = {};
+
+/** What an endpoint outside of the shard has of a pending record. */
+interface Place {
+  readonly copyAt: string;
+  /** Whether the log has the key alone: what is there is its value, and no older one. */
+  readonly isElsewhere: boolean;
 }
 
 /**
@@ -44,6 +58,8 @@ interface PendingSetDeps {
 export class PendingSet {
   readonly #index: PendingIndex;
   readonly #deps: PendingSetDeps;
+  /** Of records of which anything is outside of the shard. */
+  readonly #places = new Map<PendingRecord, Place>();
   #unleased = 0;
   /**
    * Cached answer of {@link nextDueMs}; undefined when a record has left or changed its lease
@@ -93,14 +109,16 @@ export class PendingSet {
    * Takes a record that row `seq` made durable. Of an older one than the known no more than its
    * duration is taken, where that isn't known.
    */
-  put(record: HistoryRecord, seq: number, nowMs: number): void {
+  put(record: HistoryRecord, seq: number, nowMs: number, place: PutPlace = IN_LOG): void {
     const user = this.#index.user(record.userId);
     const known = user?.records.get(itemName(record));
-    if (user === undefined || known === undefined) return this.#add(record, seq, nowMs);
-    known.lastSeq = seq;
+    if (user === undefined || known === undefined) return this.#add(record, seq, nowMs, place);
+    known.lastSeq = Math.max(known.lastSeq, seq);
     // I5
     const merged = mergeRecords(known.record, record);
-    if (comparePositions(record, known.record) >= 0) this.#replace(user, known, merged, seq, nowMs);
+    const isNewer = comparePositions(record, known.record) >= 0;
+    this.#place(known, place, isNewer);
+    if (isNewer) this.#replace(user, known, merged, seq, nowMs);
     else if (merged !== known.record) this.#complete(user, known, merged, nowMs);
   }
 
@@ -153,13 +171,30 @@ export class PendingSet {
 
   /** All records as they are written down, each with the time since when it waits. */
   all(): LoggedRecord[] {
-    return Array.from(this.#index.each(), ([, { record, firstAtMs }]) => loggedSince(record, firstAtMs));
+    return Array.from(this.#index.each(), ([, pending]) =>
+      placed(loggedSince(pending.record, pending.firstAtMs), this.#places.get(pending)),
+    );
   }
 
   /** A new record as it is written down: its item may be pending already. */
-  logged(record: HistoryRecord): LoggedRecord {
+  logged(record: LoggedRecord): LoggedRecord {
     const known = this.#index.find(record);
-    return known === undefined ? record : loggedSince(record, known.firstAtMs);
+    if (known === undefined) return record;
+    const place = this.#places.get(known);
+    const logged = loggedSince(record, known.firstAtMs);
+    return place === undefined ? logged : placed(logged, { ...place, isElsewhere: false });
+  }
+
+  /** Which endpoint has a value of a pending record, and whether the log has none. */
+  placeOf(key: RecordKey): Place | undefined {
+    const pending = this.#places.size === 0 ? undefined : this.#index.find(key);
+    return pending === undefined ? undefined : this.#places.get(pending);
+  }
+
+  /** Whether a confirmation would end a record's wait. */
+  wouldEnd(confirmation: Confirmation): boolean {
+    const pending = this.#index.find(confirmation);
+    return pending !== undefined && isDone(pending, confirmation);
   }
 
   /**
@@ -236,7 +271,7 @@ export class PendingSet {
     const pending = user?.records.get(itemName(confirmation));
     if (user === undefined || pending === undefined) return;
     // I3
-    if (pending.record.rev <= confirmation.rev && knowsDurationOf(pending.record, confirmation)) {
+    if (isDone(pending, confirmation)) {
       this.#remove(user, pending);
       return;
     }
@@ -310,8 +345,8 @@ export class PendingSet {
     return next;
   }
 
-  #add(record: HistoryRecord, seq: number, nowMs: number): void {
-    const user = this.#index.add({
+  #add(record: HistoryRecord, seq: number, nowMs: number, place: PutPlace): void {
+    const pending: PendingRecord = {
       record,
       seq,
       lastSeq: seq,
@@ -321,7 +356,9 @@ export class PendingSet {
       leasedUntilMs: 0,
       leases: 0,
       isNewest: false,
-    });
+    };
+    const user = this.#index.add(pending);
+    this.#place(pending, place, true);
     this.#unleased += 1;
     this.#deps.rows.retain(seq);
     if (this.#nextDueMs !== undefined)
@@ -394,7 +431,24 @@ export class PendingSet {
     this.#deps.rows.release(pending.seq);
     this.#deps.rows.gone(pending.lastSeq);
     this.#index.remove(user, pending);
+    const place = this.#places.get(pending);
+    if (place === undefined) return;
+    this.#places.delete(pending);
+    this.#deps.onCopyLeft?.(pending.record, place.copyAt);
   }
+
+  /** Takes note of what is outside of the shard, now that a row says where its value is. */
+  #place(pending: PendingRecord, { valueAt, copyAt }: PutPlace, isNewest: boolean): void {
+    const known = this.#places.get(pending);
+    const endpoint = valueAt ?? copyAt ?? known?.copyAt;
+    if (endpoint === undefined) return;
+    const isElsewhere = isNewest ? valueAt !== undefined : known?.isElsewhere === true;
+    this.#places.set(pending, { copyAt: endpoint, isElsewhere });
+  }
+}
+
+function isDone({ record }: PendingRecord, confirmation: Confirmation): boolean {
+  return record.rev <= confirmation.rev && knowsDurationOf(record, confirmation);
 }
 
 function knowsDurationOf(record: HistoryRecord, { durationMs }: Confirmation): boolean {
@@ -406,6 +460,13 @@ export function isPlain({ deleted, watched, dismissed }: HistoryRecord): boolean
   return !deleted && watched === null && !dismissed;
 }
 
-function loggedSince(record: HistoryRecord, waitsSinceMs: number): LoggedRecord {
+/** With where its value is, or an older one. */
+function placed(record: LoggedRecord, place: Place | undefined): LoggedRecord {
+  if (place === undefined || record.valueAt !== undefined) return record;
+  const { copyAt, isElsewhere } = place;
+  return isElsewhere ? { ...record, valueAt: copyAt } : { ...record, copyAt };
+}
+
+function loggedSince(record: LoggedRecord, waitsSinceMs: number): LoggedRecord {
   return waitsSinceMs < HybridClock.wallMsOf(record.rev) ? { ...record, waitsSinceMs } : record;
 }

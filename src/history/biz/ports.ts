@@ -1,6 +1,6 @@
 import type { BusStatus, FailureCount, ItemKey } from "../../contracts/history.ts";
 import type { UserNews } from "../../contracts/realtime-rpc.ts";
-import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
+import type { Confirmation, HistoryRecord, Position, RecordKey } from "./record.ts";
 import type { FlushMessage, QueueMessage } from "./flush-message.ts";
 import type { KeptMapping, StoredMapping } from "./shard-mapping.ts";
 import type { ShardRpc } from "./shard-rpc.ts";
@@ -12,6 +12,24 @@ import type { StateConfirmation, UserState } from "./user-state.ts";
  */
 export interface LoggedRecord extends HistoryRecord {
   readonly waitsSinceMs?: number;
+  /** The endpoint that has its value: the log has no more than the key. Absent: the log has it. */
+  readonly valueAt?: string;
+  /** The endpoint that may have a value of it which this one has overtaken. */
+  readonly copyAt?: string;
+}
+
+/**
+ * What the log has of a record whose value is elsewhere: which state of it is pending, and where.
+ */
+export interface LoggedKey extends RecordKey, Position {
+  readonly endpoint: string;
+  readonly waitsSinceMs?: number;
+}
+
+/** All that is pending, as it is written down. */
+export interface AllPending {
+  readonly records: readonly LoggedRecord[];
+  readonly keys: readonly LoggedKey[];
 }
 
 /** A row of a shard's log, or a chunk of its snapshot, as a restart reads it. */
@@ -20,6 +38,8 @@ export interface LogPart {
   readonly seq: number;
   readonly bytes: number;
   readonly records: readonly LoggedRecord[];
+  /** Records whose values are elsewhere. */
+  readonly keys: readonly LoggedKey[];
   /** Of users of whom something has changed; a snapshot has none, they are in a table. */
   readonly users: readonly UserState[];
 }
@@ -41,7 +61,10 @@ export interface ReplayEnd {
 
 export interface UnwrittenRow {
   readonly seq: number;
+  /** Of one with `valueAt` the key alone is written. */
   readonly records: readonly LoggedRecord[];
+  /** Keys alone, of records whose values aren't in memory. */
+  readonly keys?: readonly LoggedKey[];
   readonly users: readonly UserState[];
   /**
    * All up to this revision has been told to those who listen, or is none of their business: what
@@ -73,17 +96,17 @@ export interface ShardLog {
   /** Throws where these records can't be written down, whatever the state of the storage. */
   checkWritable(records: readonly HistoryRecord[]): void;
   /**
-   * Replaces the snapshot: everything up to `seq` that still matters is in `records`.
+   * Replaces the snapshot: everything up to `seq` that still matters is in `pending`.
    *
    * @returns its bytes
    */
-  writeSnapshot(seq: number, records: readonly LoggedRecord[]): number;
+  writeSnapshot(seq: number, pending: AllPending): number;
   /**
    * Rows that an earlier release could not read, and the records of one; null where this one can't
    * either.
    */
   unreadIds(): readonly number[];
-  readUnread(id: number): Pick<LogPart, "records" | "users"> | null;
+  readUnread(id: number): Pick<LogPart, "records" | "keys" | "users"> | null;
   /** What holds for a user as a whole; null where nothing is kept. Truncation never touches it. */
   userState(userId: string): UserState | null;
   /** States that D1 has not confirmed, at most `limit`. */
@@ -98,7 +121,7 @@ export interface ShardLog {
    *
    * @returns the snapshot's bytes
    */
-  erase(userId: string, atMs: number, seq: number, pending: readonly LoggedRecord[]): number;
+  erase(userId: string, atMs: number, seq: number, pending: AllPending): number;
 }
 
 /** Who listens to a user's history, as a shard keeps it: in which comet, with how many sockets. */
@@ -135,6 +158,13 @@ export interface FormatStore {
   /** What rows may have at most: of a shard that is made now, the newest. */
   readonly format: number;
   raiseFormat(format: number): void;
+}
+
+/** Where an object counts what it has lost. */
+export interface LossCount {
+  /** Values that were pending and are nowhere any more. */
+  readonly lostValues: number;
+  countLost(values: number): void;
 }
 
 /** The shard's alarm clock. */

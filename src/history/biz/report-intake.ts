@@ -4,6 +4,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { CommitWait } from "./commit-wait.ts";
 import type { DurablePending } from "./durable-pending.ts";
 import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./group-commit.ts";
+import type { HotStore } from "./hot-store.ts";
 import { judgeReport } from "./judge-report.ts";
 import { LATE_MS, newestOf } from "./known-state.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";
@@ -18,6 +19,7 @@ import type { WatchRules } from "./watch-rules.ts";
 
 interface ReportIntakeDeps {
   readonly durable: DurablePending;
+  readonly hot: HotStore;
   readonly log: ShardLog;
   readonly views: UserViews;
   readonly stamp: ReportStamp;
@@ -262,12 +264,12 @@ export class ReportIntake {
   }
 
   #write(judged: readonly Judged[], group: readonly Grouped<Submission>[]): void {
-    const { durable, now, isNews } = this.#deps;
+    const { hot, now, isNews } = this.#deps;
     const records = judged.flatMap((one) => one.records);
     const areNews = group.some(
       ({ item }, index) => judged[index]?.records.length !== 0 && isNews(item.userId, item.source),
     );
-    durable.write({ records, users: [], isNews: areNews }, now());
+    hot.put({ records, isNews: areNews }, now());
   }
 
   #judgeAll(group: readonly Grouped<Submission>[], left: ReadonlyMap<number, unknown>): readonly Judged[] {

@@ -5,10 +5,12 @@ import type {
   FormatStore,
   HistoryReader,
   ListenerStore,
+  LossCount,
   ShardAlarm,
   ShardLog,
   TellComet,
 } from "./ports.ts";
+import type { RemoteValues } from "./remote-values.ts";
 import type { WatchRules } from "./watch-rules.ts";
 
 /** What a shard may hold, and how long it waits. */
@@ -51,6 +53,8 @@ export interface ShardDeps {
   readonly tellComet: TellComet;
   /** Which format of the log this object writes. */
   readonly formats: FormatStore;
+  /** Absent where nothing can be lost. */
+  readonly losses?: LossCount;
   /** When an item is started, and when watched. */
   readonly rules: WatchRules;
   readonly alarm: ShardAlarm;
@@ -58,6 +62,8 @@ export interface ShardDeps {
   readonly alarmAtMs: number | null;
   readonly queue: FlushQueue;
   readonly reader: HistoryReader;
+  /** Where values are kept outside of the shard; absent: nowhere. */
+  readonly values?: RemoteValues | null;
   readonly now: Clock;
   readonly schedule: Schedule;
   /** Hears of failures that nobody waits for. */

@@ -18,7 +18,7 @@
  *     pending nor shown from that turn on, whichever copy of it comes back.
  */
 
-import type { SocketReceipt, Listener } from "../../contracts/realtime-rpc.ts";
+import type { Listener, SocketReceipt, UserNews } from "../../contracts/realtime-rpc.ts";
 import type {
   ChangePage,
   ChangesQuery,
@@ -36,12 +36,14 @@ import { CodedError } from "../../contracts/errors.ts";
 import { ByHand } from "./by-hand.ts";
 import { DurablePending } from "./durable-pending.ts";
 import { failedReceipt } from "./failed-receipt.ts";
-import { FlushSchedule } from "./flush-schedule.ts";
+import { earlierOf, FlushSchedule } from "./flush-schedule.ts";
+import type { HotStore, MaybeLater } from "./hot-store.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";
 import { Listeners } from "./listeners.ts";
 import { NewsOutbox } from "./news-outbox.ts";
 import { notLoaded } from "./not-loaded.ts";
 import { LOG_FORMAT } from "./log-format.ts";
+import { OwnHotStore } from "./own-hot-store.ts";
 import { OwnLoad } from "./own-load.ts";
 import { PendingBudget } from "./pending-budget.ts";
 import { isPlain } from "./pending-set.ts";
@@ -52,6 +54,8 @@ import { ShardChanges } from "./shard-changes.ts";
 import type { ShardDeps } from "./shard-deps.ts";
 import { ShardReads } from "./shard-reads.ts";
 import type { LogFormats } from "./shard-rpc.ts";
+import { NO_VALUES } from "./remote-values.ts";
+import { RemoteHotStore } from "./remote-hot-store.ts";
 import { UserRetention } from "./user-retention.ts";
 import { admits, type StateConfirmation, type UserState } from "./user-state.ts";
 import { newsOf } from "./user-news.ts";
@@ -64,6 +68,8 @@ const BUSY_RETRY_MS = 1_000;
 const BUSY_PACE = 3;
 /** The first format of the log in which states of users, deletions and marks are written. */
 const FORMAT_OF_STATES = 2;
+/** And the first in which keys are, whose values are elsewhere. */
+const FORMAT_OF_KEYS = 3;
 
 /**
  * One shard of the history: makes reports durable, answers reads from memory, and hands what is
@@ -76,6 +82,7 @@ const FORMAT_OF_STATES = 2;
 export class Shard {
   readonly #deps: ShardDeps;
   readonly #durable: DurablePending;
+  readonly #hot: HotStore;
   readonly #views: UserViews;
   readonly #reads: ShardReads;
   readonly #intake: ReportIntake;
@@ -97,6 +104,8 @@ export class Shard {
     const durable = new DurablePending(deps);
     const { pending, states } = durable;
     this.#durable = durable;
+    const hot = hotStoreOf(deps, durable);
+    this.#hot = hot;
     this.#load = new OwnLoad(deps);
     const afterCommit = (): void => this.#flushes.rearmQuietly();
     this.#retention = new UserRetention({ ...deps, durable, views: () => this.#views, afterCommit });
@@ -113,6 +122,7 @@ export class Shard {
     this.#changes = new ShardChanges({ ...deps, durable, views, settle });
     this.#budget = new PendingBudget({
       pending,
+      unread: durable.unloaded,
       databases: deps.databases,
       recordsMax: deps.limits.pendingRecordsMax,
       bytesMax: deps.limits.pendingBytesMax,
@@ -123,7 +133,7 @@ export class Shard {
       ...deps,
       listeners: this.#listeners,
       newsOf: (userId, untold) => newsOf({ ...deps, durable, views }, userId, untold),
-      tell: deps.tellComet,
+      tell: (comet, news) => this.#tellDurable(comet, news),
       onFailed: afterCommit,
     });
     const writing = {
@@ -140,6 +150,7 @@ export class Shard {
     this.#byHand = new ByHand(writing);
     this.#intake = new ReportIntake({
       ...writing,
+      hot,
       schedule: this.#load.schedule,
       nextReportMs: () => this.#nextReportMs(),
     });
@@ -148,7 +159,7 @@ export class Shard {
       pending,
       states,
       isFillingUp: () => this.#budget.isFillingUp,
-      otherDueMs: () => this.#news.dueMs(),
+      otherDueMs: () => earlierOf(this.#news.dueMs(), hot.dueMs),
     });
     clock.onSetBack((nowMs) => {
       pending.clampTo(nowMs);
@@ -175,8 +186,7 @@ export class Shard {
    * waits for company no longer than half of it.
    */
   report(userId: string, reports: readonly DatedReport[], remainingMs?: number): Promise<ReportReceipt> {
-    this.#entered();
-    return this.#intake.report(userId, reports, remainingMs);
+    return this.#serve(userId, () => this.#intake.report(userId, reports, remainingMs));
   }
 
   /**
@@ -185,7 +195,16 @@ export class Shard {
    */
   async reportMany(batch: readonly Incoming[], remainingMs?: number): Promise<readonly SocketReceipt[]> {
     this.#entered();
-    return Promise.all(this.#intake.reportGathered(batch, remainingMs).map(receiptOf));
+    const hot = this.#hot;
+    if (!hot.isRemote) return Promise.all(this.#intake.reportGathered(batch, remainingMs).map(receiptOf));
+    await hot.load(batch.map(({ userId }) => userId));
+    const loaded = batch.filter(({ userId }) => hot.isLoaded(userId));
+    const receipts = new Map<Incoming, Promise<ReportReceipt>>();
+    for (const [index, receipt] of this.#intake.reportGathered(loaded, remainingMs).entries()) {
+      const incoming = loaded[index];
+      if (incoming !== undefined) receipts.set(incoming, this.#answered(incoming.userId, receipt));
+    }
+    return Promise.all(batch.map((each) => receiptOf(receipts.get(each) ?? Promise.reject(valuesAway()))));
   }
 
   /**
@@ -198,11 +217,12 @@ export class Shard {
     query: ChangesQuery | null,
     remainingMs?: number,
   ): Promise<ChangePage | null> {
-    this.#entered();
-    if (this.#deps.log.isErased(listener.userId))
-      throw new CodedError("UNAUTHENTICATED", "This user has been erased");
-    this.#listeners.join(comet, listener);
-    return query === null ? null : this.#changes.changes(listener.userId, query, remainingMs);
+    return this.#serve(listener.userId, async () => {
+      if (this.#deps.log.isErased(listener.userId))
+        throw new CodedError("UNAUTHENTICATED", "This user has been erased");
+      this.#listeners.join(comet, listener);
+      return query === null ? null : this.#changes.changes(listener.userId, query, remainingMs);
+    });
   }
 
   /** Some listen there no more, or with fewer sockets. */
@@ -213,14 +233,12 @@ export class Shard {
 
   /** Marks an item by hand; see {@link ByHand.mark}. */
   mark(userId: string, item: ItemKey, mark: Mark, remainingMs?: number): Promise<Entry> {
-    this.#entered();
-    return this.#byHand.mark(userId, item, mark, remainingMs);
+    return this.#serve(userId, () => this.#byHand.mark(userId, item, mark, remainingMs));
   }
 
   /** Deletes an item: no report that is older brings it back. */
   remove(userId: string, item: ItemKey, remainingMs?: number): Promise<void> {
-    this.#entered();
-    return this.#byHand.remove(userId, item, remainingMs);
+    return this.#serve(userId, () => this.#byHand.remove(userId, item, remainingMs));
   }
 
   /** The same for everything. */
@@ -253,41 +271,36 @@ export class Shard {
 
   /** Newest first, after the cursor, of one kind or of all. */
   list(userId: string, query: ListQuery, remainingMs?: number): Promise<EntryPage> {
-    this.#entered();
-    return this.#reads.list(userId, query, remainingMs);
+    return this.#serve(userId, () => this.#reads.list(userId, query, remainingMs));
   }
 
   /** Started and not finished, newest first. */
   continueWatching(userId: string, limit: number, remainingMs?: number): Promise<EntryPage> {
-    this.#entered();
-    return this.#reads.continueWatching(userId, limit, remainingMs);
+    return this.#serve(userId, () => this.#reads.continueWatching(userId, limit, remainingMs));
   }
 
   /** Those of the items that the user has, in the order asked for, each once. */
   lookup(userId: string, items: readonly ItemKey[], remainingMs?: number): Promise<EntryPage> {
-    this.#entered();
-    return this.#reads.lookup(userId, items, remainingMs);
+    return this.#serve(userId, () => this.#reads.lookup(userId, items, remainingMs));
   }
 
   /** What has changed in the user's own order; see {@link ShardChanges.changes}. */
   changes(userId: string, query: ChangesQuery, remainingMs?: number): Promise<ChangePage> {
-    this.#entered();
-    return this.#changes.changes(userId, query, remainingMs);
+    return this.#serve(userId, () => this.#changes.changes(userId, query, remainingMs));
   }
 
   /** All entries as of one moment, newest first. */
   async exportAll(userId: string, remainingMs?: number): Promise<{ readonly entries: readonly Entry[] }> {
-    this.#entered();
-    return { entries: await this.#changes.exportAll(userId, remainingMs) };
+    return { entries: await this.#serve(userId, () => this.#changes.exportAll(userId, remainingMs)) };
   }
 
   /**
    * The newest state of each key that D1 has not confirmed; the job writes it. One that knows no
    * format of the log but the first would take a tombstone for an entry: it isn't given any.
    */
-  collect(keys: readonly RecordKey[], format = 1): readonly HistoryRecord[] {
+  collect(keys: readonly RecordKey[], format = 1): MaybeLater<readonly HistoryRecord[]> {
     this.#entered();
-    return this.#durable.collect(keys, format >= FORMAT_OF_STATES ? () => true : isPlain);
+    return this.#hot.collect(keys, format >= FORMAT_OF_STATES ? () => true : isPlain);
   }
 
   /** What holds for users as a whole, of those of them whose state D1 has not confirmed. */
@@ -309,8 +322,7 @@ export class Shard {
    * already. Throws if D1 can't be asked.
    */
   async settle(userId: string): Promise<void> {
-    this.#entered();
-    const { view, degraded, failure } = await this.#views.of(userId, "all");
+    const { view, degraded, failure } = await this.#serve(userId, () => this.#views.of(userId, "all"));
     if (degraded) throw notLoaded(failure);
     const nowMs = this.#deps.now();
     if (!this.#retention.settle(userId, view, nowMs)) this.#durable.sayAgain(userId, nowMs);
@@ -318,9 +330,10 @@ export class Shard {
   }
 
   /** D1 holds these revisions. */
-  confirm(confirmations: readonly Confirmation[]): void {
+  confirm(confirmations: readonly Confirmation[]): MaybeLater<void> {
     this.#news.beforeConfirmed(confirmations.map(({ userId }) => userId));
-    this.#durable.confirm(confirmations, this.#deps.now());
+    const dropped = this.#hot.drop(confirmations, this.#deps.now());
+    if (dropped !== undefined) return dropped.finally(() => this.#flushes.rearmQuietly());
     this.#flushes.rearmQuietly();
   }
 
@@ -328,17 +341,17 @@ export class Shard {
    * Forgets a user and refuses them from now on. What D1 holds is deleted by the caller,
    * afterwards.
    */
-  erase(userId: string): void {
-    this.#durable.erase(userId, this.#deps.now());
+  erase(userId: string): MaybeLater<void> {
+    const forgotten = this.#hot.forget(userId, this.#deps.now());
     this.#views.drop(userId);
     this.#news.erased(userId);
     this.#flushes.rearmQuietly();
+    return forgotten;
   }
 
   /** Loads a user whom D1 could not give before. Throws if it still can't. */
   async refill(userId: string): Promise<void> {
-    this.#entered();
-    const { degraded, failure } = await this.#views.of(userId, "head");
+    const { degraded, failure } = await this.#serve(userId, () => this.#views.of(userId, "head"));
     if (degraded) throw notLoaded(failure);
   }
 
@@ -356,6 +369,7 @@ export class Shard {
   /** The alarm went off: sends what is due. Throws only where the next alarm can't be set. */
   async onAlarm(): Promise<void> {
     this.#news.sendDue();
+    await this.#tend();
     await this.#flushes.onAlarm();
   }
 
@@ -373,6 +387,7 @@ export class Shard {
   /** Heals a lost or outdated alarm. Any entry into the shard does; the sweep does nothing else. */
   async wake(): Promise<void> {
     this.#news.sendDue();
+    await this.#tend();
     await this.#flushes.rearm();
   }
 
@@ -388,6 +403,7 @@ export class Shard {
 
   status(): ShardStatus {
     const { pending, clock, liveLogRows, liveLogBytes } = this.#durable;
+    const { losses } = this.#deps;
     const nowMs = this.#deps.now();
     return {
       shard: this.#deps.shard,
@@ -398,12 +414,40 @@ export class Shard {
       liveLogRows,
       liveLogBytes,
       unreadRows: this.#deps.log.unreadRows,
+      ...(this.#hot.unread > 0 && { unreadValues: this.#hot.unread }),
+      ...(losses !== undefined && losses.lostValues > 0 && { lostValues: losses.lostValues }),
       logFormat: this.#deps.formats.format,
       clockAheadMs: clock.driftMs(nowMs),
       failingDatabases: Array.from(pending.shares).flatMap(({ isFailing, database }) =>
         isFailing && database >= 0 ? [database] : [],
       ),
     };
+  }
+
+  /**
+   * Does what somebody has come for on behalf of a user. Where values are outside of the shard, all
+   * that is pending of the user is read first, and what the answer may rest on is durable before it
+   * is given. Throws `UNAVAILABLE` where it can't be read.
+   */
+  #serve<T>(userId: string, work: () => Promise<T>): Promise<T> {
+    this.#entered();
+    return this.#hot.isRemote ? this.#serveLoaded(userId, work) : work();
+  }
+
+  async #serveLoaded<T>(userId: string, work: () => Promise<T>): Promise<T> {
+    await this.#hot.load([userId]);
+    if (!this.#hot.isLoaded(userId)) throw valuesAway();
+    return this.#answered(userId, work());
+  }
+
+  async #answered<T>(userId: string, work: Promise<T>): Promise<T> {
+    const answer = await work;
+    await this.#hot.durable(userId);
+    return answer;
+  }
+
+  async #tend(): Promise<void> {
+    if (this.#hot.isRemote) await this.#hot.tend(this.#deps.now());
   }
 
   /** Whatever somebody has come for: what is due has its turn. */
@@ -424,12 +468,43 @@ export class Shard {
       this.#retention.settle(userId, view, this.#deps.now());
   }
 
+  /** What is in the log may wait for its value to be elsewhere as well: only then it is told. */
+  async #tellDurable(comet: string, news: readonly UserNews[]): Promise<readonly string[]> {
+    if (this.#hot.isRemote) await Promise.all(news.map(async ({ userId }) => this.#hot.durable(userId)));
+    return this.#deps.tellComet(comet, news);
+  }
+
   #nextReportMs(): number {
     const { reportPaceMs, pendingRecordsMax, pendingBytesMax } = this.#deps.limits;
     const { count, bytes } = this.#durable.pending;
     const isHalfFull = count > pendingRecordsMax / 2 || bytes > pendingBytesMax / 2;
     return this.#load.isTooMuch || isHalfFull ? reportPaceMs * BUSY_PACE : reportPaceMs;
   }
+}
+
+function hotStoreOf(deps: ShardDeps, durable: DurablePending): HotStore {
+  const { values = null, losses, formats, onBackgroundFailure } = deps;
+  // Values that were once kept elsewhere are asked for as long as there are any.
+  if (values === null && durable.unloaded.count === 0) return new OwnHotStore(durable);
+  return new RemoteHotStore({
+    ...deps,
+    durable,
+    values: values ?? NO_VALUES,
+    mayWriteKeys: () => formats.format >= FORMAT_OF_KEYS,
+    onMissing: ({ lost, kept }) => {
+      if (lost > 0) losses?.countLost(lost);
+      onBackgroundFailure(
+        "find values that the hot store was to have",
+        new Error(`${lost} are nowhere, ${kept} were still in memory`),
+      );
+    },
+  });
+}
+
+function valuesAway(): CodedError {
+  return new CodedError("UNAVAILABLE", "What is pending of this user can't be read now", {
+    retryAfterMs: BUSY_RETRY_MS,
+  });
 }
 
 async function receiptOf(receipt: Promise<ReportReceipt>): Promise<SocketReceipt> {

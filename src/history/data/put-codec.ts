@@ -1,6 +1,6 @@
 import { PLAYBACK_EVENTS } from "../../contracts/history.ts";
 import { ProtobufError, ProtobufReader, type ProtobufWriter } from "../../protocol/protobuf.ts";
-import type { LoggedRecord } from "../biz/ports.ts";
+import type { LoggedKey, LoggedRecord } from "../biz/ports.ts";
 import type { HistoryRecord } from "../biz/record.ts";
 
 /** What the records of a row have in common when they are written. */
@@ -30,6 +30,9 @@ interface PutField<T> {
 const TICKS_PER_MS = 1024;
 /** Beside the fields of a record: since when its item waits, where that is said. */
 const WAITS_SINCE = 10;
+/** And which endpoint outside of the shard has an older value, or in a key's message the value. */
+const COPY_AT = 14;
+const VALUE_AT = 15;
 
 type Field = Exclude<keyof HistoryRecord, "deleted">;
 
@@ -135,12 +138,39 @@ const EMPTY = Object.fromEntries(FIELDS.map((field) => [field, PUT[field].absent
 export function writePut(put: ProtobufWriter, record: LoggedRecord, row: RowWritten): void {
   for (const field of FIELDS) writeField(field, put, record, row);
   if (record.waitsSinceMs !== undefined) put.sint(WAITS_SINCE, record.waitsSinceMs - row.baseMs);
+  if (record.copyAt !== undefined) put.text(COPY_AT, record.copyAt);
+}
+
+const KEY_FIELDS = ["userId", "kind", "itemId", "atMs", "rev"] as const satisfies readonly Field[];
+
+/** Writes the key of one record whose value is elsewhere as a message of its row. */
+export function writeKey(put: ProtobufWriter, key: LoggedKey, row: RowWritten): void {
+  for (const field of KEY_FIELDS) writeField(field, put, key, row);
+  if (key.waitsSinceMs !== undefined) put.sint(WAITS_SINCE, key.waitsSinceMs - row.baseMs);
+  put.text(VALUE_AT, key.endpoint);
+}
+
+/** The key that {@link writeKey} was given. Throws `ProtobufError` for what is none. */
+export function readKey(bytes: Uint8Array, row: RowRead): LoggedKey {
+  const put = new ProtobufReader(bytes);
+  const draft: Draft = { ...EMPTY, deleted: false };
+  let waitsSinceMs: number | undefined;
+  let endpoint = "";
+  while (put.next()) {
+    if (put.field === WAITS_SINCE) waitsSinceMs = row.baseMs + put.sint();
+    else if (put.field === VALUE_AT) endpoint = put.text();
+    const field = KEY_FIELDS.find((name) => PUT[name].number === put.field);
+    if (field !== undefined) readField(field, put, draft, row);
+  }
+  const { userId, kind = "", itemId = "", atMs = 0, rev = 0 } = draft;
+  if (userId === undefined || endpoint === "") throw new ProtobufError("a key names no known user or place");
+  return { userId, kind, itemId, atMs, rev, endpoint, ...(waitsSinceMs !== undefined && { waitsSinceMs }) };
 }
 
 function writeField<F extends Field>(
   field: F,
   put: ProtobufWriter,
-  record: HistoryRecord,
+  record: Pick<HistoryRecord, F>,
   row: RowWritten,
 ): void {
   PUT[field].write(put, record[field], row);
@@ -151,13 +181,20 @@ export function readPut(bytes: Uint8Array, row: RowRead): LoggedRecord {
   const put = new ProtobufReader(bytes);
   const draft: Draft = { ...EMPTY, deleted: row.deleted };
   let waitsSinceMs: number | undefined;
+  let copyAt: string | undefined;
   while (put.next()) {
     if (put.field === WAITS_SINCE) waitsSinceMs = row.baseMs + put.sint();
+    else if (put.field === COPY_AT) copyAt = put.text();
     const field = BY_NUMBER.get(put.field);
     if (field !== undefined) readField(field, put, draft, row);
   }
   if (!isRecord(draft)) throw new ProtobufError("a log record names no known user or event");
-  return waitsSinceMs === undefined ? draft : { ...draft, waitsSinceMs };
+  if (waitsSinceMs === undefined && copyAt === undefined) return draft;
+  return {
+    ...draft,
+    ...(waitsSinceMs !== undefined && { waitsSinceMs }),
+    ...(copyAt !== undefined && { copyAt }),
+  };
 }
 
 function readField<F extends Field>(field: F, put: ProtobufReader, draft: Draft, row: RowRead): void {

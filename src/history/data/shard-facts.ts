@@ -32,6 +32,7 @@ export class ShardFacts {
   /** Made by a release without a format number. */
   readonly isFromBefore: boolean;
   #format: number;
+  #lostValues: number;
 
   /**
    * @param name - of the object: `shard-<n>`, in another cell than `main` `<cell>-<n>`. An alarm
@@ -44,6 +45,7 @@ export class ShardFacts {
     this.shard = place.shard;
     this.cell = place.cell;
     const format = kv.get("format");
+    this.#lostValues = z.int().min(0).catch(0).parse(kv.get("lostValues"));
     this.isFromBefore = known !== undefined && (format === undefined || kv.get("fromBefore") === true);
     this.#format = known === undefined ? LOG_FORMAT : formatSchema.default(FORMAT_BEFORE).parse(format);
     if (known !== undefined) return;
@@ -67,6 +69,16 @@ export class ShardFacts {
     if (this.isFromBefore) this.#kv.put("fromBefore", true);
     this.#kv.put("format", format);
     this.#format = format;
+  }
+
+  /** Values that were pending and are nowhere any more. */
+  get lostValues(): number {
+    return this.#lostValues;
+  }
+
+  countLost(values: number): void {
+    this.#lostValues += values;
+    this.#kv.put("lostValues", this.#lostValues);
   }
 
   readMapping(): KeptMapping | null {

@@ -1,5 +1,5 @@
 import { namedSql } from "../../platform/database/named-sql.ts";
-import type { LoggedRecord } from "../biz/ports.ts";
+import type { AllPending } from "../biz/ports.ts";
 import { encodeRow } from "./log-codec.ts";
 import { bytesOf, execNamed, type ShardSql } from "./shard-sql.ts";
 
@@ -41,10 +41,12 @@ export class ShardSnapshot {
     db.exec(SCHEMA);
   }
 
-  encode(seq: number, records: readonly LoggedRecord[]): EncodedSnapshot {
+  encode(seq: number, { records, keys }: AllPending): EncodedSnapshot {
     const chunks: ArrayBuffer[] = [];
     for (let from = 0; from === 0 || from < records.length; from += RECORDS_PER_CHUNK)
       chunks.push(encodeRow(records.slice(from, from + RECORDS_PER_CHUNK)).buffer);
+    for (let from = 0; from < keys.length; from += RECORDS_PER_CHUNK)
+      chunks.push(encodeRow([], [], keys.slice(from, from + RECORDS_PER_CHUNK)).buffer);
     return { seq, chunks, bytes: chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0) };
   }
 

@@ -1,5 +1,5 @@
 import { namedSql } from "../../platform/database/named-sql.ts";
-import type { LoggedRecord, LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
+import type { AllPending, LoggedRecord, LogPart, ReplayEnd, ShardLog, UnwrittenRow } from "../biz/ports.ts";
 import { revOfState, type StateConfirmation, type UserState } from "../biz/user-state.ts";
 import { encodeRow, type RowContent } from "./log-codec.ts";
 import { ShardSnapshot } from "./shard-snapshot.ts";
@@ -111,17 +111,18 @@ export class SqliteShardLog implements ShardLog {
     let reusable = 0;
     while (reusable < rows.length && (this.#slots[reusable]?.seq ?? lowWater) < lowWater) reusable += 1;
     let revHigh = this.#revHigh;
-    for (const { records, users } of rows) {
+    for (const { records, keys = [], users } of rows) {
       for (const { rev } of records) revHigh = Math.max(revHigh, rev);
+      for (const { rev } of keys) revHigh = Math.max(revHigh, rev);
       for (const state of users) revHigh = Math.max(revHigh, revOfState(state));
     }
     const states = this.#statesOf(rows);
-    const written = rows.map(({ seq, records, users, toldRev = null }, index) => ({
+    const written = rows.map(({ seq, records, keys, users, toldRev = null }, index) => ({
       seq,
       toldRev,
       slot: index < reusable ? (this.#slots[index]?.slot ?? index) : this.#slots.length + index - reusable,
       statement: index < reusable ? OVERWRITE : INSERT,
-      payload: encodeRow(records, users).buffer,
+      payload: encodeRow(records, users, keys).buffer,
     }));
     const write = (): void => {
       for (const { statement, seq, payload, slot, toldRev } of written)
@@ -143,8 +144,8 @@ export class SqliteShardLog implements ShardLog {
     encodeRow(records);
   }
 
-  writeSnapshot(seq: number, records: readonly LoggedRecord[]): number {
-    const snapshot = this.#snapshot.encode(seq, records);
+  writeSnapshot(seq: number, pending: AllPending): number {
+    const snapshot = this.#snapshot.encode(seq, pending);
     this.#db.transaction(() => this.#snapshot.write(snapshot));
     return snapshot.bytes;
   }
@@ -174,7 +175,7 @@ export class SqliteShardLog implements ShardLog {
     return this.#hasErased && execNamed(this.#db, FIND_ERASED, { userId }).length > 0;
   }
 
-  erase(userId: string, atMs: number, seq: number, pending: readonly LoggedRecord[]): number {
+  erase(userId: string, atMs: number, seq: number, pending: AllPending): number {
     const snapshot = this.#snapshot.encode(seq, pending);
     const name = new TextEncoder().encode(userId).slice().buffer;
     this.#db.transaction(() => {

@@ -110,11 +110,11 @@ interface ReadPart {
 
 function read(payload: Uint8Array, passedOver: readonly number[] = []): ReadPart {
   try {
-    const { records, users, unknown } = decodeRow(payload, passedOver);
-    return { content: { records, users }, isWhole: unknown === 0, kindsRead: KINDS_READ };
+    const { unknown, ...content } = decodeRow(payload, passedOver);
+    return { content, isWhole: unknown === 0, kindsRead: KINDS_READ };
   } catch (error) {
     if (error instanceof ProtobufError)
-      return { content: { records: [], users: [] }, isWhole: false, kindsRead: [] };
+      return { content: { records: [], keys: [], users: [] }, isWhole: false, kindsRead: [] };
     throw error;
   }
 }

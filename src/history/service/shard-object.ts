@@ -202,8 +202,8 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
     }
 
     async erase(userId: string, callers?: ShardMapping): Promise<Elsewhere | null> {
-      return this.#door.forUser(callers, (shard) => {
-        shard.erase(userId);
+      return this.#door.forUser(callers, async (shard) => {
+        await shard.erase(userId);
         return null;
       });
     }

@@ -16,6 +16,8 @@ export const CALL_TIMEOUT_MS = {
    */
   reportRpc: 900,
   reportShard: 850,
+  /** A cache, or a store that is as near, within a call of a shard. */
+  cache: 50,
   /** A database, within a call of its service, or of a shard. */
   database: 300,
   /** scrypt takes 200 ms and more, and several may be waiting for the same core. */

@@ -5,6 +5,7 @@ import { CodedError } from "../../../src/contracts/errors.ts";
 import { BETWEEN } from "../support/between.ts";
 import { historyOver } from "../support/history-over.ts";
 import { shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const MINUTE = 60_000;
 const FILM = { kind: "video", itemId: "film" };
@@ -236,7 +237,7 @@ describe("an erased user", () => {
   it("is named by nothing that is done by hand, nor waits for a database", async () => {
     const of = people();
     const shard = of.start();
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     await shard.remove("ada", FILM);
     await expect(shard.mark("ada", FILM, { watched: true })).rejects.toMatchObject({ code: "NOT_FOUND" });
     shard.clear("ada");
@@ -254,7 +255,7 @@ describe("an erased user", () => {
     const shard = of.start();
     await of.report(shard, FILM, 60_000);
     shard.setSettings("ada", { paused: true });
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     await shard.remove("ada", FILM);
     shard.clear("ada");
     shard.setSettings("ada", { paused: true });

@@ -6,6 +6,7 @@ import { encodeRow } from "../../../src/history/data/log-codec.ts";
 import { ProtobufWriter } from "../../../src/protocol/protobuf.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import { stateOf } from "../../support/databases/user-states.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const MINUTE = 60_000;
 const DAY = 24 * 60 * MINUTE;
@@ -38,14 +39,14 @@ describe("a shard whose storage fails", () => {
                 shard,
                 items.map((item) => keyOf(`film-${item}`)),
               );
-            } else if (action === "erase") shard.erase(`somebody-${index}`);
+            } else if (action === "erase") atOnce(shard.erase(`somebody-${index}`));
           } catch {
             // Not acknowledged: it may have happened or not.
           }
           sql.writesLeft = Number.POSITIVE_INFINITY;
           if (action === "restart" || index === steps.length - 1) shard = start();
           for (const [itemId, position] of acknowledged) {
-            const [pending] = shard.collect([keyOf(itemId)]);
+            const [pending] = atOnce(shard.collect([keyOf(itemId)]));
             expect(pending?.positionMs).toBeGreaterThanOrEqual(position);
             expect(pending?.positionMs).toBeLessThanOrEqual(attempted.get(itemId) ?? -1);
           }
@@ -141,7 +142,7 @@ describe("a shard's log", () => {
     sql.exec("UPDATE unread_row SET payload = ?", known.buffer);
     const reading = start();
     expect(reading.status().unreadRows).toBe(0);
-    expect(reading.collect([keyOf("film")])).toHaveLength(0);
+    expect(atOnce(reading.collect([keyOf("film")]))).toHaveLength(0);
     expect((await reading.list("ada", { limit: 10 })).degraded).toBeUndefined();
   });
 
@@ -157,14 +158,14 @@ describe("a shard's log", () => {
     expect(sql.exec("SELECT slot FROM log").toArray()).toHaveLength(1);
     sql.exec("UPDATE unread_row SET payload = ?", row?.["payload"] ?? null);
     for (const shard of [start(), start()])
-      expect(shard.collect([keyOf("film"), keyOf("film", "bob")])).toHaveLength(2);
+      expect(atOnce(shard.collect([keyOf("film"), keyOf("film", "bob")]))).toHaveLength(2);
   });
 
   it("never gives a revision twice, though a row of old ones was the last to be written", async () => {
     const { clock, sql, start } = shardOver();
     let shard = start();
     await shard.report("ada", beat("film", 1));
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     const old = encodeRow([recordOf({ userId: "bob", itemId: "film", rev: 1_000 })]).buffer;
     sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[]', ?)", old);
     // Its slot is the one that held the newest revision, and the machine's clock is behind.
@@ -238,7 +239,7 @@ describe("an erased user", () => {
       "INSERT INTO unread_row (seq, part, kinds_read, payload) SELECT seq, 0, '[3]', payload FROM log LIMIT 3",
     );
     expect(copiesOf(sql, "eve-the-erased").length).toBeGreaterThan(3);
-    shard.erase("eve-the-erased");
+    atOnce(shard.erase("eve-the-erased"));
     await shard.report("eve-the-erased", beat("late", 1));
     expect(copiesOf(sql, "eve-the-erased")).toEqual(["erased_user"]);
     for (const restarted of [shard, start()]) {
@@ -347,11 +348,11 @@ describe("a shard whose records are all in D1", () => {
     const { start } = shardOver();
     const shard = start();
     await shard.report("ada", beat("film", 1));
-    const [before] = shard.collect([keyOf("film")]);
+    const [before] = atOnce(shard.collect([keyOf("film")]));
     confirmAll(shard, [keyOf("film")]);
     const woken = start();
     await woken.report("ada", beat("film", 2));
-    const [after] = start().collect([keyOf("film")]);
+    const [after] = atOnce(start().collect([keyOf("film")]));
     expect(after?.positionMs).toBe(2);
     expect(after?.rev).toBeGreaterThan(before?.rev ?? Number.NaN);
   });

@@ -13,6 +13,7 @@ import { migrationsOf } from "../../support/databases/migrations.ts";
 import { sqliteD1 } from "../../support/databases/sqlite-d1.ts";
 import { BETWEEN } from "../support/between.ts";
 import { keyOf, shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 /*
  * A film's length is known to some reports and not to others. What becomes of it on every way from
@@ -36,9 +37,9 @@ function history(limits: Partial<ShardLimits> = {}) {
     at = startMs + positionMs - 100_000,
   ) => shard.report("ada", [{ kind: "video", itemId: "film", positionMs, event: "playing", at, ...more }]);
   const confirm = (shard: Shard, records: readonly HistoryRecord[]): void =>
-    shard.confirm(records.map(confirmationOf));
+    atOnce(shard.confirm(records.map(confirmationOf)));
   const writeBack = async (shard: Shard): Promise<void> => {
-    const records = shard.collect([KEY]);
+    const records = atOnce(shard.collect([KEY]));
     await writer.upsert(records);
     confirm(shard, records);
   };
@@ -61,7 +62,7 @@ const WAYS: readonly (readonly [string, (of: ReturnType<typeof history>, shard: 
     [
       "while the job has the item",
       async ({ writer }, shard) => {
-        await writer.upsert(shard.collect([KEY]));
+        await writer.upsert(atOnce(shard.collect([KEY])));
         return shard;
       },
     ],
@@ -155,7 +156,7 @@ describe("a duration that comes with a report that loses", () => {
     const { writer, start, report, confirm, writeBack, stored } = history();
     const shard = start();
     await report(shard, 2);
-    const collected = shard.collect([KEY]);
+    const collected = atOnce(shard.collect([KEY]));
     await report(shard, 1, { durationMs: DURATION_MS });
     await writer.upsert(collected);
     confirm(shard, collected);
@@ -205,7 +206,7 @@ describe("the duration of an item", () => {
           if (action === "report") {
             isKnown ||= durationMs === DURATION_MS;
             await report(shard, index + 1, durationMs === undefined ? {} : { durationMs }, baseMs + at);
-          } else if (action === "collect") collected = shard.collect([KEY]);
+          } else if (action === "collect") collected = atOnce(shard.collect([KEY]));
           else if (action === "write") {
             await writer.upsert(collected);
             written = collected;

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CodedError } from "../../../src/contracts/errors.ts";
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import { createHistoryJob, type HistoryJobDeps } from "../../../src/history/biz/history-job.ts";
+import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import type { HistoryWriter, ShardPort } from "../../../src/history/biz/ports.ts";
 import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { SETTLED_MAX } from "../../../src/history/biz/settle-some.ts";
@@ -124,7 +125,7 @@ describe("states of users that messages name", () => {
     const shards = { collect: async (...ask: readonly unknown[]) => (asked.push(ask), []) };
     const { run } = jobOver([], { shards });
     await run([flush(0, [], ["ada"]), flush(1, ["ada"])]);
-    expect(asked).toEqual([[1, [{ userId: "ada", kind: "video", itemId: "m1" }], 2]]);
+    expect(asked).toEqual([[1, [{ userId: "ada", kind: "video", itemId: "m1" }], LOG_FORMAT]]);
   });
 });
 

@@ -85,7 +85,7 @@ describe("who listens", () => {
     const listeners = start();
     listeners.join("shard-0", { userId: "eve", sockets: 1, version: 1 });
     listeners.join("shard-0", ada(1, 1));
-    log.erase("eve", clock.now(), 1, []);
+    log.erase("eve", clock.now(), 1, { records: [], keys: [] });
     clock.turn(30 * DAY);
     expect(where(start())).toHaveLength(1);
   });

@@ -4,6 +4,7 @@ import type { Shard } from "../../../src/history/biz/shard.ts";
 import { ITEMS_PER_USER_MAX } from "../../../src/history/biz/untold.ts";
 import { CometDouble, settled } from "../support/comet-double.ts";
 import { historyOver } from "../support/history-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -182,7 +183,7 @@ describe("a device that listens", () => {
   it("is told that its user is erased, and isn't listened for any more", async () => {
     const { comet, play, sql, started } = listeningShard();
     const shard = await started();
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     await settled();
     expect(comet.taken()).toEqual([{ userId: "ada", erased: true }]);
     await play(shard, "film");

@@ -6,6 +6,7 @@ import { PendingSet } from "../../../src/history/biz/pending-set.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
 import { regularRecords } from "../../fixtures/shard-log-records.ts";
 import { beat, confirmAll, keepBusy, keyOf, shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const MINUTE = 60_000;
 /** Users whose name begins with "b" are in database 1. */
@@ -40,14 +41,16 @@ function budgetOf(databases: number, recordsMax: number) {
     onBeyond: () => undefined,
   });
   const walks = vi.spyOn(pending, "shares", "get");
+  const unread = { count: 0, bytes: 0 };
   const budget = new PendingBudget({
+    unread,
     pending,
     recordsMax,
     bytesMax: 1_000 * recordsMax,
     entriesPerUserMax: 1_000,
     databases: () => databases,
   });
-  return { budget, pending, walks };
+  return { budget, pending, unread, walks };
 }
 
 describe("a shard's budget", () => {
@@ -85,9 +88,20 @@ describe("a shard's budget", () => {
     expect(await taken(shard, named("ada", 20))).toBe(10);
     for (let round = 2; round < 50; round += 1)
       expect(await shard.report("ada-3", beat("film", round))).toMatchObject({ accepted: 1 });
-    expect(shard.collect([keyOf("film", "ada-3")])[0]?.positionMs).toBe(49);
+    expect(atOnce(shard.collect([keyOf("film", "ada-3")]))[0]?.positionMs).toBe(49);
     confirmAll(shard, [keyOf("film", "ada-0")]);
     expect(await taken(shard, ["ada-15"])).toBe(1);
+  });
+
+  it("counts what will be in memory when it has been read back", () => {
+    const { budget, unread } = budgetOf(1, 10);
+    const one = { database: 0, records: 1, bytes: 400 };
+    unread.count = 10;
+    expect(budget.tryReserve(one)).toBe(false);
+    Object.assign(unread, { count: 1, bytes: 9_700 });
+    expect(budget.tryReserve(one)).toBe(false);
+    unread.bytes = 9_600;
+    expect(budget.tryReserve(one)).toBe(true);
   });
 
   it("counts what waits for its commit", async () => {

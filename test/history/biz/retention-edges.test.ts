@@ -4,6 +4,7 @@ import type { HistoryRecord } from "../../../src/history/biz/record.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import { historyOver } from "../support/history-over.ts";
 import { beat, positions, shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const T0 = 1_600_000_000_000;
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
@@ -30,7 +31,7 @@ describe("what is kept of a user", () => {
     const userId = "somebody-who-leaves";
     const settling = shard.settle(userId);
     await turn();
-    shard.erase(userId);
+    atOnce(shard.erase(userId));
     answer([5, 4, 3, 2, 1].map((n) => film(n, userId)));
     await settling;
     const found = sql.exec("SELECT count(*) AS n FROM log WHERE instr(payload, CAST(? AS BLOB)) > 0", userId);

@@ -8,6 +8,7 @@ import { stateOf } from "../../support/databases/user-states.ts";
 import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { historyOver } from "../support/history-over.ts";
 import { beat, keyOf, shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const KEPT_MS = 1_000;
 const FILM = { kind: "video", itemId: "film" };
@@ -59,8 +60,8 @@ describe("users whose state the database doesn't have", () => {
       await shard.onAlarm();
     }
     over.sent.length = 0;
-    const [film] = shard.collect([keyOf("film", "bob")], 2);
-    shard.confirm(film === undefined ? [] : [confirmationOf(film)]);
+    const [film] = atOnce(shard.collect([keyOf("film", "bob")], 2));
+    atOnce(shard.confirm(film === undefined ? [] : [confirmationOf(film)]));
     over.clock.turn(1_000);
     await shard.onAlarm();
     expect(over.sent).toMatchObject([{ states: ["ada"] }]);
@@ -105,7 +106,7 @@ describe("what goes of a user", () => {
     const over = shardOver({ reader, entriesPerUserMax: 2 });
     const shard = over.start();
     const settling = shard.settle("ada");
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     resolve([1, 2, 3].map((rev) => recordOf({ itemId: `m${rev}`, atMs: rev, rev })));
     await settling;
     const said = "SELECT count(*) AS n FROM log WHERE instr(payload, CAST('ada' AS BLOB))";
@@ -134,6 +135,6 @@ describe("what goes of a user", () => {
     await over.writeBack(shard);
     expect(itemsIn(over)).toEqual(["b", "c"]);
     expect(shard.collectStates(["ada"])).toEqual([]);
-    expect(shard.collect([keyOf("c")], 2)).toEqual([]);
+    expect(atOnce(shard.collect([keyOf("c")], 2))).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Change, Entry } from "../../../src/contracts/history.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
 import { historyOver } from "../support/history-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -244,7 +245,7 @@ describe("a device that asks for changes", () => {
     await play(shard, "film");
     shard.setSettings("ada", { paused: true });
     expect((await shard.changes("ada", { limit: 10 })).changes).toHaveLength(2);
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     expect(await shard.changes("ada", { limit: 10 })).toMatchObject({ changes: [], more: false });
     expect(await shard.exportAll("ada")).toEqual({ entries: [] });
   });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isCode } from "../../../src/contracts/errors.ts";
 import { beat, keepBusy, keyOf as key, positions, shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 describe("a shard", () => {
   it("does not date a report before those it has acknowledged when its clock steps back over a restart", async () => {
@@ -28,10 +29,10 @@ describe("a shard", () => {
     const shard = start();
     await shard.report("ada", beat("film", 1));
     await shard.report("ada", beat("film", 2));
-    const [record] = shard.collect([key("film")]);
-    shard.confirm([{ ...key("film"), rev: record?.rev ?? 0 }]);
+    const [record] = atOnce(shard.collect([key("film")]));
+    atOnce(shard.confirm([{ ...key("film"), rev: record?.rev ?? 0 }]));
     await shard.report("ada", beat("other", 1));
-    expect(start().collect([key("film")])).toEqual([]);
+    expect(atOnce(start().collect([key("film")]))).toEqual([]);
   });
 
   it("keeps stragglers in a snapshot rather than thousands of rows", async () => {
@@ -62,14 +63,14 @@ describe("a shard", () => {
             await shard.report("ada", beat(item, index));
             unconfirmed.set(item, index);
           } else {
-            const [record] = shard.collect([key(item)]);
-            if (record !== undefined) shard.confirm([{ ...key(item), rev: record.rev }]);
+            const [record] = atOnce(shard.collect([key(item)]));
+            if (record !== undefined) atOnce(shard.confirm([{ ...key(item), rev: record.rev }]));
             unconfirmed.delete(item);
           }
           const pending = new Map(
-            shard
-              .collect(["a", "b", "c"].map((itemId) => key(itemId)))
-              .map(({ itemId, positionMs }) => [itemId, positionMs]),
+            atOnce(shard.collect(["a", "b", "c"].map((itemId) => key(itemId)))).map(
+              ({ itemId, positionMs }) => [itemId, positionMs],
+            ),
           );
           for (const [itemId, positionMs] of unconfirmed) expect(pending.get(itemId)).toBe(positionMs);
         }

@@ -5,6 +5,7 @@ import { UserView } from "../../../src/history/biz/user-view.ts";
 import { ViewCache } from "../../../src/history/biz/view-cache.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const USER = "ada";
 
@@ -116,7 +117,7 @@ describe("a tombstone that is forgotten", () => {
     const { start, clock, writeBack, db } = historyOver({ tombstonesKeptMs: 1_000 });
     const shard = start();
     await shard.remove(USER, { kind: "video", itemId: "film" });
-    const held = shard.collect([keyOf("film")], 2);
+    const held = atOnce(shard.collect([keyOf("film")], 2));
     await writeBack(shard);
     clock.turn(10_000);
     await shard.remove(USER, { kind: "video", itemId: "other" });

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Shard } from "../../../src/history/biz/shard.ts";
 import { confirmationOfState } from "../../../src/history/biz/user-state.ts";
 import { historyOver } from "../support/history-over.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -156,7 +157,7 @@ describe("tombstones", () => {
     clock.turn(31 * DAY);
     await play(shard, "other");
     expect(await shard.changes("ada", { limit: 10 })).toMatchObject({ more: false });
-    expect(shard.collect([keyOf("film")], 2)).toMatchObject([{ deleted: true }]);
+    expect(atOnce(shard.collect([keyOf("film")], 2))).toMatchObject([{ deleted: true }]);
     expect(shard.collectStates(["ada"])).toEqual([]);
   });
 
@@ -166,11 +167,11 @@ describe("tombstones", () => {
     for (const itemId of ["a", "b"]) await play(shard, itemId);
     await listed(shard);
     for (const itemId of ["a", "b"]) await shard.remove("ada", item(itemId));
-    shard.confirm(shard.collect([keyOf("b")], 2));
+    atOnce(shard.confirm(atOnce(shard.collect([keyOf("b")], 2))));
     clock.turn(31 * DAY);
     await shard.settle("ada");
-    expect(shard.collect([keyOf("a")], 2)).toHaveLength(1);
-    shard.confirm(shard.collect([keyOf("a")], 2));
+    expect(atOnce(shard.collect([keyOf("a")], 2))).toHaveLength(1);
+    atOnce(shard.confirm(atOnce(shard.collect([keyOf("a")], 2))));
     expect(shard.collectStates(["ada"])).toEqual([]);
     await shard.settle("ada");
     expect(shard.collectStates(["ada"])).toMatchObject([{ forgottenRev: expect.any(Number) }]);
@@ -189,9 +190,9 @@ describe("what is cleared", () => {
     const keys = ["a", "b", "c"].map(keyOf);
     const restarted = start();
     for (const each of [shard, restarted]) {
-      expect(each.collect(keys, 2)).toEqual([]);
+      expect(atOnce(each.collect(keys, 2))).toEqual([]);
       each.confirmStates(each.collectStates(["ada"]).map(confirmationOfState));
-      expect(each.collect(keys, 2).map(({ itemId }) => itemId)).toEqual(["c"]);
+      expect(atOnce(each.collect(keys, 2)).map(({ itemId }) => itemId)).toEqual(["c"]);
     }
   });
 });

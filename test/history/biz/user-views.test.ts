@@ -7,6 +7,7 @@ import { recordOf } from "../../support/databases/history-records.ts";
 import type { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { beat, keyOf, positions, shardOver } from "../support/shard-over.ts";
 import { EMPTY_DATABASE } from "../support/shard-parts.ts";
+import { atOnce } from "../support/at-once.ts";
 
 const T0 = 1_600_000_000_000;
 
@@ -260,7 +261,7 @@ describe("a user who is loading", () => {
     const shard = shardOver({ reader }).start();
     const list = shard.list("ada", { limit: 10 });
     await turn();
-    shard.erase("ada");
+    atOnce(shard.erase("ada"));
     waiting[0]?.answer([recordOf({ itemId: "film" })]);
     expect((await list).items).toEqual([]);
   });

@@ -3,6 +3,7 @@ import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { jobShards } from "../../../src/history/data/job-shards.ts";
 import { confirmationOfState, newUserState } from "../../../src/history/biz/user-state.ts";
 import type { ShardRpc } from "../../../src/history/biz/shard-rpc.ts";
+import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 
 /** The shards of a cell, every one of which is this object. */
 function shardsOver(stub: Partial<ShardRpc>) {
@@ -46,7 +47,7 @@ describe("a shard of the release before", () => {
 
   it("is woken as ever, and has the others write what it can read", async () => {
     const raised: number[] = [];
-    let answers = [{ written: 1, known: 2 }, undefined];
+    let answers = [{ written: 1, known: LOG_FORMAT }, undefined];
     const shards = shardsOver({
       wake: async () => answers.shift(),
       raiseFormat: async (format) => void raised.push(format),
@@ -54,11 +55,11 @@ describe("a shard of the release before", () => {
     await shards.wakeAll();
     expect([answers, raised]).toEqual([[], []]);
     answers = [
-      { written: 1, known: 2 },
-      { written: 2, known: 2 },
+      { written: 1, known: LOG_FORMAT },
+      { written: LOG_FORMAT, known: LOG_FORMAT },
     ];
     await shards.wakeAll();
-    expect(raised).toEqual([2]);
+    expect(raised).toEqual([LOG_FORMAT]);
   });
 });
 

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { LogPart } from "../../../src/history/biz/ports.ts";
 import { storedBytes } from "../../../src/history/biz/record.ts";
 import { decodeRow, encodeRow, KINDS_READ } from "../../../src/history/data/log-codec.ts";
 import { ProtobufError, ProtobufReader, ProtobufWriter } from "../../../src/protocol/protobuf.ts";
@@ -30,14 +32,29 @@ function withUnknown(row: Uint8Array): Uint8Array {
   return new Uint8Array([...row, ...writer.finish()]);
 }
 
+const FORMAT_2 = JSON.parse(
+  readFileSync(new URL("../../fixtures/log-format-2.json", import.meta.url), "utf8"),
+) as Pick<LogPart, "records" | "users"> & { readonly base64: string };
+
 describe("the log codec", () => {
+  it("reads a row of the format before keys were in it, and writes it so where there is none", () => {
+    const { records, users, base64 } = FORMAT_2;
+    expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual({
+      records,
+      keys: [],
+      users,
+      unknown: 0,
+    });
+    expect(Buffer.from(encodeRow(records, users)).toString("base64")).toBe(base64);
+  });
+
   it("gives back every record and every user's state it was given", () => {
     fc.assert(
       fc.property(
         fc.array(anyRecord, { maxLength: 30 }),
         fc.array(anyState, { maxLength: 3 }),
         (records, users) => {
-          expect(decodeRow(encodeRow(records, users))).toEqual({ records, users, unknown: 0 });
+          expect(decodeRow(encodeRow(records, users))).toEqual({ records, keys: [], users, unknown: 0 });
         },
       ),
     );
@@ -50,7 +67,7 @@ describe("the log codec", () => {
         const records = drawn.map(([record, waitsSinceMs]) =>
           waitsSinceMs === null ? record : { ...record, waitsSinceMs },
         );
-        expect(decodeRow(encodeRow(records))).toEqual({ records, users: [], unknown: 0 });
+        expect(decodeRow(encodeRow(records))).toEqual({ records, keys: [], users: [], unknown: 0 });
       }),
     );
   });
@@ -93,15 +110,21 @@ describe("the log codec", () => {
     const row = encodeRow([report, mark, tombstone], [stateOf({ forgottenRev: 1 })]);
     expect(decodeRow(row, [3])).toEqual({
       records: [mark, tombstone],
+      keys: [],
       users: [stateOf({ forgottenRev: 1 })],
       unknown: 0,
     });
-    expect(decodeRow(withUnknown(row), KINDS_READ)).toEqual({ records: [], users: [], unknown: 1 });
+    expect(decodeRow(withUnknown(row), KINDS_READ)).toEqual({ records: [], keys: [], users: [], unknown: 1 });
   });
 
   it("counts a mutation that it does not know, and gives the others", () => {
     const known = recordOf();
-    expect(decodeRow(withUnknown(encodeRow([known])))).toEqual({ records: [known], users: [], unknown: 1 });
+    expect(decodeRow(withUnknown(encodeRow([known])))).toEqual({
+      records: [known],
+      keys: [],
+      users: [],
+      unknown: 1,
+    });
   });
 
   it("answers any bytes with records or a ProtobufError, nothing else", () => {

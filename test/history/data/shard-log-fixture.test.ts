@@ -65,6 +65,7 @@ describe.each(KEPT_RELEASES)("the log of %s", (fixture) => {
   it.each(payloads)("has rows that are read as what they were: $list $from to $to", ({ base64, ...part }) => {
     expect(decodeRow(new Uint8Array(Buffer.from(base64, "base64")))).toEqual({
       records: recordsOf(part),
+      keys: [],
       users: [],
       unknown: 0,
     });

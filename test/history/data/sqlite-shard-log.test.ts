@@ -86,7 +86,7 @@ describe("what holds for a user as a whole", () => {
     const { log, append, again } = started();
     append([CLEARED]);
     log.append([{ seq: 2, records: [], users: [] }], 2);
-    log.writeSnapshot(3, []);
+    log.writeSnapshot(3, { records: [], keys: [] });
     expect(again().userState("ada")).toEqual(CLEARED);
   });
 
@@ -136,7 +136,7 @@ describe("what holds for a user as a whole", () => {
   it("goes when the user is erased, with every row that says it, and never comes back", () => {
     const { sql, log, append, again } = started();
     append([CLEARED, stateOf({ userId: "bob", forgottenRev: 1 })]);
-    log.erase("ada", 1, 2, []);
+    log.erase("ada", 1, 2, { records: [], keys: [] });
     append([PAUSED]);
     for (const each of [log, again()]) {
       expect(each.userState("ada")).toBeNull();
@@ -161,7 +161,11 @@ describe("what holds for a user as a whole", () => {
     sql.exec("INSERT INTO unread_row (seq, part, kinds_read, payload) VALUES (1, 0, '[3]', ?)", row.buffer);
     const [id = 0] = log.unreadIds();
     const content = log.readUnread(id);
-    expect(content).toEqual({ records: [recordOf({ itemId: "gone", deleted: true })], users: [CLEARED] });
+    expect(content).toEqual({
+      records: [recordOf({ itemId: "gone", deleted: true })],
+      keys: [],
+      users: [CLEARED],
+    });
     if (content !== null) log.append([{ seq: 1, ...content }], 1, id);
     expect([log.userState("ada"), log.unreadIds(), log.unreadRows]).toEqual([CLEARED, [], 0]);
   });

@@ -1,6 +1,7 @@
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import type { HistoryReader, TellComet } from "../../../src/history/biz/ports.ts";
+import type { RemoteValues } from "../../../src/history/biz/remote-values.ts";
 import { Shard } from "../../../src/history/biz/shard.ts";
 import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import { ShardListeners } from "../../../src/history/data/shard-listeners.ts";
@@ -8,6 +9,7 @@ import { SqliteShardLog } from "../../../src/history/data/sqlite-shard-log.ts";
 import { SqliteShardSql } from "../../../testbed/databases/sqlite-shard-sql.ts";
 import { VirtualTime } from "../../../testbed/virtual-time.ts";
 import { EMPTY_DATABASE, formatStore, RULES } from "./shard-parts.ts";
+import { atOnce } from "./at-once.ts";
 
 interface ShardOverOptions extends Partial<ShardLimits> {
   readonly sql?: SqliteShardSql;
@@ -24,6 +26,8 @@ interface ShardOverOptions extends Partial<ShardLimits> {
   readonly format?: number;
   /** How late the object's timers go off, as they do behind other work. */
   readonly timersLateMs?: number;
+  /** Where values are kept outside of the shard; looked at when it starts. */
+  readonly values?: () => RemoteValues | null;
 }
 
 /** A shard over real SQLite that can be restarted: memory goes, storage and clock stay. */
@@ -35,6 +39,7 @@ export function shardOver(options: ShardOverOptions = {}) {
     tellComet = async () => [],
     format,
     timersLateMs = 0,
+    values = () => null,
     queueFails = () => false,
     refusesAlarm = () => null,
     ...limits
@@ -45,6 +50,12 @@ export function shardOver(options: ShardOverOptions = {}) {
   const alarms: number[] = [];
   const failures: string[] = [];
   const formats = formatStore(format);
+  const losses = {
+    lostValues: 0,
+    countLost(lost: number): void {
+      losses.lostValues += lost;
+    },
+  };
   const start = (): Shard =>
     new Shard({
       shard: 0,
@@ -66,6 +77,8 @@ export function shardOver(options: ShardOverOptions = {}) {
         ...limits,
       },
       formats,
+      losses,
+      values: values(),
       rules: RULES,
       log: new SqliteShardLog(sql),
       listeners: new ShardListeners(sql),
@@ -90,7 +103,7 @@ export function shardOver(options: ShardOverOptions = {}) {
       schedule: (delayMs, callback) => clock.after(delayMs + timersLateMs, callback),
       onBackgroundFailure: (what) => void failures.push(what),
     });
-  return { clock, sql, sent, alarms, failures, formats, start };
+  return { clock, sql, sent, alarms, failures, formats, losses, start };
 }
 
 /** Others have called lately, and often enough that a commit waits for company. */
@@ -125,7 +138,14 @@ export function confirmAll(
   shard: Shard,
   keys: readonly { userId: string; kind: string; itemId: string }[],
 ): void {
-  shard.confirm(
-    shard.collect(keys, LOG_FORMAT).map(({ userId, kind, itemId, rev }) => ({ userId, kind, itemId, rev })),
+  atOnce(
+    shard.confirm(
+      atOnce(shard.collect(keys, LOG_FORMAT)).map(({ userId, kind, itemId, rev }) => ({
+        userId,
+        kind,
+        itemId,
+        rev,
+      })),
+    ),
   );
 }

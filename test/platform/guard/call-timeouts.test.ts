@@ -12,6 +12,7 @@ const ROOM_MS = 50;
 const NESTED: readonly (readonly [inner: CallKind, outer: CallKind])[] = [
   ["shard", "rpc"],
   ["reportShard", "reportRpc"],
+  ["cache", "shard"],
   ["database", "shard"],
   ["database", "rpc"],
   ["rpc", "trustPull"],

@@ -107,7 +107,7 @@ function checkSuperseded(
     const winner = stamp === undefined ? undefined : model.winner(stamp);
     if (stamp === undefined || winner === undefined || winner.deleted || !admits(state, winner)) continue;
     if (!admits(state, stamp) || mayBePaused(model, stamp, sinceMs)) continue;
-    if (comparePositions(winner, stamp) < 0) continue;
+    if (comparePositions(winner, stamp) < 0 || model.item(stamp)?.mayBeLost === true) continue;
     // Where D1 alone knows the winner and could not be asked, it has lost to what is known, and by
     // the rules that tell nothing.
     const states = model.item(stamp)?.states ?? [];

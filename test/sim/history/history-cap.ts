@@ -75,7 +75,12 @@ export async function sitOutCap(world: HistoryWorld, runFor: (ms: number) => Pro
   must(cap.triesMax <= TRIES_MAX, "the cap uses up no message's retries");
   must(cap.soonestMs >= SPENDING_CAP_RETRY_MS, "who meets nothing but the cap has messages wait for 300 s");
   const owed = USERS.flatMap((userId) => {
-    return keptOf(world, userId).filter((record) => !isStored(world, record) && !isSetAside(world, record));
+    return keptOf(world, userId).filter(
+      (record) =>
+        !isStored(world, record) &&
+        !isSetAside(world, record) &&
+        world.model.item(record)?.mayBeLost !== true,
+    );
   });
   counters.note("record pending at the end of the spending cap", owed.length);
   const calls = cap.seen.requests;

@@ -121,7 +121,27 @@ export const BUS_COUNTERS = [
   "consumer died while it confirms",
 ] as const;
 
-type Counter = (typeof COUNTERS)[number] | (typeof BUS_COUNTERS)[number];
+/** The same of worlds whose hot store is Redis. */
+export const REDIS_COUNTERS = [
+  "report acknowledged",
+  "value kept in Redis",
+  "value given a lifetime",
+  "older value refused by Redis",
+  "Redis away",
+  "Redis full",
+  "Redis failed over to an older copy",
+  "value taken back by a failover",
+  "value lost by Redis",
+  "hot store switched to Redis",
+  "hot store switched to the shard",
+  "shard started over a log with pending records",
+  "user erased",
+  "history cleared",
+  "item deleted",
+  "lease expired: key sent again",
+] as const;
+
+type Counter = (typeof COUNTERS)[number] | (typeof BUS_COUNTERS)[number] | (typeof REDIS_COUNTERS)[number];
 /**
  * Six failures of an alarm in a row are so rare that no test waits for them; statements are
  * rewritten by mutations only.

@@ -298,6 +298,7 @@ function checkState(world: HistoryWorld, userId: string, state: UserState): void
 /** Nothing is left of who was erased, but the mark that refuses them. */
 function checkErased(world: HistoryWorld, userId: string): void {
   must(world.model.user(userId).erasure === "done", `${userId}: an erasure comes to its end`);
+  must(world.redis?.isGone(userId) ?? true, `${userId}: nothing is left in Redis`);
   for (const [number, { db }] of world.databases.entries()) {
     for (const table of ["history", "history_rejected"]) {
       const left = db.statement(`SELECT count(*) AS n FROM ${table} WHERE user_id = ?`).get(userId)?.["n"];

@@ -17,8 +17,8 @@ interface ItemModel {
   /** That record was deleted, or not among the newest that are kept, once: it may be forgotten. */
   mayLackDuration: boolean;
   /**
-   * It was beyond the newest that are kept while nobody could write that down: it may be gone, and
-   * may not.
+   * It was beyond the newest that are kept while nobody could write that down, or Redis has lost
+   * it: it may be gone, and may not.
    */
   mayBeLost: boolean;
 }
@@ -142,6 +142,16 @@ export class HistoryModel {
     if (!isReport(record)) return;
     const twin = this.#reports.get(record.positionMs);
     if (twin === undefined || twin.rev < record.rev) this.#reports.set(record.positionMs, record);
+  }
+
+  /** A state may be gone, and all that was known of its item with it. */
+  lost({ rev, ...key }: HistoryRecord): void {
+    const user = this.user(key.userId);
+    const item = user.items.get(itemName(key));
+    user.version += 1;
+    if (item === undefined || item.record.rev > rev) return;
+    item.mayBeLost = true;
+    item.mayLackDuration = true;
   }
 
   /** The durable record of a report, if there is one. */

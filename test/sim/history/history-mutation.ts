@@ -6,6 +6,7 @@ import type {
   ShardPort,
   TellComet,
 } from "../../../src/history/biz/ports.ts";
+import type { RemoteValues } from "../../../src/history/biz/remote-values.ts";
 import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import type { Kernel } from "../kernel/kernel.ts";
@@ -19,6 +20,10 @@ export interface Mutation {
   readonly d1?: (query: string) => string;
   /** Rewrites the SQL of the shards. */
   readonly shardSql?: (query: string) => string;
+  /** The store that it is a guard of; the shard's own if absent. */
+  readonly hotStore?: "redis";
+  /** How a shard reaches Redis. */
+  readonly values?: (values: RemoteValues) => RemoteValues;
   readonly log?: (log: ShardLog, kernel: Kernel) => ShardLog;
   /** How a shard tells comets. */
   readonly tellComet?: (tell: TellComet, kernel: Kernel) => TellComet;

@@ -142,10 +142,11 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "half a snapshot is written, and the rest fails",
     log: (log, kernel) =>
       differing(log, {
-        writeSnapshot: (seq, records) => {
-          log.writeSnapshot(seq, records.slice(0, Math.floor(records.length / 2)));
+        writeSnapshot: (seq, pending) => {
+          const { records } = pending;
+          log.writeSnapshot(seq, { ...pending, records: records.slice(0, Math.floor(records.length / 2)) });
           if (kernel.chance(0.5)) throw new InjectedError("the storage failed");
-          return log.writeSnapshot(seq, records);
+          return log.writeSnapshot(seq, pending);
         },
       }),
   },

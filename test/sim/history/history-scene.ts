@@ -10,6 +10,7 @@ import type { SimCell } from "./history-cells.ts";
 import type { Counters } from "./history-counters.ts";
 import type { Hardship } from "./history-hardship.ts";
 import type { FaultName } from "./history-known-faults.ts";
+import type { HistoryRedis } from "./history-redis.ts";
 import type { MapBefore } from "../../../src/history/biz/buckets-of-before.ts";
 import type { HistoryModel } from "./history-model.ts";
 import type { Mutation } from "./history-mutation.ts";
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly hardship: Hardship;
   /** What carries keys to the job. */
   readonly bus: "queue" | "kafka";
+  /** Where the values of reports are kept. */
+  readonly hotStore: "shard" | "redis";
   /** How long everything goes wrong, in ms. */
   readonly troubleMs: number;
   /** The release before has left its mapping in D1, and its shards. */
@@ -52,6 +55,12 @@ export interface HistoryScene {
   readonly model: HistoryModel;
   readonly counters: Counters;
   readonly databases: readonly SimDatabase[];
+  /** Null where shards keep values themselves, as they do by default. */
+  readonly redis: HistoryRedis | null;
+  /** Whether a user's shard lives and has read back what it keeps elsewhere. */
+  hasRead(userId: string): boolean;
+  /** Operators deploy other settings: all shards begin anew. */
+  redeploy(): void;
   readonly queue: { send(bodies: readonly object[]): void };
   /** What a comet does with what a shard tells it; answers who is gone. */
   onNews(comet: string, news: readonly UserNews[]): readonly string[];

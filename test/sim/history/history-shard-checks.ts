@@ -4,6 +4,7 @@ import {
   knownDuration,
   type Confirmation,
   type HistoryRecord,
+  type RecordKey,
 } from "../../../src/history/biz/record.ts";
 import type { UnwrittenRow } from "../../../src/history/biz/ports.ts";
 import { admits, joinStates } from "../../../src/history/biz/user-state.ts";
@@ -24,6 +25,8 @@ const REFILL_SPACING_MS = 4_900;
 
 /** From this format of the log on, what people do by hand is written. */
 export const FORMAT_OF_STATES = 2;
+/** And from this one on keys are, whose values are elsewhere. */
+const FORMAT_OF_KEYS = 3;
 /**
  * Tables of a shard in which the users whose rows they are may be found, and the column of each.
  */
@@ -34,7 +37,7 @@ export const NAMING_TABLES = ["log", "snapshot", "unread_row", "user_state"] as 
  * report from a pause.
  */
 export function checkWritten(rows: readonly UnwrittenRow[], watch: Watch): void {
-  const { hold, counters } = watch.world;
+  const { hold, counters, redis } = watch.world;
   const written = rows.flatMap(({ records }) => records);
   for (const { records, users } of rows) {
     if (watch.format < FORMAT_OF_STATES || watch.world.isOldCode(watch.number))
@@ -42,7 +45,14 @@ export function checkWritten(rows: readonly UnwrittenRow[], watch: Watch): void 
         users.length === 0 && records.every(isReport),
         `shard ${watch.number}: nothing is written that the release before can't read`,
       );
+    if (watch.format < FORMAT_OF_KEYS || watch.world.isOldCode(watch.number))
+      hold(
+        records.every(({ valueAt }) => valueAt === undefined),
+        `shard ${watch.number}: no key is written without its value that the release before can't read`,
+      );
     for (const record of records) {
+      // What Redis has not taken, or has lost, the log takes.
+      if (redis?.isNew(record) === false) continue;
       // Of several reports of one moment the last is kept, and the others come again as new ones.
       if (written.filter((other) => recordName(other) === recordName(record)).length === 1)
         checkAgain(record, watch);
@@ -118,17 +128,30 @@ export function isNamedIn(storage: SimStorage, table: string, userId: string): b
     .some(({ payload }) => payload instanceof Uint8Array && Buffer.from(payload).includes(userId));
 }
 
-/** What a shard hands to the job is never an old state whose successor is durable. */
-export function checkHandedOut(records: readonly HistoryRecord[], { model, hold }: HistoryScene): void {
-  for (const record of records) {
-    const winner = model.winner(record);
-    hold(winner !== undefined, `${recordName(record)}: only what somebody has reported is handed out`);
-    const isReplaced =
-      winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
-    hold(!isReplaced, `${recordName(record)}: no state comes back whose successor is durable`);
-    const isAdmitted = admits(model.user(record.userId).state, record);
-    hold(isAdmitted, `${recordName(record)}: nothing is handed out that was cleared or trimmed`);
-  }
+/**
+ * What a shard hands to the job was never an old state whose successor was durable when it was
+ * asked.
+ */
+export function handedOutCheck(
+  keys: readonly RecordKey[],
+  { model, hold }: HistoryScene,
+): (records: readonly HistoryRecord[]) => void {
+  const winners = new Map(
+    keys.map((key) => [recordName(key), model.item(key)?.mayBeLost === true ? undefined : model.winner(key)]),
+  );
+  const states = new Map(keys.map(({ userId }) => [userId, model.user(userId).state]));
+  return (records) => {
+    for (const record of records) {
+      const isKnown = model.winner(record) !== undefined;
+      hold(isKnown, `${recordName(record)}: only what somebody has reported is handed out`);
+      const winner = winners.get(recordName(record));
+      const isReplaced =
+        winner !== undefined && winner.rev > record.rev && comparePositions(winner, record) > 0;
+      hold(!isReplaced, `${recordName(record)}: no state comes back whose successor is durable`);
+      const isAdmitted = admits(states.get(record.userId) ?? null, record);
+      hold(isAdmitted, `${recordName(record)}: nothing is handed out that was cleared or trimmed`);
+    }
+  };
 }
 
 /** Takes note of what a shard was told, as soon as that is durable. */

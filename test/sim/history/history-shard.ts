@@ -14,6 +14,7 @@ import type {
 } from "../../../src/contracts/history.ts";
 import type { Listener } from "../../../src/contracts/realtime-rpc.ts";
 import { bodyOf } from "../../../src/history/biz/flush-message.ts";
+import type { MaybeLater } from "../../../src/history/biz/hot-store.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import { MappingCopy } from "../../../src/history/biz/mapping-copy.ts";
 import type { FlushQueue, ShardAlarm, TellComet } from "../../../src/history/biz/ports.ts";
@@ -38,7 +39,7 @@ import { FINISHED_AT } from "./history-losing.ts";
 import { isReport } from "./history-model.ts";
 import {
   checkForgotten,
-  checkHandedOut,
+  handedOutCheck,
   checkRows,
   checkShown,
   FORMAT_OF_STATES,
@@ -72,6 +73,11 @@ interface WiredShard {
   readonly door: ShardDoor;
   readonly facts: ShardFacts;
   readonly isFromBefore: boolean;
+}
+
+/** What follows from an answer: at once, where it is there at once. */
+function then<T, R>(answer: MaybeLater<T>, follow: (answer: T) => R): MaybeLater<R> {
+  return answer instanceof Promise ? answer.then(follow) : follow(answer);
 }
 
 /** The Durable Object of one shard: the real class over real SQLite. */
@@ -181,8 +187,11 @@ export class SimShard {
 
   /** What waits for D1 stays within its bounds, of records and of bytes. */
   #checkBytes(shard: Shard): void {
-    const { limits, faults } = this.#world.options;
+    const { redis, counters, options } = this.#world;
+    const { limits, faults } = options;
     if (faults.has("unknown-row")) return;
+    // What was confirmed may be pending again after a restart, beside what has come in its place.
+    if (redis !== null && counters.counts.has("storage call threw")) return;
     const { pending, pendingBytes } = shard.status();
     this.#world.hold(
       pending <= limits.pendingRecordsMax && pendingBytes <= limits.pendingBytesMax + BYTES_MORE_MAX,
@@ -248,13 +257,15 @@ export class SimShard {
 
   collect(keys: readonly RecordKey[], format?: number): Promise<readonly HistoryRecord[]> {
     return this.#serve((shard) => {
-      const records = shard.collect(keys, format);
-      checkHandedOut(records, this.#world);
-      this.#world.hold(
-        (format ?? 0) >= FORMAT_OF_STATES || records.every(isReport),
-        `shard ${this.watch.number}: a job that knows no tombstones is given none`,
-      );
-      return records;
+      const check = handedOutCheck(keys, this.#world);
+      return then(shard.collect(keys, format), (records) => {
+        check(records);
+        this.#world.hold(
+          (format ?? 0) >= FORMAT_OF_STATES || records.every(isReport),
+          `shard ${this.watch.number}: a job that knows no tombstones is given none`,
+        );
+        return records;
+      });
     });
   }
 
@@ -274,13 +285,14 @@ export class SimShard {
     return this.#serve((shard) => {
       // What is pending shrinks: the log may be too large for it at once, then and after it.
       this.watch.rowsSinceSnapshot = null;
-      shard.confirm(confirmations);
-      this.watch.rowsSinceSnapshot = null;
-      noteConfirmed(confirmations, this.object.storage, this.watch);
-      // A database that takes something is asked again for all it has not taken.
-      const answered = new Set(confirmations.map(({ userId }) => this.#world.databaseOf(userId)));
-      for (const [name, { database }] of this.watch.sent)
-        if (answered.has(database)) this.watch.sent.delete(name);
+      return then(shard.confirm(confirmations), () => {
+        this.watch.rowsSinceSnapshot = null;
+        noteConfirmed(confirmations, this.object.storage, this.watch);
+        // A database that takes something is asked again for all it has not taken.
+        const answered = new Set(confirmations.map(({ userId }) => this.#world.databaseOf(userId)));
+        for (const [name, { database }] of this.watch.sent)
+          if (answered.has(database)) this.watch.sent.delete(name);
+      });
     });
   }
 
@@ -290,10 +302,7 @@ export class SimShard {
 
   erase(userId: string, callers: ShardMapping): Promise<Elsewhere | null> {
     return this.object.enter(({ door }) =>
-      door.forUser(callers, (shard) => {
-        shard.erase(userId);
-        return null;
-      }),
+      door.forUser(callers, (shard) => then(shard.erase(userId), () => null)),
     );
   }
 
@@ -406,6 +415,7 @@ export class SimShard {
   }
 
   #crashed(): void {
+    this.#world.redis?.died(this.watch.number, this.object.storage);
     this.watch.sent.clear();
     // Whoever asked for what never became durable has no answer, and asks again.
     this.watch.erased.clear();
@@ -459,6 +469,8 @@ export class SimShard {
       listeners: new ShardListeners(sql),
       tellComet: mutation.tellComet?.(tellComet, kernel) ?? tellComet,
       formats: facts,
+      losses: facts,
+      values: this.#world.redis?.valuesFor(object) ?? null,
       rules: RULES,
       alarm: mutation.alarm?.(alarm) ?? alarm,
       queue: watchedQueue(queue, this.watch),
@@ -467,7 +479,9 @@ export class SimShard {
       schedule: (delayMs, callback) => object.schedule(delayMs, callback),
       onBackgroundFailure: () => undefined,
     });
-    checkForgotten(shard.collect([...this.watch.confirmed.values()], LOG_FORMAT), this.watch);
+    const left = shard.collect([...this.watch.confirmed.values()], LOG_FORMAT);
+    // Where Redis can't be told, a confirmation is made again.
+    if (!(left instanceof Promise)) checkForgotten(left, this.watch);
     return { isFromBefore: facts.isFromBefore, facts, door: new ShardDoor(shard, mapping) };
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
-import { BUS_COUNTERS, COUNTERS } from "./history-counters.ts";
+import { BUS_COUNTERS, COUNTERS, REDIS_COUNTERS } from "./history-counters.ts";
 import { addCounts } from "../kernel/counts.ts";
 import { documentedSeeds } from "../kernel/documented-seeds.ts";
 import { FAULTS_MENDED } from "./history-known-faults.ts";
@@ -10,6 +10,7 @@ import { MUTATIONS_OF_BOUNDS } from "./history-mutations-of-bounds.ts";
 import { MUTATIONS_BY_HAND } from "./history-mutations-by-hand.ts";
 import { MUTATIONS_AT_THE_CAP } from "./history-mutations-at-the-cap.ts";
 import { MUTATIONS_OF_NEWS } from "./history-mutations-of-news.ts";
+import { MUTATIONS_OF_REDIS } from "./history-mutations-of-redis.ts";
 import { MUTATIONS_OF_DURATIONS } from "./history-mutations-of-durations.ts";
 import { simulateHistory } from "./history-sim.ts";
 
@@ -17,6 +18,8 @@ import { simulateHistory } from "./history-sim.ts";
 const SEEDS = 120;
 /** Those whose bus is Kafka. */
 const BUS_SEEDS = 60;
+/** Those whose values are in Redis. */
+const REDIS_SEEDS = 120;
 /** From here on so many seeds have everything in them, also what is rare. */
 const FIRST_SEED = 727;
 /** The seeds in which a broken guard must show: one world in nine is long. */
@@ -124,6 +127,23 @@ describe("the simulated history", () => {
     },
   );
 
+  it(
+    `keeps them from ${REDIS_SEEDS} seeds with values in Redis, but for what that loses`,
+    { timeout: 90_000 },
+    async () => {
+      const sum = new Map<string, number>();
+      for (let seed = 1; seed <= REDIS_SEEDS; seed += 1) {
+        const { failure, counts } = await simulateHistory(seed, {
+          hotStore: "redis",
+          bus: seed % 2 === 0 ? "kafka" : "queue",
+        });
+        expect({ seed, failure }).toEqual({ seed, failure: null });
+        addCounts(sum, counts);
+      }
+      expect(REDIS_COUNTERS.filter((counter) => !sum.has(counter))).toEqual([]);
+    },
+  );
+
   it("ends the same for the same seed", async () => {
     expect(await simulateHistory(7)).toEqual(await simulateHistory(7));
     expect((await simulateHistory(7)).trace).not.toEqual((await simulateHistory(8)).trace);
@@ -150,6 +170,7 @@ describe("the simulated history", () => {
       ...MUTATIONS_OF_DURATIONS,
       ...MUTATIONS_OF_NEWS,
       ...MUTATIONS_AT_THE_CAP,
+      ...MUTATIONS_OF_REDIS,
     ])
       rows.push(`| ${mutation.name} | ${await caught(mutation)}`);
     expect(rows.filter((row) => row.includes("| never |"))).toEqual([]);

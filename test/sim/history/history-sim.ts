@@ -11,6 +11,7 @@ import { drawHardship, drawLimits, planOutages, planTrouble, USERS } from "./his
 import { CALM, type Hardship } from "./history-hardship.ts";
 import { HEALTHY, type Mutation } from "./history-mutation.ts";
 import { LONG_MS, troubleMsOf } from "./history-span.ts";
+import type { WorldOptions } from "./history-scene.ts";
 import { HistoryWorld, seedOf } from "./history-world.ts";
 import { Kernel } from "../kernel/kernel.ts";
 import { NO_TROUBLE } from "../kernel/trouble.ts";
@@ -59,6 +60,8 @@ export interface SimOptions {
   readonly faults?: readonly FaultName[];
   /** What carries keys to the job; a queue if absent. */
   readonly bus?: "queue" | "kafka";
+  /** Where the values of reports are kept; in the shards if absent. */
+  readonly hotStore?: "shard" | "redis";
 }
 
 /** What a seed came to. `failure` is what was broken, null if nothing was. */
@@ -73,7 +76,7 @@ export interface SimResult {
 /** One world from one seed: minutes of trouble, then healing, then everything must be in D1. */
 export async function simulateHistory(
   seed: number,
-  { mutation = HEALTHY, faults = [], bus = "queue" }: SimOptions = {},
+  { mutation = HEALTHY, faults = [], bus = "queue", hotStore = "shard" }: SimOptions = {},
 ): Promise<SimResult> {
   let sim: HistorySim | null = null;
   const undoWatch = watchClasses(() => sim?.world ?? null);
@@ -84,7 +87,7 @@ export async function simulateHistory(
       seed,
       mutation,
       new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed, mutation)),
-      bus,
+      { bus, hotStore: mutation.hotStore ?? hotStore },
     );
     let failure: string | null = null;
     try {
@@ -125,7 +128,12 @@ class HistorySim {
   readonly #clients: HistoryClients;
   readonly #hardship: Hardship;
 
-  constructor(seed: number, mutation: Mutation, faults: ReadonlySet<FaultName>, bus: "queue" | "kafka") {
+  constructor(
+    seed: number,
+    mutation: Mutation,
+    faults: ReadonlySet<FaultName>,
+    stores: Pick<WorldOptions, "bus" | "hotStore">,
+  ) {
     this.kernel = new Kernel(seed, START_MS, () => this.#check());
     this.#hardship = hardshipUnder(faults, drawHardship(this.kernel));
     const isOld = this.kernel.chance(OLD) && mayBeOld(faults);
@@ -135,7 +143,7 @@ class HistorySim {
       faults,
       limits: { ...limitsUnder(faults, drawLimits(this.kernel)), ...mutation.limits },
       hardship: this.#hardship,
-      bus,
+      ...stores,
       troubleMs: troubleMsOf(seed, faults),
       isOld,
       seedShards: seedOf(isOld),
@@ -152,6 +160,7 @@ class HistorySim {
     if (mayBeAway(world.options.faults)) planOutages(kernel, world);
     planFaults(kernel, world, this.#clients);
     world.bus?.planSwitches();
+    world.redis?.planTrouble();
     this.#cron(Math.floor(kernel.random() * CRON_MS));
     const { isOld, faults, troubleMs } = world.options;
     await this.#runFor(troubleMs / 2);
@@ -167,6 +176,7 @@ class HistorySim {
     kernel.trouble = NO_TROUBLE;
     Object.assign(this.#hardship, CALM);
     for (const database of world.databases) database.state = "well";
+    world.redis?.heal();
     if (faults.has("unknown-row")) world.rollForward();
     if (faults.has("spending-cap")) await sitOutCap(world, (ms) => this.#runFor(ms));
     this.#redrive();
@@ -175,10 +185,15 @@ class HistorySim {
     await this.#runFor(HEALED_MS);
     must(this.#clients.open === 0, "every caller has an answer");
     must((world.bus?.lag ?? 0) === 0, "nothing is left in the bus");
-    for (const { object, pending, pendingStates } of world.shards) {
+    for (const { object, pending, pendingStates, status } of world.shards) {
+      must(status?.unreadValues === undefined, `${object.process.name}: no value waits to be read`);
       must(pending === 0, `${object.process.name}: nothing is pending any more`);
       must(pendingStates === 0, `${object.process.name}: no state of a user is pending any more`);
     }
+    must(
+      (world.redis?.leftForGood() ?? []).length === 0,
+      "what D1 has stays in Redis for a while, and no longer",
+    );
     const users = [...USERS, ...this.#clients.others];
     for (const userId of users) checkDatabase(world, userId);
 

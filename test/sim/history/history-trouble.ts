@@ -113,7 +113,7 @@ export function planTrouble(kernel: Kernel, world: HistoryWorld, clients: Histor
   });
   times(2, () => {
     world.counters.note("deploy");
-    for (const { object } of world.shards) kernel.crash(object.process);
+    world.redeploy();
     for (const mapping of world.mappings.values()) kernel.crash(mapping.object.process);
     world.freshIsolates();
     for (const job of world.jobs) kernel.crash(job);

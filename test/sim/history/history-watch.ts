@@ -38,8 +38,9 @@ const ROWS_BETWEEN_SNAPSHOTS = 2;
 
 /** A log that tells the model what became durable, and that no revision may repeat. */
 export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): ShardLog {
-  const { model, counters, hold, options } = watch.world;
+  const { model, counters, hold, options, redis } = watch.world;
   const { faults, kernel } = options;
+  const isNew = (record: HistoryRecord): boolean => redis === null || redis.isNew(record);
   return {
     get unreadRows() {
       return log.unreadRows;
@@ -49,7 +50,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
       const unknown = new Set<number>();
       const end = log.replay((part) => {
         if (watch.unknown.has(part.seq)) unknown.add(part.seq);
-        if (part.records.length + part.users.length > 0) isEmpty = false;
+        if (part.records.length + part.keys.length + part.users.length > 0) isEmpty = false;
         take(part);
       });
       if (!isEmpty) counters.note("shard started over a log with pending records");
@@ -81,8 +82,9 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
             `${recordName(record)}: nothing is dated ahead of the wall`,
           );
       }
-      for (const { rev } of records)
-        hold(rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
+      for (const record of records.filter(isNew))
+        hold(record.rev > watch.durableRev, `shard ${watch.number}: revisions only grow`);
+      for (const record of records) redis?.written(record);
       const { format } = watch;
       storage.whenDurable(() => {
         for (const record of records) {
@@ -96,18 +98,21 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
         }
         for (const row of rows) {
           for (const state of row.users) watch.durableRev = Math.max(watch.durableRev, revOfState(state) - 1);
-          model.persisted(row, format >= FORMAT_OF_STATES);
+          model.persisted(
+            redis === null ? row : { ...row, records: redis.nowInLog(row.records) },
+            format >= FORMAT_OF_STATES,
+          );
         }
       });
       return bytes;
     },
     checkWritable: (records) => log.checkWritable(records),
-    writeSnapshot: (seq, records) => {
-      checkShares(records, watch);
-      const bytes = log.writeSnapshot(seq, records);
+    writeSnapshot: (seq, pending) => {
+      checkShares(pending.records, watch);
+      const bytes = log.writeSnapshot(seq, pending);
       const { rowsSinceSnapshot } = watch;
       hold(
-        rowsSinceSnapshot === null || rowsSinceSnapshot >= ROWS_BETWEEN_SNAPSHOTS,
+        redis !== null || rowsSinceSnapshot === null || rowsSinceSnapshot >= ROWS_BETWEEN_SNAPSHOTS,
         `shard ${watch.number}: a snapshot frees the rows it replaces`,
       );
       watch.rowsSinceSnapshot = 0;
@@ -121,7 +126,7 @@ export function watchedLog(log: ShardLog, storage: SimStorage, watch: Watch): Sh
     confirmState: (confirmed) => log.confirmState(confirmed),
     isErased: (userId) => log.isErased(userId),
     erase: (userId, atMs, seq, pending) => {
-      checkShares(pending, watch);
+      checkShares(pending.records, watch);
       const bytes = log.erase(userId, atMs, seq, pending);
       watch.erased.add(userId);
       storage.whenDurable(() => void watch.erasedDurably.add(userId));

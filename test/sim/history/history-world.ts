@@ -25,6 +25,7 @@ import { jobConsumer, JobProcess } from "./history-job.ts";
 import { HistoryModel } from "./history-model.ts";
 import { HistoryBus } from "./history-bus.ts";
 import { HistoryQueue } from "./history-queue.ts";
+import { HistoryRedis } from "./history-redis.ts";
 import { UNKNOWN_MUTATION } from "./history-watch.ts";
 import { cellOf, CELLS, DATABASES, inWorld, MAIN, SHARDS, type SimCell } from "./history-cells.ts";
 import { seedOf as seedShardsOf, SimMapping } from "./history-mapping.ts";
@@ -65,6 +66,7 @@ export class HistoryWorld implements HistoryScene {
   readonly queue: { send(bodies: readonly object[]): void };
   /** Null where the queue is the bus, as it is by default. */
   readonly bus: HistoryBus | null;
+  readonly redis: HistoryRedis | null;
   readonly mappings: ReadonlyMap<SimCell, SimMapping>;
   /** The first thing that did not hold. */
   broken: BrokenInvariant | null = null;
@@ -90,6 +92,7 @@ export class HistoryWorld implements HistoryScene {
     );
     this.bus = options.bus === "kafka" ? new HistoryBus(this, queue) : null;
     this.queue = this.bus ?? queue;
+    this.redis = options.hotStore === "redis" ? new HistoryRedis(this) : null;
     this.shards = Array.from({ length: SHARDS }, (_, number) => new SimShard(this, number));
     this.mappings = new Map(CELLS.map((cell) => [cell, new SimMapping(this, cell)]));
     const startMs = kernel.nowMs;
@@ -160,6 +163,15 @@ export class HistoryWorld implements HistoryScene {
     const shard = this.shards[number];
     if (shard === undefined) throw new RangeError(`there is no shard ${number}`);
     return shard;
+  }
+
+  hasRead(userId: string): boolean {
+    const { status } = this.shardOf(userId);
+    return status !== null && status.unreadValues === undefined;
+  }
+
+  redeploy(): void {
+    for (const { object } of this.shards) this.options.kernel.crash(object.process);
   }
 
   /** By the map of the release before, which this one goes on with. */

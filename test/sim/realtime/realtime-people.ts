@@ -6,6 +6,7 @@ import { SimProcess, type Kernel } from "../kernel/kernel.ts";
 import { BrokenInvariant } from "../kernel/broken-invariant.ts";
 import type { RealtimeWorld } from "./realtime-world.ts";
 import type { SimDevice } from "./sim-device.ts";
+import { atOnce } from "../../history/support/at-once.ts";
 
 const ITEMS = 9;
 const STEP_MS = 7_000;
@@ -134,7 +135,7 @@ export class RealtimePeople {
     this.#kernel
       .rpc(this.#people, "erase", () =>
         shard.ask((one) => {
-          one.erase(userId);
+          atOnce(one.erase(userId));
           shard.database.erase(userId);
         }),
       )

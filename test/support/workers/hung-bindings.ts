@@ -68,5 +68,7 @@ export function historyBindings(): object {
     REPORT_PACE_MS: "10000",
     CELLS: "main",
     HISTORY_SHARDS: "1",
+    HOT_STORE: "shard",
+    UPSTASH_REDIS_REST_URL: "",
   };
 }

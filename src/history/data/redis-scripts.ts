@@ -1,0 +1,74 @@
+/*
+ * What runs in Redis as one step. A value begins with the time and the revision of its state, which
+ * are below 2^53, as Lua's numbers are; so every script compares (at, rev) as everything does.
+ */
+
+const POSITION = "'^(%d+):(%d+):'";
+
+/**
+ * Keeps each value, without a lifetime, and notes the item with its user's; unless a newer state is
+ * there that is pending itself: one with a lifetime isn't. Answers the places of those that are not
+ * kept, from 0. KEYS: of each record the value's, the items of its user, the mark of an erased one.
+ * ARGV: of each record at, rev, value, item.
+ */
+export const PUT = `
+local refused = {}
+for i = 0, #KEYS / 3 - 1 do
+  local key, items = KEYS[3 * i + 1], KEYS[3 * i + 2]
+  local at, rev = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+  if redis.call('EXISTS', KEYS[3 * i + 3]) == 0 then
+    local known = redis.call('PTTL', key) == -1 and redis.call('GET', key)
+    local a, r
+    if known then a, r = string.match(known, ${POSITION}) end
+    a, r = tonumber(a or -1), tonumber(r or -1)
+    if at > a or (at == a and rev >= r) then
+      redis.call('SET', key, ARGV[4 * i + 3])
+      redis.call('ZADD', items, at, ARGV[4 * i + 4])
+      redis.call('PERSIST', items)
+    else
+      refused[#refused + 1] = i
+    end
+  end
+end
+return refused`;
+
+/**
+ * Values, of which those have no lifetime from now on that are of a state or of one before it.
+ * KEYS: theirs. ARGV: of each state at and rev.
+ */
+export const RECALL = `
+local values = {}
+for i = 1, #KEYS do
+  local known = redis.call('GET', KEYS[i])
+  values[i] = known
+  if known then
+    local at, rev = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local a, r = string.match(known, ${POSITION})
+    a, r = tonumber(a), tonumber(r)
+    if not a or a < at or (a == at and r <= rev) then redis.call('PERSIST', KEYS[i]) end
+  end
+end
+return values`;
+
+/**
+ * Gives a lifetime to each value that is of a state or of one before it. KEYS: of each state the
+ * value's, the items of its user. ARGV: of each at, rev, the lifetime in ms, item; the items live
+ * as long as any of the values.
+ */
+export const DROP = `
+for i = 0, #KEYS / 2 - 1 do
+  local key, items = KEYS[2 * i + 1], KEYS[2 * i + 2]
+  local at, rev = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
+  local known = redis.call('GET', key)
+  local a, r
+  if known then a, r = string.match(known, ${POSITION}) end
+  if a then
+    a, r = tonumber(a), tonumber(r)
+    if a < at or (a == at and r <= rev) then
+      redis.call('PEXPIRE', key, ARGV[4 * i + 3])
+      redis.call('ZADD', items, a, ARGV[4 * i + 4])
+      redis.call('PEXPIRE', items, ARGV[4 * i + 3] * 2)
+    end
+  end
+end
+return 'OK'`;
