@@ -128,8 +128,10 @@ export class RoomMembers {
     const goims = new Envelope(fresh.map(({ op, body }) => packet(op, 0, body)));
     hold(room, fresh, isNewEpoch);
     room.pushed = { epoch, offset: last.offset };
-    // A call may come late: whoever has lost its memory knows by it where the room was, not is.
-    if (room.place !== null) room.place = room.pushed;
+    // A call may come late: whoever has lost its memory knows by it where the room was, not is; and
+    // the room may have said since where it is.
+    const { place } = room;
+    if (place !== null && (place.epoch !== epoch || place.offset < last.offset)) room.place = room.pushed;
     for (const member of room.members) {
       if (room.waiting.has(member)) continue;
       (member.state.door === "own" ? own : goims).sendTo(member);

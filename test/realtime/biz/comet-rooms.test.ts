@@ -264,6 +264,16 @@ describe("a client of ours in a room", () => {
     expect(told(await world.signIn("c", { room_id: ROOM }))).toEqual([{ room: ROOM, ...placeIn(7) }]);
   });
 
+  it("is where it has said that it is, though a call comes late that was sent before", async () => {
+    const world = cometWorld();
+    world.rooms.onMembers = async (_, count) => ({ place: placeIn(6), online: count });
+    await world.signIn("a", { room_id: ROOM });
+    world.comet.pushRoom(ROOM, "e", messages(4, 4));
+    expect(told(await world.signIn("b", { room_id: ROOM }))).toEqual([{ room: ROOM, ...placeIn(6) }]);
+    world.comet.pushRoom(ROOM, "e", messages(7, 7));
+    expect(told(await world.signIn("c", { room_id: ROOM }))).toEqual([{ room: ROOM, ...placeIn(7) }]);
+  });
+
   it("is asked for where it comes while the room is told that nobody is left: it may miss something then", async () => {
     const world = cometWorld();
     let offset = 6;
