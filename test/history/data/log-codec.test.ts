@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LogPart } from "../../../src/history/biz/ports.ts";
+import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import { storedBytes } from "../../../src/history/biz/record.ts";
 import { decodeRow, encodeRow, KINDS_READ } from "../../../src/history/data/log-codec.ts";
 import { ProtobufError, ProtobufReader, ProtobufWriter } from "../../../src/protocol/protobuf.ts";
@@ -32,9 +33,10 @@ function withUnknown(row: Uint8Array): Uint8Array {
   return new Uint8Array([...row, ...writer.finish()]);
 }
 
-const FORMAT_2 = JSON.parse(
-  readFileSync(new URL("../../fixtures/log-format-2.json", import.meta.url), "utf8"),
-) as Pick<LogPart, "records" | "users"> & { readonly base64: string };
+const FORMAT_2 = JSON.parse(readFileSync(`${PROJECT_ROOT}test/fixtures/log-format-2.json`, "utf8")) as Pick<
+  LogPart,
+  "records" | "users"
+> & { readonly base64: string };
 
 describe("the log codec", () => {
   it("reads a row of the format before keys were in it, and writes it so where there is none", () => {

@@ -48,6 +48,10 @@ export class HistoryRedis {
   #takesNew = true;
   /** States of which a log has, or had, at least the key. */
   readonly #written = new Set<string>();
+  /** In which step of the world the value of a record was sent last. */
+  readonly #sent = new Map<string, number>();
+  /** States whose keys are written and whose values nobody needs: they are beyond what is kept. */
+  readonly #beyond = new Set<string>();
   /** States that are durable, by record and revision: wherever they are. */
   readonly #durable = new Set<string>();
   /** What a failover took back, and the endpoint it was at: the shard may have it in memory. */
@@ -98,8 +102,9 @@ export class HistoryRedis {
       acquire: (userId) => ring.acquire(userId),
       release: (endpoint) => ring.release(endpoint),
       has: (endpoint) => this.#endpoints.some(({ name }) => name === endpoint),
-      put: (endpoint, records) =>
-        call("write to", endpoint, (kept) => {
+      put: (endpoint, records) => {
+        for (const record of records) this.#sent.set(recordName(record), kernel.steps);
+        return call("write to", endpoint, (kept) => {
           const refused = kept.put(records);
           counters.note("older value refused by Redis", refused.length);
           // What is refused was overtaken by what is there, or is in the log before it is answered.
@@ -109,7 +114,8 @@ export class HistoryRedis {
           // It may come yet, after all that follows.
           for (const record of records) this.#orphans.add(recordName(record));
           throw error;
-        }),
+        });
+      },
       get: (endpoint, keys) => call("read from", endpoint, (kept) => kept.get(keys, kernel.now())),
       recall: (endpoint, states) =>
         call("recall from", endpoint, (kept) => kept.recall(states, kernel.now())),
@@ -133,13 +139,21 @@ export class HistoryRedis {
     return !this.#written.has(stateName(record));
   }
 
-  written(record: HistoryRecord): void {
+  written(record: LoggedRecord): void {
     this.#written.add(stateName(record));
+    if (record.valueAt === undefined) return;
+    const { kernel } = this.#world.options;
+    kernel.atTurnEnd(() => {
+      if (this.#sent.get(recordName(record)) !== kernel.steps) this.#beyond.add(stateName(record));
+    });
   }
 
   /** Of the records of a row those that are durable by it, and were not before. */
   nowInLog(records: readonly LoggedRecord[]): readonly LoggedRecord[] {
-    return records.filter((record) => record.valueAt === undefined && this.#becomesDurable(record));
+    return records.filter((record) => {
+      const isHere = record.valueAt === undefined || this.#beyond.has(stateName(record));
+      return isHere && this.#becomesDurable(record);
+    });
   }
 
   #becomesDurable(record: HistoryRecord): boolean {

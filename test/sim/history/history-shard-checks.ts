@@ -134,7 +134,7 @@ export function isNamedIn(storage: SimStorage, table: string, userId: string): b
  */
 export function handedOutCheck(
   keys: readonly RecordKey[],
-  { model, hold }: HistoryScene,
+  { model, redis, hold }: HistoryScene,
 ): (records: readonly HistoryRecord[]) => void {
   const winners = new Map(
     keys.map((key) => [recordName(key), model.item(key)?.mayBeLost === true ? undefined : model.winner(key)]),
@@ -142,7 +142,8 @@ export function handedOutCheck(
   const states = new Map(keys.map(({ userId }) => [userId, model.user(userId).state]));
   return (records) => {
     for (const record of records) {
-      const isKnown = model.winner(record) !== undefined;
+      // What Redis has not taken may be in the log in this very turn.
+      const isKnown = model.winner(record) !== undefined || redis?.isNew(record) === false;
       hold(isKnown, `${recordName(record)}: only what somebody has reported is handed out`);
       const winner = winners.get(recordName(record));
       const isReplaced =
