@@ -13,8 +13,9 @@ import { until } from "../support/until.ts";
 import { changesOf, toldChanges } from "./support/told-changes.ts";
 
 /*
- * `npm start -- --kafka`, whose runtime is killed with reports, transfers and changes under way.
- * The launcher ends with it, and the broker too: what was acknowledged is what the next start has.
+ * `npm start -- --kafka`, whose runtime is killed with reports, transfers and changes under way to
+ * a broker that holds still. The launcher ends with it, and the broker too: what was acknowledged
+ * is what the next start has.
  */
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-runtime-killed-"));
@@ -29,6 +30,8 @@ const PLAYERS = 6;
 const PAYERS = 3;
 const BEATS_BEFORE_KILL = 200;
 const TRANSFERS_BEFORE_KILL = 15;
+/** While the broker holds still: of the first of them a ledger tells at once. */
+const TRANSFERS_UNTOLD = 15;
 const DEPOSIT = 1_000_000;
 const AMOUNT = 7;
 const PATIENCE_MS = 90_000;
@@ -152,7 +155,7 @@ it(
     const traffic = new Traffic(first.api, token);
     const gone = traffic.untilGone();
     await until(
-      "reports and changes have gone through Kafka, and more are under way",
+      "reports and changes have gone through Kafka",
       async () => {
         const seen = await overviewOf(first.api, admin);
         return (
@@ -165,6 +168,10 @@ it(
       },
       PATIENCE_MS,
     );
+    // What is sent to it now is under way when the runtime is killed, and nobody writes it.
+    process.kill(Number(readFileSync(join(state, "kafka", "kafka.pid"), "utf8")), "SIGSTOP");
+    const untold = traffic.transfers.size + TRANSFERS_UNTOLD;
+    await until("more is under way", () => traffic.transfers.size >= untold, PATIENCE_MS);
     process.kill(runtimeOf(first), "SIGKILL");
     await gone;
     expect(await first.ended).toBe(1);
