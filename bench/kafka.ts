@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { Producer } from "@platformatic/kafka";
 import { Kafka } from "@upstash/kafka";
@@ -9,6 +9,7 @@ import { kafkaJars, missingForKafka } from "../scripts/runtime/kafka-jars.ts";
 import { KAFKA_USERNAME, startKafkaServer } from "../scripts/runtime/kafka-server.ts";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
 import { median } from "./support/median.ts";
+import { cpuMsOf } from "./support/process-use.ts";
 
 const PASSWORD = "a-password-for-the-benchmark";
 const TOPIC = "bench";
@@ -18,16 +19,32 @@ const CLIENTS = 16;
 const KEYS = 50;
 const VALUE = "x".repeat(100);
 const ROUNDS = Number(process.env["BENCH_ROUNDS"] ?? 5);
+/** Half a minute in which Java compiles what the broker does: it takes that long, once. */
+const WARM_UP_ROUNDS = Number(process.env["BENCH_WARM_UP_ROUNDS"] ?? 8);
 const ROUND_MS = Number(process.env["BENCH_ROUND_MS"] ?? 2_000);
 const GOAL = 20_000;
+
+const MESSAGES = Array.from({ length: MESSAGES_A_REQUEST }, (_, index) => {
+  const key = `key-${index % KEYS}`;
+  return { key, partition: partitionOfKey(Buffer.from(key), PARTITIONS) };
+});
+const WAYS = ["bridge", "native"] as const;
+const PROCESSES = ["broker", "bridge", "client"] as const;
 
 /** Messages that one client writes with one request. */
 type Write = () => Promise<unknown>;
 
+interface Measured {
+  readonly perSecond: number;
+  /** CPU time that each process took for a message. */
+  readonly cpuUs: Readonly<Record<(typeof PROCESSES)[number], number>>;
+}
+type Round = Readonly<Record<(typeof WAYS)[number], Measured>>;
+
 /**
  * Messages a second in requests of a hundred, acked by Kafka: by `produceMany` through the bridge,
  * and by the native client in this process, in turns. The broker, the bridge and the load share the
- * machine.
+ * machine, so what each takes of it is told too: that hardly depends on what else runs there.
  */
 export async function run(): Promise<void> {
   const missing = missingForKafka();
@@ -48,11 +65,11 @@ export async function run(): Promise<void> {
   });
   try {
     const rest = new Kafka({ url, username: KAFKA_USERNAME, password: PASSWORD }).producer();
-    const ways: Readonly<Record<"bridge" | "native", Write>> = {
-      bridge: () => rest.produceMany(messages().map(({ key }) => ({ topic: TOPIC, key, value: VALUE }))),
+    const ways: Readonly<Record<(typeof WAYS)[number], Write>> = {
+      bridge: () => rest.produceMany(MESSAGES.map(({ key }) => ({ topic: TOPIC, key, value: VALUE }))),
       native: () =>
         native.send({
-          messages: messages().map(({ key, partition }) => ({
+          messages: MESSAGES.map(({ key, partition }) => ({
             topic: TOPIC,
             key: Buffer.from(key),
             value: Buffer.from(VALUE),
@@ -60,12 +77,11 @@ export async function run(): Promise<void> {
           })),
         }),
     };
-    await measure(ways.bridge);
-    await measure(ways.native);
-    const rounds: { readonly bridge: number; readonly native: number }[] = [];
-    for (let round = 0; round < ROUNDS; round += 1)
-      rounds.push({ bridge: await measure(ways.bridge), native: await measure(ways.native) });
-    tell(rounds);
+    const pids = { broker: server.pid, bridge: bridge.pid ?? 0, client: process.pid };
+    const rounds: Round[] = [];
+    while (rounds.length < WARM_UP_ROUNDS + ROUNDS)
+      rounds.push({ bridge: await measure(ways.bridge, pids), native: await measure(ways.native, pids) });
+    tell(rounds.slice(WARM_UP_ROUNDS), rounds.slice(0, 1));
   } finally {
     await native.close(true).catch(() => undefined);
     bridge.kill("SIGKILL");
@@ -74,16 +90,25 @@ export async function run(): Promise<void> {
   }
 }
 
-function tell(rounds: readonly { readonly bridge: number; readonly native: number }[]): void {
-  const of = (values: readonly number[]): string => Math.round(median(values)).toLocaleString("en");
-  const ratio = median(rounds.map(({ bridge, native }) => bridge / native));
+function tell(rounds: readonly Round[], first: readonly Round[]): void {
+  const row = (name: string, of: readonly Round[], read: (measured: Measured) => number): void => {
+    const cells = WAYS.map((way) =>
+      Math.round(median(of.map((round) => read(round[way])))).toLocaleString("en"),
+    );
+    console.log(`| ${name} | ${cells.join(" | ")} |`);
+  };
+  const ratio = median(rounds.map(({ bridge, native }) => bridge.perSecond / native.perSecond));
   console.log(
     `produceMany of ${MESSAGES_A_REQUEST}, ${CLIENTS} clients, ${VALUE.length} bytes, ${PARTITIONS} partitions`,
   );
-  console.log(`| through the bridge, messages/s | ${of(rounds.map(({ bridge }) => bridge))} |`);
-  console.log(`| the native client, messages/s | ${of(rounds.map(({ native }) => native))} |`);
-  console.log(`| ratio, median of ${rounds.length} rounds | ${ratio.toFixed(2)} |`);
-  console.log(`| goal on two cores with nothing else to do | ${GOAL.toLocaleString("en")} |`);
+  console.log(`| | ${WAYS.join(" | ")} |`);
+  console.log("| --- | --- | --- |");
+  row("messages/s", rounds, ({ perSecond }) => perSecond);
+  row(`in the first ${ROUND_MS} ms after the start`, first, ({ perSecond }) => perSecond);
+  for (const name of PROCESSES) row(`µs of CPU a message, ${name}`, rounds, ({ cpuUs }) => cpuUs[name]);
+  console.log(`ratio, median of ${rounds.length} rounds: ${ratio.toFixed(2)}`);
+  console.log(`load of the machine: ${loadavg()[0]?.toFixed(1)}, this benchmark included`);
+  console.log(`goal on two cores with nothing else to do: ${GOAL.toLocaleString("en")} messages/s`);
 }
 
 async function startBridge(broker: string): Promise<{ readonly bridge: ChildProcess; readonly url: string }> {
@@ -108,15 +133,13 @@ async function startBridge(broker: string): Promise<{ readonly bridge: ChildProc
   return { bridge, url };
 }
 
-function messages(): readonly { readonly key: string; readonly partition: number }[] {
-  return Array.from({ length: MESSAGES_A_REQUEST }, (_, index) => {
-    const key = `key-${index % KEYS}`;
-    return { key, partition: partitionOfKey(Buffer.from(key), PARTITIONS) };
-  });
-}
-
-/** Messages a second, of clients that each wait for their answer. */
-async function measure(write: Write): Promise<number> {
+/** Of clients that each wait for their answer. */
+async function measure(
+  write: Write,
+  pids: Readonly<Record<(typeof PROCESSES)[number], number>>,
+): Promise<Measured> {
+  const cpuMs = (): readonly number[] => PROCESSES.map((name) => cpuMsOf(pids[name]));
+  const before = cpuMs();
   const startedAt = performance.now();
   const endsAt = startedAt + ROUND_MS;
   let written = 0;
@@ -128,5 +151,13 @@ async function measure(write: Write): Promise<number> {
       }
     }),
   );
-  return (written * 1_000) / (performance.now() - startedAt);
+  const tookMs = performance.now() - startedAt;
+  const usedUs = (name: (typeof PROCESSES)[number]): number => {
+    const index = PROCESSES.indexOf(name);
+    return (((cpuMs()[index] ?? 0) - (before[index] ?? 0)) * 1_000) / written;
+  };
+  return {
+    perSecond: (written * 1_000) / tookMs,
+    cpuUs: { broker: usedUs("broker"), bridge: usedUs("bridge"), client: usedUs("client") },
+  };
 }

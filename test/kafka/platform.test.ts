@@ -3,10 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Kafka } from "@upstash/kafka";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ChangeFollower } from "../../examples/ledger-changes/follow-changes.ts";
 import type { RunningPlatform } from "../../scripts/runtime/platform.ts";
 import { makeSecrets } from "../../scripts/runtime/secrets.ts";
-import type { LedgerChange } from "../../src/contracts/ledger.ts";
 import type { HistoryOverview } from "../../src/contracts/history.ts";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { d1HistoryRows } from "../support/platforms/d1-history-rows.ts";
@@ -14,6 +12,7 @@ import { startPlatformOn } from "../support/platforms/e2e-platform.ts";
 import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 import { until } from "../support/until.ts";
 import { LOGIN, startOwnKafka, type OwnKafka } from "./support/own-kafka.ts";
+import { changesOf, toldChanges } from "./support/told-changes.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-over-kafka-"));
 const PLAYERS = 8;
@@ -90,32 +89,6 @@ describe("the platform over Kafka", () => {
       await platform.fireCron(worker, "* * * * *");
   };
 
-  /** All that a reader has taken who began at the beginning, and the ids of all events. */
-  async function follow(ledger: string) {
-    const topic = `playhead-${ledger}-changes`;
-    const consumer = new Kafka({ url: kafka.url, ...LOGIN }).consumer();
-    const follower = new ChangeFollower();
-    const taken: string[] = [];
-    const seqs = new Set<number>();
-    for (let partition = 0; partition < PARTITIONS; partition += 1)
-      for (;;) {
-        const messages = await consumer.fetch({
-          topic,
-          partition,
-          offset: follower.offsetOf(partition),
-          timeout: 500,
-        });
-        if (messages.length === 0) break;
-        for (const message of messages) {
-          taken.push(follower.take(message));
-          const { id, seq } = JSON.parse(message.value) as { id: string; seq: number };
-          expect(message.headers).toEqual([{ key: "id", value: id }]);
-          seqs.add(seq);
-        }
-      }
-    return { follower, taken, seqs };
-  }
-
   it(
     "loses no acked report and no change though broker and bridge are killed in the middle of the traffic",
     { timeout: 480_000 },
@@ -174,18 +147,15 @@ describe("the platform over Kafka", () => {
       for (const [item, positionMs] of players.acked)
         expect(Number.parseInt(rows.get(`video/${item}`) ?? "", 10)).toBeGreaterThanOrEqual(positionMs);
 
-      const { follower, taken, seqs } = await follow("wallet");
-      const log: LedgerChange[] = [];
-      for (;;) {
-        const path = `/v1/ops/changes?ledger=wallet&limit=500&after=${log.at(-1)?.seq ?? 0}`;
-        const { body } = await api.call("GET", path, { token: admin });
-        const { items } = body as unknown as { items: LedgerChange[] };
-        if (items.length === 0) break;
-        log.push(...items);
-      }
+      const kafkaClient = new Kafka({ url: kafka.url, ...LOGIN });
+      const { follower, taken, events, misnamed } = await toldChanges(kafkaClient, "wallet");
+      const log = await changesOf(api, admin, "wallet");
       expect(deposits).toBeGreaterThan(0);
       expect(log).toHaveLength(deposits);
-      expect([...seqs].toSorted((a, b) => a - b)).toEqual(log.map(({ seq }) => seq));
+      expect([...events.values()].map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual(
+        log.map(({ seq }) => seq),
+      );
+      expect(misnamed).toEqual([]);
       expect(taken).not.toContain("missed");
       expect(taken.filter((what) => what === "applied")).toHaveLength(deposits);
       expect(follower.state.accounts[userId]?.balance).toBe(deposits);
