@@ -64,9 +64,8 @@ const UPSTREAMS = {
   queue: { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: { reads: 1, writes: 64 } },
   kafka: { timeoutMs: CALL_TIMEOUT_MS.queue, maxConcurrent: 64 },
   puller: { timeoutMs: CALL_TIMEOUT_MS.puller, maxConcurrent: 64 },
-  // Shards are called from requests and jobs, and from the mapping object only until there is a
-  // mapping: what is left behind ends with them, and each report would pay for the clearing. A
-  // puller, which does jobs, is kept awake by it for 15 s, once in a flush.
+  // Shards are called from requests, and from the mapping object only until there is a mapping:
+  // what is left behind ends with them, and each report would pay for the clearing.
   shard: { timeoutMs: CALL_TIMEOUT_MS.shard, maxConcurrent: 512, timer: requestTimer },
 } as const;
 
@@ -90,7 +89,8 @@ const SHARD_CALLS = {
   user: {},
   report: { timeoutMs: CALL_TIMEOUT_MS.reportShard },
   operator: { timeoutMs: CALL_TIMEOUT_MS.operatorShard },
-  job: { timeoutMs: CALL_TIMEOUT_MS.job },
+  // A puller, which is an object, does jobs too: a timer of 15 s would keep it awake and billed.
+  job: { timeoutMs: CALL_TIMEOUT_MS.job, timer: clearingTimer },
 } as const;
 
 /** What the worker is built on. What is left behind after a call would keep an object awake. */
