@@ -315,7 +315,7 @@ export function wirePuller(state: DurableObjectState, env: HistoryEnv): BusPulle
       : new BusReader({
           name,
           partition: bus.partition(partition),
-          store: pullerPlaceStore(storage.kv),
+          store: pullerPlaceStore(storage.kv, () => storage.sync()),
           // As the queue and its dead letters are named, by which the consumer tells them apart.
           handOver: (messages, isDead) => wire(env).consume({ queue: isDead ? "bus-dead" : "bus", messages }),
           now,

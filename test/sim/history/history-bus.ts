@@ -65,7 +65,7 @@ class SimPuller {
       name: `puller ${name}`,
       now: kernel.now,
       build: () => this.#build(name, number),
-      onAlarm: (puller) => puller.onAlarm(),
+      onAlarm: (puller, isBroughtAgain) => puller.onAlarm(isBroughtAgain),
       onCrash: () => this.#die(this.#job),
       hasOutputGate: true,
       note: (event) => world.counters.note(event),
@@ -96,8 +96,9 @@ class SimPuller {
       partition: {
         fetch: (offset) => ask("read from Kafka", () => partition.fetch(offset)),
         ends: () => ask("ask for offsets", () => ({ first: partition.first, next: partition.next })),
+        isGone: () => ask("ask for partitions", () => false),
       },
-      store: pullerPlaceStore(storage.kv),
+      store: pullerPlaceStore(storage.kv, () => new Promise((resolve) => storage.whenDurable(resolve))),
       handOver: async (messages, isDead) => {
         for (const { attempts } of messages)
           if (attempts > 1) this.#world.counters.note("message delivered again");
