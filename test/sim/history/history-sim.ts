@@ -57,7 +57,7 @@ export interface SimOptions {
    * two of them would be in each other's way.
    */
   readonly faults?: readonly FaultName[];
-  /** What carries keys to the job; a queue if absent. */
+  /** What carries keys to the job; if absent, a queue, or what is broken. */
   readonly bus?: "queue" | "kafka";
 }
 
@@ -73,7 +73,7 @@ export interface SimResult {
 /** One world from one seed: minutes of trouble, then healing, then everything must be in D1. */
 export async function simulateHistory(
   seed: number,
-  { mutation = HEALTHY, faults = [], bus = "queue" }: SimOptions = {},
+  { mutation = HEALTHY, faults = [], bus = mutation.bus === undefined ? "queue" : "kafka" }: SimOptions = {},
 ): Promise<SimResult> {
   let sim: HistorySim | null = null;
   const undoWatch = watchClasses(() => sim?.world ?? null);
@@ -152,6 +152,7 @@ class HistorySim {
     if (mayBeAway(world.options.faults)) planOutages(kernel, world);
     planFaults(kernel, world, this.#clients);
     world.bus?.planSwitches();
+    world.bus?.planPoison();
     this.#cron(Math.floor(kernel.random() * CRON_MS));
     const { isOld, faults, troubleMs } = world.options;
     await this.#runFor(troubleMs / 2);
