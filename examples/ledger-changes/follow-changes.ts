@@ -39,10 +39,24 @@ export class ChangeFollower {
     return this.state.offsets[partition] ?? 0;
   }
 
-  take({ partition, offset, value }: { partition: number; offset: number; value: string }): Taken {
+  /** Reads on at `first` where that and `next`, the ends of the partition, leave the place out. */
+  clampTo(partition: number, first: number, next: number): void {
+    const offset = this.offsetOf(partition);
+    if (offset < first || offset > next) this.state.offsets[partition] = first;
+  }
+
+  take({
+    partition,
+    offset,
+    value,
+  }: {
+    readonly partition: number;
+    readonly offset: number;
+    readonly value: string | null;
+  }): Taken {
     this.state.offsets[partition] = offset + 1;
-    const event = JSON.parse(value) as ChangeEvent;
-    if (event.v !== VERSION) return "not understood";
+    const event = eventIn(value);
+    if (event === null) return "not understood";
     const { userId, seq, amount, balance } = event;
     const known = this.state.accounts[userId];
     if (known !== undefined && seq <= known.seq) return "known already";
@@ -50,4 +64,21 @@ export class ChangeFollower {
     // The balance before this event is the one after the last, or one is missing in between.
     return known === undefined || known.balance === balance - amount ? "applied" : "missed";
   }
+}
+
+/** Null where it is none of ours: whatever somebody has written into the topic, it stops nobody. */
+function eventIn(value: string | null): ChangeEvent | null {
+  let event: Partial<ChangeEvent> | null;
+  try {
+    event = JSON.parse(value ?? "null") as Partial<ChangeEvent> | null;
+  } catch {
+    return null;
+  }
+  const { v, id, userId, seq, amount, balance } = event ?? {};
+  const isOurs =
+    v === VERSION &&
+    typeof id === "string" &&
+    typeof userId === "string" &&
+    [seq, amount, balance].every(Number.isSafeInteger);
+  return isOurs ? (event as ChangeEvent) : null;
 }

@@ -25,7 +25,16 @@ const follower = new ChangeFollower(
 
 const counts: Record<string, number> = {};
 const partitions = (await kafka.admin().topics())[topic] ?? 0;
+/** Where a partition begins, or ends. */
+async function endOf(partition: number, timestamp: "earliest" | "latest"): Promise<number> {
+  const topicPartition = { topic, partition };
+  const [end] = await kafka.admin().topicPartitionOffsets({ timestamp, topicPartition });
+  return end?.offset ?? 0;
+}
+
 for (let partition = 0; partition < partitions; partition += 1) {
+  // What was kept for shorter than we were away is gone: from what is there on, where it shows.
+  follower.clampTo(partition, await endOf(partition, "earliest"), await endOf(partition, "latest"));
   for (;;) {
     const offset = follower.offsetOf(partition);
     const messages = await kafka.consumer().fetch({ topic, partition, offset, timeout: 1_000 });

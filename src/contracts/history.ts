@@ -287,8 +287,8 @@ export interface BusStatus {
   readonly partition: number;
   /** Messages that are not done yet; null while the bus can't be asked. */
   readonly lag: number | null;
-  /** So many of them were tried and come again. */
-  readonly late: number;
+  /** So many of them were tried and come again; null while its reader can't be asked. */
+  readonly late: number | null;
 }
 
 export interface HistoryOverview {

@@ -68,9 +68,8 @@ const UPSTREAMS = {
   puller: { timeoutMs: CALL_TIMEOUT_MS.puller, maxConcurrent: 64 },
   // Sixteen shards' commits, and what their jobs collect.
   redis: { timeoutMs: CALL_TIMEOUT_MS.cache, maxConcurrent: 512 },
-  // Shards are called from requests and jobs, and from the mapping object only until there is a
-  // mapping: what is left behind ends with them, and each report would pay for the clearing. A
-  // puller, which does jobs, is kept awake by it for 15 s, once in a flush.
+  // Shards are called from requests, and from the mapping object only until there is a mapping:
+  // what is left behind ends with them, and each report would pay for the clearing.
   shard: { timeoutMs: CALL_TIMEOUT_MS.shard, maxConcurrent: 512, timer: requestTimer },
 } as const;
 
@@ -94,7 +93,8 @@ const SHARD_CALLS = {
   user: {},
   report: { timeoutMs: CALL_TIMEOUT_MS.reportShard },
   operator: { timeoutMs: CALL_TIMEOUT_MS.operatorShard },
-  job: { timeoutMs: CALL_TIMEOUT_MS.job },
+  // A puller, which is an object, does jobs too: a timer of 15 s would keep it awake and billed.
+  job: { timeoutMs: CALL_TIMEOUT_MS.job, timer: clearingTimer },
 } as const;
 
 /** What the worker is built on. What is left behind after a call would keep an object awake. */
@@ -340,7 +340,7 @@ export function wirePuller(state: DurableObjectState, env: HistoryEnv): BusPulle
       : new BusReader({
           name,
           partition: bus.partition(partition),
-          store: pullerPlaceStore(storage.kv),
+          store: pullerPlaceStore(storage.kv, () => storage.sync()),
           // As the queue and its dead letters are named, by which the consumer tells them apart.
           handOver: (messages, isDead) => wire(env).consume({ queue: isDead ? "bus-dead" : "bus", messages }),
           now,

@@ -169,7 +169,7 @@ export const wire = oncePerEnv((env: LedgerEnv) => {
   const operatorStore = d1Operators(db);
   const changes = d1Changes(db, ledger);
   const isStreaming = sink !== null;
-  const tailer = sink === null ? null : new ChangeTailer({ store: changes, sink });
+  const tailer = sink === null ? null : new ChangeTailer({ store: changes, sink, now });
   /** Of those who have nothing to be sent but their changes. */
   const wakeForChanges = isStreaming ? wakePublisher : () => undefined;
   const settlement = new Settlement({ outbox, inbox, schedule, wakePublisher, tellSettled, ids, now });

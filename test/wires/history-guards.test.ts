@@ -272,6 +272,21 @@ describe("in history", () => {
     expect(await overview).toMatchObject({ shards: [{ shard: 0 }], bus: null });
   });
 
+  it("operators see what a puller knows by itself while Kafka tells nothing but its topics", async () => {
+    const kafka = new KafkaStandIn({ topics: { "playhead-history-flush": 1 } });
+    const asked: typeof fetch = (input, init) =>
+      new URL(new Request(input).url).pathname === "/topics" ? kafka.fetch(input, init) : never;
+    vi.stubGlobal("fetch", asked);
+    const shard = { ...hungService(), status: async () => ({ shard: 0 }) };
+    const ready = { ...OVER_KAFKA, SHARD: namespaceOf(shard) };
+    const { puller } = history(ONE_SHARD, ready);
+    const { operations } = history(ONE_SHARD, { ...ready, PULLER: namespaceOf(puller) });
+    const overview = operations.overview(contextOf(CALL_TIMEOUT_MS.operatorRpc));
+    for (let step = 0; step < CALL_TIMEOUT_MS.operatorRpc; step += 100)
+      await vi.advanceTimersByTimeAsync(100);
+    expect(await overview).toMatchObject({ bus: [{ partition: 0, lag: null, late: 0 }] });
+  });
+
   const hurried = EACH.filter(([, what]) => what === "reports" || what === "reads");
 
   it("both what is reported and what is read has a row, for the clients in a hurry below", () => {

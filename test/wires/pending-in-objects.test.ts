@@ -5,6 +5,7 @@ import { confirmationOfState, newUserState } from "../../src/history/biz/user-st
 import { HistoryMapping, HistoryPuller, HistoryShard } from "../../src/history/worker.ts";
 import { OutboxPublisher } from "../../src/ledger/worker.ts";
 import { Room } from "../../src/realtime/worker.ts";
+import { KafkaStandIn } from "../support/kafka/kafka-stand-in.ts";
 import { testKey } from "../support/workers/ed25519.ts";
 import {
   guardBindings,
@@ -115,6 +116,8 @@ interface Case {
   readonly env: object;
   /** Every method that can be called from outside, and the alarm. */
   readonly calls: Readonly<Record<string, readonly unknown[]>>;
+  /** What Kafka answers; hangs if absent. */
+  readonly kafka?: KafkaStandIn;
   /** What was called before. */
   readonly before?: readonly [method: string, ...args: unknown[]];
 }
@@ -150,6 +153,14 @@ const SHARD_CALLS = {
   mapping: [],
   alarm: [],
 };
+
+function kafkaWithAMessage(): KafkaStandIn {
+  const topic = "playhead-history-flush";
+  const kafka = new KafkaStandIn({ topics: { [topic]: 1 } });
+  const message = { type: "flush", shard: 1, users: [[ADA, ["video/m1"]]], states: [ADA] };
+  kafka.append({ topic, value: JSON.stringify(message) });
+  return kafka;
+}
 
 const PULLER_CALLS = { wake: [], status: [], alarm: [] };
 
@@ -191,6 +202,18 @@ const CASES: Readonly<Record<string, Case>> = {
     made: HistoryPuller,
     name: "main-0",
     env: { ...HISTORY, ...OVER_KAFKA },
+    calls: PULLER_CALLS,
+  },
+  "HistoryPuller, whose shard has nothing pending any more of what its message names": {
+    made: HistoryPuller,
+    name: "main-0",
+    env: {
+      ...HISTORY,
+      ...OVER_KAFKA,
+      MAPPING,
+      SHARD: namespaceOf({ collect: async () => [], collectStates: async () => [] }),
+    },
+    kafka: kafkaWithAMessage(),
     calls: PULLER_CALLS,
   },
   "HistoryPuller, where a queue is the bus": {
@@ -262,7 +285,12 @@ async function timeOf(object: Made, method: string, args: readonly unknown[]): P
 }
 
 /** How long a call takes, and what it leaves behind for how long, in ms. */
-async function pendingOf({ made: Made, name, env, before }: Case, method: string, args: readonly unknown[]) {
+async function pendingOf(
+  { made: Made, name, env, kafka, before }: Case,
+  method: string,
+  args: readonly unknown[],
+) {
+  if (kafka !== undefined) vi.stubGlobal("fetch", kafka.fetch);
   // Guards are made once for an env: none has opened yet.
   const object = new Made(objectState(name) as never, { ...env } as never) as Made;
   await settle();

@@ -42,13 +42,15 @@ export class BusPuller {
   /**
    * Reads what there is. Throws only where the next alarm can't be set: then the platform bringing
    * this one again is all that wakes it.
+   *
+   * @param isBroughtAgain - it went off before, and whoever heard it died
    */
-  async onAlarm(): Promise<void> {
+  async onAlarm(isBroughtAgain: boolean): Promise<void> {
     const { reader, now, onBackgroundFailure } = this.#deps;
     if (reader === null) return;
     let nextAtMs: number | null;
     try {
-      nextAtMs = await reader.run();
+      nextAtMs = await reader.run(isBroughtAgain);
     } catch (error) {
       onBackgroundFailure("read the bus", error);
       nextAtMs = now() + (isCode(error, "SPENDING_CAP") ? AT_THE_CAP_MS : AFTER_FAILURE_MS);

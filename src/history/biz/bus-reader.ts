@@ -3,21 +3,16 @@
  *
  * I48: A message is behind the place only when the job is done with it, or it is written down there
  *      as late, in the same write.
- * I49: A message that can't be done holds up no other: it is tried again by itself, so often, and
- *      then counted like a dead letter. Its keys are pending in their shard, which sends them
- *      again.
+ * I49: A message that can't be done holds up no other, though it kills whoever tries it: it is
+ *      tried again by itself, so often, and then counted like a dead letter. Where that can't be
+ *      done either, or too many wait, it is given up, and told. Its keys are pending in their
+ *      shard, which sends them again.
  */
 
 import type { Clock } from "../../resilience/clock.ts";
-import type {
-  BusMessage,
-  BusPartition,
-  BusPlace,
-  BusPlaceStore,
-  BusRecord,
-  HandOver,
-  LateMessage,
-} from "./ports.ts";
+import { AGAIN_MS, delivered } from "./bus-delivery.ts";
+import { cameTo, isDead, isDue, keptOf, nextDueMs, type TriedMessage } from "./bus-late.ts";
+import type { BusPartition, BusPlace, BusPlaceStore, BusRecord, HandOver, LateMessage } from "./ports.ts";
 
 interface BusReaderDeps {
   /** What messages are told apart by, in logs and counts: `main-0`. */
@@ -32,14 +27,22 @@ interface BusReaderDeps {
 
 /** Messages that the job takes as one: as many as the queue hands it. */
 const BATCH_MAX = 20;
-/** Deliveries of a message before it is counted as dead: as many as of the queue. */
-const ATTEMPTS_MAX = 6;
-/** Messages that come again: with as many nothing new is read until some are done or dead. */
-const LATE_MAX = 200;
-/** How long one run goes on while there is more. */
+/** How long one run goes on while there is more, and with how many batches if no clock ends it. */
 const RUN_MS_MAX = 20_000;
-/** After a batch that failed as a whole, in ms. */
-const AGAIN_MS = 2_000;
+const RUN_BATCHES_MAX = 200;
+/** After messages that could not be read again, in ms. */
+const UNREAD_MS = 15_000;
+
+/** An operator waits for the answer, or else for what is known without it, in ms. */
+const LAG_MS_MAX = 1_000;
+
+/** A run, and what it may still do. */
+interface Run {
+  readonly untilMs: number;
+  /** The one before it died: what did that is among what comes next. */
+  readonly isCareful: boolean;
+  batchesLeft: number;
+}
 
 /**
  * Reads one partition of the bus and hands the job what it finds, as the queue would: each message
@@ -55,56 +58,35 @@ export class BusReader {
 
   /**
    * Hands over all there is, up to a bound. Answers when to run again, in ms; null where nothing is
-   * left. Throws where the partition can't be read.
+   * left, or nothing will be. Throws where the partition can't be read.
+   *
+   * @param isCareful - the run before it died in the middle: messages are tried one by one, each
+   *   written down before
    */
-  async run(): Promise<number | null> {
-    const { now, partition } = this.#deps;
-    const untilMs = now() + RUN_MS_MAX;
-    let place = await this.#place();
-    place = await this.#handLate(place, untilMs);
-    let isFirst = true;
-    while (place.late.length <= LATE_MAX - BATCH_MAX) {
-      if (now() >= untilMs) return now();
-      const { nextOffset } = place;
-      let records: readonly BusRecord[];
-      try {
-        records = (await partition.fetch(nextOffset)).filter(({ offset }) => offset >= nextOffset);
-      } catch (error) {
-        const mended = await this.#mended(place);
-        if (mended === null) throw error;
-        place = mended;
-        continue;
-      }
-      if (records.length === 0) {
-        // What comes next may be behind the end of a partition that was made anew.
-        const mended = isFirst ? await this.#mended(place) : null;
-        if (mended === null) break;
-        place = mended;
-      }
-      isFirst = false;
-      for (
-        let from = 0;
-        from < records.length && place.late.length <= LATE_MAX - BATCH_MAX;
-        from += BATCH_MAX
-      ) {
-        const batch = records.slice(from, from + BATCH_MAX);
-        const late = await this.#hand(batch.map((record) => ({ record, attempts: 1 })));
-        // I48
-        place = this.#write({
-          nextOffset: (batch.at(-1)?.offset ?? nextOffset) + 1,
-          late: [...place.late, ...late],
-        });
-      }
+  async run(isCareful = false): Promise<number | null> {
+    const { now, onFailure } = this.#deps;
+    try {
+      return await this.#read({
+        untilMs: now() + RUN_MS_MAX,
+        isCareful,
+        batchesLeft: RUN_BATCHES_MAX,
+      });
+    } catch (error) {
+      if (!(await this.#isGone())) throw error;
+      onFailure("read a partition that is gone", error);
+      return null;
     }
-    return place.late.length === 0 ? null : Math.min(...place.late.map(({ dueAtMs }) => dueAtMs));
   }
 
   /** How many messages are not done yet, and how many of them come again. */
   async lag(): Promise<{ readonly lag: number; readonly late: number }> {
     const { partition, store } = this.#deps;
-    const { first, next } = await partition.ends();
-    const { nextOffset, late } = store.read() ?? { nextOffset: first, late: [] };
-    return { lag: Math.max(0, next - Math.max(first, nextOffset)) + late.length, late: late.length };
+    const ends = await partition.ends(LAG_MS_MAX);
+    const place = store.read();
+    // A place that is none any more is found anew at the beginning, and takes nothing along.
+    if (place === null || isOutside(place, ends)) return { lag: ends.next - ends.first, late: 0 };
+    const late = place.late.length;
+    return { lag: ends.next - place.nextOffset + late, late };
   }
 
   /** Those that come again, as far as that is known without the bus. */
@@ -112,107 +94,152 @@ export class BusReader {
     return this.#deps.store.read()?.late.length ?? 0;
   }
 
-  async #place(): Promise<BusPlace> {
-    const { store, partition } = this.#deps;
-    return store.read() ?? { nextOffset: (await partition.ends()).first, late: [] };
+  async #read(run: Run): Promise<number | null> {
+    const { store, partition, now } = this.#deps;
+    let place = store.read() ?? { nextOffset: (await partition.ends()).first, late: [] };
+    for (let isFirst = true; this.#goesOn(run); isFirst = false) {
+      const next = await this.#next(place, isFirst);
+      // Behind the first look, which shows that the bus is there: else all would be tried in vain.
+      place = isFirst ? await this.#handLate(next.place, run) : next.place;
+      if (next.records.length === 0) return nextDueMs(place);
+      for (const batch of batchesOf(next.records, run)) {
+        if (!this.#goesOn(run)) return now();
+        const nextOffset = (batch.at(-1)?.offset ?? place.nextOffset) + 1;
+        const tried = batch.map((record) => ({ record, attempts: 1 }));
+        place = await this.#settle({ ...place, nextOffset }, tried, run);
+      }
+    }
+    return now();
   }
 
-  #write(place: BusPlace): BusPlace {
-    this.#deps.store.write(place);
-    return place;
+  #goesOn(run: Run): boolean {
+    return run.batchesLeft > 0 && this.#deps.now() < run.untilMs;
   }
 
-  /** The place anew, where it lies outside of the partition; null where it is right. */
-  async #mended(place: BusPlace): Promise<BusPlace | null> {
+  /** What comes next, from a place that is found anew where it lies outside of the partition. */
+  async #next(place: BusPlace, isFirst: boolean) {
     const { partition, onFailure, name } = this.#deps;
-    const { first, next } = await partition.ends();
-    if (place.nextOffset >= first && place.nextOffset <= next) return null;
-    const what = `${name} has ${first} to ${next}, and was read up to ${place.nextOffset}`;
+    const from = async ({ nextOffset }: BusPlace): Promise<readonly BusRecord[]> =>
+      (await partition.fetch(nextOffset)).filter(({ offset }) => offset >= nextOffset);
+    let records: readonly BusRecord[] = [];
+    let failure: { readonly cause: unknown } | null = null;
+    try {
+      records = await from(place);
+    } catch (cause) {
+      failure = { cause };
+    }
+    if (failure === null && (records.length > 0 || !isFirst)) return { place, records };
+    // What comes next may be behind the end of a partition that was made anew.
+    const ends = await partition.ends();
+    if (!isOutside(place, ends)) {
+      if (failure !== null) throw failure.cause;
+      return { place, records };
+    }
+    const what = `${name} has ${ends.first} to ${ends.next}, and was read up to ${place.nextOffset}`;
     onFailure("find the place in the bus", new RangeError(what));
-    return this.#write({ nextOffset: first, late: [] });
+    const found = this.#write({ nextOffset: ends.first, late: [] });
+    return { place: found, records: await from(found) };
   }
 
-  /** Hands over again what is due, and counts what was tried often enough. */
-  async #handLate(given: BusPlace, untilMs: number): Promise<BusPlace> {
-    const { now } = this.#deps;
+  /** Hands over again what is due. */
+  async #handLate(given: BusPlace, run: Run): Promise<BusPlace> {
+    const { now, onFailure } = this.#deps;
     let place = given;
     const nowMs = now();
-    const due = place.late.filter(({ dueAtMs }) => dueAtMs <= nowMs).toSorted((a, b) => a.offset - b.offset);
-    for (let from = 0; from < due.length && now() < untilMs; from += BATCH_MAX) {
-      const batch = due.slice(from, from + BATCH_MAX);
-      const found = await this.#found(batch);
-      const tried = found.filter(({ attempts }) => attempts <= ATTEMPTS_MAX);
-      // I49
-      const dead = found.filter(({ attempts }) => attempts > ATTEMPTS_MAX);
-      const again = [...(await this.#hand(tried)), ...(await this.#hand(dead, true))];
-      // I48
-      place = this.#write({
-        ...place,
-        late: [...place.late.filter((message) => !batch.includes(message)), ...again],
-      });
+    const due = place.late.filter((message) => isDue(message, nowMs)).toSorted((a, b) => a.offset - b.offset);
+    for (const batch of batchesOf(due, run)) {
+      if (!this.#goesOn(run)) break;
+      const left = { ...place, late: place.late.filter((message) => !batch.includes(message)) };
+      let found: readonly TriedMessage[];
+      try {
+        found = await this.#found(batch);
+      } catch (error) {
+        onFailure("read messages that come again", error);
+        const again = batch.map(({ offset, attempts }) =>
+          cameTo({ record: { offset, value: null }, attempts }, now(), UNREAD_MS),
+        );
+        place = this.#write({ ...left, late: [...left.late, ...again] });
+        continue;
+      }
+      place = await this.#settle(left, found, run);
     }
     return place;
   }
 
   /** The records of late messages. What the bus has no more comes again from its shard. */
-  async #found(batch: readonly LateMessage[]) {
+  async #found(batch: readonly LateMessage[]): Promise<readonly TriedMessage[]> {
     const wanted = new Map(batch.map(({ offset, attempts }) => [offset, attempts]));
-    const found: { readonly record: BusRecord; readonly attempts: number }[] = [];
+    const found: TriedMessage[] = [];
     const { partition } = this.#deps;
     const { first, next } = await partition.ends();
     for (const offset of wanted.keys()) if (offset < first || offset >= next) wanted.delete(offset);
     for (;;) {
       const [offset] = wanted.keys();
       if (offset === undefined) return found;
-      const records = await partition.fetch(offset);
-      wanted.delete(offset);
-      for (const record of records) {
-        const attempts = record.offset === offset ? attemptsOf(batch, offset) : wanted.get(record.offset);
+      for (const record of await partition.fetch(offset)) {
+        const attempts = wanted.get(record.offset);
         if (attempts === undefined) continue;
         found.push({ record, attempts });
         wanted.delete(record.offset);
       }
+      wanted.delete(offset);
     }
   }
 
-  /** Hands messages over. Answers those that come again. Never throws. */
-  async #hand(
-    batch: readonly { readonly record: BusRecord; readonly attempts: number }[],
-    isDead = false,
-  ): Promise<readonly LateMessage[]> {
-    if (batch.length === 0) return [];
-    const { name, handOver, now, onFailure } = this.#deps;
-    const delays = new Map<number, number>(batch.map(({ record }) => [record.offset, AGAIN_MS]));
-    const messages = batch.map(({ record: { offset, value }, attempts }): BusMessage => {
-      return {
-        id: `${name}/${offset}`,
-        body: parsed(value),
-        attempts,
-        ack: () => void delays.delete(offset),
-        retry: ({ delaySeconds = 0 } = {}) => void delays.set(offset, delaySeconds * 1_000),
-      };
-    });
+  /**
+   * Hands a batch over, and writes the place down that it leads to, with what comes again of it.
+   *
+   * @param place - behind the batch, as if all of it were done
+   */
+  async #settle(place: BusPlace, batch: readonly TriedMessage[], run: Run): Promise<BusPlace> {
+    const { store, now } = this.#deps;
+    run.batchesLeft -= 1;
+    if (run.isCareful) {
+      // I49
+      const again = batch.map((message) => cameTo(message, now(), AGAIN_MS));
+      this.#write({ ...place, late: [...place.late, ...again] });
+      await store.sync();
+    }
+    const dead = batch.filter(isDead);
+    const tried = batch.filter((message) => !isDead(message));
+    const again = [
+      ...(await delivered(this.#deps, tried, false)),
+      ...(await delivered(this.#deps, dead, true)),
+    ];
+    // I48
+    return this.#write({ ...place, late: [...place.late, ...again] });
+  }
+
+  #write(place: BusPlace): BusPlace {
+    const { store, name, onFailure } = this.#deps;
+    const { late, givenUp } = keptOf(place.late);
+    if (givenUp > 0)
+      onFailure("keep what comes again", new RangeError(`${name} has given up ${givenUp} messages`));
+    const written = { ...place, late };
+    store.write(written);
+    return written;
+  }
+
+  /** Whether the topic has this partition no more; false where nobody knows. */
+  async #isGone(): Promise<boolean> {
     try {
-      await handOver(messages, isDead);
-    } catch (error) {
-      onFailure("hand messages of the bus over", error);
+      return await this.#deps.partition.isGone();
+    } catch {
+      // What the run failed with is told.
+      return false;
     }
-    return batch.flatMap(({ record: { offset }, attempts }) => {
-      const delayMs = delays.get(offset);
-      return delayMs === undefined ? [] : [{ offset, attempts: attempts + 1, dueAtMs: now() + delayMs }];
-    });
   }
 }
 
-function attemptsOf(batch: readonly LateMessage[], offset: number): number | undefined {
-  return batch.find((message) => message.offset === offset)?.attempts;
+function isOutside(
+  { nextOffset }: BusPlace,
+  { first, next }: { readonly first: number; readonly next: number },
+): boolean {
+  return nextOffset < first || nextOffset > next;
 }
 
-/** What is no JSON is told as a text, which nobody takes for a message. */
-function parsed(value: string | null): unknown {
-  try {
-    return JSON.parse(value ?? "null");
-  } catch {
-    return value;
-  }
+/** What is handed over at once: all that the job takes, or one after the other. */
+function* batchesOf<T>(items: readonly T[], { isCareful }: Run): Generator<readonly T[]> {
+  const batchMax = isCareful ? 1 : BATCH_MAX;
+  for (let from = 0; from < items.length; from += batchMax) yield items.slice(from, from + batchMax);
 }

@@ -190,8 +190,10 @@ export interface BusPartition {
    * What there is from an offset on, as far as one answer carries. Throws where it can't be had.
    */
   fetch(offset: number): Promise<readonly BusRecord[]>;
-  /** Its first offset, and the one that comes next. */
-  ends(): Promise<{ readonly first: number; readonly next: number }>;
+  /** Its first offset, and the one that comes next; within `limitMs` where somebody waits. */
+  ends(limitMs?: number): Promise<{ readonly first: number; readonly next: number }>;
+  /** Whether its topic has so many partitions no more. Throws where nobody knows. */
+  isGone(): Promise<boolean>;
 }
 
 /** A message that was tried and comes again. */
@@ -213,6 +215,8 @@ export interface BusPlaceStore {
   /** Null where nothing was read yet. */
   read(): BusPlace | null;
   write(place: BusPlace): void;
+  /** Resolves when what was written is durable. */
+  sync(): Promise<void>;
 }
 
 /** A message of the bus on its way to the job, which says what becomes of it. */
@@ -241,7 +245,7 @@ export interface Bus {
   readonly queue: FlushQueue;
   /** Has every partition looked at. */
   wakeAll(): Promise<void>;
-  /** Of every partition. Throws where one can't be asked. */
+  /** Of every partition. Throws where nobody knows how many there are. */
   statuses(): Promise<readonly BusStatus[]>;
   partition(partition: number): BusPartition;
 }

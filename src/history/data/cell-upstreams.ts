@@ -1,4 +1,5 @@
 import { MAIN_CELL, type Cell } from "../../contracts/cell.ts";
+import type { CallTimer } from "../../platform/guard/call-timer.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { guardedD1, type GuardedD1Options } from "../../platform/guard/guarded-d1.ts";
 import type { MakeGuard, UpstreamOptions } from "../../platform/guard/guard-kit.ts";
@@ -103,7 +104,7 @@ export class CellUpstreams {
   }
 
   /** The shards, for one whose calls may take so long; if absent, what the guard grants. */
-  shards(call: { readonly timeoutMs?: number } = {}): ShardCall {
+  shards(call: { readonly timeoutMs?: number; readonly timer?: CallTimer } = {}): ShardCall {
     return shardStubs({ ...this.#shardDeps, ...call });
   }
 

@@ -3,6 +3,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { BusStatus } from "../../contracts/history.ts";
 import { shardName } from "../../contracts/shard-name.ts";
 import { objectError } from "../../platform/database/platform-errors.ts";
+import type { CallPlan } from "../../platform/guard/call-plan.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import type { KafkaRest } from "../../platform/kafka/kafka-rest.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
@@ -23,14 +24,22 @@ interface KafkaBusDeps {
 
 /** A request holds at most 800 KB of our largest messages, and a broker takes 1 MB. */
 const MESSAGES_PER_REQUEST = 8;
-/** Operators wait for all partitions, so that one may take a part of that only, in ms. */
-const OPERATORS_MS = { topics: 1_500, status: 2_000 } as const;
+/**
+ * Operators wait for all partitions, so that one may take a part of that only, and all of them no
+ * more than is left after the topics, in ms.
+ */
+const OPERATORS_MS = { topics: 1_500, status: 2_000, statuses: 2_500 } as const;
 
 const FOREVER = { deadlineAtMs: Number.POSITIVE_INFINITY } as const;
 const SEND = { kind: "write", idempotent: false, ...FOREVER } as const;
 const READ = { kind: "read", idempotent: true, ...FOREVER } as const;
 const LOOK = { ...READ, attemptsMax: 1 } as const;
 const WAKE = { kind: "write", idempotent: true, ...FOREVER } as const;
+
+type PullerPlan = Pick<
+  CallPlan<unknown>,
+  "kind" | "idempotent" | "deadlineAtMs" | "attemptsMax" | "timeoutMs"
+>;
 
 /** The topic of a cell's bus. */
 export function busTopic(cell: string): string {
@@ -47,7 +56,7 @@ export function kafkaBus({ kafka, guard, pullers, pullersGuard, cell, onFailure 
   const puller = objectsOf<PullerRpc>(pullers, cell.locationHint);
   const callPuller = async <T>(
     partition: number,
-    plan: typeof WAKE | (typeof LOOK & { readonly timeoutMs: number }),
+    plan: PullerPlan,
     what: string,
     call: (stub: PullerRpc) => Promise<T>,
   ): Promise<T> =>
@@ -61,10 +70,11 @@ export function kafkaBus({ kafka, guard, pullers, pullersGuard, cell, onFailure 
   const wake = (partition: number): Promise<void> =>
     callPuller(partition, WAKE, "wake a puller", (stub) => stub.wake());
 
-  async function partitions(plan: typeof READ | (typeof LOOK & { readonly timeoutMs: number })) {
-    const count = await guard.call("ask for partitions", plan, ({ limitMs }) =>
-      kafka.partitions(topic, limitMs),
-    );
+  const countPartitions = (plan: typeof READ | (typeof LOOK & { readonly timeoutMs?: number })) =>
+    guard.call("ask for partitions", plan, ({ limitMs }) => kafka.partitions(topic, limitMs));
+
+  async function partitions(plan: Parameters<typeof countPartitions>[0]) {
+    const count = await countPartitions(plan);
     // Before the first message there may be no topic yet; without one sending fails, for all to
     // see.
     if (count > PARTITIONS_MAX)
@@ -100,17 +110,23 @@ export function kafkaBus({ kafka, guard, pullers, pullersGuard, cell, onFailure 
     },
 
     async statuses() {
-      const statuses: BusStatus[] = [];
-      await everyOne(await partitions({ ...LOOK, timeoutMs: OPERATORS_MS.topics }), async (partition) => {
-        const plan = { ...LOOK, timeoutMs: OPERATORS_MS.status };
-        statuses.push(await callPuller(partition, plan, "ask a puller", (stub) => stub.status()));
-      });
-      return statuses.toSorted((a, b) => a.partition - b.partition);
+      const asked = await partitions({ ...LOOK, timeoutMs: OPERATORS_MS.topics });
+      const plan = {
+        ...LOOK,
+        ...pullersGuard.patienceOfOne(OPERATORS_MS.statuses),
+        timeoutMs: OPERATORS_MS.status,
+      };
+      const unknown = { ...(cell.name !== MAIN_CELL && { cell: cell.name }), lag: null, late: null };
+      const statuses: BusStatus[] = Array.from(asked, (partition) => ({ ...unknown, partition }));
+      await everyOne(statuses.keys(), async (partition) => {
+        statuses[partition] = await callPuller(partition, plan, "ask a puller", (stub) => stub.status());
+      }).catch((error: unknown) => onFailure("ask a puller", error));
+      return statuses;
     },
 
     partition(partition): BusPartition {
-      const end = (which: "earliest" | "latest"): Promise<number> =>
-        guard.call("ask for an offset", LOOK, ({ limitMs }) =>
+      const end = (which: "earliest" | "latest", limit: { readonly timeoutMs?: number }): Promise<number> =>
+        guard.call("ask for an offset", { ...LOOK, ...limit }, ({ limitMs }) =>
           kafka.offset(topic, partition, which, limitMs),
         );
       return {
@@ -118,10 +134,12 @@ export function kafkaBus({ kafka, guard, pullers, pullersGuard, cell, onFailure 
           guard.call("read from Kafka", READ, ({ limitMs }) =>
             kafka.fetch(topic, { partition, offset }, limitMs),
           ),
-        async ends() {
-          const [first, next] = await Promise.all([end("earliest"), end("latest")]);
+        async ends(timeoutMs) {
+          const limit = timeoutMs === undefined ? {} : { timeoutMs };
+          const [first, next] = await Promise.all([end("earliest", limit), end("latest", limit)]);
           return { first, next };
         },
+        isGone: async () => (await countPartitions(LOOK)) <= partition,
       };
     },
   };

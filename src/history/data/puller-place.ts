@@ -10,13 +10,14 @@ const placeSchema = z.object({
 });
 
 /** Where a puller stands, in its object's storage: one row. */
-export function pullerPlaceStore(kv: KvPort): BusPlaceStore {
+export function pullerPlaceStore(kv: KvPort, sync: () => Promise<void>): BusPlaceStore {
   return {
     read() {
       const known = kv.get("place");
       return known === undefined ? null : placeSchema.parse(known);
     },
     write: (place) => kv.put("place", place),
+    sync,
   };
 }
 

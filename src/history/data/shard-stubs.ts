@@ -1,4 +1,5 @@
 import { MAIN_CELL, type Cell } from "../../contracts/cell.ts";
+import type { CallTimer } from "../../platform/guard/call-timer.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { objectsOf, type ObjectNamespace } from "../../platform/objects.ts";
 import { objectError } from "../../platform/database/platform-errors.ts";
@@ -18,16 +19,18 @@ interface ShardStubsDeps {
   readonly guardOf: (shard: number) => Guard;
   /** What a call may take, where it is not the guard's own timeout, in ms. */
   readonly timeoutMs?: number;
+  /** How a late one is given up, where it is not as the guard does it. */
+  readonly timer?: CallTimer;
 }
 
 /**
  * Calls the shards of a cell through their namespace, each behind a guard of its own, within the
  * time of the request that asks; without end where none does.
  */
-export function shardStubs({ namespace, cell = MAIN, guardOf, ...timeout }: ShardStubsDeps): ShardCall {
+export function shardStubs({ namespace, cell = MAIN, guardOf, ...limit }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace, cell.locationHint);
   return function callShard(shard, what, { kind, idempotent = kind === "read" }, call) {
-    const plan = { kind, idempotent, ...timeout, ...currentPatience() };
+    const plan = { kind, idempotent, ...limit, ...currentPatience() };
     return guardOf(shard).call(what, plan, async ({ limitMs }) => {
       try {
         return await callAcrossReleases(what, () =>

@@ -21,8 +21,8 @@ export function pullerObject<E extends object>(wirePuller: (state: DurableObject
       return this.#puller.status();
     }
 
-    override async alarm(): Promise<void> {
-      await this.#puller.onAlarm();
+    override async alarm(alarm?: AlarmInvocationInfo): Promise<void> {
+      await this.#puller.onAlarm(alarm?.isRetry ?? false);
     }
   };
 }

@@ -1,12 +1,16 @@
+import type { Clock } from "../../resilience/clock.ts";
 import type { ChangeSink, ChangeStore } from "./ports.ts";
 
 interface ChangeTailerDeps {
   readonly store: ChangeStore;
   readonly sink: ChangeSink;
+  readonly now: Clock;
 }
 
 const CHANGES_PER_BATCH = 100;
 const BATCHES_PER_RUN_MAX = 10;
+/** No batch is begun after so long, in ms: messages of money wait for the run's end. */
+const RUN_MS_MAX = 2_000;
 
 /**
  * Reads the change log by cursor and publishes it: in order of `seq`, and so of each account, at
@@ -22,7 +26,8 @@ export class ChangeTailer {
 
   /** Publishes what is new, up to a bound. Answers whether more is waiting. */
   async run(): Promise<boolean> {
-    const { store, sink } = this.#deps;
+    const { store, sink, now } = this.#deps;
+    const startedAtMs = now();
     let cursor = await store.publishedSeq();
     for (let batch = 0; batch < BATCHES_PER_RUN_MAX; batch += 1) {
       const changes = await store.after(cursor, CHANGES_PER_BATCH);
@@ -32,6 +37,7 @@ export class ChangeTailer {
       await store.published(last.seq);
       cursor = last.seq;
       if (changes.length < CHANGES_PER_BATCH) return false;
+      if (now() - startedAtMs >= RUN_MS_MAX) return true;
     }
     return true;
   }

@@ -1,6 +1,7 @@
 import type { Criticality } from "../../resilience/overload/criticality.ts";
 import type { Patience } from "../call/patience.ts";
 import type { AnswerFailure } from "./call-failure.ts";
+import type { CallTimer } from "./call-timer.ts";
 
 export type CallKind = "read" | "write";
 
@@ -35,6 +36,8 @@ export interface CallPlan<T> extends Patience {
   readonly criticality?: Criticality;
   /** What an attempt may take, where it is not the guard's own timeout, in ms. */
   readonly timeoutMs?: number;
+  /** How it is given up when it is late, where that is not the guard's own way. */
+  readonly timer?: CallTimer;
   /**
    * Which of several things behind this upstream is called, where they fail apart: one that is ill
    * is left alone, and closes none of the others.

@@ -239,7 +239,7 @@ export class Guard {
         hedge !== null && plan.kind === "read" && plan.idempotent
           ? this.#hedged(hedge, plan, start)
           : start();
-      const answering = timer.withTimeout(running, limitMs);
+      const answering = (plan.timer ?? timer).withTimeout(running, limitMs);
       if (admission.kind === "trial") this.#seeToTrial(answering, plan, number, flight);
       const answer = await answering;
       flight.failure = plan.failureOf?.(answer) ?? null;

@@ -7,14 +7,22 @@ const NOW_MS = 1_000_000;
 
 /** A puller whose reader does as it is told, with the alarm as the platform keeps it. */
 function scene(run: () => Promise<number | null> = async () => null, hasBus = true) {
-  const state = { armedAtMs: null as number | null, sets: 0, runs: 0, told: [] as string[], isAway: false };
+  const state = {
+    armedAtMs: null as number | null,
+    sets: 0,
+    runs: 0,
+    told: [] as string[],
+    isAway: false,
+    careful: [] as boolean[],
+  };
   const puller = new BusPuller({
     cell: "us",
     partition: 3,
     reader: hasBus
       ? {
-          run: () => {
+          run: (isCareful) => {
             state.runs += 1;
+            state.careful.push(isCareful ?? false);
             return run();
           },
           lag: async () => {
@@ -34,9 +42,9 @@ function scene(run: () => Promise<number | null> = async () => null, hasBus = tr
     now: () => NOW_MS,
     onBackgroundFailure: (what) => void state.told.push(what),
   });
-  const ring = async (): Promise<void> => {
+  const ring = async (isBroughtAgain = false): Promise<void> => {
     state.armedAtMs = null;
-    await puller.onAlarm();
+    await puller.onAlarm(isBroughtAgain);
   };
   return { state, puller, ring };
 }
@@ -72,6 +80,13 @@ describe("a puller", () => {
     });
     await woken.ring();
     expect(woken.state.armedAtMs).toBe(NOW_MS);
+  });
+
+  it("reads with care when its alarm is brought again: whoever heard it first has died", async () => {
+    const { state, ring } = scene();
+    await ring();
+    await ring(true);
+    expect(state.careful).toEqual([false, true]);
   });
 
   it("never throws while Kafka is away, and tries again; at the spending cap more seldom", async () => {

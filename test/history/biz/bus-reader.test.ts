@@ -16,10 +16,15 @@ class Scene {
   first = 0;
   records: BusRecord[] = [];
   stored: string | null = null;
+  /** What is there if the object dies now. */
+  durable: string | null = null;
   deliveries: Delivery[] = [];
   asked: string[] = [];
   failures: string[] = [];
   isAway = false;
+  isGone: boolean | null = false;
+  /** From this offset on nothing can be fetched but from later ones. */
+  unreadable: number | null = null;
   fetchMax = 50;
   /** What becomes of a message: done, again after so many s, nothing is said, or the job throws. */
   job: (body: unknown, isDead: boolean) => "done" | "silent" | "throws" | number = () => "done";
@@ -47,7 +52,7 @@ class Scene {
       partition: {
         fetch: async (offset) => {
           this.asked.push(`fetch ${offset}`);
-          if (this.isAway) throw new Error("Kafka is away");
+          if (this.isAway || offset === this.unreadable) throw new Error("Kafka is away");
           if (offset < this.first || offset > this.next) throw new Error("out of range");
           return this.records.slice(offset - this.first, offset - this.first + this.fetchMax);
         },
@@ -56,8 +61,16 @@ class Scene {
           if (this.isAway) throw new Error("Kafka is away");
           return { first: this.first, next: this.next };
         },
+        isGone: async () => {
+          if (this.isGone === null) throw new Error("nobody knows");
+          return this.isGone;
+        },
       },
-      store: { read: () => this.place, write: (place) => void (this.stored = JSON.stringify(place)) },
+      store: {
+        read: () => this.place,
+        write: (place) => void (this.stored = JSON.stringify(place)),
+        sync: async () => void (this.durable = this.stored),
+      },
       handOver: async (messages, isDead) => this.#deliver(messages, isDead),
       now: () => this.nowMs,
       onFailure: (what) => void this.failures.push(what),
@@ -152,23 +165,125 @@ describe("a reader of a partition", () => {
     expect(scene.place?.late.map(({ attempts }) => attempts)).toEqual([3, 3]);
   });
 
-  it("reads no further while too many come again, and has no more of them than fit one row", async () => {
-    scene.job = () => 30;
-    scene.send(...Array.from({ length: 500 }, (_, number) => ({ number })));
+  // I49
+  it("reads on however many come again, and gives up those tried most often beyond what fits a row", async () => {
+    const isBad = (body: unknown): boolean => (body as { number: number }).number < 500;
+    scene.job = (body, isDead) => (isBad(body) && !isDead ? 30 : "done");
+    scene.send(...Array.from({ length: 180 }, (_, number) => ({ number })));
+    await scene.reader().run();
+    scene.nowMs += 30_000;
+    await scene.reader().run();
+    scene.send(...Array.from({ length: 330 }, (_, number) => ({ number: 180 + number })));
+    await scene.reader().run();
+    expect(scene.place?.nextOffset).toBe(510);
+    const done = scene.bodies().filter((body) => !isBad(body));
+    expect(done).toHaveLength(10);
+    expect(scene.place?.late).toHaveLength(200);
+    expect(new Set(scene.place?.late.map(({ attempts }) => attempts))).toEqual(new Set([2]));
+    expect(scene.stored?.length).toBeLessThan(20_000);
+    expect(scene.failures).toContain("keep what comes again");
+    expect(scene.failures).not.toContain("find the place in the bus");
+  });
+
+  // I49
+  it("gives up, and says so, what can't even be counted for hours, and is held up by none of it", async () => {
+    scene.job = (body) => ((body as { bad?: boolean }).bad === true ? 600 : "done");
+    scene.send({ bad: true });
+    let runs = 0;
+    for (let atMs = await scene.reader().run(); atMs !== null && runs < 50; runs += 1) {
+      scene.nowMs = atMs;
+      scene.send({ number: runs });
+      atMs = await scene.reader().run();
+      expect(scene.bodies()).toContainEqual({ number: runs });
+    }
+    const tries = scene.deliveries.filter(({ body }) => (body as { bad?: boolean }).bad === true);
+    expect(tries.map(({ isDead }) => isDead)).toEqual([...Array(6).fill(false), ...Array(11).fill(true)]);
+    expect(scene.place?.late).toEqual([]);
+    expect(scene.failures).toEqual(["keep what comes again"]);
+  });
+
+  // I49
+  it("is held up by no message that can't be fetched again", async () => {
+    scene.job = (body) => ((body as { number: number }).number === 0 ? 1 : "done");
+    scene.send({ number: 0 });
+    await scene.reader().run();
+    scene.unreadable = 0;
+    scene.send({ number: 1 });
+    scene.nowMs += 2_000;
+    const atMs = await scene.reader().run();
+    expect(scene.bodies()).toEqual([{ number: 0 }, { number: 1 }]);
+    expect(atMs).toBe(scene.nowMs + 15_000);
+    expect(scene.failures).toEqual(["read messages that come again"]);
+  });
+
+  it("tries nothing in vain, and counts no try, while Kafka is away", async () => {
+    scene.job = () => 1;
+    scene.send({ number: 0 });
     await scene.reader().run();
     const held = scene.place;
-    expect(held?.late.length).toBeGreaterThan(180);
-    expect(held?.late.length).toBeLessThanOrEqual(200);
-    expect(scene.stored?.length).toBeLessThan(20_000);
-    scene.nowMs += 1_000;
-    await scene.reader().run();
+    scene.isAway = true;
+    for (let count = 0; count < 20; count += 1) {
+      scene.nowMs += 15_000;
+      await expect(scene.reader().run()).rejects.toThrow("Kafka is away");
+    }
     expect(scene.place).toEqual(held);
+  });
+
+  // I49
+  it("gets past a message that kills whoever tries it, and its neighbours are done", async () => {
+    scene.send({ number: 0 }, { number: 1 }, { kills: true }, { number: 3 }, { number: 4 });
+    let isDead = false;
+    scene.job = (body) => {
+      if ((body as { kills?: boolean }).kills === true) isDead = true;
+      return isDead ? "silent" : "done";
+    };
+    let nextAtMs: number | null = 0;
+    let lives = 0;
+    for (let isBroughtAgain = false; nextAtMs !== null && lives < 40; lives += 1) {
+      isDead = false;
+      nextAtMs = await scene.reader().run(isBroughtAgain);
+      isBroughtAgain = isDead;
+      // What it has written since it was killed never was.
+      if (isDead) scene.stored = scene.durable;
+      else scene.durable = scene.stored;
+      scene.nowMs = Math.max(scene.nowMs + 2_000, nextAtMs ?? 0);
+    }
+    expect(nextAtMs).toBeNull();
+    expect(scene.place).toEqual({ nextOffset: 5, late: [] });
+    const done = new Set(scene.bodies().map((body) => (body as { number?: number }).number));
+    expect([...done].filter((number) => number !== undefined)).toEqual([0, 1, 3, 4]);
+    expect(new Set(scene.failures)).toEqual(new Set(["keep what comes again"]));
+  });
+
+  it("waits for nothing that a clock which was ahead has put off by more than anybody asks for", async () => {
+    scene.job = (body) => ((body as { number: number }).number === 0 ? 60 : "done");
+    scene.send({ number: 0 });
+    scene.nowMs += 30 * 86_400_000;
+    await scene.reader().run();
+    scene.nowMs -= 30 * 86_400_000;
     scene.job = () => "done";
-    scene.nowMs += 30_000;
     expect(await scene.reader().run()).toBeNull();
-    expect(scene.place).toEqual({ nextOffset: 500, late: [] });
-    const counts = Map.groupBy(scene.bodies(), (body) => (body as { number: number }).number);
-    expect(counts.size).toBe(500);
+    expect(scene.place?.late).toEqual([]);
+  });
+
+  it("wants to run no more where its partition is gone, and says so", async () => {
+    scene.send({ number: 0 });
+    await scene.reader().run();
+    [scene.isAway, scene.isGone] = [true, true];
+    expect(await scene.reader().run()).toBeNull();
+    expect(scene.failures).toEqual(["read a partition that is gone"]);
+  });
+
+  it.each([false, null])("throws where it is not, or nobody knows: %s", async (isGone) => {
+    [scene.isAway, scene.isGone] = [true, isGone];
+    await expect(scene.reader().run()).rejects.toThrow("Kafka is away");
+  });
+
+  it("parses nothing that is larger than any message of ours", async () => {
+    const large = `["${"x".repeat(300_000)}"]`;
+    scene.send(large, { number: 1 });
+    await scene.reader().run();
+    expect(scene.bodies()).toEqual([large, { number: 1 }]);
   });
 
   it("hands over what is no JSON as what it is, for whoever notes what can't be read", async () => {
@@ -222,6 +337,18 @@ describe("a reader of a partition", () => {
     expect(await scene.reader().lag()).toEqual({ lag: 2, late: 1 });
   });
 
+  it.each([
+    ["was made anew", 0],
+    ["has lost what comes next", 30],
+  ])("says of a partition that %s that all of it is not done", async (_what, first) => {
+    scene.send(...Array.from({ length: 20 }, (_, number) => ({ number })));
+    scene.job = (body) => ((body as { number: number }).number === 3 ? 9 : "done");
+    await scene.reader().run();
+    [scene.first, scene.records] = [first, []];
+    scene.send({ number: 0 }, { number: 1 });
+    expect(await scene.reader().lag()).toEqual({ lag: 2, late: 0 });
+  });
+
   it("stops after a while though there is more, and wants to go on at once", async () => {
     scene.fetchMax = 20;
     scene.send(...Array.from({ length: 100 }, (_, number) => ({ number })));
@@ -231,6 +358,23 @@ describe("a reader of a partition", () => {
     };
     expect(await scene.reader().run()).toBe(scene.nowMs);
     expect(scene.place?.nextOffset).toBe(40);
+  });
+
+  it("stops as soon within what one fetch has brought, and at all where the clock goes back", async () => {
+    scene.fetchMax = 1_000;
+    scene.send(...Array.from({ length: 1_000 }, (_, number) => ({ number })));
+    scene.job = () => {
+      scene.nowMs += 500;
+      return "done";
+    };
+    expect(await scene.reader().run()).toBe(scene.nowMs);
+    expect(scene.place?.nextOffset).toBe(40);
+    scene.job = () => {
+      scene.nowMs -= 500;
+      scene.send({ number: "and on" });
+      return "done";
+    };
+    expect(await scene.reader().run()).toBe(scene.nowMs);
   });
 
   it.each([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])(

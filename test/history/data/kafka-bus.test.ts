@@ -13,13 +13,18 @@ let kafka: KafkaStandIn;
 let woken: string[];
 let told: string[];
 let pullersAreAway: boolean;
+/** Partitions whose pullers never answer. */
+let hung: ReadonlySet<number>;
 
 beforeEach(() => {
   kafka = new KafkaStandIn({ topics: { [MAIN]: PARTITIONS, [US]: 1 } });
-  [woken, told, pullersAreAway] = [[], [], false];
+  [woken, told, pullersAreAway, hung] = [[], [], false, new Set()];
   vi.stubGlobal("fetch", kafka.fetch);
 });
-afterEach(() => void vi.unstubAllGlobals());
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
 
 function busOf(cell: string) {
   const pullers = {
@@ -29,7 +34,12 @@ function busOf(cell: string) {
         if (pullersAreAway) throw new Error("the object can't be reached");
         woken.push(id.name ?? "");
       },
-      status: async () => ({ partition: Number(id.name?.split("-")[1]), lag: 0, late: 0 }),
+      status: () => {
+        const partition = Number(id.name?.split("-")[1]);
+        if (pullersAreAway) return Promise.reject(new Error("the object can't be reached"));
+        if (hung.has(partition)) return new Promise(() => undefined);
+        return Promise.resolve({ partition, lag: 0, late: 0 });
+      },
     }),
   };
   return kafkaBus({
@@ -113,6 +123,43 @@ describe("the bus over Kafka", () => {
     expect(await busOf("eu").statuses()).toEqual([]);
     await busOf("eu").wakeAll();
     expect(woken).toHaveLength(3);
+  });
+
+  it("shows what can be known of a partition whose puller can't be asked, and all of the others", async () => {
+    hung = new Set([1]);
+    vi.useFakeTimers();
+    const statuses = busOf("main").statuses();
+    await vi.advanceTimersByTimeAsync(2_500);
+    const known = (partition: number) => ({ partition, lag: 0, late: 0 });
+    expect(await statuses).toEqual([known(0), { partition: 1, lag: null, late: null }, known(2)]);
+    expect(told).toEqual(["ask a puller"]);
+    pullersAreAway = true;
+    expect(await busOf("us").statuses()).toEqual([{ cell: "us", partition: 0, lag: null, late: null }]);
+  });
+
+  it("takes no longer to show them all where there are many and each hangs", async () => {
+    kafka = new KafkaStandIn({ topics: { [MAIN]: 100 } });
+    vi.stubGlobal("fetch", kafka.fetch);
+    hung = new Set(Array(100).keys());
+    vi.useFakeTimers();
+    let shown: readonly unknown[] = [];
+    void busOf("main")
+      .statuses()
+      .then((statuses) => (shown = statuses));
+    await vi.advanceTimersByTimeAsync(2_600);
+    expect(shown).toHaveLength(100);
+  });
+
+  it("knows whether a partition is gone, and asks for its ends no longer than it is told", async () => {
+    const bus = busOf("main");
+    expect(await bus.partition(2).isGone()).toBe(false);
+    expect(await bus.partition(3).isGone()).toBe(true);
+    vi.useFakeTimers();
+    kafka.faults.push({ path: "/offsets", fault: "hangs" });
+    const ends = bus.partition(0).ends(50);
+    const ended = ends.catch((error: unknown) => error);
+    await vi.advanceTimersByTimeAsync(60);
+    expect(await ended).toMatchObject({ code: "UNAVAILABLE" });
   });
 
   it("is read by offset, and has two ends", async () => {

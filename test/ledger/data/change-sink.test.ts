@@ -18,6 +18,7 @@ async function ledger() {
   const tailer = new ChangeTailer({
     store: changes,
     sink: { publish: async (batch) => void published.push(...batch) },
+    now: Date.now,
   });
   const pay = async (amount: number): Promise<void> =>
     void (await d1Transfers(db, "wallet").deposit(aDeposit({ userId: "ann", amount: amountOf(amount) })));

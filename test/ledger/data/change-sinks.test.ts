@@ -37,7 +37,7 @@ function wallet() {
   /** A publisher that starts anew knows nothing but what is stored. */
   const publish = async (): Promise<void> => {
     const sink = kafkaChangeSink(rest, testGuard({ upstream: "wallet-changes" }), "wallet");
-    await new ChangeTailer({ store, sink }).run();
+    await new ChangeTailer({ store, sink, now: Date.now }).run();
   };
   const pay = async (userId: string, amount: number): Promise<void> =>
     void (await d1Transfers(db, "wallet").deposit(aDeposit({ userId, amount: amountOf(amount) })));
@@ -132,6 +132,25 @@ describe("changes over Kafka", () => {
     expect([take(0, event(1, 5, 5)), take(1, event(3, 5, 15))]).toEqual(["applied", "missed"]);
     expect(take(2, '{"v":2}')).toBe("not understood");
   });
+
+  it.each([null, "", "{", "null", "7", "[]", '{"v":1}', '{"v":1,"id":"x","userId":"ann","seq":"9"}'])(
+    "stop no reader by what is none of theirs: %j",
+    (value) => {
+      const follower = new ChangeFollower();
+      expect(follower.take({ partition: 0, offset: 4, value })).toBe("not understood");
+      expect(follower.state).toEqual({ offsets: { 0: 5 }, accounts: {} });
+    },
+  );
+
+  it("are read on from what is there where a reader was away for longer than they are kept", () => {
+    const follower = new ChangeFollower({ offsets: { 0: 4, 1: 9 }, accounts: {} });
+    follower.clampTo(0, 2, 6);
+    follower.clampTo(1, 20, 30);
+    follower.clampTo(2, 7, 8);
+    expect(follower.state.offsets).toEqual({ 0: 4, 1: 20, 2: 7 });
+    follower.clampTo(0, 0, 3);
+    expect(follower.offsetOf(0)).toBe(0);
+  });
 });
 
 describe("changes into a pipeline", () => {
@@ -146,7 +165,7 @@ describe("changes into a pipeline", () => {
       },
     };
     const sink = pipelineChangeSink(changePipeline({ CHANGES_PIPELINE: pipeline }), testGuard());
-    const tailer = new ChangeTailer({ store, sink });
+    const tailer = new ChangeTailer({ store, sink, now: Date.now });
     await pay("ann", 1);
     await pay("bob", 2);
     await expect(tailer.run()).rejects.toMatchObject({ code: "UNAVAILABLE" });

@@ -49,6 +49,20 @@ describe("Kafka over REST", () => {
     expect(await rest.partitions("other", LIMIT_MS)).toBe(0);
   });
 
+  it.each([
+    ["without a time", { timestamp: -1, value: "{}" }, "{}"],
+    ["without a value", { value: null }, null],
+    ["whose value is none", { value: { n: 1 } }, null],
+    ["that lacks one", {}, null],
+  ])("fetches a message %s, and what comes after it", async (_what, odd, value) => {
+    const after = { topic: TOPIC, partition: 0, offset: 8, timestamp: 1, value: '{"n":8}', headers: [] };
+    vi.stubGlobal("fetch", async () => Response.json([{ partition: 0, offset: 7, ...odd }, after]));
+    expect(await kafkaRest(ACCESS).fetch(TOPIC, { partition: 0, offset: 7 }, LIMIT_MS)).toEqual([
+      { partition: 0, offset: 7, value },
+      { partition: 0, offset: 8, value: '{"n":8}' },
+    ]);
+  });
+
   it("tries nothing again by itself, and says what the front said", async () => {
     kafka.faults.push({ path: "/produce", fault: "refused" });
     await expect(kafkaRest(ACCESS).produce(TOPIC, messages("a"), LIMIT_MS)).rejects.toMatchObject({
@@ -110,9 +124,17 @@ describe("the vars of Kafka", () => {
     "",
   ])("take the URL %j", (text) => expect(read({ [url]: text }).success).toBe(true));
 
-  it.each(["http://kafka.example", "ftp://kafka.example", "kafka.example", "https://me:pw@kafka.example"])(
-    "refuse the URL %j: the password travels with each request",
-    (text) => expect(read({ [url]: text }).success).toBe(false),
+  it.each([
+    "http://kafka.example",
+    "ftp://kafka.example",
+    "kafka.example",
+    "https://me:pw@kafka.example",
+    "https://:pw@kafka.example",
+    "https://kafka.example?",
+    "https://kafka.example#",
+    "https://kafka.example\n",
+  ])("refuse the URL %j: the password travels with each request", (text) =>
+    expect(read({ [url]: text }).success).toBe(false),
   );
 
   it.each([

@@ -1,6 +1,10 @@
 import type {
+  BusPartition,
+  BusPlaceStore,
+  HandOver,
   HistoryReader,
   HistoryWriter,
+  PullerAlarm,
   ShardAlarm,
   ShardLog,
   ShardPort,
@@ -10,6 +14,18 @@ import type { RemoteValues } from "../../../src/history/biz/remote-values.ts";
 import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import type { Kernel } from "../kernel/kernel.ts";
+
+/** What is broken of a bus that is Kafka. Everything absent is as it should be. */
+export interface BusMutation {
+  readonly handOver?: (handOver: HandOver) => HandOver;
+  readonly store?: (store: BusPlaceStore) => BusPlaceStore;
+  readonly partition?: (partition: BusPartition) => BusPartition;
+  readonly alarm?: (alarm: PullerAlarm) => PullerAlarm;
+  /** Whether whoever has sent something wakes who reads it. */
+  readonly hasWakes?: boolean;
+  /** Whether the sweep does. */
+  readonly hasSweep?: boolean;
+}
 
 /** One guard of the history, broken on purpose. Everything absent is as it should be. */
 export interface Mutation {
@@ -34,6 +50,8 @@ export interface Mutation {
   readonly reader?: (reader: HistoryReader) => HistoryReader;
   readonly limits?: Partial<ShardLimits>;
   readonly hasSweep?: boolean;
+  /** Only in worlds whose bus is Kafka. */
+  readonly bus?: BusMutation;
   /** Whether an object writes what belongs together in a transaction. */
   readonly hasTransactions?: boolean;
   /** Whether what leaves an object waits for what was written before it: the platform's promise. */

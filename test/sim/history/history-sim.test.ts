@@ -12,6 +12,7 @@ import { MUTATIONS_AT_THE_CAP } from "./history-mutations-at-the-cap.ts";
 import { MUTATIONS_OF_NEWS } from "./history-mutations-of-news.ts";
 import { MUTATIONS_OF_REDIS } from "./history-mutations-of-redis.ts";
 import { MUTATIONS_OF_DURATIONS } from "./history-mutations-of-durations.ts";
+import { MUTATIONS_OF_THE_BUS } from "./history-mutations-of-the-bus.ts";
 import { simulateHistory } from "./history-sim.ts";
 
 /** A fixed set; `npm run test:sim` takes ten thousand. */
@@ -62,7 +63,8 @@ test:sim -- --only history\` takes 10,000 seeds, \`-- --only history --seed N\` 
 its last steps. Thirty days of a device, and a phone that was offline for a week, are in
 \`test/sim/history/device.test.ts\`.
 
-Below, each guard is broken on purpose. Written by
+Below, each guard is broken on purpose, those of Kafka in worlds whose bus it is, where some
+messages are none, some can never be done, and some kill whoever tries them. Written by
 \`npx vitest run --project unit test/sim/history/history-sim.test.ts -u\`; the same test
 fails when a broken guard is no longer caught by that seed.
 
@@ -171,6 +173,7 @@ describe("the simulated history", () => {
       ...MUTATIONS_OF_NEWS,
       ...MUTATIONS_AT_THE_CAP,
       ...MUTATIONS_OF_REDIS,
+      ...MUTATIONS_OF_THE_BUS,
     ])
       rows.push(`| ${mutation.name} | ${await caught(mutation)}`);
     expect(rows.filter((row) => row.includes("| never |"))).toEqual([]);

@@ -58,7 +58,7 @@ export interface SimOptions {
    * two of them would be in each other's way.
    */
   readonly faults?: readonly FaultName[];
-  /** What carries keys to the job; a queue if absent. */
+  /** What carries keys to the job; if absent, a queue, or what is broken. */
   readonly bus?: "queue" | "kafka";
   /** Where the values of reports are kept; in the shards if absent. */
   readonly hotStore?: "shard" | "redis";
@@ -76,7 +76,12 @@ export interface SimResult {
 /** One world from one seed: minutes of trouble, then healing, then everything must be in D1. */
 export async function simulateHistory(
   seed: number,
-  { mutation = HEALTHY, faults = [], bus = "queue", hotStore = "shard" }: SimOptions = {},
+  {
+    mutation = HEALTHY,
+    faults = [],
+    bus = mutation.bus === undefined ? "queue" : "kafka",
+    hotStore = mutation.hotStore ?? "shard",
+  }: SimOptions = {},
 ): Promise<SimResult> {
   let sim: HistorySim | null = null;
   const undoWatch = watchClasses(() => sim?.world ?? null);
@@ -87,7 +92,7 @@ export async function simulateHistory(
       seed,
       mutation,
       new Set(asked.length > 0 ? [...EVERYWHERE, ...asked] : mendedIn(seed, mutation)),
-      { bus, hotStore: mutation.hotStore ?? hotStore },
+      { bus, hotStore },
     );
     let failure: string | null = null;
     try {
@@ -161,6 +166,7 @@ class HistorySim {
     planFaults(kernel, world, this.#clients);
     world.bus?.planSwitches();
     world.redis?.planTrouble();
+    world.bus?.planPoison();
     this.#cron(Math.floor(kernel.random() * CRON_MS));
     const { isOld, faults, troubleMs } = world.options;
     await this.#runFor(troubleMs / 2);

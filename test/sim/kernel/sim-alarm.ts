@@ -15,8 +15,11 @@ interface SimAlarmOptions {
   /** The wall clock of the object's machine: the alarm is set by it. */
   readonly now: () => number;
   readonly storage: SimStorage;
-  /** Calls the handler; fails if that does, or if the object dies in it. */
-  readonly ring: () => Promise<void>;
+  /**
+   * Calls the handler; fails if that does, or if the object dies in it. It is told whether that has
+   * happened before.
+   */
+  readonly ring: (isBroughtAgain: boolean) => Promise<void>;
   readonly note: (event: AlarmEvent) => void;
 }
 
@@ -89,7 +92,7 @@ export class SimAlarm {
     const { kernel, ring, note } = this.#options;
     this.#underWay += 1;
     try {
-      await ring();
+      await ring(tries > 1);
     } catch {
       if (tries >= TRIES_MAX) return note("alarm abandoned");
       note("alarm was tried again");

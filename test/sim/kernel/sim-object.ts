@@ -18,7 +18,7 @@ interface SimObjectOptions<T> {
   readonly now: () => number;
   /** What the platform does on the first call of a life: constructs the object over its storage. */
   readonly build: (object: SimObject<T>) => T;
-  readonly onAlarm: (instance: T) => Promise<void>;
+  readonly onAlarm: (instance: T, isBroughtAgain: boolean) => Promise<void>;
   readonly onCrash: () => void;
   /** False only where the simulator must show that it would be missed. */
   readonly hasOutputGate: boolean;
@@ -55,7 +55,7 @@ export class SimObject<T> {
     this.#alarm = new SimAlarm({
       ...options,
       storage: this.storage,
-      ring: () => this.#deliver(options.onAlarm),
+      ring: (isBroughtAgain) => this.#deliver((instance) => options.onAlarm(instance, isBroughtAgain)),
     });
   }
 

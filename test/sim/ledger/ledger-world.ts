@@ -178,7 +178,7 @@ export function ledgerIsolate(place: LedgerPlace, process: SimProcess, now: () =
     ids,
     now,
   });
-  const tailer = place.isStreaming ? new ChangeTailer({ store: changes, sink }) : null;
+  const tailer = place.isStreaming ? new ChangeTailer({ store: changes, sink, now }) : null;
   return {
     store,
     transfers: new Transfers({

@@ -17,6 +17,7 @@ export function objectState(name: string, stored: Readonly<Record<string, unknow
     getAlarm: async () => alarmAtMs,
     setAlarm: async (atMs: number) => void (alarmAtMs = atMs),
     deleteAll: async () => kept.clear(),
+    sync: async () => undefined,
     transactionSync: (work: () => void) => sql.transaction(work),
   };
   return { id: { name }, storage, blockConcurrencyWhile: (work: () => Promise<void>) => work() };
