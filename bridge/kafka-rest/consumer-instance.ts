@@ -1,5 +1,4 @@
 import {
-  Consumer,
   MessagesStreamFallbackModes,
   MessagesStreamModes,
   type GroupAssignment,
@@ -7,10 +6,11 @@ import {
   type MessagesStream,
 } from "@platformatic/kafka";
 import { FrontError } from "../shared/front-error.ts";
+import { CommittedConsumer } from "./committed-consumer.ts";
 import { clientOptions, type KafkaAddress } from "./kafka-address.ts";
 import { failureOf } from "./kafka-failure.ts";
 import { limited } from "./limited.ts";
-import { messageJson, type MessageJson } from "./message-json.ts";
+import { bytesOf, messageJson, type MessageJson } from "./message-json.ts";
 import type { TopicPartitionOffset } from "./topic-partition.ts";
 
 /** Others of the group take over what a bridge that died has held, after this. */
@@ -62,7 +62,7 @@ const FALLBACK = {
  */
 export class ConsumerInstance {
   readonly settings: InstanceSettings;
-  readonly #consumer: Consumer;
+  readonly #consumer: CommittedConsumer;
   #stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | null = null;
   /** Since which generation of the group a partition has been ours, without a break. */
   #ours = new Map<string, number>();
@@ -90,7 +90,7 @@ export class ConsumerInstance {
   ) {
     this.settings = settings;
     this.#onFailure = onFailure;
-    this.#consumer = new Consumer({
+    this.#consumer = new CommittedConsumer({
       ...clientOptions(address, settings.instanceId.replaceAll(/[^\w.-]/g, "_")),
       groupId: settings.groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -221,8 +221,9 @@ export class ConsumerInstance {
       if (!this.#isNext(message)) continue;
       const { topic, partition, offset } = message;
       this.#next.set(keyOf(message), { topic, partition, offset: Number(offset) + 1 });
-      bytes += message.value?.length ?? 0;
-      messages.push(messageJson({ ...message, headers: message.headerEntries }));
+      const record = { ...message, headers: message.headerEntries };
+      bytes += bytesOf(record);
+      messages.push(messageJson(record));
     }
     return messages;
   }
