@@ -1,4 +1,4 @@
-import { findErrorBy, protocolErrors } from "@platformatic/kafka";
+import { findErrorBy } from "@platformatic/kafka";
 import { FrontError } from "../shared/front-error.ts";
 
 /** Kafka's answers to what can't be done as it was asked, by the status that we answer. */
@@ -22,6 +22,7 @@ const REFUSALS: Readonly<Record<string, number>> = {
   ILLEGAL_GENERATION: 409,
   REBALANCE_IN_PROGRESS: 409,
 };
+const CAUSES_MAX = 10;
 const UNKNOWN_TOPIC = /^Unknown topic /;
 
 /** Whether it is, or was caused by, what Kafka calls so. */
@@ -47,9 +48,26 @@ export function failureOf(error: unknown): FrontError {
   );
 }
 
-/** Kafka's name for it, or the library's kind of error: its text may hold addresses. */
+/**
+ * Kafka's name for it, or the code of what lies deepest, a socket's or a certificate's: texts may
+ * hold addresses.
+ */
 export function reasonIn(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
-  const named = Object.keys(protocolErrors).find((name) => isNamed(error, name));
-  return named ?? ("code" in error && typeof error.code === "string" ? error.code : error.name);
+  const causes: readonly (Error & Coded)[] = [...causesOf(error, CAUSES_MAX)];
+  const named = causes.find(({ apiId }) => typeof apiId === "string")?.apiId;
+  const code = causes.findLast((cause) => typeof cause.code === "string")?.code;
+  return String(named ?? code ?? causes[0]?.name ?? "unknown");
+}
+
+interface Coded {
+  readonly apiId?: unknown;
+  readonly code?: unknown;
+}
+
+/** From the outside in; of several tries the last one. */
+function* causesOf(error: unknown, max: number): Generator<Error> {
+  if (!(error instanceof Error) || max === 0) return;
+  yield error;
+  yield* causesOf(error.cause, max - 1);
+  if (error instanceof AggregateError) yield* causesOf(error.errors.at(-1), max - 1);
 }
