@@ -73,9 +73,11 @@ export async function handle(
     write(response, 200, text);
   } catch (error) {
     const known = error instanceof FrontError;
-    if (!known && request.complete) parts.log("error", "bug", { stack: stackOf(error) });
+    // A client that goes before it has sent all is none.
+    const isBug = !known && request.complete;
+    if (isBug) parts.log("error", "bug", { stack: stackOf(error) });
     const failure = known ? error : new FrontError(500, "internal error");
-    if (failure.status >= 500)
+    if (failure.status >= 500 && (known || isBug))
       parts.log("error", "request failed", {
         path: pathOf(request),
         status: failure.status,

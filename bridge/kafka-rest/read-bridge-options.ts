@@ -67,7 +67,8 @@ function isOn(name: string, environment: Environment): boolean {
 function certificatesIn(file: string): string {
   const text = readFileSync(file, "utf8");
   try {
-    return new X509Certificate(text) && text;
+    void new X509Certificate(text);
+    return text;
   } catch (cause) {
     throw new RangeError(`--ca: ${file} holds no certificate`, { cause });
   }
