@@ -10,7 +10,14 @@ import type { Log } from "./log.ts";
 import type { MessageJson } from "./message-json.ts";
 import type { PartitionReaders } from "./partition-readers.ts";
 import type { Produce } from "./produce.ts";
-import { readConsume, readFetch, readMessages, readOffsets, readPartitions } from "./read-bodies.ts";
+import {
+  readConsume,
+  readFetch,
+  readMessages,
+  readOffsets,
+  readPartitions,
+  type MessageToWrite,
+} from "./read-bodies.ts";
 import { readRequest, type Asked, type Member } from "./read-request.ts";
 
 /** As clients ask for if they say nothing, and the most they can ask for. */
@@ -20,6 +27,9 @@ const AUTO_COMMIT_MS = 5_000;
 const AUTO_COMMIT_MS_MIN = 100;
 const AUTO_COMMIT_MS_MAX = 60_000;
 const HEALTH_TIMEOUT_MS = 1_000;
+/** What a message, and each header, is in memory beside its text. */
+const MESSAGE_BYTES = 500;
+const HEADER_BYTES = 300;
 const DONE = { result: "Success", status: 200 };
 
 /** What the bridge says where all requests together ask for too much. */
@@ -45,6 +55,12 @@ interface Answer {
   readonly left?: (all: boolean) => void;
 }
 
+/** What a request holds: more bytes, refused if they are too many; and until when. */
+interface Held {
+  readonly take: (bytes: number) => void;
+  readonly until: (done: Promise<unknown>) => void;
+}
+
 /** Answers one request, whatever comes. Never rejects. */
 export async function handle(
   parts: BridgeParts,
@@ -66,7 +82,8 @@ export async function handle(
       prefix: WORDS.prefix,
       take: held.take,
     });
-    const { value, left } = await answer(parts, asked, request, body, (until) => void (settled = until));
+    const until = (done: Promise<unknown>): void => void (settled = done);
+    const { value, left } = await answer(parts, asked, request, body, { take: held.take, until });
     if (left !== undefined) void closed.then(() => left(response.writableFinished));
     const text = Buffer.from(JSON.stringify(value));
     held.count(text.length);
@@ -94,12 +111,12 @@ async function answer(
   asked: Exclude<Asked, { readonly what: "health" }>,
   request: IncomingMessage,
   body: Uint8Array,
-  hold: (until: Promise<unknown>) => void,
+  held: Held,
 ): Promise<Answer> {
   const { catalogue, instances } = parts;
   switch (asked.what) {
     case "produce":
-      return { value: await produce(parts, body, hold) };
+      return { value: await produce(parts, body, held) };
     case "fetch":
       return { value: await fetchFrom(parts, body) };
     case "consume":
@@ -170,19 +187,26 @@ async function commit(
 async function produce(
   { admission, produce: writer, messagesMax }: BridgeParts,
   body: Uint8Array,
-  hold: (until: Promise<unknown>) => void,
+  { take, until }: Held,
 ): Promise<unknown> {
   const messages = readMessages(body, messagesMax);
+  take(memoryOf(messages));
   const leave = admission.enter(messages.length);
   let settled: Promise<unknown> = Promise.resolve();
   try {
     const writing = await writer.write(messages);
     settled = writing.settled;
-    hold(settled);
+    until(settled);
     return await writing.written;
   } finally {
     void settled.then(leave);
   }
+}
+
+/** Beside their bytes: a body of nothing but empty headers becomes thirty times as much. */
+function memoryOf(messages: readonly MessageToWrite[]): number {
+  const headers = messages.reduce((sum, message) => sum + (message.headers?.length ?? 0), 0);
+  return messages.length * MESSAGE_BYTES + headers * HEADER_BYTES;
 }
 
 function settingsOf({ headers }: IncomingMessage): Pick<InstanceSettings, "autoCommitMs" | "reset"> {

@@ -60,6 +60,17 @@ describe("limits", () => {
     expect((await at.post("/produce", many.slice(1))).status).toBe(200);
   });
 
+  it("count what a body becomes, not only its bytes", async () => {
+    const at = await start({ heldBytesMax: 100_000 });
+    const topic = newTopic();
+    const headers = Array.from({ length: 100 }, () => ({ key: "", value: "" }));
+    const many = Array.from({ length: 5 }, () => ({ topic, value: "", headers }));
+    expect((await at.post("/produce", { topic, value: "x".repeat(20_000) })).status).toBe(200);
+    expect(JSON.stringify(many).length).toBeLessThan(20_000);
+    expect((await at.post("/produce", many)).status).toBe(503);
+    expect((await at.post("/produce", many.slice(3))).status).toBe(200);
+  });
+
   it("give back what a client that has gone was not told", async () => {
     const at = await start({});
     const topic = newTopic();
