@@ -178,6 +178,8 @@ async function commit(
 ): Promise<void> {
   const offsets = readOffsets(body);
   const instance = instances.find(groupId, instanceId);
+  // Kafka itself would be asked again and again.
+  if (offsets !== null) await catalogue.requirePartitions(offsets);
   if (instance !== null) return await instance.commit(offsets);
   if (offsets === null)
     throw new FrontError(404, "there is no such consumer instance, so nothing that it has consumed");

@@ -23,7 +23,8 @@ const REFUSALS: Readonly<Record<string, number>> = {
   REBALANCE_IN_PROGRESS: 409,
 };
 const CAUSES_MAX = 10;
-const UNKNOWN_TOPIC = /^Unknown topic /;
+/** What the library itself finds missing, and tells as a text only. */
+const MISSING = /^Unknown topic |^Topic \S+ has no committed offset /;
 
 /** Whether it is, or was caused by, what Kafka calls so. */
 export function isNamed(error: unknown, name: string): boolean {
@@ -33,7 +34,7 @@ export function isNamed(error: unknown, name: string): boolean {
 /** What Kafka has refused for good, and nothing of which was done; null for all else. */
 export function refusalOf(error: unknown): FrontError | null {
   if (!(error instanceof Error)) return null;
-  if (UNKNOWN_TOPIC.test(error.message)) return new FrontError(404, error.message, { cause: error });
+  if (MISSING.test(error.message)) return new FrontError(404, error.message, { cause: error });
   for (const [name, status] of Object.entries(REFUSALS)) {
     if (isNamed(error, name)) return new FrontError(status, `Kafka refuses it: ${name}`, { cause: error });
   }
