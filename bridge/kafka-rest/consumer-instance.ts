@@ -106,7 +106,7 @@ export class ConsumerInstance {
     );
     if (settings.autoCommitMs !== null) {
       this.#committer = setInterval(
-        () => void this.commit(null).catch(onCommitFailure),
+        () => void this.#commit(null).catch(onCommitFailure),
         settings.autoCommitMs,
       );
       this.#committer.unref();
@@ -143,7 +143,27 @@ export class ConsumerInstance {
 
   /** Commits offsets that the client names, or all that it was given. Throws {@link FrontError}. */
   async commit(named: readonly TopicPartitionOffset[] | null): Promise<void> {
-    this.#usedAtMs = named === null ? this.#usedAtMs : Date.now();
+    this.#usedAtMs = Date.now();
+    await this.#commit(named);
+  }
+
+  /** Leaves the group, with what it was given committed if that is its way. */
+  async close(): Promise<void> {
+    clearInterval(this.#committer);
+    const left = async (): Promise<void> => {
+      if (this.settings.autoCommitMs !== null && this.#failure === null)
+        await this.#commit(null).catch(() => undefined);
+      this.#failure ??= new FrontError(409, "this instance was removed");
+      this.#wake();
+      await this.#consumer.close(true).catch(() => undefined);
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
+    await Promise.race([left(), late]);
+    clearTimeout(timer);
+  }
+
+  async #commit(named: readonly TopicPartitionOffset[] | null): Promise<void> {
     const offsets = named ?? [...this.#delivered.values()].filter((item) => this.#ours.has(keyOf(item)));
     if (offsets.length === 0) return;
     try {
@@ -161,22 +181,6 @@ export class ConsumerInstance {
     }
     for (const item of offsets)
       if (this.#delivered.get(keyOf(item)) === item) this.#delivered.delete(keyOf(item));
-  }
-
-  /** Leaves the group, with what it was given committed if that is its way. */
-  async close(): Promise<void> {
-    clearInterval(this.#committer);
-    const left = async (): Promise<void> => {
-      if (this.settings.autoCommitMs !== null && this.#failure === null)
-        await this.commit(null).catch(() => undefined);
-      this.#failure ??= new FrontError(409, "this instance was removed");
-      this.#wake();
-      await this.#consumer.close(true).catch(() => undefined);
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
-    await Promise.race([left(), late]);
-    clearTimeout(timer);
   }
 
   async #start(): Promise<void> {

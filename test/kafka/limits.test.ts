@@ -25,6 +25,22 @@ describe("limits", () => {
     await until("the end is told", () => at.log().join().includes('"why":"idle"'));
   });
 
+  it("count an instance until it has left Kafka, and a commit as a sign of life", async () => {
+    const at = await start({ instancesMax: 1, instanceIdleMsMax: 2_500 });
+    const topic = newTopic();
+    const consume = async (instance: string): Promise<number> =>
+      (await at.post(`/consume/group-${topic}/${instance}`, { topic, timeout: 1_000 })).status;
+    expect(await consume("a")).toBe(200);
+    const removed = at.post(`/delete-consumer/group-${topic}/a`);
+    expect(await consume("b")).toBe(503);
+    await removed;
+    expect(await consume("b")).toBe(200);
+    for (let commits = 0; commits < 8; commits += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect((await at.post(`/commit/group-${topic}/b`)).status).toBe(200);
+    }
+  });
+
   it("let one call of an instance wait, and hold it to its topics", async () => {
     const at = await start({});
     const [topic, other] = [newTopic(), newTopic()];
