@@ -55,8 +55,12 @@ interface Answer {
   readonly left?: (all: boolean) => void;
 }
 
-/** What a request holds: more bytes, refused if they are too many; and until when. */
+/**
+ * What a request holds: more bytes, refused if they are too many; until when; and when nobody is
+ * there any more to be answered.
+ */
 interface Held {
+  readonly closed: Promise<unknown>;
   readonly take: (bytes: number) => void;
   readonly until: (done: Promise<unknown>) => void;
 }
@@ -83,7 +87,7 @@ export async function handle(
       take: held.take,
     });
     const until = (done: Promise<unknown>): void => void (settled = done);
-    const { value, left } = await answer(parts, asked, request, body, { take: held.take, until });
+    const { value, left } = await answer(parts, asked, request, body, { take: held.take, until, closed });
     if (left !== undefined) void closed.then(() => left(response.writableFinished));
     const text = Buffer.from(JSON.stringify(value));
     held.count(text.length);
@@ -120,7 +124,7 @@ async function answer(
     case "fetch":
       return { value: await fetchFrom(parts, body) };
     case "consume":
-      return await consume(parts, { ...settingsOf(request), ...asked }, body);
+      return await consume(parts, { ...settingsOf(request), ...asked }, body, held.closed);
     case "commit":
       await commit(parts, asked, body);
       return { value: DONE };
@@ -160,13 +164,16 @@ async function consume(
   { catalogue, instances, stopping }: BridgeParts,
   settings: Omit<InstanceSettings, "topics">,
   body: Uint8Array,
+  closed: Promise<unknown>,
 ): Promise<Answer> {
   const { topics, timeoutMs } = readConsume(body);
   for (const topic of topics) await catalogue.partitionsOf(topic);
+  const gone = new AbortController();
+  void closed.then(() => gone.abort());
   const { messages, delivered, undelivered } = await instances.consume(
     { ...settings, topics },
     waitOf(timeoutMs),
-    stopping,
+    AbortSignal.any([stopping, gone.signal]),
   );
   return { value: messages, left: (all) => (all ? delivered() : undelivered()) };
 }

@@ -87,6 +87,25 @@ describe("limits", () => {
     expect((await at.post("/produce", many.slice(3))).status).toBe(200);
   });
 
+  it("keep no place for a client that has gone while it waited", async () => {
+    const at = await start({});
+    const topic = newTopic();
+    const path = `/consume/group-${topic}/one`;
+    expect((await at.post(path, { topic, timeout: 2_000 })).status).toBe(200);
+    const gone = new AbortController();
+    const lost = fetch(at.url + path, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa("tests:another-password-for-the-tests")}` },
+      body: JSON.stringify({ topic, timeout: 9_000 }),
+      signal: gone.signal,
+    }).catch(() => null);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    gone.abort();
+    await lost;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await at.post(path, { topic, timeout: 10 })).status).toBe(200);
+  });
+
   it("give back what a client that has gone was not told", async () => {
     const at = await start({});
     const topic = newTopic();
