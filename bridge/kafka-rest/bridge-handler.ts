@@ -10,7 +10,14 @@ import type { Log } from "./log.ts";
 import type { MessageJson } from "./message-json.ts";
 import type { PartitionReaders } from "./partition-readers.ts";
 import type { Produce } from "./produce.ts";
-import { readConsume, readFetch, readMessages, readOffsets, readPartitions } from "./read-bodies.ts";
+import {
+  readConsume,
+  readFetch,
+  readMessages,
+  readOffsets,
+  readPartitions,
+  type MessageToWrite,
+} from "./read-bodies.ts";
 import { readRequest, type Asked, type Member } from "./read-request.ts";
 
 /** As clients ask for if they say nothing, and the most they can ask for. */
@@ -20,6 +27,9 @@ const AUTO_COMMIT_MS = 5_000;
 const AUTO_COMMIT_MS_MIN = 100;
 const AUTO_COMMIT_MS_MAX = 60_000;
 const HEALTH_TIMEOUT_MS = 1_000;
+/** What a message, and each header, is in memory beside its text. */
+const MESSAGE_BYTES = 500;
+const HEADER_BYTES = 300;
 const DONE = { result: "Success", status: 200 };
 
 /** What the bridge says where all requests together ask for too much. */
@@ -45,6 +55,16 @@ interface Answer {
   readonly left?: (all: boolean) => void;
 }
 
+/**
+ * What a request holds: more bytes, refused if they are too many; until when; and when nobody is
+ * there any more to be answered.
+ */
+interface Held {
+  readonly closed: Promise<unknown>;
+  readonly take: (bytes: number) => void;
+  readonly until: (done: Promise<unknown>) => void;
+}
+
 /** Answers one request, whatever comes. Never rejects. */
 export async function handle(
   parts: BridgeParts,
@@ -66,16 +86,19 @@ export async function handle(
       prefix: WORDS.prefix,
       take: held.take,
     });
-    const { value, left } = await answer(parts, asked, request, body, (until) => void (settled = until));
+    const until = (done: Promise<unknown>): void => void (settled = done);
+    const { value, left } = await answer(parts, asked, request, body, { take: held.take, until, closed });
     if (left !== undefined) void closed.then(() => left(response.writableFinished));
     const text = Buffer.from(JSON.stringify(value));
     held.count(text.length);
     write(response, 200, text);
   } catch (error) {
     const known = error instanceof FrontError;
-    if (!known && request.complete) parts.log("error", "bug", { stack: stackOf(error) });
+    // A client that goes before it has sent all is none.
+    const isBug = !known && request.complete;
+    if (isBug) parts.log("error", "bug", { stack: stackOf(error) });
     const failure = known ? error : new FrontError(500, "internal error");
-    if (failure.status >= 500)
+    if (failure.status >= 500 && (known || isBug))
       parts.log("error", "request failed", {
         path: pathOf(request),
         status: failure.status,
@@ -92,16 +115,16 @@ async function answer(
   asked: Exclude<Asked, { readonly what: "health" }>,
   request: IncomingMessage,
   body: Uint8Array,
-  hold: (until: Promise<unknown>) => void,
+  held: Held,
 ): Promise<Answer> {
   const { catalogue, instances } = parts;
   switch (asked.what) {
     case "produce":
-      return { value: await produce(parts, body, hold) };
+      return { value: await produce(parts, body, held) };
     case "fetch":
       return { value: await fetchFrom(parts, body) };
     case "consume":
-      return await consume(parts, { ...settingsOf(request), ...asked }, body);
+      return await consume(parts, { ...settingsOf(request), ...asked }, body, held.closed);
     case "commit":
       await commit(parts, asked, body);
       return { value: DONE };
@@ -141,13 +164,16 @@ async function consume(
   { catalogue, instances, stopping }: BridgeParts,
   settings: Omit<InstanceSettings, "topics">,
   body: Uint8Array,
+  closed: Promise<unknown>,
 ): Promise<Answer> {
   const { topics, timeoutMs } = readConsume(body);
   for (const topic of topics) await catalogue.partitionsOf(topic);
+  const gone = new AbortController();
+  void closed.then(() => gone.abort());
   const { messages, delivered, undelivered } = await instances.consume(
     { ...settings, topics },
     waitOf(timeoutMs),
-    stopping,
+    AbortSignal.any([stopping, gone.signal]),
   );
   return { value: messages, left: (all) => (all ? delivered() : undelivered()) };
 }
@@ -159,6 +185,8 @@ async function commit(
 ): Promise<void> {
   const offsets = readOffsets(body);
   const instance = instances.find(groupId, instanceId);
+  // Kafka itself would be asked again and again.
+  if (offsets !== null) await catalogue.requirePartitions(offsets);
   if (instance !== null) return await instance.commit(offsets);
   if (offsets === null)
     throw new FrontError(404, "there is no such consumer instance, so nothing that it has consumed");
@@ -168,19 +196,26 @@ async function commit(
 async function produce(
   { admission, produce: writer, messagesMax }: BridgeParts,
   body: Uint8Array,
-  hold: (until: Promise<unknown>) => void,
+  { take, until }: Held,
 ): Promise<unknown> {
   const messages = readMessages(body, messagesMax);
+  take(memoryOf(messages));
   const leave = admission.enter(messages.length);
   let settled: Promise<unknown> = Promise.resolve();
   try {
     const writing = await writer.write(messages);
     settled = writing.settled;
-    hold(settled);
+    until(settled);
     return await writing.written;
   } finally {
     void settled.then(leave);
   }
+}
+
+/** Beside their bytes: a body of nothing but empty headers becomes thirty times as much. */
+function memoryOf(messages: readonly MessageToWrite[]): number {
+  const headers = messages.reduce((sum, message) => sum + (message.headers?.length ?? 0), 0);
+  return messages.length * MESSAGE_BYTES + headers * HEADER_BYTES;
 }
 
 function settingsOf({ headers }: IncomingMessage): Pick<InstanceSettings, "autoCommitMs" | "reset"> {

@@ -122,9 +122,11 @@ export class Catalogue {
     });
   }
 
-  /** Commits for a group that has no member; Kafka refuses it for one that has. */
+  /**
+   * Commits for a group that has no member; Kafka refuses it for one that has. The partitions must
+   * be there.
+   */
   async commit(groupId: string, offsets: readonly TopicPartitionOffset[]): Promise<void> {
-    await this.requirePartitions(offsets);
     await this.#ask(async (admin) => {
       await admin.alterConsumerGroupOffsets({
         groupId,

@@ -1,5 +1,4 @@
 import {
-  Consumer,
   MessagesStreamFallbackModes,
   MessagesStreamModes,
   type GroupAssignment,
@@ -7,10 +6,11 @@ import {
   type MessagesStream,
 } from "@platformatic/kafka";
 import { FrontError } from "../shared/front-error.ts";
+import { CommittedConsumer } from "./committed-consumer.ts";
 import { clientOptions, type KafkaAddress } from "./kafka-address.ts";
 import { failureOf } from "./kafka-failure.ts";
 import { limited } from "./limited.ts";
-import { messageJson, type MessageJson } from "./message-json.ts";
+import { bytesOf, messageJson, type MessageJson } from "./message-json.ts";
 import type { TopicPartitionOffset } from "./topic-partition.ts";
 
 /** Others of the group take over what a bridge that died has held, after this. */
@@ -62,7 +62,7 @@ const FALLBACK = {
  */
 export class ConsumerInstance {
   readonly settings: InstanceSettings;
-  readonly #consumer: Consumer;
+  readonly #consumer: CommittedConsumer;
   #stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | null = null;
   /** Since which generation of the group a partition has been ours, without a break. */
   #ours = new Map<string, number>();
@@ -90,7 +90,7 @@ export class ConsumerInstance {
   ) {
     this.settings = settings;
     this.#onFailure = onFailure;
-    this.#consumer = new Consumer({
+    this.#consumer = new CommittedConsumer({
       ...clientOptions(address, settings.instanceId.replaceAll(/[^\w.-]/g, "_")),
       groupId: settings.groupId,
       sessionTimeout: SESSION_TIMEOUT_MS,
@@ -106,7 +106,7 @@ export class ConsumerInstance {
     );
     if (settings.autoCommitMs !== null) {
       this.#committer = setInterval(
-        () => void this.commit(null).catch(onCommitFailure),
+        () => void this.#commit(null).catch(onCommitFailure),
         settings.autoCommitMs,
       );
       this.#committer.unref();
@@ -143,7 +143,27 @@ export class ConsumerInstance {
 
   /** Commits offsets that the client names, or all that it was given. Throws {@link FrontError}. */
   async commit(named: readonly TopicPartitionOffset[] | null): Promise<void> {
-    this.#usedAtMs = named === null ? this.#usedAtMs : Date.now();
+    this.#usedAtMs = Date.now();
+    await this.#commit(named);
+  }
+
+  /** Leaves the group, with what it was given committed if that is its way. */
+  async close(): Promise<void> {
+    clearInterval(this.#committer);
+    const left = async (): Promise<void> => {
+      if (this.settings.autoCommitMs !== null && this.#failure === null)
+        await this.#commit(null).catch(() => undefined);
+      this.#failure ??= new FrontError(409, "this instance was removed");
+      this.#wake();
+      await this.#consumer.close(true).catch(() => undefined);
+    };
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
+    await Promise.race([left(), late]);
+    clearTimeout(timer);
+  }
+
+  async #commit(named: readonly TopicPartitionOffset[] | null): Promise<void> {
     const offsets = named ?? [...this.#delivered.values()].filter((item) => this.#ours.has(keyOf(item)));
     if (offsets.length === 0) return;
     try {
@@ -161,22 +181,6 @@ export class ConsumerInstance {
     }
     for (const item of offsets)
       if (this.#delivered.get(keyOf(item)) === item) this.#delivered.delete(keyOf(item));
-  }
-
-  /** Leaves the group, with what it was given committed if that is its way. */
-  async close(): Promise<void> {
-    clearInterval(this.#committer);
-    const left = async (): Promise<void> => {
-      if (this.settings.autoCommitMs !== null && this.#failure === null)
-        await this.commit(null).catch(() => undefined);
-      this.#failure ??= new FrontError(409, "this instance was removed");
-      this.#wake();
-      await this.#consumer.close(true).catch(() => undefined);
-    };
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, CLOSE_TIMEOUT_MS)));
-    await Promise.race([left(), late]);
-    clearTimeout(timer);
   }
 
   async #start(): Promise<void> {
@@ -221,8 +225,9 @@ export class ConsumerInstance {
       if (!this.#isNext(message)) continue;
       const { topic, partition, offset } = message;
       this.#next.set(keyOf(message), { topic, partition, offset: Number(offset) + 1 });
-      bytes += message.value?.length ?? 0;
-      messages.push(messageJson({ ...message, headers: message.headerEntries }));
+      const record = { ...message, headers: message.headerEntries };
+      bytes += bytesOf(record);
+      messages.push(messageJson(record));
     }
     return messages;
   }

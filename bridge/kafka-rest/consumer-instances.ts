@@ -27,6 +27,8 @@ export class ConsumerInstances {
   readonly #address: KafkaAddress;
   readonly #options: InstancesOptions;
   readonly #instances = new Map<string, ConsumerInstance>();
+  /** Those that are leaving, and still have what a member has. */
+  #ending = 0;
   readonly #reaper: NodeJS.Timeout;
 
   constructor(address: KafkaAddress, options: InstancesOptions) {
@@ -81,7 +83,8 @@ export class ConsumerInstances {
       return known;
     }
     const { max, log } = this.#options;
-    if (this.#instances.size >= max) throw new FrontError(503, `there are ${max} consumer instances already`);
+    if (this.#instances.size + this.#ending >= max)
+      throw new FrontError(503, `there are ${max} consumer instances already`);
     const who = { group: settings.groupId, instance: settings.instanceId };
     const made: ConsumerInstance = new ConsumerInstance(this.#address, settings, {
       onFailure: (failure) => {
@@ -100,7 +103,9 @@ export class ConsumerInstances {
     if (instance === undefined) return;
     this.#instances.delete(name);
     const { groupId, instanceId } = instance.settings;
+    this.#ending += 1;
     await instance.close();
+    this.#ending -= 1;
     this.#options.log("info", "consumer ended", { group: groupId, instance: instanceId, why });
   }
 

@@ -1,3 +1,4 @@
+import { isIP } from "node:net";
 import type { BaseOptions, SASLMechanismValue } from "@platformatic/kafka";
 
 export const SASL_MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const;
@@ -29,7 +30,7 @@ export function clientOptions({ brokers, login, tls }: KafkaAddress, role: strin
     clientId: `kafka-rest-${role}`,
     bootstrapBrokers: [...brokers],
     ...(login === undefined ? {} : { sasl: { ...login } }),
-    ...(tls === undefined ? {} : { tls: { ...tls }, tlsServerName: true }),
+    ...(tls === undefined ? {} : { tls: { ...tls }, tlsServerName: !brokers.some(isAddress) }),
     connectTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: SILENCE_MS_MAX,
     retries: RETRIES_MAX,
@@ -37,4 +38,9 @@ export function clientOptions({ brokers, login, tls }: KafkaAddress, role: strin
     metadataMaxAge: METADATA_AGE_MS_MAX,
     autocreateTopics: false,
   };
+}
+
+/** In TLS no address is told as a name; it is checked against the certificate all the same. */
+function isAddress(broker: string): boolean {
+  return isIP(broker.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")) !== 0;
 }

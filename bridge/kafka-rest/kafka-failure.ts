@@ -1,4 +1,4 @@
-import { findErrorBy, protocolErrors } from "@platformatic/kafka";
+import { findErrorBy } from "@platformatic/kafka";
 import { FrontError } from "../shared/front-error.ts";
 
 /** Kafka's answers to what can't be done as it was asked, by the status that we answer. */
@@ -22,7 +22,9 @@ const REFUSALS: Readonly<Record<string, number>> = {
   ILLEGAL_GENERATION: 409,
   REBALANCE_IN_PROGRESS: 409,
 };
-const UNKNOWN_TOPIC = /^Unknown topic /;
+const CAUSES_MAX = 10;
+/** What the library itself finds missing, and tells as a text only. */
+const MISSING = /^Unknown topic |^Topic \S+ has no committed offset /;
 
 /** Whether it is, or was caused by, what Kafka calls so. */
 export function isNamed(error: unknown, name: string): boolean {
@@ -32,7 +34,7 @@ export function isNamed(error: unknown, name: string): boolean {
 /** What Kafka has refused for good, and nothing of which was done; null for all else. */
 export function refusalOf(error: unknown): FrontError | null {
   if (!(error instanceof Error)) return null;
-  if (UNKNOWN_TOPIC.test(error.message)) return new FrontError(404, error.message, { cause: error });
+  if (MISSING.test(error.message)) return new FrontError(404, error.message, { cause: error });
   for (const [name, status] of Object.entries(REFUSALS)) {
     if (isNamed(error, name)) return new FrontError(status, `Kafka refuses it: ${name}`, { cause: error });
   }
@@ -47,9 +49,26 @@ export function failureOf(error: unknown): FrontError {
   );
 }
 
-/** Kafka's name for it, or the library's kind of error: its text may hold addresses. */
+/**
+ * Kafka's name for it, or the code of what lies deepest, a socket's or a certificate's: texts may
+ * hold addresses.
+ */
 export function reasonIn(error: unknown): string {
-  if (!(error instanceof Error)) return "unknown";
-  const named = Object.keys(protocolErrors).find((name) => isNamed(error, name));
-  return named ?? ("code" in error && typeof error.code === "string" ? error.code : error.name);
+  const causes: readonly (Error & Coded)[] = [...causesOf(error, CAUSES_MAX)];
+  const named = causes.find(({ apiId }) => typeof apiId === "string")?.apiId;
+  const code = causes.findLast((cause) => typeof cause.code === "string")?.code;
+  return String(named ?? code ?? causes[0]?.name ?? "unknown");
+}
+
+interface Coded {
+  readonly apiId?: unknown;
+  readonly code?: unknown;
+}
+
+/** From the outside in; of several tries the last one. */
+function* causesOf(error: unknown, max: number): Generator<Error> {
+  if (!(error instanceof Error) || max === 0) return;
+  yield error;
+  yield* causesOf(error.cause, max - 1);
+  if (error instanceof AggregateError) yield* causesOf(error.errors.at(-1), max - 1);
 }

@@ -1,3 +1,4 @@
+import { stopOnSignal } from "../shared/stop-on-signal.ts";
 import { jsonLog } from "./log.ts";
 import { readBridgeOptions, USAGE } from "./read-bridge-options.ts";
 import { startBridge } from "./start-bridge.ts";
@@ -16,11 +17,7 @@ try {
   const bridge = await startBridge({ ...options, kafka: kafka(), login: login(), log });
   process.stdout.write(`ready ${bridge.url}\n`);
   log("info", "started", { url: bridge.url });
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => {
-      log("info", "stopping", { signal });
-      void bridge.close().then(() => process.exit(0));
-    });
+  stopOnSignal(bridge.close, (signal) => log("info", "stopping", { signal }));
 } catch (error) {
   process.stderr.write(`kafka-rest: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

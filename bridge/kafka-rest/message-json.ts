@@ -19,6 +19,13 @@ export interface MessageJson extends TopicPartition {
   readonly headers: readonly { readonly key: string; readonly value: string }[];
 }
 
+/** Of its texts. */
+export function bytesOf({ key, value, headers }: Pick<StoredRecord, "key" | "value" | "headers">): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, content] of headers) bytes += (name?.length ?? 0) + (content?.length ?? 0);
+  return bytes;
+}
+
 /** The dialect knows text only: bytes that are no UTF-8 are shown as U+FFFD. */
 export function messageJson({
   topic,

@@ -1,14 +1,15 @@
-import { Consumer } from "@platformatic/kafka";
 import { FrontError } from "../shared/front-error.ts";
+import { CommittedConsumer, IS_CONTROL } from "./committed-consumer.ts";
 import { clientOptions, type KafkaAddress } from "./kafka-address.ts";
-import { messageJson, type MessageJson } from "./message-json.ts";
+import { bytesOf, messageJson, type MessageJson } from "./message-json.ts";
 import { byTopic, type TopicPartitionOffset } from "./topic-partition.ts";
 
+/**
+ * What is asked for, and what is answered at most, but for the last message: what others have
+ * compressed is longer than what Kafka counts.
+ */
 const RESPONSE_BYTES_MAX = 1_048_576;
-type FetchResponse = Awaited<ReturnType<Consumer["fetch"]>>;
-
-/** A batch that marks a transaction's end holds no message. */
-const IS_CONTROL = 1 << 5;
+type FetchResponse = Awaited<ReturnType<CommittedConsumer["fetch"]>>;
 /** Read first, so that a name is never a leftover of an older topic's for longer. */
 const METADATA_AGE_MS_MAX = 1_000;
 
@@ -23,10 +24,10 @@ interface Found {
  * connection one after another, and each may wait.
  */
 export class PartitionReader {
-  readonly #consumer: Consumer;
+  readonly #consumer: CommittedConsumer;
 
   constructor(address: KafkaAddress) {
-    this.#consumer = new Consumer({
+    this.#consumer = new CommittedConsumer({
       ...clientOptions(address, "reader"),
       // Never joined.
       groupId: "kafka-rest-reader",
@@ -103,6 +104,7 @@ function foundIn(
 ): Found {
   const next = new Map(from.map((item) => [`${item.topic}:${item.partition}`, item]));
   const messages: MessageJson[] = [];
+  let bytes = 0;
   for (const { topicId, partitions } of responses.flatMap((response) => response.responses)) {
     const topic = names.get(topicId);
     for (const { partitionIndex: partition, records } of partitions) {
@@ -116,6 +118,8 @@ function foundIn(
           const offset = batch.firstOffset + BigInt(offsetDelta);
           // A batch is sent whole, though it begins before.
           if (offset < BigInt(asked.offset)) continue;
+          if (bytes >= RESPONSE_BYTES_MAX) return { messages, next: [...next.values()] };
+          bytes += bytesOf({ key, value, headers });
           const timestamp = batch.firstTimestamp + timestampDelta;
           messages.push(messageJson({ topic, partition, offset, timestamp, key, value, headers }));
         }

@@ -100,7 +100,7 @@ export class ProduceLane {
         for (const part of batch) await this.#write([part]);
         return;
       }
-      const failure = refusal ?? unknown(error);
+      const failure = refusal ?? (error instanceof FrontError ? error : unknown(error));
       for (const { reject } of batch) reject(failure);
     }
   }

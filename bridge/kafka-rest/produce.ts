@@ -108,7 +108,7 @@ export class Produce {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       lane = new ProduceLane({
-        send: async (batch, limitMs) => await this.#clients.send(batch, partition, limitMs),
+        send: async (batch, limitMs) => await this.#clients.send(batch, limitMs),
         now: Date.now,
         timeoutMs: this.#limits.timeoutMs,
       });

@@ -1,5 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { listenOptions, numberIn } from "../shared/listen-options.ts";
 import { secretOfFile } from "../shared/secret-file.ts";
 import { SASL_MECHANISMS, type KafkaAddress } from "./kafka-address.ts";
 
@@ -17,6 +19,7 @@ Environment: KAFKA_REST_USERNAME, KAFKA_REST_PASSWORD, KAFKA_BROKERS, KAFKA_TLS=
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const PARTITIONS_MAX = 1_000;
+const PORT_MAX = 65_535;
 
 /** What the command line and the environment tell. Throws an error for the user to read. */
 export function readBridgeOptions(args: readonly string[], environment: Environment) {
@@ -34,19 +37,17 @@ export function readBridgeOptions(args: readonly string[], environment: Environm
       help: { type: "boolean", default: false },
     },
   });
-  const port = numberIn("--port", values.port, 0, 65_535);
   const create = values["create-topics"] ?? environment["KAFKA_CREATE_TOPICS"];
   const ca = values.ca ?? environment["KAFKA_CA_FILE"];
-  const tls = values.tls || environment["KAFKA_TLS"] === "on" || ca !== undefined;
+  const tls = values.tls || isOn("KAFKA_TLS", environment) || ca !== undefined;
   return {
     help: values.help,
-    host: values.host,
-    port,
+    ...listenOptions(values),
     createPartitions: create === undefined ? null : numberIn("--create-topics", create, 1, PARTITIONS_MAX),
     kafka: (): KafkaAddress => ({
       brokers: brokersIn(values.kafka ?? environment["KAFKA_BROKERS"] ?? "127.0.0.1:9092"),
       ...loginIn(environment),
-      ...(tls ? { tls: ca === undefined ? {} : { ca: readFileSync(ca, "utf8") } } : {}),
+      ...(tls ? { tls: ca === undefined ? {} : { ca: certificatesIn(ca) } } : {}),
     }),
     login: () => ({
       username: values.username ?? environment["KAFKA_REST_USERNAME"] ?? "playhead",
@@ -55,39 +56,53 @@ export function readBridgeOptions(args: readonly string[], environment: Environm
   };
 }
 
-function numberIn(option: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (!/^\d{1,5}$/.test(text) || value < min || value > max)
-    throw new RangeError(`${option} must be in ${min} … ${max}, got ${text}`);
-  return value;
+/** What can't be read is refused: whoever meant "on" would send a password that others can read. */
+function isOn(name: string, environment: Environment): boolean {
+  const value = environment[name] ?? "off";
+  if (value !== "on" && value !== "off") throw new RangeError(`${name} must be on or off, got ${value}`);
+  return value === "on";
+}
+
+/** Of a file without one, nobody would be trusted, and no more said than that. */
+function certificatesIn(file: string): string {
+  const text = readFileSync(file, "utf8");
+  try {
+    void new X509Certificate(text);
+    return text;
+  } catch (cause) {
+    throw new RangeError(`--ca: ${file} holds no certificate`, { cause });
+  }
 }
 
 function brokersIn(text: string): readonly string[] {
   const brokers = text.split(",").map((broker) => broker.trim());
-  for (const broker of brokers)
-    if (!/^(?:[\w.-]+|\[[\da-fA-F:]+\]):\d{1,5}$/.test(broker))
+  for (const broker of brokers) {
+    const port = Number(/^(?:[\w.-]+|\[[\da-fA-F:]+\]):(\d{1,5})$/.exec(broker)?.[1] ?? 0);
+    if (port < 1 || port > PORT_MAX)
       throw new RangeError(`--kafka must be host:port, separated by commas, got ${text}`);
+  }
   return brokers;
 }
 
 function loginIn({
   KAFKA_USERNAME,
   KAFKA_PASSWORD,
-  KAFKA_SASL_MECHANISM = "PLAIN",
+  KAFKA_SASL_MECHANISM,
 }: Environment): Pick<KafkaAddress, "login"> {
-  if (KAFKA_USERNAME === undefined && KAFKA_PASSWORD === undefined) return {};
-  const mechanism = SASL_MECHANISMS.find((name) => name === KAFKA_SASL_MECHANISM);
-  if (KAFKA_USERNAME === undefined || KAFKA_PASSWORD === undefined)
-    throw new RangeError("KAFKA_USERNAME and KAFKA_PASSWORD belong together");
+  const told = [KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_SASL_MECHANISM];
+  if (told.every((value) => value === undefined)) return {};
+  if (!KAFKA_USERNAME || !KAFKA_PASSWORD)
+    throw new RangeError("KAFKA_USERNAME and KAFKA_PASSWORD belong together, and none is empty");
+  const wanted = KAFKA_SASL_MECHANISM ?? "PLAIN";
+  const mechanism = SASL_MECHANISMS.find((name) => name === wanted);
   if (mechanism === undefined)
-    throw new RangeError(
-      `KAFKA_SASL_MECHANISM must be ${SASL_MECHANISMS.join(", ")}, got ${KAFKA_SASL_MECHANISM}`,
-    );
+    throw new RangeError(`KAFKA_SASL_MECHANISM must be ${SASL_MECHANISMS.join(", ")}, got ${wanted}`);
   return { login: { mechanism, username: KAFKA_USERNAME, password: KAFKA_PASSWORD } };
 }
 
 function passwordIn(file: string | undefined, { KAFKA_REST_PASSWORD }: Environment): string {
-  if (KAFKA_REST_PASSWORD !== undefined) return KAFKA_REST_PASSWORD;
-  if (file === undefined) throw new RangeError("--password-file or KAFKA_REST_PASSWORD must be given");
-  return secretOfFile(file);
+  if (file !== undefined) return secretOfFile(file);
+  if (KAFKA_REST_PASSWORD === undefined)
+    throw new RangeError("--password-file or KAFKA_REST_PASSWORD must be given");
+  return KAFKA_REST_PASSWORD;
 }

@@ -6,6 +6,7 @@ import { Catalogue } from "./catalogue.ts";
 import { ConsumerInstances } from "./consumer-instances.ts";
 import { hearErrors } from "./hear-errors.ts";
 import type { KafkaAddress } from "./kafka-address.ts";
+import { limited } from "./limited.ts";
 import type { Log } from "./log.ts";
 import { PartitionReaders } from "./partition-readers.ts";
 import { ProduceClients } from "./produce-clients.ts";
@@ -52,6 +53,9 @@ const LIMITS: BridgeLimits = {
   connectionsMax: 2_000,
   stopMsMax: 5_000,
 };
+
+/** For a Kafka that hangs. */
+const LEAVE_MS_MAX = 2_500;
 
 /** A bridge that listens. */
 export interface Bridge {
@@ -104,8 +108,8 @@ export async function startBridge({
     close: async () => {
       stop.abort();
       await door.close(bounds.stopMsMax);
-      await Promise.all([parts.instances.close(), parts.readers.close(), parts.produce.close()]);
-      await catalogue.close();
+      const left = [parts.instances, parts.readers, parts.produce, catalogue].map((part) => part.close());
+      await limited(Promise.all(left), LEAVE_MS_MAX).catch(() => undefined);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { stopOnSignal } from "../shared/stop-on-signal.ts";
 import { readFrontOptions, USAGE } from "./read-front-options.ts";
 import { startFront } from "./start-front.ts";
 
@@ -18,8 +19,7 @@ try {
     tell: (line) => void process.stderr.write(`redis-rest: ${line}\n`),
   });
   process.stdout.write(`ready ${front.url}\n`);
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => void front.close().then(() => process.exit(0)));
+  stopOnSignal(front.close);
 } catch (error) {
   process.stderr.write(`redis-rest: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(1);

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { RedisAddress } from "./redis-link.ts";
+import { listenOptions } from "../shared/listen-options.ts";
 import { secretOfFile } from "../shared/secret-file.ts";
 
 export const USAGE = `node bridge/redis-rest/main.ts --token-file FILE [--redis redis://127.0.0.1:6379] [--host 127.0.0.1] [--port 8079]
@@ -25,13 +26,9 @@ export function readFrontOptions(
       help: { type: "boolean", default: false },
     },
   });
-  const port = Number(values.port);
-  if (!/^\d{1,5}$/.test(values.port) || port > 65_535)
-    throw new RangeError(`--port must be in 0 … 65535, got ${values.port}`);
   return {
     help: values.help,
-    host: values.host,
-    port,
+    ...listenOptions(values),
     redis: readAddress(values.redis ?? environment["REDIS_URL"] ?? "redis://127.0.0.1:6379"),
     token: (): string => readToken(values["token-file"], environment),
   };
@@ -55,7 +52,7 @@ function readToken(
   file: string | undefined,
   { REDIS_REST_TOKEN }: Readonly<Record<string, string | undefined>>,
 ): string {
-  if (REDIS_REST_TOKEN !== undefined) return REDIS_REST_TOKEN;
-  if (file === undefined) throw new RangeError("--token-file or REDIS_REST_TOKEN must be given");
-  return secretOfFile(file);
+  if (file !== undefined) return secretOfFile(file);
+  if (REDIS_REST_TOKEN === undefined) throw new RangeError("--token-file or REDIS_REST_TOKEN must be given");
+  return REDIS_REST_TOKEN;
 }

@@ -66,13 +66,12 @@ export async function startKafkaServer(options: KafkaServerOptions): Promise<Run
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   await awaitEndOfLeftBehind(KAFKA, dir);
   const ports = options.ports ?? { client: await freePort(), controller: await freePort() };
-  const settingsPath = join(dir, SETTINGS_FILE);
   // A file, since arguments can be read by every user of the machine.
-  writeFileSync(settingsPath, settings(dir, ports, password), { mode: 0o600 });
+  writeFileSync(join(dir, SETTINGS_FILE), settings(ports, password), { mode: 0o600 });
   const classes = ["-cp", join(jars, "*")];
-  if (!existsSync(join(dir, "data", "meta.properties"))) await format(dir, classes, settingsPath, signal);
-  const args = [...HEAP, QUIET, TELLS_WHEN_READY, ...classes, "kafka.Kafka", settingsPath];
-  const child = spawn("java", args, { cwd: dir, stdio: ["ignore", "pipe", "pipe"] });
+  if (!existsSync(join(dir, "data", "meta.properties"))) await format(dir, classes, signal);
+  const args = [...HEAP, QUIET, TELLS_WHEN_READY, ...classes, "kafka.Kafka", SETTINGS_FILE];
+  const child = spawn("java", args, { cwd: dir, env: environment(), stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   for (const output of [child.stdout, child.stderr])
     output.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID_LENGTH_MAX)));
@@ -111,15 +110,15 @@ export async function startKafkaServer(options: KafkaServerOptions): Promise<Run
 async function format(
   dir: string,
   classes: readonly string[],
-  settingsPath: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const id = randomBytes(16).toString("base64url");
   // In one word: an id may begin with a dash.
-  const what = ["format", `--cluster-id=${id}`, "--config", settingsPath];
+  const what = ["format", `--cluster-id=${id}`, "--config", SETTINGS_FILE];
   const args = [QUIET, ...classes, "kafka.tools.StorageTool", ...what];
   try {
-    await promisify(execFile)("java", args, { cwd: dir, timeout: TIMEOUT_MS, ...(signal && { signal }) });
+    const where = { cwd: dir, env: environment(), timeout: TIMEOUT_MS };
+    await promisify(execFile)("java", args, { ...where, ...(signal && { signal }) });
   } catch (cause) {
     signal?.throwIfAborted();
     const said = (cause as { readonly stderr?: string }).stderr ?? "";
@@ -127,12 +126,18 @@ async function format(
   }
 }
 
+/** Where the locale has ASCII only, Java finds no file whose path has more. */
+function environment(): NodeJS.ProcessEnv {
+  return { ...process.env, LC_ALL: "C.UTF-8" };
+}
+
 /**
  * A cluster of one: topics of its own are kept once, nobody waits for others to join a group, and a
  * broker that was killed is back after three seconds instead of nine.
  */
-function settings(dir: string, { client, controller, told = client }: KafkaPorts, password: string): string {
-  const login = `org.apache.kafka.common.security.plain.PlainLoginModule required username="${KAFKA_USERNAME}" password="${password}" user_${KAFKA_USERNAME}="${password}";`;
+function settings({ client, controller, told = client }: KafkaPorts, password: string): string {
+  const quoted = `"${password.replaceAll(/["\\]/g, "\\$&")}"`;
+  const login = `org.apache.kafka.common.security.plain.PlainLoginModule required username="${KAFKA_USERNAME}" password=${quoted} user_${KAFKA_USERNAME}=${quoted};`;
   return [
     "process.roles=broker,controller",
     "node.id=1",
@@ -145,9 +150,10 @@ function settings(dir: string, { client, controller, told = client }: KafkaPorts
     "sasl.enabled.mechanisms=PLAIN",
     "sasl.mechanism.inter.broker.protocol=PLAIN",
     "sasl.mechanism.controller.protocol=PLAIN",
-    `listener.name.client.plain.sasl.jaas.config=${login}`,
-    `listener.name.controller.plain.sasl.jaas.config=${login}`,
-    `log.dirs=${join(dir, "data")}`,
+    `listener.name.client.plain.sasl.jaas.config=${escaped(login)}`,
+    `listener.name.controller.plain.sasl.jaas.config=${escaped(login)}`,
+    // In its own folder: a list of whole paths can have no comma in one.
+    "log.dirs=data",
     "auto.create.topics.enable=false",
     "offsets.topic.num.partitions=1",
     "offsets.topic.replication.factor=1",
@@ -159,6 +165,13 @@ function settings(dir: string, { client, controller, told = client }: KafkaPorts
     "broker.heartbeat.interval.ms=1000",
     "",
   ].join("\n");
+}
+
+/** Of a file of properties, which is Latin-1 and has its own use for a backslash. */
+function escaped(text: string): string {
+  return text.replaceAll(/[\\\u0080-\uffff]/g, (unit) =>
+    unit === "\\" ? "\\\\" : `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 function reasonIn(said: string): string {

@@ -175,6 +175,21 @@ describe("a consumer of a group", () => {
     expect(await take("third", 3)).toEqual(["b", "c", "d"]);
   });
 
+  it("says so where a partition isn't there, or nothing was committed", async () => {
+    const topic = newTopic();
+    await at.client.producer().produce(topic, "a", { partition: 0 });
+    const path = `/consume/group-${topic}/one`;
+    expect((await at.post(path, { topic, timeout: 2_000 })).status).toBe(200);
+    const commit = { topic, partition: 77, offset: 1 };
+    expect((await at.post(`/commit/group-${topic}/one`, commit)).status).toBe(404);
+    const none = { "kafka-auto-offset-reset": "none" };
+    const asked = await at.post(`/consume/other-${topic}/one`, { topic, timeout: 5_000 }, none);
+    expect(asked).toMatchObject({
+      status: 404,
+      body: { error: expect.stringContaining("no committed offset") as string },
+    });
+  });
+
   it("commits by itself what it was given, and nothing else", async () => {
     const topic = newTopic();
     const group = { consumerGroupId: `group-${topic}`, instanceId: "one" };

@@ -1,9 +1,10 @@
 import { Kafka } from "@upstash/kafka";
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, inject, it } from "vitest";
-import { endKafkaOf, startKafkaServer } from "../../scripts/runtime/kafka-server.ts";
+import { startBridge } from "../../bridge/kafka-rest/start-bridge.ts";
+import { endKafkaOf, KAFKA_USERNAME, startKafkaServer } from "../../scripts/runtime/kafka-server.ts";
 import { launchScript, type LaunchedScript } from "../support/platforms/launched-script.ts";
 import { until } from "../support/until.ts";
 
@@ -63,6 +64,32 @@ describe("npm start -- --kafka", () => {
       expect(second.stderr()).toContain("Kafka died; everything stops");
     },
   );
+});
+
+describe("a broker of ours", () => {
+  it("starts in any folder and with any password, and again", { timeout: 120_000 }, async () => {
+    const dir = join(folder, "müller, play head", "kafka");
+    const password = String.raw`pass"wörd\with a \n and =`;
+    const login = { username: "tests", password: "another-password-for-the-tests" } as const;
+    for (const offset of [0, 1]) {
+      const server = await startKafkaServer({ dir, jars: inject("kafkaJars"), password });
+      const bridge = await startBridge({
+        kafka: {
+          brokers: [`127.0.0.1:${server.ports.client}`],
+          login: { mechanism: "PLAIN", username: KAFKA_USERNAME, password },
+        },
+        login,
+        port: 0,
+        createPartitions: 1,
+        log: () => undefined,
+      });
+      const told = await new Kafka({ url: bridge.url, ...login }).producer().produce("kept", "x");
+      expect(told.offset).toBe(offset);
+      await bridge.close();
+      await server.stop();
+    }
+    expect(existsSync(join(dir, "data", "meta.properties"))).toBe(true);
+  });
 });
 
 describe("a broker of ours that a launcher has left behind", () => {

@@ -25,6 +25,22 @@ describe("limits", () => {
     await until("the end is told", () => at.log().join().includes('"why":"idle"'));
   });
 
+  it("count an instance until it has left Kafka, and a commit as a sign of life", async () => {
+    const at = await start({ instancesMax: 1, instanceIdleMsMax: 2_500 });
+    const topic = newTopic();
+    const consume = async (instance: string): Promise<number> =>
+      (await at.post(`/consume/group-${topic}/${instance}`, { topic, timeout: 1_000 })).status;
+    expect(await consume("a")).toBe(200);
+    const removed = at.post(`/delete-consumer/group-${topic}/a`);
+    expect(await consume("b")).toBe(503);
+    await removed;
+    expect(await consume("b")).toBe(200);
+    for (let commits = 0; commits < 8; commits += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect((await at.post(`/commit/group-${topic}/b`)).status).toBe(200);
+    }
+  });
+
   it("let one call of an instance wait, and hold it to its topics", async () => {
     const at = await start({});
     const [topic, other] = [newTopic(), newTopic()];
@@ -58,6 +74,36 @@ describe("limits", () => {
     const many = Array.from({ length: 4 }, () => ({ topic, value: "x" }));
     expect((await at.post("/produce", many)).status).toBe(413);
     expect((await at.post("/produce", many.slice(1))).status).toBe(200);
+  });
+
+  it("count what a body becomes, not only its bytes", async () => {
+    const at = await start({ heldBytesMax: 100_000 });
+    const topic = newTopic();
+    const headers = Array.from({ length: 100 }, () => ({ key: "", value: "" }));
+    const many = Array.from({ length: 5 }, () => ({ topic, value: "", headers }));
+    expect((await at.post("/produce", { topic, value: "x".repeat(20_000) })).status).toBe(200);
+    expect(JSON.stringify(many).length).toBeLessThan(20_000);
+    expect((await at.post("/produce", many)).status).toBe(503);
+    expect((await at.post("/produce", many.slice(3))).status).toBe(200);
+  });
+
+  it("keep no place for a client that has gone while it waited", async () => {
+    const at = await start({});
+    const topic = newTopic();
+    const path = `/consume/group-${topic}/one`;
+    expect((await at.post(path, { topic, timeout: 2_000 })).status).toBe(200);
+    const gone = new AbortController();
+    const lost = fetch(at.url + path, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa("tests:another-password-for-the-tests")}` },
+      body: JSON.stringify({ topic, timeout: 9_000 }),
+      signal: gone.signal,
+    }).catch(() => null);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    gone.abort();
+    await lost;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect((await at.post(path, { topic, timeout: 10 })).status).toBe(200);
   });
 
   it("give back what a client that has gone was not told", async () => {

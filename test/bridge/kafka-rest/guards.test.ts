@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { basicCheck } from "../../../bridge/kafka-rest/basic-auth.ts";
@@ -226,5 +229,35 @@ describe("options", () => {
       }).kafka(),
     ).toThrow("KAFKA_SASL_MECHANISM");
     expect(() => readBridgeOptions([], {}).login()).toThrow("--password-file or KAFKA_REST_PASSWORD");
+    for (const broker of ["b1:0", "b1:65536", "b1:9092,", ""])
+      expect(() => readBridgeOptions(["--kafka", broker], {}).kafka()).toThrow("--kafka must be host:port");
+  });
+
+  it("leave nothing open that was meant to be closed", () => {
+    // An empty host would be every address of the machine.
+    expect(() => readBridgeOptions(["--host", ""], {})).toThrow("--host must not be empty");
+    for (const value of ["true", "1", "ON", ""])
+      expect(() => readBridgeOptions([], { KAFKA_TLS: value })).toThrow("KAFKA_TLS must be on or off");
+    expect(readBridgeOptions([], { KAFKA_TLS: "off" }).kafka()).toEqual({ brokers: ["127.0.0.1:9092"] });
+    expect(() => readBridgeOptions([], { KAFKA_SASL_MECHANISM: "PLAIN" }).kafka()).toThrow("belong together");
+    expect(() => readBridgeOptions([], { KAFKA_USERNAME: "", KAFKA_PASSWORD: "x" }).kafka()).toThrow(
+      "KAFKA_USERNAME",
+    );
+  });
+
+  it("on the command line come before the environment", () => {
+    const folder = mkdtempSync(join(tmpdir(), "playhead-kafka-rest-"));
+    try {
+      const file = join(folder, "password");
+      writeFileSync(file, "the-password-in-the-file\n");
+      const environment = { KAFKA_REST_PASSWORD: "the-password-of-the-environment" };
+      expect(readBridgeOptions(["--password-file", file], environment).login().password).toBe(
+        "the-password-in-the-file",
+      );
+      writeFileSync(file, "no certificate");
+      expect(() => readBridgeOptions(["--ca", file], {}).kafka()).toThrow("holds no certificate");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProduceTimeout, type KafkaMessage } from "../../../bridge/kafka-rest/produce-clients.ts";
 import { ProduceLane } from "../../../bridge/kafka-rest/produce-lane.ts";
+import { FrontError } from "../../../bridge/shared/front-error.ts";
 
 const message = (name: string): KafkaMessage => ({
   topic: "t",
@@ -99,6 +100,14 @@ describe("a lane", () => {
     partition.asked[0]?.end(new ProduceTimeout("late"));
     expect(await Promise.all(puts)).toEqual(["status 502", "status 502"]);
     expect(partition.asked.length).toBe(1);
+  });
+
+  it("tells of what was not sent that it was not", async () => {
+    const partition = new Partition();
+    const put = partition.put("a");
+    await turn();
+    partition.asked[0]?.end(new FrontError(503, "not sent"));
+    expect(await put).toBe("status 503");
   });
 
   it("doesn't begin with what nobody waits for any more", async () => {
