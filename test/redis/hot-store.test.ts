@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeCauses } from "../../src/contracts/errors.ts";
 import { RemoteHotStore } from "../../src/history/biz/remote-hot-store.ts";
 import type { RemoteValues } from "../../src/history/biz/remote-values.ts";
 import { describeHotStore } from "../history/support/hot-store-contract.ts";
@@ -55,8 +56,19 @@ describe("values in Redis", () => {
     const of = recordOf({ userId: "read-back" });
     await values().put("a", [of]);
     await values().drop("a", [of]);
-    expect(await values().get("a", [of, { ...of, itemId: "other" }])).toEqual([of, null]);
+    expect(await values().recall("a", [{ ...of, rev: of.rev - 1 }])).toEqual([of]);
+    expect(await redis.native.pttl(key("read-back"))).toBeGreaterThan(0);
+    expect(await values().recall("a", [of, { ...of, itemId: "other" }])).toEqual([of, null]);
     expect(await redis.native.pttl(key("read-back"))).toBe(-1);
+  });
+
+  it("are in no failure of theirs", async () => {
+    await redis.native.set("hot:who:items", "no sorted set");
+    const failure = await values()
+      .put("a", [recordOf({ userId: "who", deviceId: "what" })])
+      .catch((error: unknown) => error);
+    expect(describeCauses(failure)).toContain("WRONGTYPE");
+    expect(describeCauses(failure)).not.toMatch(/who|redis\.call\('SET'/);
   });
 
   it("expire at different times", async () => {

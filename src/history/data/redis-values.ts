@@ -1,4 +1,4 @@
-import { Redis } from "@upstash/redis/cloudflare";
+import { errors, Redis } from "@upstash/redis/cloudflare";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { HashRing } from "../../resilience/hash/hash-ring.ts";
@@ -25,6 +25,8 @@ const KEPT_JITTER = 0.25;
 /** How long it is remembered that a user was erased: longer than any call is on its way. */
 const ERASED_KEPT_MS = 86_400_000;
 const KEYS_PER_DELETE = 1_000;
+const COMMAND_FOLLOWS = ", command was: ";
+const SAID_CHARS_MAX = 200;
 
 /**
  * Values in Redis, over REST: one key a record, a sorted set of a user's items, and for a day the
@@ -169,8 +171,16 @@ export class RedisValues implements RemoteValues {
       attemptsMax: 1,
       deadlineAtMs: Number.POSITIVE_INFINITY,
     } as const;
-    return known.guard.call("call Redis", plan, () => call(known.redis));
+    return known.guard.call("call Redis", plan, () => call(known.redis).catch(throwWithoutValues));
   }
+}
+
+/** What the client says of a failure has the whole command in it, and what can't be read as well. */
+function throwWithoutValues(error: unknown): never {
+  if (error instanceof errors.UpstashJSONParseError) throw new Error("Redis answered no JSON");
+  if (!(error instanceof errors.UpstashError)) throw error;
+  const [said = ""] = error.message.split(COMMAND_FOLLOWS);
+  throw new Error(said.slice(0, SAID_CHARS_MAX));
 }
 
 function keyOf(userId: string, item: string): string {
