@@ -103,6 +103,20 @@ describe("values in Redis", () => {
     expect(await redis.native.pttl("hot:erased:erased")).toBeGreaterThan(0);
   });
 
+  it("are found by an erasure as long as they are there, whatever else of the user has gone", async () => {
+    const [pending, confirmed] = ["m1", "m2"].map((itemId) => recordOf({ userId: "stray", itemId }));
+    if (pending === undefined || confirmed === undefined) throw new Error("two were made");
+    await values().put("a", [pending, confirmed]);
+    await values().drop("a", [confirmed]);
+    expect(await redis.native.pttl("hot:stray:items")).toBe(-1);
+    await values().drop("a", [pending]);
+    expect(await redis.native.pttl("hot:stray:items")).toBeGreaterThan(4_500_000);
+    await values().recall("a", [pending]);
+    expect(await redis.native.pttl("hot:stray:items")).toBe(-1);
+    await values().forget("stray", []);
+    expect(await redis.native.keys("hot:stray:*")).toEqual(["hot:stray:erased"]);
+  });
+
   it("say whether they may be evicted", async () => {
     expect(await values().evictionPolicies()).toEqual(new Map([["a", "noeviction"]]));
     await redis.native.config("SET", "maxmemory-policy", "allkeys-lru");

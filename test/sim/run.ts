@@ -12,9 +12,9 @@ import { areTooManyAnew, REALTIME_COUNTERS } from "./realtime/realtime-counters.
 import { simulateRealtime } from "./realtime/realtime-sim.ts";
 
 /*
- * npm run test:sim
- * [-- --only history|history-kafka|history-redis|ledger|ledger-long|ledger-switched|realtime] [--seeds N]
- * [--from N] [--seed N [--fault NAME]]: simulates the history, the ledgers and realtime from many
+ * npm run test:sim [-- --only PROFILE] [--seeds N] [--from N] [--seed N [--fault NAME]], where
+ * PROFILE is one of history, history-kafka, history-redis, ledger, ledger-long, ledger-switched
+ * and realtime: simulates the history, the ledgers and realtime from many
  * seeds, one thread a core, or replays one, where NAME is a known fault of the history whose
  * trouble is to be on. Bounded in seeds and in time; ends with 1 if a seed fails, if time ran out
  * before the seeds did, or if something never happened, or too often.

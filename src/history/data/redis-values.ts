@@ -94,10 +94,9 @@ export class RedisValues implements RemoteValues {
   }
 
   async recall(endpoint: string, states: readonly ValueKey[]): Promise<readonly (HistoryRecord | null)[]> {
-    const positions = states.flatMap(({ atMs, rev }) => [String(atMs), String(rev)]);
-    const found = await this.#call(endpoint, "read", (redis) =>
-      redis.eval(RECALL, states.map(valueKey), positions),
-    );
+    const keys = states.flatMap((state) => [valueKey(state), itemsKey(state.userId)]);
+    const args = states.flatMap((state) => [String(state.atMs), String(state.rev), itemName(state)]);
+    const found = await this.#call(endpoint, "read", (redis) => redis.eval(RECALL, keys, args));
     return this.#readAll(states, found);
   }
 
@@ -175,7 +174,10 @@ export class RedisValues implements RemoteValues {
   }
 }
 
-/** What the client says of a failure has the whole command in it, and what can't be read as well. */
+/**
+ * What the client says of a failure has the whole command in it, and of what it can't read the
+ * beginning.
+ */
 function throwWithoutValues(error: unknown): never {
   if (error instanceof errors.UpstashJSONParseError) throw new Error("Redis answered no JSON");
   if (!(error instanceof errors.UpstashError)) throw error;
