@@ -137,17 +137,18 @@ export class RedisValues implements RemoteValues {
     );
   }
 
+  /** The names of all endpoints. */
+  get names(): readonly string[] {
+    return [...this.#endpoints.keys()];
+  }
+
   /**
-   * What each endpoint does where it is full, by its own words; null where it doesn't say. Only
+   * What an endpoint does where it is full, by its own words; null where it doesn't say. Only
    * `noeviction` keeps what is pending.
    */
-  async evictionPolicies(): Promise<ReadonlyMap<string, string | null>> {
-    const policies = new Map<string, string | null>();
-    for (const endpoint of this.#endpoints.keys()) {
-      const info = await this.#call(endpoint, "read", (redis) => redis.exec<unknown>(["INFO", "memory"]));
-      policies.set(endpoint, /maxmemory_policy:(\S+)/.exec(String(info))?.[1] ?? null);
-    }
-    return policies;
+  async evictionPolicy(endpoint: string): Promise<string | null> {
+    const info = await this.#call(endpoint, "read", (redis) => redis.exec<unknown>(["INFO", "memory"]));
+    return /maxmemory_policy:(\S+)/.exec(String(info))?.[1] ?? null;
   }
 
   #read(key: RecordKey, value: unknown): HistoryRecord | null {

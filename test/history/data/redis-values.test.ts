@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { describeCauses } from "../../../src/contracts/errors.ts";
+import { checkHotStore } from "../../../src/history/data/check-hot-store.ts";
 import { RedisValues } from "../../../src/history/data/redis-values.ts";
 import { recordOf } from "../../support/databases/history-records.ts";
 import { testGuard } from "../../support/workers/test-guard.ts";
@@ -42,4 +43,15 @@ describe("values in Redis", () => {
     expect(failure).toBeInstanceOf(Error);
     expect(describeCauses(failure)).not.toContain("some-user");
   });
+});
+
+it("the check of endpoints says what each does, also where another doesn't answer", async () => {
+  const values = valuesOver(
+    () => Response.error(),
+    () => Response.json({ result: "# Memory\r\nmaxmemory_policy:allkeys-lru\r\n" }),
+  );
+  const told: unknown[] = [];
+  const logger = { error: (...line: unknown[]) => void told.push(line), warn: () => undefined };
+  await expect(checkHotStore(values, logger)).rejects.toThrow("call Redis");
+  expect(told).toEqual([["hot store may evict what is pending", { endpoint: "e1", policy: "allkeys-lru" }]]);
 });
