@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeCauses } from "../../src/contracts/errors.ts";
 import { RemoteHotStore } from "../../src/history/biz/remote-hot-store.ts";
 import type { RemoteValues } from "../../src/history/biz/remote-values.ts";
 import { describeHotStore } from "../history/support/hot-store-contract.ts";
@@ -64,6 +65,15 @@ describe("values in Redis", () => {
     expect(await redis.native.pttl(key("recalled"))).toBe(-1);
   });
 
+  it("are in no failure of theirs", async () => {
+    await redis.native.set("hot:who:items", "no sorted set");
+    const failure = await values()
+      .put("a", [recordOf({ userId: "who", deviceId: "what" })])
+      .catch((error: unknown) => error);
+    expect(describeCauses(failure)).toContain("WRONGTYPE");
+    expect(describeCauses(failure)).not.toMatch(/who|redis\.call\('SET'/);
+  });
+
   it("expire at different times", async () => {
     const all = Array.from({ length: 20 }, (_, index) => recordOf({ userId: "jitter", itemId: `m${index}` }));
     await values().put("a", all);
@@ -102,10 +112,24 @@ describe("values in Redis", () => {
     expect(await redis.native.pttl("hot:erased:erased")).toBeGreaterThan(0);
   });
 
+  it("are found by an erasure as long as they are there, whatever else of the user has gone", async () => {
+    const [pending, confirmed] = ["m1", "m2"].map((itemId) => recordOf({ userId: "stray", itemId }));
+    if (pending === undefined || confirmed === undefined) throw new Error("two were made");
+    await values().put("a", [pending, confirmed]);
+    await values().drop("a", [confirmed]);
+    expect(await redis.native.pttl("hot:stray:items")).toBe(-1);
+    await values().drop("a", [pending]);
+    expect(await redis.native.pttl("hot:stray:items")).toBeGreaterThan(4_500_000);
+    await values().recall("a", [pending]);
+    expect(await redis.native.pttl("hot:stray:items")).toBe(-1);
+    await values().forget("stray", []);
+    expect(await redis.native.keys("hot:stray:*")).toEqual(["hot:stray:erased"]);
+  });
+
   it("say whether they may be evicted", async () => {
-    expect(await values().evictionPolicies()).toEqual(new Map([["a", "noeviction"]]));
+    expect(await values().evictionPolicy("a")).toBe("noeviction");
     await redis.native.config("SET", "maxmemory-policy", "allkeys-lru");
-    expect(await values().evictionPolicies()).toEqual(new Map([["a", "allkeys-lru"]]));
+    expect(await values().evictionPolicy("a")).toBe("allkeys-lru");
     await redis.native.config("SET", "maxmemory-policy", "noeviction");
   });
 

@@ -144,7 +144,8 @@ export class RemoteHotStore implements HotStore {
     const { unloaded } = this.#deps.durable;
     const wanted = [...new Set(userIds)].filter((userId) => unloaded.has(userId));
     if (wanted.length === 0) return undefined;
-    return Promise.all(wanted.map((userId) => this.#loadUser(userId))).then(() => undefined);
+    this.#loadUsers(wanted.filter((userId) => !this.#loading.has(userId)));
+    return Promise.all(wanted.flatMap((userId) => this.#loading.get(userId) ?? [])).then(() => undefined);
   }
 
   async collect(
@@ -325,10 +326,14 @@ export class RemoteHotStore implements HotStore {
     this.#unsaved.delete(userId);
   }
 
-  #loadUser(userId: string): Promise<void> {
-    const loading = this.#loading.get(userId) ?? this.#load(this.#deps.durable.unloaded.ofUser(userId));
-    this.#loading.set(userId, loading);
-    return loading.finally(() => this.#loading.delete(userId));
+  /** All in as few calls as can be: there may be hundreds of users, and six calls at once. */
+  #loadUsers(userIds: readonly string[]): void {
+    if (userIds.length === 0) return;
+    const { unloaded } = this.#deps.durable;
+    const loading = this.#load(userIds.flatMap((userId) => unloaded.ofUser(userId))).finally(() => {
+      for (const userId of userIds) this.#loading.delete(userId);
+    });
+    for (const userId of userIds) this.#loading.set(userId, loading);
   }
 
   /** Reads values back; those that can't be had now stay as they are. Never throws. */

@@ -5,6 +5,11 @@
 
 const POSITION = "'^(%d+):(%d+):'";
 
+/*
+ * The items of a user, by when their values go, in ms: what an erasure finds them by. One without a
+ * lifetime is at infinity, and as long as there is any its user's items have no lifetime either.
+ */
+
 /**
  * Keeps each value, without a lifetime, and notes the item with its user's; unless a newer state is
  * there that is pending itself: one with a lifetime isn't. Answers the places of those that are not
@@ -23,7 +28,7 @@ for i = 0, #KEYS / 3 - 1 do
     a, r = tonumber(a or -1), tonumber(r or -1)
     if at > a or (at == a and rev >= r) then
       redis.call('SET', key, ARGV[4 * i + 3])
-      redis.call('ZADD', items, at, ARGV[4 * i + 4])
+      redis.call('ZADD', items, '+inf', ARGV[4 * i + 4])
       redis.call('PERSIST', items)
     else
       refused[#refused + 1] = i
@@ -34,28 +39,35 @@ return refused`;
 
 /**
  * Values, of which those have no lifetime from now on that are of a state or of one before it.
- * KEYS: theirs. ARGV: of each state at and rev.
+ * KEYS: of each state the value's, the items of its user. ARGV: of each at, rev, item.
  */
 export const RECALL = `
 local values = {}
-for i = 1, #KEYS do
-  local known = redis.call('GET', KEYS[i])
-  values[i] = known
+for i = 0, #KEYS / 2 - 1 do
+  local key, items = KEYS[2 * i + 1], KEYS[2 * i + 2]
+  local known = redis.call('GET', key)
+  values[i + 1] = known
   if known then
-    local at, rev = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+    local at, rev = tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2])
     local a, r = string.match(known, ${POSITION})
     a, r = tonumber(a), tonumber(r)
-    if not a or a < at or (a == at and r <= rev) then redis.call('PERSIST', KEYS[i]) end
+    if not a or a < at or (a == at and r <= rev) then
+      redis.call('PERSIST', key)
+      redis.call('ZADD', items, '+inf', ARGV[3 * i + 3])
+      redis.call('PERSIST', items)
+    end
   end
 end
 return values`;
 
 /**
  * Gives a lifetime to each value that is of a state or of one before it. KEYS: of each state the
- * value's, the items of its user. ARGV: of each at, rev, the lifetime in ms, item; the items live
- * as long as any of the values.
+ * value's, the items of its user. ARGV: of each at, rev, the lifetime in ms, item. Items whose
+ * values have gone go as well.
  */
 export const DROP = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for i = 0, #KEYS / 2 - 1 do
   local key, items = KEYS[2 * i + 1], KEYS[2 * i + 2]
   local at, rev = tonumber(ARGV[4 * i + 1]), tonumber(ARGV[4 * i + 2])
@@ -66,8 +78,11 @@ for i = 0, #KEYS / 2 - 1 do
     a, r = tonumber(a), tonumber(r)
     if a < at or (a == at and r <= rev) then
       redis.call('PEXPIRE', key, ARGV[4 * i + 3])
-      redis.call('ZADD', items, a, ARGV[4 * i + 4])
-      redis.call('PEXPIRE', items, ARGV[4 * i + 3] * 2)
+      redis.call('ZREMRANGEBYSCORE', items, '-inf', now)
+      redis.call('ZADD', items, now + ARGV[4 * i + 3], ARGV[4 * i + 4])
+      if redis.call('ZCOUNT', items, '+inf', '+inf') == 0 then
+        redis.call('PEXPIRE', items, ARGV[4 * i + 3] * 2)
+      end
     end
   end
 end

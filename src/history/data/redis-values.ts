@@ -1,4 +1,4 @@
-import { Redis } from "@upstash/redis/cloudflare";
+import { errors, Redis } from "@upstash/redis/cloudflare";
 import { CodedError } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { HashRing } from "../../resilience/hash/hash-ring.ts";
@@ -25,6 +25,8 @@ const KEPT_JITTER = 0.25;
 /** How long it is remembered that a user was erased: longer than any call is on its way. */
 const ERASED_KEPT_MS = 86_400_000;
 const KEYS_PER_DELETE = 1_000;
+const COMMAND_FOLLOWS = ", command was: ";
+const SAID_CHARS_MAX = 200;
 
 /**
  * Values in Redis, over REST: one key a record, a sorted set of a user's items, and for a day the
@@ -92,10 +94,9 @@ export class RedisValues implements RemoteValues {
   }
 
   async recall(endpoint: string, states: readonly ValueKey[]): Promise<readonly (HistoryRecord | null)[]> {
-    const positions = states.flatMap(({ atMs, rev }) => [String(atMs), String(rev)]);
-    const found = await this.#call(endpoint, "read", (redis) =>
-      redis.eval(RECALL, states.map(valueKey), positions),
-    );
+    const keys = states.flatMap((state) => [valueKey(state), itemsKey(state.userId)]);
+    const args = states.flatMap((state) => [String(state.atMs), String(state.rev), itemName(state)]);
+    const found = await this.#call(endpoint, "read", (redis) => redis.eval(RECALL, keys, args));
     return this.#readAll(states, found);
   }
 
@@ -136,17 +137,18 @@ export class RedisValues implements RemoteValues {
     );
   }
 
+  /** The names of all endpoints. */
+  get names(): readonly string[] {
+    return [...this.#endpoints.keys()];
+  }
+
   /**
-   * What each endpoint does where it is full, by its own words; null where it doesn't say. Only
+   * What an endpoint does where it is full, by its own words; null where it doesn't say. Only
    * `noeviction` keeps what is pending.
    */
-  async evictionPolicies(): Promise<ReadonlyMap<string, string | null>> {
-    const policies = new Map<string, string | null>();
-    for (const endpoint of this.#endpoints.keys()) {
-      const info = await this.#call(endpoint, "read", (redis) => redis.exec<unknown>(["INFO", "memory"]));
-      policies.set(endpoint, /maxmemory_policy:(\S+)/.exec(String(info))?.[1] ?? null);
-    }
-    return policies;
+  async evictionPolicy(endpoint: string): Promise<string | null> {
+    const info = await this.#call(endpoint, "read", (redis) => redis.exec<unknown>(["INFO", "memory"]));
+    return /maxmemory_policy:(\S+)/.exec(String(info))?.[1] ?? null;
   }
 
   #read(key: RecordKey, value: unknown): HistoryRecord | null {
@@ -169,8 +171,19 @@ export class RedisValues implements RemoteValues {
       attemptsMax: 1,
       deadlineAtMs: Number.POSITIVE_INFINITY,
     } as const;
-    return known.guard.call("call Redis", plan, () => call(known.redis));
+    return known.guard.call("call Redis", plan, () => call(known.redis).catch(throwWithoutValues));
   }
+}
+
+/**
+ * What the client says of a failure has the whole command in it, and of what it can't read the
+ * beginning.
+ */
+function throwWithoutValues(error: unknown): never {
+  if (error instanceof errors.UpstashJSONParseError) throw new Error("Redis answered no JSON");
+  if (!(error instanceof errors.UpstashError)) throw error;
+  const [said = ""] = error.message.split(COMMAND_FOLLOWS);
+  throw new Error(said.slice(0, SAID_CHARS_MAX));
 }
 
 function keyOf(userId: string, item: string): string {

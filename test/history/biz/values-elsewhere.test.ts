@@ -208,6 +208,20 @@ describe("a shard whose values are elsewhere", () => {
     expect(sent).toHaveLength(1);
   });
 
+  it("reads what the job has come for in one call, however many users it is of", async () => {
+    const { start, values } = shardWithValues();
+    const users = Array.from({ length: 20 }, (_, index) => `user-${index}`);
+    const shard = start();
+    for (const userId of users) await shard.report(userId, beat("film", 1));
+    const again = start();
+    values.calls.length = 0;
+    const keys = users.map((userId) => ({ ...keyOf("film"), userId }));
+    // Who comes meanwhile for one of them waits for the same call.
+    const [records] = await Promise.all([again.collect(keys, LOG_FORMAT), positions(again, "user-0")]);
+    expect(records).toHaveLength(users.length);
+    expect(values.calls.filter((call) => call === "recall")).toHaveLength(1);
+  });
+
   it("gives the job what the endpoint has lost while it is in memory, and says so", async () => {
     const { start, values, failures, losses } = shardWithValues();
     const shard = start();
