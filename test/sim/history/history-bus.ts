@@ -141,17 +141,22 @@ class SimPuller {
     const { storage } = object;
     const { kernel, mutation } = this.#world.options;
     const { bus = {} } = mutation;
-    const handOver = this.#watch.handOver((messages, isDead) => this.#handOver(messages, isDead));
+    // An instance that has died goes on with nothing: what it had asked may still be answered.
+    const { life } = object.process;
+    const isDead = (): boolean => object.process.life !== life;
+    const handOver = this.#watch.handOver((messages, areDead) =>
+      isDead() ? new Promise(() => undefined) : this.#handOver(messages, areDead),
+    );
     const ask = <T>(what: string, effect: () => T): Promise<T> =>
-      object.leave(what, CALL_TIMEOUT_MS.queue, effect);
+      isDead() ? new Promise(() => undefined) : object.leave(what, CALL_TIMEOUT_MS.queue, effect);
     const busPartition: BusPartition = {
       fetch: (offset) => ask("read from Kafka", () => partition.fetch(offset)),
       ends: () => ask("ask for offsets", () => ({ first: partition.first, next: partition.next })),
       isGone: () => ask("ask for partitions", () => false),
     };
-    const store = this.#watch.store(
-      pullerPlaceStore(storage.kv, () => new Promise((resolve) => storage.whenDurable(resolve))),
-    );
+    const kept = pullerPlaceStore(storage.kv, () => new Promise((resolve) => storage.whenDurable(resolve)));
+    const store = this.#watch.store(kept);
+    const fenced = { ...store, write: (place: BusPlace) => (isDead() ? undefined : store.write(place)) };
     const alarm: PullerAlarm = {
       at: async () => storage.alarmAtMs,
       set: async (atMs) => storage.setAlarm(atMs),
@@ -159,7 +164,7 @@ class SimPuller {
     const reader = new BusReader({
       name,
       partition: bus.partition?.(busPartition) ?? busPartition,
-      store: bus.store?.(store) ?? store,
+      store: bus.store?.(fenced) ?? fenced,
       handOver: bus.handOver?.(handOver) ?? handOver,
       now: kernel.now,
       onFailure: (what, error) => this.#failed(what, error),
