@@ -347,7 +347,10 @@ export class ClientRules {
     const bad = reports.filter((_, index) => rejected.has(index));
     if (bad.length > 0)
       this.#tell({ type: "not reported", reports: bad, problem: { code: "INVALID", status: 422 } });
-    const changes = winners.map((entry): Change => ({ entry }));
+    // A shard that has just begun anew may have judged by less than this device was told.
+    const changes = winners
+      .filter((entry) => (this.copy.find(entry)?.watchedAt ?? 0) <= entry.watchedAt)
+      .map((entry): Change => ({ entry }));
     for (const change of changes) this.copy.apply(change);
     if (changes.length > 0) this.#tell({ type: "changed", changes, isAnew: false });
     if (receipt.nextReportMs !== undefined) this.#tell({ type: "pace", nextReportMs: receipt.nextReportMs });

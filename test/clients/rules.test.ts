@@ -442,6 +442,19 @@ describe("reports", () => {
     expect(itemsOf(other)).toEqual([]);
   });
 
+  it("that lost bring no entry that is older than what is known already", () => {
+    const device = new Device().live();
+    device.hears(OPS.changed, changed("y", { entry: entry("a", 9) }));
+    device.do({ type: "report", reports: [report("a"), report("b")] });
+    const superseded = [entry("a", 8, 2), entry("b", 8, 3)];
+    device.take();
+    device.hears(OPS.report, { accepted: 2, ignored: 0, superseded }, device.sent.at(-1)?.seq);
+    expect(device.rules.copy.list()).toEqual([entry("a", 9), entry("b", 8, 3)]);
+    expect(device.take().told.filter(({ type }) => type === "changed")).toMatchObject([
+      { changes: [{ entry: entry("b", 8, 3) }] },
+    ]);
+  });
+
   it("that lost are not shown because the news of them are slower than the ack", () => {
     const device = new Device().live().do({ type: "report", reports: [report("a"), report("b")] });
     const superseded = [entry("a", 9), entry("b", 9)];
