@@ -444,10 +444,9 @@ describe("reports", () => {
 
   it("that lost bring no entry that is older than what is known already", () => {
     const device = new Device().live();
-    device.hears(OPS.changed, changed("y", { entry: entry("a", 9) }));
+    device.hears(OPS.changed, changed("y", { entry: entry("a", 9) })).take();
     device.do({ type: "report", reports: [report("a"), report("b")] });
     const superseded = [entry("a", 8, 2), entry("b", 8, 3)];
-    device.take();
     device.hears(OPS.report, { accepted: 2, ignored: 0, superseded }, device.sent.at(-1)?.seq);
     expect(device.rules.copy.list()).toEqual([entry("a", 9), entry("b", 8, 3)]);
     expect(device.take().told.filter(({ type }) => type === "changed")).toMatchObject([

@@ -133,7 +133,7 @@ export class Shard {
       ...deps,
       listeners: this.#listeners,
       newsOf: (userId, untold) => newsOf({ ...deps, durable, views }, userId, untold),
-      tell: (comet, news) => this.#tellDurable(comet, news),
+      tell: hot.isRemote ? (comet, news) => this.#tellDurable(comet, news) : deps.tellComet,
       onFailed: afterCommit,
     });
     const writing = {
@@ -470,7 +470,7 @@ export class Shard {
 
   /** What is in the log may wait for its value to be elsewhere as well: only then it is told. */
   async #tellDurable(comet: string, news: readonly UserNews[]): Promise<readonly string[]> {
-    if (this.#hot.isRemote) await Promise.all(news.map(async ({ userId }) => this.#hot.durable(userId)));
+    await Promise.all(news.map(async ({ userId }) => this.#hot.durable(userId)));
     return this.#deps.tellComet(comet, news);
   }
 
