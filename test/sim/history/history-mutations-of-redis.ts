@@ -1,10 +1,7 @@
 import { DurablePending } from "../../../src/history/biz/durable-pending.ts";
 import { PendingSet } from "../../../src/history/biz/pending-set.ts";
-import { comparePositions } from "../../../src/history/biz/record.ts";
 import { RemoteHotStore } from "../../../src/history/biz/remote-hot-store.ts";
 import { UnloadedValues } from "../../../src/history/biz/unloaded-values.ts";
-import { EndpointInMemory } from "../../history/support/endpoint-in-memory.ts";
-import { recordName } from "../../support/databases/history-records.ts";
 import { differing, method, type Mutation } from "./history-mutation.ts";
 
 const hotStore = "redis";
@@ -22,29 +19,9 @@ export const MUTATIONS_OF_REDIS: readonly Mutation[] = [
     patch: method(DurablePending, "takeIntoLog", () => () => undefined),
   },
   {
-    name: "Redis takes a state whatever it has: an older one that comes late",
-    hotStore,
-    patch: method(EndpointInMemory, "put", () => {
-      return function (this: EndpointInMemory, records) {
-        for (const record of records) this.values.set(recordName(record), { record, endsAtMs: null });
-        return [];
-      };
-    }),
-  },
-  {
     name: "a restart gives up the keys that it finds",
     hotStore,
     patch: method(UnloadedValues, "put", () => () => undefined),
-  },
-  {
-    name: "a restart takes the latest dated key of an item, wherever it says the value is",
-    hotStore,
-    patch: method(UnloadedValues, "put", (original) => {
-      return function (this: UnloadedValues, value) {
-        const known = this.get(value);
-        if (known === undefined || comparePositions(value, known) >= 0) original.call(this, value);
-      };
-    }),
   },
   {
     name: "a user is served before what is pending of them has been read back",

@@ -22,7 +22,7 @@ const BUS_SEEDS = 60;
 /** Those whose values are in Redis. */
 const REDIS_SEEDS = 120;
 /** From here on so many seeds have everything in them, also what is rare. */
-const FIRST_SEED = 727;
+const FIRST_SEED = 833;
 /** The seeds in which a broken guard must show: one world in nine is long. */
 const MUTATION_SEEDS = 500;
 /** Worlds of each trouble of its own, beside those among the seeds above. */
@@ -163,7 +163,7 @@ describe("the simulated history", () => {
     },
   );
 
-  it("breaks for every guard that is broken on purpose", { timeout: 240_000 }, async () => {
+  it("breaks for every guard that is broken on purpose", { timeout: 600_000 }, async () => {
     const rows: string[] = [];
     for (const mutation of [
       ...MUTATIONS,
