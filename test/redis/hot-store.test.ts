@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeCauses } from "../../src/contracts/errors.ts";
 import { RemoteHotStore } from "../../src/history/biz/remote-hot-store.ts";
-import type { RemoteValues } from "../../src/history/biz/remote-values.ts";
+import type { RemoteValues } from "../../src/history/biz/ports.ts";
 import { describeHotStore } from "../history/support/hot-store-contract.ts";
 import { recordOf } from "../support/databases/history-records.ts";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";

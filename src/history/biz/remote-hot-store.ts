@@ -2,7 +2,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { DurablePending } from "./durable-pending.ts";
 import type { HotStore, Reported } from "./hot-store.ts";
-import type { RemoteValues, ValueKey } from "./remote-values.ts";
+import type { RemoteValues, ValueKey } from "./ports.ts";
 import {
   comparePositions,
   itemName,

@@ -10,7 +10,7 @@ import type {
   ShardLog,
   TellComet,
 } from "./ports.ts";
-import type { RemoteValues } from "./remote-values.ts";
+import type { RemoteValues } from "./ports.ts";
 import type { WatchRules } from "./watch-rules.ts";
 
 /** What a shard may hold, and how long it waits. */

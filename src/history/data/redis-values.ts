@@ -3,7 +3,7 @@ import { CodedError } from "../../contracts/errors.ts";
 import type { Guard } from "../../platform/guard/guard.ts";
 import { HashRing } from "../../resilience/hash/hash-ring.ts";
 import type { RedisEndpoint } from "../biz/redis-endpoints.ts";
-import type { RemoteValues, ValueKey } from "../biz/remote-values.ts";
+import type { RemoteValues, ValueKey } from "../biz/ports.ts";
 import { itemName, type HistoryRecord, type RecordKey } from "../biz/record.ts";
 import { decodeRow, encodeRow } from "./log-codec.ts";
 import { DROP, PUT, RECALL } from "./redis-scripts.ts";

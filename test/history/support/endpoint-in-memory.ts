@@ -1,5 +1,5 @@
 import { comparePositions, type HistoryRecord, type RecordKey } from "../../../src/history/biz/record.ts";
-import type { ValueKey } from "../../../src/history/biz/remote-values.ts";
+import type { ValueKey } from "../../../src/history/biz/ports.ts";
 import { recordName } from "../../support/databases/history-records.ts";
 
 interface Kept {

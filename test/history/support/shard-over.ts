@@ -1,7 +1,7 @@
 import type { QueueMessage } from "../../../src/history/biz/flush-message.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import type { HistoryReader, TellComet } from "../../../src/history/biz/ports.ts";
-import type { RemoteValues } from "../../../src/history/biz/remote-values.ts";
+import type { RemoteValues } from "../../../src/history/biz/ports.ts";
 import { Shard } from "../../../src/history/biz/shard.ts";
 import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import { ShardListeners } from "../../../src/history/data/shard-listeners.ts";

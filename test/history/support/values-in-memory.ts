@@ -1,4 +1,4 @@
-import type { RemoteValues, ValueKey } from "../../../src/history/biz/remote-values.ts";
+import type { RemoteValues, ValueKey } from "../../../src/history/biz/ports.ts";
 import type { HistoryRecord, RecordKey } from "../../../src/history/biz/record.ts";
 import { EndpointInMemory } from "./endpoint-in-memory.ts";
 

@@ -10,7 +10,7 @@ import type {
   ShardPort,
   TellComet,
 } from "../../../src/history/biz/ports.ts";
-import type { RemoteValues } from "../../../src/history/biz/remote-values.ts";
+import type { RemoteValues } from "../../../src/history/biz/ports.ts";
 import type { ShardLimits } from "../../../src/history/biz/shard-deps.ts";
 import type { FaultName } from "./history-known-faults.ts";
 import type { Kernel } from "../kernel/kernel.ts";

@@ -1,5 +1,5 @@
 import type { LoggedRecord } from "../../../src/history/biz/ports.ts";
-import type { RemoteValues } from "../../../src/history/biz/remote-values.ts";
+import type { RemoteValues } from "../../../src/history/biz/ports.ts";
 import { comparePositions, itemName, type HistoryRecord } from "../../../src/history/biz/record.ts";
 import { decodeRow } from "../../../src/history/data/log-codec.ts";
 import { CALL_TIMEOUT_MS } from "../../../src/platform/guard/call-timeouts.ts";
@@ -7,7 +7,7 @@ import { HashRing } from "../../../src/resilience/hash/hash-ring.ts";
 import { EndpointInMemory } from "../../history/support/endpoint-in-memory.ts";
 import { recordName } from "../../support/databases/history-records.ts";
 import type { SimStorage } from "../kernel/sim-storage.ts";
-import type { HistoryScene } from "./history-scene.ts";
+import type { AskingShard, HistoryScene } from "./history-scene.ts";
 import { isStored } from "./history-stored.ts";
 
 /*
@@ -28,12 +28,6 @@ interface Endpoint {
   readonly name: string;
   readonly kept: EndpointInMemory;
   state: "well" | "away" | "full";
-}
-
-/** A shard as Redis sees it. */
-interface Asking {
-  readonly storage: SimStorage;
-  leave<T>(what: string, patienceMs: number, effect: () => T): Promise<T>;
 }
 
 /** The Redis of a world, and what of it is promised to be lost. */
@@ -83,7 +77,7 @@ export class HistoryRedis {
   }
 
   /** What one instance of a shard reaches. */
-  valuesFor(shard: Asking): RemoteValues {
+  valuesFor(shard: AskingShard): RemoteValues {
     const { counters, options } = this.#world;
     const { kernel } = options;
     const ring = new HashRing(ENDPOINTS);

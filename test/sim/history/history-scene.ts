@@ -1,3 +1,5 @@
+import type { LoggedRecord, RemoteValues } from "../../../src/history/biz/ports.ts";
+import type { SimStorage } from "../kernel/sim-storage.ts";
 import type { UserNews } from "../../../src/contracts/realtime-rpc.ts";
 import type { StoredMapping } from "../../../src/history/biz/shard-mapping.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "../../../src/history/biz/record.ts";
@@ -10,7 +12,6 @@ import type { SimCell } from "./history-cells.ts";
 import type { Counters } from "./history-counters.ts";
 import type { Hardship } from "./history-hardship.ts";
 import type { FaultName } from "./history-known-faults.ts";
-import type { HistoryRedis } from "./history-redis.ts";
 import type { MapBefore } from "../../../src/history/biz/buckets-of-before.ts";
 import type { HistoryModel } from "./history-model.ts";
 import type { Mutation } from "./history-mutation.ts";
@@ -46,6 +47,25 @@ interface CalledShard {
   mapping(): Promise<StoredMapping>;
 }
 
+/** A shard as Redis sees it. */
+export interface AskingShard {
+  readonly storage: SimStorage;
+  leave<T>(what: string, patienceMs: number, effect: () => T): Promise<T>;
+}
+
+/** The Redis of a world, as shards and those who watch them see it. */
+interface SceneRedis {
+  /** What one instance of a shard reaches. */
+  valuesFor(shard: AskingShard): RemoteValues;
+  /** An instance of a shard is gone, with its memory. */
+  died(shard: number, storage: SimStorage): void;
+  /** Whether no log has ever had so much as the key of a state. */
+  isNew(record: HistoryRecord): boolean;
+  written(record: LoggedRecord): void;
+  /** Of the records of a row those that are durable by it, and were not before. */
+  nowInLog(records: readonly LoggedRecord[]): readonly LoggedRecord[];
+}
+
 /**
  * The simulated world as its parts see it, and as they are built in it. What it is, `HistoryWorld`,
  * knows them; they know only this.
@@ -56,7 +76,7 @@ export interface HistoryScene {
   readonly counters: Counters;
   readonly databases: readonly SimDatabase[];
   /** Null where shards keep values themselves, as they do by default. */
-  readonly redis: HistoryRedis | null;
+  readonly redis: SceneRedis | null;
   /** Whether a user's shard lives and has read back what it keeps elsewhere. */
   hasRead(userId: string): boolean;
   /** Operators deploy other settings: all shards begin anew. */
