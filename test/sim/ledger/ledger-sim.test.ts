@@ -18,7 +18,7 @@ const MUTATIONS: readonly Mutation[] = [
 
 /** Fixed sets; `npm run test:sim` takes ten thousand, and a hundred long ones. */
 const SEEDS = 150;
-const LONG_SEEDS = 10;
+const LONG_SEEDS = 12;
 const SWITCHED_SEEDS = 40;
 /**
  * The seeds in which a broken guard must show, in those with everything and in those that only know
