@@ -14,7 +14,8 @@ const SECONDS = Number(process.env["BENCH_SECONDS"] ?? 5);
 /** Each sends its next report when the last one is acked: more of them keep both cores busy. */
 const SOCKETS = Number(process.env["BENCH_REPORTING_SOCKETS"] ?? 2_048);
 const CONNECTIONS = [256, SOCKETS] as const;
-const USERS = 256;
+/** Those who report over HTTP; none of them listens. Each socket has a user of its own beside. */
+const HTTP_USERS = 256;
 const WARM_UP_SECONDS = 2;
 
 export interface ReportRate {
@@ -30,17 +31,20 @@ interface Sent {
   readonly failures: number;
 }
 
-/** Reports of one heartbeat each in closed loops: over HTTP, and over sockets that are open. */
+/**
+ * Reports of one heartbeat each in closed loops: over HTTP, and over sockets that are open. Of each
+ * user one device: another would be told of every report.
+ */
 export async function measureReportRates(): Promise<readonly ReportRate[]> {
   const before = runtimes();
   const platform = await startWhole({ without: ["password hashing"] });
   const pid = runtimes().find((running) => !before.includes(running)) ?? 0;
   try {
-    const users = await signedIn(realApi(platform.url), USERS);
+    const users = await signedIn(realApi(platform.url), HTTP_USERS + SOCKETS);
     const sockets: GoimSocket[] = [];
-    for (let number = 0; number < SOCKETS; number += 1)
-      sockets.push(await open(platform.url, users[number % USERS] ?? {}, number));
-    const requests = requestsOf(users);
+    for (const [number, headers] of users.slice(HTTP_USERS).entries())
+      sockets.push(await open(platform.url, headers, number));
+    const requests = requestsOf(users.slice(0, HTTP_USERS));
     const candidates = [
       ...CONNECTIONS.map((connections) => ({
         name: `HTTP, ${connections} connections`,
