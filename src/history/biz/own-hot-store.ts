@@ -1,5 +1,5 @@
 import type { DurablePending } from "./durable-pending.ts";
-import type { HotStore, Reported } from "./hot-store.ts";
+import type { HotStore, Reported } from "./ports.ts";
 import type { Confirmation, HistoryRecord, RecordKey } from "./record.ts";
 
 /**

@@ -1,7 +1,7 @@
 import type { Clock } from "../../resilience/clock.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { DurablePending } from "./durable-pending.ts";
-import type { HotStore, Reported } from "./hot-store.ts";
+import type { HotStore, Reported } from "./ports.ts";
 import type { RemoteValues, ValueKey } from "./ports.ts";
 import {
   comparePositions,

@@ -4,7 +4,7 @@ import type { Clock } from "../../resilience/clock.ts";
 import { CommitWait } from "./commit-wait.ts";
 import type { DurablePending } from "./durable-pending.ts";
 import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./group-commit.ts";
-import type { HotStore } from "./hot-store.ts";
+import type { HotStore } from "./ports.ts";
 import { judgeReport } from "./judge-report.ts";
 import { LATE_MS, newestOf } from "./known-state.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";

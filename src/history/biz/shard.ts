@@ -37,7 +37,7 @@ import { ByHand } from "./by-hand.ts";
 import { DurablePending } from "./durable-pending.ts";
 import { failedReceipt } from "./failed-receipt.ts";
 import { earlierOf, FlushSchedule } from "./flush-schedule.ts";
-import type { HotStore, MaybeLater } from "./hot-store.ts";
+import type { HotStore, MaybeLater } from "./ports.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";
 import { Listeners } from "./listeners.ts";
 import { NewsOutbox } from "./news-outbox.ts";

@@ -1,4 +1,4 @@
-import type { MaybeLater } from "../../../src/history/biz/hot-store.ts";
+import type { MaybeLater } from "../../../src/history/biz/ports.ts";
 
 /** What a shard with a store of its own answers: nobody outside has to be waited for. */
 export function atOnce<T>(answer: MaybeLater<T>): T {

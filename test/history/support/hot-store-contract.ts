@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DurablePending } from "../../../src/history/biz/durable-pending.ts";
-import type { HotStore } from "../../../src/history/biz/hot-store.ts";
+import type { HotStore } from "../../../src/history/biz/ports.ts";
 import {
   comparePositions,
   confirmationOf,

@@ -14,7 +14,7 @@ import type {
 } from "../../../src/contracts/history.ts";
 import type { Listener } from "../../../src/contracts/realtime-rpc.ts";
 import { bodyOf } from "../../../src/history/biz/flush-message.ts";
-import type { MaybeLater } from "../../../src/history/biz/hot-store.ts";
+import type { MaybeLater } from "../../../src/history/biz/ports.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
 import { MappingCopy } from "../../../src/history/biz/mapping-copy.ts";
 import type { FlushQueue, ShardAlarm, TellComet } from "../../../src/history/biz/ports.ts";
