@@ -10,7 +10,7 @@ const OTHER_BYTES_MAX = 90 * 1024;
  * It has two buses, and the client of Redis, which is all commands in one class
  * (docs/decisions/0025 and 0026).
  */
-const HISTORY_BYTES_MAX = 120 * 1024;
+const HISTORY_BYTES_MAX = 122 * 1024;
 const BUDGETS: Readonly<Record<string, number>> = {
   [GATEWAY]: GATEWAY_BYTES_MAX,
   "playhead-history": HISTORY_BYTES_MAX,

@@ -1,8 +1,7 @@
 import type { Clock } from "../../resilience/clock.ts";
 import { CodedError } from "../../contracts/errors.ts";
 import type { DurablePending } from "./durable-pending.ts";
-import type { HotStore, Reported } from "./ports.ts";
-import type { RemoteValues, ValueKey } from "./ports.ts";
+import type { HotStore, RemoteValues, Reported, ValueKey } from "./ports.ts";
 import {
   comparePositions,
   itemName,
@@ -94,22 +93,31 @@ export class RemoteHotStore implements HotStore {
   }
 
   get dueMs(): number | null {
-    return this.unread + this.#leftCount + this.#unsaved.size > 0 ? this.#tendAtMs : null;
+    if (this.unread + this.#leftCount + this.#unsaved.size === 0) return null;
+    // A time that is further away was told by a clock that has been set back since.
+    return Math.min(this.#tendAtMs, this.#deps.now() + RETRY_MS_MAX);
   }
 
   put({ records, isNews }: Reported, nowMs: number): void {
-    const { durable } = this.#deps;
+    const { durable, values } = this.#deps;
     for (const userId of new Set(records.map((record) => record.userId))) this.#saveUnsaved(userId);
+    const acquired: string[] = [];
     const endpoints = new Map<string, string | null>();
     const endpointFor = (record: HistoryRecord): string | null => {
       const name = `${record.userId}/${itemName(record)}`;
       const known = endpoints.get(name);
       if (known !== undefined) return known;
       const endpoint = this.#endpointFor(record, nowMs);
+      if (endpoint !== null && durable.pending.placeOf(record) === undefined) acquired.push(endpoint);
       endpoints.set(name, endpoint);
       return endpoint;
     };
-    durable.write({ records, users: [], isNews, endpointFor }, nowMs);
+    try {
+      durable.write({ records, users: [], isNews, endpointFor }, nowMs);
+    } catch (error) {
+      for (const endpoint of acquired) values.release(endpoint);
+      throw error;
+    }
     // As they are pending now: with what is known of them, and the newest of several.
     const elsewhere = new Map<string, Map<string, HistoryRecord>>();
     for (const record of records) {
@@ -120,8 +128,8 @@ export class RemoteHotStore implements HotStore {
       elsewhere.set(place.copyAt, ofEndpoint);
       ofEndpoint.set(`${record.userId}/${itemName(record)}`, pending);
     }
-    for (const [endpoint, values] of elsewhere)
-      for (const chunk of chunksOf([...values.values()])) this.#save(endpoint, chunk);
+    for (const [endpoint, newest] of elsewhere)
+      for (const chunk of chunksOf([...newest.values()])) this.#save(endpoint, chunk);
   }
 
   durable(userId: string): Promise<void> | undefined {
@@ -173,10 +181,11 @@ export class RemoteHotStore implements HotStore {
     // A value that is on its way, either way, would stay there for good.
     await this.load(confirmations.map(({ userId }) => userId));
     await this.#settled(confirmations);
-    const failed = new Set<Confirmation>();
-    let failure: unknown = null;
+    // Of what could not be read back nobody knows whether D1 has all of it.
+    const failed = new Set(confirmations.filter((one) => this.#mayBeReadBack(one)));
+    let failure: unknown = failed.size > 0 ? new Error("values are not read back yet") : null;
     const byEndpoint = Map.groupBy(
-      confirmations.filter((one) => this.#copyOf(one) !== null),
+      confirmations.filter((one) => !failed.has(one) && this.#copyOf(one) !== null),
       (one) => this.#copyOf(one)?.endpoint ?? "",
     );
     await Promise.all(
@@ -217,6 +226,7 @@ export class RemoteHotStore implements HotStore {
     for (const [endpoint, left] of this.#left) {
       const others = left.filter((state) => state.userId !== userId);
       this.#leftCount -= left.length - others.length;
+      for (let gone = left.length - others.length; gone > 0; gone -= 1) values.release(endpoint);
       this.#left.set(endpoint, others);
     }
     await Promise.allSettled(saving);
@@ -224,7 +234,8 @@ export class RemoteHotStore implements HotStore {
   }
 
   async tend(nowMs: number): Promise<void> {
-    if (this.dueMs === null || nowMs < this.#tendAtMs) return;
+    const aheadMs = this.#tendAtMs - nowMs;
+    if (this.dueMs === null || (aheadMs > 0 && aheadMs <= RETRY_MS_MAX)) return;
     this.#tendAtMs = nowMs + Math.min(RETRY_MS * 2 ** Math.min(this.#tries, 10), RETRY_MS_MAX);
     this.#tries += 1;
     for (const userId of this.#unsaved.keys()) {
@@ -411,6 +422,11 @@ export class RemoteHotStore implements HotStore {
     }
   }
 
+  #mayBeReadBack(key: RecordKey): boolean {
+    const value = this.#deps.durable.unloaded.get(key);
+    return value !== undefined && this.#deps.values.has(value.endpoint);
+  }
+
   /** What an endpoint has of a record that a confirmation would end. */
   #copyOf(confirmation: Confirmation): { readonly endpoint: string; readonly state: ValueKey } | null {
     const { pending, unloaded } = this.#deps.durable;
@@ -432,11 +448,13 @@ export class RemoteHotStore implements HotStore {
 
   #leave({ userId, kind, itemId, atMs, rev }: ValueKey, endpoint: string): void {
     if (this.#isDropping || !this.#deps.values.has(endpoint)) return;
-    if (this.#leftCount >= COPIES_LEFT_MAX)
+    if (this.#leftCount >= COPIES_LEFT_MAX) {
+      this.#deps.values.release(endpoint);
       return this.#deps.onBackgroundFailure(
         "remember a value that may go",
         new RangeError(`${COPIES_LEFT_MAX} wait`),
       );
+    }
     const left = this.#left.get(endpoint) ?? [];
     this.#left.set(endpoint, left);
     left.push({ userId, kind, itemId, atMs, rev });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { DatedReport } from "../../../src/contracts/history.ts";
 import { confirmationOf } from "../../../src/history/biz/record.ts";
 import type { Shard } from "../../../src/history/biz/shard.ts";
@@ -295,6 +295,51 @@ describe("a shard whose values are elsewhere", () => {
     values.at().set("ada/video/film", { record: stray, endsAtMs: null });
     await start().report("ada", beat("film", 2));
     expect(await pendingOf(start())).toEqual(["film 2"]);
+  });
+
+  it("takes no confirmation of a value that it has not read back: it may know more by now", async () => {
+    const { start, values, clock } = shardWithValues();
+    await start().report("ada", beat("film", 1));
+    const again = start();
+    values.fails = (call) => (call === "recall" ? away() : null);
+    const confirmed = { ...keyOf("film"), rev: Number.MAX_SAFE_INTEGER };
+    await expect(again.confirm([confirmed])).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    values.fails = null;
+    clock.turn(60_000);
+    expect(await pendingOf(again)).toEqual(["film 1"]);
+  });
+
+  it("counts at an endpoint what is pending there, whatever becomes of it", async () => {
+    const { start, values, sql } = shardWithValues();
+    const shard = start();
+    await shard.report("ada", [...beat("film", 1), ...beat("series", 2)]);
+    await shard.report("bob", beat("film", 3));
+    expect(values.load).toBe(3);
+    await writeBack(shard, "film");
+    expect(values.load).toBe(2);
+    const failing = vi.spyOn(sql, "exec").mockImplementation(() => {
+      throw new Error("the storage failed");
+    });
+    await expect(shard.report("cyd", beat("film", 4))).rejects.toThrow();
+    failing.mockRestore();
+    expect(values.load).toBe(2);
+    await shard.erase("bob");
+    expect(values.load).toBe(1);
+  });
+
+  it("tries again in time where its clock is set back meanwhile", async () => {
+    const { start, values, clock, alarms } = shardWithValues();
+    await start().report("ada", beat("film", 1));
+    values.fails = (call) => (call === "recall" ? away() : null);
+    const again = start();
+    await again.onAlarm();
+    clock.turn(-86_400_000);
+    await again.wake();
+    expect(alarms.at(-1)).toBeLessThanOrEqual(clock.now() + 300_000);
+    values.fails = null;
+    clock.turn(300_000);
+    await again.onAlarm();
+    expect(again.status().unreadValues).toBeUndefined();
   });
 
   it("lets go of nothing that two have read back at once", async () => {

@@ -16,6 +16,8 @@ export class ValuesInMemory implements RemoteValues {
   /** Calls wait for it before they do anything. */
   gate: Promise<void> = Promise.resolve();
   readonly calls: string[] = [];
+  /** Values that count at an endpoint: given one, and not let go yet. */
+  load = 0;
 
   constructor(...endpoints: readonly string[]) {
     const names = endpoints.length === 0 ? ["a"] : endpoints;
@@ -23,12 +25,13 @@ export class ValuesInMemory implements RemoteValues {
   }
 
   acquire(): string {
+    this.load += 1;
     const [first = ""] = this.endpoints.keys();
     return first;
   }
 
   release(): void {
-    // Nothing is counted.
+    this.load -= 1;
   }
 
   has(endpoint: string): boolean {
