@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { launchScript, runtimeOf } from "../support/platforms/launched-script.ts";
+import { playItem } from "../support/platforms/play-item.ts";
 import { copyMigratedState } from "../support/platforms/migrated-state.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "playhead-sigkill-"));
@@ -19,32 +20,6 @@ beforeAll(() => copyMigratedState(join(folder, "state")));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/**
- * Plays one item with a heartbeat after the other until the platform is gone. `acked` gets each
- * position that was acknowledged.
- */
-async function play(
-  api: ApiClient,
-  token: string,
-  itemId: string,
-  acked: Map<string, number>,
-  count: { beats: number },
-): Promise<void> {
-  for (let positionMs = (acked.get(itemId) ?? 0) + 1; ; positionMs += 1) {
-    try {
-      const { status } = await api.call("POST", "/v1/history/reports", {
-        token,
-        body: { reports: [{ kind: "video", itemId, positionMs }] },
-      });
-      if (status !== 200) return;
-    } catch {
-      return;
-    }
-    acked.set(itemId, positionMs);
-    count.beats += 1;
-  }
-}
-
 it(
   "loses no acknowledged report when the runtime is killed, again and again, in the middle of the traffic",
   { timeout: 300_000 },
@@ -59,7 +34,7 @@ it(
       const playing = new Set<number>();
       const players = Array.from({ length: PLAYERS }, async (_, player) => {
         playing.add(player);
-        await play(api, token, `film-${player}`, acked, count);
+        await playItem(api, token, `film-${player}`, { acked, onAcked: () => (count.beats += 1) });
         playing.delete(player);
       });
       while (playing.size > 0 && count.beats < HEARTBEATS_BEFORE_KILL)

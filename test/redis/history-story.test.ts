@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { ApiClient } from "../../testbed/clients/api-client.ts";
 import { LaunchedScripts, runtimeOf, type LaunchedScript } from "../support/platforms/launched-script.ts";
+import { playItem } from "../support/platforms/play-item.ts";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
 import { until } from "../support/until.ts";
 
@@ -47,25 +48,10 @@ async function start(store: string, windowMs: number): Promise<LaunchedScript & 
   return { ...script, api: new ApiClient(await script.ready) };
 }
 
-/** Plays one item until a heartbeat fails, or there were so many. */
-async function play(api: ApiClient, token: string, itemId: string, beats: number): Promise<void> {
-  for (let beat = 0; beat < beats; beat += 1) {
-    const positionMs = (acked.get(itemId) ?? 0) + 1;
-    try {
-      const { status } = await api.call("POST", "/v1/history/reports", {
-        token,
-        body: { reports: [{ kind: "video", itemId, positionMs }] },
-      });
-      if (status !== 200) return;
-    } catch {
-      return;
-    }
-    acked.set(itemId, positionMs);
-  }
-}
-
 const playAll = (api: ApiClient, token: string, beats: number): Promise<readonly void[]> =>
-  Promise.all(Array.from({ length: PLAYERS }, (_, player) => play(api, token, `film-${player}`, beats)));
+  Promise.all(
+    Array.from({ length: PLAYERS }, (_, player) => playItem(api, token, `film-${player}`, { acked, beats })),
+  );
 
 /** Each acknowledged position is there, or the next, whose answer was lost. */
 async function expectAll(api: ApiClient, token: string): Promise<void> {
@@ -96,7 +82,7 @@ async function playUntil(
 ): Promise<void> {
   for (const deadline = Date.now() + 60_000; !(await check());) {
     if (Date.now() > deadline) throw new Error(`not within a minute: ${what}`);
-    await play(api, token, `new-${acked.size}`, 1);
+    await playItem(api, token, `new-${acked.size}`, { acked, beats: 1 });
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
