@@ -32,8 +32,8 @@ interface Sent {
 }
 
 /**
- * Reports of one heartbeat each in closed loops: over HTTP, and over sockets that are open. Of each
- * user one device: another would be told of every report.
+ * Reports of one heartbeat each in closed loops: over HTTP, then over sockets, none of which is
+ * open before. Of each user one device: another would be told of every report.
  */
 export async function measureReportRates(): Promise<readonly ReportRate[]> {
   const before = runtimes();
@@ -42,22 +42,30 @@ export async function measureReportRates(): Promise<readonly ReportRate[]> {
   try {
     const users = await signedIn(realApi(platform.url), HTTP_USERS + SOCKETS);
     const sockets: GoimSocket[] = [];
-    for (const [number, headers] of users.slice(HTTP_USERS).entries())
-      sockets.push(await open(platform.url, headers, number));
+    const openAll = async (): Promise<void> => {
+      for (const [number, headers] of users.slice(HTTP_USERS).entries())
+        sockets.push(await open(platform.url, headers, number));
+    };
     const requests = requestsOf(users.slice(0, HTTP_USERS));
     const candidates = [
       ...CONNECTIONS.map((connections) => ({
         name: `HTTP, ${connections} connections`,
+        prepare: async () => undefined,
         send: async (seconds: number): Promise<Sent> => {
           const result = await load({ url: platform.url, requests, connections, seconds });
           return { perSecond: result.requestsPerSecond, failures: result.failures };
         },
       })),
-      { name: `${SOCKETS} sockets`, send: (seconds: number) => overSockets(sockets, seconds) },
+      {
+        name: `${SOCKETS} sockets`,
+        prepare: openAll,
+        send: (seconds: number) => overSockets(sockets, seconds),
+      },
     ].map((candidate) => ({ ...candidate, perSecond: [] as number[], cpuUs: [] as number[], failures: 0 }));
-    for (const { send } of candidates) await send(WARM_UP_SECONDS);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const candidate of candidates) {
+    for (const candidate of candidates) {
+      await candidate.prepare();
+      await candidate.send(WARM_UP_SECONDS);
+      for (let round = 0; round < ROUNDS; round += 1) {
         const cpuBeforeMs = cpuMsOf(pid);
         const { perSecond, failures } = await candidate.send(SECONDS);
         candidate.perSecond.push(perSecond);
