@@ -59,10 +59,11 @@ describe("values in Redis", () => {
     const asked = [of, { ...of, itemId: "other" }];
     expect(await values().get("a", asked)).toEqual([of, null]);
     expect(await redis.native.pttl(key("recalled"))).toBeGreaterThan(0);
-    expect(await values().recall("a", [{ ...of, rev: 4 }])).toEqual([of]);
+    for (const rev of [4, 6]) expect(await values().recall("a", [{ ...of, rev }])).toEqual([null]);
     expect(await redis.native.pttl(key("recalled"))).toBeGreaterThan(0);
     expect(await values().recall("a", asked)).toEqual([of, null]);
     expect(await redis.native.pttl(key("recalled"))).toBe(-1);
+    expect(await values().recall("a", [{ ...of, rev: 6 }])).toEqual([of]);
   });
 
   it("are in no failure of theirs", async () => {

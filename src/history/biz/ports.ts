@@ -190,8 +190,9 @@ export interface RemoteValues {
   /** What there is; null where there is nothing. */
   get(endpoint: string, keys: readonly RecordKey[]): Promise<readonly (HistoryRecord | null)[]>;
   /**
-   * The same of states that are pending: each, or what is there before it, is kept from now on for
-   * as long as it takes. What is there after it isn't pending, and goes when it was to go.
+   * The same of states that are pending: each, or one before it that has no lifetime, is kept from
+   * now on for as long as it takes. Whatever else is there isn't pending: D1 has had it, or nobody
+   * was told of it. That is null, and goes when it was to go.
    */
   recall(endpoint: string, states: readonly ValueKey[]): Promise<readonly (HistoryRecord | null)[]>;
   /** These states, or older ones, may go: in a while, not all at once. */

@@ -379,9 +379,7 @@ export class RemoteHotStore implements HotStore {
         if (durable.pending.placeOf(value)?.copyAt !== endpoint) this.#leave(value, endpoint);
         continue;
       }
-      const found = values[index] ?? null;
-      // What is newer than what the log says was pending once, and isn't.
-      const record = found !== null && comparePositions(found, value) > 0 ? null : found;
+      const record = values[index] ?? null;
       if (record === null || comparePositions(record, value) < 0) lost += 1;
       durable.loaded(known, record);
     }

@@ -343,6 +343,8 @@ export class Shard {
    */
   erase(userId: string): MaybeLater<void> {
     const forgotten = this.#hot.forget(userId, this.#deps.now());
+    // If what follows throws, that is what the caller hears, and nobody is left to hear of this.
+    forgotten?.catch(() => undefined);
     this.#views.drop(userId);
     this.#news.erased(userId);
     this.#flushes.rearmQuietly();

@@ -38,20 +38,22 @@ end
 return refused`;
 
 /**
- * Values, of which those have no lifetime from now on that are of a state or of one before it.
- * KEYS: of each state the value's, the items of its user. ARGV: of each at, rev, item.
+ * Values of states, or of those before them that have no lifetime; none has one from now on. KEYS:
+ * of each state the value's, the items of its user. ARGV: of each at, rev, item.
  */
 export const RECALL = `
 local values = {}
 for i = 0, #KEYS / 2 - 1 do
   local key, items = KEYS[2 * i + 1], KEYS[2 * i + 2]
   local known = redis.call('GET', key)
-  values[i + 1] = known
+  values[i + 1] = false
   if known then
     local at, rev = tonumber(ARGV[3 * i + 1]), tonumber(ARGV[3 * i + 2])
     local a, r = string.match(known, ${POSITION})
-    a, r = tonumber(a), tonumber(r)
-    if not a or a < at or (a == at and r <= rev) then
+    a, r = tonumber(a or -1), tonumber(r or -1)
+    local isBefore = a < at or (a == at and r < rev)
+    if (a == at and r == rev) or (isBefore and redis.call('PTTL', key) == -1) then
+      values[i + 1] = known
       redis.call('PERSIST', key)
       redis.call('ZADD', items, '+inf', ARGV[3 * i + 3])
       redis.call('PERSIST', items)

@@ -342,6 +342,22 @@ describe("a shard whose values are elsewhere", () => {
     expect(again.status().unreadValues).toBeUndefined();
   });
 
+  it("brings back no older state that D1 has had, in the place of one that has not arrived", async () => {
+    const { start, values } = shardWithValues();
+    const shard = start();
+    await shard.report("ada", beat("film", 1));
+    await writeBack(shard, "film");
+    await shard.remove("ada", { kind: "video", itemId: "film" });
+    await writeBack(shard, "film");
+    values.gate = new Promise(() => undefined);
+    void shard.report("ada", beat("film", 2));
+    await soon();
+    values.gate = Promise.resolve();
+    const again = start();
+    expect(await positions(again)).toEqual({});
+    expect(await pendingOf(again)).toEqual([]);
+  });
+
   it("lets go of nothing that two have read back at once", async () => {
     const { start, values } = shardWithValues();
     await start().report("ada", beat("film", 1));

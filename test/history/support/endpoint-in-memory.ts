@@ -39,13 +39,15 @@ export class EndpointInMemory {
   }
 
   recall(states: readonly ValueKey[], nowMs: number): readonly (HistoryRecord | null)[] {
-    const found = this.get(states, nowMs);
-    for (const [index, state] of states.entries()) {
-      const record = found[index] ?? null;
-      if (record !== null && comparePositions(record, state) <= 0)
-        this.values.set(recordName(state), { record, endsAtMs: null });
-    }
-    return found;
+    this.get(states, nowMs);
+    return states.map((state) => {
+      const kept = this.values.get(recordName(state));
+      if (kept === undefined) return null;
+      const order = comparePositions(kept.record, state);
+      if (order > 0 || (order < 0 && kept.endsAtMs !== null)) return null;
+      this.values.set(recordName(state), { ...kept, endsAtMs: null });
+      return kept.record;
+    });
   }
 
   drop(states: readonly ValueKey[], endsAtMs: number): void {
