@@ -101,11 +101,14 @@ export function checkAnswer(world: HistoryWorld, userId: string, before: Before,
     return;
   if (before.tombstones.some((record) => isSetAside(world, record))) return;
   checkDurations(world, userId, answer.items);
+  // Where one is lost, those after it are nearer to the front than the model has them.
+  const mayLack = before.newest.some((record) => items.get(itemName(record))?.mayBeLost === true);
   if (answer.asked !== undefined) {
-    if (world.options.faults.has("lookup-beyond-list")) checkLookup(world, userId, known, shown.keys());
+    const isAsked = world.options.faults.has("lookup-beyond-list");
+    if (isAsked && !mayLack) checkLookup(world, userId, known, shown.keys());
     return;
   }
-  if (before.newest.some((record) => items.get(itemName(record))?.mayBeLost === true)) return;
+  if (mayLack) return;
   const expected = before.newest.slice(0, world.options.limits.entriesPerUserMax);
   const areSure = expected.every((record) => !mayLackDuration(world, record));
   // What may be continued depends on durations.

@@ -24,9 +24,9 @@ export const MUTATIONS_OF_REDIS: readonly Mutation[] = [
     patch: method(UnloadedValues, "put", () => () => undefined),
   },
   {
-    name: "a user is served before what is pending of them has been read back",
+    name: "a user is served though what is pending of them could not be read back",
     hotStore,
-    patch: method(RemoteHotStore, "load", () => () => undefined),
+    patch: method(RemoteHotStore, "isLoaded", () => () => true),
   },
   {
     name: "nobody remembers at which endpoint a pending value is",
