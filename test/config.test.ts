@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseSync } from "oxc-parser";
 import { describe, expect, it } from "vitest";
+import { bundleWorker } from "../scripts/runtime/bundle.ts";
 import { makeSecrets } from "../scripts/runtime/secrets.ts";
 import { localVars } from "../scripts/runtime/local-vars.ts";
 import { PROJECT_ROOT } from "../scripts/runtime/project-root.ts";
@@ -23,24 +24,33 @@ const main = ({ config, path }: WorkerConfig): string => config.main ?? `${path}
  */
 const FOR_OTHERS = ["playhead-wallet-changes", "playhead-savings-changes"];
 
+/** Names that a module exports, except those of another that it exports as a whole. */
+function exportsOf(file: string, source: string): readonly string[] {
+  return parseSync(file, source).module.staticExports.flatMap(({ entries }) =>
+    entries.map(({ exportName: { kind, name } }) => {
+      const how: string = kind;
+      return how === "Default" ? "default" : (name ?? "");
+    }),
+  );
+}
+
 /** Names that a worker's main module exports, and the handlers of its default export. */
 function surfaceOf(config: WorkerConfig): {
   readonly exports: readonly string[];
   readonly handlers: readonly string[];
 } {
   const source = readFileSync(main(config), "utf8");
-  const { module } = parseSync(main(config), source);
-  const exported = module.staticExports.flatMap(({ entries }) =>
-    entries.map(({ exportName: { kind, name } }) => {
-      const how: string = kind;
-      return how === "Default" ? "default" : (name ?? "");
-    }),
-  );
+  const exported = exportsOf(main(config), source);
   const body = /export default \{([\s\S]*)\}/.exec(source)?.[1] ?? "";
   return {
     exports: exported,
     handlers: [...body.matchAll(/(?:^|\s)(fetch|queue|scheduled|connect)\b/g)].map(([, name = ""]) => name),
   };
+}
+
+/** That of the bare chain has callers of its own. */
+function isBare(file: string): boolean {
+  return file.endsWith("/bare-history.ts");
 }
 
 describe("the platform", () => {
@@ -110,6 +120,21 @@ describe("the flush queue", () => {
     const consumers = byName.get("playhead-history")?.config.queues.consumers ?? [];
     expect(consumers).toContainEqual(expect.objectContaining(FLUSH_CONSUMER));
   });
+});
+
+describe("whatever stands in for the history in a benchmark", () => {
+  const bound = configs
+    .flatMap(({ config }) => config.services ?? [])
+    .filter(({ service }) => service === "playhead-history")
+    .map(({ entrypoint }) => entrypoint ?? "default");
+
+  it.each(globSync("bench/workers/*-history.ts", { cwd: PROJECT_ROOT }).filter((file) => !isBare(file)))(
+    "has every entrypoint that a worker calls: %s",
+    async (file) => {
+      const exported = exportsOf("bundle.js", await bundleWorker(PROJECT_ROOT + file));
+      expect(bound.filter((entrypoint) => !exported.includes(entrypoint))).toEqual([]);
+    },
+  );
 });
 
 describe("the two ledgers", () => {

@@ -118,6 +118,11 @@ export async function startWriteThrough(options: WholeOptions = {}): Promise<Run
   return startWithHistory("write-through-history", {}, options);
 }
 
+/** Likewise over one that keeps nothing: the most that any could do. */
+export async function startForgetful(options: WholeOptions = {}): Promise<RunningPlatform> {
+  return startWithHistory("forgetful-history", {}, options);
+}
+
 /** Likewise without comparing what it writes with what is there. */
 export async function startUnguarded(options: WholeOptions = {}): Promise<RunningPlatform> {
   return startWithHistory("unguarded-history", {}, options);

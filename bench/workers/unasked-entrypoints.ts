@@ -9,3 +9,6 @@ export class Erasure extends WorkerEntrypoint {
 
 /** Likewise for the ops BFF. */
 export class Operations extends WorkerEntrypoint {}
+
+/** Likewise for realtime: candidates are reported to over HTTP. */
+export class Sockets extends WorkerEntrypoint {}

@@ -5,7 +5,7 @@ import { requirePrincipal } from "../../src/platform/call/request-scope.ts";
 import { columnsOf, RECORD_FIELDS } from "../../src/history/data/record-fields.ts";
 import { recordsOf } from "./records-of-reports.ts";
 
-export { Erasure, Operations } from "./unasked-entrypoints.ts";
+export * from "./unasked-entrypoints.ts";
 
 interface UnguardedEnv {
   readonly HISTORY_DB_0: D1Database;

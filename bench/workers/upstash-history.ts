@@ -8,7 +8,7 @@ import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { GatheredKeys, type UserItem } from "./gathered-keys.ts";
 import { recordsOf } from "./records-of-reports.ts";
 
-export { Erasure, Operations } from "./unasked-entrypoints.ts";
+export * from "./unasked-entrypoints.ts";
 
 interface UpstashEnv {
   readonly HISTORY_DB_0: D1Database;

@@ -5,7 +5,7 @@ import { requirePrincipal } from "../../src/platform/call/request-scope.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { recordsOf } from "./records-of-reports.ts";
 
-export { Erasure, Operations } from "./unasked-entrypoints.ts";
+export * from "./unasked-entrypoints.ts";
 
 interface WriteThroughEnv {
   readonly HISTORY_DB_0: D1Database;
