@@ -60,6 +60,7 @@ export function connectionOptions({ host, port, username, password }: RedisAddre
 export class RedisLink {
   readonly #redis: Redis;
   #ping: Promise<boolean> | null = null;
+  #isClosed = false;
 
   constructor(address: RedisAddress, onChange: (state: "ready" | "lost", why?: string) => void) {
     this.#redis = new Redis({
@@ -70,7 +71,7 @@ export class RedisLink {
     let why: string | undefined;
     let ready: boolean | null = null;
     const change = (to: boolean): void => {
-      if (ready === to) return;
+      if (ready === to || this.#isClosed) return;
       ready = to;
       onChange(to ? "ready" : "lost", why);
     };
@@ -136,6 +137,7 @@ export class RedisLink {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#redis.disconnect();
   }
 

@@ -36,7 +36,8 @@ export const USAGE = `npm start -- [--port 8787] [--tcp-port 3101] [--state .wra
   --crons-every SECONDS  fire every cron this often instead of on its minute (1 … 3600)
   --redis                start Debian's redis-server too, its data in that folder, and a REST front for @upstash/redis,
                          and keep what of the history is pending there (HOT_STORE)
-  --kafka                start a Kafka too, its data in that folder, and a REST front for @upstash/kafka; needs Java 17 and mvn
+  --kafka                start a Kafka too, its data in that folder, and a REST front for @upstash/kafka, and use it as the
+                         history's bus and for change streams (HISTORY_BUS, CHANGE_SINK); needs Java 17 and mvn
   --var NAME:VALUE       set a var for every worker that knows it; may be repeated
   --help                 this text
 

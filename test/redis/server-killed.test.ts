@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startFront } from "../../bridge/redis-rest/start-front.ts";
 import { startFrontAndServer, type FrontAndServer } from "./support/front-and-server.ts";
 import { until } from "../support/until.ts";
 
@@ -8,6 +9,25 @@ beforeAll(async () => {
   at = await startFrontAndServer();
 });
 afterAll(() => at.stop());
+
+describe("a front that is told to stop", () => {
+  it("says nothing of a server that is lost", async () => {
+    const told: string[] = [];
+    const front = await startFront({
+      redis: { host: "127.0.0.1", port: at.native.options.port ?? 0, password: at.token },
+      token: at.token,
+      port: 0,
+      tell: (line) => void told.push(line),
+    });
+    await until("it has reached the server", () => told.length === 1);
+    await front.close();
+    await until("its connection is gone", async () => {
+      const clients = String(await at.native.client("LIST")).split("\n");
+      return clients.filter((client) => client.includes("name=redis-rest")).length === 1;
+    });
+    expect(told).toEqual([expect.stringContaining("is ready")]);
+  });
+});
 
 describe("a redis-server that is killed", () => {
   it("leaves an error in JSON for all who wait, at once, and nothing is done twice", async () => {

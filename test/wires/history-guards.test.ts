@@ -168,7 +168,7 @@ const ROWS: Readonly<Record<string, readonly Row[]>> = {
       },
       env: {
         HOT_STORE: "redis",
-        UPSTASH_REDIS_REST_URL: "a=http://redis.invalid",
+        UPSTASH_REDIS_REST_URL: "a=https://redis.invalid",
         UPSTASH_REDIS_REST_TOKEN: "a=token",
       },
     },

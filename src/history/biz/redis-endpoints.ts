@@ -5,6 +5,7 @@ export interface RedisEndpoint {
 }
 
 const NAMED = /^([a-z][a-z0-9]{0,15})=(.*)$/;
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])$/;
 /** The one that has no name. */
 const MAIN = "main";
 const ENDPOINTS_MAX = 64;
@@ -21,7 +22,8 @@ export function parseRedisEndpoints(text: string): readonly RedisEndpoint[] {
     : named(text).map(({ name, value }) => ({ name, url: value }));
   if (endpoints.length > ENDPOINTS_MAX) throw new RangeError(`must be ${ENDPOINTS_MAX} at most`);
   for (const { name, url } of endpoints)
-    if (!isHttp(url)) throw new RangeError(`the endpoint ${name} must have an http or https URL`);
+    if (!isSafe(url))
+      throw new RangeError(`the endpoint ${name} must have an https URL, or http on this machine`);
   return endpoints;
 }
 
@@ -56,6 +58,13 @@ function named(text: string): readonly { readonly name: string; readonly value: 
   });
   if (new Set(pairs.map(({ name }) => name)).size < pairs.length) throw new RangeError("has a name twice");
   return pairs;
+}
+
+/** The token travels with each request: in the clear it leaves no machine. */
+function isSafe(url: string): boolean {
+  if (!isHttp(url)) return false;
+  const { protocol, hostname } = new URL(url);
+  return protocol === "https:" || LOOPBACK.test(hostname);
 }
 
 function isHttp(text: string): boolean {

@@ -22,6 +22,8 @@ describe("the endpoints of the hot store", () => {
     "a=https://x,a=https://y",
     "a=https://u:p@x",
     "a=https://x,",
+    "http://one.example",
+    "main=https://one.example,b=http://127.0.0.1.example",
   ])("are refused where they make no sense: %s", (text) => {
     expect(() => parseRedisEndpoints(text)).toThrow(RangeError);
   });
