@@ -61,7 +61,7 @@ export class BusReader {
    * left, or nothing will be. Throws where the partition can't be read.
    *
    * @param isCareful - the run before it died in the middle: messages are tried one by one, each
-   *   written down before
+   *   written down before, and new ones before those that come again
    */
   async run(isCareful = false): Promise<number | null> {
     const { now, onFailure } = this.#deps;
@@ -99,9 +99,12 @@ export class BusReader {
     let place = store.read() ?? { nextOffset: (await partition.ends()).first, late: [] };
     for (let isFirst = true; this.#goesOn(run); isFirst = false) {
       const next = await this.#next(place, isFirst);
+      place = next.place;
+      const isLast = next.records.length === 0;
       // Behind the first look, which shows that the bus is there: else all would be tried in vain.
-      place = isFirst ? await this.#handLate(next.place, run) : next.place;
-      if (next.records.length === 0) return nextDueMs(place);
+      // Behind all else where what kills may be among them.
+      if (run.isCareful ? isLast : isFirst) place = await this.#handLate(place, run);
+      if (isLast) return nextDueMs(place);
       for (const batch of batchesOf(next.records, run)) {
         if (!this.#goesOn(run)) return now();
         const nextOffset = (batch.at(-1)?.offset ?? place.nextOffset) + 1;
@@ -141,12 +144,15 @@ export class BusReader {
     return { place: found, records: await from(found) };
   }
 
-  /** Hands over again what is due. */
+  /** Hands over again what is due, those tried least often first. */
   async #handLate(given: BusPlace, run: Run): Promise<BusPlace> {
     const { now, onFailure } = this.#deps;
     let place = given;
     const nowMs = now();
-    const due = place.late.filter((message) => isDue(message, nowMs)).toSorted((a, b) => a.offset - b.offset);
+    // What was tried often holds up none that was not.
+    const due = place.late
+      .filter((message) => isDue(message, nowMs))
+      .toSorted((a, b) => a.attempts - b.attempts || a.offset - b.offset);
     for (const batch of batchesOf(due, run)) {
       if (!this.#goesOn(run)) break;
       const left = { ...place, late: place.late.filter((message) => !batch.includes(message)) };

@@ -216,7 +216,7 @@ export class DurablePending {
     const toldRev = this.#toldRev(beforeRev);
     // I1
     const bytes = this.#deps.log.append(
-      rows.map((row) => this.#logged(row, toldRev)),
+      rows.map((row) => this.#logged(row, toldRev, nowMs)),
       lowWater,
       adopted,
     );
@@ -370,8 +370,8 @@ export class DurablePending {
     return { records: this.pending.all(), keys };
   }
 
-  #logged({ records, ...row }: UnwrittenRow, toldRev: number | null): UnwrittenRow {
-    return { ...row, records: records.map((record) => this.pending.logged(record)), toldRev };
+  #logged({ records, ...row }: UnwrittenRow, toldRev: number | null, nowMs: number): UnwrittenRow {
+    return { ...row, records: records.map((record) => this.pending.logged(record, nowMs)), toldRev };
   }
 
   /** Up to where all has been told, given that nothing after a revision has been. */

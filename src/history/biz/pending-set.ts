@@ -176,10 +176,13 @@ export class PendingSet {
     );
   }
 
-  /** A new record as it is written down: its item may be pending already. */
-  logged(record: LoggedRecord): LoggedRecord {
+  /**
+   * A new record as it is written down, with since when it waits where its revision does not say
+   * that: its item may be pending already, or the clock has been ahead.
+   */
+  logged(record: LoggedRecord, nowMs: number): LoggedRecord {
     const known = this.#index.find(record);
-    if (known === undefined) return record;
+    if (known === undefined) return loggedSince(record, nowMs);
     const place = this.#places.get(known);
     const logged = loggedSince(record, known.firstAtMs);
     return place === undefined ? logged : placed(logged, { ...place, isElsewhere: false });

@@ -255,6 +255,22 @@ describe("a reader of a partition", () => {
     expect(new Set(scene.failures)).toEqual(new Set(["keep what comes again"]));
   });
 
+  // I49
+  it("reads new messages first, then those tried least, where one may kill whoever tries it", async () => {
+    scene.job = (body) => ((body as { number: number }).number === 2 ? "done" : 2);
+    scene.send({ number: 0 });
+    await scene.reader().run();
+    scene.nowMs += 2_000;
+    await scene.reader().run();
+    scene.send({ number: 1 });
+    await scene.reader().run();
+    scene.send({ number: 2 });
+    scene.nowMs += 2_000;
+    scene.deliveries = [];
+    await scene.reader().run(true);
+    expect(scene.bodies()).toEqual([{ number: 2 }, { number: 1 }, { number: 0 }]);
+  });
+
   it("waits for nothing that a clock which was ahead has put off by more than anybody asks for", async () => {
     scene.job = (body) => ((body as { number: number }).number === 0 ? 60 : "done");
     scene.send({ number: 0 });

@@ -61,6 +61,19 @@ describe("a record that waits through restarts", () => {
     start();
     expect(alarms.at(-1)).toBe(dueMs);
   });
+
+  it("waits since then also after its shard's clock was ahead, and its revision says later", async () => {
+    const { clock, alarms, start } = shardOver();
+    clock.turn(3_600_000);
+    const shard = start();
+    await shard.report("ada", beat("other", 1));
+    clock.turn(-3_600_000);
+    await shard.report("ada", beat("film", 1));
+    const dueMs = clock.now() + WINDOW_MS;
+    clock.turn(100_000);
+    start();
+    expect(alarms.at(-1)).toBe(dueMs);
+  });
 });
 
 /** A schedule of a shard with the keys of some records that are due now, and states of users. */
