@@ -320,7 +320,7 @@ describe("a shard whose values are elsewhere", () => {
     const failing = vi.spyOn(sql, "exec").mockImplementation(() => {
       throw new Error("the storage failed");
     });
-    await expect(shard.report("cyd", beat("film", 4))).rejects.toThrow();
+    await expect(shard.report("cyd", beat("film", 4))).rejects.toThrow("the storage failed");
     failing.mockRestore();
     expect(values.load).toBe(2);
     await shard.erase("bob");
