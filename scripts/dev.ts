@@ -10,7 +10,7 @@ import { callerFolder, readOptions } from "./runtime/options.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
 import { refuseBadCells } from "./runtime/refuse-bad-cells.ts";
 import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
-import { startRedis } from "./runtime/redis.ts";
+import { redisBeside } from "./runtime/redis.ts";
 import { givenSecrets, localSecrets } from "./runtime/secrets.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
@@ -70,17 +70,15 @@ async function main(): Promise<number> {
     refuseBadCells(configs, asked);
     await migrateLocally(databasesOf(configs), stateDir, signal);
     const deps = { say, complain, onDeath: (part: string) => complain(`${part} died`), signal };
-    const redis = options.redis ? await startRedis(stateDir, deps) : null;
+    const redis = await redisBeside(options, deps);
     if (redis !== null) stops.push(redis.stop);
     const kafka = options.kafka ? await startKafka(stateDir, knownVars, deps) : null;
     if (kafka !== null) stops.push(kafka.stop);
-    // Who names another Redis means that.
-    const told = options.vars["UPSTASH_REDIS_REST_URL"] === undefined ? redis : null;
-    const settings = { ...localVars(), ...told?.vars, ...kafka?.vars, ...options.vars };
+    const settings = { ...localVars(), ...redis?.vars, ...kafka?.vars, ...options.vars };
     const envFile = writeEnvFile(stateDir, {
       ...secrets,
       ...given,
-      ...told?.secrets,
+      ...redis?.secrets,
       ...kafka?.secrets,
     });
     process.stdout.write(

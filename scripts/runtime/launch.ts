@@ -10,7 +10,7 @@ import { databasesOf, migrateLocally } from "./migrate.ts";
 import { operatorStanding, writeOperatorEnv } from "./operator.ts";
 import type { LaunchOptions } from "./options.ts";
 import { Refusals } from "./refusals.ts";
-import { startRedis } from "./redis.ts";
+import { redisBeside } from "./redis.ts";
 import { prepareWorker, startPlatform, type RunningPlatform } from "./platform.ts";
 import { refuseBadCells } from "./refuse-bad-cells.ts";
 import { refuseBadVars } from "./refuse-bad-vars.ts";
@@ -84,20 +84,19 @@ export async function launch(options: LaunchOptions, deps: LaunchDeps): Promise<
 
 /** Servers beside the platform, each with its front, and what workers are told of them. */
 async function serversBeside(
-  { state, redis, kafka, vars }: LaunchOptions,
+  options: LaunchOptions,
   { configs, terminal, onDeath, signal }: LaunchDeps,
   undo: Undo,
 ): Promise<Settings> {
   const known = new Set(configs.flatMap(({ config }) => Object.keys(config.vars ?? {})));
   const started: (Settings & { readonly stop: () => Promise<void> })[] = [];
-  if (redis) {
-    const server = await startRedis(state, { ...terminal, onDeath });
-    undo.push(server.stop);
-    // Who names another one means that.
-    if (vars["UPSTASH_REDIS_REST_URL"] === undefined) started.push(server);
+  const redis = await redisBeside(options, { ...terminal, onDeath });
+  if (redis !== null) {
+    undo.push(redis.stop);
+    started.push(redis);
   }
-  if (kafka) {
-    const server = await startKafka(state, known, { ...terminal, onDeath, signal });
+  if (options.kafka) {
+    const server = await startKafka(options.state, known, { ...terminal, onDeath, signal });
     undo.push(server.stop);
     started.push(server);
   }

@@ -1,7 +1,8 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { startFront, type Front } from "../../bridge/redis-rest/start-front.ts";
 import { secretOfFile } from "../../bridge/shared/secret-file.ts";
+import type { LaunchOptions } from "./options.ts";
 import { INSTALL_HINT, isRedisInstalled, startRedisServer } from "./redis-server.ts";
 
 interface RedisDeps {
@@ -24,14 +25,37 @@ export interface RedisBeside {
 const ENDPOINT = "local";
 
 /**
+ * The Redis that is asked for, or else the one that an earlier start has left in the state folder:
+ * reports may still be there. That takes no new ones. Null where there is neither.
+ */
+export async function redisBeside(
+  { state, redis, vars }: Pick<LaunchOptions, "state" | "redis" | "vars">,
+  deps: RedisDeps,
+): Promise<RedisBeside | null> {
+  // Who names another one means that.
+  const isOthers = vars["UPSTASH_REDIS_REST_URL"] !== undefined;
+  if (redis) {
+    const server = await startRedis(state, deps);
+    return isOthers ? { ...server, vars: {}, secrets: {} } : server;
+  }
+  const dir = join(state, "redis");
+  if (isOthers || !existsSync(dir)) return null;
+  const left = `reports of an earlier start with --redis may be in ${dir}`;
+  if (!isRedisInstalled()) {
+    deps.complain(`${left}, and ${INSTALL_HINT}`);
+    return null;
+  }
+  deps.say(`${left}: its Redis is started, and takes no new ones`);
+  const server = await startRedis(state, deps);
+  return { ...server, vars: { ...server.vars, HOT_STORE: "shard" } };
+}
+
+/**
  * A redis-server with its data in the state folder, and the REST front before it, as the history's
  * hot store; where none is installed only a line that says so. The server's password is the front's
  * token.
  */
-export async function startRedis(
-  stateDir: string,
-  { say, complain, onDeath }: RedisDeps,
-): Promise<RedisBeside> {
+async function startRedis(stateDir: string, { say, complain, onDeath }: RedisDeps): Promise<RedisBeside> {
   if (!isRedisInstalled()) {
     complain(`--redis: left out, ${INSTALL_HINT}`);
     return { stop: async () => undefined, vars: {}, secrets: {} };
