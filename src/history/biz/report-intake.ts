@@ -107,20 +107,27 @@ export class ReportIntake {
   }
 
   /**
-   * The same for what sockets have sent and their comet has gathered: one commit for all of it, and
-   * at once, since it has waited for company already. What comes late asks first, by itself.
+   * The same for reports of many that come in one call, and share a commit: at once, since they
+   * have waited for company already, or with who else comes, where it has brought too few and
+   * `awaitsMore`. What comes late asks first, by itself.
    *
    * @returns what came of each, in order
    */
   reportGathered(
     batch: readonly Incoming[],
     remainingMs = Number.POSITIVE_INFINITY,
+    awaitsMore = false,
   ): readonly Promise<ReportReceipt>[] {
+    const clients: string[] = [];
     const receipts = batch.map(async (incoming) => {
       const late = this.#lateOf(incoming.userId, incoming.reports);
-      return late.length === 0 ? this.#submit(incoming, null) : this.#reportLate(incoming, late, remainingMs);
+      if (late.length > 0) return this.#reportLate(incoming, late, remainingMs);
+      const receipt = this.#submit(incoming, null);
+      clients.push(incoming.userId);
+      return receipt;
     });
-    this.#commits.commitNow();
+    if (awaitsMore) this.#commits.waitForMore(clients, remainingMs);
+    else this.#commits.commitNow();
     return receipts;
   }
 
@@ -165,7 +172,7 @@ export class ReportIntake {
     }
   }
 
-  /** @param remainingMs - undefined: it is gathered, and {@link GroupCommit.commitNow} follows */
+  /** @param remainingMs - undefined: it comes with others, and whoever has them says when */
   #submit(
     { userId, reports, source }: Incoming,
     held: HeldView | null,
