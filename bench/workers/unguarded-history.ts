@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { Report, ReportReceipt } from "../../src/contracts/history.ts";
+import type { HistoryPlayback, Report, ReportReceipt } from "../../src/contracts/history.ts";
 import { requirePrincipal } from "../../src/platform/call/request-scope.ts";
 import { columnsOf, RECORD_FIELDS } from "../../src/history/data/record-fields.ts";
 import { recordsOf } from "./records-of-reports.ts";
@@ -18,7 +18,10 @@ const REPLACE = `INSERT OR REPLACE INTO history (${columnsOf(RECORD_FIELDS)})
  * The least that one could write: whatever comes last stands, so that a phone that was offline
  * takes everybody back, and a user who was erased returns.
  */
-export class Playback extends WorkerEntrypoint<UnguardedEnv> {
+export class Playback
+  extends WorkerEntrypoint<UnguardedEnv>
+  implements Pick<HistoryPlayback, "report" | "ready">
+{
   async report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
     const records = recordsOf(requirePrincipal(ctx).userId, reports);
     const rows = records.map((record) => RECORD_FIELDS.map((field) => record[field]));
