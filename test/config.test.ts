@@ -48,9 +48,16 @@ function surfaceOf(config: WorkerConfig): {
   };
 }
 
-/** That of the bare chain has callers of its own. */
-function isBare(file: string): boolean {
-  return file.endsWith("/bare-history.ts");
+/** What the interface of a worker's env says that it reads. */
+function envOf(file: string): readonly { readonly name: string; readonly isOptional: boolean }[] {
+  const source = readFileSync(file, "utf8");
+  const body = /interface \w+Env \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? "";
+  if (body === "" && !source.includes("extends WorkerEntrypoint<object>"))
+    throw new Error(`${file} has no interface that says what it reads`);
+  return [...body.matchAll(/^ {2}(?:readonly )?(\w+)(\??):/gm)].map(([, name = "", mark]) => ({
+    name,
+    isOptional: mark === "?",
+  }));
 }
 
 describe("the platform", () => {
@@ -122,17 +129,40 @@ describe("the flush queue", () => {
   });
 });
 
-describe("whatever stands in for the history in a benchmark", () => {
-  const bound = configs
-    .flatMap(({ config }) => config.services ?? [])
-    .filter(({ service }) => service === "playhead-history")
-    .map(({ entrypoint }) => entrypoint ?? "default");
+describe("whatever stands in for a worker in a benchmark", () => {
+  /** Those of the bare chain have callers of their own. */
+  const files = globSync("{bench,testbed}/workers/*-{history,durable,realtime,app-bff}.ts", {
+    cwd: PROJECT_ROOT,
+  }).filter((file) => !file.endsWith("/bare-history.ts"));
+  const standIns = files.map((file): [string, string] => [
+    file,
+    `playhead-${/-(app-bff|[a-z]+)\.ts$/.exec(file)?.[1]}`,
+  ]);
 
-  it.each(globSync("bench/workers/*-history.ts", { cwd: PROJECT_ROOT }).filter((file) => !isBare(file)))(
-    "has every entrypoint that a worker calls: %s",
-    async (file) => {
-      const exported = exportsOf("bundle.js", await bundleWorker(PROJECT_ROOT + file));
-      expect(bound.filter((entrypoint) => !exported.includes(entrypoint))).toEqual([]);
+  it.each(standIns)("has everything that a worker is bound to: %s", async (file, name) => {
+    const entrypoints = configs
+      .flatMap(({ config }) => config.services ?? [])
+      .filter(({ service }) => service === name)
+      .map(({ entrypoint }) => entrypoint ?? "default");
+    const classes = configs
+      .flatMap(({ config }) => config.durable_objects.bindings)
+      .filter(({ script_name: host }) => host === name)
+      .map(({ class_name: className }) => className);
+    const exported = exportsOf("bundle.js", await bundleWorker(PROJECT_ROOT + file));
+    expect([...entrypoints, ...classes].filter((what) => !exported.includes(what))).toEqual([]);
+  });
+
+  // In virtual time it is given what that worker's file has, whatever it means to it.
+  it.each(standIns.filter(([, name]) => name === "playhead-history"))(
+    "needs of its env nothing that isn't bound to that worker, and reads none of its vars: %s",
+    (file, name) => {
+      const config = byName.get(name)?.config;
+      const bound = [config?.d1_databases ?? [], config?.queues.producers ?? []].flat();
+      const bindings = bound.map(({ binding }) => binding);
+      const read = envOf(PROJECT_ROOT + file);
+      const needed = read.filter(({ isOptional }) => !isOptional).map(({ name: what }) => what);
+      expect(needed.filter((what) => !bindings.includes(what))).toEqual([]);
+      expect(read.map(({ name: what }) => what).filter((what) => what in (config?.vars ?? {}))).toEqual([]);
     },
   );
 });

@@ -130,7 +130,7 @@ export async function startUnguarded(options: WholeOptions = {}): Promise<Runnin
 
 /** The same gateway and BFF over a history service that writes every report to this Redis. */
 export async function startUpstash(redisUrl: string, options: WholeOptions = {}): Promise<RunningPlatform> {
-  const bindings = { UPSTASH_REDIS_REST_URL: redisUrl };
+  const bindings = { CANDIDATES_REDIS_URL: redisUrl };
   const queueProducers = { FLUSH_QUEUE: "playhead-history-flush" };
   const queueConsumers = { "playhead-history-flush": { maxBatchSize: 20, maxBatchTimeout: 1 } };
   return startWithHistory("upstash-history", { bindings, queueProducers, queueConsumers }, options);

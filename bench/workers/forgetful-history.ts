@@ -1,11 +1,11 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { Report, ReportReceipt } from "../../src/contracts/history.ts";
+import type { HistoryPlayback, Report, ReportReceipt } from "../../src/contracts/history.ts";
 
 export * from "./unasked-entrypoints.ts";
 
 /** Keeps nothing and calls nobody: no history behind the same gateway and BFF can be faster. */
-export class Playback extends WorkerEntrypoint<object> {
+export class Playback extends WorkerEntrypoint<object> implements Pick<HistoryPlayback, "report" | "ready"> {
   async report(_ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
     return { accepted: reports.length, ignored: 0 };
   }

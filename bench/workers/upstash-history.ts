@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { Redis } from "@upstash/redis/cloudflare";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { Report, ReportReceipt } from "../../src/contracts/history.ts";
+import type { HistoryPlayback, Report, ReportReceipt } from "../../src/contracts/history.ts";
 import { requirePrincipal } from "../../src/platform/call/request-scope.ts";
 import { itemName, type HistoryRecord, type RecordKey } from "../../src/history/biz/record.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
@@ -13,13 +13,13 @@ export * from "./unasked-entrypoints.ts";
 interface UpstashEnv {
   readonly HISTORY_DB_0: D1Database;
   readonly FLUSH_QUEUE: Queue<readonly UserItem[]>;
-  /** Absent: where a benchmark in virtual time answers. */
-  readonly UPSTASH_REDIS_REST_URL?: string;
+  /** Absent: where a benchmark in virtual time answers. No var of the history's own. */
+  readonly CANDIDATES_REDIS_URL?: string;
 }
 
 const gathered = new GatheredKeys();
 
-function redisOf({ UPSTASH_REDIS_REST_URL: url = "https://upstash.example" }: UpstashEnv): Redis {
+function redisOf({ CANDIDATES_REDIS_URL: url = "https://upstash.example" }: UpstashEnv): Redis {
   const options = {
     automaticDeserialization: false,
     responseEncoding: false,
@@ -36,7 +36,10 @@ const hashOf = (userId: string): string => `history:${userId}`;
  * fewest commands: a hash and a sorted set a user, one command each however many records a call
  * has, and none that lets them expire.
  */
-export class Playback extends WorkerEntrypoint<UpstashEnv> {
+export class Playback
+  extends WorkerEntrypoint<UpstashEnv>
+  implements Pick<HistoryPlayback, "report" | "ready">
+{
   async report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
     const { userId } = requirePrincipal(ctx);
     const records = recordsOf(userId, reports);

@@ -1,6 +1,6 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import type { CallContext } from "../../src/contracts/call-context.ts";
-import type { Report, ReportReceipt } from "../../src/contracts/history.ts";
+import type { HistoryPlayback, Report, ReportReceipt } from "../../src/contracts/history.ts";
 import { requirePrincipal } from "../../src/platform/call/request-scope.ts";
 import { d1HistoryWriter } from "../../src/history/data/d1-history-writer.ts";
 import { recordsOf } from "./records-of-reports.ts";
@@ -15,7 +15,10 @@ interface WriteThroughEnv {
  * What a team would write without shards: every report goes to D1 before it is answered, by the
  * very statement that the job uses.
  */
-export class Playback extends WorkerEntrypoint<WriteThroughEnv> {
+export class Playback
+  extends WorkerEntrypoint<WriteThroughEnv>
+  implements Pick<HistoryPlayback, "report" | "ready">
+{
   async report(ctx: CallContext, reports: readonly Report[]): Promise<ReportReceipt> {
     const records = recordsOf(requirePrincipal(ctx).userId, reports);
     await d1HistoryWriter(this.env.HISTORY_DB_0, Date.now).upsert(records);

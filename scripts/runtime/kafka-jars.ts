@@ -10,42 +10,58 @@ const JAVA_MIN = 17;
 const SAID_LENGTH_MAX = 2_000;
 const INSTALL_HINT = "Debian: apt-get install openjdk-17-jre-headless maven";
 
+/** Another for each pom, and outside of state folders: forgetting a state needs no new ones. */
+export const JARS_FOLDER = join(
+  PROJECT_ROOT,
+  ".wrangler",
+  `kafka-jars-${createHash("sha256").update(readFileSync(POM)).digest("hex").slice(0, 12)}`,
+);
+
 /** What is missing for a broker, for the user to read; null if nothing is. */
-export function missingForKafka(): string | null {
+export function missingForKafka(folder: string = JARS_FOLDER): string | null {
   const java = spawnSync("java", ["-version"], { encoding: "utf8" });
   const version = Number(/version "(?:1\.)?(\d+)/.exec(java.stderr ?? "")?.[1] ?? 0);
   if (java.status !== 0) return `java isn't installed (${INSTALL_HINT})`;
   if (version < JAVA_MIN) return `java is ${version}, and Kafka needs ${JAVA_MIN} (${INSTALL_HINT})`;
-  if (existsSync(folderOfJars())) return null;
-  if (spawnSync("mvn", ["--version"], { stdio: "ignore" }).status !== 0)
-    return `mvn isn't installed (${INSTALL_HINT})`;
-  return null;
+  if (existsSync(folder)) return null;
+  const { error, status, signal, stdout, stderr } = spawnSync("mvn", ["--version"], { encoding: "utf8" });
+  if (error !== undefined) return `mvn isn't installed (${INSTALL_HINT})`;
+  return status === 0 ? null : `mvn fails: ${reasonIn(stderr + stdout, status ?? signal)}`;
+}
+
+interface JarsDeps {
+  readonly signal?: AbortSignal;
+  readonly folder?: string;
 }
 
 /**
  * The folder of a broker's jars, as the pom has them: brought once by mvn, 43 MB. Throws
  * {@link LaunchError}.
  */
-export async function kafkaJars(say: (text: string) => void, signal?: AbortSignal): Promise<string> {
-  const folder = folderOfJars();
+export async function kafkaJars(
+  say: (text: string) => void,
+  { signal, folder = JARS_FOLDER }: JarsDeps = {},
+): Promise<string> {
   if (existsSync(folder)) return folder;
   say("bringing Kafka's jars by mvn, once …");
   const partial = `${folder}.${process.pid}`;
-  mkdirSync(partial, { recursive: true });
+  keeping(() => mkdirSync(partial, { recursive: true }));
   try {
     await runMaven(partial, signal);
     // Whole or not at all, though two starts bring them at once.
-    if (!existsSync(folder)) renameSync(partial, folder);
+    if (!existsSync(folder)) keeping(() => renameSync(partial, folder));
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
   return folder;
 }
 
-/** Another for each pom, and outside of state folders: forgetting a state needs no new ones. */
-function folderOfJars(): string {
-  const hash = createHash("sha256").update(readFileSync(POM)).digest("hex").slice(0, 12);
-  return join(PROJECT_ROOT, ".wrangler", `kafka-jars-${hash}`);
+function keeping(step: () => void): void {
+  try {
+    step();
+  } catch (cause) {
+    throw new LaunchError(`Kafka's jars could not be kept: ${(cause as Error).message}`, { cause });
+  }
 }
 
 async function runMaven(folder: string, signal: AbortSignal | undefined): Promise<void> {
@@ -54,16 +70,20 @@ async function runMaven(folder: string, signal: AbortSignal | undefined): Promis
   let said = "";
   for (const output of [child.stdout, child.stderr])
     output.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-SAID_LENGTH_MAX)));
-  const code = await new Promise<number | null>((resolve, reject) => {
-    child.once("close", resolve);
+  const how = await new Promise<number | NodeJS.Signals | null>((resolve, reject) => {
+    child.once("close", (code, by) => resolve(code ?? by));
     child.once("error", reject);
   }).catch((cause: unknown) => {
     signal?.throwIfAborted();
     throw new LaunchError("mvn could not be run", { cause });
   });
   signal?.throwIfAborted();
-  if (code !== 0) {
-    const reason = said.split("\n").find((line) => line.startsWith("[ERROR]")) ?? said.trim();
-    throw new LaunchError(`mvn did not bring Kafka's jars: ${reason}`);
-  }
+  if (how !== 0) throw new LaunchError(`mvn did not bring Kafka's jars: ${reasonIn(said, how)}`);
+}
+
+/** What mvn said before it ended, in one line, or else how it did. */
+function reasonIn(said: string, how: number | NodeJS.Signals | null): string {
+  const lines = said.trim().split(/\s*\n\s*/);
+  const reason = lines.find((line) => line.startsWith("[ERROR]")) ?? lines.join(" ");
+  return reason === "" ? `it ended with ${how}` : reason;
 }

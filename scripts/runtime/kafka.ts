@@ -3,14 +3,17 @@ import { join } from "node:path";
 import { startBridge, type Bridge } from "../../bridge/kafka-rest/start-bridge.ts";
 import type { Log } from "../../bridge/kafka-rest/log.ts";
 import { secretOfFile } from "../../bridge/shared/secret-file.ts";
-import { kafkaJars, missingForKafka } from "./kafka-jars.ts";
+import { JARS_FOLDER, kafkaJars, missingForKafka } from "./kafka-jars.ts";
 import { KAFKA_USERNAME, startKafkaServer } from "./kafka-server.ts";
+import { LaunchError } from "./launch-error.ts";
 
 interface KafkaDeps {
   readonly say: (text: string) => void;
   readonly complain: (text: string) => void;
   readonly onDeath: (part: string) => void;
   readonly signal: AbortSignal;
+  /** Where a broker's jars are, or are brought to; {@link JARS_FOLDER} if absent. */
+  readonly jarsFolder?: string;
 }
 
 /** A broker with its front, and what workers are told of them. */
@@ -29,20 +32,18 @@ const STOP_MS_MAX = 1_000;
 const NOTHING: StartedKafka = { vars: {}, secrets: {}, stop: async () => undefined };
 
 /**
- * A Kafka with its data in the state folder, and the REST front before it; where Java or mvn isn't
- * installed only a line that says so. The broker's password is the front's.
+ * A Kafka with its data in the state folder, and the REST front before it; where there is no Java
+ * for it, or no mvn that brings its jars, only a line that says so. The broker's password is the
+ * front's.
  */
 export async function startKafka(
   stateDir: string,
   knownVars: ReadonlySet<string>,
-  { say, complain, onDeath, signal }: KafkaDeps,
+  deps: KafkaDeps,
 ): Promise<StartedKafka> {
-  const missing = missingForKafka();
-  if (missing !== null) {
-    complain(`--kafka: left out, ${missing}`);
-    return NOTHING;
-  }
-  const jars = await kafkaJars(say, signal);
+  const { say, complain, onDeath, signal } = deps;
+  const jars = await jarsOrNull(deps);
+  if (jars === null) return NOTHING;
   const dir = join(stateDir, "kafka");
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const passwordFile = join(dir, "password");
@@ -77,6 +78,27 @@ export async function startKafka(
     };
   } catch (error) {
     await server.stop();
+    throw error;
+  }
+}
+
+/** Null where they can't be had, with a line that says why. */
+async function jarsOrNull({
+  say,
+  complain,
+  signal,
+  jarsFolder = JARS_FOLDER,
+}: KafkaDeps): Promise<string | null> {
+  const leaveOut = (why: string): null => {
+    complain(`--kafka: left out, ${why}`);
+    return null;
+  };
+  const missing = missingForKafka(jarsFolder);
+  if (missing !== null) return leaveOut(missing);
+  try {
+    return await kafkaJars(say, { signal, folder: jarsFolder });
+  } catch (error) {
+    if (error instanceof LaunchError) return leaveOut(error.message);
     throw error;
   }
 }

@@ -61,11 +61,13 @@ export async function measureCpu(count: number): Promise<CpuMs> {
 }
 
 async function cpuOfTransfers(api: Api, viewers: readonly Headers[], cpuOf: CpuOf): Promise<number> {
-  const pay = await payer(api, { ADMIN_EMAIL: OPERATOR.email, ADMIN_PASSWORD: OPERATOR.password });
+  const operator = { ADMIN_EMAIL: OPERATOR.email, ADMIN_PASSWORD: OPERATOR.password };
+  const pay = await untilTaken(() => payer(api, operator));
   const people = viewers.slice(0, PEOPLE);
   for (const [number, headers] of people.entries()) {
-    const { userId } = await send(api, number, "GET", "/v1/account/me", { headers });
-    await pay(String(userId));
+    const asked = () => send(api, number, "GET", "/v1/account/me", { headers });
+    const { userId } = await untilTaken(asked);
+    await untilTaken(() => pay(String(userId)));
   }
   return cpuOf(TRANSFERS, (sent) => transfer(api, sent % PEOPLE, people[sent % PEOPLE] ?? {}));
 }

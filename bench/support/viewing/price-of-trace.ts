@@ -7,7 +7,7 @@ import { measureTraceBeside } from "../cost/cpu-beside.ts";
 import { PRICES_AS_OF } from "../cost/published-prices.ts";
 import { startRowMeter } from "../cost/row-meter.ts";
 import { seedViewers } from "../cost/viewers.ts";
-import { CANDIDATES, type CandidateName } from "./candidates.ts";
+import { CANDIDATE, CANDIDATES, type CandidateName } from "./candidates.ts";
 import { signInsFor } from "./sign-ins.ts";
 import { reportsIn } from "./trace-calls.ts";
 import { meterTrace, type TraceMetered } from "./trace-scenario.ts";
@@ -43,8 +43,11 @@ async function inVirtualTime(viewers: number): Promise<Readonly<Record<Candidate
   const scenario = { seeded, headersAt, rowMeter, places: PLACES, lengthMs: options.lengthMs };
   const metered: Partial<Record<CandidateName, TraceMetered>> = {};
   const calls = viewingTrace(options);
-  for (const candidate of CANDIDATES)
-    metered[candidate] = await meterTrace(candidate, { ...scenario, calls });
+  for (const candidate of CANDIDATES) {
+    metered[candidate] = await meterTrace(candidate, { ...scenario, calls }).catch((cause: unknown) => {
+      throw new Error(`the trace could not be metered with ${CANDIDATE[candidate].name}`, { cause });
+    });
+  }
   await rowMeter.stop();
   return metered as Record<CandidateName, TraceMetered>;
 }

@@ -85,7 +85,7 @@ function requireAllWritten(
   );
   const written = Array.from(databases)
     .filter(([name]) => name.startsWith("playhead-history-"))
-    .flatMap(([, sql]) => sql.exec("SELECT count(*) AS rows FROM history", []))
+    .flatMap(([, sql]) => sql.exec("SELECT count(*) AS rows FROM history WHERE deleted IS NULL", []))
     .reduce((sum, { rows }) => sum + Number(rows), 0);
   if (written > watched.size || written < watched.size - failures)
     throw new Error(`${written} of ${watched.size} watched items are in the databases`);
