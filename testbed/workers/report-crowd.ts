@@ -19,14 +19,20 @@ function ctxOf(userId: string, remainingMs: number): CallContext {
   return { requestId: userId, traceparent, remainingMs, principal };
 }
 
+/** Crowds that have been sent, and those of them that were answered: others were dropped. */
+let begun = 0;
+let finished = 0;
+
 /**
  * Reports for all users of a crowd at once, each in a call of its own, and answers what each was
- * told: `accepted`, or the message of an error. A GET answers what shards were called for.
+ * told: `accepted`, or the message of an error. A GET answers what shards were called for, and how
+ * many crowds there were.
  */
 export default {
   async fetch(request: Request, env: CrowdEnv): Promise<Response> {
-    if (request.method === "GET") return Response.json(await env.COUNTS.counts());
+    if (request.method === "GET") return Response.json({ ...(await env.COUNTS.counts()), begun, finished });
     const { users, itemId, remainingMs } = await request.json<Crowd>();
+    begun += 1;
     const at = Date.now();
     const reports = [{ kind: "video", itemId, positionMs: 20_000, event: "playing" as const, at }];
     const answers = users.map((userId) =>
@@ -35,6 +41,8 @@ export default {
         (error: unknown) => String(error),
       ),
     );
-    return Response.json(await Promise.all(answers));
+    const told = await Promise.all(answers);
+    finished += 1;
+    return Response.json(told);
   },
 };

@@ -95,7 +95,8 @@ export class GroupCommit<T, R> {
    * is waited for by whoever has the least patience. So many that they are a group wait for nobody.
    */
   waitForMore(clients: readonly string[], remainingMs = Number.POSITIVE_INFINITY): void {
-    if (this.#waiting.length === 0) return;
+    // None of theirs was taken: what waits already has its time.
+    if (clients.length === 0) return;
     const { now, wait } = this.#options;
     const atMs = now();
     let companyMs = 0;

@@ -1,9 +1,11 @@
-import { CodedError, codeOf, ERROR_CATALOGUE } from "../../contracts/errors.ts";
+import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf } from "../../contracts/errors.ts";
 import type { ReportReceipt } from "../../contracts/history.ts";
 import type { SocketReceipt } from "../../contracts/realtime-rpc.ts";
 import type { Clock } from "../../resilience/clock.ts";
+import { callLimitMs, remainingMs } from "../../resilience/deadline.ts";
 import type { Schedule } from "./group-commit.ts";
 import type { Incoming } from "./incoming.ts";
+import { isAhead, isLate } from "./known-state.ts";
 import type { ShardCall, ShardPatience } from "./ports.ts";
 import { isElsewhere, isSameMapping, type Elsewhere, type ShardMapping } from "./shard-mapping.ts";
 import { NO_TIME_AT_ALL } from "./shard-rpc.ts";
@@ -55,10 +57,12 @@ interface Busy {
 export const GATHER_MS = 25;
 /** Reports that a group has room for; it leaves when the next would be too many. */
 const REPORTS_PER_GROUP_MAX = 1_000;
-/** Of the time that somebody has left, so much may go by for the company's sake. */
-const PATIENCE_SHARE = 0.5;
+/** Who has less time left goes alone: others would wait less long for its sake, in ms. */
+const PATIENCE_MS_MIN = 8 * GATHER_MS;
 /** No call of a shard is under way for longer, in ms. */
 const UNDER_WAY_MS_MAX = 1_000;
+/** What is so near to being late may be so when it arrives, in ms. */
+const ON_THE_WAY_MS = 5_000;
 
 const WHAT = "report to a shard";
 
@@ -66,7 +70,8 @@ const WHAT = "report to a shard";
  * Calls a shard once for what many requests of an isolate report to it, after Nagle (RFC 896): what
  * comes while nothing is on its way there goes at once, and what comes while something is waits for
  * others, {@link GATHER_MS} at most. Whoever is alone waits for nobody, and of a crowd twenty need
- * one call.
+ * one call. Who has little time, or what the shard may have to look up first, goes alone: nobody
+ * waits less long, or longer, for another's sake.
  *
  * A call belongs to the request that makes it, and the runtime drops a request whose client has
  * gone. So the one that is to make it is kept; each of the others has a timer of its own, which is
@@ -89,21 +94,27 @@ export class ReportGatherer {
    */
   report(shard: number, mapping: ShardMapping, incoming: Incoming, patience: ShardPatience): Promise<Answer> {
     const nowMs = this.#deps.now();
+    const leftMs = patience.deadlineAtMs - nowMs;
+    const busy = this.#busyOf(shard);
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const one: Waiting = { incoming, patience, atMs: nowMs, resolve, reject };
-    const busy = this.#busyOf(shard);
     if (busy.group === null && !isUnderWay(busy, nowMs)) {
       void this.#send(shard, busy, newGroup(mapping, one, nowMs), nowMs);
+      return promise;
+    }
+    if (leftMs < PATIENCE_MS_MIN || mayAskFirst(incoming, nowMs)) {
+      void this.#answer(shard, newGroup(mapping, one, nowMs), nowMs);
       return promise;
     }
     if (busy.group !== null && !mayJoin(busy.group, mapping, incoming))
       this.#sendFor(shard, busy, busy.group, nowMs);
     if (busy.group === null) this.#lead(shard, busy, (busy.group = newGroup(mapping, one, nowMs)));
     else join(busy.group, one);
-    const leftMs = patience.deadlineAtMs - nowMs;
-    if (isDue(busy.group, nowMs, leftMs)) this.#sendFor(shard, busy, busy.group, nowMs);
-    // Never called off: it ends with its request, and to clear it would cost each of them.
-    this.#deps.schedule(Math.min(leftMs, UNDER_WAY_MS_MAX), () => reject(late()));
+    if (isDue(busy.group, nowMs)) this.#sendFor(shard, busy, busy.group, nowMs);
+    // Before whoever has called gives up, and would take this worker for ill. Never called off: it
+    // ends with its request, and to clear it would cost each of them.
+    const limitMs = callLimitMs({ remainingMs: leftMs, timeoutMs: UNDER_WAY_MS_MAX });
+    this.#deps.schedule(limitMs, () => reject(late()));
     return promise;
   }
 
@@ -124,16 +135,23 @@ export class ReportGatherer {
     });
   }
 
-  /** A group leaves with somebody who needn't have been its first. */
+  /** A group leaves with somebody who needn't have been its first, and is kept for it. */
   #sendFor(shard: number, busy: Busy, group: Group, nowMs: number): void {
-    this.#deps.keep(group.answered);
-    void this.#send(shard, busy, group, nowMs);
+    this.#deps.keep(this.#send(shard, busy, group, nowMs));
   }
 
   async #send(shard: number, busy: Busy, group: Group, nowMs: number): Promise<void> {
     busy.group = null;
     busy.sent = group;
     busy.sentUntilMs = nowMs + UNDER_WAY_MS_MAX;
+    await this.#answer(shard, group, nowMs);
+    if (busy.sent !== group) return;
+    busy.sent = null;
+    if (busy.group === null) this.#busy.delete(shard);
+  }
+
+  /** Makes the call of a group, and answers each of it. Never rejects. */
+  async #answer(shard: number, group: Group, nowMs: number): Promise<void> {
     try {
       await this.#call(shard, group, nowMs);
     } catch (error) {
@@ -141,38 +159,36 @@ export class ReportGatherer {
       for (const { reject } of group.waiting) reject(reason);
     }
     group.onAnswered();
-    if (busy.sent !== group) return;
-    busy.sent = null;
-    if (busy.group === null) this.#busy.delete(shard);
   }
 
-  async #call(shard: number, { mapping, waiting }: Group, nowMs: number): Promise<void> {
-    const { callShard } = this.#deps;
+  async #call(shard: number, group: Group, nowMs: number): Promise<void> {
+    const { callShard, now } = this.#deps;
+    const { mapping, waiting } = group;
+    const waitedUntilMs = Math.min(nowMs, group.dueMs);
     const [first, ...others] = waiting;
     if (first === undefined) return;
     if (others.length === 0) {
       const { incoming, patience } = first;
       const { userId, reports } = incoming;
-      const answer = await callShard(shard, WHAT, howFor(patience), (stub, remainingMs) =>
-        stub.report(userId, reports, NO_TIME_AT_ALL, mapping, remainingMs),
+      const answer = await callShard(shard, WHAT, howFor(patience), (stub, limitMs) =>
+        stub.report(userId, reports, NO_TIME_AT_ALL, mapping, limitMs),
       );
-      first.resolve(waited(answer, first, nowMs));
+      first.resolve(waited(answer, first, waitedUntilMs));
       return;
     }
-    const deadlinesMs = waiting.map(({ patience }) => patience.deadlineAtMs);
+    const leastAtMs = Math.min(...waiting.map(({ patience }) => patience.deadlineAtMs));
     const most = waiting.reduce((a, b) => (b.patience.deadlineAtMs > a.patience.deadlineAtMs ? b : a), first);
-    const leastMs = Math.min(...deadlinesMs) - nowMs;
     const batch = waiting.map(({ incoming }) => incoming);
-    const answer = await callShard(shard, WHAT, howFor(most.patience), async (stub, remainingMs) => {
-      const leftMs = Math.min(remainingMs, leastMs);
+    const answer = await callShard(shard, WHAT, howFor(most.patience), async (stub, limitMs) => {
+      const leftMs = Math.min(limitMs, remainingMs(leastAtMs, now()));
       const receipts = await stub.reportMany(batch, NO_TIME_AT_ALL, mapping, leftMs, true);
       return isElsewhere(receipts) ? receipts : requireSome(receipts);
     });
     for (const [index, one] of waiting.entries()) {
       const receipt = isElsewhere(answer) ? answer : answer[index];
       if (receipt === undefined) one.reject(new Error("a shard answers each of a group"));
-      else if ("failure" in receipt) one.reject(errorOf(receipt.failure));
-      else one.resolve(waited("receipt" in receipt ? receipt.receipt : receipt, one, nowMs));
+      else if ("failure" in receipt) one.reject(ofOne(receipt.failure));
+      else one.resolve(waited("receipt" in receipt ? receipt.receipt : receipt, one, waitedUntilMs));
     }
   }
 }
@@ -203,41 +219,58 @@ function mayJoin({ mapping, reports }: Group, theirs: ShardMapping, { reports: m
   return isSameMapping(mapping, theirs) && reports + more.length <= REPORTS_PER_GROUP_MAX;
 }
 
-/** Whether a group leaves with whoever has just come, who has so much time left. */
-function isDue({ dueMs }: Group, nowMs: number, leftMs: number): boolean {
-  const waitMs = dueMs - nowMs;
-  return waitMs <= 0 || waitMs > GATHER_MS || leftMs * PATIENCE_SHARE < waitMs;
+/** Whether a group leaves with whoever has just come: it should have left. */
+function isDue({ dueMs }: Group, nowMs: number): boolean {
+  return nowMs >= dueMs || dueMs - nowMs > GATHER_MS;
+}
+
+/**
+ * Whether the shard may have to ask its database before it takes a report: nobody else waits for
+ * that.
+ */
+function mayAskFirst({ reports }: Incoming, nowMs: number): boolean {
+  return reports.some(
+    (report) => isLate(report, nowMs + ON_THE_WAY_MS) || isAhead(report, nowMs - ON_THE_WAY_MS),
+  );
 }
 
 /** An answer also says how long it has waited on purpose before the call. */
-function waited(answer: Answer, { atMs }: Waiting, sentAtMs: number): Answer {
+function waited(answer: Answer, { atMs }: Waiting, untilMs: number): Answer {
   if (isElsewhere(answer)) return answer;
-  const ms = Math.min(GATHER_MS, Math.max(0, sentAtMs - atMs)) + (answer.waitedMs ?? 0);
+  const ms = Math.min(GATHER_MS, Math.max(0, untilMs - atMs)) + (answer.waitedMs ?? 0);
   return ms === 0 ? answer : { ...answer, waitedMs: ms };
 }
 
 type Failure = Extract<SocketReceipt, { readonly failure: unknown }>["failure"];
 
 /**
- * What the shard says of each of a group. Throws where it could do nothing for any of them: that is
- * the call's failure, and its guard's matter. What is wrong with one's reports is theirs alone.
+ * What the shard says of each of a group. Throws where it could do nothing for any of them, all for
+ * one reason: that is the call's failure, and its guard's matter. What is wrong with one's reports
+ * is theirs alone.
  */
 function requireSome(receipts: readonly SocketReceipt[]): readonly SocketReceipt[] {
-  const failures = receipts.flatMap((one) => ("failure" in one ? [errorOf(one.failure)] : []));
-  const [first] = failures;
-  if (first !== undefined && failures.length === receipts.length && failures.every(isServers)) throw first;
+  const [first] = receipts;
+  if (first === undefined || !("failure" in first)) return receipts;
+  const code = codeOf(first.failure);
+  const isOfAll = receipts.every((one) => "failure" in one && codeOf(one.failure) === code);
+  if (isOfAll && ERROR_CATALOGUE[code].status >= 500) throw errorOf(first.failure);
   return receipts;
 }
 
-/** What the shard says of somebody's reports, as an error that is no breaker's matter. */
+/** What the shard says of somebody's reports, as an error; clients read its message. */
 function errorOf(failure: Failure): CodedError {
   const { retryAfterMs } = failure;
   const code = codeOf(failure);
-  // Objects of the release before say so where they have failed themselves.
-  return new CodedError(code === "INTERNAL" ? "UNAVAILABLE" : code, WHAT, {
-    failedBelow: true,
+  // Objects of the release before say INTERNAL where they have failed themselves.
+  return new CodedError(code === "INTERNAL" ? "UNAVAILABLE" : code, "The reports were not taken", {
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
+}
+
+/** The same where others of its call were taken: no breaker further out counts it. */
+function ofOne(failure: Failure): CodedError {
+  const cause = errorOf(failure);
+  return new CodedError(cause.code, cause.message, { ...hintsOf(cause), cause, failedBelow: true });
 }
 
 /**
@@ -246,10 +279,6 @@ function errorOf(failure: Failure): CodedError {
  */
 function ofNobody(cause: unknown): unknown {
   return ERROR_CATALOGUE[codeOf(cause)].status < 500 ? new CodedError("UNAVAILABLE", WHAT, { cause }) : cause;
-}
-
-function isServers({ code }: CodedError): boolean {
-  return ERROR_CATALOGUE[code].status >= 500;
 }
 
 function late(): CodedError {

@@ -6,7 +6,7 @@ import type { DurablePending } from "./durable-pending.ts";
 import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./group-commit.ts";
 import type { HotStore } from "./ports.ts";
 import { judgeReport } from "./judge-report.ts";
-import { LATE_MS, newestOf } from "./known-state.ts";
+import { isAhead, isLate, newestOf } from "./known-state.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";
 import { USER_OVERHEAD_BYTES } from "./pending-index.ts";
 import type { Addition, PendingBudget } from "./pending-budget.ts";
@@ -353,18 +353,6 @@ export class ReportIntake {
       return new CodedError("INVALID", "A report holds values that can't be kept", { cause });
     }
   }
-}
-
-function isLate({ at }: DatedReport, nowMs: number): boolean {
-  return at !== undefined && at < nowMs - LATE_MS;
-}
-
-/**
- * Its client dates it ahead: dated now whenever it comes, it may be the same again as one that has
- * long been written back.
- */
-function isAhead({ at, rawAt = at }: DatedReport, nowMs: number): boolean {
-  return rawAt !== undefined && rawAt > nowMs + LATE_MS;
 }
 
 const NONE: readonly HistoryRecord[] = [];

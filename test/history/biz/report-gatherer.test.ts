@@ -100,7 +100,7 @@ function isolate() {
   const toldAtMs = new Map<string, number>();
   const report = (
     userId: string,
-    { shard = 0, mapping = FIRST, leftMs = LEFT_MS, reports = 1, isHurried = false } = {},
+    { shard = 0, mapping = FIRST, leftMs = LEFT_MS, reports = 1, isHurried = false, agoMs = 0 } = {},
   ) => {
     const mine: Running = { isDropped: false, isEnded: false, kept: 0 };
     running = mine;
@@ -109,7 +109,7 @@ function isolate() {
       itemId: `item-${place}`,
       positionMs: 1,
       event: "playing" as const,
-      at: 1,
+      at: clock.now() - agoMs,
     }));
     const patience = { deadlineAtMs: clock.now() + leftMs, isHurried };
     const answer = gatherer.report(shard, mapping, { userId, reports: beats }, patience);
@@ -179,16 +179,40 @@ describe("reports of an isolate to one shard", () => {
     expect(users(here)[2]).toEqual(["one more"]);
   });
 
-  it("leave with whoever has less than twice the wait left, whose time is the shard's to know", () => {
+  it("go alone where they have little time, or the shard may have to look something up first", () => {
     const here = busyIsolate();
     here.report("ada");
-    here.report("bob", { leftMs: 2 * GATHER_MS - 1, isHurried: true });
-    expect(users(here)[1]).toEqual(["ada", "bob"]);
+    here.report("hurried", { leftMs: 8 * GATHER_MS - 1, isHurried: true });
+    here.report("late", { agoMs: 11_000 });
+    here.report("ahead", { agoMs: -11_000 });
+    here.report("bob");
+    expect(users(here)).toEqual([["first"], ["hurried"], ["late"], ["ahead"]]);
+    expect(here.calls[1]?.patience).toMatchObject({ isHurried: true });
+    here.clock.turn(GATHER_MS);
+    expect(users(here)[4]).toEqual(["ada", "bob"]);
+  });
+
+  it("have the patience of the most patient, and the shard is told what the least has left now", () => {
+    const here = busyIsolate();
+    here.report("ada", { leftMs: 300, isHurried: true });
+    here.report("bob");
+    here.clock.turn(GATHER_MS);
     expect(here.calls[1]).toMatchObject({
-      leftMs: 2 * GATHER_MS - 1,
-      // The others' call is not cut short for it.
-      patience: { deadlineAtMs: here.clock.now() + LEFT_MS, isHurried: false },
+      leftMs: 300 - GATHER_MS,
+      patience: { deadlineAtMs: here.clock.now() - GATHER_MS + LEFT_MS, isHurried: false },
     });
+  });
+
+  it("tell only of a wait that was meant, however late its timer is", async () => {
+    const { clock, calls, report, outcomes } = busyIsolate();
+    report("ada");
+    clock.turn(GATHER_MS - 3);
+    report("bob");
+    clock.block(40);
+    clock.turn(0);
+    calls[1]?.answer();
+    await settled();
+    expect(outcomes.get("bob")).toEqual({ ...TAKEN, waitedMs: 3 });
   });
 
   it("are told each for itself: what is wrong with one is nobody else's", async () => {
@@ -212,10 +236,13 @@ describe("reports of an isolate to one shard", () => {
     const { clock, calls, report, outcomes } = busyIsolate();
     for (const user of ["ada", "bob"]) report(user);
     clock.turn(GATHER_MS);
-    calls[1]?.answer([{ failure: { code: "INVALID" } }, { failure: { code: "OVERLOADED" } }]);
+    calls[1]?.answer([
+      { failure: { code: "UNAVAILABLE" } },
+      { failure: { code: "OVERLOADED", retryAfterMs: 5_000 } },
+    ]);
     await settled();
-    expect(outcomes.get("ada")).toMatchObject({ code: "INVALID" });
-    expect(outcomes.get("bob")).toMatchObject({ code: "OVERLOADED" });
+    expect(outcomes.get("ada")).toMatchObject({ code: "UNAVAILABLE" });
+    expect(outcomes.get("bob")).toMatchObject({ code: "OVERLOADED", retryAfterMs: 5_000 });
   });
 
   it("fail together where the call does, or nothing could be done for any", async () => {
@@ -228,6 +255,8 @@ describe("reports of an isolate to one shard", () => {
     const full = { failure: { code: "OVERLOADED", retryAfterMs: 5_000 } };
     calls[2]?.answer([full, full]);
     await settled();
+    // A breaker counts it as it counts one's.
+    expect((outcomes.get("cy") as CodedError).failedBelow).toBeUndefined();
     for (const user of ["ada", "bob"]) expect(outcomes.get(user)).toMatchObject({ code: "CIRCUIT_OPEN" });
     for (const user of ["cy", "dee"])
       expect(outcomes.get(user)).toMatchObject({ code: "OVERLOADED", retryAfterMs: 5_000 });

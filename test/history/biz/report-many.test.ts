@@ -55,6 +55,21 @@ describe("what sockets have sent and their comet has gathered", () => {
     expect(sql.writesLeft).toBe(0);
   });
 
+  it("cuts nobody's wait short where none of it is taken", async () => {
+    const { clock, sql, start } = shardOver({ commitWaitMsMax: 250, pendingRecordsMax: 3 });
+    const shard = start();
+    await keepBusy(shard, clock);
+    const waiting = shard.report("zoe", beat("film", 1));
+    const tooMuch = [...beat("a", 1), ...beat("b", 1), ...beat("c", 1), ...beat("d", 1)];
+    sql.writesLeft = 1;
+    expect(await shard.reportMany([of("ada", tooMuch)], 850, true)).toMatchObject([
+      { failure: { code: "OVERLOADED" } },
+    ]);
+    expect(sql.writesLeft).toBe(1);
+    clock.turn(250);
+    expect(await waiting).toMatchObject({ accepted: 1, waitedMs: 250 });
+  });
+
   it("waits for half of what the least patient has left, at most", async () => {
     const { clock, start } = shardOver({ commitWaitMsMax: 250 });
     const shard = start();
