@@ -19,12 +19,14 @@ import { eraseUser } from "./biz/erasure.ts";
 import { everyOne } from "./biz/every-one.ts";
 import { failureLogOfCells } from "./biz/failure-log-of-cells.ts";
 import { failuresOfCells } from "./biz/failures-of-cells.ts";
+import type { Schedule } from "./biz/group-commit.ts";
 import { jobOfCells } from "./biz/job-of-cells.ts";
 import { MappingCopy } from "./biz/mapping-copy.ts";
 import { MappingKeeper } from "./biz/mapping-keeper.ts";
 import { databaseNumber } from "./biz/placement.ts";
 import { pullerName } from "./biz/puller-name.ts";
 import { Operators } from "./biz/operators.ts";
+import { ReportGatherer } from "./biz/report-gatherer.ts";
 import { Shard } from "./biz/shard.ts";
 import { ShardDoor } from "./biz/shard-door.ts";
 import { ShardDirectory } from "./biz/shard-directory.ts";
@@ -55,6 +57,10 @@ import { queueConsumer } from "./service/queue-consumer.ts";
 import type { WiredShard } from "./service/shard-object.ts";
 
 const now = Date.now;
+const schedule: Schedule = (delayMs, callback) => {
+  const timer = setTimeout(callback, delayMs);
+  return () => clearTimeout(timer);
+};
 
 /** What a call of a cell's upstream may take, and how many there may be at once. */
 const UPSTREAMS = {
@@ -165,6 +171,7 @@ function wireCell(env: HistoryEnv, cell: CellUpstreams) {
   const { HISTORY_SHARDS: seedShards } = readHistoryConfig(env);
   const { name, askMapping, before } = cell;
   const directory = new ShardDirectory({ seedShards, askMapping });
+  const reportToShard = cell.shards(SHARD_CALLS.report);
   const shards = jobShards({ directory, callShard: cell.shards(SHARD_CALLS.job) });
   const places = new DatabaseDirectory({ askMapping, askShard: shards.mapping, before });
   const databases = cell.databases(QUERIES.job);
@@ -177,7 +184,8 @@ function wireCell(env: HistoryEnv, cell: CellUpstreams) {
     name,
     directory,
     callShard: cell.shards(SHARD_CALLS.user),
-    reportToShard: cell.shards(SHARD_CALLS.report),
+    reportToShard,
+    reports: new ReportGatherer({ callShard: reportToShard, now, schedule, keep: waitUntil }),
     operators: { name, directory, callShard: cell.shards(SHARD_CALLS.operator) },
     readFailures: d1FailureSummary([ofOperators.db, ...others.map(({ db }) => db)]),
     rejected: [ofOperators, ...others].map((database) =>
@@ -296,10 +304,7 @@ export function wireShard(state: DurableObjectState, env: HistoryEnv, alarmAtMs:
     queue: cell.queue,
     reader: d1HistoryReader(databaseFinder(cell.databases(QUERIES.reader), cell.name, databaseOf)),
     now,
-    schedule: (delayMs, callback) => {
-      const timer = setTimeout(callback, delayMs);
-      return () => clearTimeout(timer);
-    },
+    schedule,
     onBackgroundFailure: failureLine(logger, "shard failed", { cell: cell.name, shard: number }),
   });
   return { isFromBefore: facts.isFromBefore, door: new ShardDoor(shard, mapping) };

@@ -1,39 +1,9 @@
-import { WorkerEntrypoint } from "cloudflare:workers";
 import { Comet as RealComet, Room as RealRoom } from "../../src/realtime/worker.ts";
+import { count, countMethods } from "./method-counts.ts";
 
 export * from "../../src/realtime/worker.ts";
 export { default } from "../../src/realtime/worker.ts";
-
-/** By class and method; `constructor` counts how often memory was made anew. */
-const counts: Record<string, number> = {};
-
-function count(className: string, method: string): void {
-  const name = `${className}.${method}`;
-  counts[name] = (counts[name] ?? 0) + 1;
-}
-
-type Method = (this: object, ...given: unknown[]) => unknown;
-
-/** Has each method of a class counted, inherited ones of ours too. */
-function countMethods(className: string, subclass: { readonly prototype: object }): void {
-  const seen = new Set(["constructor"]);
-  for (
-    let prototype = Object.getPrototypeOf(subclass.prototype) as object;
-    Object.getPrototypeOf(prototype) !== Object.prototype;
-    prototype = Object.getPrototypeOf(prototype) as object
-  ) {
-    for (const method of Object.getOwnPropertyNames(prototype)) {
-      const real: unknown = Object.getOwnPropertyDescriptor(prototype, method)?.value;
-      if (seen.has(method) || typeof real !== "function") continue;
-      seen.add(method);
-      const value: Method = function counted(...given) {
-        count(className, method);
-        return (real as Method).apply(this, given);
-      };
-      Object.defineProperty(subclass.prototype, method, { value });
-    }
-  }
-}
+export { Counts } from "./method-counts.ts";
 
 export class Comet extends RealComet {
   constructor(...given: ConstructorParameters<typeof RealComet>) {
@@ -50,10 +20,3 @@ export class Room extends RealRoom {
   }
 }
 countMethods("Room", Room);
-
-/** Objects of one worker share an isolate here, so that this sees what they have counted. */
-export class Counts extends WorkerEntrypoint {
-  counts(): Readonly<Record<string, number>> {
-    return counts;
-  }
-}

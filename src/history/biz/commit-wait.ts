@@ -80,6 +80,11 @@ export class CommitWait {
     return Math.max(0, Math.min(groupMs, this.#committedAtMs + SPACING_MS - atMs));
   }
 
+  /** Whether calls that have come at once are company enough. */
+  isGroup(calls: number): boolean {
+    return calls >= this.#options.group;
+  }
+
   /** A commit is made: whoever has waited for it is answered. */
   committed(nowMs: number): void {
     this.#committedAtMs = this.#time.at(nowMs);

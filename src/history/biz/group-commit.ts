@@ -72,24 +72,14 @@ export class GroupCommit<T, R> {
 
   /** @param remainingMs - how long the item's answer is waited for */
   submit(item: T, remainingMs = Number.POSITIVE_INFINITY): Promise<R> {
-    const { now, wait, clientOf } = this.#options;
-    const atMs = now();
-    const promise = this.#push(item, atMs);
-    const companyMs = wait.arrived(atMs, clientOf(item));
-    const patienceMs = remainingMs * PATIENCE_SHARE;
-    const waitMs = Math.floor(Math.min(companyMs, patienceMs));
-    if (waitMs <= 0) this.#run();
-    else if (this.#callOff === null || atMs + waitMs < this.#dueMs) {
-      // Who has no patience cuts a wait short and is company as well; otherwise it is a new wait.
-      if (this.#callOff === null || companyMs <= patienceMs) this.#waitedFirst = this.#waiting.length;
-      this.#gather(waitMs, atMs + waitMs);
-    }
+    const promise = this.#push(item, this.#options.now());
+    this.waitForMore([this.#options.clientOf(item)], remainingMs);
     return promise;
   }
 
   /**
-   * Adds an item that has waited for company elsewhere and comes with it: the commit is
-   * {@link commitNow}'s, which is to be called in the same turn.
+   * Adds an item that comes with others. When it is committed {@link commitNow} or
+   * {@link waitForMore} says, one of which is to be called in the same turn.
    */
   submitGathered(item: T): Promise<R> {
     return this.#push(item, this.#options.now());
@@ -98,6 +88,27 @@ export class GroupCommit<T, R> {
   /** Commits all that waits, however long it was to wait: it has company now. */
   commitNow(): void {
     if (this.#waiting.length > 0) this.#run();
+  }
+
+  /**
+   * What has come together, of these clients, waits for more. `remainingMs` is how long the answer
+   * is waited for by whoever has the least patience. So many that they are a group wait for nobody.
+   */
+  waitForMore(clients: readonly string[], remainingMs = Number.POSITIVE_INFINITY): void {
+    // None of theirs was taken: what waits already has its time.
+    if (clients.length === 0) return;
+    const { now, wait } = this.#options;
+    const atMs = now();
+    let companyMs = 0;
+    for (const client of clients) companyMs = wait.arrived(atMs, client);
+    const patienceMs = remainingMs * PATIENCE_SHARE;
+    const waitMs = wait.isGroup(clients.length) ? 0 : Math.floor(Math.min(companyMs, patienceMs));
+    if (waitMs <= 0) this.#run();
+    else if (this.#callOff === null || atMs + waitMs < this.#dueMs) {
+      // Who has no patience cuts a wait short and is company as well; otherwise it is a new wait.
+      if (this.#callOff === null || companyMs <= patienceMs) this.#waitedFirst = this.#waiting.length;
+      this.#gather(waitMs, atMs + waitMs);
+    }
   }
 
   #push(item: T, atMs: number): Promise<R> {

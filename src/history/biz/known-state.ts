@@ -1,3 +1,4 @@
+import type { DatedReport } from "../../contracts/history.ts";
 import { HybridClock } from "./hybrid-clock.ts";
 import { comparePositions, type HistoryRecord } from "./record.ts";
 
@@ -6,6 +7,19 @@ import { comparePositions, type HistoryRecord } from "./record.ts";
  * memory. Of an older one D1 may know better.
  */
 export const LATE_MS = 15_000;
+
+/** Whether a report comes in late. */
+export function isLate({ at }: DatedReport, nowMs: number): boolean {
+  return at !== undefined && at < nowMs - LATE_MS;
+}
+
+/**
+ * Whether its client dates it ahead: dated now whenever it comes, it may be the same again as one
+ * that has long been written back.
+ */
+export function isAhead({ at, rawAt = at }: DatedReport, nowMs: number): boolean {
+  return rawAt !== undefined && rawAt > nowMs + LATE_MS;
+}
 
 /** Whether a record came in late, by its revision, which says when that was. */
 export function wasLate({ atMs, rev }: HistoryRecord): boolean {

@@ -392,11 +392,21 @@ export interface ShardPort {
   settle(shard: number, userId: string): Promise<void>;
 }
 
-/** How a call of a shard may be made again. */
+/** How long somebody waits for a shard's answer. */
+export interface ShardPatience {
+  /** By this machine's clock, in ms; infinity where nobody waits. */
+  readonly deadlineAtMs: number;
+  /** That is less than usual, and by the client's wish: what is late then need not be ill. */
+  readonly isHurried?: boolean;
+}
+
+/** How a call of a shard is made, and whether again. */
 export interface ShardCallKind {
   readonly kind: "read" | "write";
   /** Whether the call may be made again where it fails; if absent, reads may. */
   readonly idempotent?: boolean;
+  /** Whose patience it has, where that is not the running request's. */
+  readonly patience?: ShardPatience;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { DurablePending } from "./durable-pending.ts";
 import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./group-commit.ts";
 import type { HotStore } from "./ports.ts";
 import { judgeReport } from "./judge-report.ts";
-import { LATE_MS, newestOf } from "./known-state.ts";
+import { isAhead, isLate, newestOf } from "./known-state.ts";
 import type { Incoming, SocketSource } from "./incoming.ts";
 import { USER_OVERHEAD_BYTES } from "./pending-index.ts";
 import type { Addition, PendingBudget } from "./pending-budget.ts";
@@ -107,20 +107,27 @@ export class ReportIntake {
   }
 
   /**
-   * The same for what sockets have sent and their comet has gathered: one commit for all of it, and
-   * at once, since it has waited for company already. What comes late asks first, by itself.
+   * The same for reports of many that come in one call, and share a commit: at once, since they
+   * have waited for company already, or with who else comes, where it has brought too few and
+   * `awaitsMore`. What comes late asks first, by itself.
    *
    * @returns what came of each, in order
    */
   reportGathered(
     batch: readonly Incoming[],
     remainingMs = Number.POSITIVE_INFINITY,
+    awaitsMore = false,
   ): readonly Promise<ReportReceipt>[] {
+    const clients: string[] = [];
     const receipts = batch.map(async (incoming) => {
       const late = this.#lateOf(incoming.userId, incoming.reports);
-      return late.length === 0 ? this.#submit(incoming, null) : this.#reportLate(incoming, late, remainingMs);
+      if (late.length > 0) return this.#reportLate(incoming, late, remainingMs);
+      const receipt = this.#submit(incoming, null);
+      clients.push(incoming.userId);
+      return receipt;
     });
-    this.#commits.commitNow();
+    if (awaitsMore) this.#commits.waitForMore(clients, remainingMs);
+    else this.#commits.commitNow();
     return receipts;
   }
 
@@ -165,7 +172,7 @@ export class ReportIntake {
     }
   }
 
-  /** @param remainingMs - undefined: it is gathered, and {@link GroupCommit.commitNow} follows */
+  /** @param remainingMs - undefined: it comes with others, and whoever has them says when */
   #submit(
     { userId, reports, source }: Incoming,
     held: HeldView | null,
@@ -346,18 +353,6 @@ export class ReportIntake {
       return new CodedError("INVALID", "A report holds values that can't be kept", { cause });
     }
   }
-}
-
-function isLate({ at }: DatedReport, nowMs: number): boolean {
-  return at !== undefined && at < nowMs - LATE_MS;
-}
-
-/**
- * Its client dates it ahead: dated now whenever it comes, it may be the same again as one that has
- * long been written back.
- */
-function isAhead({ at, rawAt = at }: DatedReport, nowMs: number): boolean {
-  return rawAt !== undefined && rawAt > nowMs + LATE_MS;
 }
 
 const NONE: readonly HistoryRecord[] = [];

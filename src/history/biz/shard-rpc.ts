@@ -44,10 +44,15 @@ export interface ShardRpc {
     ...call: UserCall
   ): Promise<ReportReceipt | Elsewhere>;
   /**
-   * The reports of many users, in one commit; each is answered for itself, in order. This, `join`
-   * and `leave` aren't known to objects of the release before.
+   * The reports of many users, in one commit; each is answered for itself, in order. With
+   * `awaitsMore` that commit may wait for others, as that of a single report does; objects of the
+   * release before make it at once. Those of the one before that don't know this method, nor `join`
+   * and `leave`.
    */
-  reportMany(batch: readonly Incoming[], ...call: UserCall): Promise<readonly SocketReceipt[] | Elsewhere>;
+  reportMany(
+    batch: readonly Incoming[],
+    ...call: readonly [...UserCall, awaitsMore?: boolean]
+  ): Promise<readonly SocketReceipt[] | Elsewhere>;
   /** Somebody listens; with a query, what has changed. */
   join(
     comet: string,

@@ -32,7 +32,7 @@ import type {
   ReportReceipt,
   ShardStatus,
 } from "../../contracts/history.ts";
-import { CodedError } from "../../contracts/errors.ts";
+import { CodedError, isCode } from "../../contracts/errors.ts";
 import { ByHand } from "./by-hand.ts";
 import { DurablePending } from "./durable-pending.ts";
 import { failedReceipt } from "./failed-receipt.ts";
@@ -190,17 +190,24 @@ export class Shard {
   }
 
   /**
-   * What sockets have sent and their comet has gathered: one commit for all of it, without a wait.
-   * Each is answered for itself, in order.
+   * Reports of many that were gathered before they came here: one commit for all of them, without a
+   * wait but where `awaitsMore` says that it is worth one. Each is answered for itself, in order;
+   * throws where the shard itself fails, whatever has become of each. `remainingMs` is what the
+   * least patient of them has left.
    */
-  async reportMany(batch: readonly Incoming[], remainingMs?: number): Promise<readonly SocketReceipt[]> {
+  async reportMany(
+    batch: readonly Incoming[],
+    remainingMs?: number,
+    awaitsMore?: boolean,
+  ): Promise<readonly SocketReceipt[]> {
     this.#entered();
     const hot = this.#hot;
-    if (!hot.isRemote) return Promise.all(this.#intake.reportGathered(batch, remainingMs).map(receiptOf));
+    if (!hot.isRemote)
+      return Promise.all(this.#intake.reportGathered(batch, remainingMs, awaitsMore).map(receiptOf));
     await hot.load(batch.map(({ userId }) => userId));
     const loaded = batch.filter(({ userId }) => hot.isLoaded(userId));
     const receipts = new Map<Incoming, Promise<ReportReceipt>>();
-    for (const [index, receipt] of this.#intake.reportGathered(loaded, remainingMs).entries()) {
+    for (const [index, receipt] of this.#intake.reportGathered(loaded, remainingMs, awaitsMore).entries()) {
       const incoming = loaded[index];
       if (incoming !== undefined) receipts.set(incoming, this.#answered(incoming.userId, receipt));
     }
@@ -509,10 +516,15 @@ function valuesAway(): CodedError {
   });
 }
 
+/**
+ * What is said of one of many. Throws what has no code: that is no answer, but the failure of the
+ * shard or its platform, and tells of itself (a spending cap, a reset) what a receipt can't.
+ */
 async function receiptOf(receipt: Promise<ReportReceipt>): Promise<SocketReceipt> {
   try {
     return { receipt: await receipt };
   } catch (error) {
+    if (isCode(error, "INTERNAL")) throw error;
     return failedReceipt(error);
   }
 }

@@ -29,8 +29,8 @@ interface ShardStubsDeps {
  */
 export function shardStubs({ namespace, cell = MAIN, guardOf, ...limit }: ShardStubsDeps): ShardCall {
   const objects = objectsOf<ShardRpc>(namespace, cell.locationHint);
-  return function callShard(shard, what, { kind, idempotent = kind === "read" }, call) {
-    const plan = { kind, idempotent, ...limit, ...currentPatience() };
+  return function callShard(shard, what, { kind, idempotent = kind === "read", patience }, call) {
+    const plan = { kind, idempotent, ...limit, ...(patience ?? currentPatience()) };
     return guardOf(shard).call(what, plan, async ({ limitMs }) => {
       try {
         return await callAcrossReleases(what, () =>

@@ -21,6 +21,7 @@ import {
   type ReportReceipt,
 } from "../../contracts/history.ts";
 import { readDatedBatch, receiptOf } from "../../contracts/report-batch.ts";
+import { currentPatience } from "../../platform/call/current-patience.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
 import { failureFields } from "../../platform/logger.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
@@ -28,17 +29,23 @@ import { validate } from "../../platform/validate.ts";
 import type { Cells } from "../biz/cells.ts";
 import { everyOne } from "../biz/every-one.ts";
 import type { ShardCall, ShardCallKind } from "../biz/ports.ts";
+import type { ReportGatherer } from "../biz/report-gatherer.ts";
 import type { ShardDirectory } from "../biz/shard-directory.ts";
 import type { Elsewhere } from "../biz/shard-mapping.ts";
 import { NO_TIME_AT_ALL, type ShardRpc, type UserCall } from "../biz/shard-rpc.ts";
 
 /** A cell as its users reach it. */
-export interface PlaybackCell {
+export interface UsersCell {
   readonly name: string;
   readonly directory: ShardDirectory;
   readonly callShard: ShardCall;
   /** Of a report, which may wait on purpose. */
   readonly reportToShard: ShardCall;
+}
+
+export interface PlaybackCell extends UsersCell {
+  /** The same for what is dated, together with what others report. */
+  readonly reports: Pick<ReportGatherer, "report">;
 }
 
 export interface PlaybackDeps extends RpcDeps {
@@ -76,6 +83,34 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
     );
   }
 
+  /**
+   * Dated, a report twice is as good as once: a shard that a deploy resets is asked again, and who
+   * goes together goes again together.
+   */
+  function reportDated(
+    { cells }: PlaybackDeps,
+    ctx: CallContext,
+    dated: readonly DatedReport[],
+  ): Promise<ReportReceipt> {
+    const { userId, cell } = requirePrincipal(ctx);
+    const { directory, reports } = cells.of(cell);
+    const patience = currentPatience();
+    return directory.ofUser(userId, (shard, mapping) =>
+      reports.report(shard, mapping, { userId, reports: dated }, patience),
+    );
+  }
+
+  /** A BFF of an older version may leave the date to the shard. */
+  function reportUndated(
+    deps: PlaybackDeps,
+    ctx: CallContext,
+    reports: readonly DatedReport[],
+  ): Promise<ReportReceipt> {
+    const once = { kind: "write", idempotent: false } as const;
+    const ask: AskOwnShard<ReportReceipt> = (shard, userId, call) => shard.report(userId, reports, ...call);
+    return ofCaller(deps, ctx, once, "report to a shard", ask, "reportToShard");
+  }
+
   return class Playback extends WorkerEntrypoint<E> implements HistoryPlayback {
     report(ctx: CallContext, given: readonly DatedReport[]): Promise<ReportReceipt> {
       return run(this.env, ctx, async (deps) => {
@@ -83,12 +118,9 @@ export function playbackEntrypoint<E extends object>(wire: (env: E) => PlaybackD
         // and passes on what is said of it.
         const batch = readDatedBatch(given);
         const { reports } = batch;
-        // Dated, a report twice is as good as once, and a shard that a deploy resets is asked
-        // again. A BFF of an older version may leave the date to the shard.
-        const how = { kind: "write", idempotent: reports.every(({ at }) => at !== undefined) } as const;
-        const ask: AskOwnShard<ReportReceipt> = (shard, userId, call) =>
-          shard.report(userId, reports, ...call);
-        const receipt = await ofCaller(deps, ctx, how, "report to a shard", ask, "reportToShard");
+        const receipt = reports.every(({ at }) => at !== undefined)
+          ? await reportDated(deps, ctx, reports)
+          : await reportUndated(deps, ctx, reports);
         return receiptOf(batch, receipt);
       });
     }

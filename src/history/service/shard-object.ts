@@ -76,8 +76,9 @@ export function shardObject<E extends object>(wireShard: WireShard<E>) {
       _sentAtMs?: number,
       callers?: ShardMapping,
       remainingMs?: number,
+      awaitsMore?: boolean,
     ): Promise<readonly SocketReceipt[] | Elsewhere> {
-      return this.#door.forUser(callers, (shard) => shard.reportMany(batch, remainingMs));
+      return this.#door.forUser(callers, (shard) => shard.reportMany(batch, remainingMs, awaitsMore));
     }
 
     async join(

@@ -27,10 +27,10 @@ import { failedReceipt, type FailedReceipt } from "../biz/failed-receipt.ts";
 import { historyUserIdSchema } from "../biz/record-schema.ts";
 import type { Incoming, SocketSource } from "../biz/incoming.ts";
 import { NO_TIME_AT_ALL } from "../biz/shard-rpc.ts";
-import type { PlaybackCell } from "./playback-entrypoint.ts";
+import type { UsersCell } from "./playback-entrypoint.ts";
 
 export interface SocketsDeps extends RpcDeps {
-  readonly cells: Cells<PlaybackCell>;
+  readonly cells: Cells<UsersCell>;
 }
 
 /** Users that one call may say have left. */

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import { addHistoryRoutes } from "../../../src/bff/app/history-routes.ts";
 import type { DatedReport, HistoryPlayback, Report, ReportReceipt } from "../../../src/contracts/history.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
+import { gathererOver } from "../../history/support/gatherer-over.ts";
 import { onlyMain } from "../../history/support/only-main.ts";
 import { shardStubs } from "../../../src/history/data/shard-stubs.ts";
 import { playbackEntrypoint } from "../../../src/history/service/playback-entrypoint.ts";
@@ -59,7 +60,13 @@ function wayOfReports(
   const Playback = playbackEntrypoint(() => ({
     now: Date.now,
     logger,
-    cells: onlyMain({ name: "main", directory: oneShard(), callShard, reportToShard: callShard }),
+    cells: onlyMain({
+      name: "main",
+      directory: oneShard(),
+      callShard,
+      reportToShard: callShard,
+      reports: gathererOver(callShard),
+    }),
   }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
@@ -297,7 +304,13 @@ describe("a report that an older BFF has not dated", () => {
     const Playback = playbackEntrypoint(() => ({
       now: Date.now,
       logger,
-      cells: onlyMain({ name: "main", directory: oneShard(), callShard, reportToShard: callShard }),
+      cells: onlyMain({
+        name: "main",
+        directory: oneShard(),
+        callShard,
+        reportToShard: callShard,
+        reports: gathererOver(callShard),
+      }),
     }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };

@@ -35,6 +35,50 @@ describe("what sockets have sent and their comet has gathered", () => {
     expect(await positions(again, "zoe")).toEqual({ film: 5 });
   });
 
+  it("waits for more where whoever gathered it says so, unless it is a group as it comes", async () => {
+    const { clock, sql, start } = shardOver({ commitWaitMsMax: 250, commitGroup: 3 });
+    const shard = start();
+    await keepBusy(shard, clock);
+    sql.writesLeft = 1;
+    const two = [of("ada", beat("film", 1)), of("bob", beat("film", 2))];
+    const answers = [shard.reportMany(two, 850, true), shard.report("zoe", beat("film", 3))];
+    await settled();
+    expect(sql.writesLeft).toBe(1);
+    clock.turn(250);
+    const [gathered] = await Promise.all(answers);
+    expect(sql.writesLeft).toBe(0);
+    expect(gathered).toMatchObject([{ receipt: { waitedMs: 250 } }, { receipt: { waitedMs: 250 } }]);
+    sql.writesLeft = 1;
+    const three = [...two, of("cy", beat("film", 3))];
+    for (const answer of await shard.reportMany(three, 850, true))
+      expect(answer).toEqual({ receipt: { accepted: 1, ignored: 0, nextReportMs: 10_000 } });
+    expect(sql.writesLeft).toBe(0);
+  });
+
+  it("cuts nobody's wait short where none of it is taken", async () => {
+    const { clock, sql, start } = shardOver({ commitWaitMsMax: 250, pendingRecordsMax: 3 });
+    const shard = start();
+    await keepBusy(shard, clock);
+    const waiting = shard.report("zoe", beat("film", 1));
+    const tooMuch = [...beat("a", 1), ...beat("b", 1), ...beat("c", 1), ...beat("d", 1)];
+    sql.writesLeft = 1;
+    expect(await shard.reportMany([of("ada", tooMuch)], 850, true)).toMatchObject([
+      { failure: { code: "OVERLOADED" } },
+    ]);
+    expect(sql.writesLeft).toBe(1);
+    clock.turn(250);
+    expect(await waiting).toMatchObject({ accepted: 1, waitedMs: 250 });
+  });
+
+  it("waits for half of what the least patient has left, at most", async () => {
+    const { clock, start } = shardOver({ commitWaitMsMax: 250 });
+    const shard = start();
+    await keepBusy(shard, clock);
+    const answer = shard.reportMany([of("ada", beat("film", 1)), of("bob", beat("film", 2))], 60, true);
+    clock.turn(30);
+    expect(await answer).toMatchObject([{ receipt: { waitedMs: 30 } }, { receipt: { waitedMs: 30 } }]);
+  });
+
   it("leaves others' waits as they are: who comes after it waits no longer for it", async () => {
     const { clock, start } = shardOver({ commitWaitMsMax: 250 });
     const shard = start();
@@ -85,11 +129,12 @@ describe("what sockets have sent and their comet has gathered", () => {
     ]);
   });
 
-  it("fails as one where nothing can be written", async () => {
+  it("fails as one where nothing can be written, with the storage's own error: it may be a cap", async () => {
     const { sql, start } = shardOver();
     const shard = start();
     sql.writesLeft = 0;
-    const receipts = await shard.reportMany(USERS.map((userId) => of(userId, beat("film", 1))));
-    expect(receipts).toEqual(USERS.map(() => ({ failure: { code: "INTERNAL" } })));
+    const all = USERS.map((userId) => of(userId, beat("film", 1)));
+    await expect(shard.reportMany(all)).rejects.toThrow("the disk is full");
+    await expect(shard.reportMany(all, 850, true)).rejects.toThrow("the disk is full");
   });
 });

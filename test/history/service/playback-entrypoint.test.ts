@@ -8,6 +8,7 @@ import type { ShardRpc } from "../../../src/history/biz/shard-rpc.ts";
 import { NO_TIME_AT_ALL } from "../../../src/history/biz/shard-rpc.ts";
 import { playbackEntrypoint } from "../../../src/history/service/playback-entrypoint.ts";
 import type { Logger } from "../../../src/platform/logger.ts";
+import { gathererOver } from "../support/gatherer-over.ts";
 
 vi.mock("cloudflare:workers", () => ({
   WorkerEntrypoint: class {
@@ -56,7 +57,7 @@ function playbackWith(failure: (cell: string) => Error, away: readonly string[])
       seedShards: 1,
       askMapping: async () => ({ version: 1, shards: 1 }),
     });
-    return { name, directory, callShard, reportToShard: callShard };
+    return { name, directory, callShard, reportToShard: callShard, reports: gathererOver(callShard) };
   };
   const cells = new Cells({
     parts: new Map(["main", "us"].map((name) => [name, cellOf(name)])),

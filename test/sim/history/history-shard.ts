@@ -12,7 +12,7 @@ import type {
   ReportReceipt,
   ShardStatus,
 } from "../../../src/contracts/history.ts";
-import type { Listener } from "../../../src/contracts/realtime-rpc.ts";
+import type { Listener, SocketReceipt } from "../../../src/contracts/realtime-rpc.ts";
 import { bodyOf } from "../../../src/history/biz/flush-message.ts";
 import type { MaybeLater } from "../../../src/history/biz/ports.ts";
 import { LOG_FORMAT } from "../../../src/history/biz/log-format.ts";
@@ -80,6 +80,17 @@ function then<T, R>(answer: MaybeLater<T>, follow: (answer: T) => R): MaybeLater
   return answer instanceof Promise ? answer.then(follow) : follow(answer);
 }
 
+/** What is said of a batch of one, as the call for that one would. */
+async function onlyReceipt(answers: Promise<readonly SocketReceipt[]>): Promise<ReportReceipt> {
+  const [answer] = await answers;
+  if (answer === undefined) throw new Error("a shard answers each of a batch");
+  if ("failure" in answer) {
+    const { code, ...hints } = answer.failure;
+    throw Object.assign(new Error("refused"), { code, ...hints });
+  }
+  return answer.receipt;
+}
+
 /** The Durable Object of one shard: the real class over real SQLite. */
 export class SimShard {
   readonly object: SimObject<WiredShard>;
@@ -88,6 +99,7 @@ export class SimShard {
   /** What was counted when the storage had been written so often. */
   #counted = { writes: -1, pendingStates: 0 };
   readonly watch: Watch;
+  #reported = 0;
 
   constructor(world: HistoryScene, number: number) {
     const { kernel, hardship, faults, mutation } = world.options;
@@ -130,7 +142,7 @@ export class SimShard {
       door.forUser(callers, (shard) => {
         this.#world.hold(this.#world.shardOf(userId) === this, `${userId}: nothing lands in a wrong shard`);
         const areKnown = arePending(this.#world, userId, reports);
-        return shard.report(userId, reports, REPORT_MS).then(
+        return this.#reportTo(shard, { userId, reports }).then(
           (receipt) => {
             this.#waited(userId, receipt.waitedMs ?? 0);
             this.#checkBytes(shard);
@@ -150,18 +162,18 @@ export class SimShard {
     );
   }
 
+  /** Every other one as an isolate sends what it has gathered, alone in its group. */
+  #reportTo(shard: Shard, incoming: Incoming): Promise<ReportReceipt> {
+    this.#reported += 1;
+    return this.#reported % 2 === 0
+      ? shard.report(incoming.userId, incoming.reports, REPORT_MS)
+      : onlyReceipt(shard.reportMany([incoming], REPORT_MS, true));
+  }
+
   /** The same of a report that a socket has sent, alone in its batch. */
   reportOfSocket(incoming: Incoming, callers: ShardMapping): Promise<ReportReceipt | Elsewhere> {
     return this.object.enter(({ door }) =>
-      door.forUser(callers, async (shard) => {
-        const [answer] = await shard.reportMany([incoming], REPORT_MS);
-        if (answer === undefined) throw new Error("a shard answers each socket");
-        if ("failure" in answer) {
-          const { code, ...hints } = answer.failure;
-          throw Object.assign(new Error("refused"), { code, ...hints });
-        }
-        return answer.receipt;
-      }),
+      door.forUser(callers, (shard) => onlyReceipt(shard.reportMany([incoming], REPORT_MS))),
     );
   }
 
