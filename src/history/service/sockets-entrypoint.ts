@@ -1,7 +1,7 @@
 import { WorkerEntrypoint } from "cloudflare:workers";
 import * as z from "zod";
 import { cellNameSchema, type CallContext } from "../../contracts/call-context.ts";
-import { CodedError } from "../../contracts/errors.ts";
+import { CodedError, codeOf, isRefusal } from "../../contracts/errors.ts";
 import {
   changesCallSchema,
   ENTRIES_PER_PAGE_MAX,
@@ -20,6 +20,7 @@ import {
 } from "../../contracts/realtime-rpc.ts";
 import { readDatedBatch, receiptOf, type ReportBatch } from "../../contracts/report-batch.ts";
 import { requirePrincipal } from "../../platform/call/request-scope.ts";
+import { failureFields } from "../../platform/logger.ts";
 import { rpcMethods, type RpcDeps } from "../../platform/call/rpc-methods.ts";
 import { validate } from "../../platform/validate.ts";
 import type { Cells } from "../biz/cells.ts";
@@ -134,7 +135,7 @@ export function socketsEntrypoint<E extends object>(wire: (env: E) => SocketsDep
       given: readonly SocketReports[],
       givenCell?: string,
     ): Promise<readonly SocketReceipt[]> {
-      return run(this.env, ctx, async ({ cells }) => {
+      return run(this.env, ctx, async ({ cells, logger }) => {
         validate(cometNameSchema, givenComet, "comet");
         const batch = validate(batchSchema, given, "batch").map(readable);
         const { directory, reportToShard } = cells.of(validate(cellSchema, givenCell, "cell"));
@@ -144,7 +145,12 @@ export function socketsEntrypoint<E extends object>(wire: (env: E) => SocketsDep
           (shard, mapping, own) =>
             reportToShard(shard, "report to a shard", howOf(own), (stub, remainingMs) =>
               stub.reportMany(own.map(incoming), NO_TIME_AT_ALL, mapping, remainingMs),
-            ),
+            ).catch((error: unknown) => {
+              // Receipts have no room for the reason. Who is refused comes back by the thousand.
+              if (!isRefusal(codeOf(error)))
+                logger.warn("reports of sockets not taken", { shard, ...failureFields(error) });
+              throw error;
+            }),
           failedReceipt,
         );
         const byReports = new Map(good.map((one, index) => [one, receipts[index]]));

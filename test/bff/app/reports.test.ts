@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { addHistoryRoutes } from "../../../src/bff/app/history-routes.ts";
 import type { DatedReport, HistoryPlayback, Report, ReportReceipt } from "../../../src/contracts/history.ts";
+import type { ShardCall } from "../../../src/history/biz/ports.ts";
 import { ShardDirectory } from "../../../src/history/biz/shard-directory.ts";
 import { gathererOver } from "../../history/support/gatherer-over.ts";
 import { onlyMain } from "../../history/support/only-main.ts";
@@ -22,6 +23,14 @@ const ADA = { userId: "ada", sessionId: "s-1", roles: ["user"] } as const;
 /** A directory of one shard. */
 const oneShard = (): ShardDirectory =>
   new ShardDirectory({ seedShards: 1, askMapping: async () => ({ version: 1, shards: 1 }) });
+const mainOver = (callShard: ShardCall) =>
+  onlyMain({
+    name: "main",
+    directory: oneShard(),
+    callShard,
+    reportToShard: callShard,
+    reports: gathererOver(callShard),
+  });
 
 type Failing = "the service" | "the object";
 
@@ -60,13 +69,7 @@ function wayOfReports(
   const Playback = playbackEntrypoint(() => ({
     now: Date.now,
     logger,
-    cells: onlyMain({
-      name: "main",
-      directory: oneShard(),
-      callShard,
-      reportToShard: callShard,
-      reports: gathererOver(callShard),
-    }),
+    cells: mainOver(callShard),
   }));
   const playback = new Playback({} as never, {}) as unknown as HistoryPlayback;
   const service = {
@@ -304,13 +307,7 @@ describe("a report that an older BFF has not dated", () => {
     const Playback = playbackEntrypoint(() => ({
       now: Date.now,
       logger,
-      cells: onlyMain({
-        name: "main",
-        directory: oneShard(),
-        callShard,
-        reportToShard: callShard,
-        reports: gathererOver(callShard),
-      }),
+      cells: mainOver(callShard),
     }));
     const playback = new Playback({} as never, {});
     const ctx = { requestId: "r", traceparent: "", remainingMs: 400, principal: ADA };

@@ -80,12 +80,14 @@ function sockets({
     const directory = new ShardDirectory({ seedShards: guess, askMapping: async () => theirs });
     return { name, directory, callShard, reportToShard: callShard };
   };
+  const told: (readonly [event: string, fields: object])[] = [];
+  const warn = (event: string, fields: object): void => void told.push([event, fields]);
   const cells = new Cells({
     parts: new Map(["main", "us"].map((name) => [name, cellOf(name)])),
     onUnknown: () => undefined,
   });
-  const Sockets = socketsEntrypoint(() => ({ now: () => 0, logger: {} as Logger, cells }));
-  return { service: new Sockets({} as never, {}), calls };
+  const Sockets = socketsEntrypoint(() => ({ now: () => 0, logger: { warn } as unknown as Logger, cells }));
+  return { service: new Sockets({} as never, {}), calls, told };
 }
 
 const USERS = Array.from({ length: 12 }, (_, index) => `user-${index}`);
@@ -119,6 +121,23 @@ describe("reports of many sockets", () => {
     );
     expect(taken).toHaveLength(USERS.length);
     expect(new Map(taken)).toEqual(new Map(USERS.map((userId) => [userId, placeOf(userId, 7)])));
+  });
+
+  it("leave a line where a shard fails, once for all of them, and none where it is left alone", async () => {
+    const gone = placeOf("user-0", 4);
+    const failWith = async (code: "UNAVAILABLE" | "CIRCUIT_OPEN") => {
+      const { service, told } = sockets({
+        away: (shard) => (shard === gone ? new CodedError(code, "away", { cause: new Error("disk") }) : null),
+      });
+      const all = USERS.map((userId) => sent(userId));
+      expect(all.filter(({ userId }) => placeOf(userId, 4) === gone).length).toBeGreaterThan(1);
+      await service.report(ctx, "shard-0", all);
+      return told;
+    };
+    expect(await failWith("UNAVAILABLE")).toMatchObject([
+      ["reports of sockets not taken", { shard: gone, causes: expect.anything() }],
+    ]);
+    expect(await failWith("CIRCUIT_OPEN")).toEqual([]);
   });
 
   it("are refused for those alone whose shard is away, or whose reports are none", async () => {
