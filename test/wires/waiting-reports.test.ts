@@ -32,7 +32,7 @@ const WINDOW = {
 interface World {
   readonly shards: number;
   readonly overloadLimiter: string;
-  /** What a shard takes for each report, beside the wait for its commit, in ms. */
+  /** What a shard takes for each call that reports to it, beside the wait for its commit, in ms. */
   slowMs: number;
 }
 
@@ -55,11 +55,12 @@ function shardsOver(env: () => HistoryEnv, world: World) {
     const blockConcurrencyWhile = (work: () => Promise<unknown>): Promise<unknown> => work();
     const state = { id: { name }, storage, blockConcurrencyWhile };
     const shard = new HistoryShard(state as unknown as DurableObjectState, env());
-    const report = shard.report.bind(shard);
-    shard.report = async (...call) => {
+    const { report, reportMany } = shard;
+    const slow = async (): Promise<void> => {
       if (world.slowMs > 0) await new Promise((resolve) => void setTimeout(resolve, world.slowMs));
-      return report(...call);
     };
+    shard.report = (...call) => slow().then(() => report.apply(shard, call));
+    shard.reportMany = (...call) => slow().then(() => reportMany.apply(shard, call));
     shards.set(name, shard);
     return shard;
   };

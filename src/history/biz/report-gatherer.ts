@@ -30,6 +30,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Tells one of a group what has become of theirs; `index` is their place in it. */
+type Tell = (one: Waiting, index: number) => void;
+
 /** What goes to a shard in one call. */
 interface Group {
   readonly mapping: ShardMapping;
@@ -140,41 +143,47 @@ export class ReportGatherer {
     this.#deps.keep(this.#send(shard, busy, group, nowMs));
   }
 
-  async #send(shard: number, busy: Busy, group: Group, nowMs: number): Promise<void> {
+  #send(shard: number, busy: Busy, group: Group, nowMs: number): Promise<void> {
     busy.group = null;
     busy.sent = group;
     busy.sentUntilMs = nowMs + UNDER_WAY_MS_MAX;
-    await this.#answer(shard, group, nowMs);
-    if (busy.sent !== group) return;
+    return this.#answer(shard, group, nowMs);
+  }
+
+  /** A call has returned; nothing is known any more of a shard that nothing is on its way to. */
+  #hasReturned(shard: number, group: Group): void {
+    const busy = this.#busy.get(shard);
+    if (busy?.sent !== group) return;
     busy.sent = null;
     if (busy.group === null) this.#busy.delete(shard);
   }
 
   /** Makes the call of a group, and answers each of it. Never rejects. */
   async #answer(shard: number, group: Group, nowMs: number): Promise<void> {
-    try {
-      await this.#call(shard, group, nowMs);
-    } catch (error) {
+    const tell = await this.#call(shard, group, nowMs).catch((error: unknown) => {
       const reason = group.waiting.length === 1 ? error : ofNobody(error);
-      for (const { reject } of group.waiting) reject(reason);
-    }
+      return ({ reject }: Waiting) => reject(reason);
+    });
+    // Before anybody is told: who is sent elsewhere comes again at once.
+    this.#hasReturned(shard, group);
+    for (const [index, one] of group.waiting.entries()) tell(one, index);
     group.onAnswered();
   }
 
-  async #call(shard: number, group: Group, nowMs: number): Promise<void> {
+  /** @returns what tells each of a group what became of theirs */
+  async #call(shard: number, group: Group, nowMs: number): Promise<Tell> {
     const { callShard, now } = this.#deps;
     const { mapping, waiting } = group;
     const waitedUntilMs = Math.min(nowMs, group.dueMs);
     const [first, ...others] = waiting;
-    if (first === undefined) return;
+    if (first === undefined) throw new Error("a group has somebody who waits");
     if (others.length === 0) {
       const { incoming, patience } = first;
       const { userId, reports } = incoming;
       const answer = await callShard(shard, WHAT, howFor(patience), (stub, limitMs) =>
         stub.report(userId, reports, NO_TIME_AT_ALL, mapping, limitMs),
       );
-      first.resolve(waited(answer, first, waitedUntilMs));
-      return;
+      return (one) => one.resolve(waited(answer, one, waitedUntilMs));
     }
     const leastAtMs = Math.min(...waiting.map(({ patience }) => patience.deadlineAtMs));
     const most = waiting.reduce((a, b) => (b.patience.deadlineAtMs > a.patience.deadlineAtMs ? b : a), first);
@@ -184,12 +193,12 @@ export class ReportGatherer {
       const receipts = await stub.reportMany(batch, NO_TIME_AT_ALL, mapping, leftMs, true);
       return isElsewhere(receipts) ? receipts : requireSome(receipts);
     });
-    for (const [index, one] of waiting.entries()) {
+    return (one, index) => {
       const receipt = isElsewhere(answer) ? answer : answer[index];
       if (receipt === undefined) one.reject(new Error("a shard answers each of a group"));
       else if ("failure" in receipt) one.reject(ofOne(receipt.failure));
       else one.resolve(waited("receipt" in receipt ? receipt.receipt : receipt, one, waitedUntilMs));
-    }
+    };
   }
 }
 

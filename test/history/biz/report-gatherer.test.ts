@@ -271,6 +271,19 @@ describe("reports of an isolate to one shard", () => {
     for (const user of ["ada", "bob"]) expect(outcomes.get(user)).toMatchObject({ code: "UNAVAILABLE" });
   });
 
+  it("are sent on at once where the shard says so: what has come back is no longer on its way", async () => {
+    const { calls, report } = isolate();
+    const { answer } = report("ada");
+    const again = answer.then(() => report("ada", { mapping: SECOND }));
+    calls[0]?.answer({ elsewhere: SECOND });
+    await again;
+    expect(calls).toHaveLength(2);
+    calls[1]?.fail(new CodedError("UNAVAILABLE", "away"));
+    const third = (await again).answer.catch(() => report("ada", { mapping: SECOND }));
+    await third;
+    expect(calls).toHaveLength(3);
+  });
+
   it("are all sent on where the shard says that they belong elsewhere", async () => {
     const { clock, calls, report, outcomes } = busyIsolate();
     for (const user of ["ada", "bob"]) report(user);
