@@ -55,12 +55,13 @@ function shardsOver(env: () => HistoryEnv, world: World) {
     const blockConcurrencyWhile = (work: () => Promise<unknown>): Promise<unknown> => work();
     const state = { id: { name }, storage, blockConcurrencyWhile };
     const shard = new HistoryShard(state as unknown as DurableObjectState, env());
-    const { report, reportMany } = shard;
+    const report = shard.report.bind(shard);
+    const reportMany = shard.reportMany.bind(shard);
     const slow = async (): Promise<void> => {
       if (world.slowMs > 0) await new Promise((resolve) => void setTimeout(resolve, world.slowMs));
     };
-    shard.report = (...call) => slow().then(() => report.apply(shard, call));
-    shard.reportMany = (...call) => slow().then(() => reportMany.apply(shard, call));
+    shard.report = (...call) => slow().then(() => report(...call));
+    shard.reportMany = (...call) => slow().then(() => reportMany(...call));
     shards.set(name, shard);
     return shard;
   };
