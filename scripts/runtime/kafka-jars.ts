@@ -48,12 +48,20 @@ export async function kafkaJars(
   keeping(() => mkdirSync(partial, { recursive: true }));
   try {
     await runMaven(partial, signal);
-    // Whole or not at all, though two starts bring them at once.
-    if (!existsSync(folder)) keeping(() => renameSync(partial, folder));
+    keeping(() => renameUnlessThere(partial, folder));
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
   return folder;
+}
+
+/** Whole or not at all, though two starts bring it at once: whichever is first. */
+function renameUnlessThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!existsSync(to)) throw error;
+  }
 }
 
 function keeping(step: () => void): void {

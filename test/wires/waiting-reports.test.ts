@@ -39,7 +39,7 @@ interface World {
 /** Shards as they are deployed; what they keep is in SQLite. */
 function shardsOver(env: () => HistoryEnv, world: World) {
   const shards = new Map<string, HistoryShard>();
-  return (name: string): object => {
+  return (name: string): HistoryShard => {
     const known = shards.get(name);
     if (known !== undefined) return known;
     const storage = {
@@ -67,7 +67,7 @@ function shardsOver(env: () => HistoryEnv, world: World) {
   };
 }
 
-function history(world: World): Playback {
+function history(world: World) {
   const mapping = { version: 1, shards: world.shards, buckets: 0, map: spreadEvenly(["HISTORY_DB_0"]) };
   const shard = shardsOver(() => env, world);
   const env = {
@@ -81,7 +81,7 @@ function history(world: World): Playback {
     HISTORY_DB_0: hungD1(),
     FLUSH_QUEUE: hungService(),
   } as unknown as HistoryEnv;
-  return new Playback(CTX, env);
+  return { playback: new Playback(CTX, env), shard };
 }
 
 /** Gateway, app BFF, history and its shards as they are deployed, in one thread. */
@@ -90,7 +90,7 @@ function platform(world: World) {
   const app = wireApp({
     ...guardBindings(),
     INTERNAL_JWKS: JSON.stringify({ keys: [{ kty, crv, x, kid }] }),
-    HISTORY: history(world),
+    HISTORY: history(world).playback,
     IDENTITY: hungService(),
     WALLET: hungService(),
     SAVINGS: hungService(),
@@ -202,6 +202,24 @@ describe("reports that wait on purpose for a commit that they share", () => {
       expect(p50Ms).toBeGreaterThan(100);
     },
   );
+
+  it("wait no longer than half of what the least patient of their call has left", async () => {
+    const shard = history({ overloadLimiter: "bbr", shards: 1, slowMs: 0 }).shard("shard-0");
+    const beats = () => [
+      { kind: "video", itemId: "film", positionMs: 1, event: "playing", at: Date.now() } as const,
+    ];
+    // So many come that a commit is worth a wait.
+    await pass(1_500, (ms) => {
+      if (ms % 50 === 0) void shard.report(`user-${ms / 50}`, beats(), 0, undefined, 850);
+    });
+    let isAnswered = false;
+    const batch = ["ada", "bob"].map((userId) => ({ userId, reports: beats() }));
+    void shard.reportMany(batch, 0, undefined, 100, true).then(() => (isAnswered = true));
+    await pass(45);
+    expect(isAnswered).toBe(false);
+    await pass(10);
+    expect(isAnswered).toBe(true);
+  });
 
   it("are shed where their shards become slow beside that", { timeout: 60_000 }, async () => {
     const world = { overloadLimiter: "bbr", shards: 4, slowMs: 0 };

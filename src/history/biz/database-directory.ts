@@ -29,7 +29,7 @@ export class DatabaseDirectory {
    * `UNAVAILABLE` where nobody can.
    */
   async placement(shard?: number): Promise<Placement> {
-    // Callers who come at once each ask: a promise must not be shared between their requests.
+    // Callers who come at once each ask: a request that ends would take the others' answer with it.
     this.#placement ??= new Placement(withMap(await this.#ask(shard), this.#deps.before).map);
     return this.#placement;
   }

@@ -15,3 +15,6 @@ export interface Incoming {
   readonly reports: readonly DatedReport[];
   readonly source?: SocketSource;
 }
+
+/** Why reports are refused that passed every check before; the client reads it. */
+export const NOT_TO_BE_KEPT = "A report holds values that can't be kept";

@@ -1,10 +1,16 @@
-import { CodedError, codeOf, ERROR_CATALOGUE, hintsOf } from "../../contracts/errors.ts";
+import {
+  CodedError,
+  codeOf,
+  ERROR_CATALOGUE,
+  releaseUnderWay,
+  type ErrorCode,
+} from "../../contracts/errors.ts";
 import type { ReportReceipt } from "../../contracts/history.ts";
 import type { SocketReceipt } from "../../contracts/realtime-rpc.ts";
 import type { Clock } from "../../resilience/clock.ts";
 import { callLimitMs, remainingMs } from "../../resilience/deadline.ts";
 import type { Schedule } from "./group-commit.ts";
-import type { Incoming } from "./incoming.ts";
+import { NOT_TO_BE_KEPT, type Incoming } from "./incoming.ts";
 import { isAhead, isLate } from "./known-state.ts";
 import type { ShardCall, ShardPatience } from "./ports.ts";
 import { isElsewhere, isSameMapping, type Elsewhere, type ShardMapping } from "./shard-mapping.ts";
@@ -64,6 +70,8 @@ const REPORTS_PER_GROUP_MAX = 1_000;
 const PATIENCE_MS_MIN = 8 * GATHER_MS;
 /** No call of a shard is under way for longer, in ms. */
 const UNDER_WAY_MS_MAX = 1_000;
+/** Nobody waits for longer, whatever patience their caller has, in ms. */
+const OWN_WAIT_MS_MAX = 10_000;
 /** What is so near to being late may be so when it arrives, in ms. */
 const ON_THE_WAY_MS = 5_000;
 
@@ -116,7 +124,7 @@ export class ReportGatherer {
     if (isDue(busy.group, nowMs)) this.#sendFor(shard, busy, busy.group, nowMs);
     // Before whoever has called gives up, and would take this worker for ill. Never called off: it
     // ends with its request, and to clear it would cost each of them.
-    const limitMs = callLimitMs({ remainingMs: leftMs, timeoutMs: UNDER_WAY_MS_MAX });
+    const limitMs = callLimitMs({ remainingMs: leftMs, timeoutMs: OWN_WAIT_MS_MAX });
     this.#deps.schedule(limitMs, () => reject(late()));
     return promise;
   }
@@ -151,7 +159,7 @@ export class ReportGatherer {
   }
 
   /** A call has returned; nothing is known any more of a shard that nothing is on its way to. */
-  #hasReturned(shard: number, group: Group): void {
+  #returned(shard: number, group: Group): void {
     const busy = this.#busy.get(shard);
     if (busy?.sent !== group) return;
     busy.sent = null;
@@ -165,7 +173,7 @@ export class ReportGatherer {
       return ({ reject }: Waiting) => reject(reason);
     });
     // Before anybody is told: who is sent elsewhere comes again at once.
-    this.#hasReturned(shard, group);
+    this.#returned(shard, group);
     for (const [index, one] of group.waiting.entries()) tell(one, index);
     group.onAnswered();
   }
@@ -195,7 +203,7 @@ export class ReportGatherer {
     });
     return (one, index) => {
       const receipt = isElsewhere(answer) ? answer : answer[index];
-      if (receipt === undefined) one.reject(new Error("a shard answers each of a group"));
+      if (!receipt) one.reject(new Error("a shard answers each of a group"));
       else if ("failure" in receipt) one.reject(ofOne(receipt.failure));
       else one.resolve(waited("receipt" in receipt ? receipt.receipt : receipt, one, waitedUntilMs));
     };
@@ -262,24 +270,23 @@ function requireSome(receipts: readonly SocketReceipt[]): readonly SocketReceipt
   if (first === undefined || !("failure" in first)) return receipts;
   const code = codeOf(first.failure);
   const isOfAll = receipts.every((one) => "failure" in one && codeOf(one.failure) === code);
-  if (isOfAll && ERROR_CATALOGUE[code].status >= 500) throw errorOf(first.failure);
+  if (isOfAll && isOutage(code)) throw errorOf(first.failure);
   return receipts;
 }
 
 /** What the shard says of somebody's reports, as an error; clients read its message. */
-function errorOf(failure: Failure): CodedError {
+function errorOf(failure: Failure, hints?: { readonly failedBelow: true }): CodedError {
   const { retryAfterMs } = failure;
-  const code = codeOf(failure);
+  const told = codeOf(failure);
   // Objects of the release before say INTERNAL where they have failed themselves.
-  return new CodedError(code === "INTERNAL" ? "UNAVAILABLE" : code, "The reports were not taken", {
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
+  const code = told === "INTERNAL" ? "UNAVAILABLE" : told;
+  const message = code === "INVALID" ? NOT_TO_BE_KEPT : "The reports were not taken";
+  return new CodedError(code, message, { ...(retryAfterMs !== undefined && { retryAfterMs }), ...hints });
 }
 
 /** The same where others of its call were taken: no breaker further out counts it. */
 function ofOne(failure: Failure): CodedError {
-  const cause = errorOf(failure);
-  return new CodedError(cause.code, cause.message, { ...hintsOf(cause), cause, failedBelow: true });
+  return errorOf(failure, { failedBelow: true });
 }
 
 /**
@@ -287,7 +294,12 @@ function ofOne(failure: Failure): CodedError {
  * another release refuse the call, clients would give up for good what is nobody's fault.
  */
 function ofNobody(cause: unknown): unknown {
-  return ERROR_CATALOGUE[codeOf(cause)].status < 500 ? new CodedError("UNAVAILABLE", WHAT, { cause }) : cause;
+  return isOutage(codeOf(cause)) ? cause : releaseUnderWay(WHAT, cause);
+}
+
+/** Whether an error of that code is no fault of whoever has asked. */
+function isOutage(code: ErrorCode): boolean {
+  return ERROR_CATALOGUE[code].status >= 500;
 }
 
 function late(): CodedError {

@@ -7,7 +7,7 @@ import { GroupCommit, type CommitResult, type Grouped, type Schedule } from "./g
 import type { HotStore } from "./ports.ts";
 import { judgeReport } from "./judge-report.ts";
 import { isAhead, isLate, newestOf } from "./known-state.ts";
-import type { Incoming, SocketSource } from "./incoming.ts";
+import { NOT_TO_BE_KEPT, type Incoming, type SocketSource } from "./incoming.ts";
 import { USER_OVERHEAD_BYTES } from "./pending-index.ts";
 import type { Addition, PendingBudget } from "./pending-budget.ts";
 import type { ShardLog } from "./ports.ts";
@@ -350,7 +350,7 @@ export class ReportIntake {
       this.#deps.log.checkWritable(records);
       return null;
     } catch (cause) {
-      return new CodedError("INVALID", "A report holds values that can't be kept", { cause });
+      return new CodedError("INVALID", NOT_TO_BE_KEPT, { cause });
     }
   }
 }

@@ -82,7 +82,7 @@ const FULL_RETRY_MS = 1_000;
 /**
  * Users' entries, loaded from D1 once and kept while memory allows. Concurrent reads of one user
  * share one query: inside one object a promise may be shared, other than between the requests of a
- * stateless worker.
+ * stateless worker, each of which may end and take its work with it.
  */
 export class UserViews {
   readonly #deps: UserViewsDeps;

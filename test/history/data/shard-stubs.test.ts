@@ -47,4 +47,12 @@ describe("a call of a shard says how much time it has left", () => {
     expect(await toldOf((work) => withoutDeadline(work), 15_000)).toBe(15_000);
     expect(await toldOf((work) => work(), 15_000)).toBe(15_000);
   });
+
+  it("or what the one has left whose patience is given, whoever's request it is", async () => {
+    const namespace = { idFromName: () => ({}) as DurableObjectId, get: () => ({}) };
+    const callShard = shardStubs({ namespace, guardOf: () => testGuard({ now, timeoutMs: 350 }) });
+    const how = { kind: "write", idempotent: true, patience: { deadlineAtMs: now() + 200 } } as const;
+    const told = withinTimeOf(ctx(100), now, () => callShard(3, "ask", how, async (_stub, left) => left));
+    expect(await told).toBe(195);
+  });
 });

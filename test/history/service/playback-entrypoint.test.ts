@@ -57,7 +57,11 @@ function playbackWith(failure: (cell: string) => Error, away: readonly string[])
       seedShards: 1,
       askMapping: async () => ({ version: 1, shards: 1 }),
     });
-    return { name, directory, callShard, reportToShard: callShard, reports: gathererOver(callShard) };
+    const reportToShard: ShardCall = (shard, what, how, call) => {
+      calls.push(["reportToShard"]);
+      return callShard(shard, what, how, call);
+    };
+    return { name, directory, callShard, reportToShard, reports: gathererOver(callShard) };
   };
   const cells = new Cells({
     parts: new Map(["main", "us"].map((name) => [name, cellOf(name)])),
@@ -101,6 +105,19 @@ describe("a user is asked about in their own cell", () => {
     const { service, asked, told } = playback();
     await expect(service.list(ctxOf("jp"), { limit: 1 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
     expect([asked, told]).toEqual([[], ["no jp"]]);
+  });
+});
+
+describe("reports of which one has no date", () => {
+  it("are made durable once: none of them goes where calls are made again", async () => {
+    const { service, calls } = playback();
+    const report = { kind: "video", itemId: "m1", positionMs: 1, event: "playing" as const };
+    await service.report(ctxOf(), [{ ...report, at: Date.UTC(2026, 0) }, report]);
+    expect(calls.map((call) => call.slice(0, 3))).toEqual([
+      // With as much time as a report has.
+      ["reportToShard"],
+      ["report", { kind: "write", idempotent: false }, "ada"],
+    ]);
   });
 });
 
