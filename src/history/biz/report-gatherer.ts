@@ -63,11 +63,11 @@ interface Busy {
 }
 
 /** How long a report waits for others at most, in ms. */
-export const GATHER_MS = 25;
+export const GATHER_MS = 50;
 /** Reports that a group has room for; it leaves when the next would be too many. */
 const REPORTS_PER_GROUP_MAX = 1_000;
 /** Who has less time left goes alone: others would wait less long for its sake, in ms. */
-const PATIENCE_MS_MIN = 8 * GATHER_MS;
+const PATIENCE_MS_MIN = 4 * GATHER_MS;
 /** No call of a shard is under way for longer, in ms. */
 const UNDER_WAY_MS_MAX = 1_000;
 /** Nobody waits for longer, whatever patience their caller has, in ms. */

@@ -182,7 +182,7 @@ describe("reports of an isolate to one shard", () => {
   it("go alone where they have little time, or the shard may have to look something up first", () => {
     const here = busyIsolate();
     here.report("ada");
-    here.report("hurried", { leftMs: 8 * GATHER_MS - 1, isHurried: true });
+    here.report("hurried", { leftMs: 199, isHurried: true });
     here.report("late", { agoMs: 11_000 });
     here.report("ahead", { agoMs: -11_000 });
     here.report("bob");
