@@ -9,6 +9,7 @@ import { backgroundWork } from "../support/workers/background-work.ts";
 import { testKey } from "../support/workers/ed25519.ts";
 import { guardBindings, hungObjects, hungService } from "../support/workers/hung-bindings.ts";
 import { objectState } from "../support/workers/object-state.ts";
+import { settle } from "../support/workers/wired-guards.ts";
 
 /*
  * What a comet leaves pending keeps it in memory, and billed. Here everything that it calls hangs,
@@ -113,11 +114,6 @@ const CASES: Readonly<Record<string, Case>> = {
   "another is opened that is none": call("fetch", new Request("http://comet/")),
   "the alarm goes off": call("alarm"),
 };
-
-/** Lets everything happen that needs no time. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
-}
 
 /** Turns the clock until nothing is pending. Answers how long that took, in ms. */
 async function pendingMs(): Promise<number> {

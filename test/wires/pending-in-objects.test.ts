@@ -18,6 +18,7 @@ import {
 } from "../support/workers/hung-bindings.ts";
 import { objectState } from "../support/workers/object-state.ts";
 import { backgroundWork } from "../support/workers/background-work.ts";
+import { settle } from "../support/workers/wired-guards.ts";
 
 /*
  * What an object leaves pending keeps it in memory, and billed: a timer, a call, work in the
@@ -256,11 +257,6 @@ const CASES: Readonly<Record<string, Case>> = {
     calls: { faultOf: ["b", "history"], set: ["b", "history", FAULT], all: ["b"] },
   },
 };
-
-/** Lets everything happen that needs no time. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => void setImmediate(resolve));
-}
 
 /** Turns the clock until it holds. Answers how long that took, in ms. */
 async function turnUntil(holds: () => boolean): Promise<number> {

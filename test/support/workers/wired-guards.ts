@@ -83,6 +83,16 @@ async function threadsTurn(): Promise<void> {
   await new Promise((resolve) => void setImmediate(resolve));
 }
 
+const TURNS = 5;
+
+/**
+ * Lets everything happen that needs none of the faked time, cryptography too, unless all of it has
+ * happened before.
+ */
+export async function settle(hasHappened: () => boolean = () => false): Promise<void> {
+  for (let turn = 0; turn < TURNS && !hasHappened(); turn += 1) await threadsTurn();
+}
+
 /**
  * Turns the faked clock on, a step at a time, until the work has ended. What is real (cryptography,
  * bodies) is waited for in between; while no timer is set, that is all there is to wait for, and
@@ -92,7 +102,7 @@ async function settled(work: Promise<unknown>, stepMs: number): Promise<void> {
   const state = { hasEnded: false };
   void work.finally(() => void (state.hasEnded = true));
   for (let step = 0; step < STEPS_MAX; step += 1) {
-    for (let turn = 0; turn < 5 && !state.hasEnded; turn += 1) await threadsTurn();
+    await settle(() => state.hasEnded);
     if (state.hasEnded) return;
     if (vi.getTimerCount() > 0) vi.advanceTimersByTime(stepMs);
   }
