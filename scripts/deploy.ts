@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { TaskGroup } from "../src/resilience/task-group.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
-import { applyMigrations, databasesOf } from "./runtime/migrate.ts";
+import { databasesOf, migrateRemotely } from "./runtime/migrate.ts";
 import { PROJECT_ROOT } from "./runtime/project-root.ts";
 import { refuseBadCells } from "./runtime/refuse-bad-cells.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
@@ -49,7 +49,7 @@ async function deployAll(
   const signal = stopSignal();
   for (const database of databasesOf(configs)) {
     say(`migrating ${database.databaseName}`);
-    await applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal);
+    await migrateRemotely(database, signal);
   }
   await refuseLostCells(configs, ["--remote"], (args) =>
     runCommand("wrangler", args, { env: { ...process.env, CI: "true" }, signal }),

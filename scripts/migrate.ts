@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { TaskGroup } from "../src/resilience/task-group.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
-import { applyMigrations, databasesOf, migrateLocally } from "./runtime/migrate.ts";
+import { databasesOf, migrateLocally, migrateRemotely } from "./runtime/migrate.ts";
 import { callerFolder, statePath } from "./runtime/options.ts";
 import { claimStateFolder } from "./runtime/state-folder.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
@@ -23,8 +23,7 @@ async function main(): Promise<void> {
   const databases = databasesOf(readWorkerConfigs());
   if (values.remote) {
     const group = new TaskGroup({ concurrencyMax: 1, signal });
-    for (const database of databases)
-      group.go((signal) => applyMigrations(database, ["--remote"], { ...process.env, CI: "true" }, signal));
+    for (const database of databases) group.go((signal) => migrateRemotely(database, signal));
     await group.wait();
   } else {
     const stateDir = statePath(values.state, callerFolder());

@@ -4,8 +4,8 @@ import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import * as z from "zod";
-import { TaskGroup } from "../../src/resilience/task-group.ts";
 import { LaunchError } from "./launch-error.ts";
+import { applyLocally, type LocalDatabase } from "./local-migrations.ts";
 import { PROJECT_ROOT } from "./project-root.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
@@ -21,21 +21,25 @@ const STDERR_MAX = 20_000;
 const NOTHING_DONE: z.infer<typeof markerSchema> = { fingerprints: {}, files: [] };
 
 /** One D1 database of a worker, with the folder of its migrations. */
-export interface MigratedDatabase {
-  readonly databaseName: string;
+export interface MigratedDatabase extends LocalDatabase {
   /** The worker's wrangler.toml, relative to the project. */
   readonly configPath: string;
-  /** Absolute. */
-  readonly migrationsDir: string;
 }
 
 /** Every database that some worker's config gives a migrations folder. */
 export function databasesOf(configs: readonly WorkerConfig[]): readonly MigratedDatabase[] {
   return configs.flatMap(({ path, config }) =>
-    config.d1_databases.flatMap(({ database_name: databaseName, migrations_dir: dir }) =>
+    config.d1_databases.flatMap(({ binding, database_name: databaseName, migrations_dir: dir, ...ids }) =>
       databaseName === undefined || dir === undefined
         ? []
-        : [{ databaseName, configPath: path, migrationsDir: resolve(PROJECT_ROOT, dirname(path), dir) }],
+        : [
+            {
+              databaseName,
+              localId: ids.preview_database_id ?? ids.database_id ?? binding,
+              configPath: path,
+              migrationsDir: resolve(PROJECT_ROOT, dirname(path), dir),
+            },
+          ],
     ),
   );
 }
@@ -55,21 +59,14 @@ export function wranglerEnvironment(stateDir: string): NodeJS.ProcessEnv {
 
 /**
  * Applies the migrations that the state folder's databases have not seen. A database whose
- * migrations have not changed costs nothing. One after the other: each run opens the whole folder,
- * and two at once lock each other out.
+ * migrations have not changed costs nothing.
  */
 export async function migrateLocally(
   databases: readonly MigratedDatabase[],
   stateDir: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  const group = new TaskGroup({ concurrencyMax: 1, ...(signal && { signal }) });
-  for (const database of outstandingMigrations(databases, stateDir)) {
-    group.go((signal) =>
-      applyMigrations(database, ["--local", "--persist-to", stateDir], wranglerEnvironment(stateDir), signal),
-    );
-  }
-  await group.wait();
+  await applyLocally(outstandingMigrations(databases, stateDir), stateDir, signal);
   recordMigrations(databases, stateDir);
 }
 
@@ -113,17 +110,15 @@ function parseMarker(text: string): z.infer<typeof markerSchema> {
 }
 
 /**
- * Runs `wrangler d1 migrations apply`. Throws {@link LaunchError} with wrangler's last words, or
- * the signal's reason.
+ * Applies a database's migrations in the account that wrangler is signed in to. Throws
+ * {@link LaunchError} with wrangler's last words, or the signal's reason.
  */
-export async function applyMigrations(
+export async function migrateRemotely(
   { databaseName, configPath }: MigratedDatabase,
-  where: readonly string[],
-  env: NodeJS.ProcessEnv,
   signal: AbortSignal,
 ): Promise<void> {
-  const args = ["d1", "migrations", "apply", databaseName, ...where, "-c", configPath];
-  const { code, stderr } = await runAsGroup(wranglerBin(), args, env, signal);
+  const args = ["d1", "migrations", "apply", databaseName, "--remote", "-c", configPath];
+  const { code, stderr } = await runAsGroup(wranglerBin(), args, { ...process.env, CI: "true" }, signal);
   signal.throwIfAborted();
   if (code !== 0)
     throw new LaunchError(
@@ -133,8 +128,8 @@ export async function applyMigrations(
 
 /**
  * Runs a program as the head of a process group of its own. When the signal fires, the whole group
- * ends at once: wrangler has a Node and a runtime below it, which a signal to wrangler alone leaves
- * behind. What it was writing is a transaction.
+ * ends at once: wrangler has a Node below it, which a signal to wrangler alone leaves behind. What it
+ * was writing is a transaction.
  */
 async function runAsGroup(
   program: string,

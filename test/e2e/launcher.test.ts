@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
-import { runningProcesses } from "../../scripts/runtime/process-table.ts";
+import { descendantsOf } from "../../scripts/runtime/process-table.ts";
 import { TRANSCRIPT_END, TRANSCRIPT_START } from "../../scripts/runtime/welcome.ts";
 import {
   freePort,
@@ -231,19 +231,20 @@ describe("npm start", () => {
   it("stops at once while it migrates, with nothing left behind and nothing begun", async () => {
     const fresh = join(folder, "interrupted");
     const script = start("--port", "0", "--state", fresh);
-    const ofThisState = (): readonly string[] =>
-      runningProcesses().flatMap(({ command }) => (command.includes(fresh) ? [command] : []));
-    await vi.waitFor(
-      () => expect(ofThisState().some((command) => command.includes("migrations apply"))).toBe(true),
-      20_000,
-    );
+    const started = () => descendantsOf(script.process.pid ?? 0);
+    await vi.waitUntil(() => started().some(({ command }) => command.includes("workerd serve")), {
+      timeout: 20_000,
+      interval: 5,
+    });
+    const pids = started().map(({ pid }) => pid);
+    expect(script.stdout()).toContain("migrating");
     const toldAtMs = performance.now();
     script.process.kill("SIGINT");
     expect(await script.ended).toBe(0);
     expect(performance.now() - toldAtMs).toBeLessThan(2_000);
     expect(script.stdout()).toContain("stopping");
     expect(script.stdout()).not.toContain("bundling");
-    await vi.waitFor(() => expect(ofThisState()).toEqual([]), 1_000);
+    await vi.waitFor(() => expect(pids.filter(isRunning)).toEqual([]), 1_000);
   });
 
   it("says that the runtime has frozen, and ends it", async () => {

@@ -14,9 +14,8 @@ declare module "vitest" {
 }
 
 /**
- * Before the files of e2e: migrates one state folder as `npm start` does. That takes wrangler once
- * for each database, which is most of what a start costs; every file that needs a fresh folder
- * takes a copy of it. The second project of e2e finds the first one's, migrated already.
+ * Before the files of e2e: migrates one state folder as `npm start` does; every file that
+ * needs a fresh folder takes a copy of it, which is faster. The second project of e2e finds the first one's, migrated already.
  */
 export default async function setup(project: TestProject): Promise<() => void> {
   const state = join(tmpdir(), `playhead-migrated-${process.pid}`);
