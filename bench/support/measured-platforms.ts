@@ -23,12 +23,36 @@ export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PA
 
 let migrated: Promise<string> | null = null;
 
-/** A state folder of its own, migrated: made once, which takes seconds, and then copied. */
-async function freshState(): Promise<string> {
+/**
+ * A state folder of its own, a copy of `from`; if that is absent it is migrated and empty, which is
+ * made once.
+ */
+async function stateOfItsOwn(from?: string): Promise<string> {
   migrated ??= migratedState();
   const state = mkdtempSync(join(tmpdir(), "playhead-bench-"));
-  cpSync(await migrated, state, { recursive: true });
-  return join(state, "v3");
+  cpSync(from ?? join(await migrated, "v3"), state, { recursive: true });
+  return state;
+}
+
+/**
+ * A state folder that platforms may begin with: as a whole one leaves it which has stopped, after
+ * `work`. Answers what that has answered, too.
+ */
+export async function stateAfter<T>(
+  options: WholeOptions,
+  work: (url: string) => Promise<T>,
+): Promise<{ readonly state: string; readonly result: T }> {
+  const state = await stateOfItsOwn();
+  const { url, stop } = await startPlatform({
+    workers: await realWorkers(options),
+    port: 0,
+    persistTo: state,
+  });
+  try {
+    return { state, result: await work(url) };
+  } finally {
+    await stop();
+  }
 }
 
 async function migratedState(): Promise<string> {
@@ -72,17 +96,20 @@ export interface WholeOptions {
   /** 1 where the limits are what is measured; 10,000 if absent. */
   readonly rateLimitScale?: number;
   readonly moreVars?: Readonly<Record<string, string>>;
+  /** What it begins with a copy of; nothing if absent. */
+  readonly state?: string;
 }
 
 /** The product as deployed, on disk. */
 export async function startWhole(options: WholeOptions = {}): Promise<RunningPlatform> {
-  return startPlatform({ workers: await realWorkers(options), port: 0, persistTo: await freshState() });
+  const persistTo = await stateOfItsOwn(options.state);
+  return startPlatform({ workers: await realWorkers(options), port: 0, persistTo });
 }
 
 /** The product with comets and rooms counting, and a worker that drives sockets from within. */
 export async function startWithSocketDriver(options: WholeOptions = {}): Promise<RunningPlatform> {
   const workers = await withSocketDriver(await realWorkers(options));
-  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+  return startPlatform({ workers, port: 0, persistTo: await stateOfItsOwn() });
 }
 
 /**
@@ -96,7 +123,7 @@ export async function startMetered(): Promise<RunningPlatform> {
       ? { ...worker, modules: [{ type: "ESModule" as const, path: "index.js", contents }] }
       : worker,
   );
-  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+  return startPlatform({ workers, port: 0, persistTo: await stateOfItsOwn() });
 }
 
 /**
@@ -110,7 +137,7 @@ export async function startBeforeNarrowUpstream(options: WholeOptions = {}): Pro
   const workers = (await realWorkers(options)).map((worker) =>
     worker.name === "playhead-app-bff" ? narrow : worker,
   );
-  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+  return startPlatform({ workers, port: 0, persistTo: await stateOfItsOwn() });
 }
 
 /** The same gateway and BFF over a history service that writes every report to D1 at once. */
@@ -149,7 +176,7 @@ async function startWithHistory(
   const workers = (await realWorkers(options)).map((worker) =>
     worker.name === "playhead-history" ? history : worker,
   );
-  return startPlatform({ workers, port: 0, persistTo: await freshState() });
+  return startPlatform({ workers, port: 0, persistTo: await stateOfItsOwn(options.state) });
 }
 
 /**

@@ -128,8 +128,8 @@ export async function migrateRemotely(
 
 /**
  * Runs a program as the head of a process group of its own. When the signal fires, the whole group
- * ends at once: wrangler has a Node below it, which a signal to wrangler alone leaves behind. What it
- * was writing is a transaction.
+ * ends at once: wrangler has a Node below it, which a signal to wrangler alone leaves behind. What
+ * it was writing is a transaction.
  */
 async function runAsGroup(
   program: string,

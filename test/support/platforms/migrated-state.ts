@@ -14,8 +14,9 @@ declare module "vitest" {
 }
 
 /**
- * Before the files of e2e: migrates one state folder as `npm start` does; every file that
- * needs a fresh folder takes a copy of it, which is faster. The second project of e2e finds the first one's, migrated already.
+ * Before the files of e2e: migrates one state folder as `npm start` does; every file that needs a
+ * fresh folder takes a copy of it, which is faster. The second project of e2e finds the first
+ * one's, migrated already.
  */
 export default async function setup(project: TestProject): Promise<() => void> {
   const state = join(tmpdir(), `playhead-migrated-${process.pid}`);
