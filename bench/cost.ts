@@ -10,9 +10,11 @@ import {
 import { measureCpuBeside } from "./support/cost/cpu-beside.ts";
 import type { CpuMs } from "./support/cost/cpu-of-requests.ts";
 import { printGoals } from "./support/cost/goals.ts";
+import { meterAll } from "./support/cost/meter-all.ts";
 import type { Metered } from "./support/cost/metered.ts";
 import { PRICES, PRICES_AS_OF } from "./support/cost/published-prices.ts";
-import { meterAll, type AllMetered } from "./support/cost/scenarios.ts";
+import type { ReportsMetered } from "./support/cost/report-scenario.ts";
+import type { AllMetered } from "./support/cost/scenarios.ts";
 import {
   BESIDE,
   besideTable,
@@ -34,7 +36,8 @@ const QUOTED_IN = { dollars: "README.md", others: "docs/design/cost.md" } as con
 /** What everything costs that the platform bills, metered from the code as it is deployed. */
 export async function run(): Promise<void> {
   const [cpu, all] = await Promise.all([measureCpuBeside(VIEWERS), inVirtualTime()]);
-  const metered = namedOf(all);
+  const reports = reportsOf(all);
+  const metered = namedOf(all, reports);
   const billed = metered.map(({ name, metered: { perOne }, cpuOf }): Billed => {
     const usage = { ...perOne, cpuMs: cpu[cpuOf] };
     return { name, usage, bill: billOf(usage, PRICES) };
@@ -42,7 +45,7 @@ export async function run(): Promise<void> {
   const dollars = dollarsTable(billed);
   const others = {
     [USED_BY_ONE]: usageTable(billed),
-    [BESIDE]: besideTable(all.reports, all.coldRows),
+    [BESIDE]: besideTable(reports, all.coldRows),
     [COUNTED]: detailsTable(metered),
     [ISOLATES]: isolatesTable(all.isolates),
     [HOUR]: hourTable(all.hour),
@@ -61,9 +64,18 @@ async function inVirtualTime(): Promise<AllMetered> {
   return meterAll(makeSecrets(), VIEWERS);
 }
 
-function namedOf(all: AllMetered): readonly (Named<Metered> & { readonly cpuOf: keyof CpuMs })[] {
+/** At each rate. */
+function reportsOf(all: AllMetered): readonly Named<ReportsMetered>[] {
+  const names = ["report, 1/s a shard", "report, 20/s a shard", "report, 200/s a shard"] as const;
+  return names.map((name) => ({ name, metered: all[name] }));
+}
+
+function namedOf(
+  all: AllMetered,
+  reports: readonly Named<ReportsMetered>[],
+): readonly (Named<Metered> & { readonly cpuOf: keyof CpuMs })[] {
   return [
-    ...all.reports.map((report) => ({ ...report, cpuOf: "report" as const })),
+    ...reports.map((report) => ({ ...report, cpuOf: "report" as const })),
     { name: "report, D1 write-through", metered: all.writeThrough, cpuOf: "writeThroughReport" },
     { name: "read of continue", metered: all.read, cpuOf: "read" },
     { name: "sign-in", metered: all.signIn, cpuOf: "signIn" },

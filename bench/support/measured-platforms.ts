@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bundleWorker } from "../../scripts/runtime/bundle.ts";
@@ -17,9 +17,16 @@ import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 
 const COMPATIBILITY_DATE = "2026-10-23";
 const secrets = makeSecrets();
+/** Memory, where the system has a folder for it. */
+const FAST = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** The operator of every candidate that has one. */
 export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD } as const;
+
+const temporaryFolders: string[] = [];
+process.once("exit", () => {
+  for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
+});
 
 let migrated: Promise<string> | null = null;
 
@@ -27,9 +34,9 @@ let migrated: Promise<string> | null = null;
  * A state folder of its own, a copy of `from`; if that is absent it is migrated and empty, which is
  * made once.
  */
-async function stateOfItsOwn(from?: string): Promise<string> {
+async function stateOfItsOwn(from?: string, under = tmpdir()): Promise<string> {
   migrated ??= migratedState();
-  const state = mkdtempSync(join(tmpdir(), "playhead-bench-"));
+  const state = temporaryFolder(under);
   cpSync(from ?? join(await migrated, "v3"), state, { recursive: true });
   return state;
 }
@@ -42,7 +49,7 @@ export async function stateAfter<T>(
   options: WholeOptions,
   work: (url: string) => Promise<T>,
 ): Promise<{ readonly state: string; readonly result: T }> {
-  const state = await stateOfItsOwn();
+  const state = await stateOfItsOwn(undefined, FAST);
   const { url, stop } = await startPlatform({
     workers: await realWorkers(options),
     port: 0,
@@ -55,8 +62,15 @@ export async function stateAfter<T>(
   }
 }
 
+/** Is gone when this process exits. */
+function temporaryFolder(under: string): string {
+  const folder = mkdtempSync(join(under, "playhead-bench-"));
+  temporaryFolders.push(folder);
+  return folder;
+}
+
 async function migratedState(): Promise<string> {
-  const state = mkdtempSync(join(tmpdir(), "playhead-bench-migrated-"));
+  const state = temporaryFolder(tmpdir());
   await migrateLocally(databasesOf(readWorkerConfigs()), state);
   return state;
 }

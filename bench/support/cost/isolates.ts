@@ -1,6 +1,6 @@
 import { meterReports } from "./report-scenario.ts";
 import type { RowMeter } from "./row-meter.ts";
-import type { SeededPlatform } from "./viewers.ts";
+import type { Seeded } from "./viewers.ts";
 
 /** Sums over a run as short as this would have each record flushed too often: only these count. */
 const WATCH_MS = 20_000;
@@ -17,7 +17,7 @@ export interface OfIsolates {
 
 /** What the number of isolates does to the price: the same viewers, spread over more of them. */
 export async function meterIsolates(
-  seeded: SeededPlatform,
+  seeded: Seeded,
   rowMeter: RowMeter,
   { places }: { readonly places: readonly number[] },
 ): Promise<readonly OfIsolates[]> {

@@ -1,3 +1,4 @@
+import { cloned } from "./cloned.ts";
 import { HostedObject } from "./hosted-object.ts";
 import { HOME, type IsolatePool } from "./isolate-pool.ts";
 import { awaited, methodsBy, type PlatformParts } from "./platform-parts.ts";
@@ -38,10 +39,10 @@ export class ObjectHost {
       onCall?.(className, method, given);
       // A request and its answer, with a socket in it perhaps, are handed over as they are.
       const isFetch = method === "fetch";
-      const passed = isFetch ? [new Request(...(given as [Request]))] : structuredClone(given);
+      const passed = isFetch ? [new Request(...(given as [Request]))] : cloned(given);
       const answer = await this.#objectOf(worker, className, name).call(method, passed);
       await stage.time.sleep(distances.objectMs / 2);
-      return isFetch ? answer : structuredClone(answer);
+      return isFetch ? answer : cloned(answer);
     };
     const stubOf = (name: string): object =>
       methodsBy((method, given) => awaited(parts, () => call(name, method, given)));

@@ -1,3 +1,4 @@
+import { cloned } from "./cloned.ts";
 import type { Stage } from "./stage.ts";
 import type { Meters } from "./meters.ts";
 import { RecordedSql, type SqlValue } from "./recorded-sql.ts";
@@ -48,11 +49,11 @@ export class ObjectStorage {
   readonly kv = {
     get: (key: string): unknown => {
       this.#deps.meters.add("objectRowsRead", 1);
-      return structuredClone(this.#values.get(key));
+      return cloned(this.#values.get(key));
     },
     put: (key: string, value: unknown): void => {
       this.#writeRow();
-      this.#values.set(key, structuredClone(value));
+      this.#values.set(key, cloned(value));
     },
     delete: (key: string): boolean => {
       this.#writeRow();
@@ -61,7 +62,7 @@ export class ObjectStorage {
     list: ({ prefix = "" }: { readonly prefix?: string } = {}): readonly (readonly [string, unknown])[] => {
       const found = [...this.#values].filter(([key]) => key.startsWith(prefix));
       this.#deps.meters.add("objectRowsRead", found.length);
-      return structuredClone(found);
+      return cloned(found);
     },
   };
 

@@ -2,16 +2,19 @@ import { globSync, readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { PROJECT_ROOT } from "../../../scripts/runtime/project-root.ts";
 import type { WorkerConfig } from "../../../scripts/runtime/worker-configs.ts";
-import { RecordedSql, type CountsStatement } from "./recorded-sql.ts";
+import { RecordedSql, type CountsStatement, type RecordedUnit } from "./recorded-sql.ts";
 
 /** D1 databases by their names. */
 export type Databases = ReadonlyMap<string, RecordedSql>;
 
-/** The databases of all workers: migrated, or as they are in `before`. */
+/** What databases were asked, by their names. */
+export type PastOfDatabases = ReadonlyMap<string, readonly RecordedUnit[]>;
+
+/** The databases of all workers: migrated, or as `before` has left them. */
 export function openDatabases(
   configs: readonly WorkerConfig[],
   isCounted: CountsStatement,
-  before: Databases | undefined,
+  before: PastOfDatabases | undefined,
 ): Databases {
   const databases = new Map<string, RecordedSql>();
   for (const { path, config } of configs) {
@@ -19,7 +22,10 @@ export function openDatabases(
       if (name === undefined || folder === undefined) continue;
       const known = before?.get(name);
       const migrations = resolve(PROJECT_ROOT, dirname(path), folder);
-      databases.set(name, known?.copy(isCounted) ?? migrated(migrations, isCounted));
+      databases.set(
+        name,
+        known === undefined ? migrated(migrations, isCounted) : RecordedSql.after(known, isCounted),
+      );
     }
   }
   return databases;

@@ -4,7 +4,7 @@ import { readContinue, report } from "./clients.ts";
 import { Answers, meteredOf, type Metered } from "./metered.ts";
 import { shardsOf } from "./report-scenario.ts";
 import type { RowMeter } from "./row-meter.ts";
-import { inTurns, type SeededPlatform } from "./viewers.ts";
+import { inTurns, type Seeded } from "./viewers.ts";
 import { virtualD1 } from "./virtual-d1.ts";
 import { VirtualPlatform } from "./virtual-platform.ts";
 
@@ -15,7 +15,7 @@ const AFTERWARDS_MS = 5_000;
 export const COLD_ENTRIES = 1_000;
 
 interface ReadScenario {
-  readonly seeded: SeededPlatform;
+  readonly seeded: Seeded;
   readonly rowMeter: RowMeter;
   /** Of a shard, where those who read also report: how many shards there are follows from it. */
   readonly reportsPerSecond: number;
@@ -27,7 +27,7 @@ export async function meterReads(scenario: ReadScenario): Promise<Metered> {
   const { seeded, rowMeter, reportsPerSecond, places } = scenario;
   const { viewers, secrets } = seeded;
   const vars = { HISTORY_SHARDS: String(shardsOf(viewers.length, reportsPerSecond)) };
-  const platform = await VirtualPlatform.start({ secrets, places, vars, after: seeded.platform });
+  const platform = await VirtualPlatform.start({ secrets, places, vars, after: seeded.past });
   const { stage, meters } = platform;
   await inTurns(platform, viewers, async ({ number, headers }) => {
     await report(platform, number, headers, 1_000);
@@ -57,7 +57,7 @@ export async function rowsOfColdViewer({
   rowMeter,
 }: Pick<ReadScenario, "seeded" | "rowMeter">): Promise<number> {
   const { viewers, secrets } = seeded;
-  const platform = await VirtualPlatform.start({ secrets, places: 1, after: seeded.platform });
+  const platform = await VirtualPlatform.start({ secrets, places: 1, after: seeded.past });
   const { stage, meters, databases } = platform;
   const [viewer] = viewers;
   if (viewer === undefined) throw new Error("there is no viewer");

@@ -74,14 +74,14 @@ export class RecordedSql {
     }
   }
 
-  /** Another database with the same content, and a past that nobody is billed for. */
-  copy(isCounted: CountsStatement): RecordedSql {
-    const copy = new RecordedSql(
+  /** One with the content that `units` have made, a past that nobody is billed for. */
+  static after(units: readonly RecordedUnit[], isCounted: CountsStatement): RecordedSql {
+    const database = new RecordedSql(
       isCounted,
-      this.#units.map((unit) => ({ ...unit, isCounted: false })),
+      units.map((unit) => ({ ...unit, isCounted: false })),
     );
-    for (const { statements } of this.#units) copy.#again(statements);
-    return copy;
+    for (const { statements } of units) database.#again(statements);
+    return database;
   }
 
   #again(statements: RecordedUnit["statements"]): void {

@@ -2,7 +2,7 @@ import type { Confirmation } from "../../../src/history/biz/record.ts";
 import { report } from "./clients.ts";
 import { Answers, meteredOf, type Metered } from "./metered.ts";
 import type { RowMeter } from "./row-meter.ts";
-import type { SeededPlatform } from "./viewers.ts";
+import type { Seeded } from "./viewers.ts";
 import { VirtualPlatform } from "./virtual-platform.ts";
 
 const HEARTBEAT_MS = 10_000;
@@ -15,7 +15,7 @@ export interface ReportsMetered extends Metered {
 }
 
 interface ReportScenario {
-  readonly seeded: SeededPlatform;
+  readonly seeded: Seeded;
   readonly rowMeter: RowMeter;
   /** Of one shard; how many there are follows from the viewers. */
   readonly reportsPerSecond: number;
@@ -42,7 +42,7 @@ export async function meterReports(scenario: ReportScenario): Promise<ReportsMet
   const platform = await VirtualPlatform.start({
     secrets,
     places,
-    after: seeded.platform,
+    after: seeded.past,
     vars: { HISTORY_SHARDS: String(shards) },
     ...(otherCode === undefined ? {} : { otherCode }),
     onCall: (className, method, [given]) => {

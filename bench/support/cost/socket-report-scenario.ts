@@ -2,7 +2,7 @@ import { Answers, meteredOf, type Metered } from "./metered.ts";
 import { shardsOf } from "./report-scenario.ts";
 import { ReportingSocket } from "./reporting-socket.ts";
 import type { RowMeter } from "./row-meter.ts";
-import type { SeededPlatform, Viewer } from "./viewers.ts";
+import type { Seeded, Viewer } from "./viewers.ts";
 import { VirtualPlatform } from "./virtual-platform.ts";
 
 const HEARTBEAT_MS = 10_000;
@@ -14,7 +14,7 @@ const PING_EVERY = 6;
 const DRAIN_MS = 60_000;
 
 interface SocketReportScenario {
-  readonly seeded: SeededPlatform;
+  readonly seeded: Seeded;
   readonly rowMeter: RowMeter;
   /** Of one comet, and so of one shard; how many there are follows from the viewers. */
   readonly reportsPerSecond: number;
@@ -34,7 +34,7 @@ export async function meterSocketReports(scenario: SocketReportScenario): Promis
   const platform = await VirtualPlatform.start({
     secrets,
     places,
-    after: seeded.platform,
+    after: seeded.past,
     vars: { HISTORY_SHARDS: String(shards) },
   });
   const { stage, meters } = platform;

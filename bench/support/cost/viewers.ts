@@ -1,5 +1,5 @@
 import { signIn, signUp, type Headers } from "./clients.ts";
-import { VirtualPlatform } from "./virtual-platform.ts";
+import { VirtualPlatform, type Past } from "./virtual-platform.ts";
 
 /** Somebody with an account, who has signed in. */
 export interface Viewer {
@@ -8,9 +8,9 @@ export interface Viewer {
   readonly headers: Headers;
 }
 
-/** A platform on which viewers have signed in: what is metered begins after it. */
-export interface SeededPlatform {
-  readonly platform: VirtualPlatform;
+/** Viewers who have signed in, on a platform after which what is metered begins. */
+export interface Seeded {
+  readonly past: Past;
   readonly secrets: Readonly<Record<string, string>>;
   readonly viewers: readonly Viewer[];
 }
@@ -19,10 +19,7 @@ export interface SeededPlatform {
 const AT_ONCE = 8;
 
 /** Signs up `count` viewers, each from an address of their own, and then in. */
-export async function seedViewers(
-  secrets: Readonly<Record<string, string>>,
-  count: number,
-): Promise<SeededPlatform> {
+export async function seedViewers(secrets: Readonly<Record<string, string>>, count: number): Promise<Seeded> {
   const platform = await VirtualPlatform.start({ secrets, places: AT_ONCE });
   const numbers = Array.from({ length: count }, (_, number) => number);
   const userIds = await inTurns(platform, numbers, (number) => signUp(platform, number));
@@ -31,7 +28,7 @@ export async function seedViewers(
     userId: userIds[number] ?? "",
     headers: await signIn(platform, number),
   }));
-  return { platform, secrets, viewers };
+  return { past: platform.past, secrets, viewers };
 }
 
 /** Does something for each, a few at a time, in the platform's own time. */

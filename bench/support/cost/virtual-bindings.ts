@@ -1,4 +1,5 @@
 import type { WorkerConfig } from "../../../scripts/runtime/worker-configs.ts";
+import { cloned } from "./cloned.ts";
 import { runningObject } from "./isolate.ts";
 import type { IsolatePool, Place } from "./isolate-pool.ts";
 import type { ObjectHost } from "./object-host.ts";
@@ -43,7 +44,8 @@ function fetcher(caller: string, target: string, place: Place, { parts, isolates
   return {
     fetch: async (request: Request | string, init?: RequestInit): Promise<Response> => {
       parts.meters.called(caller);
-      return fetchOf(isolates, parts, target, place, new Request(request, init));
+      const made = init === undefined && request instanceof Request ? request : new Request(request, init);
+      return fetchOf(isolates, parts, target, place, made);
     },
   };
 }
@@ -81,9 +83,9 @@ function entrypointOf(
     if (typeof called !== "function") throw new TypeError(`${target} has no method ${method}`);
     const answer: unknown = await (called as (...all: unknown[]) => unknown).apply(
       instance,
-      structuredClone([...given]),
+      cloned([...given]),
     );
-    return structuredClone(answer);
+    return cloned(answer);
   };
   return methodsBy((method, given) => outside(() => run(method, given)));
 }

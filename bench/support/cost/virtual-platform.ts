@@ -4,13 +4,19 @@ import type { Internet, WorkerCode } from "./isolate.ts";
 import { codeOf, HOME, IsolatePool } from "./isolate-pool.ts";
 import { Meters } from "./meters.ts";
 import { ObjectHost, type OnCall } from "./object-host.ts";
-import { openDatabases, type Databases } from "./open-databases.ts";
+import { openDatabases, type Databases, type PastOfDatabases } from "./open-databases.ts";
 import { openQueues } from "./open-queues.ts";
 import { contextOf, type PlatformParts } from "./platform-parts.ts";
 import type { RecordedSql } from "./recorded-sql.ts";
 import { Stage } from "./stage.ts";
 import type { VirtualSocket } from "./virtual-socket.ts";
 import { bindingsOf, fetchOf, type BindingsDeps } from "./virtual-bindings.ts";
+
+/** What a platform has come to. Another process can be given it. */
+export interface Past {
+  readonly nowMs: number;
+  readonly databases: PastOfDatabases;
+}
 
 export interface VirtualPlatformOptions {
   readonly secrets: Readonly<Record<string, string>>;
@@ -20,8 +26,8 @@ export interface VirtualPlatformOptions {
   readonly otherCode?: Readonly<Record<string, string>>;
   /** Where traffic comes in, each with an isolate of its own of every worker. */
   readonly places: number;
-  /** Begins where this one has ended: with its time and its databases. */
-  readonly after?: VirtualPlatform;
+  /** Where it begins. */
+  readonly after?: Past;
   readonly onCall?: OnCall;
   /** What workers reach beside the platform; nothing if absent, as it is with ours. */
   readonly internet?: Internet;
@@ -53,7 +59,7 @@ export class VirtualPlatform {
     const { after, vars = {}, secrets, onCall, internet = NO_INTERNET } = options;
     this.#options = options;
     this.#configs = configs;
-    this.stage = new Stage(after?.stage.time.now());
+    this.stage = new Stage(after?.nowMs);
     this.meters = new Meters(configs);
     const parts = { stage: this.stage, meters: this.meters, distances: DISTANCES };
     this.#parts = parts;
@@ -90,15 +96,20 @@ export class VirtualPlatform {
     return new VirtualPlatform(options, configs, new Map(await Promise.all(codes)));
   }
 
+  /** Where others may begin: its time and its databases. */
+  get past(): Past {
+    return {
+      nowMs: this.stage.time.now(),
+      databases: new Map(Array.from(this.databases, ([name, { units }]) => [name, [...units]])),
+    };
+  }
+
   /** A request from outside. A client comes in at the same place each time. */
   async request(client: number, path: string, init: RequestInit): Promise<Response> {
     this.meters.add("workerRequests", 1, "requests from outside");
     const place = client % this.#options.places;
     const request = new Request(ORIGIN + path, init);
-    const response = await fetchOf(this.#isolates, this.#parts, GATEWAY, place, request);
-    const text = await response.text();
-    // Some answers may have no body at all.
-    return new Response(text === "" ? null : text, response);
+    return fetchOf(this.#isolates, this.#parts, GATEWAY, place, request);
   }
 
   /** Likewise a request for a socket, which must be answered with one. */

@@ -1,5 +1,5 @@
 import { signIn, type Headers } from "../cost/clients.ts";
-import { inTurns, type SeededPlatform } from "../cost/viewers.ts";
+import { inTurns, type Seeded } from "../cost/viewers.ts";
 import { VirtualPlatform } from "../cost/virtual-platform.ts";
 
 /** Before a token of ten minutes has ended. */
@@ -12,12 +12,9 @@ export type HeadersAt = (viewer: number, atMs: number) => Headers;
  * Signs viewers in anew as long as a trace lasts: beside it, on a platform that nobody meters,
  * since a sign-in is none of what a report costs.
  */
-export async function signInsFor(
-  { platform, secrets, viewers }: SeededPlatform,
-  lengthMs: number,
-): Promise<HeadersAt> {
+export async function signInsFor({ past, secrets, viewers }: Seeded, lengthMs: number): Promise<HeadersAt> {
   const rounds: (readonly Headers[])[] = [viewers.map(({ headers }) => headers)];
-  const beside = await VirtualPlatform.start({ secrets, places: 1, after: platform });
+  const beside = await VirtualPlatform.start({ secrets, places: 1, after: past });
   const startMs = beside.stage.time.now();
   for (let atMs = ANEW_EVERY_MS; atMs < lengthMs; atMs += ANEW_EVERY_MS) {
     // So that all are ready when their time has come, however long signing in takes.

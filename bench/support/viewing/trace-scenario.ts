@@ -2,7 +2,7 @@ import { usagePerOne, type Usage } from "../../../testbed/cost/usage.ts";
 import type { TraceRequest } from "../../../testbed/viewing/viewing-trace.ts";
 import { Answers, countedBy } from "../cost/metered.ts";
 import type { RowMeter } from "../cost/row-meter.ts";
-import type { SeededPlatform } from "../cost/viewers.ts";
+import type { Seeded } from "../cost/viewers.ts";
 import { VirtualPlatform } from "../cost/virtual-platform.ts";
 import { CANDIDATE, type CandidateName } from "./candidates.ts";
 import { CountedUpstash, type UpstashUsage } from "./counted-upstash.ts";
@@ -24,7 +24,7 @@ export interface TraceMetered {
 }
 
 interface TraceScenario {
-  readonly seeded: SeededPlatform;
+  readonly seeded: Seeded;
   readonly headersAt: HeadersAt;
   readonly rowMeter: RowMeter;
   readonly calls: readonly TraceRequest[];
@@ -40,7 +40,7 @@ export async function meterTrace(candidate: CandidateName, scenario: TraceScenar
   const platform = await VirtualPlatform.start({
     secrets: seeded.secrets,
     places,
-    after: seeded.platform,
+    after: seeded.past,
     vars: { HISTORY_SHARDS: SHARDS },
     internet: upstash.answer,
     ...(file === null ? {} : { otherCode: { "playhead-history": file } }),
