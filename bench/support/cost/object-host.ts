@@ -1,4 +1,4 @@
-import { cloned } from "./cloned.ts";
+import { cloned } from "../../../testbed/cost/cloned.ts";
 import { HostedObject } from "./hosted-object.ts";
 import { HOME, type IsolatePool } from "./isolate-pool.ts";
 import { awaited, methodsBy, type PlatformParts } from "./platform-parts.ts";

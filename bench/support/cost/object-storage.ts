@@ -1,4 +1,4 @@
-import { cloned } from "./cloned.ts";
+import { cloned } from "../../../testbed/cost/cloned.ts";
 import type { Stage } from "./stage.ts";
 import type { Meters } from "./meters.ts";
 import { RecordedSql, type SqlValue } from "./recorded-sql.ts";

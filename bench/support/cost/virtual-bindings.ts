@@ -1,5 +1,5 @@
 import type { WorkerConfig } from "../../../scripts/runtime/worker-configs.ts";
-import { cloned } from "./cloned.ts";
+import { cloned } from "../../../testbed/cost/cloned.ts";
 import { runningObject } from "./isolate.ts";
 import type { IsolatePool, Place } from "./isolate-pool.ts";
 import type { ObjectHost } from "./object-host.ts";

@@ -27,7 +27,7 @@ const SWITCHED_SEEDS = 40;
 const MUTATION_SEEDS = 600;
 const SLOW_SEEDS = 15;
 const DOCUMENT = `${PROJECT_ROOT}docs/design/ledger-simulation.md`;
-const seedOf = documentedSeeds(DOCUMENT);
+const seedsFor = documentedSeeds(DOCUMENT);
 
 const HEAD = `# What the ledgers' simulator finds
 
@@ -63,15 +63,14 @@ tell.
 | --- | ---: | --- | ---: | ---: |
 `;
 
-/** The `known` seed where it breaks, or else the first that does, and what broke. */
+/** The seed that a column of the document says, or else the first that breaks, and what broke. */
 async function caught(
   mutation: Mutation,
-  known: number | null,
+  column: number,
   options: SimOptions = {},
 ): Promise<{ readonly seed: number; readonly failure: string } | null> {
   const isSlow = mutation.isSlow === true;
-  const seeds = Array.from({ length: isSlow ? SLOW_SEEDS : MUTATION_SEEDS }, (_, index) => index + 1);
-  for (const seed of known === null ? seeds : [known, ...seeds]) {
+  for (const seed of seedsFor(mutation.name, column, isSlow ? SLOW_SEEDS : MUTATION_SEEDS)) {
     const { failure } = await simulateLedgers(seed, {
       mutation,
       profile: isSlow ? "long" : "usual",
@@ -84,9 +83,9 @@ async function caught(
 
 async function rowOf(mutation: Mutation): Promise<string> {
   const { name } = mutation;
-  const found = await caught(mutation, seedOf(name, 1));
+  const found = await caught(mutation, 1);
   const isToldBy = async (judge: Judge, column: number): Promise<string> =>
-    String((await caught(mutation, seedOf(name, column), { judge }))?.seed ?? "never");
+    String((await caught(mutation, column, { judge }))?.seed ?? "never");
   const alone = mutation.misbooks === undefined ? "" : await isToldBy(judgeBalances, 3);
   // What was wrong when it was paid in looks right in every book there is.
   const books =

@@ -12,7 +12,7 @@ const SEEDS = 120;
 /** The seeds in which a broken guard must show. */
 const MUTATION_SEEDS = 400;
 const DOCUMENT = `${PROJECT_ROOT}docs/design/realtime-simulation.md`;
-const seedOf = documentedSeeds(DOCUMENT);
+const seedsFor = documentedSeeds(DOCUMENT);
 
 const HEAD = `# What the simulator of realtime finds
 
@@ -50,9 +50,7 @@ fails when a broken guard is no longer caught by that seed.
  * and what broke; says so where none does.
  */
 async function caught(mutation: RealtimeMutation): Promise<string> {
-  const known = seedOf(mutation.name, 1);
-  const seeds = Array.from({ length: MUTATION_SEEDS }, (_, index) => index + 1);
-  for (const seed of known === null ? seeds : [known, ...seeds]) {
+  for (const seed of seedsFor(mutation.name, 1, MUTATION_SEEDS)) {
     const { failure } = await simulateRealtime(seed, { mutation });
     if (failure !== null) return `${seed} | ${failure.replaceAll("|", "/")} |`;
   }

@@ -7,10 +7,18 @@ export function cloned<T>(value: T): T {
 }
 
 function cloneOf(value: unknown): unknown {
-  if (value === null || (typeof value !== "object" && typeof value !== "function")) return value;
   if (Array.isArray(value)) return value.map(cloneOf);
-  if (Object.getPrototypeOf(value) !== Object.prototype) return structuredClone(value);
+  if (!isPlain(value)) return isPrimitive(value) ? value : structuredClone(value);
   const clone: Record<string, unknown> = {};
   for (const [name, part] of Object.entries(value)) clone[name] = cloneOf(part);
   return clone;
+}
+
+function isPlain(value: unknown): value is object {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+}
+
+/** Of those that can be cloned. */
+function isPrimitive(value: unknown): boolean {
+  return value === null || !["object", "function", "symbol"].includes(typeof value);
 }
