@@ -12,7 +12,7 @@ import { refuseBadCells } from "./runtime/refuse-bad-cells.ts";
 import { refuseBadVars } from "./runtime/refuse-bad-vars.ts";
 import { redisBeside } from "./runtime/redis.ts";
 import { givenSecrets, localSecrets } from "./runtime/secrets.ts";
-import { claimStateFolder } from "./runtime/state-folder.ts";
+import { claimStateFolder, recordRuntime } from "./runtime/state-folder.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
@@ -68,7 +68,10 @@ async function main(): Promise<number> {
     const asked = { ...localVars(), ...options.vars };
     refuseBadVars(configs, asked, { ...secrets, ...given });
     refuseBadCells(configs, asked);
-    await migrateLocally(databasesOf(configs), stateDir, signal);
+    await migrateLocally(databasesOf(configs), stateDir, {
+      signal,
+      onStarted: () => recordRuntime(stateDir),
+    });
     const deps = { say, complain, onDeath: (part: string) => complain(`${part} died`), signal };
     const redis = await redisBeside(options, deps);
     if (redis !== null) stops.push(redis.stop);

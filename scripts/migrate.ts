@@ -3,7 +3,7 @@ import { TaskGroup } from "../src/resilience/task-group.ts";
 import { LaunchError } from "./runtime/launch-error.ts";
 import { databasesOf, migrateLocally, migrateRemotely } from "./runtime/migrate.ts";
 import { callerFolder, statePath } from "./runtime/options.ts";
-import { claimStateFolder } from "./runtime/state-folder.ts";
+import { claimStateFolder, recordRuntime } from "./runtime/state-folder.ts";
 import { stopSignal } from "./runtime/stop-signal.ts";
 import { readWorkerConfigs } from "./runtime/worker-configs.ts";
 
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     const stateDir = statePath(values.state, callerFolder());
     const giveBack = claimStateFolder(stateDir, { fresh: false });
     try {
-      await migrateLocally(databases, stateDir, signal);
+      await migrateLocally(databases, stateDir, { signal, onStarted: () => recordRuntime(stateDir) });
     } finally {
       giveBack();
     }

@@ -118,7 +118,7 @@ async function prepare(
   settings: Settings,
 ) {
   terminal.say("migrating databases …");
-  await migrateLocally(databasesOf(configs), state, signal);
+  await migrateLocally(databasesOf(configs), state, { signal, onStarted: () => recordRuntime(state) });
   terminal.say(`bundling ${configs.length} workers …`);
   const workers = await Promise.all(configs.map((worker) => prepareWorker(worker, settings)));
   signal.throwIfAborted();

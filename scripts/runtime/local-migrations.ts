@@ -1,5 +1,5 @@
 import type { D1Database } from "@cloudflare/workers-types";
-import { globSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { unstable_splitSqlQuery } from "wrangler";
 import { LaunchError } from "./launch-error.ts";
@@ -27,6 +27,12 @@ const TABLE = `CREATE TABLE IF NOT EXISTS d1_migrations (
   applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL
 )`;
 
+export interface MigrateOptions {
+  readonly signal?: AbortSignal;
+  /** Hears that the runtime has started: who is killed from now on leaves it behind. */
+  readonly onStarted?: () => void;
+}
+
 /**
  * Does what `wrangler d1 migrations apply --local` does, to all databases in one runtime: wrangler
  * takes a Node and a runtime for each of them, seconds every time. Each migration is applied whole
@@ -36,21 +42,26 @@ const TABLE = `CREATE TABLE IF NOT EXISTS d1_migrations (
 export async function applyLocally(
   databases: readonly LocalDatabase[],
   stateDir: string,
-  signal?: AbortSignal,
+  { signal, onStarted }: MigrateOptions = {},
 ): Promise<void> {
   if (databases.length === 0) return;
   const d1Databases = Object.fromEntries(databases.map(({ localId }) => [localId, { id: localId }]));
-  const { miniflare, stop } = await startPlatform({
+  const starting = startPlatform({
     workers: [{ ...HOLDER, modules: [...HOLDER.modules], d1Databases }],
     entry: HOLDER.name,
     port: 0,
     persistTo: join(stateDir, "v3"),
   });
+  const { miniflare, stop } = await starting.catch(async (error: unknown) => {
+    await refuseIfStopped(signal);
+    throw error;
+  });
   try {
+    onStarted?.();
     for (const { databaseName, localId, migrationsDir } of databases) {
       const database = await miniflare.getD1Database(localId);
-      await bringUp(database, migrationsDir, signal).catch((error: unknown) => {
-        signal?.throwIfAborted();
+      await bringUp(database, migrationsDir, signal).catch(async (error: unknown) => {
+        await refuseIfStopped(signal);
         throw new LaunchError(`the migrations of ${databaseName} failed: ${String(error)}`);
       });
     }
@@ -63,13 +74,33 @@ async function bringUp(database: D1Database, migrationsDir: string, signal?: Abo
   await database.prepare(TABLE).run();
   const { results } = await database.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
   const applied = new Set(results.map(({ name }) => name));
-  for (const name of globSync("*.sql", { cwd: migrationsDir }).sort()) {
+  for (const name of migrationsIn(migrationsDir)) {
     signal?.throwIfAborted();
     if (applied.has(name)) continue;
-    const statements = unstable_splitSqlQuery(readFileSync(join(migrationsDir, name), "utf8"));
-    await database.batch([
-      ...statements.map((statement) => database.prepare(statement)),
-      database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(name),
-    ]);
+    const text = readFileSync(join(migrationsDir, name), "utf8");
+    // As wrangler puts them together: a last statement without its end is refused here as there.
+    const noted = `${text}\nINSERT INTO d1_migrations (name) VALUES ('${name.replaceAll("'", "''")}');`;
+    await database.batch(unstable_splitSqlQuery(noted).map((statement) => database.prepare(statement)));
   }
+}
+
+/** In wrangler's order: by the number that a name begins with, and what has none at the end. */
+function migrationsIn(folder: string): readonly string[] {
+  const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isFile() && /^[^.].*\.sql$/.test(entry.name) ? [entry.name] : [],
+  );
+  const numberOf = (name: string): number => {
+    const number = Number.parseInt(name, 10);
+    return Number.isNaN(number) ? Number.MAX_SAFE_INTEGER : number;
+  };
+  return names.sort().sort((a, b) => numberOf(a) - numberOf(b));
+}
+
+/**
+ * A signal reaches the runtime as well, whose end may be seen before this process, held up by it,
+ * has heard the signal.
+ */
+async function refuseIfStopped(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  signal?.throwIfAborted();
 }

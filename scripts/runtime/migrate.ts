@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import * as z from "zod";
 import { LaunchError } from "./launch-error.ts";
-import { applyLocally, type LocalDatabase } from "./local-migrations.ts";
+import { applyLocally, type LocalDatabase, type MigrateOptions } from "./local-migrations.ts";
 import { PROJECT_ROOT } from "./project-root.ts";
 import type { WorkerConfig } from "./worker-configs.ts";
 
@@ -64,9 +64,9 @@ export function wranglerEnvironment(stateDir: string): NodeJS.ProcessEnv {
 export async function migrateLocally(
   databases: readonly MigratedDatabase[],
   stateDir: string,
-  signal?: AbortSignal,
+  options: MigrateOptions = {},
 ): Promise<void> {
-  await applyLocally(outstandingMigrations(databases, stateDir), stateDir, signal);
+  await applyLocally(outstandingMigrations(databases, stateDir), stateDir, options);
   recordMigrations(databases, stateDir);
 }
 

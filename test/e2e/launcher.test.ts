@@ -48,6 +48,11 @@ function isRunning(pid: number): boolean {
   return stdout.trim() !== "" && !stdout.startsWith("Z");
 }
 
+/** The number of the runtime that a launcher has written down, 0 where it hasn't yet. */
+function runtimeNoted(state: string): number {
+  return Number(readFileSync(join(state, "launcher.pid"), "utf8").split("\n")[1]);
+}
+
 /** Runs one statement in identity's database; nobody else may have the folder open. */
 function inIdentity(sql: string): void {
   for (const path of globSync("v3/d1/**/*.sqlite", { cwd: stateDir })) {
@@ -245,6 +250,24 @@ describe("npm start", () => {
     expect(script.stdout()).toContain("stopping");
     expect(script.stdout()).not.toContain("bundling");
     await vi.waitFor(() => expect(pids.filter(isRunning)).toEqual([]), 1_000);
+  });
+
+  it("leaves nothing in the way when it is killed while it migrates", async () => {
+    const killed = join(folder, "killed");
+    const script = start("--port", "0", "--state", killed);
+    await vi.waitUntil(() => existsSync(join(killed, "launcher.pid")) && runtimeNoted(killed) > 0, {
+      timeout: 20_000,
+      interval: 5,
+    });
+    const left = runtimeNoted(killed);
+    script.process.kill("SIGKILL");
+    await script.ended;
+    expect(script.stdout()).not.toContain("bundling");
+    const next = start("--port", "0", "--state", killed);
+    await next.ready;
+    expect(isRunning(left)).toBe(false);
+    next.process.kill("SIGINT");
+    expect(await next.ended).toBe(0);
   });
 
   it("says that the runtime has frozen, and ends it", async () => {

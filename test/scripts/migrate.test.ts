@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { unstable_getMiniflareWorkerOptions } from "wrangler";
 import { databasesOf, outstandingMigrations, recordMigrations } from "../../scripts/runtime/migrate.ts";
 import { readWorkerConfigs } from "../../scripts/runtime/worker-configs.ts";
 
@@ -18,6 +19,15 @@ beforeEach(() => {
 });
 
 afterEach(() => rmSync(state, { recursive: true, force: true }));
+
+describe("databases that are migrated", () => {
+  it("are those that the platform opens", () => {
+    const opened = readWorkerConfigs().flatMap(({ config }) =>
+      Object.values(unstable_getMiniflareWorkerOptions(config).workerOptions.d1Databases ?? {}),
+    );
+    expect(databases.map(({ localId }) => ({ id: localId }))).toEqual(opened);
+  });
+});
 
 describe("migrations are applied again", () => {
   it("not where all is as it was left", () => {
