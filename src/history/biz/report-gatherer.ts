@@ -114,6 +114,7 @@ export class ReportGatherer {
       return promise;
     }
     if (leftMs < PATIENCE_MS_MIN || mayAskFirst(incoming, nowMs)) {
+      if (busy.group !== null && isDue(busy.group, nowMs)) this.#sendFor(shard, busy, busy.group, nowMs);
       void this.#answer(shard, newGroup(mapping, one, nowMs), nowMs);
       return promise;
     }
@@ -202,10 +203,11 @@ export class ReportGatherer {
       return isElsewhere(receipts) ? receipts : requireSome(receipts);
     });
     return (one, index) => {
-      const receipt = isElsewhere(answer) ? answer : answer[index];
-      if (!receipt) one.reject(new Error("a shard answers each of a group"));
-      else if ("failure" in receipt) one.reject(ofOne(receipt.failure));
-      else one.resolve(waited("receipt" in receipt ? receipt.receipt : receipt, one, waitedUntilMs));
+      if (isElsewhere(answer)) return one.resolve(answer);
+      const [failure, receipt] = [failureIn(answer[index]), receiptIn(answer[index])];
+      if (failure !== null) one.reject(ofOne(failure));
+      else if (receipt !== null) one.resolve(waited(receipt, one, waitedUntilMs));
+      else one.reject(new Error("a shard answers each of a group"));
     };
   }
 }
@@ -260,26 +262,48 @@ function waited(answer: Answer, { atMs }: Waiting, untilMs: number): Answer {
 
 type Failure = Extract<SocketReceipt, { readonly failure: unknown }>["failure"];
 
+/** What a shard says of one of a group, or what another release may say there. */
+type Said = SocketReceipt | null | undefined;
+
+function failureIn(said: Said): Failure | null {
+  return isObject(said) && "failure" in said && isObject(said.failure) ? said.failure : null;
+}
+
+function receiptIn(said: Said): ReportReceipt | null {
+  return isObject(said) && "receipt" in said && isObject(said.receipt) ? said.receipt : null;
+}
+
+/** Whatever its type says: it has come from another release, perhaps. */
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null;
+}
+
 /**
  * What the shard says of each of a group. Throws where it could do nothing for any of them, all for
  * one reason: that is the call's failure, and its guard's matter. What is wrong with one's reports
  * is theirs alone.
  */
 function requireSome(receipts: readonly SocketReceipt[]): readonly SocketReceipt[] {
-  const [first] = receipts;
-  if (first === undefined || !("failure" in first)) return receipts;
-  const code = codeOf(first.failure);
-  const isOfAll = receipts.every((one) => "failure" in one && codeOf(one.failure) === code);
-  if (isOfAll && isOutage(code)) throw errorOf(first.failure);
-  return receipts;
+  const failures = receipts.map(failureIn).filter((failure) => failure !== null);
+  const [first] = failures;
+  if (first === undefined || failures.length < receipts.length) return receipts;
+  const code = outwardCode(first);
+  if (!isOutage(code) || failures.some((failure) => outwardCode(failure) !== code)) return receipts;
+  // None of them may come again before their own time.
+  const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs ?? 0));
+  throw errorOf(retryAfterMs === 0 ? first : { ...first, retryAfterMs });
+}
+
+/** Objects of the release before say INTERNAL where they have failed themselves. */
+function outwardCode(failure: Failure): ErrorCode {
+  const code = codeOf(failure);
+  return code === "INTERNAL" ? "UNAVAILABLE" : code;
 }
 
 /** What the shard says of somebody's reports, as an error; clients read its message. */
 function errorOf(failure: Failure, hints?: { readonly failedBelow: true }): CodedError {
   const { retryAfterMs } = failure;
-  const told = codeOf(failure);
-  // Objects of the release before say INTERNAL where they have failed themselves.
-  const code = told === "INTERNAL" ? "UNAVAILABLE" : told;
+  const code = outwardCode(failure);
   const message = code === "INVALID" ? NOT_TO_BE_KEPT : "The reports were not taken";
   return new CodedError(code, message, { ...(retryAfterMs !== undefined && { retryAfterMs }), ...hints });
 }

@@ -308,4 +308,61 @@ describe("at its edges", () => {
     expect(outcomes.get("bob")).toBeInstanceOf(Error);
     expect(kept()).toBe(0);
   });
+
+  it.each([
+    ["a text", "what?"],
+    ["a failure without a word", { failure: null }],
+    ["a receipt without a word", { receipt: null }],
+    ["neither a receipt nor a failure", {}],
+    ["a number", 5],
+    ["nothing", null],
+  ])(
+    "what the shard says of one that is %s is an error for them alone, wherever it stands",
+    async (_what, said) => {
+      for (const place of [0, 1]) {
+        const { clock, asked, report, outcomes, kept } = gathererOf();
+        for (const user of ["first", "ada", "bob", "cyd"]) report(user);
+        clock.turn(GATHER_MS);
+        const answer: unknown[] = [{ receipt: TAKEN }, { receipt: TAKEN }, { receipt: TAKEN }];
+        answer[place] = said;
+        asked[1]?.many.resolve(answer as Many);
+        for (let turn = 0; turn < 5; turn += 1) await settled();
+        const users = ["ada", "bob", "cyd"];
+        const told = users.map((user) => outcomes.get(user) instanceof Error);
+        expect(told).toEqual(users.map((_user, index) => index === place));
+        expect(kept()).toBe(0);
+      }
+    },
+  );
+
+  it.each([
+    ["INTERNAL", "INTERNAL"],
+    ["INTERNAL", "UNAVAILABLE"],
+    ["UNAVAILABLE", "INTERNAL"],
+  ] as const)(
+    "%s for one and %s for the other is the call's failure, and nobody comes again before their time",
+    async (one, other) => {
+      const { clock, asked, report, outcomes } = gathererOf();
+      for (const user of ["first", "ada", "bob"]) report(user);
+      clock.turn(GATHER_MS);
+      asked[1]?.many.resolve([
+        { failure: { code: one, retryAfterMs: 1_000 } },
+        { failure: { code: other, retryAfterMs: 60_000 } },
+      ]);
+      await settled();
+      for (const user of ["ada", "bob"]) {
+        expect(outcomes.get(user)).toMatchObject({ code: "UNAVAILABLE", retryAfterMs: 60_000 });
+        expect((outcomes.get(user) as CodedError).failedBelow).toBeUndefined();
+      }
+    },
+  );
+
+  it("a group that should have left is sent by who goes alone, too", () => {
+    const { clock, asked, report } = gathererOf();
+    for (const user of ["first", "ada", "bob"]) report(user);
+    // Whoever has led it is gone, and its timer with them.
+    clock.block(4 * GATHER_MS);
+    report("late", 850, [60_000]);
+    expect(asked.map(({ users }) => users)).toEqual([["first"], ["ada", "bob"], ["late"]]);
+  });
 });
