@@ -2,7 +2,10 @@
  * npm run bench -- <name>: one benchmark, bounded in time. Speed is told as ratios against a
  * baseline of the same run: machines differ and are noisy.
  */
+import { exitOnSignals } from "./support/exit-on-signals.ts";
+
 process.env["WRANGLER_LOG"] = "error";
+exitOnSignals();
 
 const BENCHMARKS: Readonly<Record<string, () => Promise<{ run: () => Promise<void> }>>> = {
   attacks: () => import("./attacks.ts"),

@@ -1,5 +1,6 @@
 import { fork } from "node:child_process";
 import { setPriority } from "node:os";
+import { exitOnSignals } from "../exit-on-signals.ts";
 
 /** A process of this one that runs a file, which answers one question after the other. */
 export class ChildProcess {
@@ -36,6 +37,7 @@ export class ChildProcess {
 
 /** What a {@link ChildProcess} runs: it answers, and ends with whoever asks. */
 export function answering<Question, Answer>(work: (question: Question) => Promise<Answer>): void {
+  exitOnSignals();
   process.once("disconnect", () => process.exit(0));
   process.on("message", (question) => {
     // What goes wrong ends this process, which is told to whoever has asked.

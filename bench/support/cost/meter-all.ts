@@ -15,8 +15,9 @@ export async function meterAll(
   secrets: Readonly<Record<string, string>>,
   viewers: number,
 ): Promise<AllMetered> {
+  const seeded = await seedViewers(secrets, viewers);
   const rowMeter = await startRowMeter();
-  const given = { seeded: await seedViewers(secrets, viewers), rowMeterUrl: rowMeter.url };
+  const given = { seeded, rowMeterUrl: rowMeter.url };
   const left = Object.keys(SCENARIOS) as ScenarioName[];
   const metered = new Map<ScenarioName, unknown>();
   const takeTurns = async (): Promise<void> => {
@@ -25,7 +26,10 @@ export async function meterAll(
       for (let name = left.shift(); name !== undefined; name = left.shift()) {
         process.stderr.write(`metering: ${name} …\n`);
         const question: ScenarioQuestion = { name, ...given };
-        metered.set(name, await child.ask(question));
+        const answer = await child.ask(question).catch((cause: unknown) => {
+          throw new Error(`metering ${name} failed`, { cause });
+        });
+        metered.set(name, answer);
       }
     } finally {
       child.end();

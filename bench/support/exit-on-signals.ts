@@ -1,0 +1,7 @@
+import { constants } from "node:os";
+
+/** Has a signal end this process as its own exit would: folders go, and so do runtimes. */
+export function exitOnSignals(): void {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+    process.once(signal, () => process.exit(128 + constants.signals[signal]));
+}
