@@ -23,6 +23,8 @@ const FAST = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 /** The operator of every candidate that has one. */
 export const OPERATOR = { email: secrets.ADMIN_EMAIL, password: secrets.ADMIN_PASSWORD } as const;
 
+/** Bundled once, however many platforms run them: by their options. */
+const prepared = new Map<string, Promise<RunnableWorker[]>>();
 const temporaryFolders: string[] = [];
 process.once("exit", () => {
   for (const folder of temporaryFolders) rmSync(folder, { recursive: true, force: true });
@@ -91,15 +93,22 @@ async function benchWorker(
  * Production's vars but for the log, which would measure the terminal, and the limits: a few users
  * send what thousands would.
  */
-async function realWorkers({
+function realWorkers({
   without = [],
   logLevel = "warn",
   rateLimitScale = 10_000,
   moreVars = {},
 }: WholeOptions = {}): Promise<RunnableWorker[]> {
   const vars = { LOG_LEVEL: logLevel, RATE_LIMIT_SCALE: String(rateLimitScale), ...moreVars };
+  const key = JSON.stringify([without, vars]);
+  const known = prepared.get(key);
+  if (known !== undefined) return known;
   const plugins = without.length === 0 ? [] : [replaceModules(without)];
-  return Promise.all(readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })));
+  const workers = Promise.all(
+    readWorkerConfigs().map((worker) => prepareWorker(worker, { vars, secrets, plugins })),
+  );
+  prepared.set(key, workers);
+  return workers;
 }
 
 export interface WholeOptions {
