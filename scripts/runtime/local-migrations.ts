@@ -62,7 +62,8 @@ export async function applyLocally(
       const database = await miniflare.getD1Database(localId);
       await bringUp(database, migrationsDir, signal).catch(async (error: unknown) => {
         await refuseIfStopped(signal);
-        throw new LaunchError(`the migrations of ${databaseName} failed: ${String(error)}`);
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new LaunchError(`the migrations of ${databaseName} failed: ${reason}`);
       });
     }
   } finally {
