@@ -14,6 +14,8 @@ export interface LocalDatabase {
   readonly migrationsDir: string;
 }
 
+/** Until a signal that the runtime has heard is heard here, in ms. */
+const SIGNAL_HEARD_MS = 50;
 /** A worker that does nothing: the databases that are bound to it are all that is wanted. */
 const HOLDER = {
   name: "migrations",
@@ -59,8 +61,9 @@ export async function applyLocally(
   try {
     onStarted?.();
     for (const { databaseName, localId, migrationsDir } of databases) {
-      const database = await miniflare.getD1Database(localId);
-      await bringUp(database, migrationsDir, signal).catch(async (error: unknown) => {
+      const work = async (): Promise<void> =>
+        bringUp(await miniflare.getD1Database(localId), migrationsDir, signal);
+      await work().catch(async (error: unknown) => {
         await refuseIfStopped(signal);
         const reason = error instanceof Error ? error.message : String(error);
         throw new LaunchError(`the migrations of ${databaseName} failed: ${reason}`);
@@ -102,6 +105,6 @@ function migrationsIn(folder: string): readonly string[] {
  * has heard the signal.
  */
 async function refuseIfStopped(signal: AbortSignal | undefined): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
+  await new Promise((resolve) => setTimeout(resolve, SIGNAL_HEARD_MS));
   signal?.throwIfAborted();
 }

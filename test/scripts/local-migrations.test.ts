@@ -117,11 +117,11 @@ describe("local migrations", () => {
       migration("10_year.sql", "ALTER TABLE film ADD COLUMN year INTEGER;");
       migration("2_film.sql", "CREATE TABLE film (title TEXT);");
       migration("last.sql", "INSERT INTO film VALUES ('Alien', 1979);");
-      migration("11_nothing.sql", "-- reserved\n");
+      migration("11_nobody's.sql", "-- reserved\n");
       migration(".12_hidden.sql", "no SQL");
       mkdirSync(join(migrationsDir, "13_folder.sql"));
       await apply();
-      expect(names()).toEqual(["2_film.sql", "10_year.sql", "11_nothing.sql", "last.sql"]);
+      expect(names()).toEqual(["2_film.sql", "10_year.sql", "11_nobody's.sql", "last.sql"]);
     },
     START_TIMEOUT_MS,
   );

@@ -192,6 +192,7 @@ export class ReportGatherer {
       const answer = await callShard(shard, WHAT, howFor(patience), (stub, limitMs) =>
         stub.report(userId, reports, NO_TIME_AT_ALL, mapping, limitMs),
       );
+      if (!isElsewhere(answer) && !isReceipt(answer)) throw new Error("a shard says what it has taken");
       return (one) => one.resolve(waited(answer, one, waitedUntilMs));
     }
     const leastAtMs = Math.min(...waiting.map(({ patience }) => patience.deadlineAtMs));
@@ -266,11 +267,17 @@ type Failure = Extract<SocketReceipt, { readonly failure: unknown }>["failure"];
 type Said = SocketReceipt | null | undefined;
 
 function failureIn(said: Said): Failure | null {
-  return isObject(said) && "failure" in said && isObject(said.failure) ? said.failure : null;
+  if (!isObject(said) || !("failure" in said) || !isObject(said.failure)) return null;
+  const { retryAfterMs, ...failure } = said.failure;
+  return Number.isFinite(retryAfterMs) ? said.failure : failure;
 }
 
 function receiptIn(said: Said): ReportReceipt | null {
-  return isObject(said) && "receipt" in said && isObject(said.receipt) ? said.receipt : null;
+  return isObject(said) && "receipt" in said && isReceipt(said.receipt) ? said.receipt : null;
+}
+
+function isReceipt(value: unknown): value is ReportReceipt {
+  return isObject(value) && "accepted" in value && typeof value.accepted === "number";
 }
 
 /** Whatever its type says: it has come from another release, perhaps. */
@@ -290,8 +297,8 @@ function requireSome(receipts: readonly SocketReceipt[]): readonly SocketReceipt
   const code = outwardCode(first);
   if (!isOutage(code) || failures.some((failure) => outwardCode(failure) !== code)) return receipts;
   // None of them may come again before their own time.
-  const retryAfterMs = Math.max(...failures.map((failure) => failure.retryAfterMs ?? 0));
-  throw errorOf(retryAfterMs === 0 ? first : { ...first, retryAfterMs });
+  const told = failures.flatMap(({ retryAfterMs }) => retryAfterMs ?? []);
+  throw errorOf(told.length === 0 ? first : { ...first, retryAfterMs: Math.max(...told) });
 }
 
 /** Objects of the release before say INTERNAL where they have failed themselves. */

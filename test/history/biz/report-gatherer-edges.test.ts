@@ -313,6 +313,8 @@ describe("at its edges", () => {
     ["a text", "what?"],
     ["a failure without a word", { failure: null }],
     ["a receipt without a word", { receipt: null }],
+    ["a receipt that says nothing", { receipt: {} }],
+    ["a receipt beside what is no failure", { failure: "no", receipt: [] }],
     ["neither a receipt nor a failure", {}],
     ["a number", 5],
     ["nothing", null],
@@ -358,11 +360,47 @@ describe("at its edges", () => {
   );
 
   it("a group that should have left is sent by who goes alone, too", () => {
-    const { clock, asked, report } = gathererOf();
+    const { clock, asked, report, kept } = gathererOf();
     for (const user of ["first", "ada", "bob"]) report(user);
     // Whoever has led it is gone, and its timer with them.
     clock.block(4 * GATHER_MS);
     report("late", 850, [60_000]);
     expect(asked.map(({ users }) => users)).toEqual([["first"], ["ada", "bob"], ["late"]]);
+    // By whom it would have left, and by whom it has.
+    expect(kept()).toBe(2);
+  });
+
+  it.each([null, undefined, "what?", 5, {}, { receipt: TAKEN }])(
+    "an answer to somebody alone that is none, %j, is an error",
+    async (nonsense) => {
+      const { asked, report, outcomes } = gathererOf();
+      report("first");
+      asked[0]?.one.resolve(nonsense as never);
+      for (let turn = 0; turn < 5; turn += 1) await settled();
+      expect(outcomes.get("first")).toBeInstanceOf(Error);
+    },
+  );
+
+  it("an outage for one takes nothing from who was kept, and a time that is none is not told", async () => {
+    const { clock, asked, report, outcomes } = gathererOf();
+    for (const user of ["first", "ada", "bob"]) report(user);
+    clock.turn(GATHER_MS);
+    asked[1]?.many.resolve([
+      { failure: { code: "UNAVAILABLE", retryAfterMs: "soon" as never } },
+      { receipt: TAKEN },
+    ]);
+    await settled();
+    expect(outcomes.get("bob")).toMatchObject(TAKEN);
+    expect(outcomes.get("ada")).toMatchObject({ code: "UNAVAILABLE", failedBelow: true });
+    expect((outcomes.get("ada") as CodedError).retryAfterMs).toBeUndefined();
+  });
+
+  it("nobody is told to come again at once where the shard says no time", async () => {
+    const { clock, asked, report, outcomes } = gathererOf();
+    for (const user of ["first", "ada", "bob"]) report(user);
+    clock.turn(GATHER_MS);
+    asked[1]?.many.resolve([{ failure: { code: "UNAVAILABLE" } }, { failure: { code: "UNAVAILABLE" } }]);
+    await settled();
+    expect((outcomes.get("ada") as CodedError).retryAfterMs).toBeUndefined();
   });
 });
